@@ -1,0 +1,137 @@
+//! What can go wrong beside a single input: every error has a path, an exit code, and knows whether trying again helps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Exit codes of the command line.
+pub mod exit {
+    pub const CONVERGED: u8 = 0;
+    pub const SOME_FAILED: u8 = 1;
+    pub const NO_MODEL: u8 = 3;
+    pub const USAGE: u8 = 64;
+    pub const TRY_AGAIN: u8 = 75;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("can't {action} {}: {source}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// What was asked for can't be, or the configuration is wrong.
+    #[error("{}: {message}", path.display())]
+    Config { path: PathBuf, message: String },
+    #[error("no approved model in {}: {message}", path.display())]
+    NoModel { path: PathBuf, message: String },
+    /// A manifest, artifact or approval that can't be believed.
+    #[error("{}: {message}", path.display())]
+    Model { path: PathBuf, message: String },
+    #[error("ledger {}: {message}", path.display())]
+    Ledger {
+        path: PathBuf,
+        message: String,
+        passing: bool,
+    },
+    #[error("another worker holds {}: pid {pid}", path.display())]
+    Busy { path: PathBuf, pid: String },
+    /// A mount that is gone or gives back other than was put in.
+    #[error("{}: {message}", path.display())]
+    Mount { path: PathBuf, message: String },
+}
+
+impl Error {
+    /// For `map_err`: names the action and the path.
+    pub fn io<E: Into<io::Error>>(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(E) -> Error {
+        move |source| Error::Io {
+            action,
+            path: path.as_ref().into(),
+            source: source.into(),
+        }
+    }
+
+    pub fn config(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
+        Error::Config {
+            path: path.as_ref().into(),
+            message: message.into(),
+        }
+    }
+
+    pub fn model(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
+        Error::Model {
+            path: path.as_ref().into(),
+            message: message.into(),
+        }
+    }
+
+    pub fn mount(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
+        Error::Mount {
+            path: path.as_ref().into(),
+            message: message.into(),
+        }
+    }
+
+    /// Stable name, for `status` and the logs. TROUBLESHOOTING.md has an entry for each.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+                io::ErrorKind::PermissionDenied => "permission_denied",
+                io::ErrorKind::ReadOnlyFilesystem => "read_only",
+                io::ErrorKind::NotFound => "not_found",
+                _ => "io_error",
+            },
+            Error::Config { .. } => "configuration",
+            Error::NoModel { .. } => "no_approved_model",
+            Error::Model { .. } => "damaged_model",
+            Error::Ledger { .. } => "ledger",
+            Error::Busy { .. } => "another_worker",
+            Error::Mount { .. } => "mount",
+        }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config { .. } => exit::USAGE,
+            Error::NoModel { .. } | Error::Model { .. } => exit::NO_MODEL,
+            Error::Ledger { passing: false, .. } => exit::USAGE,
+            Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
+        }
+    }
+
+    /// Can the same thing succeed later without a person changing anything here?
+    pub fn passing(&self) -> bool {
+        self.exit_code() == exit::TRY_AGAIN
+    }
+
+    /// The way out, where the message alone doesn't tell it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.code() {
+            "disk_full" => Some("free some space; the worker goes on by itself"),
+            "permission_denied" => {
+                Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
+            }
+            "read_only" => Some("the file system is mounted read-only"),
+            "no_approved_model" => {
+                Some("list the versions with 'transform models list', then: transform models approve N")
+            }
+            "damaged_model" => Some("register the model again, or reject the version: transform models reject N"),
+            "another_worker" => {
+                Some("a state folder has one worker; stop the other one, or give this one its own state.path")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        match error {
+            Error::Io { source, .. } => source,
+            other => io::Error::other(other),
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! What was transformed, from what, by which model, with what result: a SQLite database under `state/`.
+//!
+//! One row per input says what its output was made from; the worker compares. The history keeps every transformation.
+//! The commit of a group is the commit point: what was published but not committed is done again, with the same bytes.
+
+use crate::error::{Error, Result};
+use crate::spool::{Fingerprint, Name};
+use crate::transform::Summary;
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const SCHEMA_VERSION: i64 = 1;
+/// Says in the file's header that this is our database ("tfrm").
+const APPLICATION_ID: i64 = 0x7466_726d;
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    -- What each input's output or report was made from.
+    CREATE TABLE results (
+        input BLOB PRIMARY KEY,
+        size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,
+        racy INTEGER NOT NULL,
+        input_hash TEXT NOT NULL,
+        model TEXT NOT NULL, settings TEXT NOT NULL, output_format INTEGER NOT NULL,
+        published INTEGER NOT NULL,
+        problem TEXT
+    ) WITHOUT ROWID;
+    -- Every transformation. `at` counts microseconds since 1970.
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY,
+        input BLOB NOT NULL, at INTEGER NOT NULL, micros INTEGER NOT NULL,
+        model_group TEXT NOT NULL, version INTEGER NOT NULL, artifact TEXT NOT NULL,
+        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL,
+        bytes INTEGER NOT NULL, input_hash TEXT NOT NULL, output_hash TEXT NOT NULL,
+        problem TEXT, message TEXT
+    );
+    CREATE INDEX history_of_input ON history (input, id);
+    -- What failed for now. Gone once it succeeds; an empty input stands for the whole worker.
+    CREATE TABLE faults (
+        input BLOB PRIMARY KEY,
+        code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL, since INTEGER NOT NULL
+    ) WITHOUT ROWID;
+";
+
+pub struct Ledger {
+    db: Connection,
+    path: PathBuf,
+}
+
+/// What shapes an output beside its input; an output is stale once any of it differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// Group, version and the artifact's SHA-256.
+    pub model: String,
+    pub settings: String,
+    pub output_format: u32,
+}
+
+/// What an input's output or report was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub fingerprint: Fingerprint,
+    /// The fingerprint was taken so soon after the last change that another change could hide behind it.
+    pub racy: bool,
+    pub input_hash: String,
+    pub recipe: Recipe,
+    /// The size of the published output or report.
+    pub published: u64,
+    /// The code of the problem, if it failed for good.
+    pub problem: Option<String>,
+}
+
+/// One transformation, as the history keeps it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Transformation {
+    #[serde(serialize_with = "crate::ledger::name_as_text")]
+    pub input: Name,
+    /// When it ended, in microseconds since 1970.
+    pub at: i64,
+    /// How long it took, in microseconds.
+    pub micros: i64,
+    pub model_group: String,
+    pub version: u32,
+    pub artifact: String,
+    #[serde(flatten)]
+    pub summary: Summary,
+    pub problem: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Something that failed for now.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fault {
+    /// Empty: the worker as a whole.
+    #[serde(serialize_with = "crate::ledger::name_as_text")]
+    pub input: Name,
+    pub code: String,
+    pub message: String,
+    pub tries: u32,
+    /// Microseconds since 1970.
+    pub since: i64,
+}
+
+pub fn name_as_text<S: serde::Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(name)
+}
+
+impl Ledger {
+    /// Opens the ledger for a worker, and makes it where there is none.
+    pub fn open(state: &Path) -> Result<Ledger> {
+        std::fs::create_dir_all(state).map_err(Error::io("make folder", state))?;
+        let path = state.join("ledger.db");
+        let db = Connection::open(&path).map_err(|e| error(&path, e))?;
+        let mut ledger = Ledger { db, path };
+        ledger.prepare().map_err(|e| ledger.error(e))?;
+        let version = ledger.schema_version()?;
+        if version == 0 {
+            ledger.create().map_err(|e| ledger.error(e))?;
+        }
+        Ok(ledger)
+    }
+
+    /// Opens the ledger to look into it; `None` if there is none yet.
+    pub fn read(state: &Path) -> Result<Option<Ledger>> {
+        let path = state.join("ledger.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&path, flags).map_err(|e| error(&path, e))?;
+        let mut ledger = Ledger { db, path };
+        ledger
+            .db
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(|e| ledger.error(e))?;
+        Ok((ledger.schema_version()? > 0).then_some(ledger))
+    }
+
+    fn prepare(&mut self) -> rusqlite::Result<()> {
+        self.db.busy_timeout(Duration::from_secs(5))?;
+        self.db.set_prepared_statement_cache_capacity(32);
+        self.db.pragma_update(None, "journal_mode", "wal")?;
+        self.db.pragma_update(None, "synchronous", "full")
+    }
+
+    fn schema_version(&mut self) -> Result<i64> {
+        let read = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let version = read("user_version").map_err(|e| self.error(e))?;
+        let id = read("application_id").map_err(|e| self.error(e))?;
+        let damaged = |message: String| Error::Ledger {
+            path: self.path.clone(),
+            message,
+            passing: false,
+        };
+        match (version, id) {
+            (0, 0) | (SCHEMA_VERSION, APPLICATION_ID) => Ok(version),
+            (newer, APPLICATION_ID) if newer > SCHEMA_VERSION => Err(damaged(format!(
+                "written by a newer version of transform (schema {newer}, this one reads {SCHEMA_VERSION}); use that version"
+            ))),
+            _ => Err(damaged("this is not a ledger of transform; move it aside".into())),
+        }
+    }
+
+    fn create(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.db.transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute("INSERT INTO meta VALUES ('instance', lower(hex(randomblob(4))))", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()
+    }
+
+    /// A random name for this state folder.
+    pub fn instance(&self) -> Result<String> {
+        self.db
+            .query_row("SELECT value FROM meta WHERE key = 'instance'", [], |row| row.get(0))
+            .map_err(|e| self.error(e))
+    }
+
+    pub fn record(&self, input: &Name) -> Result<Option<Record>> {
+        let get = || {
+            self.db
+                .prepare_cached(
+                    "SELECT size, mtime, ctime, racy, input_hash, model, settings, output_format, published, problem
+                     FROM results WHERE input = ?",
+                )?
+                .query_row([input.bytes()], to_record)
+                .optional()
+        };
+        get().map_err(|e| self.error(e))
+    }
+
+    /// Commits a group: all of it, or nothing.
+    pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
+        let path = self.path.clone();
+        let mut commit = || {
+            let transaction = self.db.transaction()?;
+            for (record, transformation) in group {
+                insert(&transaction, record, transformation)?;
+            }
+            transaction.commit()
+        };
+        commit().map_err(|e| error(&path, e))
+    }
+
+    /// The input was read again, after its fingerprint could no longer hide a change, and was the same.
+    pub fn confirm(&mut self, input: &Name) -> Result<()> {
+        self.execute("UPDATE results SET racy = 0 WHERE input = ?", [input.bytes()])
+            .map(drop)
+    }
+
+    /// Forgets what was recorded for an input. The history stays.
+    pub fn forget(&mut self, input: &Name) -> Result<()> {
+        self.execute("DELETE FROM results WHERE input = ?", [input.bytes()])?;
+        self.clear_fault(input)
+    }
+
+    /// Inputs that failed for good.
+    pub fn failed(&self) -> Result<Vec<Name>> {
+        self.select(
+            "SELECT input FROM results WHERE problem IS NOT NULL ORDER BY input",
+            [],
+            |row| to_name(row, 0),
+        )
+    }
+
+    /// The last transformations, newest first; of one input or of all.
+    pub fn history(&self, input: Option<&Name>, most: u32) -> Result<Vec<Transformation>> {
+        let columns = "input, at, micros, model_group, version, artifact, rows, bad_rows, not_finite, bytes,
+             input_hash, output_hash, problem, message";
+        let only = if input.is_some() {
+            "WHERE input = ?1"
+        } else {
+            "WHERE ?1 IS NULL"
+        };
+        let sql = format!("SELECT {columns} FROM history {only} ORDER BY id DESC LIMIT ?2");
+        self.select(&sql, params![input.map(Name::bytes), most], |row| {
+            Ok(Transformation {
+                input: to_name(row, 0)?,
+                at: row.get(1)?,
+                micros: row.get(2)?,
+                model_group: row.get(3)?,
+                version: row.get(4)?,
+                artifact: row.get(5)?,
+                summary: Summary {
+                    rows: row.get(6)?,
+                    bad_rows: row.get(7)?,
+                    not_finite: row.get(8)?,
+                    bytes: row.get(9)?,
+                    input_hash: row.get(10)?,
+                    output_hash: row.get(11)?,
+                },
+                problem: row.get(12)?,
+                message: row.get(13)?,
+            })
+        })
+    }
+
+    /// The last problem of an input that failed for good.
+    pub fn last_problem(&self, input: &Name) -> Result<Option<Transformation>> {
+        Ok(self.history(Some(input), 1)?.into_iter().next())
+    }
+
+    pub fn set_fault(&mut self, fault: &Fault) -> Result<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?, ?)",
+            params![fault.input.bytes(), fault.code, fault.message, fault.tries, fault.since],
+        )
+        .map(drop)
+    }
+
+    pub fn clear_fault(&mut self, input: &Name) -> Result<()> {
+        self.execute("DELETE FROM faults WHERE input = ?", [input.bytes()])
+            .map(drop)
+    }
+
+    pub fn clear_faults(&mut self) -> Result<()> {
+        self.execute("DELETE FROM faults", []).map(drop)
+    }
+
+    pub fn faults(&self) -> Result<Vec<Fault>> {
+        self.select(
+            "SELECT input, code, message, tries, since FROM faults ORDER BY input",
+            [],
+            |row| {
+                Ok(Fault {
+                    input: to_name(row, 0)?,
+                    code: row.get(1)?,
+                    message: row.get(2)?,
+                    tries: row.get(3)?,
+                    since: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        let run = || self.db.prepare_cached(sql)?.execute(params);
+        run().map_err(|e| self.error(e))
+    }
+
+    fn select<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        row: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let run = || {
+            self.db
+                .prepare_cached(sql)?
+                .query_map(params, row)?
+                .collect::<rusqlite::Result<_>>()
+        };
+        run().map_err(|e| self.error(e))
+    }
+
+    fn error(&self, e: rusqlite::Error) -> Error {
+        error(&self.path, e)
+    }
+}
+
+fn insert(db: &Connection, record: &Record, done: &Transformation) -> rusqlite::Result<()> {
+    let Record {
+        fingerprint, recipe, ..
+    } = record;
+    db.prepare_cached("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            done.input.bytes(),
+            fingerprint.size,
+            fingerprint.mtime,
+            fingerprint.ctime,
+            record.racy,
+            record.input_hash,
+            recipe.model,
+            recipe.settings,
+            recipe.output_format,
+            record.published,
+            record.problem,
+        ])?;
+    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            done.input.bytes(),
+            done.at,
+            done.micros,
+            done.model_group,
+            done.version,
+            done.artifact,
+            done.summary.rows,
+            done.summary.bad_rows,
+            done.summary.not_finite,
+            done.summary.bytes,
+            done.summary.input_hash,
+            done.summary.output_hash,
+            done.problem,
+            done.message,
+        ])?;
+    db.prepare_cached("DELETE FROM faults WHERE input = ?")?
+        .execute([done.input.bytes()])?;
+    Ok(())
+}
+
+fn to_record(row: &Row) -> rusqlite::Result<Record> {
+    Ok(Record {
+        fingerprint: Fingerprint {
+            size: row.get(0)?,
+            mtime: row.get(1)?,
+            ctime: row.get(2)?,
+        },
+        racy: row.get(3)?,
+        input_hash: row.get(4)?,
+        recipe: Recipe {
+            model: row.get(5)?,
+            settings: row.get(6)?,
+            output_format: row.get(7)?,
+        },
+        published: row.get(8)?,
+        problem: row.get(9)?,
+    })
+}
+
+fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {
+    match row.get(index)? {
+        Value::Blob(bytes) => Ok(Name::new(bytes)),
+        other => Err(rusqlite::Error::InvalidColumnType(
+            index,
+            "input".into(),
+            other.data_type(),
+        )),
+    }
+}
+
+fn error(path: &Path, e: rusqlite::Error) -> Error {
+    let passing = matches!(
+        e.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OutOfMemory
+        )
+    );
+    let message = match passing {
+        true => e.to_string(),
+        false => format!("{e}; if it is damaged, move it aside: every input is then scored again, to the same bytes"),
+    };
+    Error::Ledger {
+        path: path.into(),
+        message,
+        passing,
+    }
+}

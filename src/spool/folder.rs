@@ -1,0 +1,198 @@
+//! Folders held open: what is below is reached from the descriptor, and links are never followed.
+
+use crate::error::{Error, Result};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// An open folder.
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// What tells that an input changed. Compared for equality only: clocks jump, and tools restore old times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    pub size: u64,
+    /// Nanoseconds since 1970.
+    pub mtime: i64,
+    /// On local disks only; mounts make it up.
+    pub ctime: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+/// What stands under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub kind: Kind,
+    pub fingerprint: Fingerprint,
+}
+
+impl Seen {
+    /// `local`: is it on a local disk, so that its ctime means something?
+    pub fn of(stat: &Stat, local: bool) -> Seen {
+        let ns = |s: i64, ns: u64| s.saturating_mul(1_000_000_000).saturating_add(ns as i64);
+        Seen {
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Folder,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            },
+            fingerprint: Fingerprint {
+                size: stat.st_size as u64,
+                mtime: ns(stat.st_mtime, stat.st_mtime_nsec as u64),
+                ctime: local.then(|| ns(stat.st_ctime, stat.st_ctime_nsec as u64)),
+            },
+        }
+    }
+}
+
+impl Dir {
+    /// Opens a folder by its path. The operator names it, so a link is fine here.
+    pub fn open(path: &Path) -> Result<Dir> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open", path))?;
+        Ok(Dir { fd, path: path.into() })
+    }
+
+    /// Opens the folder `below` this one (empty: this one again), and makes it where it is missing, if asked to.
+    pub fn below(&self, below: &[u8], create: bool) -> Result<Dir> {
+        let mut dir = Dir {
+            fd: self.fd.try_clone().map_err(Error::io("open", &self.path))?,
+            path: self.path.clone(),
+        };
+        for part in below.split(|b| *b == b'/').filter(|p| !p.is_empty()) {
+            let path = dir.join(part);
+            if create {
+                match rustix::fs::mkdirat(&dir.fd, part, Mode::from_raw_mode(0o777)) {
+                    // Its name must outlast a power cut, as the files in it do. Not every mount can.
+                    Ok(()) => drop(rustix::fs::fsync(&dir.fd)),
+                    Err(Errno::EXIST) => {}
+                    Err(e) => return Err(Error::io("make folder", &path)(e)),
+                }
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = rustix::fs::openat(&dir.fd, part, flags, Mode::empty()).map_err(Error::io("open", &path))?;
+            dir = Dir { fd, path };
+        }
+        Ok(dir)
+    }
+
+    /// The same, or `None` where there is no such folder, or a link in its place.
+    pub fn below_if_there(&self, below: &[u8]) -> Result<Option<Dir>> {
+        match self.below(below, false) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(Error::Io { source, .. })
+                if [Errno::NOENT, Errno::NOTDIR, Errno::LOOP]
+                    .iter()
+                    .any(|e| source.raw_os_error() == Some(e.raw_os_error())) =>
+            {
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn join(&self, name: &[u8]) -> PathBuf {
+        self.path.join(OsStr::from_bytes(name))
+    }
+
+    pub fn fd(&self) -> impl AsFd + '_ {
+        &self.fd
+    }
+
+    /// The device that the folder is on.
+    pub fn device(&self) -> Result<u64> {
+        let stat = rustix::fs::fstat(&self.fd).map_err(Error::io("stat", &self.path))?;
+        Ok(stat.st_dev)
+    }
+
+    /// What stands under `name` here, without following a link.
+    pub fn stat(&self, name: &[u8]) -> Result<Option<Stat>> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(e) => Err(Error::io("stat", self.join(name))(e)),
+        }
+    }
+
+    /// Opens a file for reading. Doesn't follow a link, and doesn't wait for the other end of a FIFO.
+    pub fn open_file(&self, name: &[u8]) -> Result<(File, Stat)> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let path = self.join(name);
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(Error::io("open", &path))?;
+        let stat = rustix::fs::fstat(&fd).map_err(Error::io("stat", &path))?;
+        Ok((File::from(fd), stat))
+    }
+
+    /// Creates a file, or empties the one that is there.
+    pub fn create_file(&self, name: &[u8]) -> Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o666))
+            .map_err(Error::io("create", self.join(name)))?;
+        Ok(File::from(fd))
+    }
+
+    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(Error::io("rename to", self.join(to)))
+    }
+
+    /// Removes a file; it is no error if there is none. Says whether there was one.
+    pub fn remove(&self, name: &[u8]) -> Result<bool> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(e) => Err(Error::io("remove", self.join(name))(e)),
+        }
+    }
+
+    /// Makes the names in this folder durable. Not every mount can: `lenient` forgives that.
+    pub fn sync(&self, lenient: bool) -> Result<()> {
+        match rustix::fs::fsync(&self.fd) {
+            Ok(()) => Ok(()),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::BADF | Errno::ISDIR) if lenient => Ok(()),
+            Err(e) => Err(Error::io("sync", &self.path)(e)),
+        }
+    }
+
+    /// The entries of this folder, in no order.
+    pub fn entries(&self) -> Result<rustix::fs::Dir> {
+        rustix::fs::Dir::read_from(&self.fd).map_err(Error::io("list", &self.path))
+    }
+}
+
+/// Is `path` on a mount whose changes raise no events here: FUSE, or a network's file system?
+pub fn is_mount(dir: &Dir) -> Result<bool> {
+    /// `f_type` of statfs(2).
+    const MOUNTS: [u32; 10] = [
+        0x6573_5546, // FUSE, virtiofs
+        0x6969,      // NFS
+        0xff53_4d42, // CIFS
+        0xfe53_4d42, // SMB2 and later
+        0x517b,      // SMB
+        0x0102_1997, // 9p
+        0x00c3_6400, // Ceph
+        0x5346_414f, // AFS
+        0x0bd0_0bd0, // Lustre
+        0x4750_4653, // GPFS
+    ];
+    let stat = rustix::fs::fstatfs(dir.fd()).map_err(Error::io("stat", dir.path()))?;
+    Ok(MOUNTS.contains(&(stat.f_type as u32)))
+}

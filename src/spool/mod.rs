@@ -1,0 +1,9 @@
+//! What is in the folders: inputs are listed and opened here, outputs and reports are published here.
+
+mod folder;
+mod name;
+pub mod publish;
+pub mod scan;
+
+pub use folder::{Dir, Fingerprint, Kind, Seen, is_mount};
+pub use name::Name;

@@ -1,0 +1,444 @@
+//! The only module that writes to `output/` and `failed/`.
+//!
+//! A result is first made whole as a draft, then published with others of its group: sync all, rename each, sync the
+//! folders once. A reader sees a whole result or none. Where a mount can't rename, the draft is made under `state/`
+//! and copied over in one go.
+
+use super::folder::{Dir, is_mount};
+use super::name::Name;
+use crate::error::{Error, Result};
+use rustix::fs::FileType;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// From this many drafts on, one sync of the whole file system is cheaper than one for each (measured: 0.28 ms a
+/// file, against 90 ms for two thousand).
+const SYNC_TOGETHER: usize = 8;
+
+/// How a finished result gets its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Rename,
+    /// For mounts that can't rename.
+    Direct,
+}
+
+/// Where results go, and how.
+pub struct Publisher {
+    output: Place,
+    failed: Place,
+    staging: PathBuf,
+    /// Begins the names of drafts; one per state folder, so that two workers never take each other's for leftovers.
+    prefix: String,
+    drafts: AtomicU64,
+    done_marker: bool,
+}
+
+/// How results are to be published.
+pub struct Options<'a> {
+    pub output: &'a Path,
+    pub failed: &'a Path,
+    /// On a local disk; drafts stand here where they can't stand beside their outputs.
+    pub staging: &'a Path,
+    /// `None`: found out by trying.
+    pub mode: Option<Mode>,
+    pub done_marker: bool,
+    /// Names the state folder.
+    pub instance: &'a str,
+}
+
+/// The results for one input, to be published together.
+pub struct Item {
+    pub name: Name,
+    pub result: Product,
+    pub rejects: Draft,
+}
+
+/// A success has an output, a failure a report.
+pub enum Product {
+    Output(Draft),
+    Report(Draft),
+}
+
+impl Publisher {
+    /// Makes the folders where they are missing, and finds out how to publish there.
+    pub fn open(options: &Options) -> Result<Publisher> {
+        let staging = options.staging;
+        std::fs::create_dir_all(staging).map_err(Error::io("make folder", staging))?;
+        let prefix = format!(".transform-{}-", options.instance);
+        Ok(Publisher {
+            output: Place::open(options.output, options.mode, &prefix)?,
+            failed: Place::open(options.failed, options.mode, &prefix)?,
+            staging: staging.into(),
+            prefix,
+            drafts: AtomicU64::new(0),
+            done_marker: options.done_marker,
+        })
+    }
+
+    /// How outputs get their names.
+    pub fn mode(&self) -> Mode {
+        self.output.mode
+    }
+
+    pub fn draft_output(&self, input: &Name) -> Result<Draft> {
+        self.draft(&self.output, input)
+    }
+
+    pub fn draft_failed(&self, input: &Name) -> Result<Draft> {
+        self.draft(&self.failed, input)
+    }
+
+    fn draft(&self, place: &Place, input: &Name) -> Result<Draft> {
+        let n = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let dir = match place.mode {
+            Mode::Rename => place.below(input)?,
+            Mode::Direct => Dir::open(&self.staging)?,
+        };
+        Ok(Draft {
+            dir: dir.into(),
+            temp: format!("{}{n}.tmp", self.prefix),
+            file: None,
+            bytes: 0,
+        })
+    }
+
+    /// Publishes a group. For each item the size of what readers now see (the output, or the report), or what went
+    /// wrong with it. An error of the whole means that none of the group can be relied on.
+    pub fn publish(&self, items: Vec<Item>) -> Result<Vec<Result<u64>>> {
+        self.sync_drafts(&items)?;
+        let mut touched = Folders::default();
+        let results = items
+            .into_iter()
+            .map(|item| self.publish_one(item, &mut touched))
+            .collect();
+        touched.sync()?;
+        Ok(results)
+    }
+
+    fn publish_one(&self, item: Item, touched: &mut Folders) -> Result<u64> {
+        let Item { name, result, rejects } = item;
+        match result {
+            Product::Output(draft) => {
+                self.place_rejects(&name, rejects, touched)?;
+                if self.done_marker {
+                    self.output.remove(&done_marker(&name), touched)?;
+                }
+                let size = self.output.place(draft, &output(&name), touched)?;
+                self.failed.remove(&report(&name), touched)?;
+                if self.done_marker {
+                    self.output.touch(&done_marker(&name), touched)?;
+                }
+                Ok(size)
+            }
+            Product::Report(draft) => {
+                self.place_rejects(&name, rejects, touched)?;
+                let size = self.failed.place(draft, &report(&name), touched)?;
+                // What was made of another input, or by another model, is no output of this one.
+                if !name.too_long_with(OUTPUT) {
+                    self.output.remove(&done_marker(&name), touched)?;
+                    self.output.remove(&output(&name), touched)?;
+                }
+                Ok(size)
+            }
+        }
+    }
+
+    fn place_rejects(&self, input: &Name, rejects: Draft, touched: &mut Folders) -> Result<()> {
+        match rejects.bytes {
+            0 => self.failed.remove(&rejects_name(input), touched),
+            _ => self.failed.place(rejects, &rejects_name(input), touched).map(drop),
+        }
+    }
+
+    /// Makes the bytes of drafts durable before they get their names.
+    fn sync_drafts(&self, items: &[Item]) -> Result<()> {
+        let drafts = items.iter().flat_map(|item| match &item.result {
+            Product::Output(draft) => [(draft, &self.output), (&item.rejects, &self.failed)],
+            Product::Report(draft) => [(draft, &self.failed), (&item.rejects, &self.failed)],
+        });
+        let (mut local, mut devices) = (Vec::new(), HashSet::new());
+        for (draft, place) in drafts.filter(|(d, p)| d.file.is_some() && p.mode == Mode::Rename) {
+            if place.mount {
+                draft.sync()?;
+            } else {
+                local.push(draft);
+            }
+        }
+        if local.len() < SYNC_TOGETHER {
+            return local.into_iter().try_for_each(Draft::sync);
+        }
+        for draft in local {
+            if devices.insert(draft.dir.device()?) {
+                let path = draft.dir.path();
+                rustix::fs::syncfs(draft.dir.fd()).map_err(Error::io("sync", path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was said about an input that is gone.
+    pub fn withdraw_reports(&self, input: &Name) -> Result<()> {
+        let mut touched = Folders::default();
+        self.failed.remove(&report(input), &mut touched)?;
+        self.failed.remove(&rejects_name(input), &mut touched)?;
+        touched.sync()
+    }
+
+    /// Removes drafts that an earlier worker was killed over.
+    pub fn remove_leftovers(&self) -> Result<u64> {
+        let mut removed = 0;
+        for path in [&self.output.path, &self.failed.path, &self.staging] {
+            removed += remove_drafts(&Dir::open(path)?, &self.prefix)?;
+        }
+        Ok(removed)
+    }
+}
+
+/// The output's suffix.
+pub const OUTPUT: &str = ".out";
+/// The longest suffix that an output needs.
+pub const DONE_MARKER: &str = ".out.done";
+
+fn output(input: &Name) -> Name {
+    input.with(OUTPUT)
+}
+
+fn done_marker(input: &Name) -> Name {
+    input.with_shortened(DONE_MARKER)
+}
+
+fn report(input: &Name) -> Name {
+    input.with_shortened(".error.json")
+}
+
+fn rejects_name(input: &Name) -> Name {
+    input.with_shortened(".rejects.csv")
+}
+
+/// The input that a file in the output or failed folder belongs to.
+pub fn input_of(published: &Name) -> Option<Name> {
+    ["", ".done"].iter().find_map(|more| {
+        let bytes = published.bytes().strip_suffix(more.as_bytes())?;
+        let suffixes = [OUTPUT, ".error.json", ".rejects.csv"];
+        let input = suffixes.iter().find_map(|s| bytes.strip_suffix(s.as_bytes()))?;
+        Some(Name::new(input))
+    })
+}
+
+/// The size of an input's output below `root`, if there is one.
+pub fn output_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
+    if input.too_long_with(OUTPUT) {
+        return Ok(None);
+    }
+    Ok(super::scan::look(root, &output(input), false)?.map(|seen| seen.fingerprint.size))
+}
+
+/// The size of an input's report below `root`, if there is one.
+pub fn report_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
+    Ok(super::scan::look(root, &report(input), false)?.map(|seen| seen.fingerprint.size))
+}
+
+/// Takes a report away, so that its input is tried again.
+pub fn withdraw_report(failed: &Path, input: &Name) -> Result<()> {
+    let name = report(input);
+    let (folder, file) = name.split();
+    if let Some(dir) = Dir::open(failed)?.below_if_there(folder)? {
+        dir.remove(file)?;
+    }
+    Ok(())
+}
+
+fn remove_drafts(dir: &Dir, prefix: &str) -> Result<u64> {
+    let mut removed = 0;
+    for entry in dir.entries()? {
+        let entry = entry.map_err(Error::io("list", dir.path()))?;
+        let name = entry.file_name().to_bytes();
+        if name.starts_with(prefix.as_bytes()) {
+            removed += u64::from(dir.remove(name)?);
+        } else if entry.file_type() == FileType::Directory && name.first() != Some(&b'.') {
+            removed += remove_drafts(&dir.below(name, false)?, prefix)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// A folder for results.
+struct Place {
+    path: PathBuf,
+    mount: bool,
+    mode: Mode,
+}
+
+impl Place {
+    fn open(path: &Path, mode: Option<Mode>, prefix: &str) -> Result<Place> {
+        std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
+        let dir = Dir::open(path)?;
+        let mount = is_mount(&dir)?;
+        let mode = match mode {
+            Some(mode) => mode,
+            None if mount => probe(&dir, prefix)?,
+            None => Mode::Rename,
+        };
+        Ok(Place {
+            path: path.into(),
+            mount,
+            mode,
+        })
+    }
+
+    /// The folder in which results for `input` stand.
+    fn below(&self, input: &Name) -> Result<Dir> {
+        Dir::open(&self.path)?.below(input.split().0, true)
+    }
+
+    /// Gives a draft its name. Returns its size.
+    fn place(&self, mut draft: Draft, name: &Name, touched: &mut Folders) -> Result<u64> {
+        draft.file()?;
+        let bytes = draft.bytes;
+        let file = name.split().1;
+        let dir = match self.mode {
+            Mode::Rename => {
+                draft.file = None; // closed before it gets its name: some mounts upload at close
+                let renamed = draft.dir.rename(draft.temp.as_bytes(), file);
+                if renamed.is_err() {
+                    let _ = draft.dir.remove(draft.temp.as_bytes());
+                }
+                renamed?;
+                draft.dir.clone()
+            }
+            Mode::Direct => {
+                let dir = self.below(name)?;
+                draft.copy_to(&dir, file)?;
+                dir.into()
+            }
+        };
+        if self.mount {
+            let size = dir.stat(file)?.map(|s| s.st_size as u64);
+            if size != Some(bytes) {
+                let message = format!("{bytes} bytes were written, and the mount has {size:?}");
+                return Err(Error::mount(dir.join(file), message));
+            }
+        }
+        touched.add(dir, self.mount);
+        Ok(bytes)
+    }
+
+    fn remove(&self, name: &Name, touched: &mut Folders) -> Result<()> {
+        let (folder, file) = name.split();
+        if let Some(dir) = Dir::open(&self.path)?.below_if_there(folder)?
+            && dir.remove(file)?
+        {
+            touched.add(dir.into(), self.mount);
+        }
+        Ok(())
+    }
+
+    /// Creates an empty file.
+    fn touch(&self, name: &Name, touched: &mut Folders) -> Result<()> {
+        let dir = self.below(name)?;
+        dir.create_file(name.split().1)?;
+        touched.add(dir.into(), self.mount);
+        Ok(())
+    }
+}
+
+/// Finds out whether a mount can rename; if not, whether an object can at least be replaced and deleted.
+fn probe(dir: &Dir, prefix: &str) -> Result<Mode> {
+    let (one, two) = (format!("{prefix}probe1"), format!("{prefix}probe2"));
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let write = || -> Result<()> {
+        let mut file = dir.create_file(one)?;
+        file.write_all(b"probe").map_err(Error::io("write", dir.join(one)))?;
+        file.sync_all().map_err(Error::io("write", dir.join(one)))
+    };
+    write()?;
+    if dir.rename(one, two).is_ok() {
+        dir.remove(two)?;
+        return Ok(Mode::Rename);
+    }
+    let missing = |flag: &str, e: Error| {
+        Error::mount(
+            dir.path(),
+            format!("the mount can't rename, and {e}; mount it with {flag}"),
+        )
+    };
+    write().map_err(|e| missing("--allow-overwrite", e))?;
+    dir.remove(one).map_err(|e| missing("--allow-delete", e))?;
+    Ok(Mode::Direct)
+}
+
+/// The folders whose names changed, each once.
+#[derive(Default)]
+struct Folders(Vec<(Arc<Dir>, bool)>);
+
+impl Folders {
+    fn add(&mut self, dir: Arc<Dir>, mount: bool) {
+        if !self.0.iter().any(|(d, _)| d.path() == dir.path()) {
+            self.0.push((dir, mount));
+        }
+    }
+
+    fn sync(self) -> Result<()> {
+        self.0.into_iter().try_for_each(|(dir, mount)| dir.sync(mount))
+    }
+}
+
+/// A result in the making. Nothing exists before the first byte is written; what isn't published is gone when dropped.
+pub struct Draft {
+    dir: Arc<Dir>,
+    temp: String,
+    file: Option<File>,
+    bytes: u64,
+}
+
+impl Draft {
+    fn file(&mut self) -> Result<&mut File> {
+        if self.file.is_none() {
+            self.file = Some(self.dir.create_file(self.temp.as_bytes())?);
+        }
+        Ok(self.file.as_mut().expect("just made"))
+    }
+
+    fn sync(&self) -> Result<()> {
+        let path = self.dir.join(self.temp.as_bytes());
+        self.file
+            .iter()
+            .try_for_each(|f| f.sync_data().map_err(Error::io("sync", &path)))
+    }
+
+    /// Writes the whole under its final name in one go, and waits until it is there.
+    fn copy_to(&mut self, dir: &Dir, name: &[u8]) -> Result<()> {
+        let staged = self.dir.join(self.temp.as_bytes());
+        let mut source = File::open(&staged).map_err(Error::io("open", &staged))?;
+        let path = dir.join(name);
+        let mut target = dir.create_file(name)?;
+        io::copy(&mut source, &mut target).map_err(Error::io("write", &path))?;
+        target.sync_all().map_err(Error::io("write", &path))
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let file = self.file()?;
+        let n = file.write(bytes)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = self.dir.remove(self.temp.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Cuts an input into blocks: runs of whole records, a mebibyte or so each.
+//!
+//! The cut follows the same grammar as the table: a quote opens a quoted field only where a field begins. So a block
+//! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
+
+use memchr::{memchr, memchr_iter, memrchr};
+use std::io::{self, Read};
+
+/// The unit of parallel work. Small enough that a block, its columns and its output stay in a core's cache, and that
+/// a small file never waits long behind a large one; large enough that handing it over costs nothing beside scoring it.
+pub const BLOCK: usize = 1 << 20;
+
+/// The longest record. A quote that never closes would otherwise swallow the rest of a file of any size.
+pub const RECORD_MAX: usize = 16 << 20;
+
+/// Why an input can't be cut.
+#[derive(Debug)]
+pub enum CutError {
+    Read(io::Error),
+    /// `lines`: the line ends between the end of the last block and the quote.
+    UnclosedQuote {
+        lines: u64,
+    },
+    /// The record that begins where the last block ended.
+    RecordTooLong,
+}
+
+impl CutError {
+    fn unclosed(bytes: &[u8], quote: usize) -> CutError {
+        CutError::UnclosedQuote {
+            lines: memchr_iter(b'\n', &bytes[..quote]).count() as u64,
+        }
+    }
+}
+
+impl From<io::Error> for CutError {
+    fn from(e: io::Error) -> CutError {
+        CutError::Read(e)
+    }
+}
+
+/// The blocks of one input, in order. Every block ends with a line feed, also where the input's last line has none.
+pub struct Blocks<R> {
+    input: R,
+    delimiter: u8,
+    block: usize,
+    record_max: usize,
+    /// Read, but not given out: the beginning of a record.
+    tail: Vec<u8>,
+    spare: Vec<Vec<u8>>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    ended: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    pub fn new(input: R, delimiter: u8) -> Blocks<R> {
+        Blocks::with_sizes(input, delimiter, BLOCK, RECORD_MAX)
+    }
+
+    fn with_sizes(input: R, delimiter: u8, block: usize, record_max: usize) -> Blocks<R> {
+        Blocks {
+            input,
+            delimiter,
+            block,
+            record_max,
+            tail: Vec::new(),
+            spare: Vec::new(),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            ended: false,
+        }
+    }
+
+    /// Next run of whole records, or `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut bytes = std::mem::take(&mut self.tail);
+        loop {
+            let target = bytes.len() + self.block;
+            let before = bytes.len();
+            fill(&mut self.input, &mut bytes, target)?;
+            self.hasher.update(&bytes[before..]);
+            self.bytes += (bytes.len() - before) as u64;
+            if bytes.len() < target {
+                self.ended = true;
+                return self.last(bytes);
+            }
+            let cut = cut(&bytes, self.delimiter);
+            if let Some(end) = cut.end {
+                let mut tail = self.spare.pop().unwrap_or_default();
+                tail.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
+                self.tail = tail;
+                return Ok(Some(bytes));
+            }
+            if bytes.len() >= self.record_max {
+                return Err(match cut.open_quote {
+                    Some(quote) => CutError::unclosed(&bytes, quote),
+                    None => CutError::RecordTooLong,
+                });
+            }
+        }
+    }
+
+    /// Gives back a block's memory for the next one.
+    pub fn recycle(&mut self, mut block: Vec<u8>) {
+        block.clear();
+        if block.capacity() <= 2 * self.block {
+            self.spare.push(block);
+        }
+    }
+
+    /// True once the last block has been given out.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes read so far, and their BLAKE3 hash.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn hash(&self) -> blake3::Hash {
+        self.hasher.finalize()
+    }
+
+    fn last(&mut self, mut bytes: Vec<u8>) -> Result<Option<Vec<u8>>, CutError> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        if let Some(quote) = cut(&bytes, self.delimiter).open_quote {
+            return Err(CutError::unclosed(&bytes, quote));
+        }
+        if bytes.last() != Some(&b'\n') {
+            bytes.push(b'\n');
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Reads until `bytes` has `target` bytes or the input ends.
+fn fill(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result<()> {
+    bytes.reserve(target + 1 - bytes.len());
+    while bytes.len() < target {
+        let wanted = (target - bytes.len()) as u64;
+        if input.by_ref().take(wanted).read_to_end(bytes)? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Cut {
+    /// Just behind the last line feed that ends a record.
+    end: Option<usize>,
+    /// Where the quote stands that is still open at the end.
+    open_quote: Option<usize>,
+}
+
+fn cut(bytes: &[u8], delimiter: u8) -> Cut {
+    let mut at = 0; // outside quotes
+    let mut end = None;
+    loop {
+        let quote = memchr(b'"', &bytes[at..]).map(|n| at + n);
+        let plain = at..quote.unwrap_or(bytes.len());
+        end = memrchr(b'\n', &bytes[plain]).map(|n| at + n + 1).or(end);
+        let Some(quote) = quote else {
+            return Cut { end, open_quote: None };
+        };
+        let opens = quote == 0 || bytes[quote - 1] == delimiter || bytes[quote - 1] == b'\n';
+        at = match opens.then(|| closing_quote(bytes, quote + 1)) {
+            None => quote + 1,
+            Some(Some(closing)) => closing + 1,
+            Some(None) => {
+                return Cut {
+                    end,
+                    open_quote: Some(quote),
+                };
+            }
+        };
+    }
+}
+
+/// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.
+pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let quote = at + memchr(b'"', &bytes[at..])?;
+        if bytes.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        at = quote + 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// All blocks of `text`, cut into pieces of about `size` bytes.
+    fn blocks(text: &[u8], size: usize, record_max: usize) -> Result<Vec<Vec<u8>>, CutError> {
+        let mut blocks = Blocks::with_sizes(text, b',', size, record_max);
+        let mut all = Vec::new();
+        while let Some(block) = blocks.next()? {
+            all.push(block);
+        }
+        assert_eq!(blocks.bytes(), text.len() as u64);
+        assert_eq!(blocks.hash(), blake3::hash(text));
+        Ok(all)
+    }
+
+    /// Record ends by the grammar, one byte after the other.
+    fn record_ends(text: &[u8]) -> (Vec<usize>, bool) {
+        let (mut ends, mut quoted, mut field_start) = (Vec::new(), false, true);
+        let mut i = 0;
+        while i < text.len() {
+            let c = text[i];
+            if quoted {
+                if c == b'"' && text.get(i + 1) == Some(&b'"') {
+                    i += 1;
+                } else if c == b'"' {
+                    quoted = false;
+                }
+            } else if c == b'"' && field_start {
+                quoted = true;
+            } else if c == b'\n' {
+                ends.push(i + 1);
+            }
+            field_start = !quoted && (c == b',' || c == b'\n');
+            i += 1;
+        }
+        (ends, quoted)
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_whole_records_wherever_they_are_cut(
+            text in proptest::collection::vec(prop::sample::select(b"a,\"\"\n\r1".to_vec()), 0..60),
+            size in 1usize..20,
+        ) {
+            let (ends, open) = record_ends(&text);
+            match blocks(&text, size, 1000) {
+                Err(CutError::UnclosedQuote { .. }) => prop_assert!(open),
+                Err(e) => prop_assert!(false, "{e:?}"),
+                Ok(all) => {
+                    prop_assert!(!open);
+                    let mut whole = text.clone();
+                    if !whole.is_empty() && whole.last() != Some(&b'\n') {
+                        whole.push(b'\n');
+                    }
+                    prop_assert_eq!(&all.concat(), &whole);
+                    let mut at = 0;
+                    for block in &all[..all.len().saturating_sub(1)] {
+                        at += block.len();
+                        prop_assert!(ends.contains(&at), "cut at {} of {:?}", at, ends);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_is_found_where_it_opens() {
+        let text = b"a,b\n1,2\n\"x\ny\",\"z\n4,5\n";
+        let Err(CutError::UnclosedQuote { lines }) = blocks(text, 1000, 1000) else {
+            panic!("cut");
+        };
+        assert_eq!(lines, 3);
+    }
+
+    #[test]
+    fn a_record_without_end_stops_the_reading() {
+        let endless = std::io::repeat(b'1');
+        let mut blocks = Blocks::with_sizes(endless, b',', 100, 1000);
+        assert!(matches!(blocks.next(), Err(CutError::RecordTooLong)));
+        assert!(blocks.bytes() <= 1100);
+    }
+}

@@ -1,0 +1,138 @@
+//! What is wrong with an input, in words for the person who has to mend it.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// Stable names of the ways in which an input can't be scored. TROUBLESHOOTING.md has an entry for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    BadRow,
+    DuplicateColumn,
+    EmptyFile,
+    Internal,
+    LineEnds,
+    Link,
+    NameTooLong,
+    NoSuchColumn,
+    NotAFile,
+    NulByte,
+    RecordTooLong,
+    TooManyBadRows,
+    UnclosedQuote,
+    Utf16,
+    WrongColumnCount,
+    WrongDelimiter,
+}
+
+impl Code {
+    pub const ALL: [Code; 16] = [
+        Code::BadRow,
+        Code::DuplicateColumn,
+        Code::EmptyFile,
+        Code::Internal,
+        Code::LineEnds,
+        Code::Link,
+        Code::NameTooLong,
+        Code::NoSuchColumn,
+        Code::NotAFile,
+        Code::NulByte,
+        Code::RecordTooLong,
+        Code::TooManyBadRows,
+        Code::UnclosedQuote,
+        Code::Utf16,
+        Code::WrongColumnCount,
+        Code::WrongDelimiter,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::BadRow => "bad_row",
+            Code::DuplicateColumn => "duplicate_column",
+            Code::EmptyFile => "empty_file",
+            Code::Internal => "internal",
+            Code::LineEnds => "line_ends",
+            Code::Link => "link",
+            Code::NameTooLong => "name_too_long",
+            Code::NoSuchColumn => "no_such_column",
+            Code::NotAFile => "not_a_file",
+            Code::NulByte => "nul_byte",
+            Code::RecordTooLong => "record_too_long",
+            Code::TooManyBadRows => "too_many_bad_rows",
+            Code::UnclosedQuote => "unclosed_quote",
+            Code::Utf16 => "utf16",
+            Code::WrongColumnCount => "wrong_column_count",
+            Code::WrongDelimiter => "wrong_delimiter",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One reason why an input has no output. `line` counts from 1 and counts every line, also empty ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub code: Code,
+    pub line: Option<u64>,
+    pub column: Option<String>,
+    pub message: String,
+    pub hint: String,
+}
+
+impl Problem {
+    pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem {
+            code,
+            line: None,
+            column: None,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub fn line(mut self, line: u64) -> Problem {
+        self.line = Some(line);
+        self
+    }
+
+    pub fn column(mut self, column: impl Into<String>) -> Problem {
+        self.column = Some(column.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// At most `limit` characters of somebody else's text, safe to print: control characters are escaped.
+pub fn excerpt(text: &[u8], limit: usize) -> String {
+    let text = String::from_utf8_lossy(&text[..text.len().min(4 * limit)]);
+    let mut shown = String::new();
+    for (i, c) in text.chars().enumerate() {
+        if i == limit {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
