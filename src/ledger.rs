@@ -218,6 +218,11 @@ impl Ledger {
         self.clear_fault(input)
     }
 
+    /// Makes every output stale.
+    pub fn make_stale(&mut self) -> Result<()> {
+        self.execute("UPDATE results SET output_format = 0", []).map(drop)
+    }
+
     /// Inputs that failed for good.
     pub fn failed(&self) -> Result<Vec<Name>> {
         self.select(

@@ -1,8 +1,31 @@
 //! Batch scoring that an operator can trust.
+//!
+//! Drop a CSV into `spool/input`; predictions by the latest approved model appear in `spool/output`. The output folder is
+//! a function of the input folder, the latest approved model and the configuration: whatever wakes the worker, it
+//! compares what is with what should be, and makes what is stale. A missed event, a crash, a second start, a new approval
+//! and a deleted output are all the same case.
+//!
+//! # The way of one CSV
+//!
+//! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its
+//! record in the [`ledger`], its output) and asks the pure `plan` what to do. A stale input is cut into blocks of whole
+//! records; each block becomes columns, the columns go through the [`model`], the predictions become bytes
+//! ([`transform`]). The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
+//!
+//! # Who knows whom
+//!
+//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`model`]. `plan`,
+//! [`model`] and [`cli`] are pure: no clock, no file, no log. Only `worker::watch` knows tokio; the rest is plain threads
+//! and rayon. Only [`spool::publish`] writes to the output and failed folders.
+
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod error;
 pub mod ledger;
+pub mod logs;
 pub mod model;
 pub mod registry;
 pub mod spool;
 pub mod transform;
+pub mod worker;

@@ -93,17 +93,7 @@ impl Dir {
 
     /// The same, or `None` where there is no such folder, or a link in its place.
     pub fn below_if_there(&self, below: &[u8]) -> Result<Option<Dir>> {
-        match self.below(below, false) {
-            Ok(dir) => Ok(Some(dir)),
-            Err(Error::Io { source, .. })
-                if [Errno::NOENT, Errno::NOTDIR, Errno::LOOP]
-                    .iter()
-                    .any(|e| source.raw_os_error() == Some(e.raw_os_error())) =>
-            {
-                Ok(None)
-            }
-            Err(e) => Err(e),
-        }
+        if_there(self.below(below, false))
     }
 
     pub fn path(&self) -> &Path {
@@ -124,6 +114,12 @@ impl Dir {
         Ok(stat.st_dev)
     }
 
+    /// Is it on a mount whose changes raise no events here: FUSE, or a network's file system?
+    pub fn is_mount(&self) -> Result<bool> {
+        let stat = rustix::fs::fstatfs(&self.fd).map_err(Error::io("stat", &self.path))?;
+        Ok(MOUNTS.contains(&(stat.f_type as u32)))
+    }
+
     /// What stands under `name` here, without following a link.
     pub fn stat(&self, name: &[u8]) -> Result<Option<Stat>> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -133,13 +129,17 @@ impl Dir {
         }
     }
 
-    /// Opens a file for reading. Doesn't follow a link, and doesn't wait for the other end of a FIFO.
-    pub fn open_file(&self, name: &[u8]) -> Result<(File, Stat)> {
+    /// Opens a file for reading; `None` where there is none, or a link in its place. Doesn't wait for the other end
+    /// of a FIFO.
+    pub fn open_file(&self, name: &[u8]) -> Result<Option<(File, Stat)>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let path = self.join(name);
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(Error::io("open", &path))?;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(Error::io("open", &path));
+        let Some(fd) = if_there(fd)? else {
+            return Ok(None);
+        };
         let stat = rustix::fs::fstat(&fd).map_err(Error::io("stat", &path))?;
-        Ok((File::from(fd), stat))
+        Ok(Some((File::from(fd), stat)))
     }
 
     /// Creates a file, or empties the one that is there.
@@ -178,21 +178,51 @@ impl Dir {
     }
 }
 
-/// Is `path` on a mount whose changes raise no events here: FUSE, or a network's file system?
-pub fn is_mount(dir: &Dir) -> Result<bool> {
-    /// `f_type` of statfs(2).
-    const MOUNTS: [u32; 10] = [
-        0x6573_5546, // FUSE, virtiofs
-        0x6969,      // NFS
-        0xff53_4d42, // CIFS
-        0xfe53_4d42, // SMB2 and later
-        0x517b,      // SMB
-        0x0102_1997, // 9p
-        0x00c3_6400, // Ceph
-        0x5346_414f, // AFS
-        0x0bd0_0bd0, // Lustre
-        0x4750_4653, // GPFS
-    ];
-    let stat = rustix::fs::fstatfs(dir.fd()).map_err(Error::io("stat", dir.path()))?;
-    Ok(MOUNTS.contains(&(stat.f_type as u32)))
+/// `None` where nothing is, or a link that isn't followed.
+fn if_there<T>(opened: Result<T>) -> Result<Option<T>> {
+    let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NXIO].map(|e| Some(e.raw_os_error()));
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Error::Io { source, .. }) if absent.contains(&source.raw_os_error()) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// `f_type` of statfs(2).
+const MOUNTS: [u32; 10] = [
+    0x6573_5546, // FUSE, virtiofs
+    0x6969,      // NFS
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2 and later
+    0x517b,      // SMB
+    0x0102_1997, // 9p
+    0x00c3_6400, // Ceph
+    0x5346_414f, // AFS
+    0x0bd0_0bd0, // Lustre
+    0x4750_4653, // GPFS
+];
+
+/// Where a folder was when it was first opened. An unmounted bucket looks like an empty folder on another device.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    device: u64,
+    pub mount: bool,
+}
+
+impl Home {
+    pub fn of(dir: &Dir) -> Result<Home> {
+        Ok(Home {
+            device: dir.device()?,
+            mount: dir.is_mount()?,
+        })
+    }
+
+    /// Is this still the folder? A mount may come back as another device, but it comes back as a mount.
+    pub fn check(&self, dir: &Dir) -> Result<()> {
+        if dir.device()? == self.device || self.mount && dir.is_mount()? {
+            return Ok(());
+        }
+        let message = "the folder is on another device than at start: was it unmounted? Waiting until it is back";
+        Err(Error::mount(dir.path(), message))
+    }
 }

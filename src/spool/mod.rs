@@ -5,5 +5,5 @@ mod name;
 pub mod publish;
 pub mod scan;
 
-pub use folder::{Dir, Fingerprint, Kind, Seen, is_mount};
+pub use folder::{Dir, Fingerprint, Home, Kind, Seen};
 pub use name::Name;

@@ -4,7 +4,7 @@
 //! folders once. A reader sees a whole result or none. Where a mount can't rename, the draft is made under `state/`
 //! and copied over in one go.
 
-use super::folder::{Dir, is_mount};
+use super::folder::{Dir, Home};
 use super::name::Name;
 use crate::error::{Error, Result};
 use rustix::fs::FileType;
@@ -163,7 +163,7 @@ impl Publisher {
         });
         let (mut local, mut devices) = (Vec::new(), HashSet::new());
         for (draft, place) in drafts.filter(|(d, p)| d.file.is_some() && p.mode == Mode::Rename) {
-            if place.mount {
+            if place.home.mount {
                 draft.sync()?;
             } else {
                 local.push(draft);
@@ -187,6 +187,16 @@ impl Publisher {
         self.failed.remove(&report(input), &mut touched)?;
         self.failed.remove(&rejects_name(input), &mut touched)?;
         touched.sync()
+    }
+
+    /// Tries to write where results will be written.
+    pub fn rehearse(&self) -> Result<()> {
+        let input = Name::new(*b"rehearsal");
+        for mut draft in [self.draft_output(&input)?, self.draft_failed(&input)?] {
+            let path = draft.dir.path().to_path_buf();
+            draft.write_all(b"rehearsal").map_err(Error::io("write to", path))?;
+        }
+        Ok(())
     }
 
     /// Removes drafts that an earlier worker was killed over.
@@ -270,7 +280,7 @@ fn remove_drafts(dir: &Dir, prefix: &str) -> Result<u64> {
 /// A folder for results.
 struct Place {
     path: PathBuf,
-    mount: bool,
+    home: Home,
     mode: Mode,
 }
 
@@ -278,22 +288,29 @@ impl Place {
     fn open(path: &Path, mode: Option<Mode>, prefix: &str) -> Result<Place> {
         std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
         let dir = Dir::open(path)?;
-        let mount = is_mount(&dir)?;
+        let home = Home::of(&dir)?;
         let mode = match mode {
             Some(mode) => mode,
-            None if mount => probe(&dir, prefix)?,
+            None if home.mount => probe(&dir, prefix)?,
             None => Mode::Rename,
         };
         Ok(Place {
             path: path.into(),
-            mount,
+            home,
             mode,
         })
     }
 
     /// The folder in which results for `input` stand.
     fn below(&self, input: &Name) -> Result<Dir> {
-        Dir::open(&self.path)?.below(input.split().0, true)
+        self.root()?.below(input.split().0, true)
+    }
+
+    /// The folder itself. If its mount is gone, nothing must be written to what is below it.
+    fn root(&self) -> Result<Dir> {
+        let root = Dir::open(&self.path)?;
+        self.home.check(&root)?;
+        Ok(root)
     }
 
     /// Gives a draft its name. Returns its size.
@@ -317,23 +334,23 @@ impl Place {
                 dir.into()
             }
         };
-        if self.mount {
+        if self.home.mount {
             let size = dir.stat(file)?.map(|s| s.st_size as u64);
             if size != Some(bytes) {
                 let message = format!("{bytes} bytes were written, and the mount has {size:?}");
                 return Err(Error::mount(dir.join(file), message));
             }
         }
-        touched.add(dir, self.mount);
+        touched.add(dir, self.home.mount);
         Ok(bytes)
     }
 
     fn remove(&self, name: &Name, touched: &mut Folders) -> Result<()> {
         let (folder, file) = name.split();
-        if let Some(dir) = Dir::open(&self.path)?.below_if_there(folder)?
+        if let Some(dir) = self.root()?.below_if_there(folder)?
             && dir.remove(file)?
         {
-            touched.add(dir.into(), self.mount);
+            touched.add(dir.into(), self.home.mount);
         }
         Ok(())
     }
@@ -342,7 +359,7 @@ impl Place {
     fn touch(&self, name: &Name, touched: &mut Folders) -> Result<()> {
         let dir = self.below(name)?;
         dir.create_file(name.split().1)?;
-        touched.add(dir.into(), self.mount);
+        touched.add(dir.into(), self.home.mount);
         Ok(())
     }
 }

@@ -1,0 +1,217 @@
+//! argv -> [`Cli`]. Pure.
+
+use crate::model::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Drop a CSV into spool/input; predictions by the latest approved model appear in spool/output.
+///
+/// Without a command it watches the input folder and works until SIGTERM. With --once it makes every output that is
+/// missing or out of date, and ends. Both may be started again at any time: what is done is not done twice, and nothing
+/// that was dropped is lost.
+#[derive(Debug, Parser)]
+#[command(name = "transform", version, args_conflicts_with_subcommands = true, after_long_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    /// Make one pass, then end
+    #[arg(long)]
+    pub once: bool,
+    /// With --once: make every output again, also those that are up to date
+    #[arg(long, requires = "once")]
+    pub all: bool,
+    /// With --once: print the result as one JSON object on stdout
+    #[arg(long, requires = "once")]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0   converged: every input has its output
+  1   some files failed; they are named, and reports stand in the failed folder
+  3   no approved model, or it is damaged
+  64  wrong usage or configuration, or a state that needs a person
+  75  another worker holds the state folder, or a passing fault (disk, mount): try again
+
+Examples:
+  transform --once                          score what is new, from cron or by hand
+  transform --once --set input.path=/data   the same, elsewhere
+  transform models register m.json --format linear --approve
+  transform score < rows.csv                try the approved model on standard input
+  transform status                          what is done, pending, failed; is a worker running";
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The configuration file [default: $TRANSFORM_CONFIG, config/transform.toml, /etc/transform/transform.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Set one key of the configuration, such as input.delimiter=";"; may be given again
+    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true)]
+    pub set: Vec<String>,
+    /// How to write logs, on stderr
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+    /// The least severe log to write [default: info; warn with --once and for commands]
+    #[arg(long, value_name = "LEVEL", global = true)]
+    pub log_level: Option<LogLevel>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is done, pending and failed, the model, and whether a worker is running
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every transformation of a file, or the last ones of all files: when, which model, rows, time, hashes
+    History {
+        /// The file, by its name in the input folder or its path
+        file: Option<PathBuf>,
+        /// At most this many, newest first
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+        /// Print an array of JSON objects, with hashes
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try failed files again, for example after a fault outside of them was mended
+    ///
+    /// A file that failed is tried again by itself as soon as it, the model or the configuration changes.
+    Retry {
+        /// The files; all that failed if none is named
+        files: Vec<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that the configuration, the folders and the model are ready
+    Check {
+        /// A missing model is no error, as for the daemon, which waits for one
+        #[arg(long)]
+        no_model_ok: bool,
+    },
+    /// Score standard input to standard output: a filter, beside the spool
+    Score {
+        /// The folder of a model version, approved or not [default: the latest approved version]
+        #[arg(long, value_name = "DIR")]
+        model: Option<PathBuf>,
+    },
+    /// Register, approve and reject model versions
+    Models {
+        #[command(subcommand)]
+        command: Models,
+        /// The model group [default: models.group of the configuration]
+        #[arg(long, global = true)]
+        group: Option<String>,
+    },
+    /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// List the versions of a group
+    List {
+        /// Print an array of JSON objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a version: manifest, signature, and every decision on it
+    Show {
+        version: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a version from an artifact; it is pending until somebody approves it
+    ///
+    /// The artifact is copied, and never changes again. A linear model is JSON:
+    /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}
+    Register {
+        artifact: PathBuf,
+        /// How the artifact is written: linear
+        #[arg(long)]
+        format: Format,
+        /// A line for people
+        #[arg(long, default_value = "")]
+        description: String,
+        /// A figure of its evaluation; may be given again
+        #[arg(long, value_name = "NAME=NUMBER", value_parser = metric)]
+        metric: Vec<(String, f64)>,
+        /// Approve it at once
+        #[arg(long)]
+        approve: bool,
+    },
+    /// Approve a version: the highest approved version scores
+    ///
+    /// Before that it must load and score: its checksum holds and its signature is whole.
+    Approve {
+        version: u32,
+        /// Why; kept with the decision
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Reject a version; if it was the latest approved one, the one before scores again
+    Reject {
+        version: u32,
+        /// Why; kept with the decision
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+fn metric(text: &str) -> Result<(String, f64), String> {
+    let (name, number) = text.split_once('=').ok_or("not NAME=NUMBER")?;
+    let number = number.parse::<f64>().map_err(|e| e.to_string())?;
+    Ok((name.into(), number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_become_commands() {
+        let cli = Cli::try_parse_from(["transform", "--once", "--all", "--set", "input.path=x"]).unwrap();
+        assert!(cli.once && cli.all && cli.command.is_none());
+        assert_eq!(cli.common.set, ["input.path=x"]);
+        let cli =
+            Cli::try_parse_from(["transform", "models", "approve", "2", "--group", "g", "--config", "c"]).unwrap();
+        assert_eq!(cli.common.config, Some("c".into()));
+        let Some(Command::Models { command, group }) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert!(matches!(command, Models::Approve { version: 2, .. }) && group.as_deref() == Some("g"));
+        for wrong in [
+            &["transform", "--all"][..],
+            &["transform", "scoer"],
+            &["transform", "models", "show", "x"],
+        ] {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

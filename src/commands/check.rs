@@ -1,0 +1,97 @@
+//! `transform check`: is everything ready? Also the service's ExecStartPre.
+
+use super::{complain, say};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::Ledger;
+use crate::registry::Registry;
+use crate::spool::Dir;
+use crate::spool::publish::{Mode, Options, Publisher};
+use crate::worker::lock::Lock;
+use std::path::Path;
+
+pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
+    let mut code = exit::CONVERGED;
+    let mut note = |what: &str, result: Result<String>| match result {
+        Ok(found) => say(format!("ok       {what}: {found}")),
+        Err(error) => {
+            say(format!("NOT OK   {what}"));
+            complain(&error);
+            // What a person must mend counts more than what passes.
+            code = match (code, error.exit_code()) {
+                (exit::USAGE, _) | (_, exit::USAGE) => exit::USAGE,
+                (exit::CONVERGED, new) => new,
+                (old, _) => old,
+            };
+        }
+    };
+    let file = config
+        .file
+        .as_ref()
+        .map_or("built-in defaults".into(), |f| f.display().to_string());
+    note("configuration", Ok(file));
+    note("input", input(&config.input.path));
+    note("state", state(&config.state));
+    note("output, failed", publishing(&config));
+    match model(&config) {
+        Err(error @ Error::NoModel { .. }) if no_model_ok => {
+            say("waiting  model");
+            complain(&error);
+        }
+        result => note("model", result),
+    }
+    Ok(code)
+}
+
+fn input(path: &Path) -> Result<String> {
+    let dir = Dir::open(path)?;
+    dir.entries()?;
+    let how = if dir.is_mount()? {
+        "a mount: polled"
+    } else {
+        "a local disk: watched"
+    };
+    Ok(format!("{}, {how}", path.display()))
+}
+
+fn state(path: &Path) -> Result<String> {
+    std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
+    if Dir::open(path)?.is_mount()? {
+        let message = "the state folder is on a FUSE or network mount; it must be on a local disk";
+        return Err(Error::config(path, message));
+    }
+    Ledger::read(path)?;
+    let probe = path.join(".transform-check");
+    std::fs::write(&probe, b"").map_err(Error::io("write", &probe))?;
+    std::fs::remove_file(&probe).map_err(Error::io("remove", &probe))?;
+    let holder = Lock::holder(path)?.map_or("no worker runs".into(), |pid| format!("worker {pid} runs"));
+    Ok(format!("{}, {holder}", path.display()))
+}
+
+fn publishing(config: &Config) -> Result<String> {
+    let publisher = Publisher::open(&Options {
+        output: &config.output.path,
+        failed: &config.failed,
+        staging: &config.state.join("staging"),
+        mode: config.output.publish,
+        done_marker: config.output.done_marker,
+        instance: "check",
+    })?;
+    publisher.rehearse()?;
+    let how = match publisher.mode() {
+        Mode::Rename => "published by rename",
+        Mode::Direct => "published in place: readers should wait for .done markers",
+    };
+    Ok(format!(
+        "{}, {}: {how}",
+        config.output.path.display(),
+        config.failed.display()
+    ))
+}
+
+fn model(config: &Config) -> Result<String> {
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    let identity = registry.latest_approved()?;
+    registry.load(identity.version)?;
+    Ok(format!("{identity}, SHA-256 {}", identity.sha256))
+}

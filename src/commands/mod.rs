@@ -1,0 +1,116 @@
+//! What each command does, and what it prints.
+
+mod check;
+mod models;
+mod run;
+mod score;
+mod status;
+
+use crate::cli::{Cli, Command, LogLevel};
+use crate::config::{Config, Sources};
+use crate::error::{Error, Result, exit};
+use crate::logs;
+use crate::worker::progress::Progress;
+use clap::CommandFactory;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// Runs the command. Returns the exit code.
+pub fn run(cli: Cli) -> u8 {
+    let Cli {
+        common,
+        once,
+        all,
+        json,
+        command,
+    } = cli;
+    let progress = match once && io::stderr().is_terminal() {
+        true => Progress::on_terminal(),
+        false => Progress::hidden(),
+    };
+    let daemon = command.is_none() && !once;
+    let level = common
+        .log_level
+        .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
+    logs::start(common.log_format, level, progress.bar());
+    let sources = Sources::from_environment(common.config, common.set);
+    let load = || sources.load();
+    let result = match command {
+        None if once => run::once(load, all, json, progress),
+        None => run::daemon(load),
+        Some(Command::Status { json }) => load().and_then(|config| status::status(&config, json)),
+        Some(Command::History { file, limit, json }) => {
+            load().and_then(|config| status::history(&config, file.as_deref(), limit, json))
+        }
+        Some(Command::Retry { files, json }) => load().and_then(|config| status::retry(&config, &files, json)),
+        Some(Command::Check { no_model_ok }) => load().and_then(|config| check::check(config, no_model_ok)),
+        Some(Command::Score { model }) => load().and_then(|config| score::score(&config, model.as_deref())),
+        Some(Command::Models { command, group }) => {
+            load().and_then(|config| models::run(&with_group(config, group)?, command))
+        }
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "transform", &mut io::stdout());
+            Ok(exit::CONVERGED)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        error.exit_code()
+    })
+}
+
+fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
+    if let Some(group) = group {
+        if group.is_empty() || group.starts_with('.') || group.contains('/') {
+            return Err(Error::config("--group", format!("{group:?} is no folder's name")));
+        }
+        config.models.group = group;
+    }
+    Ok(config)
+}
+
+/// An error that ends the program, for a person.
+fn complain(error: &Error) {
+    let mut text = format!("transform: {error}\n");
+    if let Some(hint) = error.hint() {
+        text += &format!("  hint: {hint}\n");
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Prints a line on stdout. That nobody reads it any more is no error.
+fn say(line: impl AsRef<str>) {
+    let _ = writeln!(io::stdout(), "{}", line.as_ref());
+}
+
+fn say_json(value: &impl Serialize) {
+    say(serde_json::to_string_pretty(value).expect("a result is JSON"));
+}
+
+/// Prints rows as columns.
+fn say_table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}"));
+        say(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+/// Microseconds since 1970 as a person reads them, in UTC.
+fn time(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.strftime("%F %T").to_string())
+}
+
+/// A count and its noun.
+fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

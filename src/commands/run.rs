@@ -1,0 +1,116 @@
+//! The worker as a daemon, and as a one-shot.
+
+use super::{complain, count};
+use crate::config::Config;
+use crate::error::{Result, exit};
+use crate::worker::progress::Progress;
+use crate::worker::{End, Tally, Until, Worker};
+use serde_json::json;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+pub fn daemon(load: impl Fn() -> Result<Config>) -> Result<u8> {
+    let mut worker = Worker::open(load()?, Progress::hidden())?;
+    worker.run(Until::Stopped, load)?;
+    tracing::info!("stopped");
+    Ok(exit::CONVERGED)
+}
+
+pub fn once(load: impl Fn() -> Result<Config>, all: bool, json: bool, progress: Progress) -> Result<u8> {
+    let start = Instant::now();
+    let result = pass(load, all, progress.clone());
+    progress.end();
+    let took = start.elapsed();
+    let (code, line) = match &result {
+        Ok((tally, end)) => (exit_code(tally, *end), describe(tally, *end, took)),
+        Err(error) => (error.exit_code(), String::new()),
+    };
+    if json {
+        let mut object = match &result {
+            Ok((tally, _)) => serde_json::to_value(tally).expect("a tally is JSON"),
+            Err(error) => {
+                json!({"error": {"code": error.code(), "message": error.to_string(), "hint": error.hint()}})
+            }
+        };
+        object["exit_code"] = code.into();
+        object["seconds"] = took.as_secs_f64().into();
+        super::say(object.to_string());
+    }
+    match &result {
+        Ok((tally, _)) => {
+            let mut text = format!("transform: {line}\n");
+            for file in &tally.failed_files {
+                text += &format!("  failed: {file}\n");
+            }
+            if tally.failed > tally.failed_files.len() as u64 {
+                text += "  and more: transform status lists them\n";
+            }
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        Err(error) => complain(error),
+    }
+    Ok(code)
+}
+
+fn pass(load: impl Fn() -> Result<Config>, all: bool, progress: Progress) -> Result<(Tally, End)> {
+    let mut worker = Worker::open(load()?, progress)?;
+    if all {
+        worker.make_stale()?;
+    }
+    let end = worker.run(Until::Converged, load)?;
+    Ok((worker.tally().clone(), end))
+}
+
+fn exit_code(tally: &Tally, end: End) -> u8 {
+    match tally {
+        _ if end == End::Stopped => exit::TRY_AGAIN,
+        Tally { failed: 1.., .. } => exit::SOME_FAILED,
+        Tally { faults: 1.., .. } | Tally { unsettled: 1.., .. } => exit::TRY_AGAIN,
+        _ => exit::CONVERGED,
+    }
+}
+
+/// One line for people.
+fn describe(tally: &Tally, end: End, took: Duration) -> String {
+    let model = tally.model.as_deref().unwrap_or("no model");
+    let mut parts = Vec::new();
+    if tally.scored > 0 {
+        let mut rows = count(tally.rows, "row");
+        if tally.bad_rows > 0 {
+            rows += &format!(", {} bad", tally.bad_rows);
+        }
+        if tally.not_finite > 0 {
+            rows += &format!(", {} not finite", tally.not_finite);
+        }
+        let ms = took.as_millis();
+        parts.push(format!(
+            "scored {} ({rows}) by {model} in {ms} ms",
+            count(tally.scored, "file")
+        ));
+    } else if tally.failed + tally.faults + tally.unsettled == 0 {
+        let what = match tally.unchanged {
+            0 => "there are no inputs".into(),
+            1 => "1 output is up to date".into(),
+            n => format!("{n} outputs are up to date"),
+        };
+        parts.push(format!("nothing to do: {what} (model {model})"));
+    } else {
+        parts.push("scored 0 files".into());
+    }
+    if tally.scored > 0 && tally.unchanged > 0 {
+        parts.push(format!("{} up to date", tally.unchanged));
+    }
+    for (n, what) in [
+        (tally.failed, "failed"),
+        (tally.faults, "failed for now: try again"),
+        (tally.unsettled, "still being written: try again"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    if end == End::Stopped {
+        parts.push("stopped by a signal before the end".into());
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,244 @@
+//! `transform status`, `history` and `retry`. They work while a worker runs, and when none does.
+
+use super::{count, say, say_json, say_table, time};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::{Fault, Ledger, Transformation};
+use crate::registry::Registry;
+use crate::spool::scan::Listing;
+use crate::spool::{Name, publish};
+use crate::worker::lock::Lock;
+use crate::worker::{Look, look_at, recipe};
+use serde::Serialize;
+use serde_json::json;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize)]
+struct Status {
+    /// The pid of the worker that holds the state folder.
+    worker: Option<String>,
+    model: Option<String>,
+    /// Why there is no model.
+    model_error: Option<String>,
+    input: PathBuf,
+    /// Why the input folder can't be listed.
+    input_error: Option<String>,
+    done: u64,
+    pending: u64,
+    failed: u64,
+    pending_files: Vec<String>,
+    failed_files: Vec<FailedFile>,
+    /// What failed for now, and is tried again.
+    faults: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct FailedFile {
+    file: String,
+    code: String,
+    message: String,
+}
+
+/// Files that are named for people; `--json` names all.
+const NAMED: usize = 20;
+
+pub fn status(config: &Config, json: bool) -> Result<u8> {
+    let ledger = Ledger::read(&config.state)?;
+    let approved = Registry::new(&config.models.path, &config.models.group).latest_approved();
+    let recipe = approved
+        .as_ref()
+        .ok()
+        .map(|identity| recipe(identity, &config.settings));
+    let mut status = Status {
+        worker: Lock::holder(&config.state)?,
+        model: approved.as_ref().ok().map(|identity| identity.to_string()),
+        model_error: approved.as_ref().err().map(|e| e.to_string()),
+        input: config.input.path.clone(),
+        input_error: None,
+        done: 0,
+        pending: 0,
+        failed: 0,
+        pending_files: Vec::new(),
+        failed_files: Vec::new(),
+        faults: ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default(),
+    };
+    match Listing::new(&config.input.path, &config.input.rules) {
+        Err(error) => status.input_error = Some(error.to_string()),
+        Ok(mut listing) => loop {
+            let names = listing.next(1024)?;
+            if names.is_empty() {
+                break;
+            }
+            for name in names {
+                match look_at(config, ledger.as_ref(), recipe.as_ref(), listing.root(), &name)? {
+                    None => {}
+                    Some(Look::Done) => status.done += 1,
+                    Some(Look::Pending) => {
+                        status.pending += 1;
+                        status.pending_files.push(name.to_string());
+                    }
+                    Some(Look::Failed) => {
+                        status.failed += 1;
+                        let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
+                        status.failed_files.push(FailedFile {
+                            file: name.to_string(),
+                            code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
+                            message: last.and_then(|l| l.message).unwrap_or_default(),
+                        });
+                    }
+                }
+            }
+        },
+    }
+    status.pending_files.sort();
+    status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
+    match json {
+        true => say_json(&status),
+        false => print(&status, config),
+    }
+    Ok(exit::CONVERGED)
+}
+
+fn print(status: &Status, config: &Config) {
+    let worker = match &status.worker {
+        Some(pid) => format!("running (pid {pid})"),
+        None => "not running".into(),
+    };
+    let model = status.model.clone().or(status.model_error.clone()).unwrap_or_default();
+    let input = status.input_error.clone().unwrap_or(status.input.display().to_string());
+    say_table(&[
+        vec!["worker".into(), worker],
+        vec!["model".into(), model],
+        vec!["input".into(), input],
+        vec!["done".into(), status.done.to_string()],
+        vec!["pending".into(), status.pending.to_string()],
+        vec!["failed".into(), status.failed.to_string()],
+    ]);
+    for fault in &status.faults {
+        let who = if fault.input.bytes().is_empty() {
+            "the worker".into()
+        } else {
+            fault.input.to_string()
+        };
+        say(format!(
+            "\ntrying again: {who}: {} ({}, {})",
+            fault.message,
+            fault.code,
+            count(fault.tries.into(), "try")
+        ));
+    }
+    if !status.pending_files.is_empty() {
+        say("\npending:");
+        status
+            .pending_files
+            .iter()
+            .take(NAMED)
+            .for_each(|file| say(format!("  {file}")));
+        more(status.pending_files.len());
+    }
+    if !status.failed_files.is_empty() {
+        say(format!(
+            "\nfailed (reports in {}; 'transform retry' tries again):",
+            config.failed.display()
+        ));
+        for failed in status.failed_files.iter().take(NAMED) {
+            say(format!("  {}  {}: {}", failed.file, failed.code, failed.message));
+        }
+        more(status.failed_files.len());
+    }
+}
+
+fn more(files: usize) {
+    if files > NAMED {
+        say(format!("  and {} more: transform status --json", files - NAMED));
+    }
+}
+
+pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> Result<u8> {
+    let name = file.map(|f| to_name(config, f));
+    let history = match Ledger::read(&config.state)? {
+        Some(ledger) => ledger.history(name.as_ref(), limit)?,
+        None => Vec::new(),
+    };
+    if json {
+        say_json(&history);
+        return Ok(exit::CONVERGED);
+    }
+    if history.is_empty() {
+        let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
+        say(format!("no transformation{of} yet"));
+        return Ok(exit::CONVERGED);
+    }
+    let mut rows = vec![
+        ["WHEN (UTC)", "FILE", "MODEL", "ROWS", "BAD", "MS", "RESULT"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    rows.extend(history.iter().map(to_row));
+    say_table(&rows);
+    Ok(exit::CONVERGED)
+}
+
+fn to_row(done: &Transformation) -> Vec<String> {
+    let result = match (&done.problem, &done.message) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => format!("scored {}", &done.summary.output_hash.get(..12).unwrap_or_default()),
+    };
+    vec![
+        time(done.at),
+        done.input.to_string(),
+        format!("{}/{}", done.model_group, done.version),
+        done.summary.rows.to_string(),
+        done.summary.bad_rows.to_string(),
+        format!("{:.1}", done.micros as f64 / 1000.0),
+        result,
+    ]
+}
+
+pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
+    let mut retried = Vec::new();
+    let ledger = Ledger::read(&config.state)?;
+    let failed = ledger.as_ref().map(Ledger::failed).transpose()?.unwrap_or_default();
+    let wanted: Vec<Name> = match files {
+        [] => failed.clone(),
+        files => files.iter().map(|f| to_name(config, f)).collect(),
+    };
+    if let Some(unknown) = wanted.iter().find(|name| !failed.contains(name)) {
+        let message = format!("{unknown} did not fail; 'transform status' lists what did");
+        return Err(Error::config(&config.input.path, message));
+    }
+    if let Some(mut ledger) = ledger {
+        for name in wanted {
+            ledger.forget(&name)?;
+            // An event for the worker that runs: a failed file without its report is tried again.
+            publish::withdraw_report(&config.failed, &name)?;
+            retried.push(name.to_string());
+        }
+    }
+    let running = Lock::holder(&config.state)?.is_some();
+    if json {
+        say_json(&json!({"retried": retried, "worker_running": running}));
+    } else {
+        let when = if running {
+            "the worker tries them now"
+        } else {
+            "the next run tries them"
+        };
+        match retried.len() as u64 {
+            0 => say("no file has failed"),
+            n => say(format!("{} to try again; {when}", count(n, "file"))),
+        }
+    }
+    Ok(exit::CONVERGED)
+}
+
+/// The name of an input that a person gives by its name, or by its path.
+fn to_name(config: &Config, file: &Path) -> Name {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let below = match absolute(file).strip_prefix(absolute(&config.input.path)) {
+        Ok(below) => below.to_path_buf(),
+        Err(_) => file.to_path_buf(),
+    };
+    Name::new(below.as_os_str().as_bytes())
+}

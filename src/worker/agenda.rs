@@ -1,0 +1,88 @@
+//! When to look at which input again.
+
+use super::plan::Before;
+use crate::spool::Name;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// More inputs than this are not remembered one by one: a listing at the right time finds them.
+const MOST: usize = 50_000;
+
+/// Times are on the worker's monotonic clock.
+#[derive(Default)]
+pub struct Agenda {
+    notes: HashMap<Name, Note>,
+    due: BTreeSet<(Duration, Name)>,
+    /// For those that were too many.
+    relist_at: Option<Duration>,
+}
+
+/// What is remembered of an input until it is looked at again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Note {
+    pub before: Option<Before>,
+    /// How often it was seen unsettled.
+    pub unsettled: u32,
+    /// How often it failed for now.
+    pub faults: u32,
+    pub retry_at: Option<Duration>,
+    pub due: Option<Duration>,
+}
+
+impl Agenda {
+    pub fn note(&self, name: &Name) -> Note {
+        self.notes.get(name).copied().unwrap_or_default()
+    }
+
+    /// Remembers `note`, and to look again at `due`.
+    pub fn set(&mut self, name: &Name, note: Note, due: Duration) {
+        if self.notes.len() >= MOST && !self.notes.contains_key(name) {
+            self.relist_at = Some(self.relist_at.map_or(due, |at| at.max(due)));
+            return;
+        }
+        self.forget(name);
+        self.due.insert((due, name.clone()));
+        self.notes.insert(name.clone(), Note { due: Some(due), ..note });
+    }
+
+    pub fn forget(&mut self, name: &Name) {
+        if let Some(Note { due: Some(due), .. }) = self.notes.remove(name) {
+            self.due.remove(&(due, name.clone()));
+        }
+    }
+
+    /// The inputs whose time has come. Their notes stay until they are forgotten or set anew.
+    pub fn take_due(&mut self, now: Duration) -> Vec<Name> {
+        let mut names = Vec::new();
+        while self.due.first().is_some_and(|(due, _)| *due <= now) {
+            let (_, name) = self.due.pop_first().expect("there is a first");
+            self.notes.entry(name.clone()).and_modify(|n| n.due = None);
+            names.push(name);
+        }
+        names
+    }
+
+    /// Has the time come to list again for those that were too many?
+    pub fn take_relist(&mut self, now: Duration) -> bool {
+        let due = self.relist_at.is_some_and(|at| at <= now);
+        if due {
+            self.relist_at = None;
+        }
+        due
+    }
+
+    /// When something is next due.
+    pub fn next(&self) -> Option<Duration> {
+        let first = self.due.first().map(|(due, _)| *due);
+        first.into_iter().chain(self.relist_at).min()
+    }
+
+    /// The notes of all inputs that are looked at again.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Note)> {
+        self.notes.iter().filter(|(_, note)| note.due.is_some())
+    }
+
+    pub fn clear(&mut self) {
+        *self = Agenda::default();
+    }
+}

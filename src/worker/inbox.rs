@@ -1,0 +1,83 @@
+//! The one thing that wakes the worker: a mark that something changed, and what is known of it.
+
+use super::plan::Word;
+use crate::spool::Name;
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// More names than this are not kept: a listing finds them.
+const NAMES_MAX: usize = 10_000;
+
+#[derive(Default)]
+pub struct Inbox {
+    news: Mutex<News>,
+    bell: Condvar,
+}
+
+/// What came in since it was last taken. It only says where to look; the look decides.
+#[derive(Debug, Default)]
+pub struct News {
+    pub names: HashMap<Name, Word>,
+    /// Events were lost, or told too little: what they said of writers no longer counts.
+    pub lost: bool,
+    /// List the input folder.
+    pub relist: bool,
+    /// Something changed below the models folder.
+    pub models: bool,
+    /// A watched folder may be another one than before.
+    pub folders: bool,
+    /// A large input is done.
+    pub finished: bool,
+    pub reload: bool,
+    pub stop: bool,
+}
+
+impl Inbox {
+    /// Adds to the news and wakes the worker.
+    pub fn add(&self, add: impl FnOnce(&mut News)) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&mut news);
+        if news.names.len() > NAMES_MAX {
+            news.names.clear();
+            news.lost = true;
+            news.relist = true;
+        }
+        self.bell.notify_one();
+    }
+
+    /// Takes the news at once.
+    pub fn take(&self) -> News {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until there is news, or the time is over.
+    pub fn wait(&self, timeout: Duration) {
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.bell.wait_timeout_while(news, timeout, |news| !news.any()));
+    }
+}
+
+impl News {
+    fn any(&self) -> bool {
+        let News {
+            names,
+            lost,
+            relist,
+            models,
+            folders,
+            finished,
+            reload,
+            stop,
+        } = self;
+        !names.is_empty() || *lost || *relist || *models || *folders || *finished || *reload || *stop
+    }
+
+    /// What an event says of an input. That something happened doesn't override what is known of its writer.
+    pub fn say(&mut self, name: Name, word: Word) {
+        match word {
+            Word::Nothing => drop(self.names.entry(name).or_insert(word)),
+            _ => drop(self.names.insert(name, word)),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One input, from its open to its drafts. Runs on any thread; publishes and records nothing.
+
+use super::plan::{racy_until, refusal};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ledger::Recipe;
+use crate::model::Model;
+use crate::registry::Identity;
+use crate::spool::publish::{Draft, OUTPUT, Publisher};
+use crate::spool::{Dir, Fingerprint, Home, Name, Seen, scan};
+use crate::transform::problem::{Code, Problem};
+use crate::transform::{Failure, Run, Summary, internal, transform};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What the worker and the threads that score share until the configuration is read again.
+pub struct Setup {
+    pub config: Config,
+    pub publisher: Publisher,
+    pub pool: rayon::ThreadPool,
+}
+
+/// The model that a pass uses.
+#[derive(Clone)]
+pub struct Pin {
+    pub identity: Identity,
+    pub model: Arc<Model>,
+    pub recipe: Recipe,
+}
+
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub name: Name,
+    /// The input as it was planned; another one is not scored.
+    pub fingerprint: Fingerprint,
+    pub task: Task,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    Score,
+    /// Read the input again: has it still this hash?
+    Verify(String),
+    /// It is no file.
+    Refuse(Code),
+}
+
+/// What came of a job.
+pub struct Done {
+    pub job: Job,
+    pub outcome: Outcome,
+    pub took: Duration,
+}
+
+pub enum Outcome {
+    Scored {
+        output: Draft,
+        rejects: Draft,
+        summary: Summary,
+        racy: bool,
+    },
+    /// For good, until the input, the model or the settings change.
+    Failed {
+        report: Draft,
+        rejects: Draft,
+        problem: Box<Problem>,
+        racy: bool,
+    },
+    Verified,
+    /// The input is not the one that was planned, or changed while it was read.
+    Changed,
+    /// For now.
+    Fault(Error),
+    Cancelled,
+}
+
+/// What a job may use, and what stops it.
+pub struct Context<'a> {
+    pub setup: &'a Setup,
+    pub pin: &'a Pin,
+    pub home: Home,
+    /// Score blocks in parallel, for a large input.
+    pub in_parallel: bool,
+    pub cancel: &'a AtomicBool,
+    pub progress: &'a AtomicU64,
+}
+
+impl Context<'_> {
+    pub fn run(&self, job: Job) -> Done {
+        let start = Instant::now();
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
+            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?, false));
+        let outcome = attempt.unwrap_or_else(Outcome::Fault);
+        Done {
+            job,
+            outcome,
+            took: start.elapsed(),
+        }
+    }
+
+    fn attempt(&self, job: &Job) -> Result<Outcome> {
+        let publisher = &self.setup.publisher;
+        let rejects = publisher.draft_failed(&job.name)?;
+        if let Task::Refuse(code) = job.task {
+            return self.fail(job, not_a_file(code), rejects, false);
+        }
+        if job.name.too_long_with(OUTPUT) {
+            return self.fail(job, name_too_long(), rejects, false);
+        }
+        let input = &self.setup.config.input;
+        let root = Dir::open(&input.path)?;
+        self.home.check(&root)?;
+        let (folder, name) = job.name.split();
+        // It may have gone since it was planned, or become a link.
+        let Some(dir) = root.below_if_there(folder)? else {
+            return Ok(Outcome::Changed);
+        };
+        let Some((file, stat)) = dir.open_file(name)? else {
+            return Ok(Outcome::Changed);
+        };
+        let seen = Seen::of(&stat, !self.home.mount);
+        if seen.fingerprint != job.fingerprint || refusal(seen.kind).is_some() {
+            return Ok(Outcome::Changed);
+        }
+        let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
+        let unchanged = || -> Result<bool> {
+            let now = scan::look(&root, &job.name, !self.home.mount)?;
+            Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
+        };
+        if let Task::Verify(hash) = &job.task {
+            let same = self.hash(file, &dir.join(name))?.is_some_and(|h| h == *hash) && unchanged()?;
+            return Ok(if same { Outcome::Verified } else { Outcome::Changed });
+        }
+        self.score(job, file, racy, rejects, unchanged)
+    }
+
+    fn score(
+        &self,
+        job: &Job,
+        file: File,
+        racy: bool,
+        mut rejects: Draft,
+        unchanged: impl Fn() -> Result<bool>,
+    ) -> Result<Outcome> {
+        let Setup {
+            config,
+            publisher,
+            pool,
+        } = self.setup;
+        let mut output = publisher.draft_output(&job.name)?;
+        let run = Run {
+            pool: self.in_parallel.then_some(pool),
+            memory: config.worker.memory,
+            cancel: Some(self.cancel),
+            progress: Some(self.progress),
+        };
+        let result = transform(file, &self.pin.model, &config.settings, &mut output, &mut rejects, &run);
+        if matches!(result, Err(Failure::Cancelled)) {
+            return Ok(Outcome::Cancelled);
+        }
+        if !unchanged()? {
+            return Ok(Outcome::Changed);
+        }
+        let path = config.input.path.join(job.name.path());
+        match result {
+            Ok(summary) => Ok(Outcome::Scored {
+                output,
+                rejects,
+                summary,
+                racy,
+            }),
+            Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects, racy),
+            Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
+            Err(Failure::Write(e)) => Err(Error::io("write the results of", path)(e)),
+            Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
+        }
+    }
+
+    fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft, racy: bool) -> Result<Outcome> {
+        if problem.code != Code::TooManyBadRows {
+            // It holds only the bad rows in front of the problem.
+            rejects = self.setup.publisher.draft_failed(&job.name)?;
+        }
+        let path = self.setup.config.input.path.join(job.name.path());
+        let report = Report {
+            format_version: 1,
+            file: path.to_string_lossy().into_owned(),
+            problem: &problem,
+            model: self.pin.identity.to_string(),
+        };
+        let mut text = serde_json::to_vec_pretty(&report).expect("a report is JSON");
+        text.push(b'\n');
+        let mut draft = self.setup.publisher.draft_failed(&job.name)?;
+        draft.write_all(&text).map_err(Error::io("write the report of", path))?;
+        Ok(Outcome::Failed {
+            report: draft,
+            rejects,
+            problem: Box::new(problem),
+            racy,
+        })
+    }
+
+    /// `None` if it was cancelled.
+    fn hash(&self, mut file: File, path: &Path) -> Result<Option<String>> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            match file.read(&mut buffer).map_err(Error::io("read", path))? {
+                0 => return Ok(Some(hasher.finalize().to_hex().to_string())),
+                n => hasher.update(&buffer[..n]),
+            };
+        }
+    }
+}
+
+/// `failed/X.csv.error.json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    format_version: u32,
+    file: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
+    model: String,
+}
+
+fn not_a_file(code: Code) -> Problem {
+    let (what, hint) = match code {
+        Code::Link => ("a symbolic link", "put the file itself here; links are not followed"),
+        _ => (
+            "not a regular file",
+            "a folder, FIFO, socket or device can't be scored; give it another name",
+        ),
+    };
+    Problem::new(code, format!("the input is {what}"), hint)
+}
+
+fn name_too_long() -> Problem {
+    Problem::new(
+        Code::NameTooLong,
+        "the name is so long that the output's, with \".out\" behind it, would be too long for the file system",
+        "give the file a name of at most 251 bytes",
+    )
+}
+
+/// Nanoseconds since 1970.
+pub fn wall_clock() -> i64 {
+    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => since.as_nanos() as i64,
+        Err(before) => -(before.duration().as_nanos() as i64),
+    }
+}

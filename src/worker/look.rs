@@ -1,0 +1,110 @@
+//! What stands in the folders, as the plan needs to see it.
+
+use super::job::wall_clock;
+use super::plan::{self, Decision, Now, Sighting, Want, Word};
+use crate::config::{Config, OnApproval};
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, Recipe, Record};
+use crate::registry::Identity;
+use crate::spool::{Dir, Home, Name, publish, scan};
+use crate::transform::{OUTPUT_FORMAT, Settings};
+use std::time::Duration;
+
+/// The output and failed folders, for looking.
+pub struct Published {
+    output: Option<Dir>,
+    failed: Option<Dir>,
+}
+
+impl Published {
+    pub fn open(config: &Config) -> Result<Published> {
+        let open = |path| match Dir::open(path) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        };
+        Ok(Published {
+            output: open(&config.output.path)?,
+            failed: open(&config.failed)?,
+        })
+    }
+
+    /// The size of what was published for an input: of its report if the record says that it failed, else its output.
+    pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
+        match (record, &self.output, &self.failed) {
+            (Some(Record { problem: Some(_), .. }), _, Some(failed)) => publish::report_size(failed, name),
+            (Some(Record { problem: None, .. }), Some(output), _) => publish::output_size(output, name),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What `transform status` says of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Done,
+    Failed,
+    Pending,
+}
+
+/// Looks at an input as the worker would, and does nothing.
+pub fn look_at(
+    config: &Config,
+    ledger: Option<&Ledger>,
+    recipe: Option<&Recipe>,
+    root: &Dir,
+    name: &Name,
+) -> Result<Option<Look>> {
+    let home = Home::of(root)?;
+    let Some(seen) = scan::look(root, name, !home.mount)? else {
+        return Ok(None);
+    };
+    let record = ledger.map(|l| l.record(name)).transpose()?.flatten();
+    let published = Published::open(config)?.size(name, record.as_ref())?;
+    let sighting = Sighting {
+        seen,
+        word: Word::Nothing,
+        before: None,
+        record: record.as_ref(),
+        published,
+        retry_at: None,
+    };
+    let now = Now {
+        wall: wall_clock(),
+        monotonic: Duration::ZERO,
+    };
+    let Some(recipe) = recipe else {
+        return Ok(Some(Look::Pending));
+    };
+    Ok(Some(
+        match plan::decide(&sighting, &want(config, recipe.clone(), !home.mount), now) {
+            Decision::Current { failed: false } => Look::Done,
+            Decision::Current { failed: true } => Look::Failed,
+            _ => Look::Pending,
+        },
+    ))
+}
+
+/// What an output by this model with these settings is made from.
+pub fn recipe(identity: &Identity, settings: &Settings) -> Recipe {
+    Recipe {
+        model: format!("{identity}@{}", identity.sha256),
+        settings: settings.hash(),
+        output_format: OUTPUT_FORMAT,
+    }
+}
+
+/// What every input should have. `local`: the input folder is on a local disk.
+pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
+    let input = &config.input;
+    Want {
+        recipe,
+        keep_scored: config.models.on_approval == OnApproval::NewFiles,
+        // On a mount: two polls.
+        settle: if local {
+            input.settle
+        } else {
+            input.settle.max(input.poll_interval)
+        },
+    }
+}

@@ -1,0 +1,18 @@
+//! When to work: what wakes the worker, what is stale, and one pass after the other.
+
+mod agenda;
+mod inbox;
+mod job;
+pub mod lock;
+mod look;
+mod pass;
+mod plan;
+pub mod progress;
+mod reconcile;
+mod settle;
+mod watch;
+
+pub use job::wall_clock;
+pub use look::{Look, look_at, recipe};
+pub use reconcile::{End, Until, Worker};
+pub use settle::Tally;

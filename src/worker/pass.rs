@@ -1,0 +1,344 @@
+//! One pass: list, look, plan, and transform what is stale.
+
+use super::agenda::Note;
+use super::inbox::News;
+use super::job::{Context, Done, Job, Task};
+use super::look::{Published, want};
+use super::plan::{self, Before, Decision, Sighting, Word};
+use super::reconcile::Worker;
+use crate::error::{Error, Result};
+use crate::ledger::Record;
+use crate::spool::scan::{self, Listing};
+use crate::spool::{Dir, Home, Name, Seen};
+use crate::transform::blocks::BLOCK;
+use rayon::prelude::*;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+
+/// Names that are looked at in one go.
+const CHUNK: usize = 4096;
+/// Jobs that wait; the listing pauses until there are fewer.
+const QUEUE_MAX: usize = 65_536;
+/// Small inputs that are published and committed together: they share the syncs. Few enough that a file that is
+/// dropped meanwhile doesn't wait long.
+const GROUP: usize = 256;
+const GROUP_BYTES: u64 = 32 << 20;
+
+/// Jobs that wait, each input once.
+#[derive(Default)]
+pub struct Queue {
+    pub small: VecDeque<Name>,
+    pub large: VecDeque<Name>,
+    pub jobs: HashMap<Name, Job>,
+}
+
+/// The large input that is being scored.
+pub struct Large {
+    name: Name,
+    done: mpsc::Receiver<Done>,
+    cancel: Arc<AtomicBool>,
+    /// What events said of it meanwhile.
+    word: Option<Word>,
+}
+
+impl Worker {
+    pub(super) fn begin_listing(&mut self) -> Result<()> {
+        let listing = Listing::new(&self.setup.config.input.path, &self.setup.config.input.rules)?;
+        match &self.home {
+            Some(home) => home.check(listing.root())?,
+            None => self.home = Some(Home::of(listing.root())?),
+        }
+        self.tally.recount();
+        self.listing = Some(listing);
+        Ok(())
+    }
+
+    /// One step: first what events told, then what is due, then the listing, then one group.
+    pub(super) fn work(&mut self, mut looks: Vec<(Name, Word)>) -> Result<()> {
+        let Some(home) = self.home else {
+            return Ok(());
+        };
+        let now = self.now().monotonic;
+        looks.extend(self.agenda.take_due(now).into_iter().map(|name| (name, Word::Nothing)));
+        if self.agenda.take_relist(now) {
+            self.inbox.add(|news| news.relist = true);
+        }
+        if !looks.is_empty() {
+            let root = Dir::open(&self.setup.config.input.path)?;
+            home.check(&root)?;
+            self.look(&root, looks, false)?;
+        }
+        if self.queue.jobs.len() < QUEUE_MAX
+            && let Some(mut listing) = self.listing.take()
+        {
+            let names = listing.next(CHUNK)?;
+            let done = names.is_empty();
+            let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
+            self.look(listing.root(), looks, true)?;
+            match done {
+                true => self.forget_the_gone(&listing)?,
+                false => self.listing = Some(listing),
+            }
+        }
+        self.finish_large()?;
+        self.start_large()?;
+        self.run_group()
+    }
+
+    /// Sorts out what events said. Returns what to look at.
+    pub(super) fn hear(&mut self, news: News) -> Vec<(Name, Word)> {
+        if news.lost {
+            self.writing.clear();
+        }
+        let mut looks = Vec::new();
+        for (name, word) in news.names {
+            if let Some(large) = self.large.as_mut().filter(|l| l.name == name) {
+                large.word = Some(word);
+            }
+            match word {
+                Word::Writing => drop(self.writing.insert(name)),
+                Word::Closed => {
+                    self.writing.remove(&name);
+                    looks.push((name, word));
+                }
+                Word::Nothing => looks.push((name, word)),
+            }
+        }
+        looks
+    }
+
+    /// Looks at inputs and decides on each.
+    fn look(&mut self, root: &Dir, looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
+        let Ok(pin) = &self.pin else {
+            return Ok(());
+        };
+        let want = want(&self.setup.config, pin.recipe.clone(), self.local());
+        let local = self.local();
+        let stats: Vec<Result<Option<Seen>>> = self.setup.pool.install(|| {
+            looks
+                .par_iter()
+                .map(|(name, _)| scan::look(root, name, local))
+                .collect()
+        });
+        let published = Published::open(&self.setup.config)?;
+        for ((name, word), seen) in looks.into_iter().zip(stats) {
+            if self.large.as_ref().is_some_and(|l| l.name == name) {
+                continue;
+            }
+            let record = self.ledger.record(&name)?;
+            let Some(seen) = seen? else {
+                self.forget(&name, record.as_ref())?;
+                continue;
+            };
+            let word = if self.writing.contains(&name) {
+                Word::Writing
+            } else {
+                word
+            };
+            let note = self.agenda.note(&name);
+            let sighting = Sighting {
+                seen,
+                word,
+                before: note.before,
+                record: record.as_ref(),
+                published: published.size(&name, record.as_ref())?,
+                retry_at: note.retry_at,
+            };
+            let now = self.now();
+            match plan::decide(&sighting, &want, now) {
+                Decision::Current { failed } => {
+                    self.agenda.forget(&name);
+                    match failed {
+                        _ if !listed => {}
+                        true => self.tally.count_failed(&name),
+                        false => self.tally.unchanged += 1,
+                    }
+                }
+                Decision::Transform => self.enqueue(name, seen, Task::Score),
+                Decision::Refuse(code) => self.enqueue(name, seen, Task::Refuse(code)),
+                Decision::Verify => {
+                    let hash = record.expect("only what was recorded is verified").input_hash;
+                    self.enqueue(name, seen, Task::Verify(hash));
+                }
+                Decision::Wait(until) => {
+                    let same = note.before.filter(|b| b.fingerprint == seen.fingerprint);
+                    let before = same.unwrap_or(Before {
+                        fingerprint: seen.fingerprint,
+                        since: now.monotonic,
+                    });
+                    let note = Note {
+                        before: Some(before),
+                        unsettled: note.unsettled + u32::from(same.is_none()),
+                        ..note
+                    };
+                    self.agenda.set(&name, note, until);
+                }
+                Decision::Await => self.agenda.forget(&name),
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, name: Name, seen: Seen, task: Task) {
+        let large = task == Task::Score && seen.fingerprint.size > BLOCK as u64;
+        let job = Job {
+            name: name.clone(),
+            fingerprint: seen.fingerprint,
+            task,
+        };
+        if self.queue.jobs.insert(name.clone(), job).is_some() {
+            return;
+        }
+        self.progress.plan(seen.fingerprint.size);
+        match large {
+            true => self.queue.large.push_back(name),
+            false => self.queue.small.push_back(name),
+        }
+    }
+
+    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
+    fn forget(&mut self, name: &Name, record: Option<&Record>) -> Result<()> {
+        self.agenda.forget(name);
+        self.writing.remove(name);
+        self.ledger.clear_fault(name)?;
+        if record.is_some_and(|r| r.problem.is_some()) {
+            self.setup.publisher.withdraw_reports(name)?;
+            self.ledger.forget(name)?;
+            tracing::info!(input = %name, "the input is gone, and so is the report on it");
+        }
+        Ok(())
+    }
+
+    /// After a whole listing: reports on inputs that are no longer there.
+    fn forget_the_gone(&mut self, listing: &Listing) -> Result<()> {
+        for name in self.ledger.failed()? {
+            if scan::look(listing.root(), &name, self.local())?.is_none() {
+                let record = self.ledger.record(&name)?;
+                self.forget(&name, record.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scores a group of small inputs, publishes and commits them together.
+    fn run_group(&mut self) -> Result<()> {
+        let (Ok(pin), Some(home)) = (&self.pin, self.home) else {
+            return Ok(());
+        };
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut bytes = 0;
+        while jobs.len() < GROUP && bytes < GROUP_BYTES {
+            let Some(name) = self.queue.small.pop_front() else {
+                break;
+            };
+            let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
+            bytes += job.fingerprint.size;
+            jobs.push(job);
+        }
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let context = Context {
+            setup: &self.setup,
+            pin,
+            home,
+            in_parallel: false,
+            cancel: &self.cancel,
+            progress: &self.progress.bytes,
+        };
+        let pool = &self.setup.pool;
+        let done = match jobs.len() {
+            1 => jobs.into_iter().map(|job| context.run(job)).collect(),
+            _ => pool.install(|| jobs.into_par_iter().map(|job| context.run(job)).collect()),
+        };
+        self.settle(done)
+    }
+
+    fn start_large(&mut self) -> Result<()> {
+        let (Ok(pin), Some(home), None) = (&self.pin, self.home, &self.large) else {
+            return Ok(());
+        };
+        let Some(name) = self.queue.large.pop_front() else {
+            return Ok(());
+        };
+        let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (sender, done) = mpsc::sync_channel(1);
+        let (setup, pin, inbox) = (self.setup.clone(), pin.clone(), self.inbox.clone());
+        let (stop, bytes) = (cancel.clone(), self.progress.bytes.clone());
+        let work = move || {
+            let context = Context {
+                setup: &setup,
+                pin: &pin,
+                home,
+                in_parallel: true,
+                cancel: &stop,
+                progress: &bytes,
+            };
+            let _ = sender.send(context.run(job));
+            inbox.add(|news| news.finished = true);
+        };
+        let thread = std::thread::Builder::new().name("large input".into()).spawn(work);
+        match thread {
+            Ok(_) => {
+                self.large = Some(Large {
+                    name,
+                    done,
+                    cancel,
+                    word: None,
+                })
+            }
+            Err(e) => return Err(Error::io("start a thread for", name.path())(e)),
+        }
+        Ok(())
+    }
+
+    fn finish_large(&mut self) -> Result<()> {
+        let Some(large) = &self.large else {
+            return Ok(());
+        };
+        let Ok(done) = large.done.try_recv() else {
+            self.progress.draw();
+            return Ok(());
+        };
+        let Large { name, word, .. } = self.large.take().expect("just seen");
+        if let Some(word) = word {
+            self.inbox.add(|news| news.say(name, word));
+        }
+        self.settle(vec![done])
+    }
+
+    /// Gives up the large input that is being scored, without waiting for its thread to notice.
+    pub(super) fn drop_large(&mut self) {
+        if let Some(large) = self.large.take() {
+            large.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Is there more to do at once?
+    pub(super) fn busy(&self) -> bool {
+        let large = self.large.is_none() && !self.queue.large.is_empty();
+        self.listing.is_some() || !self.queue.small.is_empty() || large
+    }
+
+    /// Inputs that are known to lack a result.
+    pub(super) fn pending(&self) -> usize {
+        self.queue.jobs.len() + usize::from(self.large.is_some()) + self.agenda.iter().count()
+    }
+
+    /// The one-shot waits for a file to settle once; one that goes on changing is left to the next run.
+    pub(super) fn converged(&self) -> bool {
+        self.large.is_none()
+            && self
+                .agenda
+                .iter()
+                .all(|(_, note)| note.unsettled > 1 || note.faults > 0)
+    }
+
+    pub(super) fn count_unfinished(&mut self) {
+        let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
+        self.tally.faults = faults as u64;
+        self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
+    }
+}

@@ -1,0 +1,458 @@
+//! The loop: wake, find the approved model, make a pass, wait. The only place that puts the parts together. The same loop
+//! serves the daemon and the one-shot; they differ in when it ends.
+
+use super::agenda::Agenda;
+use super::inbox::Inbox;
+use super::job::{Pin, Setup, wall_clock};
+use super::lock::Lock;
+use super::look::recipe;
+use super::pass::{Large, Queue};
+use super::plan::Now;
+use super::progress::Progress;
+use super::settle::{Tally, as_fault};
+use super::watch::{self, Watches};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::Ledger;
+use crate::registry::Registry;
+use crate::spool::publish::{Options, Publisher};
+use crate::spool::scan::Listing;
+use crate::spool::{Dir, Home, Name};
+use sd_notify::NotifyState;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// The service manager hears from the loop about this often, and a person at a terminal sees the bar move.
+const BEAT: Duration = Duration::from_secs(1);
+const DRAW: Duration = Duration::from_millis(100);
+
+/// When the loop ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Every input has its output or its report, as far as that can be had now.
+    Converged,
+    Stopped,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Converged,
+    Stopped,
+}
+
+pub struct Worker {
+    pub(super) setup: Arc<Setup>,
+    registry: Registry,
+    pub(super) ledger: Ledger,
+    _lock: Lock,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) cancel: Arc<AtomicBool>,
+    pub(super) progress: Progress,
+    started: Instant,
+
+    /// The approved model, or why there is none.
+    pub(super) pin: Result<Pin>,
+    /// Where the input folder was when it was first seen.
+    pub(super) home: Option<Home>,
+    watches: Option<Watches>,
+    pub(super) listing: Option<Listing>,
+    pub(super) queue: Queue,
+    pub(super) large: Option<Large>,
+    pub(super) agenda: Agenda,
+    /// Inputs that somebody writes to, by the word of events.
+    pub(super) writing: HashSet<Name>,
+    trouble: Option<Trouble>,
+    pub(super) tally: Tally,
+    due: Due,
+    beaten: Option<Instant>,
+    status: String,
+}
+
+/// What keeps the worker as a whole from working, for now.
+struct Trouble {
+    error: Error,
+    tries: u32,
+    /// When to try again; `None`: that is being done.
+    until: Option<Duration>,
+}
+
+/// What the loop has to do, beside the work at hand.
+struct Due {
+    relist: bool,
+    models: bool,
+    folders: bool,
+    /// When each is due without being told, on the monotonic clock.
+    next_relist: Duration,
+    next_folders: Duration,
+}
+
+impl Worker {
+    /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
+    pub fn open(config: Config, progress: Progress) -> Result<Worker> {
+        std::fs::create_dir_all(&config.state).map_err(Error::io("make folder", &config.state))?;
+        if Dir::open(&config.state)?.is_mount()? {
+            let message = "the state folder is on a FUSE or network mount; it must be on a local disk";
+            return Err(Error::config(&config.state, message));
+        }
+        let lock = Lock::take(&config.state)?;
+        let mut ledger = Ledger::open(&config.state)?;
+        ledger.clear_faults()?;
+        let setup = Setup::open(config, &ledger.instance()?)?;
+        let leftovers = setup.publisher.remove_leftovers()?;
+        if leftovers > 0 {
+            tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
+        }
+        let registry = setup.registry();
+        Ok(Worker {
+            pin: Err(not_looked(&registry)),
+            registry,
+            setup: setup.into(),
+            ledger,
+            _lock: lock,
+            inbox: Arc::default(),
+            cancel: Arc::default(),
+            progress,
+            started: Instant::now(),
+            home: None,
+            watches: None,
+            listing: None,
+            queue: Queue::default(),
+            large: None,
+            agenda: Agenda::default(),
+            writing: HashSet::new(),
+            trouble: None,
+            tally: Tally::default(),
+            due: Due::everything(),
+            beaten: None,
+            status: String::new(),
+        })
+    }
+
+    /// Makes every output stale.
+    pub fn make_stale(&mut self) -> Result<()> {
+        self.ledger.make_stale()
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Works until `until`. `read` gives the configuration anew on SIGHUP.
+    pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let daemon = until == Until::Stopped;
+        let if_stuck = if daemon { exit::CONVERGED } else { exit::TRY_AGAIN };
+        watch::listen_for_signals(self.inbox.clone(), self.cancel.clone(), if_stuck)?;
+        if daemon {
+            self.watches = Watches::new(&self.setup.config, self.inbox.clone());
+        }
+        let mut ready = false;
+        loop {
+            if daemon {
+                self.beat();
+            }
+            let news = self.inbox.take();
+            if news.stop {
+                self.drop_large();
+                self.notify(&[NotifyState::Stopping]);
+                return Ok(End::Stopped);
+            }
+            if news.reload && daemon {
+                self.reload(&read);
+            }
+            self.due.relist |= news.relist;
+            self.due.models |= news.models;
+            self.due.folders |= news.folders;
+            let looks = self.hear(news);
+            self.prepare(daemon);
+            if !daemon && let Some(trouble) = self.trouble.take() {
+                return Err(trouble.error);
+            }
+            if !daemon && self.pin.is_err() {
+                return Err(std::mem::replace(&mut self.pin, Err(not_looked(&self.registry)))
+                    .err()
+                    .expect("just seen"));
+            }
+            if self.able() {
+                self.attempt(|worker| worker.work(looks));
+            }
+            if daemon && !ready && self.listing.is_none() {
+                ready = true;
+                self.notify(&[NotifyState::Ready]);
+                tracing::info!(input = %self.setup.config.input.path.display(), "ready");
+            }
+            if self.able() && self.busy() {
+                continue;
+            }
+            self.out_of_trouble();
+            if daemon {
+                self.tell();
+            } else if self.trouble.is_none() && self.converged() {
+                self.count_unfinished();
+                return Ok(End::Converged);
+            }
+            self.inbox.wait(self.sleep());
+        }
+    }
+
+    /// What must be known before a pass: the folders under watch, the approved model, a listing to work on.
+    fn prepare(&mut self, daemon: bool) {
+        let now = self.now().monotonic;
+        let input = &self.setup.config.input;
+        if now >= self.due.next_folders {
+            self.due.next_folders = now + input.poll_interval;
+            self.due.folders = true;
+            self.due.models = true;
+        }
+        if now >= self.due.next_relist {
+            self.due.next_relist = now + input.rescan_interval;
+            self.due.relist = true;
+        }
+        if let Some(trouble) = &mut self.trouble
+            && trouble.until.is_some_and(|at| at <= now)
+        {
+            trouble.until = None;
+            self.due.folders = true;
+            self.due.relist = true;
+        }
+        // Watch first, then list: what comes in between is seen by both.
+        if std::mem::take(&mut self.due.folders) && daemon {
+            self.watch();
+        }
+        if std::mem::take(&mut self.due.models) && self.resolve() {
+            self.due.relist = true;
+        }
+        if self.due.relist && self.listing.is_none() && self.able() {
+            self.due.relist = false;
+            self.attempt(|worker| worker.begin_listing());
+        }
+    }
+
+    /// Watches the folders that are there now.
+    fn watch(&mut self) {
+        let Some(watches) = &mut self.watches else {
+            self.due.relist = true;
+            return;
+        };
+        let anew = watches.refresh();
+        self.due.relist |= anew || !watches.hears_inputs();
+        if let Some(trouble) = self.trouble.as_mut().filter(|_| anew) {
+            trouble.until = None; // a folder came back
+        }
+    }
+
+    /// Reads the configuration again. A bad one is refused, and the old one stays.
+    fn reload(&mut self, read: impl Fn() -> Result<Config>) {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            self.notify(&[NotifyState::Reloading, now]);
+        }
+        let setup = read().and_then(|config| {
+            if config.state != self.setup.config.state {
+                return Err(Error::config(
+                    &config.state,
+                    "state.path can't change while the worker runs; restart it",
+                ));
+            }
+            Setup::open(config, &self.ledger.instance()?)
+        });
+        match setup {
+            Ok(setup) => {
+                self.setup = setup.into();
+                self.registry = self.setup.registry();
+                self.watches = Watches::new(&self.setup.config, self.inbox.clone());
+                self.home = None;
+                self.pin = Err(not_looked(&self.registry));
+                self.agenda.clear();
+                self.writing.clear();
+                self.trouble = None;
+                self.start_over();
+                self.due = Due::everything();
+                tracing::info!("configuration read again");
+            }
+            Err(error) => tracing::error!(%error, "the new configuration is refused; the old one stays"),
+        }
+        self.notify(&[NotifyState::Ready]);
+    }
+
+    /// Finds the approved model. True if it is another one than before.
+    pub(super) fn resolve(&mut self) -> bool {
+        let approved = self.registry.latest_approved();
+        if let (Ok(identity), Ok(pin)) = (&approved, &self.pin)
+            && *identity == pin.identity
+        {
+            return false;
+        }
+        let pin = approved.and_then(|identity| {
+            let model = Arc::new(self.registry.load(identity.version)?);
+            Ok(Pin {
+                recipe: recipe(&identity, &self.setup.config.settings),
+                identity,
+                model,
+            })
+        });
+        match (&pin, &self.pin) {
+            (Ok(pin), _) => {
+                tracing::info!(model = %pin.identity, sha256 = %pin.identity.sha256, "scoring by the approved model");
+            }
+            (Err(error), Err(old)) if error.to_string() == old.to_string() => return false,
+            (Err(error @ Error::NoModel { .. }), _) => tracing::warn!(%error, "waiting for an approved model"),
+            (Err(error), _) => {
+                tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
+            }
+        }
+        self.tally.model = pin.as_ref().ok().map(|pin| pin.identity.to_string());
+        self.pin = pin;
+        self.start_over();
+        true
+    }
+
+    /// What was planned, or is being scored, was for another model or configuration: it is planned again.
+    fn start_over(&mut self) {
+        self.drop_large();
+        self.queue = Queue::default();
+        self.listing = None;
+        self.tally.recount();
+    }
+
+    /// Runs a step; what keeps it from working keeps the whole worker waiting.
+    fn attempt(&mut self, step: impl FnOnce(&mut Worker) -> Result<()>) {
+        let Err(error) = step(self) else {
+            return;
+        };
+        let (tries, same) = match &self.trouble {
+            Some(old) => (old.tries + 1, old.error.to_string() == error.to_string()),
+            None => (1, false),
+        };
+        if !same {
+            tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
+        }
+        // The disk may be full; then `status` can't be told.
+        let _ = self.ledger.set_fault(&as_fault(Name::new(*b""), &error, tries));
+        self.start_over();
+        let until = Some(self.now().monotonic + self.backoff(tries));
+        self.trouble = Some(Trouble { error, tries, until });
+    }
+
+    /// All was tried again, and went well.
+    fn out_of_trouble(&mut self) {
+        if self.trouble.as_ref().is_some_and(|t| t.until.is_none()) && self.pin.is_ok() {
+            self.trouble = None;
+            tracing::info!("working again");
+            let _ = self.ledger.clear_fault(&Name::new(*b""));
+        }
+    }
+
+    /// Can a pass be made at all?
+    fn able(&self) -> bool {
+        self.pin.is_ok() && self.trouble.as_ref().is_none_or(|t| t.until.is_none())
+    }
+
+    /// How long nothing is to be done unless somebody wakes the worker.
+    fn sleep(&self) -> Duration {
+        let least = if self.progress.visible() {
+            DRAW
+        } else {
+            BEAT.max(self.watchdog())
+        };
+        let trouble = self.trouble.as_ref().and_then(|t| t.until);
+        let due = [self.due.next_relist, self.due.next_folders];
+        let next = self.agenda.next().into_iter().chain(trouble).chain(due).min();
+        next.map_or(least, |at| at.saturating_sub(self.now().monotonic).min(least))
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now {
+            wall: wall_clock(),
+            monotonic: self.started.elapsed(),
+        }
+    }
+
+    /// Is the input folder on a local disk?
+    pub(super) fn local(&self) -> bool {
+        self.home.is_none_or(|home| !home.mount)
+    }
+
+    /// How often the service manager wants to hear from the loop; an hour if it doesn't.
+    fn watchdog(&self) -> Duration {
+        sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |period| period / 3)
+    }
+
+    /// Tells the service manager that the loop is alive.
+    fn beat(&mut self) {
+        if self.beaten.is_none_or(|at| at.elapsed() >= BEAT) {
+            self.beaten = Some(Instant::now());
+            self.notify(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// Tells the service manager how things stand.
+    fn tell(&mut self) {
+        let Tally { scored, failed, .. } = self.tally;
+        let model = match (&self.pin, &self.trouble) {
+            (_, Some(trouble)) => format!("waiting: {}", trouble.error),
+            (Ok(pin), None) => format!("model {}", pin.identity),
+            (Err(error), None) => format!("waiting: {error}"),
+        };
+        let status = format!(
+            "{model}; scored {scored} since start, failed {failed}, pending {}",
+            self.pending()
+        );
+        if status != self.status {
+            self.notify(&[NotifyState::Status(&status)]);
+            self.status = status;
+        }
+    }
+
+    /// Speaks to the service manager, if there is one.
+    fn notify(&self, state: &[NotifyState]) {
+        let _ = sd_notify::notify(state);
+    }
+}
+
+impl Due {
+    fn everything() -> Due {
+        Due {
+            relist: true,
+            models: true,
+            folders: true,
+            next_relist: Duration::ZERO,
+            next_folders: Duration::ZERO,
+        }
+    }
+}
+
+impl Setup {
+    fn open(config: Config, instance: &str) -> Result<Setup> {
+        let publisher = Publisher::open(&Options {
+            output: &config.output.path,
+            failed: &config.failed,
+            staging: &config.state.join("staging"),
+            mode: config.output.publish,
+            done_marker: config.output.done_marker,
+            instance,
+        })?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.worker.threads)
+            .thread_name(|i| format!("score {i}"))
+            .build()
+            .map_err(|e| Error::config("worker.threads", e.to_string()))?;
+        Ok(Setup {
+            config,
+            publisher,
+            pool,
+        })
+    }
+
+    fn registry(&self) -> Registry {
+        Registry::new(&self.config.models.path, &self.config.models.group)
+    }
+}
+
+fn not_looked(registry: &Registry) -> Error {
+    Error::NoModel {
+        path: registry.path().into(),
+        message: "not looked for yet".into(),
+    }
+}

@@ -1,0 +1,217 @@
+//! notify and signals -> news. The only module that knows tokio.
+
+use super::inbox::{Inbox, News};
+use super::plan::Word;
+use crate::config::{Config, Watch};
+use crate::error::{Error, Result};
+use crate::spool::scan::Rules;
+use crate::spool::{Dir, Name, publish};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::Stat;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// After a signal to stop, how long the worker has to put things down before the process ends all the same.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+
+/// Turns signals into news, on a thread of their own.
+///
+/// `cancel` is set by a signal to stop, so that what is in flight is dropped. A worker that hangs on a dead mount
+/// can't hold up a stop: the process then ends with `if_stuck`.
+pub fn listen_for_signals(inbox: Arc<Inbox>, cancel: Arc<AtomicBool>, if_stuck: u8) -> Result<()> {
+    let failed = |e| Error::io("listen for", "signals")(e);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let guard = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    drop(guard);
+    let listen = async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => inbox.add(|news| news.reload = true),
+            }
+        }
+        cancel.store(true, Ordering::Relaxed);
+        inbox.add(|news| news.stop = true);
+        tokio::time::sleep(STOP_WITHIN).await;
+        tracing::warn!("stopped while a file was still being read or written; it is done again at the next start");
+        std::process::exit(if_stuck.into());
+    };
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread.spawn(move || runtime.block_on(listen)).map_err(failed)?;
+    Ok(())
+}
+
+/// The folders under watch.
+pub struct Watches {
+    notify: RecommendedWatcher,
+    targets: Vec<Target>,
+    even_mounts: bool,
+    input: PathBuf,
+}
+
+struct Target {
+    path: PathBuf,
+    mode: RecursiveMode,
+    /// Its device and inode when last looked at.
+    identity: Option<(u64, u64)>,
+    watched: bool,
+}
+
+impl Watches {
+    /// `None` where the kernel gives no more watches: then timers must do.
+    pub fn new(config: &Config, inbox: Arc<Inbox>) -> Option<Watches> {
+        let sorter = Sorter {
+            input: config.input.path.clone(),
+            rules: config.input.rules.clone(),
+            published: [config.output.path.clone(), config.failed.clone()],
+            models: config.models.path.clone(),
+        };
+        let handle = move |event: notify::Result<Event>| {
+            inbox.add(|news| match &event {
+                Ok(event) => sorter.sort(event, news),
+                Err(e) => {
+                    tracing::warn!(error = %e, "watching failed; listing again");
+                    news.lost = true;
+                    news.relist = true;
+                    news.folders = true;
+                }
+            });
+        };
+        let notify = notify::recommended_watcher(handle);
+        let notify = notify
+            .inspect_err(|e| tracing::warn!(error = %e, "can't watch folders; polling instead"))
+            .ok()?;
+        let target = |path: &Path, recursive: bool| Target {
+            path: path.into(),
+            mode: if recursive {
+                RecursiveMode::Recursive
+            } else {
+                RecursiveMode::NonRecursive
+            },
+            identity: None,
+            watched: false,
+        };
+        let recursive = config.input.rules.recursive();
+        let mut targets = vec![
+            target(&config.input.path, recursive),
+            target(&config.output.path, recursive),
+            target(&config.failed, recursive),
+            target(&config.models.path, true),
+        ];
+        if config.input.watch == Watch::Poll {
+            targets.remove(0);
+        }
+        Some(Watches {
+            notify,
+            targets,
+            even_mounts: config.input.watch == Watch::Events,
+            input: config.input.path.clone(),
+        })
+    }
+
+    /// Watches what isn't watched yet, or is another folder than before. True if there was such a folder.
+    pub fn refresh(&mut self) -> bool {
+        let mut anew = false;
+        for target in &mut self.targets {
+            let identity = rustix::fs::stat(&target.path).ok().map(|s: Stat| (s.st_dev, s.st_ino));
+            if identity == target.identity {
+                continue;
+            }
+            anew = true;
+            target.identity = identity;
+            if std::mem::take(&mut target.watched) {
+                let _ = self.notify.unwatch(&target.path);
+            }
+            // Others' changes on a mount raise no events here.
+            let mount = Dir::open(&target.path).and_then(|dir| dir.is_mount()).unwrap_or(false);
+            if identity.is_none() || mount && !self.even_mounts {
+                continue;
+            }
+            match self.notify.watch(&target.path, target.mode) {
+                Ok(()) => target.watched = true,
+                Err(e) => tracing::warn!(path = %target.path.display(), error = %e, "can't watch; polling instead"),
+            }
+        }
+        anew
+    }
+
+    /// Do events tell what happens in the input folder? If not, it must be listed again and again.
+    pub fn hears_inputs(&self) -> bool {
+        self.targets.iter().any(|t| t.path == self.input && t.watched)
+    }
+}
+
+/// Tells what an event is about.
+struct Sorter {
+    input: PathBuf,
+    rules: Rules,
+    published: [PathBuf; 2],
+    models: PathBuf,
+}
+
+impl Sorter {
+    fn sort(&self, event: &Event, news: &mut News) {
+        if event.need_rescan() {
+            news.lost = true;
+            news.relist = true;
+            news.models = true;
+            news.folders = true;
+            return;
+        }
+        let word = match event.kind {
+            // Reading, our own above all.
+            EventKind::Access(AccessKind::Open(_) | AccessKind::Read | AccessKind::Close(AccessMode::Read)) => return,
+            // Its halves were told already.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Word::Closed,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Word::Closed,
+            EventKind::Modify(ModifyKind::Data(_)) => Word::Writing,
+            _ => Word::Nothing,
+        };
+        let folder_came = matches!(
+            event.kind,
+            EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To))
+        );
+        for path in &event.paths {
+            if let Ok(below) = path.strip_prefix(&self.input) {
+                self.sort_input(below, word, folder_came, news);
+            } else if let Some(below) = self.published.iter().find_map(|p| path.strip_prefix(p).ok()) {
+                if below.as_os_str().is_empty() {
+                    news.folders = true;
+                } else if below.file_name().is_some_and(|n| !n.as_bytes().starts_with(b".")) {
+                    let input = publish::input_of(&Name::new(below.as_os_str().as_bytes()));
+                    input.into_iter().for_each(|input| news.say(input, Word::Nothing));
+                }
+            } else if path.starts_with(&self.models) {
+                news.models = true;
+                news.folders |= path == &self.models;
+            }
+        }
+    }
+
+    fn sort_input(&self, below: &Path, word: Word, folder_came: bool, news: &mut News) {
+        if below.as_os_str().is_empty() {
+            news.folders = true;
+            return;
+        }
+        let name = Name::new(below.as_os_str().as_bytes());
+        if self.rules.accept(&name) {
+            news.say(name, word);
+        } else if self.rules.recursive() && folder_came {
+            // Files may have come with it, or before it was under watch.
+            news.relist = true;
+        }
+    }
+}
