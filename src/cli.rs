@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// missing or out of date, and ends. Both may be started again at any time: what is done is not done twice, and nothing
 /// that was dropped is lost.
 #[derive(Debug, Parser)]
-#[command(name = "transform", version, args_conflicts_with_subcommands = true, after_long_help = AFTER_HELP)]
+#[command(name = "transform", version, after_long_help = AFTER_HELP)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,

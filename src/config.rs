@@ -477,6 +477,7 @@ fn resolve(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test writes what it reads")]
 mod tests {
     use super::*;
 

@@ -4,6 +4,8 @@
 //! what changes is the file of decisions, whose last entry counts. Whatever can't be read or doesn't fit its checksum
 //! is an error: never a silent fallback to an older version.
 
+#![allow(clippy::disallowed_methods, reason = "the registry writes models, never results")]
+
 use crate::error::{Error, Result};
 use crate::model::{Format, Model, Signature};
 use serde::{Deserialize, Serialize};

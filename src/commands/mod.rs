@@ -37,6 +37,7 @@ pub fn run(cli: Cli) -> u8 {
     let sources = Sources::from_environment(common.config, common.set);
     let load = || sources.load();
     let result = match command {
+        Some(_) if once => Err(Error::config("--once", "it goes without a command")),
         None if once => run::once(load, all, json, progress),
         None => run::daemon(load),
         Some(Command::Status { json }) => load().and_then(|config| status::status(&config, json)),

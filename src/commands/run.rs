@@ -97,7 +97,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     } else {
         parts.push("scored 0 files".into());
     }
-    if tally.scored > 0 && tally.unchanged > 0 {
+    if parts[0].starts_with("scored") && tally.unchanged > 0 {
         parts.push(format!("{} up to date", tally.unchanged));
     }
     for (n, what) in [

@@ -53,8 +53,8 @@ impl Seen {
             },
             fingerprint: Fingerprint {
                 size: stat.st_size as u64,
-                mtime: ns(stat.st_mtime, stat.st_mtime_nsec as u64),
-                ctime: local.then(|| ns(stat.st_ctime, stat.st_ctime_nsec as u64)),
+                mtime: ns(stat.st_mtime, stat.st_mtime_nsec),
+                ctime: local.then(|| ns(stat.st_ctime, stat.st_ctime_nsec)),
             },
         }
     }

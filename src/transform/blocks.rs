@@ -73,7 +73,7 @@ impl<R: Read> Blocks<R> {
     }
 
     /// Next run of whole records, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+    pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, CutError> {
         if self.ended {
             return Ok(None);
         }
@@ -204,7 +204,7 @@ mod tests {
     fn blocks(text: &[u8], size: usize, record_max: usize) -> Result<Vec<Vec<u8>>, CutError> {
         let mut blocks = Blocks::with_sizes(text, b',', size, record_max);
         let mut all = Vec::new();
-        while let Some(block) = blocks.next()? {
+        while let Some(block) = blocks.next_block()? {
             all.push(block);
         }
         assert_eq!(blocks.bytes(), text.len() as u64);
@@ -275,7 +275,7 @@ mod tests {
     fn a_record_without_end_stops_the_reading() {
         let endless = std::io::repeat(b'1');
         let mut blocks = Blocks::with_sizes(endless, b',', 100, 1000);
-        assert!(matches!(blocks.next(), Err(CutError::RecordTooLong)));
+        assert!(matches!(blocks.next_block(), Err(CutError::RecordTooLong)));
         assert!(blocks.bytes() <= 1100);
     }
 }

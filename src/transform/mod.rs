@@ -133,7 +133,7 @@ pub fn transform(
 ) -> Result<Summary, Failure> {
     let mut blocks = Blocks::new(input, settings.delimiter);
     let mut assembly = Assembly::new(settings, out, rejects, run);
-    let mut first = match blocks.next() {
+    let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(e) => return Err(assembly.cut_error(e)),
     };
@@ -168,7 +168,7 @@ fn in_line<R: Read, O: Write, J: Write>(
     loop {
         let scored = scorer.score(block);
         blocks.recycle(assembly.add(scored)?);
-        match blocks.next() {
+        match blocks.next_block() {
             Ok(Some(next)) => block = next,
             Ok(None) => return assembly.finish(&blocks),
             Err(e) => return Err(assembly.cut_error(e)),
@@ -192,7 +192,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     let mut stop = None;
     loop {
         while queue.len() < in_flight && long < RECORD_MAX && stop.is_none() {
-            let block = match first.take().map_or_else(|| blocks.next(), |b| Ok(Some(b))) {
+            let block = match first.take().map_or_else(|| blocks.next_block(), |b| Ok(Some(b))) {
                 Ok(Some(block)) => block,
                 Ok(None) => break,
                 Err(e) => {

@@ -70,8 +70,9 @@ pub enum Outcome {
         report: Draft,
         rejects: Draft,
         problem: Box<Problem>,
-        racy: bool,
     },
+    /// It failed so soon after its last change that another one could hide: to be read again a little later.
+    TooSoon,
     Verified,
     /// The input is not the one that was planned, or changed while it was read.
     Changed,
@@ -95,7 +96,7 @@ impl Context<'_> {
     pub fn run(&self, job: Job) -> Done {
         let start = Instant::now();
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
-            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?, false));
+            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?));
         let outcome = attempt.unwrap_or_else(Outcome::Fault);
         Done {
             job,
@@ -108,10 +109,10 @@ impl Context<'_> {
         let publisher = &self.setup.publisher;
         let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
-            return self.fail(job, not_a_file(code), rejects, false);
+            return self.fail(job, not_a_file(code), rejects);
         }
         if job.name.too_long_with(OUTPUT) {
-            return self.fail(job, name_too_long(), rejects, false);
+            return self.fail(job, name_too_long(), rejects);
         }
         let input = &self.setup.config.input;
         let root = Dir::open(&input.path)?;
@@ -175,14 +176,15 @@ impl Context<'_> {
                 summary,
                 racy,
             }),
-            Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects, racy),
+            Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
+            Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects),
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
             Err(Failure::Write(e)) => Err(Error::io("write the results of", path)(e)),
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }
     }
 
-    fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft, racy: bool) -> Result<Outcome> {
+    fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft) -> Result<Outcome> {
         if problem.code != Code::TooManyBadRows {
             // It holds only the bad rows in front of the problem.
             rejects = self.setup.publisher.draft_failed(&job.name)?;
@@ -202,7 +204,6 @@ impl Context<'_> {
             report: draft,
             rejects,
             problem: Box::new(problem),
-            racy,
         })
     }
 

@@ -166,6 +166,7 @@ impl Worker {
                     let before = same.unwrap_or(Before {
                         fingerprint: seen.fingerprint,
                         since: now.monotonic,
+                        settled: false,
                     });
                     let note = Note {
                         before: Some(before),

@@ -30,6 +30,8 @@ pub struct Before {
     pub fingerprint: Fingerprint,
     /// The first look that saw this fingerprint, on the monotonic clock.
     pub since: Duration,
+    /// It had settled then.
+    pub settled: bool,
 }
 
 /// All that is known of one input.
@@ -111,11 +113,10 @@ fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
     let aged = fingerprint
         .ctime
         .is_some_and(|ctime| now.wall.saturating_sub(ctime) >= nanos(settle));
-    let since = sighting
-        .before
-        .filter(|b| b.fingerprint == fingerprint)
-        .map_or(now.monotonic, |b| b.since);
-    match aged || now.monotonic >= since + settle && sighting.before.is_some() {
+    let before = sighting.before.filter(|b| b.fingerprint == fingerprint);
+    let since = before.map_or(now.monotonic, |b| b.since);
+    let stood = before.is_some_and(|b| b.settled || now.monotonic >= since + settle);
+    match aged || stood {
         true => Decision::Transform,
         false => Decision::Wait(since + settle),
     }
@@ -375,8 +376,10 @@ mod tests {
             Some(Before {
                 fingerprint: seen.fingerprint,
                 since: NOW.monotonic - Duration::from_secs(seconds),
+                settled: false,
             })
         };
+        let settled = |seen: Seen| before(seen, 0).map(|b| Before { settled: true, ..b });
         let at = |seconds: u64| Decision::Wait(NOW.monotonic + Duration::from_secs(seconds));
         let table = [
             ("closed", fresh, Word::Closed, None, Decision::Transform),
@@ -392,6 +395,14 @@ mod tests {
                 Decision::Transform,
             ),
             ("changed since", fresh, Word::Nothing, before(old, 9), at(2)),
+            (
+                "closed a moment ago, then looked at again",
+                fresh,
+                Word::Nothing,
+                settled(fresh),
+                Decision::Transform,
+            ),
+            ("closed, then changed", fresh, Word::Nothing, settled(old), at(2)),
             ("old on a mount", mount(old), Word::Nothing, None, at(2)),
             (
                 "old on a mount, seen before",
@@ -430,6 +441,7 @@ mod tests {
         let before = Some(Before {
             fingerprint: seen.fingerprint,
             since: NOW.monotonic,
+            settled: false,
         });
         let later = Now {
             monotonic: NOW.monotonic + Duration::from_secs(2),

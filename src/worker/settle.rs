@@ -2,6 +2,7 @@
 
 use super::agenda::Note;
 use super::job::{Done, Job, Outcome, Task, wall_clock};
+use super::plan::{Before, racy_until};
 use super::reconcile::Worker;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, Record, Transformation};
@@ -73,7 +74,7 @@ impl Worker {
                     racy: is_racy,
                 } => {
                     records.push(self.record(&job, summary, None, is_racy, took));
-                    racy.extend(is_racy.then(|| name.clone()));
+                    racy.extend(is_racy.then(|| job.clone()));
                     items.push(Item {
                         name,
                         result: Product::Output(output),
@@ -84,12 +85,9 @@ impl Worker {
                     report,
                     rejects,
                     problem,
-                    racy: is_racy,
                 } => {
                     let said = Some((problem.code.name(), problem.to_string()));
-                    // An unread input has no hash to verify; that its fingerprint is racy makes it stale once more.
-                    records.push(self.record(&job, Summary::default(), said, is_racy, took));
-                    racy.extend(is_racy.then(|| name.clone()));
+                    records.push(self.record(&job, Summary::default(), said, false, took));
                     items.push(Item {
                         name,
                         result: Product::Report(report),
@@ -102,9 +100,13 @@ impl Worker {
                 }
                 Outcome::Changed if matches!(job.task, Task::Verify(_)) => {
                     self.ledger.forget(&name)?;
-                    self.look_again(&name, Duration::ZERO);
+                    self.look_again(&job);
                 }
-                Outcome::Changed => self.look_again(&name, self.setup.config.input.settle),
+                Outcome::TooSoon => self.look_again(&job),
+                Outcome::Changed => {
+                    let due = self.now().monotonic + self.setup.config.input.settle;
+                    self.agenda.set(&name, self.agenda.note(&name), due);
+                }
                 Outcome::Cancelled => {}
                 Outcome::Fault(error) => self.fault(&name, error)?,
             }
@@ -125,8 +127,7 @@ impl Worker {
             self.agenda.forget(&done.input);
             self.count(done);
         }
-        racy.iter()
-            .for_each(|name| self.look_again(name, Duration::from_millis(20)));
+        racy.iter().for_each(|job| self.look_again(job));
         Ok(())
     }
 
@@ -213,9 +214,17 @@ impl Worker {
         doubled.min(self.setup.config.worker.retry_max_backoff)
     }
 
-    fn look_again(&mut self, name: &Name, after: Duration) {
-        let note = self.agenda.note(name);
-        self.agenda.set(name, note, self.now().monotonic + after);
+    /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
+    fn look_again(&mut self, job: &Job) {
+        let now = self.now();
+        let before = Some(Before {
+            fingerprint: job.fingerprint,
+            since: now.monotonic,
+            settled: true,
+        });
+        let note = self.agenda.note(&job.name);
+        let due = now.monotonic + racy_until(job.fingerprint, now.wall).unwrap_or_default();
+        self.agenda.set(&job.name, Note { before, ..note }, due);
     }
 }
 

@@ -1,0 +1,417 @@
+//! CSV as the world writes it, and what can't be taken.
+
+use crate::spool::{Spool, name_of, wait_until};
+use std::fs;
+use std::os::unix::net::UnixListener;
+
+#[test]
+fn csv_as_the_world_writes_it() {
+    let cases: &[(&str, &[u8], &str)] = &[
+        ("plain", b"x\n1\n2\n", "3.0\n5.0\n"),
+        ("no final newline", b"x\n1\n2", "3.0\n5.0\n"),
+        ("crlf", b"x\r\n1\r\n2\r\n", "3.0\n5.0\n"),
+        ("crlf, no final newline", b"id,x\r\na,1\r\nb,2", "3.0\n5.0\n"),
+        ("byte order mark", b"\xEF\xBB\xBFx\n1\n", "3.0\n"),
+        ("byte order mark, no header", b"\xEF\xBB\xBF1\n2\n", "3.0\n5.0\n"),
+        ("quoted numbers and names", b"\"x\"\n\"1\"\n\" 2 \"\n", "3.0\n5.0\n"),
+        ("quoted delimiters", b"name,x\n\"a,b\",1\n\"c,,\",2\n", "3.0\n5.0\n"),
+        (
+            "quoted quotes",
+            b"name,x\n\"say \"\"hi\"\"\",1\n\"\"\"\",2\n",
+            "3.0\n5.0\n",
+        ),
+        ("embedded newlines", b"name,x\n\"a\nb\r\n\n\",1\nc,2\n", "3.0\n5.0\n"),
+        ("embedded newline in the header", b"\"na\nme\",x\na,1\n", "3.0\n"),
+        ("quote inside a field is text", b"name,x\n5\" pipe,1\n", "3.0\n"),
+        ("columns in any order", b"b,x,a\n9,1,9\n", "3.0\n"),
+        (
+            "spaces and tabs around numbers",
+            b"x ,y\n 1 ,a\n\t2\t,b\n",
+            "3.0\n5.0\n",
+        ),
+        ("exponents", b"x\n1e-5\n1E2\n-2.5e+0\n", "1.00002\n201.0\n-4.0\n"),
+        ("signs and bare points", b"x\n+3\n.5\n5.\n-0\n", "7.0\n2.0\n11.0\n1.0\n"),
+        ("infinities", b"x\ninf\n-Infinity\n", "inf\n-inf\n"),
+        ("empty lines are no records", b"\nx\n\n1\n\r\n2\n\n", "3.0\n5.0\n"),
+        ("no rows", b"x\n", ""),
+        ("one row without newline", b"1", "3.0\n"),
+        ("latin-1 in a column that isn't needed", b"name,x\ncaf\xe9,1\n", "3.0\n"),
+        (
+            "nearest double",
+            b"x\n9007199254740993\n0.1\n",
+            "1.8014398509481984e+16\n1.2\n",
+        ),
+    ];
+    let spool = Spool::new();
+    for (case, text, _) in cases {
+        spool.drop_file(&format!("{case}.csv"), text);
+    }
+    spool.once().exits(0);
+    for (case, text, expected) in cases {
+        let header = if text.contains(&b'x') { "prediction\n" } else { "" };
+        assert_eq!(
+            spool.output(&format!("{case}.csv")).unwrap(),
+            format!("{header}{expected}"),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn missing_values_and_other_bad_cells_are_bad_rows() {
+    let spool = Spool::new().set("input.max_bad_rows=100%");
+    let text = "id,x\n1,\n2,NA\n3,nan\n4,NULL\n5,N/A\n6,  \n7,\"\"\n8,1\n9,abc\n10,1.2.3\n11,0x10\n12,1_000\n13,1e\n14\n15,1,2\n16,\"1\"2\n";
+    spool.drop_file("a.csv", text);
+    spool.once().exits(0).says("16 rows, 15 bad");
+    let output = spool.output("a.csv").unwrap();
+    let expected: Vec<&str> = (1..=16).map(|row| if row == 8 { "3.0" } else { "\"\"" }).collect();
+    assert_eq!(output, format!("prediction\n{}\n", expected.join("\n")));
+    let rejects = spool.rejects("a.csv").unwrap();
+    let reason = |line: usize| {
+        let lines: Vec<&str> = rejects.lines().filter(|l| l.starts_with(&format!("{line},"))).collect();
+        assert_eq!(lines.len(), 1, "line {line} of {rejects}");
+        lines[0].split_once(',').unwrap().1.to_string()
+    };
+    for line in 2..=8 {
+        assert!(reason(line).starts_with("x,missing value,"), "{}", reason(line));
+    }
+    for line in 10..=14 {
+        assert!(reason(line).starts_with("x,not a number,"), "{}", reason(line));
+    }
+    assert_eq!(reason(15), ",1 field instead of 2,14");
+    assert_eq!(reason(16), ",3 fields instead of 2,\"15,1,2\"");
+    assert_eq!(reason(17), "x,text after a closing quote,\"16,\"\"1\"\"2\"");
+}
+
+#[test]
+fn a_header_or_none() {
+    let two = r#"{"features":["a","b"],"coefficients":[1,10],"intercept":0}"#;
+    let spool = Spool::without_model();
+    spool.register(two);
+    spool.approve(1);
+    spool.drop_file("header.csv", "b,a\n1,2\n");
+    spool.drop_file("none.csv", "2,1\n3,4\n");
+    spool.drop_file(
+        "none-missing.csv",
+        "2,NA\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n",
+    );
+    spool.drop_file("too-many.csv", "1,2,3\n");
+    spool.drop_file("words.csv", "a,c\n1,2\n");
+    spool.once().exits(1);
+    assert_eq!(spool.output("header.csv").unwrap(), "prediction\n12.0\n");
+    // Line n of the output belongs to line n of the input: no header, no header.
+    assert_eq!(spool.output("none.csv").unwrap(), "12.0\n43.0\n");
+    assert!(spool.output("none-missing.csv").unwrap().starts_with("\"\"\n11.0\n"));
+    assert_eq!(spool.report("too-many.csv").unwrap()["code"], "wrong_column_count");
+    assert_eq!(spool.report("words.csv").unwrap()["code"], "no_such_column");
+
+    let spool = spool.set("input.header=true").set("input.max_bad_rows=0");
+    spool.once().exits(1);
+    assert_eq!(spool.report("none.csv").unwrap()["code"], "no_such_column");
+    let spool = spool.set("input.header=false");
+    spool.once().exits(1);
+    let report = spool.report("header.csv").unwrap();
+    assert_eq!(
+        (&report["code"], &report["line"]),
+        (&"too_many_bad_rows".into(), &1.into())
+    );
+}
+
+#[test]
+fn kept_columns_are_the_inputs_own_bytes() {
+    let text = b"id ,\"note\",x\r\n 7,\"a \"\"b\"\",\n c\",1\r\ncaf\xe9,,2\r\n9,only two\r\n10,bad,abc\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n1,a,1\r\n";
+    let spool = Spool::new().set("output.columns=all");
+    spool.drop_file("a.csv", text);
+    spool.once().exits(0);
+    let output = spool.output_bytes("a.csv").unwrap();
+    let expected =
+        b"id ,\"note\",x,prediction\n 7,\"a \"\"b\"\",\n c\",1,3.0\ncaf\xe9,,2,5.0\n,,,\n10,bad,abc,\n1,a,1,3.0\n";
+    assert_eq!(&output[..expected.len()], expected);
+    let spool = spool.set("output.columns=[\"x\", \"id\"]");
+    spool.once().exits(0);
+    let output = spool.output_bytes("a.csv").unwrap();
+    let expected = b"x,id ,prediction\n1, 7,3.0\n2,caf\xe9,5.0\n,,\nabc,10,\n1,1,3.0\n";
+    assert_eq!(&output[..expected.len()], expected);
+}
+
+#[test]
+fn what_can_not_be_taken_gets_a_clear_error() {
+    let spool = Spool::without_model();
+    spool.register(r#"{"features":["weight","height"],"coefficients":[1,10],"intercept":0}"#);
+    spool.approve(1);
+    let utf16: Vec<u8> = "\u{feff}weight,height\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let utf16_bare: Vec<u8> = "weight,height\n1,2\n"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let long = [b"weight,height\n1,2\n3,".to_vec(), vec![b'4'; 17 << 20]].concat();
+    let endless = [b"weight,height\n1,2\n\"3".to_vec(), vec![b'\n'; 17 << 20]].concat();
+    type Case = (&'static str, Vec<u8>, &'static str, Option<u64>, &'static str);
+    let cases: Vec<Case> = vec![
+        (
+            "column",
+            b"wieght,height\n1,2\n".to_vec(),
+            "no_such_column",
+            Some(1),
+            "did the producer mean \"wieght\"?",
+        ),
+        (
+            "far column",
+            b"id,height\n1,2\n".to_vec(),
+            "no_such_column",
+            Some(1),
+            "the file has: id, height",
+        ),
+        (
+            "case",
+            b"\n\nWeight,height\n1,2\n".to_vec(),
+            "no_such_column",
+            Some(3),
+            "did the producer mean \"Weight\"?",
+        ),
+        (
+            "twice",
+            b"weight,height,weight\n1,2,3\n".to_vec(),
+            "duplicate_column",
+            Some(1),
+            "column 1 and column 3",
+        ),
+        ("utf16", utf16, "utf16", Some(1), "UTF-16"),
+        ("utf16 bare", utf16_bare, "utf16", Some(1), "iconv"),
+        (
+            "semicolons",
+            b"weight;height\n1;2\n".to_vec(),
+            "wrong_delimiter",
+            Some(1),
+            "input.delimiter = \";\"",
+        ),
+        (
+            "semicolons, no header",
+            b"1;2\n3;4\n".to_vec(),
+            "wrong_delimiter",
+            Some(1),
+            "separated by ';'",
+        ),
+        (
+            "tabs",
+            b"id\tweight\theight\n".to_vec(),
+            "wrong_delimiter",
+            Some(1),
+            "separated by tabs",
+        ),
+        ("empty", b"".to_vec(), "empty_file", None, "empty"),
+        ("blank", b"\n\r\n\n".to_vec(), "empty_file", None, "empty"),
+        ("bom alone", b"\xEF\xBB\xBF".to_vec(), "empty_file", None, "empty"),
+        (
+            "nul",
+            b"weight,height\n1,2\n3,\0\n".to_vec(),
+            "nul_byte",
+            Some(3),
+            "NUL",
+        ),
+        ("zeros", vec![0; 4096], "nul_byte", Some(1), "upload"),
+        (
+            "nul in header",
+            b"wei\0ght,height\n1,2\n".to_vec(),
+            "nul_byte",
+            Some(1),
+            "NUL",
+        ),
+        (
+            "open quote",
+            b"weight,height\n1,2\n\"3,4\n5,6\n".to_vec(),
+            "unclosed_quote",
+            Some(3),
+            "never closes",
+        ),
+        ("long open quote", endless, "unclosed_quote", Some(3), "never closes"),
+        ("long record", long, "record_too_long", Some(3), "16 MiB"),
+        (
+            "old mac",
+            b"weight,height\r1,2\r3,4".to_vec(),
+            "line_ends",
+            Some(1),
+            "carriage returns",
+        ),
+        (
+            "bad rows",
+            b"weight,height\n1,2\n1,a\n".to_vec(),
+            "too_many_bad_rows",
+            Some(3),
+            "1 of 2 rows",
+        ),
+    ];
+    for (case, text, ..) in &cases {
+        spool.drop_file(&format!("{case}.csv"), text);
+    }
+    spool.once().exits(1);
+    for (case, _, code, line, words) in &cases {
+        let report = spool
+            .report(&format!("{case}.csv"))
+            .unwrap_or_else(|| panic!("no report on {case}"));
+        assert_eq!(report["code"], *code, "{case}: {report}");
+        assert_eq!(report["line"].as_u64(), *line, "{case}: {report}");
+        assert!(
+            report.to_string().replace("\\\"", "\"").contains(words),
+            "{case}: {report}"
+        );
+        assert!(
+            report["file"].as_str().unwrap().ends_with(&format!("input/{case}.csv")),
+            "{report}"
+        );
+        assert!(
+            !report["hint"].as_str().unwrap().is_empty() && report["format_version"] == 1,
+            "{report}"
+        );
+        assert_eq!(spool.output(&format!("{case}.csv")), None, "{case}");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let spool = Spool::new();
+    let secret = spool.path("secret.csv");
+    fs::write(&secret, "x\n1\n").unwrap();
+    std::os::unix::fs::symlink(&secret, spool.path("input/link.csv")).unwrap();
+    std::os::unix::fs::symlink("nowhere", spool.path("input/dangling.csv")).unwrap();
+    fs::create_dir(spool.path("input/folder.csv")).unwrap();
+    let fifo = spool.path("input/fifo.csv");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+    let _socket = UnixListener::bind(spool.path("input/socket.csv")).unwrap();
+    spool.drop_file("good.csv", "x\n1\n");
+    spool.once().exits(1).says("scored 1 file").says("5 failed");
+    for (name, code) in [
+        ("link.csv", "link"),
+        ("dangling.csv", "link"),
+        ("folder.csv", "not_a_file"),
+        ("fifo.csv", "not_a_file"),
+        ("socket.csv", "not_a_file"),
+    ] {
+        assert_eq!(spool.report(name).unwrap()["code"], code, "{name}");
+    }
+    spool.once().exits(1).says("1 up to date").says("5 failed");
+    // Mended: the link's place is taken by the file itself.
+    fs::remove_file(spool.path("input/link.csv")).unwrap();
+    fs::rename(&secret, spool.path("input/link.csv")).unwrap();
+    spool.once().exits(1).says("scored 1 file").says("4 failed");
+    assert_eq!(spool.report("link.csv"), None);
+}
+
+#[test]
+fn strange_names_are_inputs_too() {
+    let spool = Spool::new();
+    let long = "l".repeat(247) + ".csv";
+    let too_long = "l".repeat(248) + ".csv";
+    let names: [&[u8]; 6] = [
+        b"new\nline.csv",
+        b"quo\"te'.csv",
+        b"..a.csv.CSV",
+        b"caf\xe9.csv",
+        long.as_bytes(),
+        too_long.as_bytes(),
+    ];
+    for name in names {
+        fs::write(spool.path("input").join(name_of(name)), "x\n1\n").unwrap();
+    }
+    let ran = spool.once().exits(1).says("scored 4 files").says("1 failed");
+    assert!(!ran.stderr.contains("new\nline"), "{ran:?}");
+    for name in [names[0], names[1], names[3], names[4]] {
+        let output = spool.path("output").join(name_of(&[name, b".out"].concat()));
+        assert_eq!(fs::read_to_string(output).unwrap(), "prediction\n3.0\n");
+    }
+    let reports = spool.names("failed");
+    assert_eq!(reports.len(), 1);
+    let report = fs::read_to_string(spool.path("failed").join(&reports[0])).unwrap();
+    assert!(reports[0].len() <= 255 && report.contains("name_too_long"), "{report}");
+}
+
+#[test]
+fn bad_rows_can_fail_the_file_or_be_counted() {
+    let text = "x\n1\nfoo\n3\nbar\n5\n";
+    let spool = Spool::new().set("input.max_bad_rows=2");
+    spool.drop_file("a.csv", text);
+    spool.once().exits(0).says("5 rows, 2 bad");
+    let spool = spool.set("input.max_bad_rows=1");
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    assert_eq!(
+        (&report["code"], &report["line"], &report["column"]),
+        (&"too_many_bad_rows".into(), &3.into(), &"x".into())
+    );
+    assert!(
+        report["message"].as_str().unwrap().contains("more than 1 row"),
+        "{report}"
+    );
+    // What was made under other settings is no output any more; the rejects tell which rows.
+    assert_eq!(spool.output("a.csv"), None);
+    assert_eq!(spool.rejects("a.csv").unwrap().lines().count(), 3);
+    let spool = spool.set("input.bad_rows=fail").set("input.max_bad_rows=100%");
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    assert_eq!(
+        (&report["code"], &report["line"], &report["column"]),
+        (&"bad_row".into(), &3.into(), &"x".into())
+    );
+    assert_eq!(report["message"], "not a number: foo");
+    assert_eq!(spool.rejects("a.csv"), None);
+    let spool = spool.set("input.bad_rows=blank").set("input.max_bad_rows=40%");
+    spool.once().exits(0);
+    assert_eq!(spool.report("a.csv"), None);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction\n3.0\n\"\"\n7.0\n\"\"\n11.0\n"
+    );
+}
+
+#[test]
+fn the_filter_scores_standard_input() {
+    let spool = Spool::new();
+    let ran = spool
+        .filter(&["score"], b"x\n1\nfoo\n2\n3\n4\n5\n6\n7\n8\n9\n10\n")
+        .exits(0);
+    assert!(ran.stdout.starts_with("prediction\n3.0\n\"\"\n5.0\n"), "{ran:?}");
+    assert!(ran.stderr.contains("3,x,not a number,foo"), "{ran:?}");
+    spool
+        .filter(&["score"], b"y\n1\n")
+        .exits(1)
+        .says("line 1: no column \"x\"")
+        .says("no_such_column");
+    spool.register_line(7.0, 0.0);
+    let ran = spool
+        .filter(
+            &["score", "--model", spool.path("models/lines/2").to_str().unwrap()],
+            b"1\n",
+        )
+        .exits(0);
+    assert_eq!(ran.stdout, "7.0\n");
+    let rows: String = "x\n".to_string() + &"1\n".repeat(1_500_000);
+    let ran = spool.filter(&["score"], rows.as_bytes()).exits(0);
+    assert_eq!(ran.stdout.len(), "prediction\n".len() + 1_500_000 * 4);
+    // A reader that goes away is no error.
+    let mut child = spool
+        .command(&["score"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = std::io::Write::write_all(&mut stdin, rows.as_bytes());
+    drop(stdin);
+    let mut code = None;
+    wait_until("it ends", || {
+        code = child.try_wait().unwrap();
+        code.is_some()
+    });
+    assert!(code.unwrap().success());
+}

@@ -1,0 +1,13 @@
+//! Behaviour, through the binary: one story a test.
+#![allow(clippy::disallowed_methods, reason = "tests play producers, operators and vandals")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod csv;
+mod daemon;
+mod documents;
+mod once;
+mod promises;
+mod random_walk;
+mod registry;
+mod service;
+mod spool;
