@@ -18,6 +18,7 @@ use crate::registry::Registry;
 use crate::spool::publish::{Options, Publisher};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
+use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ struct Due {
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
     pub fn open(config: Config, progress: Progress) -> Result<Worker> {
+        raise_file_limit();
         std::fs::create_dir_all(&config.state).map_err(Error::io("make folder", &config.state))?;
         if Dir::open(&config.state)?.is_mount()? {
             let message = "the state folder is on a FUSE or network mount; it must be on a local disk";
@@ -448,6 +450,16 @@ impl Setup {
     fn registry(&self) -> Registry {
         Registry::new(&self.config.models.path, &self.config.models.group)
     }
+}
+
+/// A group holds a draft or two open for each of its inputs; the usual soft limit of 1024 files is for `select`.
+fn raise_file_limit() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
 fn not_looked(registry: &Registry) -> Error {
