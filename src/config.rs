@@ -3,15 +3,16 @@
 //! The built-in defaults are the shipped `config/transform.toml` itself, so that it can't tell another story.
 //! Order: the defaults, the file, `TRANSFORM_SECTION__KEY` variables, `--set section.key=value`.
 
+mod keys;
+
 use crate::error::{Error, Result};
-use crate::spool::publish::Mode;
+use crate::spool::publish::{Mode, Options};
 use crate::spool::scan::Rules;
 use crate::transform::{BadRows, Columns, Header, Limit, Settings};
-use jiff::SignedDuration;
-use std::collections::HashMap;
+use keys::Keys;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
-use toml::{Table, Value};
+use toml::Value;
 
 const DEFAULTS: &str = include_str!("../config/transform.toml");
 /// Looked for in this order where no file is named.
@@ -80,6 +81,20 @@ pub struct Worker {
     pub retry_max_backoff: Duration,
 }
 
+impl Config {
+    /// How results are published by a worker whose state folder is called `instance`.
+    pub fn publishing<'a>(&'a self, instance: &'a str) -> Options<'a> {
+        Options {
+            output: &self.output.path,
+            failed: &self.failed,
+            staging: self.state.join("staging"),
+            mode: self.output.publish,
+            done_marker: self.output.done_marker,
+            instance,
+        }
+    }
+}
+
 /// Where a configuration comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -132,85 +147,7 @@ impl Sources {
     }
 }
 
-/// Every `section.key` with its value, and where that was said.
-struct Keys {
-    values: HashMap<String, (Value, PathBuf)>,
-}
-
 impl Keys {
-    fn defaults() -> Keys {
-        let mut values = HashMap::new();
-        let table: Table = DEFAULTS.parse().expect("the shipped configuration is TOML");
-        for (section, keys) in table {
-            for (key, value) in keys.as_table().expect("sections only") {
-                values.insert(format!("{section}.{key}"), (value.clone(), "built-in default".into()));
-            }
-        }
-        Keys { values }
-    }
-
-    fn merge_file(&mut self, file: &Path, text: &str) -> Result<()> {
-        let table: Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| Error::config(file, e.to_string().trim_end()))?;
-        for (section, keys) in table {
-            let Value::Table(keys) = keys else {
-                let message = format!("{section:?} stands outside of a [section]");
-                return Err(Error::config(file, message));
-            };
-            for (key, value) in keys {
-                let origin = match line_of(text, &section, &key) {
-                    Some(line) => PathBuf::from(format!("{}:{line}", file.display())),
-                    None => file.into(),
-                };
-                self.set(&format!("{section}.{key}"), value, origin)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A value from where everything is text; what the default is tells how to read it.
-    fn merge_text(&mut self, key: &str, text: &str, origin: &str) -> Result<()> {
-        let parsed = || {
-            format!("v = {text}")
-                .parse::<Table>()
-                .ok()
-                .and_then(|mut t| t.remove("v"))
-        };
-        let value = match self.values.get(key) {
-            Some((Value::String(_), _)) if text.starts_with('[') => parsed(),
-            Some((Value::Array(_), _)) if !text.starts_with('[') => Some(
-                text.split(',')
-                    .map(|t| Value::from(t.trim()))
-                    .collect::<Vec<_>>()
-                    .into(),
-            ),
-            Some((Value::Array(_) | Value::Boolean(_) | Value::Integer(_), _)) => parsed(),
-            _ => None,
-        };
-        self.set(key, value.unwrap_or_else(|| text.into()), origin.into())
-    }
-
-    fn set(&mut self, key: &str, value: Value, origin: PathBuf) -> Result<()> {
-        match self.values.get_mut(key) {
-            Some(slot) => {
-                *slot = (value, origin);
-                Ok(())
-            }
-            None => {
-                let near = self
-                    .values
-                    .keys()
-                    .min_by_key(|k| (strsim::damerau_levenshtein(k, key), (*k).clone()));
-                let near = near.expect("there are keys");
-                Err(Error::config(
-                    origin,
-                    format!("unknown key {key}; the nearest is {near}"),
-                ))
-            }
-        }
-    }
-
     fn validate(&self, file: Option<PathBuf>) -> Result<Config> {
         let delimiter = self.string("input.delimiter")?;
         let delimiter = match delimiter.as_bytes() {
@@ -380,83 +317,11 @@ impl Keys {
             _ => self.wrong(key, expected),
         }
     }
-
-    fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T> {
-        let word = self.value(key).as_str();
-        match choices.iter().find(|(name, _)| Some(*name) == word) {
-            Some((_, choice)) => Ok(*choice),
-            None => {
-                let names: Vec<String> = choices.iter().map(|(name, _)| format!("{name:?}")).collect();
-                self.wrong(key, &names.join(" or "))
-            }
-        }
-    }
-
-    fn duration(&self, key: &str, least: Duration) -> Result<Duration> {
-        let duration = self.value(key).as_str().and_then(|t| t.parse::<SignedDuration>().ok());
-        match duration.and_then(|d| Duration::try_from(d).ok()) {
-            Some(duration) if duration >= least && duration <= Duration::from_secs(7 * 24 * 3600) => Ok(duration),
-            _ => self.wrong(
-                key,
-                &format!("a duration between {least:?} and a week, such as \"500ms\", \"2s\" or \"5m\""),
-            ),
-        }
-    }
-
-    fn string(&self, key: &str) -> Result<&str> {
-        match self.value(key) {
-            Value::String(text) => Ok(text),
-            _ => self.wrong(key, "a text in quotes"),
-        }
-    }
-
-    fn boolean(&self, key: &str) -> Result<bool> {
-        match self.value(key) {
-            Value::Boolean(b) => Ok(*b),
-            _ => self.wrong(key, "true or false"),
-        }
-    }
-
-    fn integer(&self, key: &str) -> Result<u64> {
-        match self.value(key) {
-            Value::Integer(n) if *n >= 0 => Ok(*n as u64),
-            _ => self.wrong(key, "a whole number"),
-        }
-    }
-
-    fn value(&self, key: &str) -> &Value {
-        &self.values[key].0
-    }
-
-    fn origin(&self, key: &str) -> &Path {
-        &self.values[key].1
-    }
-
-    fn wrong<T>(&self, key: &str, expected: &str) -> Result<T> {
-        let (value, origin) = &self.values[key];
-        Err(Error::config(origin, format!("{key} = {value} should be {expected}")))
-    }
 }
 
 /// Any other byte could be part of a number or of a quoted field.
 fn is_delimiter(b: u8) -> bool {
     b == b'\t' || b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'+' | b'-' | b'.')
-}
-
-/// The line on which a file gives `section.key`, counted from 1.
-fn line_of(text: &str, section: &str, key: &str) -> Option<usize> {
-    let mut inside = false;
-    for (i, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with('[') {
-            inside = line.trim_start_matches('[').split(']').next()?.trim() == section;
-        }
-        let name = line.split('=').next()?.trim();
-        if inside && name == key || name == format!("{section}.{key}") {
-            return Some(i + 1);
-        }
-    }
-    None
 }
 
 /// An absolute path without links or dots, as far as it exists.

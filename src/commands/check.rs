@@ -6,7 +6,7 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::spool::Dir;
-use crate::spool::publish::{Mode, Options, Publisher};
+use crate::spool::publish::{Mode, Publisher};
 use crate::worker::lock::Lock;
 use std::path::Path;
 
@@ -70,14 +70,7 @@ fn state(path: &Path) -> Result<String> {
 }
 
 fn publishing(config: &Config) -> Result<String> {
-    let publisher = Publisher::open(&Options {
-        output: &config.output.path,
-        failed: &config.failed,
-        staging: &config.state.join("staging"),
-        mode: config.output.publish,
-        done_marker: config.output.done_marker,
-        instance: "check",
-    })?;
+    let publisher = Publisher::open(&config.publishing("check"))?;
     publisher.rehearse()?;
     let how = match publisher.mode() {
         Mode::Rename => "published by rename",

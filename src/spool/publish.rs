@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,7 +43,7 @@ pub struct Options<'a> {
     pub output: &'a Path,
     pub failed: &'a Path,
     /// On a local disk; drafts stand here where they can't stand beside their outputs.
-    pub staging: &'a Path,
+    pub staging: PathBuf,
     /// `None`: found out by trying.
     pub mode: Option<Mode>,
     pub done_marker: bool,
@@ -67,7 +67,7 @@ pub enum Product {
 impl Publisher {
     /// Makes the folders where they are missing, and finds out how to publish there.
     pub fn open(options: &Options) -> Result<Publisher> {
-        let staging = options.staging;
+        let staging = &options.staging;
         std::fs::create_dir_all(staging).map_err(Error::io("make folder", staging))?;
         let prefix = format!(".transform-{}-", options.instance);
         Ok(Publisher {

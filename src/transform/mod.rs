@@ -2,27 +2,30 @@
 //!
 //! Blocks are scored in parallel and put together in order, so the bytes don't depend on who computed them.
 
+mod assembly;
 pub mod blocks;
 mod encode;
 mod layout;
 pub mod problem;
+mod scorer;
 mod table;
 
 pub use encode::OUTPUT_FORMAT;
+pub use scorer::internal;
 
 use crate::model::{Model, Signature};
-use blocks::{BLOCK, Blocks, CutError, RECORD_MAX};
+use assembly::Assembly;
+use blocks::{BLOCK, Blocks, RECORD_MAX};
 use layout::Layout;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use problem::{Code, Problem};
+use scorer::{Scored, Scorer, nul_byte};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, mpsc};
-use table::Table;
 
 /// What shapes an output, beside its input and the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,232 +250,6 @@ impl Head {
     }
 }
 
-/// Scores blocks; shared by the threads that do.
-struct Scorer {
-    layout: Layout,
-    model: Arc<Model>,
-}
-
-/// What came of one block.
-struct Scored {
-    block: Vec<u8>,
-    out: Vec<u8>,
-    rows: u64,
-    lines: u64,
-    not_finite: u64,
-    rejects: Vec<Reject>,
-    problem: Option<Problem>,
-}
-
-struct Reject {
-    /// Counted from 0 at the beginning of the block.
-    line: u64,
-    column: String,
-    reason: String,
-    text: Vec<u8>,
-}
-
-impl Scorer {
-    fn score(&self, block: Vec<u8>) -> Scored {
-        let mut scored = Scored {
-            out: Vec::with_capacity(block.len() / 4),
-            block,
-            rows: 0,
-            lines: 0,
-            not_finite: 0,
-            rejects: Vec::new(),
-            problem: None,
-        };
-        if catch_unwind(AssertUnwindSafe(|| self.score_into(&mut scored))).is_err() {
-            scored.problem = Some(internal());
-        }
-        scored
-    }
-
-    fn score_into(&self, scored: &mut Scored) {
-        let Scored { block, out, .. } = scored;
-        scored.problem = nul_byte(block);
-        if scored.problem.is_some() {
-            return;
-        }
-        let mut table = Table::new(&self.layout);
-        let mut predictions = [0.0; table::BATCH];
-        let mut at = 0;
-        while at < block.len() {
-            at = table.fill(block, at, &mut scored.lines);
-            let predictions = &mut predictions[..table.rows];
-            self.model.predict(&table.columns(), predictions);
-            scored.not_finite += encode::rows(&self.layout, block, &table, predictions, out);
-            scored.rows += table.rows as u64;
-            for flaw in &table.flaws {
-                let (start, end) = table.record(flaw.row);
-                let column = flaw.reason.field().and_then(|f| self.layout.names.get(f));
-                scored.rejects.push(Reject {
-                    line: flaw.line,
-                    column: column.cloned().unwrap_or_default(),
-                    reason: flaw.reason.text(self.layout.roles.len()),
-                    text: block[start..end].to_vec(),
-                });
-            }
-        }
-    }
-}
-
-/// Puts scored blocks together, in order.
-struct Assembly<'a, O, J> {
-    settings: &'a Settings,
-    out: &'a mut O,
-    rejects: &'a mut J,
-    run: &'a Run<'a>,
-    summary: Summary,
-    lines: u64,
-    first_reject: Option<Reject>,
-    hasher: blake3::Hasher,
-}
-
-impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
-    fn new(settings: &'a Settings, out: &'a mut O, rejects: &'a mut J, run: &'a Run<'a>) -> Self {
-        Assembly {
-            settings,
-            out,
-            rejects,
-            run,
-            summary: Summary::default(),
-            lines: 0,
-            first_reject: None,
-            hasher: blake3::Hasher::new(),
-        }
-    }
-
-    fn begin(&mut self, head: &Head) -> Result<(), Failure> {
-        self.lines = head.lines;
-        self.write(&head.out)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.hasher.update(bytes);
-        self.out.write_all(bytes).map_err(Failure::Write)
-    }
-
-    /// Takes the next block's result and gives its memory back.
-    fn add(&mut self, scored: Scored) -> Result<Vec<u8>, Failure> {
-        if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
-            return Err(Failure::Cancelled);
-        }
-        if let Some(problem) = scored.problem {
-            let line = problem.line.map(|line| line + self.lines);
-            return Err(Problem { line, ..problem }.into());
-        }
-        self.summary.rows += scored.rows;
-        self.summary.not_finite += scored.not_finite;
-        self.add_rejects(scored.rejects)?;
-        self.write(&scored.out)?;
-        self.lines += scored.lines;
-        if let Some(progress) = self.run.progress {
-            progress.fetch_add(scored.block.len() as u64, Ordering::Relaxed);
-        }
-        Ok(scored.block)
-    }
-
-    fn add_rejects(&mut self, rejects: Vec<Reject>) -> Result<(), Failure> {
-        if rejects.is_empty() {
-            return Ok(());
-        }
-        let mut text = Vec::new();
-        if self.first_reject.is_none() {
-            text.extend_from_slice(encode::REJECTS_HEADER);
-        }
-        for mut reject in rejects {
-            reject.line += self.lines + 1;
-            encode::reject(reject.line, &reject.column, &reject.reason, &reject.text, &mut text);
-            self.first_reject.get_or_insert(reject);
-            self.summary.bad_rows += 1;
-            if self.settings.bad_rows == BadRows::Fail {
-                return Err(self.bad_row().into());
-            }
-            if matches!(self.settings.max_bad_rows, Limit::Count(most) if self.summary.bad_rows > most) {
-                break;
-            }
-        }
-        self.rejects.write_all(&text).map_err(Failure::Write)?;
-        match self.settings.max_bad_rows {
-            Limit::Count(most) if self.summary.bad_rows > most => {
-                Err(self.too_many(format!("more than {most} rows")).into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn finish<R: Read>(mut self, blocks: &Blocks<R>) -> Result<Summary, Failure> {
-        if let Limit::Share(share) = self.settings.max_bad_rows
-            && self.summary.bad_rows as f64 > share * self.summary.rows as f64
-        {
-            let Summary { rows, bad_rows, .. } = self.summary;
-            return Err(self.too_many(format!("{bad_rows} of {rows} rows")).into());
-        }
-        self.summary.bytes = blocks.bytes();
-        self.summary.input_hash = blocks.hash().to_hex().to_string();
-        self.summary.output_hash = self.hasher.finalize().to_hex().to_string();
-        self.out.flush().map_err(Failure::Write)?;
-        Ok(std::mem::take(&mut self.summary))
-    }
-
-    fn cut_error(&self, error: CutError) -> Failure {
-        match error {
-            CutError::Read(e) => Failure::Read(e),
-            CutError::UnclosedQuote { lines } => Problem::new(
-                Code::UnclosedQuote,
-                "a quote opens on this line and never closes, so where the records end can't be told",
-                "close the quote, or double it (\"\") if it is part of the text",
-            )
-            .line(self.lines + lines + 1)
-            .into(),
-            CutError::RecordTooLong => Problem::new(
-                Code::RecordTooLong,
-                format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-                "is this a CSV, with a line end behind every record?",
-            )
-            .line(self.lines + 1)
-            .into(),
-        }
-    }
-
-    fn bad_row(&self) -> Problem {
-        let reject = self.first_reject.as_ref().expect("a row was bad");
-        let problem = Problem::new(
-            Code::BadRow,
-            format!("{}: {}", reject.reason, problem::excerpt(&reject.text, 120)),
-            "mend the row, or set input.bad_rows = \"blank\" to score the others",
-        );
-        reject.locate(problem)
-    }
-
-    fn too_many(&self, how_many: String) -> Problem {
-        let reject = self.first_reject.as_ref().expect("rows were bad");
-        let problem = Problem::new(
-            Code::TooManyBadRows,
-            format!(
-                "{how_many} can't be scored, and max_bad_rows is {}; the first: {}: {}",
-                self.settings.max_bad_rows,
-                reject.reason,
-                problem::excerpt(&reject.text, 120)
-            ),
-            "the rejects file beside this report has every such row; mend them, or raise input.max_bad_rows",
-        );
-        reject.locate(problem)
-    }
-}
-
-impl Reject {
-    fn locate(&self, problem: Problem) -> Problem {
-        let problem = problem.line(self.line);
-        match self.column.is_empty() {
-            true => problem,
-            false => problem.column(&self.column),
-        }
-    }
-}
-
 /// Text that is not UTF-8 at all, told by its first bytes.
 fn encoding(first: &[u8]) -> Option<Problem> {
     let start = &first[..first.len().min(64)];
@@ -488,22 +265,4 @@ fn encoding(first: &[u8]) -> Option<Problem> {
         )
         .line(1)
     })
-}
-
-fn nul_byte(block: &[u8]) -> Option<Problem> {
-    let nul = memchr(0, block)?;
-    let problem = Problem::new(
-        Code::NulByte,
-        "the file has a NUL byte: it is no text, or was damaged on its way (an interrupted upload leaves zeros)",
-        "write the file again from its source",
-    );
-    Some(problem.line(1 + memchr_iter(b'\n', &block[..nul]).count() as u64))
-}
-
-pub fn internal() -> Problem {
-    Problem::new(
-        Code::Internal,
-        "the program failed while it scored this file; this is a bug in it, not in the file",
-        "please report it with the file; the log has the details. The other files are not affected",
-    )
 }

@@ -27,13 +27,9 @@ impl Progress {
 
     /// Draws on stderr, which is a terminal.
     pub fn on_terminal() -> Progress {
-        let style = "{spinner} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        bar.set_style(
-            ProgressStyle::with_template(style)
-                .expect("a valid template")
-                .progress_chars("=> "),
-        );
+        bar.set_style(style("{spinner} {msg}"));
+        bar.set_message("looking; files that just came must stand still for a moment");
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress {
             bar: Some(bar),
@@ -52,6 +48,13 @@ impl Progress {
     pub fn plan(&mut self, bytes: u64) {
         self.planned += 1;
         if let Some(bar) = &self.bar {
+            if self.planned == 1 {
+                bar.set_style(style(
+                    "{spinner} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+                ));
+                bar.reset_elapsed();
+                bar.reset_eta();
+            }
             bar.inc_length(bytes);
         }
         self.draw();
@@ -74,4 +77,10 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("a valid template")
+        .progress_chars("=> ")
 }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
-use crate::spool::publish::{Options, Publisher};
+use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
 use rustix::process::{Resource, Rlimit};
@@ -427,14 +427,7 @@ impl Due {
 
 impl Setup {
     fn open(config: Config, instance: &str) -> Result<Setup> {
-        let publisher = Publisher::open(&Options {
-            output: &config.output.path,
-            failed: &config.failed,
-            staging: &config.state.join("staging"),
-            mode: config.output.publish,
-            done_marker: config.output.done_marker,
-            instance,
-        })?;
+        let publisher = Publisher::open(&config.publishing(instance))?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.worker.threads)
             .thread_name(|i| format!("score {i}"))
