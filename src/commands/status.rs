@@ -125,7 +125,7 @@ fn print(status: &Status, config: &Config) {
             "\ntrying again: {who}: {} ({}, {})",
             fault.message,
             fault.code,
-            count(fault.tries.into(), "try")
+            count(fault.tries.into(), "attempt")
         ));
     }
     if !status.pending_files.is_empty() {

@@ -85,40 +85,40 @@ impl Publisher {
         self.output.mode
     }
 
-    /// Opens the folders anew: they may have been made anew, or be gone with their mount. To be called before the
-    /// drafts of a group are made; they share what is opened here.
-    pub fn refresh(&self) -> Result<()> {
-        self.output.refresh()?;
-        self.failed.refresh()
+    /// Lets go of the folders. They are opened again when they are needed: they may have been made anew meanwhile, and
+    /// a mount that is held open can't be unmounted.
+    pub fn release(&self) {
+        self.output.release();
+        self.failed.release();
     }
 
-    pub fn draft_output(&self, input: &Name) -> Draft {
+    pub fn draft_output(&self, input: &Name) -> Result<Draft> {
         self.draft(&self.output, input)
     }
 
-    pub fn draft_failed(&self, input: &Name) -> Draft {
+    pub fn draft_failed(&self, input: &Name) -> Result<Draft> {
         self.draft(&self.failed, input)
     }
 
-    fn draft(&self, place: &Place, input: &Name) -> Draft {
+    fn draft(&self, place: &Place, input: &Name) -> Result<Draft> {
         let n = self.drafts.fetch_add(1, Ordering::Relaxed);
         let (root, folder) = match place.mode {
-            Mode::Rename => (place.root(), input.split().0),
+            Mode::Rename => (place.root()?, input.split().0),
             Mode::Direct => (self.staging.clone(), &b""[..]),
         };
-        Draft {
+        Ok(Draft {
             root,
             folder: folder.into(),
             temp: format!("{}{n}.tmp", self.prefix),
             open: None,
             bytes: 0,
-        }
+        })
     }
 
     /// Publishes a group. For each item the size of what readers now see (the output, or the report), or what went
     /// wrong with it. An error of the whole means that none of the group can be relied on.
     pub fn publish(&self, items: Vec<Item>) -> Result<Vec<Result<u64>>> {
-        self.refresh()?;
+        self.release();
         self.sync_drafts(&items)?;
         let mut touched = Folders::default();
         let results = items
@@ -191,7 +191,7 @@ impl Publisher {
 
     /// Forgets what was said about an input that is gone.
     pub fn withdraw_reports(&self, input: &Name) -> Result<()> {
-        self.failed.refresh()?;
+        self.failed.release();
         let mut touched = Folders::default();
         self.failed.remove(&report(input), &mut touched)?;
         self.failed.remove(&rejects_name(input), &mut touched)?;
@@ -201,7 +201,7 @@ impl Publisher {
     /// Tries to write where results will be written.
     pub fn rehearse(&self) -> Result<()> {
         let input = Name::new(*b"rehearsal");
-        for mut draft in [self.draft_output(&input), self.draft_failed(&input)] {
+        for mut draft in [self.draft_output(&input)?, self.draft_failed(&input)?] {
             let path = draft.root.path().to_path_buf();
             draft.write_all(b"rehearsal").map_err(Error::io("write to", path))?;
         }
@@ -211,7 +211,7 @@ impl Publisher {
     /// Removes drafts that an earlier worker was killed over.
     pub fn remove_leftovers(&self) -> Result<u64> {
         let mut removed = 0;
-        for root in [&self.output.root(), &self.failed.root(), &self.staging] {
+        for root in [&self.output.root()?, &self.failed.root()?, &self.staging] {
             removed += remove_drafts(root, &self.prefix)?;
         }
         Ok(removed)
@@ -288,7 +288,9 @@ fn remove_drafts(dir: &Dir, prefix: &str) -> Result<u64> {
 
 /// A folder for results.
 struct Place {
-    root: RwLock<Arc<Dir>>,
+    path: PathBuf,
+    /// The folder, while a group is worked on.
+    root: RwLock<Option<Arc<Dir>>>,
     home: Home,
     mode: Mode,
 }
@@ -304,27 +306,32 @@ impl Place {
             None => Mode::Rename,
         };
         Ok(Place {
-            root: RwLock::new(dir.into()),
+            path: path.into(),
+            root: RwLock::default(),
             home,
             mode,
         })
     }
 
-    fn root(&self) -> Arc<Dir> {
-        self.root.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The folder. If its mount is gone, nothing must be written to what is below it.
+    fn root(&self) -> Result<Arc<Dir>> {
+        if let Some(root) = &*self.root.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(root.clone());
+        }
+        let root = Dir::open(&self.path)?;
+        self.home.check(&root)?;
+        let root = Arc::new(root);
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(root.clone());
+        Ok(root)
     }
 
-    /// Opens the folder anew. If its mount is gone, nothing must be written to what is below it.
-    fn refresh(&self) -> Result<()> {
-        let root = Dir::open(self.root().path())?;
-        self.home.check(&root)?;
-        *self.root.write().unwrap_or_else(PoisonError::into_inner) = root.into();
-        Ok(())
+    fn release(&self) {
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The folder in which results for `input` stand.
     fn below(&self, input: &Name) -> Result<Arc<Dir>> {
-        below(&self.root(), input.split().0)
+        below(&self.root()?, input.split().0)
     }
 
     /// Gives a draft its name. Returns its size.
@@ -362,8 +369,8 @@ impl Place {
     fn remove(&self, name: &Name, touched: &mut Folders) -> Result<()> {
         let (folder, file) = name.split();
         let dir = match folder {
-            b"" => Some(self.root()),
-            _ => self.root().below_if_there(folder)?.map(Arc::new),
+            b"" => Some(self.root()?),
+            _ => self.root()?.below_if_there(folder)?.map(Arc::new),
         };
         if let Some(dir) = dir
             && dir.remove(file)?

@@ -96,7 +96,7 @@ impl Context<'_> {
     pub fn run(&self, job: Job) -> Done {
         let start = Instant::now();
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
-            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)));
+            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?));
         let outcome = attempt.unwrap_or_else(Outcome::Fault);
         Done {
             job,
@@ -107,7 +107,7 @@ impl Context<'_> {
 
     fn attempt(&self, job: &Job) -> Result<Outcome> {
         let publisher = &self.setup.publisher;
-        let rejects = publisher.draft_failed(&job.name);
+        let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
             return self.fail(job, not_a_file(code), rejects);
         }
@@ -154,7 +154,7 @@ impl Context<'_> {
             publisher,
             pool,
         } = self.setup;
-        let mut output = publisher.draft_output(&job.name);
+        let mut output = publisher.draft_output(&job.name)?;
         let run = Run {
             pool: self.in_parallel.then_some(pool),
             memory: config.worker.memory,
@@ -187,7 +187,7 @@ impl Context<'_> {
     fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft) -> Result<Outcome> {
         if problem.code != Code::TooManyBadRows {
             // It holds only the bad rows in front of the problem.
-            rejects = self.setup.publisher.draft_failed(&job.name);
+            rejects = self.setup.publisher.draft_failed(&job.name)?;
         }
         let path = self.setup.config.input.path.join(job.name.path());
         let report = Report {
@@ -198,7 +198,7 @@ impl Context<'_> {
         };
         let mut text = serde_json::to_vec_pretty(&report).expect("a report is JSON");
         text.push(b'\n');
-        let mut draft = self.setup.publisher.draft_failed(&job.name);
+        let mut draft = self.setup.publisher.draft_failed(&job.name)?;
         draft.write_all(&text).map_err(Error::io("write the report of", path))?;
         Ok(Outcome::Failed {
             report: draft,

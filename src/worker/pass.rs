@@ -240,7 +240,7 @@ impl Worker {
         if jobs.is_empty() {
             return Ok(());
         }
-        self.setup.publisher.refresh()?;
+        self.setup.publisher.release();
         let context = Context {
             setup: &self.setup,
             pin,
@@ -265,7 +265,7 @@ impl Worker {
             return Ok(());
         };
         let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
-        self.setup.publisher.refresh()?;
+        self.setup.publisher.release();
         let cancel = Arc::new(AtomicBool::new(false));
         let (sender, done) = mpsc::sync_channel(1);
         let (setup, pin, inbox) = (self.setup.clone(), pin.clone(), self.inbox.clone());

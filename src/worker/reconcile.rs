@@ -107,6 +107,7 @@ impl Worker {
         if leftovers > 0 {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
         }
+        setup.publisher.release();
         let registry = setup.registry();
         Ok(Worker {
             pin: Err(not_looked(&registry)),
@@ -195,6 +196,7 @@ impl Worker {
                 self.count_unfinished();
                 return Ok(End::Converged);
             }
+            self.setup.publisher.release();
             self.inbox.wait(self.sleep());
         }
     }
