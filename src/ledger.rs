@@ -111,7 +111,6 @@ pub fn name_as_text<S: serde::Serializer>(name: &Name, serializer: S) -> Result<
 impl Ledger {
     /// Opens the ledger for a worker, and makes it where there is none.
     pub fn open(state: &Path) -> Result<Ledger> {
-        std::fs::create_dir_all(state).map_err(Error::io("make folder", state))?;
         let path = state.join("ledger.db");
         let db = Connection::open(&path).map_err(|e| error(&path, e))?;
         let mut ledger = Ledger { db, path };

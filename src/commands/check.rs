@@ -8,6 +8,7 @@ use crate::registry::Registry;
 use crate::spool::Dir;
 use crate::spool::publish::{Mode, Publisher};
 use crate::worker::lock::Lock;
+use crate::worker::require_local;
 use std::path::Path;
 
 pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
@@ -56,11 +57,7 @@ fn input(path: &Path) -> Result<String> {
 
 #[allow(clippy::disallowed_methods, reason = "a probe in the state folder is no result")]
 fn state(path: &Path) -> Result<String> {
-    std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
-    if Dir::open(path)?.is_mount()? {
-        let message = "the state folder is on a FUSE or network mount; it must be on a local disk";
-        return Err(Error::config(path, message));
-    }
+    require_local(path)?;
     Ledger::read(path)?;
     let probe = path.join(".transform-check");
     std::fs::write(&probe, b"").map_err(Error::io("write", &probe))?;

@@ -68,6 +68,18 @@ impl Dir {
         Ok(Dir { fd, path: path.into() })
     }
 
+    /// Opens a folder, and makes it where there is none. A folder that is there and can't be opened, such as that of a
+    /// dead mount, says why.
+    pub fn open_or_make(path: &Path) -> Result<Dir> {
+        match Dir::open(path) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
+                Dir::open(path)
+            }
+            opened => opened,
+        }
+    }
+
     /// Opens the folder `below` this one (empty: this one again), and makes it where it is missing, if asked to.
     pub fn below(&self, below: &[u8], create: bool) -> Result<Dir> {
         let mut dir = Dir {

@@ -67,13 +67,11 @@ pub enum Product {
 impl Publisher {
     /// Makes the folders where they are missing, and finds out how to publish there.
     pub fn open(options: &Options) -> Result<Publisher> {
-        let staging = &options.staging;
-        std::fs::create_dir_all(staging).map_err(Error::io("make folder", staging))?;
         let prefix = format!(".transform-{}-", options.instance);
         Ok(Publisher {
             output: Place::open(options.output, options.mode, &prefix)?,
             failed: Place::open(options.failed, options.mode, &prefix)?,
-            staging: Dir::open(staging)?.into(),
+            staging: Dir::open_or_make(&options.staging)?.into(),
             prefix,
             drafts: AtomicU64::new(0),
             done_marker: options.done_marker,
@@ -297,8 +295,7 @@ struct Place {
 
 impl Place {
     fn open(path: &Path, mode: Option<Mode>, prefix: &str) -> Result<Place> {
-        std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
-        let dir = Dir::open(path)?;
+        let dir = Dir::open_or_make(path)?;
         let home = Home::of(&dir)?;
         let mode = match mode {
             Some(mode) => mode,

@@ -17,7 +17,6 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock and writes this process's id into it.
     pub fn take(state: &Path) -> Result<Lock> {
-        std::fs::create_dir_all(state).map_err(Error::io("make folder", state))?;
         let path = state.join("lock");
         let mut file = File::options()
             .read(true)

@@ -14,5 +14,5 @@ mod watch;
 
 pub use job::wall_clock;
 pub use look::{Look, look_at, recipe};
-pub use reconcile::{End, Until, Worker};
+pub use reconcile::{End, Until, Worker, require_local};
 pub use settle::Tally;

@@ -21,6 +21,7 @@ use crate::spool::{Dir, Home, Name};
 use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -94,11 +95,7 @@ impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
     pub fn open(config: Config, progress: Progress) -> Result<Worker> {
         raise_file_limit();
-        std::fs::create_dir_all(&config.state).map_err(Error::io("make folder", &config.state))?;
-        if Dir::open(&config.state)?.is_mount()? {
-            let message = "the state folder is on a FUSE or network mount; it must be on a local disk";
-            return Err(Error::config(&config.state, message));
-        }
+        require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
         let mut ledger = Ledger::open(&config.state)?;
         ledger.clear_faults()?;
@@ -444,6 +441,17 @@ impl Setup {
 
     fn registry(&self) -> Registry {
         Registry::new(&self.config.models.path, &self.config.models.group)
+    }
+}
+
+/// The ledger and the lock need what only local disks promise.
+pub fn require_local(state: &Path) -> Result<()> {
+    match Dir::open_or_make(state)?.is_mount()? {
+        true => Err(Error::config(
+            state,
+            "the state folder is on a FUSE or network mount; it must be on a local disk",
+        )),
+        false => Ok(()),
     }
 }
 
