@@ -1,4 +1,5 @@
-//! What can go wrong beside a single input: every error has a path, an exit code, and knows whether trying again helps.
+//! What can go wrong beside a single input: every error has a path, an exit code that says whether trying again helps,
+//! and where the message doesn't tell it, the way out.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,11 +101,6 @@ impl Error {
             Error::Ledger { passing: false, .. } => exit::USAGE,
             Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
         }
-    }
-
-    /// Can the same thing succeed later without a person changing anything here?
-    pub fn passing(&self) -> bool {
-        self.exit_code() == exit::TRY_AGAIN
     }
 
     /// The way out, where the message alone doesn't tell it.

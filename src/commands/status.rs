@@ -205,7 +205,11 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
         files => files.iter().map(|f| to_name(config, f)).collect(),
     };
     if let Some(unknown) = wanted.iter().find(|name| !failed.contains(name)) {
-        let message = format!("{unknown} did not fail; 'transform status' lists what did");
+        let faults = ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default();
+        let message = match faults.iter().any(|fault| fault.input == *unknown) {
+            true => format!("{unknown} failed only for now, and is tried again by itself; see 'transform status'"),
+            false => format!("{unknown} did not fail; 'transform status' lists what did"),
+        };
         return Err(Error::config(&config.input.path, message));
     }
     if let Some(mut ledger) = ledger {

@@ -4,6 +4,7 @@
 
 mod csv;
 mod daemon;
+mod differential;
 mod documents;
 mod once;
 mod promises;
