@@ -146,6 +146,7 @@ pub enum Models {
     /// The artifact is copied, and never changes again. A linear model is JSON:
     /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}
     Register {
+        /// The artifact's file
         artifact: PathBuf,
         /// How the artifact is written: linear
         #[arg(long)]

@@ -111,8 +111,9 @@ impl Error {
                 Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
             }
             "read_only" => Some("the file system is mounted read-only"),
+            "not_found" => Some("make it, or correct its path; a worker waits for its input folder"),
             "no_approved_model" => {
-                Some("list the versions with 'transform models list', then: transform models approve N")
+                Some("'transform models list' shows the versions, 'register' adds one, 'approve N' puts one to use")
             }
             "damaged_model" => Some("register the model again, or reject the version: transform models reject N"),
             "another_worker" => {

@@ -179,6 +179,30 @@ impl Ledger {
             .map_err(|e| self.error(e))
     }
 
+    /// Remembers what kind of place a folder is on. An unmounted bucket looks like an empty local folder, also at the
+    /// start of a worker; nothing must be concluded from that, nor written there.
+    pub fn remember_place(&self, path: &Path, mount: bool) -> Result<()> {
+        let key = format!("place {}", path.display());
+        let before = self
+            .db
+            .query_row("SELECT value FROM meta WHERE key = ?", [&key], |row| {
+                row.get::<_, String>(0)
+            })
+            .optional()
+            .map_err(|e| self.error(e))?;
+        let now = if mount { "mount" } else { "local" };
+        if before.as_deref() == Some("mount") && !mount {
+            let message = "the folder was on a mount, and isn't now: mount it. If it is a local folder for good now, move \
+                           the state folder aside; all is then scored again, to the same bytes";
+            return Err(Error::mount(path, message));
+        }
+        if before.as_deref() == Some(now) {
+            return Ok(());
+        }
+        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key.as_str(), now])
+            .map(drop)
+    }
+
     pub fn record(&self, input: &Name) -> Result<Option<Record>> {
         let get = || {
             self.db

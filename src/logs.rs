@@ -4,6 +4,7 @@ use crate::cli::{LogFormat, LogLevel};
 use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Starts logging; once a process. `bar` steps aside while a line is written.
@@ -14,12 +15,12 @@ pub fn start(format: LogFormat, level: LogLevel, bar: Option<ProgressBar>) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
+    // The journal has its own clock.
+    let journal = format == LogFormat::Text && std::env::var_os("JOURNAL_STREAM").is_some();
     let logs = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(Stderr(bar))
+        .with_writer(Stderr { bar, journal })
         .with_target(false);
-    // The journal has its own clock.
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),
         LogFormat::Text if journal => logs.with_ansi(false).without_time().init(),
@@ -27,23 +28,48 @@ pub fn start(format: LogFormat, level: LogLevel, bar: Option<ProgressBar>) {
     }
 }
 
-struct Stderr(Option<ProgressBar>);
+struct Stderr {
+    bar: Option<ProgressBar>,
+    /// The journal reads a line's priority from its beginning.
+    journal: bool,
+}
 
-struct Line(Option<ProgressBar>);
+struct Line {
+    bar: Option<ProgressBar>,
+    priority: &'static str,
+}
 
 impl<'a> MakeWriter<'a> for Stderr {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line(self.0.clone())
+        Line {
+            bar: self.bar.clone(),
+            priority: "",
+        }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line {
+        let priority = match *event.level() {
+            _ if !self.journal => "",
+            Level::ERROR => "<3>",
+            Level::WARN => "<4>",
+            Level::INFO => "<6>",
+            _ => "<7>",
+        };
+        Line {
+            priority,
+            ..self.make_writer()
+        }
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.0 {
-            Some(bar) => bar.suspend(|| io::stderr().write_all(bytes))?,
-            None => io::stderr().write_all(bytes)?,
+        let line = [self.priority.as_bytes(), bytes].concat();
+        match &self.bar {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(&line))?,
+            None => io::stderr().write_all(&line)?,
         }
         Ok(bytes.len())
     }

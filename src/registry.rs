@@ -374,7 +374,10 @@ fn rehearse(model: &Model) -> Result<(), String> {
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
     let text = std::str::from_utf8(text).map_err(|e| Error::model(path, e.to_string()))?;
-    toml::from_str(text).map_err(|e| Error::model(path, e.to_string().trim_end().to_string()))
+    toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        Error::model(path, format!("line {line}: {}", e.message()))
+    })
 }
 
 fn check_format(path: &Path, version: u32) -> Result<()> {

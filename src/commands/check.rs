@@ -1,7 +1,7 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
 use super::{complain, say};
-use crate::config::Config;
+use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
@@ -31,7 +31,7 @@ pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
         .as_ref()
         .map_or("built-in defaults".into(), |f| f.display().to_string());
     note("configuration", Ok(file));
-    note("input", input(&config.input.path));
+    note("input", input(&config.input));
     note("state", state(&config.state));
     note("output, failed", publishing(&config));
     match model(&config) {
@@ -44,15 +44,16 @@ pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
     Ok(code)
 }
 
-fn input(path: &Path) -> Result<String> {
-    let dir = Dir::open(path)?;
+fn input(input: &Input) -> Result<String> {
+    let dir = Dir::open(&input.path)?;
     dir.entries()?;
-    let how = if dir.is_mount()? {
-        "a mount: polled"
-    } else {
-        "a local disk: watched"
+    let how = match (dir.is_mount()?, input.watch) {
+        (true, Watch::Auto) => "a mount: polled",
+        (false, Watch::Auto) => "a local disk: watched",
+        (_, Watch::Poll) => "polled",
+        (_, Watch::Events) => "watched",
     };
-    Ok(format!("{}, {how}", path.display()))
+    Ok(format!("{}, {how}", input.path.display()))
 }
 
 #[allow(clippy::disallowed_methods, reason = "a probe in the state folder is no result")]

@@ -51,7 +51,9 @@ pub fn run(cli: Cli) -> u8 {
             load().and_then(|config| models::run(&with_group(config, group)?, command))
         }
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "transform", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "transform", &mut script);
+            let _ = io::stdout().write_all(&script);
             Ok(exit::CONVERGED)
         }
     };

@@ -1,6 +1,6 @@
 //! `transform models`: the registry, for people.
 
-use super::{say, say_json, say_table};
+use super::{complain, say, say_json, say_table};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
@@ -61,16 +61,22 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
 }
 
 fn list(registry: &Registry, json: bool) -> Result<()> {
-    let versions = registry
-        .versions()?
-        .into_iter()
-        .map(|n| registry.show(n))
-        .collect::<Result<Vec<_>>>()?;
+    // A damaged version doesn't hide the others.
+    let (mut versions, mut damaged) = (Vec::new(), Vec::new());
+    for number in registry.versions()? {
+        match registry.show(number) {
+            Ok(version) => versions.push(version),
+            Err(error) => damaged.push((number, error)),
+        }
+    }
+    for (_, error) in &damaged {
+        complain(error);
+    }
     if json {
         say_json(&versions);
         return Ok(());
     }
-    if versions.is_empty() {
+    if versions.is_empty() && damaged.is_empty() {
         say(format!(
             "model group {} has no versions; add one with: transform models register",
             registry.group()
@@ -108,6 +114,9 @@ fn list(registry: &Registry, json: bool) -> Result<()> {
             decided,
             manifest.description.clone(),
         ]);
+    }
+    for (number, _) in &damaged {
+        rows.push(vec!["!".into(), number.to_string(), "damaged".into()]);
     }
     say_table(&rows);
     Ok(())

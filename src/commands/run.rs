@@ -87,7 +87,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
             "scored {} ({rows}) by {model} in {ms} ms",
             count(tally.scored, "file")
         ));
-    } else if tally.failed + tally.faults + tally.unsettled == 0 {
+    } else if end == End::Converged && tally.failed + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
             0 => "there are no inputs".into(),
             1 => "1 output is up to date".into(),

@@ -132,9 +132,7 @@ impl Publisher {
         match result {
             Product::Output(draft) => {
                 self.place_rejects(&name, rejects, touched)?;
-                if self.done_marker {
-                    self.output.remove(&done_marker(&name), touched)?;
-                }
+                self.output.remove(&done_marker(&name), touched)?;
                 let size = self.output.place(draft, &output(&name), touched)?;
                 self.failed.remove(&report(&name), touched)?;
                 if self.done_marker {
@@ -247,9 +245,9 @@ pub fn input_of(published: &Name) -> Option<Name> {
     })
 }
 
-/// The size of an input's output below `root`, if there is one.
-pub fn output_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
-    if input.too_long_with(OUTPUT) {
+/// The size of an input's output below `root`, if there is one; with its done marker, if it should have one.
+pub fn output_size(root: &Dir, input: &Name, marked: bool) -> Result<Option<u64>> {
+    if input.too_long_with(OUTPUT) || marked && super::scan::look(root, &done_marker(input), false)?.is_none() {
         return Ok(None);
     }
     Ok(super::scan::look(root, &output(input), false)?.map(|seen| seen.fingerprint.size))

@@ -270,7 +270,7 @@ fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
         .filter(|n| n.len() <= 64)
         .take(1000)
         .min_by_key(|n| distance(n))
-        .filter(|n| distance(n) <= wanted.len().div_ceil(3));
+        .filter(|n| 3 * distance(n) <= wanted.len());
     let shown: Vec<String> = names.iter().take(20).map(|n| excerpt(n.as_bytes(), 40)).collect();
     let more = if names.len() > 20 { ", …" } else { "" };
     let hint = match nearest {
@@ -296,8 +296,7 @@ fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<P
     let fits = |delimiter: u8| {
         let fields = fields(record, delimiter);
         fields.len() > 1
-            && (features.iter().all(|f| fields.iter().any(|n| n == f))
-                || fields.len() == features.len() && fields.iter().all(|f| is_value(f.as_bytes())))
+            && (features.iter().all(|f| fields.iter().any(|n| n == f)) || fields.iter().all(|f| is_value(f.as_bytes())))
     };
     let found = [b',', b';', b'\t', b'|']
         .into_iter()

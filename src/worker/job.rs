@@ -199,7 +199,9 @@ impl Context<'_> {
         let mut text = serde_json::to_vec_pretty(&report).expect("a report is JSON");
         text.push(b'\n');
         let mut draft = self.setup.publisher.draft_failed(&job.name)?;
-        draft.write_all(&text).map_err(Error::io("write the report of", path))?;
+        draft
+            .write_all(&text)
+            .map_err(Error::io("write to", &self.setup.config.failed))?;
         Ok(Outcome::Failed {
             report: draft,
             rejects,

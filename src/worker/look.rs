@@ -14,6 +14,7 @@ use std::time::Duration;
 pub struct Published {
     output: Option<Dir>,
     failed: Option<Dir>,
+    marked: bool,
 }
 
 impl Published {
@@ -26,6 +27,7 @@ impl Published {
         Ok(Published {
             output: open(&config.output.path)?,
             failed: open(&config.failed)?,
+            marked: config.output.done_marker,
         })
     }
 
@@ -33,7 +35,7 @@ impl Published {
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
         match (record, &self.output, &self.failed) {
             (Some(Record { problem: Some(_), .. }), _, Some(failed)) => publish::report_size(failed, name),
-            (Some(Record { problem: None, .. }), Some(output), _) => publish::output_size(output, name),
+            (Some(Record { problem: None, .. }), Some(output), _) => publish::output_size(output, name, self.marked),
             _ => Ok(None),
         }
     }

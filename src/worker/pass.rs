@@ -47,7 +47,11 @@ impl Worker {
         let listing = Listing::new(&self.setup.config.input.path, &self.setup.config.input.rules)?;
         match &self.home {
             Some(home) => home.check(listing.root())?,
-            None => self.home = Some(Home::of(listing.root())?),
+            None => {
+                let home = Home::of(listing.root())?;
+                self.ledger.remember_place(listing.root().path(), home.mount)?;
+                self.home = Some(home);
+            }
         }
         self.tally.recount();
         self.listing = Some(listing);

@@ -99,9 +99,12 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
     if let Some(at) = sighting.retry_at.filter(|at| *at > now.monotonic) {
         return Decision::Wait(at);
     }
+    // What was scored before had settled before.
+    let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
     match sighting.word {
-        Word::Closed => Decision::Transform,
         Word::Writing => Decision::Await,
+        Word::Closed => Decision::Transform,
+        Word::Nothing if scored => Decision::Transform,
         Word::Nothing => settle(sighting, want.settle, now),
     }
 }
@@ -420,6 +423,22 @@ mod tests {
             };
             assert_eq!(decide(&sighting, &want(), NOW), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn what_was_scored_has_settled() {
+        let fresh = file(10, Duration::from_millis(500));
+        let done = record(fresh);
+        let gone = Sighting {
+            published: None,
+            ..sighting(fresh, Some(&done))
+        };
+        assert_eq!(decide(&gone, &want(), NOW), Decision::Transform);
+        let writing = Sighting {
+            word: Word::Writing,
+            ..gone
+        };
+        assert_eq!(decide(&writing, &want(), NOW), Decision::Await);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Worker {
         let lock = Lock::take(&config.state)?;
         let mut ledger = Ledger::open(&config.state)?;
         ledger.clear_faults()?;
-        let setup = Setup::open(config, &ledger.instance()?)?;
+        let setup = Setup::open(config, &ledger)?;
         let leftovers = setup.publisher.remove_leftovers()?;
         if leftovers > 0 {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
@@ -256,7 +256,7 @@ impl Worker {
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
-            Setup::open(config, &self.ledger.instance()?)
+            Setup::open(config, &self.ledger)
         });
         match setup {
             Ok(setup) => {
@@ -425,8 +425,11 @@ impl Due {
 }
 
 impl Setup {
-    fn open(config: Config, instance: &str) -> Result<Setup> {
-        let publisher = Publisher::open(&config.publishing(instance))?;
+    fn open(config: Config, ledger: &Ledger) -> Result<Setup> {
+        for path in [&config.output.path, &config.failed] {
+            ledger.remember_place(path, Dir::open_or_make(path)?.is_mount()?)?;
+        }
+        let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.worker.threads)
             .thread_name(|i| format!("score {i}"))

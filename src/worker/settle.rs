@@ -182,8 +182,8 @@ impl Worker {
             }
             Some(code) => {
                 self.tally.count_failed(&done.input);
-                let message = done.message.as_deref().unwrap_or_default();
-                tracing::error!(input = %done.input, code, message, "failed; the report is in the failed folder");
+                let problem = done.message.as_deref().unwrap_or_default();
+                tracing::error!(input = %done.input, code, problem, "failed; the report is in the failed folder");
             }
         }
     }

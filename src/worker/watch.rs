@@ -72,11 +72,36 @@ struct Target {
 impl Watches {
     /// `None` where the kernel gives no more watches: then timers must do.
     pub fn new(config: &Config, inbox: Arc<Inbox>) -> Option<Watches> {
+        // Events name absolute paths, whatever was asked for.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let input = absolute(&config.input.path);
+        let published = [absolute(&config.output.path), absolute(&config.failed)];
+        let models = absolute(&config.models.path);
+        let recursive = config.input.rules.recursive();
+        let target = |path: &Path, recursive: bool| Target {
+            path: path.into(),
+            mode: if recursive {
+                RecursiveMode::Recursive
+            } else {
+                RecursiveMode::NonRecursive
+            },
+            identity: None,
+            watched: false,
+        };
+        let mut targets = vec![
+            target(&input, recursive),
+            target(&published[0], recursive),
+            target(&published[1], recursive),
+            target(&models, true),
+        ];
+        if config.input.watch == Watch::Poll {
+            targets.remove(0);
+        }
         let sorter = Sorter {
-            input: config.input.path.clone(),
+            input: input.clone(),
             rules: config.input.rules.clone(),
-            published: [config.output.path.clone(), config.failed.clone()],
-            models: config.models.path.clone(),
+            published,
+            models,
         };
         let handle = move |event: notify::Result<Event>| {
             inbox.add(|news| match &event {
@@ -93,31 +118,11 @@ impl Watches {
         let notify = notify
             .inspect_err(|e| tracing::warn!(error = %e, "can't watch folders; polling instead"))
             .ok()?;
-        let target = |path: &Path, recursive: bool| Target {
-            path: path.into(),
-            mode: if recursive {
-                RecursiveMode::Recursive
-            } else {
-                RecursiveMode::NonRecursive
-            },
-            identity: None,
-            watched: false,
-        };
-        let recursive = config.input.rules.recursive();
-        let mut targets = vec![
-            target(&config.input.path, recursive),
-            target(&config.output.path, recursive),
-            target(&config.failed, recursive),
-            target(&config.models.path, true),
-        ];
-        if config.input.watch == Watch::Poll {
-            targets.remove(0);
-        }
         Some(Watches {
             notify,
             targets,
             even_mounts: config.input.watch == Watch::Events,
-            input: config.input.path.clone(),
+            input,
         })
     }
 

@@ -9,11 +9,17 @@ use std::process::Command;
 fn the_shipped_example_gives_the_reference_predictions() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("input")).unwrap();
+    fs::copy(
+        repository.join("spool/input/X_test.csv"),
+        dir.path().join("input/X_test.csv"),
+    )
+    .unwrap();
     let ran = Command::new(env!("CARGO_BIN_EXE_transform"))
         .env_clear()
         .current_dir(repository)
         .args(["--once", "--set", "input.settle=0s"])
-        .args(["output", "failed", "state"].iter().flat_map(|folder| {
+        .args(["input", "output", "failed", "state"].iter().flat_map(|folder| {
             [
                 "--set".into(),
                 format!("{folder}.path={}", dir.path().join(folder).display()),
@@ -190,7 +196,7 @@ fn how_it_ends_when_it_cannot_work() {
         .once()
         .exits(3)
         .says("no version is registered")
-        .says("transform models approve");
+        .says("'approve N' puts one to use");
     spool.register_line(1.0, 1.0);
     spool.once().exits(3).says("its one version is not approved");
     let error = spool.run(&["--once", "--json"]).exits(3).json();
@@ -232,6 +238,10 @@ fn done_markers_follow_outputs() {
     let spool = Spool::new().set("output.done_marker=true");
     let path = spool.drop_file("a.csv", xs(&[1.0]));
     spool.once().exits(0);
+    assert_eq!(spool.names("output"), ["a.csv.out", "a.csv.out.done"]);
+    spool.once().exits(0).says("nothing to do");
+    fs::remove_file(spool.path("output/a.csv.out.done")).unwrap();
+    spool.once().exits(0).says("scored 1 file");
     assert_eq!(spool.names("output"), ["a.csv.out", "a.csv.out.done"]);
     fs::write(path, "no number\n").unwrap();
     spool.once().exits(1);

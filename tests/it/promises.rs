@@ -265,7 +265,7 @@ fn promise_8_a_pass_uses_one_model() {
 #[test]
 fn promise_9_errors_name_the_file_the_line_the_column_and_the_way_out() {
     let spool = Spool::new();
-    spool.drop_file("a.csv", "\nid,xx\n1,2\n");
+    spool.drop_file("a.csv", "\nid,X\n1,2\n");
     let ran = spool.run(&["--once", "--log-format", "json"]).exits(1);
     let log: serde_json::Value = serde_json::from_str(ran.stderr.lines().next().unwrap()).unwrap();
     assert_eq!(
@@ -280,8 +280,8 @@ fn promise_9_errors_name_the_file_the_line_the_column_and_the_way_out() {
     );
     assert_eq!(
         report["message"],
-        "no column \"x\", which the model takes; the file has: id, xx"
+        "no column \"x\", which the model takes; the file has: id, X"
     );
-    assert_eq!(report["hint"], "did the producer mean \"xx\"? It must be named \"x\"");
+    assert_eq!(report["hint"], "did the producer mean \"X\"? It must be named \"x\"");
     assert_eq!(report["model"], "lines/1");
 }

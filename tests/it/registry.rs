@@ -90,8 +90,14 @@ fn an_approval_takes_effect_only_if_the_version_scores() {
         .run(&["models", "approve", "3"])
         .exits(3)
         .says("the model can't score");
-    // Damaged, it can still be rejected.
+    // Damaged, it can still be rejected; and it doesn't hide the others.
     spool.reject(2);
+    fs::create_dir(spool.path("models/lines/7")).unwrap();
+    spool.run(&["models", "list"]).exits(0).says("damaged").says("approved");
+    spool
+        .run(&["models", "show", "7"])
+        .exits(3)
+        .says("model.toml: the file is missing");
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Spool {
 
     /// Writes the configuration file; later settings win.
     pub fn write_config(&self) {
-        let at = |folder: &str| format!("{:?}", self.path(folder));
+        // Relative, as in the shipped configuration.
+        let at = |folder: &str| format!("{folder:?}");
         let mut keys: Vec<(String, String)> = vec![
             ("input.path".into(), at("input")),
             ("output.path".into(), at("output")),
