@@ -106,7 +106,7 @@ impl Error {
     /// The way out, where the message alone doesn't tell it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code() {
-            "disk_full" => Some("free some space; the worker goes on by itself"),
+            "disk_full" => Some("free some space; a worker that runs goes on by itself"),
             "permission_denied" => {
                 Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
             }

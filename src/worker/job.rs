@@ -179,7 +179,10 @@ impl Context<'_> {
             Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
             Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects),
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
-            Err(Failure::Write(e)) => Err(Error::io("write the results of", path)(e)),
+            Err(Failure::Write(e)) => {
+                let output = config.output.path.join(job.name.with(OUTPUT).path());
+                Err(Error::io("write", output)(e))
+            }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }
     }

@@ -66,7 +66,7 @@ impl Worker {
         let now = self.now().monotonic;
         looks.extend(self.agenda.take_due(now).into_iter().map(|name| (name, Word::Nothing)));
         if self.agenda.take_relist(now) {
-            self.inbox.add(|news| news.relist = true);
+            self.relist();
         }
         if !looks.is_empty() {
             let root = Dir::open(&self.setup.config.input.path)?;

@@ -183,13 +183,16 @@ impl Worker {
                 self.notify(&[NotifyState::Ready]);
                 tracing::info!(input = %self.setup.config.input.path.display(), "ready");
             }
-            if self.able() && self.busy() {
+            if self.able() && (self.busy() || self.due.relist) {
                 continue;
+            }
+            if !daemon && !self.able() {
+                continue; // to say why
             }
             self.out_of_trouble();
             if daemon {
                 self.tell();
-            } else if self.trouble.is_none() && self.converged() {
+            } else if self.converged() {
                 self.count_unfinished();
                 return Ok(End::Converged);
             }
@@ -343,6 +346,11 @@ impl Worker {
             tracing::info!("working again");
             let _ = self.ledger.clear_fault(&Name::new(*b""));
         }
+    }
+
+    /// The input folder is to be listed again.
+    pub(super) fn relist(&mut self) {
+        self.due.relist = true;
     }
 
     /// Can a pass be made at all?

@@ -57,7 +57,7 @@ impl Worker {
     pub(super) fn settle(&mut self, group: Vec<Done>) -> Result<()> {
         // An approval that was revoked meanwhile publishes nothing more.
         if self.resolve() || self.pin.is_err() {
-            self.inbox.add(|news| news.relist = true);
+            self.relist();
             return Ok(());
         }
         let mut items = Vec::new();

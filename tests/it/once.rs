@@ -1,9 +1,9 @@
 //! `transform --once`: the main job, and how it ends.
 
-use crate::spool::{Spool, line, xs};
+use crate::spool::{Spool, line, wait_until, xs};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn the_shipped_example_gives_the_reference_predictions() {
@@ -286,4 +286,19 @@ fn environment_and_flags_override_the_file() {
     command.env("TRANSFORM_OUTPUT__COLUMNS", "all");
     assert!(command.status().unwrap().success());
     assert_eq!(spool.output("a.csv").unwrap(), "x;id;prediction\n1;r1;3.0\n");
+}
+
+/// It said "nothing to do" and ended with 0.
+#[test]
+fn an_approval_that_is_revoked_amid_a_run_is_no_convergence() {
+    let spool = Spool::new();
+    let values: Vec<f64> = (0..3_000_000).map(|i| f64::from(i % 1000)).collect();
+    spool.drop_file("large.csv", xs(&values));
+    let mut child = spool.command(&["--once"]).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("it is at work", || {
+        spool.names("output").iter().any(|n| n.starts_with(".transform-"))
+    });
+    spool.reject(1);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(spool.names("output"), [""; 0]);
 }
