@@ -216,6 +216,14 @@ impl Ledger {
         get().map_err(|e| self.error(e))
     }
 
+    /// The records of many inputs, read at once.
+    pub fn records(&self, inputs: &[Name]) -> Result<Vec<Option<Record>>> {
+        let transaction = self.db.unchecked_transaction().map_err(|e| self.error(e))?;
+        let records = inputs.iter().map(|input| self.record(input)).collect();
+        transaction.commit().map_err(|e| self.error(e))?;
+        records
+    }
+
     /// Commits a group: all of it, or nothing.
     pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
         let path = self.path.clone();

@@ -1,11 +1,12 @@
-//! Lists inputs. Opens no file and writes nothing.
+//! Lists inputs, looks at them and opens them. Writes nothing.
 
 use super::folder::{Dir, Seen};
 use super::name::Name;
 use crate::error::{Error, Result};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -131,6 +132,18 @@ pub fn look(root: &Dir, name: &Name, local: bool) -> Result<Option<Seen>> {
         },
     };
     Ok(stat.map(|s| Seen::of(&s, local)))
+}
+
+/// Opens the file `name` below `root`; `None` if there is none, or a link on the way.
+pub fn open(root: &Dir, name: &Name) -> Result<Option<(File, Stat)>> {
+    let (folder, file) = name.split();
+    match folder {
+        b"" => root.open_file(file),
+        _ => match root.below_if_there(folder)? {
+            Some(dir) => dir.open_file(file),
+            None => Ok(None),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -118,6 +118,8 @@ impl From<Problem> for Failure {
 pub struct Run<'a> {
     /// Where blocks are scored; without one, in the calling thread.
     pub pool: Option<&'a rayon::ThreadPool>,
+    /// The input's size in bytes, if it is known.
+    pub size: Option<u64>,
     /// Bound on the bytes of blocks in flight with all that belongs to them.
     pub memory: u64,
     pub cancel: Option<&'a AtomicBool>,
@@ -134,7 +136,7 @@ pub fn transform(
     rejects: &mut impl Write,
     run: &Run,
 ) -> Result<Summary, Failure> {
-    let mut blocks = Blocks::new(input, settings.delimiter);
+    let mut blocks = Blocks::new(input, settings.delimiter, run.size);
     let mut assembly = Assembly::new(settings, out, rejects, run);
     let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::ledger::Recipe;
 use crate::model::Model;
 use crate::registry::Identity;
 use crate::spool::publish::{Draft, OUTPUT, Publisher};
-use crate::spool::{Dir, Fingerprint, Home, Name, Seen, scan};
+use crate::spool::{Dir, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Failure, Run, Summary, internal, transform};
 use serde::Serialize;
@@ -85,7 +85,9 @@ pub enum Outcome {
 pub struct Context<'a> {
     pub setup: &'a Setup,
     pub pin: &'a Pin,
-    pub home: Home,
+    /// The input folder, and whether it is on a local disk.
+    pub root: &'a Dir,
+    pub local: bool,
     /// Score blocks in parallel, for a large input.
     pub in_parallel: bool,
     pub cancel: &'a AtomicBool,
@@ -114,28 +116,24 @@ impl Context<'_> {
         if job.name.too_long_with(OUTPUT) {
             return self.fail(job, name_too_long(), rejects);
         }
-        let input = &self.setup.config.input;
-        let root = Dir::open(&input.path)?;
-        self.home.check(&root)?;
-        let (folder, name) = job.name.split();
         // It may have gone since it was planned, or become a link.
-        let Some(dir) = root.below_if_there(folder)? else {
+        let Some((file, stat)) = scan::open(self.root, &job.name)? else {
             return Ok(Outcome::Changed);
         };
-        let Some((file, stat)) = dir.open_file(name)? else {
-            return Ok(Outcome::Changed);
-        };
-        let seen = Seen::of(&stat, !self.home.mount);
+        let seen = Seen::of(&stat, self.local);
         if seen.fingerprint != job.fingerprint || refusal(seen.kind).is_some() {
             return Ok(Outcome::Changed);
         }
         let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
         let unchanged = || -> Result<bool> {
-            let now = scan::look(&root, &job.name, !self.home.mount)?;
+            let now = scan::look(self.root, &job.name, self.local)?;
             Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
         };
         if let Task::Verify(hash) = &job.task {
-            let same = self.hash(file, &dir.join(name))?.is_some_and(|h| h == *hash) && unchanged()?;
+            let same = self
+                .hash(file, &self.root.join(job.name.bytes()))?
+                .is_some_and(|h| h == *hash)
+                && unchanged()?;
             return Ok(if same { Outcome::Verified } else { Outcome::Changed });
         }
         self.score(job, file, racy, rejects, unchanged)
@@ -157,6 +155,7 @@ impl Context<'_> {
         let mut output = publisher.draft_output(&job.name)?;
         let run = Run {
             pool: self.in_parallel.then_some(pool),
+            size: Some(job.fingerprint.size),
             memory: config.worker.memory,
             cancel: Some(self.cancel),
             progress: Some(self.progress),

@@ -69,8 +69,7 @@ impl Worker {
             self.relist();
         }
         if !looks.is_empty() {
-            let root = Dir::open(&self.setup.config.input.path)?;
-            home.check(&root)?;
+            let root = self.open_input(home)?;
             self.look(&root, looks, false)?;
         }
         if self.queue.jobs.len() < QUEUE_MAX
@@ -88,6 +87,13 @@ impl Worker {
         self.finish_large()?;
         self.start_large()?;
         self.run_group()
+    }
+
+    /// The input folder, if its mount is still there.
+    fn open_input(&self, home: Home) -> Result<Dir> {
+        let root = Dir::open(&self.setup.config.input.path)?;
+        home.check(&root)?;
+        Ok(root)
     }
 
     /// Sorts out what events said. Returns what to look at.
@@ -119,18 +125,17 @@ impl Worker {
         };
         let want = want(&self.setup.config, pin.recipe.clone(), self.local());
         let local = self.local();
-        let stats: Vec<Result<Option<Seen>>> = self.setup.pool.install(|| {
-            looks
-                .par_iter()
-                .map(|(name, _)| scan::look(root, name, local))
-                .collect()
-        });
+        let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
+        let stats: Vec<Result<Option<Seen>>> = self
+            .setup
+            .pool
+            .install(|| names.par_iter().map(|name| scan::look(root, name, local)).collect());
+        let records = self.ledger.records(&names)?;
         let published = Published::open(&self.setup.config)?;
-        for ((name, word), seen) in looks.into_iter().zip(stats) {
+        for (((name, word), seen), record) in names.into_iter().zip(words).zip(stats).zip(records) {
             if self.large.as_ref().is_some_and(|l| l.name == name) {
                 continue;
             }
-            let record = self.ledger.record(&name)?;
             let Some(seen) = seen? else {
                 self.forget(&name, record.as_ref())?;
                 continue;
@@ -245,10 +250,12 @@ impl Worker {
             return Ok(());
         }
         self.setup.publisher.release();
+        let root = self.open_input(home)?;
         let context = Context {
             setup: &self.setup,
             pin,
-            home,
+            root: &root,
+            local: !home.mount,
             in_parallel: false,
             cancel: &self.cancel,
             progress: &self.progress.bytes,
@@ -270,6 +277,7 @@ impl Worker {
         };
         let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
         self.setup.publisher.release();
+        let root = self.open_input(home)?;
         let cancel = Arc::new(AtomicBool::new(false));
         let (sender, done) = mpsc::sync_channel(1);
         let (setup, pin, inbox) = (self.setup.clone(), pin.clone(), self.inbox.clone());
@@ -278,7 +286,8 @@ impl Worker {
             let context = Context {
                 setup: &setup,
                 pin: &pin,
-                home,
+                root: &root,
+                local: !home.mount,
                 in_parallel: true,
                 cancel: &stop,
                 progress: &bytes,
