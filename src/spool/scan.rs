@@ -55,6 +55,7 @@ pub struct Listing {
     rules: Rules,
     open: Option<(Vec<u8>, rustix::fs::Dir, PathBuf)>,
     folders: Vec<Vec<u8>>,
+    unreadable: Vec<(Name, Error)>,
 }
 
 impl Listing {
@@ -64,11 +65,17 @@ impl Listing {
             rules: rules.clone(),
             open: None,
             folders: vec![Vec::new()],
+            unreadable: Vec::new(),
         })
     }
 
     pub fn root(&self) -> &Dir {
         &self.root
+    }
+
+    /// Subfolders that couldn't be opened, and why.
+    pub fn take_unreadable(&mut self) -> Vec<(Name, Error)> {
+        std::mem::take(&mut self.unreadable)
     }
 
     /// At most `most` further names; empty at the end.
@@ -80,8 +87,15 @@ impl Listing {
                     break;
                 };
                 // A subfolder may have gone, or become a link, since it was listed.
-                if let Some(dir) = self.root.below_if_there(&folder)? {
-                    self.open = Some((folder, dir.entries()?, dir.path().into()));
+                let opened = self.root.below_if_there(&folder).and_then(|dir| {
+                    dir.map(|dir| Ok((dir.entries()?, dir.path().to_path_buf())))
+                        .transpose()
+                });
+                match opened {
+                    Ok(Some((entries, path))) => self.open = Some((folder, entries, path)),
+                    Ok(None) => {}
+                    Err(error) if folder.is_empty() => return Err(error),
+                    Err(error) => self.unreadable.push((Name::new(folder), error)),
                 }
                 continue;
             };

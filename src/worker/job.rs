@@ -8,6 +8,7 @@ use crate::model::Model;
 use crate::registry::Identity;
 use crate::spool::publish::{Draft, OUTPUT, Publisher};
 use crate::spool::{Dir, Fingerprint, Name, Seen, scan};
+use crate::transform::blocks::BLOCK;
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Failure, Run, Summary, internal, transform};
 use serde::Serialize;
@@ -40,6 +41,13 @@ pub struct Job {
     /// The input as it was planned; another one is not scored.
     pub fingerprint: Fingerprint,
     pub task: Task,
+}
+
+impl Job {
+    /// Is it more than one block of work, so that others shouldn't wait for it?
+    pub fn is_large(&self) -> bool {
+        !matches!(self.task, Task::Refuse(_)) && self.fingerprint.size > BLOCK as u64
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

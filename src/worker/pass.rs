@@ -6,15 +6,17 @@ use super::job::{Context, Done, Job, Task};
 use super::look::{Published, want};
 use super::plan::{self, Before, Decision, Sighting, Word};
 use super::reconcile::Worker;
+use super::settle::as_fault;
 use crate::error::{Error, Result};
 use crate::ledger::Record;
 use crate::spool::scan::{self, Listing};
 use crate::spool::{Dir, Home, Name, Seen};
-use crate::transform::blocks::BLOCK;
 use rayon::prelude::*;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, TryRecvError};
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
@@ -53,6 +55,10 @@ impl Worker {
                 self.home = Some(home);
             }
         }
+        self.unreadable_before = std::mem::take(&mut self.unreadable);
+        for folder in &self.unreadable_before {
+            self.ledger.clear_fault(folder)?;
+        }
         self.tally.recount();
         self.listing = Some(listing);
         Ok(())
@@ -76,6 +82,9 @@ impl Worker {
             && let Some(mut listing) = self.listing.take()
         {
             let names = listing.next(CHUNK)?;
+            for (folder, error) in listing.take_unreadable() {
+                self.set_unreadable(folder, &error)?;
+            }
             let done = names.is_empty();
             let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
             self.look(listing.root(), looks, true)?;
@@ -136,9 +145,16 @@ impl Worker {
             if self.large.as_ref().is_some_and(|l| l.name == name) {
                 continue;
             }
-            let Some(seen) = seen? else {
-                self.forget(&name, record.as_ref())?;
-                continue;
+            let seen = match seen {
+                Ok(Some(seen)) => seen,
+                Ok(None) => {
+                    self.forget(&name, record.as_ref())?;
+                    continue;
+                }
+                Err(error) => {
+                    self.fault(&name, error)?;
+                    continue;
+                }
             };
             let word = if self.writing.contains(&name) {
                 Word::Writing
@@ -191,12 +207,12 @@ impl Worker {
     }
 
     fn enqueue(&mut self, name: Name, seen: Seen, task: Task) {
-        let large = task == Task::Score && seen.fingerprint.size > BLOCK as u64;
         let job = Job {
             name: name.clone(),
             fingerprint: seen.fingerprint,
             task,
         };
+        let large = job.is_large();
         if self.queue.jobs.insert(name.clone(), job).is_some() {
             return;
         }
@@ -231,6 +247,16 @@ impl Worker {
         Ok(())
     }
 
+    /// A subfolder that can't be listed keeps back what is in it, and nothing else.
+    fn set_unreadable(&mut self, folder: Name, error: &Error) -> Result<()> {
+        if !self.unreadable_before.contains(&folder) {
+            tracing::warn!(input = %folder, code = error.code(), %error, "can't list a subfolder; trying again");
+        }
+        self.ledger.set_fault(&as_fault(folder.clone(), error, 1))?;
+        self.unreadable.push(folder);
+        Ok(())
+    }
+
     /// Scores a group of small inputs, publishes and commits them together.
     fn run_group(&mut self) -> Result<()> {
         let (Ok(pin), Some(home)) = (&self.pin, self.home) else {
@@ -242,9 +268,16 @@ impl Worker {
             let Some(name) = self.queue.small.pop_front() else {
                 break;
             };
-            let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
-            bytes += job.fingerprint.size;
-            jobs.push(job);
+            let Entry::Occupied(job) = self.queue.jobs.entry(name) else {
+                continue;
+            };
+            // It may have grown since it was queued.
+            if job.get().is_large() {
+                self.queue.large.push_back(job.key().clone());
+                continue;
+            }
+            bytes += job.get().fingerprint.size;
+            jobs.push(job.remove());
         }
         if jobs.is_empty() {
             return Ok(());
@@ -314,9 +347,18 @@ impl Worker {
         let Some(large) = &self.large else {
             return Ok(());
         };
-        let Ok(done) = large.done.try_recv() else {
-            self.progress.draw();
-            return Ok(());
+        let done = match large.done.try_recv() {
+            Ok(done) => done,
+            Err(TryRecvError::Empty) => {
+                self.progress.draw();
+                return Ok(());
+            }
+            // Its thread ended without a word. That must not hold up the others.
+            Err(TryRecvError::Disconnected) => {
+                self.large = None;
+                self.relist();
+                return Ok(());
+            }
         };
         let Large { name, word, .. } = self.large.take().expect("just seen");
         if let Some(word) = word {
@@ -354,7 +396,7 @@ impl Worker {
 
     pub(super) fn count_unfinished(&mut self) {
         let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
-        self.tally.faults = faults as u64;
+        self.tally.faults = (faults + self.unreadable.len()) as u64;
         self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
     }
 }

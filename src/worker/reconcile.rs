@@ -66,6 +66,9 @@ pub struct Worker {
     pub(super) agenda: Agenda,
     /// Inputs that somebody writes to, by the word of events.
     pub(super) writing: HashSet<Name>,
+    /// Subfolders that this listing couldn't read, and those that the one before couldn't.
+    pub(super) unreadable: Vec<Name>,
+    pub(super) unreadable_before: Vec<Name>,
     trouble: Option<Trouble>,
     pub(super) tally: Tally,
     due: Due,
@@ -123,6 +126,8 @@ impl Worker {
             large: None,
             agenda: Agenda::default(),
             writing: HashSet::new(),
+            unreadable: Vec::new(),
+            unreadable_before: Vec::new(),
             trouble: None,
             tally: Tally::default(),
             due: Due::everything(),

@@ -189,7 +189,7 @@ impl Worker {
     }
 
     /// An input failed for now: tried again, later and later. What would fail every other input too stops all of them.
-    fn fault(&mut self, name: &Name, error: Error) -> Result<()> {
+    pub(super) fn fault(&mut self, name: &Name, error: Error) -> Result<()> {
         if matches!(error.code(), "disk_full" | "read_only" | "mount" | "ledger") {
             return Err(error);
         }

@@ -182,6 +182,9 @@ fn failed_files_are_tried_again_only_when_asked() {
         spool.output("bad.csv") == Some(line(2.0, 1.0, &[4.0]))
     });
     wait_until("its report is gone", || spool.report("bad.csv").is_none());
+    wait_until("that is recorded", || {
+        spool.run(&["status", "--json"]).json()["done"] == 2
+    });
     spool.run(&["retry"]).exits(0).says("no file has failed");
     assert_eq!(daemon.stop(), 0);
 }
