@@ -23,6 +23,8 @@ pub struct News {
     pub lost: bool,
     /// List the input folder.
     pub relist: bool,
+    /// A subfolder came. It is watched a moment after it came, so list now and once more a little later.
+    pub subfolder: bool,
     /// Something changed below the models folder.
     pub models: bool,
     /// A watched folder may be another one than before.
@@ -64,13 +66,14 @@ impl News {
             names,
             lost,
             relist,
+            subfolder,
             models,
             folders,
             finished,
             reload,
             stop,
         } = self;
-        !names.is_empty() || *lost || *relist || *models || *folders || *finished || *reload || *stop
+        !names.is_empty() || *lost || *relist || *subfolder || *models || *folders || *finished || *reload || *stop
     }
 
     /// What an event says of an input. That something happened doesn't override what is known of its writer.

@@ -17,6 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
+use std::thread::JoinHandle;
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
@@ -40,6 +41,7 @@ pub struct Large {
     name: Name,
     done: mpsc::Receiver<Done>,
     cancel: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
     /// What events said of it meanwhile.
     word: Option<Word>,
 }
@@ -329,17 +331,13 @@ impl Worker {
             inbox.add(|news| news.finished = true);
         };
         let thread = std::thread::Builder::new().name("large input".into()).spawn(work);
-        match thread {
-            Ok(_) => {
-                self.large = Some(Large {
-                    name,
-                    done,
-                    cancel,
-                    word: None,
-                })
-            }
-            Err(e) => return Err(Error::io("start a thread for", name.path())(e)),
-        }
+        self.large = Some(Large {
+            thread: thread.map_err(Error::io("start a thread for", name.path()))?,
+            name,
+            done,
+            cancel,
+            word: None,
+        });
         Ok(())
     }
 
@@ -371,6 +369,16 @@ impl Worker {
     pub(super) fn drop_large(&mut self) {
         if let Some(large) = self.large.take() {
             large.cancel.store(true, Ordering::Relaxed);
+            self.ending.push(large.thread);
+        }
+        self.ending.retain(|thread| !thread.is_finished());
+    }
+
+    /// Gives up the large input, and waits until its thread has put everything away.
+    pub(super) fn end_large(&mut self) {
+        self.drop_large();
+        for thread in self.ending.drain(..) {
+            let _ = thread.join();
         }
     }
 

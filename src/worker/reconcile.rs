@@ -24,10 +24,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The service manager hears from the loop about this often, and a person at a terminal sees the bar move.
 const BEAT: Duration = Duration::from_secs(1);
+/// A subfolder is under watch this long after it came.
+const WATCHED_WITHIN: Duration = Duration::from_millis(500);
 const DRAW: Duration = Duration::from_millis(100);
 
 /// When the loop ends.
@@ -63,6 +66,8 @@ pub struct Worker {
     pub(super) listing: Option<Listing>,
     pub(super) queue: Queue,
     pub(super) large: Option<Large>,
+    /// Threads of large inputs that were given up.
+    pub(super) ending: Vec<JoinHandle<()>>,
     pub(super) agenda: Agenda,
     /// Inputs that somebody writes to, by the word of events.
     pub(super) writing: HashSet<Name>,
@@ -124,6 +129,7 @@ impl Worker {
             listing: None,
             queue: Queue::default(),
             large: None,
+            ending: Vec::new(),
             agenda: Agenda::default(),
             writing: HashSet::new(),
             unreadable: Vec::new(),
@@ -147,6 +153,12 @@ impl Worker {
 
     /// Works until `until`. `read` gives the configuration anew on SIGHUP.
     pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let end = self.run_until(until, read);
+        self.end_large();
+        end
+    }
+
+    fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
         let daemon = until == Until::Stopped;
         let if_stuck = if daemon { exit::CONVERGED } else { exit::TRY_AGAIN };
         watch::listen_for_signals(self.inbox.clone(), self.cancel.clone(), if_stuck)?;
@@ -160,14 +172,16 @@ impl Worker {
             }
             let news = self.inbox.take();
             if news.stop {
-                self.drop_large();
                 self.notify(&[NotifyState::Stopping]);
                 return Ok(End::Stopped);
             }
             if news.reload && daemon {
                 self.reload(&read);
             }
-            self.due.relist |= news.relist;
+            self.due.relist |= news.relist || news.subfolder;
+            if news.subfolder {
+                self.due.next_relist = self.due.next_relist.min(self.now().monotonic + WATCHED_WITHIN);
+            }
             self.due.models |= news.models;
             self.due.folders |= news.folders;
             let looks = self.hear(news);

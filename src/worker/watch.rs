@@ -196,8 +196,10 @@ impl Sorter {
                 if below.as_os_str().is_empty() {
                     news.folders = true;
                 } else if below.file_name().is_some_and(|n| !n.as_bytes().starts_with(b".")) {
-                    let input = publish::input_of(&Name::new(below.as_os_str().as_bytes()));
-                    input.into_iter().for_each(|input| news.say(input, Word::Nothing));
+                    match publish::input_of(&Name::new(below.as_os_str().as_bytes())) {
+                        Some(input) => news.say(input, Word::Nothing),
+                        None => news.subfolder |= self.rules.recursive() && folder_came,
+                    }
                 }
             } else if path.starts_with(&self.models) {
                 news.models = true;
@@ -216,7 +218,7 @@ impl Sorter {
             news.say(name, word);
         } else if self.rules.recursive() && folder_came {
             // Files may have come with it, or before it was under watch.
-            news.relist = true;
+            news.subfolder = true;
         }
     }
 }

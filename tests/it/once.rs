@@ -1,6 +1,7 @@
 //! `transform --once`: the main job, and how it ends.
 
 use crate::spool::{Spool, line, wait_until, xs};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -298,7 +299,11 @@ fn an_approval_that_is_revoked_amid_a_run_is_no_convergence() {
     wait_until("it is at work", || {
         spool.names("output").iter().any(|n| n.starts_with(".transform-"))
     });
+    // Held, so that it can't be done before the approval is revoked.
+    let pid = Pid::from_raw(child.id() as i32).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
     spool.reject(1);
+    kill_process(pid, Signal::CONT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(3));
     assert_eq!(spool.names("output"), [""; 0]);
 }

@@ -245,8 +245,11 @@ fn promise_8_a_pass_uses_one_model() {
     spool.drop_file("a.csv", xs(&values));
     // As soon as version 2 is at it, its approval is revoked: it must publish nothing more.
     let at_work = || spool.names("output").iter().any(|n| n.starts_with(".transform-"));
-    wait_until("it is being scored", || at_work() || spool.output("a.csv").is_some());
+    wait_until("it is being scored", at_work);
+    daemon.signal(rustix::process::Signal::STOP);
+    assert_eq!(spool.output("a.csv"), None);
     spool.reject(2);
+    daemon.signal(rustix::process::Signal::CONT);
     wait_until("version 1 scored it", || {
         spool
             .output("a.csv")
@@ -258,6 +261,7 @@ fn promise_8_a_pass_uses_one_model() {
     );
     let history = spool.run(&["history", "a.csv", "--json"]).exits(0).json();
     assert_eq!(history[0]["version"], 1);
+    assert_eq!(history.as_array().unwrap().len(), 1);
     assert_eq!(history[0]["rows"], 3_000_000);
     assert_eq!(daemon.stop(), 0);
 }
