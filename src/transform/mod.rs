@@ -6,6 +6,7 @@ mod assembly;
 pub mod blocks;
 mod encode;
 mod layout;
+mod plain;
 pub mod problem;
 mod scorer;
 mod table;

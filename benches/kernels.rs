@@ -1,0 +1,102 @@
+//! What one thread does in a second: an input in memory -> its output in memory, on files of several shapes.
+//!
+//! cargo bench --bench kernels
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::fmt::Write;
+use std::hint::black_box;
+use std::sync::Arc;
+use transform::model::{Format, Model};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings, transform};
+
+const ROWS: usize = 20_000;
+
+/// SplitMix64: the same file on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Between -1 and 1.
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+}
+
+/// `ROWS` records of an id and ten features.
+fn rows(mut cell: impl FnMut(&mut Random, &mut String)) -> String {
+    let mut random = Random(7);
+    let mut text = String::from("id,x0,x1,x2,x3,x4,x5,x6,x7,x8,x9\n");
+    for id in 0..ROWS {
+        write!(text, "{id}").expect("a string grows");
+        for _ in 0..10 {
+            text.push(',');
+            cell(&mut random, &mut text);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn model(features: &[&str]) -> Arc<Model> {
+    let coefficients: Vec<f64> = (1..=features.len()).map(|i| i as f64 / 7.0).collect();
+    let artifact = serde_json::json!({"features": features, "coefficients": coefficients, "intercept": 3.25});
+    Model::parse(Format::Linear, artifact.to_string().as_bytes())
+        .expect("a model")
+        .into()
+}
+
+fn score(input: &str, model: &Arc<Model>, columns: &Columns, out: &mut Vec<u8>) {
+    let settings = Settings {
+        header: Header::Auto,
+        delimiter: b',',
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(0.1),
+        columns: columns.clone(),
+    };
+    out.clear();
+    let summary = transform(
+        input.as_bytes(),
+        model,
+        &settings,
+        out,
+        &mut Vec::new(),
+        &Run::default(),
+    );
+    assert_eq!(summary.expect("it can be scored").rows, ROWS as u64);
+}
+
+fn kernels(criterion: &mut Criterion) {
+    let ten = model(&["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9"]);
+    let two = model(&["x0", "x9"]);
+    let write = |text: &mut String, cell: std::fmt::Arguments| text.write_fmt(cell).expect("a string grows");
+    let decimals = rows(|r, text| write(text, format_args!("{:.6}", r.unit() * 20.0)));
+    let doubles = rows(|r, text| write(text, format_args!("{}", r.unit())));
+    let integers = rows(|r, text| write(text, format_args!("{}", r.next() % 1000)));
+    let quoted = rows(|r, text| write(text, format_args!("\"{:.6}\"", r.unit() * 20.0)));
+    let all = Columns::All;
+    let prediction = Columns::Prediction;
+    let cases = [
+        ("decimals", &decimals, &ten, &prediction),
+        ("decimals, all columns kept", &decimals, &ten, &all),
+        ("decimals, two of ten needed", &decimals, &two, &prediction),
+        ("doubles in full", &doubles, &ten, &prediction),
+        ("integers", &integers, &ten, &prediction),
+        ("quoted decimals", &quoted, &ten, &prediction),
+    ];
+    let mut group = criterion.benchmark_group("one thread");
+    let mut out = Vec::with_capacity(1 << 23);
+    for (name, input, model, columns) in cases {
+        group.throughput(Throughput::Bytes(input.len() as u64));
+        group.bench_function(name, |b| b.iter(|| score(black_box(input), model, columns, &mut out)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);
