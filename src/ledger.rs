@@ -237,10 +237,26 @@ impl Ledger {
         commit().map_err(|e| error(&path, e))
     }
 
-    /// The input was read again, after its fingerprint could no longer hide a change, and was the same.
-    pub fn confirm(&mut self, input: &Name) -> Result<()> {
-        self.execute("UPDATE results SET racy = 0 WHERE input = ?", [input.bytes()])
-            .map(drop)
+    /// The inputs were read again, after their fingerprints could no longer hide a change, and were the same.
+    ///
+    /// Doesn't wait for the disk: what a power cut takes back is only found out once more.
+    pub fn confirm(&mut self, inputs: &[Name]) -> Result<()> {
+        if inputs.is_empty() {
+            return Ok(());
+        }
+        let confirm = |db: &mut Connection| {
+            db.pragma_update(None, "synchronous", "normal")?;
+            let transaction = db.transaction()?;
+            for input in inputs {
+                transaction
+                    .prepare_cached("UPDATE results SET racy = 0 WHERE input = ?")?
+                    .execute([input.bytes()])?;
+            }
+            transaction.commit()
+        };
+        let confirmed = confirm(&mut self.db);
+        let restored = self.db.pragma_update(None, "synchronous", "full");
+        confirmed.and(restored).map_err(|e| self.error(e))
     }
 
     /// Forgets what was recorded for an input. The history stays.

@@ -45,7 +45,9 @@ impl Inbox {
             news.lost = true;
             news.relist = true;
         }
-        self.bell.notify_one();
+        if news.any() {
+            self.bell.notify_one();
+        }
     }
 
     /// Takes the news at once.

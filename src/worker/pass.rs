@@ -21,6 +21,8 @@ use std::thread::JoinHandle;
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
+/// Fewer looks than this are quicker made than handed to other threads.
+const LOOKS_ALONE: usize = 64;
 /// Jobs that wait; the listing pauses until there are fewer.
 const QUEUE_MAX: usize = 65_536;
 /// Small inputs that are published and committed together: they share the syncs. Few enough that a file that is
@@ -75,6 +77,9 @@ impl Worker {
         looks.extend(self.agenda.take_due(now).into_iter().map(|name| (name, Word::Nothing)));
         if self.agenda.take_relist(now) {
             self.relist();
+        }
+        if !looks.is_empty() || self.listing.is_some() {
+            self.settle_scored()?; // what is looked at now must find its record
         }
         if !looks.is_empty() {
             let root = self.open_input(home)?;
@@ -137,13 +142,27 @@ impl Worker {
         let want = want(&self.setup.config, pin.recipe.clone(), self.local());
         let local = self.local();
         let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
-        let stats: Vec<Result<Option<Seen>>> = self
-            .setup
-            .pool
-            .install(|| names.par_iter().map(|name| scan::look(root, name, local)).collect());
-        let records = self.ledger.records(&names)?;
         let published = Published::open(&self.setup.config)?;
-        for (((name, word), seen), record) in names.into_iter().zip(words).zip(stats).zip(records) {
+        let ledger = &self.ledger;
+        let pool = &self.setup.pool;
+        let (stats, records, sizes): (Vec<_>, Vec<_>, Vec<_>) = if names.len() < LOOKS_ALONE {
+            let records = ledger.records(&names)?;
+            let stats = names.iter().map(|name| scan::look(root, name, local)).collect();
+            let size = |(name, record): (&Name, &Option<Record>)| published.size(name, record.as_ref());
+            let sizes = names.iter().zip(&records).map(size).collect();
+            (stats, records, sizes)
+        } else {
+            let mut stats = Vec::new();
+            let records = pool.in_place_scope(|scope| {
+                scope.spawn(|_| stats = names.par_iter().map(|name| scan::look(root, name, local)).collect());
+                ledger.records(&names)
+            })?;
+            let size = |(name, record): (&Name, &Option<Record>)| published.size(name, record.as_ref());
+            let sizes = pool.install(|| names.par_iter().zip(&records).map(size).collect());
+            (stats, records, sizes)
+        };
+        let looked = stats.into_iter().zip(records).zip(sizes);
+        for ((name, word), ((seen, record), size)) in names.into_iter().zip(words).zip(looked) {
             if self.large.as_ref().is_some_and(|l| l.name == name) {
                 continue;
             }
@@ -169,7 +188,7 @@ impl Worker {
                 word,
                 before: note.before,
                 record: record.as_ref(),
-                published: published.size(&name, record.as_ref())?,
+                published: size?,
                 retry_at: note.retry_at,
             };
             let now = self.now();
@@ -259,11 +278,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Scores a group of small inputs, publishes and commits them together.
-    fn run_group(&mut self) -> Result<()> {
-        let (Ok(pin), Some(home)) = (&self.pin, self.home) else {
-            return Ok(());
-        };
+    /// The next small inputs to be scored together.
+    fn next_group(&mut self) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
         while jobs.len() < GROUP && bytes < GROUP_BYTES {
@@ -281,26 +297,57 @@ impl Worker {
             bytes += job.get().fingerprint.size;
             jobs.push(job.remove());
         }
-        if jobs.is_empty() {
+        jobs
+    }
+
+    /// Scores a group of small inputs, while the group before is published and committed.
+    fn run_group(&mut self) -> Result<()> {
+        let (Ok(pin), Some(home)) = (&self.pin, self.home) else {
             return Ok(());
+        };
+        let pin = pin.clone();
+        let jobs = self.next_group();
+        if jobs.is_empty() {
+            return self.settle_scored();
         }
         self.setup.publisher.release();
         let root = self.open_input(home)?;
+        let (setup, cancel, bytes) = (self.setup.clone(), self.cancel.clone(), self.progress.bytes.clone());
         let context = Context {
-            setup: &self.setup,
-            pin,
+            setup: &setup,
+            pin: &pin,
             root: &root,
             local: !home.mount,
             in_parallel: false,
-            cancel: &self.cancel,
-            progress: &self.progress.bytes,
+            cancel: &cancel,
+            progress: &bytes,
         };
-        let pool = &self.setup.pool;
-        let done = match jobs.len() {
-            1 => jobs.into_iter().map(|job| context.run(job)).collect(),
-            _ => pool.install(|| jobs.into_par_iter().map(|job| context.run(job)).collect()),
-        };
-        self.settle(done)
+        let mut done = Vec::new();
+        if jobs.len() == 1 {
+            self.settle_scored()?;
+            done.extend(jobs.into_iter().map(|job| context.run(job)));
+        } else {
+            setup.pool.in_place_scope(|scope| {
+                scope.spawn(|_| done = jobs.into_par_iter().map(|job| context.run(job)).collect());
+                self.settle_scored()
+            })?;
+        }
+        // The model may have been found to be another one meanwhile; then all is planned again.
+        if self.pin.as_ref().is_ok_and(|now| now.recipe == pin.recipe) {
+            self.scored = done;
+        }
+        match self.queue.small.is_empty() {
+            true => self.settle_scored(),
+            false => Ok(()),
+        }
+    }
+
+    fn settle_scored(&mut self) -> Result<()> {
+        let scored = std::mem::take(&mut self.scored);
+        match scored.is_empty() {
+            true => Ok(()),
+            false => self.settle(scored),
+        }
     }
 
     fn start_large(&mut self) -> Result<()> {
@@ -385,12 +432,12 @@ impl Worker {
     /// Is there more to do at once?
     pub(super) fn busy(&self) -> bool {
         let large = self.large.is_none() && !self.queue.large.is_empty();
-        self.listing.is_some() || !self.queue.small.is_empty() || large
+        self.listing.is_some() || !self.queue.small.is_empty() || !self.scored.is_empty() || large
     }
 
     /// Inputs that are known to lack a result.
     pub(super) fn pending(&self) -> usize {
-        self.queue.jobs.len() + usize::from(self.large.is_some()) + self.agenda.iter().count()
+        self.queue.jobs.len() + self.scored.len() + usize::from(self.large.is_some()) + self.agenda.iter().count()
     }
 
     /// The one-shot waits for a file to settle once; one that goes on changing is left to the next run.

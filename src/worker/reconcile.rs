@@ -3,7 +3,7 @@
 
 use super::agenda::Agenda;
 use super::inbox::Inbox;
-use super::job::{Pin, Setup, wall_clock};
+use super::job::{Done, Pin, Setup, wall_clock};
 use super::lock::Lock;
 use super::look::recipe;
 use super::pass::{Large, Queue};
@@ -65,6 +65,8 @@ pub struct Worker {
     watches: Option<Watches>,
     pub(super) listing: Option<Listing>,
     pub(super) queue: Queue,
+    /// Small inputs that were scored, to be published while the next are.
+    pub(super) scored: Vec<Done>,
     pub(super) large: Option<Large>,
     /// Threads of large inputs that were given up.
     pub(super) ending: Vec<JoinHandle<()>>,
@@ -128,6 +130,7 @@ impl Worker {
             watches: None,
             listing: None,
             queue: Queue::default(),
+            scored: Vec::new(),
             large: None,
             ending: Vec::new(),
             agenda: Agenda::default(),
@@ -335,6 +338,7 @@ impl Worker {
     fn start_over(&mut self) {
         self.drop_large();
         self.queue = Queue::default();
+        self.scored.clear();
         self.listing = None;
         self.tally.recount();
     }

@@ -63,6 +63,7 @@ impl Worker {
         let mut items = Vec::new();
         let mut records = Vec::new();
         let mut racy = Vec::new();
+        let mut verified = Vec::new();
         for Done { job, outcome, took } in group {
             let name = job.name.clone();
             self.progress.file_done();
@@ -95,8 +96,8 @@ impl Worker {
                     });
                 }
                 Outcome::Verified => {
-                    self.ledger.confirm(&name)?;
                     self.agenda.forget(&name);
+                    verified.push(name);
                 }
                 Outcome::Changed if matches!(job.task, Task::Verify(_)) => {
                     self.ledger.forget(&name)?;
@@ -111,6 +112,7 @@ impl Worker {
                 Outcome::Fault(error) => self.fault(&name, error)?,
             }
         }
+        self.ledger.confirm(&verified)?;
         let results = self.setup.publisher.publish(items)?;
         let mut committed = Vec::new();
         for ((mut record, done), result) in records.into_iter().zip(results) {
