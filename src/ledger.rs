@@ -9,25 +9,21 @@ use crate::transform::Summary;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Says in the file's header that this is our database ("tfrm").
 const APPLICATION_ID: i64 = 0x7466_726d;
 
+/// Room for the records of some hundred thousand inputs while a folder is listed. With SQLite's own 2 MiB, every look at
+/// one of 100,000 inputs reads a page anew.
+const CACHE_KIB: i64 = 16 << 10;
+
 const SCHEMA: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    -- What each input's output or report was made from.
-    CREATE TABLE results (
-        input BLOB PRIMARY KEY,
-        size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,
-        racy INTEGER NOT NULL,
-        input_hash TEXT NOT NULL,
-        model TEXT NOT NULL, settings TEXT NOT NULL, output_format INTEGER NOT NULL,
-        published INTEGER NOT NULL,
-        problem TEXT
-    ) WITHOUT ROWID;
     -- Every transformation. `at` counts microseconds since 1970.
     CREATE TABLE history (
         id INTEGER PRIMARY KEY,
@@ -45,6 +41,38 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Narrow rows: a look at every input of a large folder reads all of them.
+const RESULTS: &str = "
+    -- What shapes outputs beside their inputs. 0 fits nothing.
+    CREATE TABLE recipes (
+        id INTEGER PRIMARY KEY,
+        model TEXT NOT NULL, settings TEXT NOT NULL, output_format INTEGER NOT NULL,
+        UNIQUE (model, settings, output_format)
+    );
+    INSERT INTO recipes VALUES (0, '', '', 0);
+    -- What each input's output or report was made from. `input_hash` is BLAKE3, NULL where it failed.
+    CREATE TABLE results (
+        input BLOB PRIMARY KEY,
+        size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,
+        racy INTEGER NOT NULL,
+        input_hash BLOB,
+        recipe INTEGER NOT NULL REFERENCES recipes,
+        published INTEGER NOT NULL,
+        problem TEXT
+    ) WITHOUT ROWID;
+";
+
+/// Schema 1 kept the recipe with every input.
+const FROM_1: &str = "
+    INSERT INTO recipes (model, settings, output_format)
+        SELECT DISTINCT model, settings, output_format FROM results_1 WHERE output_format > 0;
+    INSERT INTO results
+        SELECT r.input, r.size, r.mtime, r.ctime, r.racy, nullif(unhex(r.input_hash), x''),
+               coalesce(c.id, 0), r.published, r.problem
+        FROM results_1 r LEFT JOIN recipes c USING (model, settings, output_format);
+    DROP TABLE results_1;
+";
+
 pub struct Ledger {
     db: Connection,
     path: PathBuf,
@@ -54,8 +82,8 @@ pub struct Ledger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// Group, version and the artifact's SHA-256.
-    pub model: String,
-    pub settings: String,
+    pub model: Arc<str>,
+    pub settings: Arc<str>,
     pub output_format: u32,
 }
 
@@ -65,7 +93,8 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// The fingerprint was taken so soon after the last change that another change could hide behind it.
     pub racy: bool,
-    pub input_hash: String,
+    /// If it was scored.
+    pub input_hash: Option<blake3::Hash>,
     pub recipe: Recipe,
     /// The size of the published output or report.
     pub published: u64,
@@ -116,9 +145,12 @@ impl Ledger {
         let mut ledger = Ledger { db, path };
         ledger.prepare().map_err(|e| ledger.error(e))?;
         let version = ledger.schema_version()?;
-        if version == 0 {
-            ledger.create().map_err(|e| ledger.error(e))?;
+        match version {
+            0 => ledger.create(),
+            1 => ledger.upgrade(),
+            _ => Ok(()),
         }
+        .map_err(|e| ledger.error(e))?;
         Ok(ledger)
     }
 
@@ -135,12 +167,20 @@ impl Ledger {
             .db
             .busy_timeout(Duration::from_secs(5))
             .map_err(|e| ledger.error(e))?;
-        Ok((ledger.schema_version()? > 0).then_some(ledger))
+        match ledger.schema_version()? {
+            0 => Ok(None),
+            SCHEMA_VERSION => Ok(Some(ledger)),
+            older => Err(ledger.foreign(format!(
+                "written by an older version of transform (schema {older}, this one reads {SCHEMA_VERSION}); the worker \
+                 brings it up to date when it starts"
+            ))),
+        }
     }
 
     fn prepare(&mut self) -> rusqlite::Result<()> {
         self.db.busy_timeout(Duration::from_secs(5))?;
         self.db.set_prepared_statement_cache_capacity(32);
+        self.db.pragma_update(None, "cache_size", -CACHE_KIB)?;
         self.db.pragma_update(None, "journal_mode", "wal")?;
         self.db.pragma_update(None, "synchronous", "full")
     }
@@ -149,25 +189,39 @@ impl Ledger {
         let read = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let version = read("user_version").map_err(|e| self.error(e))?;
         let id = read("application_id").map_err(|e| self.error(e))?;
-        let damaged = |message: String| Error::Ledger {
+        match (version, id) {
+            (0, 0) | (1..=SCHEMA_VERSION, APPLICATION_ID) => Ok(version),
+            (newer, APPLICATION_ID) if newer > SCHEMA_VERSION => Err(self.foreign(format!(
+                "written by a newer version of transform (schema {newer}, this one reads {SCHEMA_VERSION}); use that version"
+            ))),
+            _ => Err(self.foreign("this is not a ledger of transform; move it aside".into())),
+        }
+    }
+
+    /// A database that can't be used as it is.
+    fn foreign(&self, message: String) -> Error {
+        Error::Ledger {
             path: self.path.clone(),
             message,
             passing: false,
-        };
-        match (version, id) {
-            (0, 0) | (SCHEMA_VERSION, APPLICATION_ID) => Ok(version),
-            (newer, APPLICATION_ID) if newer > SCHEMA_VERSION => Err(damaged(format!(
-                "written by a newer version of transform (schema {newer}, this one reads {SCHEMA_VERSION}); use that version"
-            ))),
-            _ => Err(damaged("this is not a ledger of transform; move it aside".into())),
         }
     }
 
     fn create(&mut self) -> rusqlite::Result<()> {
         let transaction = self.db.transaction()?;
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(RESULTS)?;
         transaction.execute("INSERT INTO meta VALUES ('instance', lower(hex(randomblob(4))))", [])?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()
+    }
+
+    fn upgrade(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.db.transaction()?;
+        transaction.execute_batch("ALTER TABLE results RENAME TO results_1")?;
+        transaction.execute_batch(RESULTS)?;
+        transaction.execute_batch(FROM_1)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()
     }
@@ -204,24 +258,27 @@ impl Ledger {
     }
 
     pub fn record(&self, input: &Name) -> Result<Option<Record>> {
-        let get = || {
-            self.db
-                .prepare_cached(
-                    "SELECT size, mtime, ctime, racy, input_hash, model, settings, output_format, published, problem
-                     FROM results WHERE input = ?",
-                )?
-                .query_row([input.bytes()], to_record)
-                .optional()
-        };
-        get().map_err(|e| self.error(e))
+        Ok(self.records(std::slice::from_ref(input))?.pop().flatten())
     }
 
     /// The records of many inputs, read at once.
     pub fn records(&self, inputs: &[Name]) -> Result<Vec<Option<Record>>> {
-        let transaction = self.db.unchecked_transaction().map_err(|e| self.error(e))?;
-        let records = inputs.iter().map(|input| self.record(input)).collect();
-        transaction.commit().map_err(|e| self.error(e))?;
-        records
+        let read = || {
+            let transaction = self.db.unchecked_transaction()?;
+            let recipes = recipes(&transaction)?;
+            let mut select = transaction.prepare_cached(
+                "SELECT size, mtime, ctime, racy, input_hash, recipe, published, problem FROM results WHERE input = ?",
+            )?;
+            let to_record = |row: &Row| to_record(row, &recipes);
+            let mut record = |input: &Name| select.query_row([input.bytes()], to_record).optional();
+            inputs.iter().map(&mut record).collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// Gives back the memory that reading many records took.
+    pub fn release_memory(&self) -> Result<()> {
+        self.db.execute_batch("PRAGMA shrink_memory").map_err(|e| self.error(e))
     }
 
     /// Commits a group: all of it, or nothing.
@@ -267,7 +324,7 @@ impl Ledger {
 
     /// Makes every output stale.
     pub fn make_stale(&mut self) -> Result<()> {
-        self.execute("UPDATE results SET output_format = 0", []).map(drop)
+        self.execute("UPDATE results SET recipe = 0", []).map(drop)
     }
 
     /// Inputs that failed for good.
@@ -378,17 +435,21 @@ fn insert(db: &Connection, record: &Record, done: &Transformation) -> rusqlite::
     let Record {
         fingerprint, recipe, ..
     } = record;
-    db.prepare_cached("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+    let recipe_key = params![recipe.model, recipe.settings, recipe.output_format];
+    db.prepare_cached("INSERT OR IGNORE INTO recipes (model, settings, output_format) VALUES (?, ?, ?)")?
+        .execute(recipe_key)?;
+    let recipe: i64 = db
+        .prepare_cached("SELECT id FROM recipes WHERE model = ? AND settings = ? AND output_format = ?")?
+        .query_row(recipe_key, |row| row.get(0))?;
+    db.prepare_cached("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             done.input.bytes(),
             fingerprint.size,
             fingerprint.mtime,
             fingerprint.ctime,
             record.racy,
-            record.input_hash,
-            recipe.model,
-            recipe.settings,
-            recipe.output_format,
+            record.input_hash.as_ref().map(|hash| hash.as_slice()),
+            recipe,
             record.published,
             record.problem,
         ])?;
@@ -414,7 +475,22 @@ fn insert(db: &Connection, record: &Record, done: &Transformation) -> rusqlite::
     Ok(())
 }
 
-fn to_record(row: &Row) -> rusqlite::Result<Record> {
+fn recipes(db: &Connection) -> rusqlite::Result<HashMap<i64, Recipe>> {
+    db.prepare_cached("SELECT id, model, settings, output_format FROM recipes")?
+        .query_map([], |row| {
+            let recipe = Recipe {
+                model: row.get::<_, String>(1)?.into(),
+                settings: row.get::<_, String>(2)?.into(),
+                output_format: row.get(3)?,
+            };
+            Ok((row.get(0)?, recipe))
+        })?
+        .collect()
+}
+
+fn to_record(row: &Row, recipes: &HashMap<i64, Recipe>) -> rusqlite::Result<Record> {
+    let recipe: i64 = row.get(5)?;
+    let hash: Option<[u8; 32]> = row.get(4)?;
     Ok(Record {
         fingerprint: Fingerprint {
             size: row.get(0)?,
@@ -422,14 +498,13 @@ fn to_record(row: &Row) -> rusqlite::Result<Record> {
             ctime: row.get(2)?,
         },
         racy: row.get(3)?,
-        input_hash: row.get(4)?,
-        recipe: Recipe {
-            model: row.get(5)?,
-            settings: row.get(6)?,
-            output_format: row.get(7)?,
-        },
-        published: row.get(8)?,
-        problem: row.get(9)?,
+        input_hash: hash.map(blake3::Hash::from_bytes),
+        recipe: recipes
+            .get(&recipe)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(5, recipe))?
+            .clone(),
+        published: row.get(6)?,
+        problem: row.get(7)?,
     })
 }
 
@@ -466,5 +541,38 @@ fn error(path: &Path, e: rusqlite::Error) -> Error {
         path: path.into(),
         message,
         passing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One input scored, one failed.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a folder of the test's own")]
+    fn reads_a_ledger_of_schema_1() {
+        let state = tempfile::tempdir().unwrap();
+        let old = include_bytes!("../tests/fixtures/ledger-schema-1.db");
+        std::fs::write(state.path().join("ledger.db"), old).unwrap();
+        let refused = Ledger::read(state.path()).err().unwrap().to_string();
+        assert!(refused.contains("older version"), "{refused}");
+
+        let ledger = Ledger::open(state.path()).unwrap();
+        let good = ledger.record(&Name::new(*b"good.csv")).unwrap().unwrap();
+        let done = ledger.history(Some(&Name::new(*b"good.csv")), 1).unwrap().remove(0);
+        assert_eq!(good.input_hash.unwrap().to_hex().as_str(), done.summary.input_hash);
+        assert_eq!(good.recipe.model.as_ref(), format!("bench/1@{}", done.artifact));
+        assert_eq!((good.recipe.settings.len(), good.recipe.output_format), (16, 1));
+        assert_eq!((good.fingerprint.size, good.problem), (51, None));
+        let bad = ledger.record(&Name::new(*b"bad.csv")).unwrap().unwrap();
+        assert_eq!((bad.input_hash, bad.problem.as_deref()), (None, Some("no_such_column")));
+        assert_eq!(bad.recipe, good.recipe);
+        drop(ledger);
+
+        let mut ledger = Ledger::read(state.path()).unwrap().unwrap();
+        ledger.make_stale().unwrap();
+        let stale = ledger.record(&Name::new(*b"good.csv")).unwrap().unwrap();
+        assert_eq!(stale.recipe.output_format, 0);
     }
 }

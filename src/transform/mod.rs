@@ -191,7 +191,8 @@ fn in_parallel<R: Read, O: Write, J: Write>(
 ) -> Result<Summary, Failure> {
     // A block's output can be some ten times its size (short cells, long predictions).
     let most = assembly.run.memory / (12 * BLOCK as u64);
-    let in_flight = (most as usize).clamp(1, 2 * pool.current_num_threads());
+    // Enough that the threads that score don't run dry while this one reads, hashes and writes.
+    let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
     let mut queue: VecDeque<mpsc::Receiver<Scored>> = VecDeque::with_capacity(in_flight);
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
     let mut first = Some(first);

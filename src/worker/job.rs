@@ -54,7 +54,7 @@ impl Job {
 pub enum Task {
     Score,
     /// Read the input again: has it still this hash?
-    Verify(String),
+    Verify(blake3::Hash),
     /// It is no file.
     Refuse(Code),
 }
@@ -220,7 +220,7 @@ impl Context<'_> {
     }
 
     /// `None` if it was cancelled.
-    fn hash(&self, mut file: File, path: &Path) -> Result<Option<String>> {
+    fn hash(&self, mut file: File, path: &Path) -> Result<Option<blake3::Hash>> {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 256 << 10];
         loop {
@@ -228,7 +228,7 @@ impl Context<'_> {
                 return Ok(None);
             }
             match file.read(&mut buffer).map_err(Error::io("read", path))? {
-                0 => return Ok(Some(hasher.finalize().to_hex().to_string())),
+                0 => return Ok(Some(hasher.finalize())),
                 n => hasher.update(&buffer[..n]),
             };
         }

@@ -90,8 +90,8 @@ pub fn look_at(
 /// What an output by this model with these settings is made from.
 pub fn recipe(identity: &Identity, settings: &Settings) -> Recipe {
     Recipe {
-        model: format!("{identity}@{}", identity.sha256),
-        settings: settings.hash(),
+        model: format!("{identity}@{}", identity.sha256).into(),
+        settings: settings.hash().into(),
         output_format: OUTPUT_FORMAT,
     }
 }

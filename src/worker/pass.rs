@@ -96,7 +96,10 @@ impl Worker {
             let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
             self.look(listing.root(), looks, true)?;
             match done {
-                true => self.forget_the_gone(&listing)?,
+                true => {
+                    self.forget_the_gone(&listing)?;
+                    self.ledger.release_memory()?;
+                }
                 false => self.listing = Some(listing),
             }
         }
@@ -203,10 +206,10 @@ impl Worker {
                 }
                 Decision::Transform => self.enqueue(name, seen, Task::Score),
                 Decision::Refuse(code) => self.enqueue(name, seen, Task::Refuse(code)),
-                Decision::Verify => {
-                    let hash = record.expect("only what was recorded is verified").input_hash;
-                    self.enqueue(name, seen, Task::Verify(hash));
-                }
+                Decision::Verify => match record.and_then(|r| r.input_hash) {
+                    Some(hash) => self.enqueue(name, seen, Task::Verify(hash)),
+                    None => self.enqueue(name, seen, Task::Score),
+                },
                 Decision::Wait(until) => {
                     let same = note.before.filter(|b| b.fingerprint == seen.fingerprint);
                     let before = same.unwrap_or(Before {

@@ -206,7 +206,7 @@ mod tests {
         Record {
             fingerprint: seen.fingerprint,
             racy: false,
-            input_hash: "h".into(),
+            input_hash: None,
             recipe: recipe("m1"),
             published: 50,
             problem: None,

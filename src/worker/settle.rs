@@ -146,7 +146,7 @@ impl Worker {
         let record = Record {
             fingerprint: job.fingerprint,
             racy,
-            input_hash: summary.input_hash.clone(),
+            input_hash: summary.input_hash.parse().ok(),
             recipe: pin.recipe.clone(),
             published: 0,
             problem: code.clone(),
