@@ -16,7 +16,7 @@ p.add_argument("--transform", default="target/release/transform")
 p.add_argument("--runs", type=int, default=5)
 p.add_argument("--only", default="memory,start,idle,drop,finished,bytes,files")
 p.add_argument("--finished", type=int, default=100_000, help="files in the folder that is full already")
-p.add_argument("--keep", help="an empty folder to work in, on the disk to be measured; it is left behind")
+p.add_argument("--keep", help="a folder to work in, on the disk to be measured; it is left behind, and its inputs are used again")
 a = p.parse_args()
 ours = os.path.abspath(a.transform)
 work = os.path.abspath(a.keep) if a.keep else tempfile.mkdtemp(prefix="transform-bench-")
@@ -26,16 +26,13 @@ rng = random.Random(7)
 ROWS = [b"%d" % i + b"".join(b",%.6f" % rng.gauss(0, 10) for _ in FEATURES) + b"\n" for i in range(20_000)]
 BLOCK = b"".join(ROWS)
 SMALL = HEADER + b"".join(ROWS[:100])
-places = 0
 
 
 class Spool:
     """Folders, a configuration and an approved model of their own."""
 
     def __init__(self, inputs=None):
-        global places
-        places += 1
-        self.root = f"{work}/{places}"
+        self.root = tempfile.mkdtemp(dir=work)
         for d in ("models", "state", "output", "failed", "input"):
             os.makedirs(f"{self.root}/{d}")
         self.inputs = inputs or f"{self.root}/input"

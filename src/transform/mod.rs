@@ -13,6 +13,8 @@ mod table;
 
 pub use encode::OUTPUT_FORMAT;
 pub use scorer::internal;
+#[cfg(fuzzing)]
+pub use table::fuzzing;
 
 use crate::model::{Model, Signature};
 use assembly::Assembly;
