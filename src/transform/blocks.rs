@@ -1,4 +1,4 @@
-//! Cuts an input into blocks: runs of whole records, a mebibyte or so each.
+//! Cuts an input into blocks: runs of whole records, a quarter of a mebibyte or so each.
 //!
 //! The cut follows the same grammar as the table: a quote opens a quoted field only where a field begins. So a block
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
@@ -6,9 +6,10 @@
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, Read};
 
-/// The unit of parallel work. Small enough that a block, its columns and its output stay in a core's cache, and that
-/// a small file never waits long behind a large one; large enough that handing it over costs nothing beside scoring it.
-pub const BLOCK: usize = 1 << 20;
+/// The unit of parallel work. Small enough that a block, its columns and its output stay in a core's cache (with 1 MiB,
+/// keeping all columns takes 13% longer), and that a small file never waits long behind a large one; large enough that
+/// handing it over costs nothing beside scoring it.
+pub const BLOCK: usize = 256 << 10;
 
 /// The longest record. A quote that never closes would otherwise swallow the rest of a file of any size.
 pub const RECORD_MAX: usize = 16 << 20;

@@ -8,7 +8,6 @@ use crate::model::Model;
 use crate::registry::Identity;
 use crate::spool::publish::{Draft, OUTPUT, Publisher};
 use crate::spool::{Dir, Fingerprint, Name, Seen, scan};
-use crate::transform::blocks::BLOCK;
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Failure, Run, Summary, internal, transform};
 use serde::Serialize;
@@ -19,6 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+
+/// Inputs above this many bytes are scored block by block on all threads, others whole on one.
+const LARGE: u64 = 1 << 20;
 
 /// What the worker and the threads that score share until the configuration is read again.
 pub struct Setup {
@@ -46,7 +48,7 @@ pub struct Job {
 impl Job {
     /// Is it more than one block of work, so that others shouldn't wait for it?
     pub fn is_large(&self) -> bool {
-        !matches!(self.task, Task::Refuse(_)) && self.fingerprint.size > BLOCK as u64
+        !matches!(self.task, Task::Refuse(_)) && self.fingerprint.size > LARGE
     }
 }
 
