@@ -7,10 +7,11 @@
 use super::folder::{Dir, Home};
 use super::name::Name;
 use crate::error::{Error, Result};
-use rustix::fs::FileType;
+use rustix::fs::{Advice, FileType};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,6 +19,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// From this many drafts on, one sync of the whole file system is cheaper than one for each (measured: 0.28 ms a
 /// file, against 90 ms for two thousand).
 const SYNC_TOGETHER: usize = 8;
+
+/// A large draft goes to disk while the rest of it is made, so that its sync has little left to wait for: 245 MB took 70
+/// ms to sync at the end.
+const WRITE_BEHIND: u64 = 8 << 20;
 
 /// How a finished result gets its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +115,7 @@ impl Publisher {
             temp: format!("{}{n}.tmp", self.prefix),
             open: None,
             bytes: 0,
+            begun: 0,
         })
     }
 
@@ -432,6 +438,8 @@ pub struct Draft {
     temp: String,
     open: Option<(Arc<Dir>, File)>,
     bytes: u64,
+    /// How much of it the disk was asked to write.
+    begun: u64,
 }
 
 impl Draft {
@@ -450,6 +458,17 @@ impl Draft {
                 .map_err(Error::io("sync", dir.join(self.temp.as_bytes())))
         };
         self.open.iter().try_for_each(sync)
+    }
+
+    /// Has the disk write what is there, without waiting for it.
+    ///
+    /// Linux begins to write dirty pages that aren't needed; what is being written can't be dropped, and stays cached.
+    fn begin_writing(&mut self) {
+        if let Some((_, file)) = &self.open {
+            let length = NonZeroU64::new(self.bytes - self.begun);
+            let _ = rustix::fs::fadvise(file, self.begun, length, Advice::DontNeed);
+            self.begun = self.bytes;
+        }
     }
 
     /// Writes the whole under its final name in one go, and waits until it is there.
@@ -475,6 +494,9 @@ impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.open()?.1.write(bytes)?;
         self.bytes += n as u64;
+        if self.bytes - self.begun >= WRITE_BEHIND {
+            self.begin_writing();
+        }
         Ok(n)
     }
 
