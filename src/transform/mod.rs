@@ -10,6 +10,8 @@ mod plain;
 pub mod problem;
 mod scorer;
 mod table;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 pub use encode::OUTPUT_FORMAT;
 pub use scorer::internal;

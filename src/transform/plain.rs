@@ -13,7 +13,7 @@ pub fn number(bytes: &[u8]) -> Option<(f64, usize)> {
     }
 }
 
-fn long_number(bytes: &[u8]) -> Option<(f64, usize)> {
+pub fn long_number(bytes: &[u8]) -> Option<(f64, usize)> {
     let (x, length) = fast_float2::parse_partial::<f64, _>(bytes).ok()?;
     (!x.is_nan()).then_some((x, length))
 }
@@ -63,7 +63,7 @@ fn short_decimal(bytes: &[u8]) -> Option<(f64, usize)> {
     Some((signed, length as usize))
 }
 
-const POWERS_OF_TEN: [f64; 16] = [
+pub const POWERS_OF_TEN: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
