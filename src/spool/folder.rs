@@ -188,6 +188,16 @@ impl Dir {
     pub fn entries(&self) -> Result<rustix::fs::Dir> {
         rustix::fs::Dir::read_from(&self.fd).map_err(Error::io("list", &self.path))
     }
+
+    pub fn is_empty(&self) -> Result<bool> {
+        for entry in self.entries()? {
+            let entry = entry.map_err(Error::io("list", &self.path))?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// `None` where nothing is, or a link that isn't followed.

@@ -125,29 +125,40 @@ impl Publisher {
         self.release();
         self.sync_drafts(&items)?;
         let mut touched = Folders::default();
+        // One look instead of two removals for each input: most of the time nothing has failed.
+        let outdated = !self.failed.is_empty()?;
         let results = items
             .into_iter()
-            .map(|item| self.publish_one(item, &mut touched))
+            .map(|item| self.publish_one(item, outdated, &mut touched))
             .collect();
         touched.sync()?;
         Ok(results)
     }
 
-    fn publish_one(&self, item: Item, touched: &mut Folders) -> Result<u64> {
+    /// `outdated`: there may be reports or rejects from before.
+    fn publish_one(&self, item: Item, outdated: bool, touched: &mut Folders) -> Result<u64> {
         let Item { name, result, rejects } = item;
+        if rejects.bytes > 0 {
+            self.failed.place(rejects, &rejects_name(&name), touched)?;
+        } else if outdated {
+            self.failed.remove(&rejects_name(&name), touched)?;
+        }
         match result {
             Product::Output(draft) => {
-                self.place_rejects(&name, rejects, touched)?;
-                self.output.remove(&done_marker(&name), touched)?;
+                // A whole output takes the old one's place at once; no marker is needed to tell.
+                if self.done_marker || self.output.mode == Mode::Direct {
+                    self.output.remove(&done_marker(&name), touched)?;
+                }
                 let size = self.output.place(draft, &output(&name), touched)?;
-                self.failed.remove(&report(&name), touched)?;
+                if outdated {
+                    self.failed.remove(&report(&name), touched)?;
+                }
                 if self.done_marker {
                     self.output.touch(&done_marker(&name), touched)?;
                 }
                 Ok(size)
             }
             Product::Report(draft) => {
-                self.place_rejects(&name, rejects, touched)?;
                 let size = self.failed.place(draft, &report(&name), touched)?;
                 // What was made of another input, or by another model, is no output of this one.
                 if !name.too_long_with(OUTPUT) {
@@ -156,13 +167,6 @@ impl Publisher {
                 }
                 Ok(size)
             }
-        }
-    }
-
-    fn place_rejects(&self, input: &Name, rejects: Draft, touched: &mut Folders) -> Result<()> {
-        match rejects.bytes {
-            0 => self.failed.remove(&rejects_name(input), touched),
-            _ => self.failed.place(rejects, &rejects_name(input), touched).map(drop),
         }
     }
 
@@ -328,6 +332,12 @@ impl Place {
 
     fn release(&self) {
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Is it known to hold nothing? A mount's listing may be an old one.
+    fn is_empty(&self) -> Result<bool> {
+        let known = !self.home.mount;
+        Ok(known && self.root()?.is_empty()?)
     }
 
     /// The folder in which results for `input` stand.
