@@ -144,11 +144,12 @@ pub enum Models {
     /// Add a version from an artifact; it is pending until somebody approves it
     ///
     /// The artifact is copied, and never changes again. A linear model is JSON:
-    /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}
+    /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}.
+    /// XGBoost and LightGBM models are what their `save_model` writes.
     Register {
         /// The artifact's file
         artifact: PathBuf,
-        /// How the artifact is written: linear
+        /// How the artifact is written: linear, xgboost or lightgbm
         #[arg(long)]
         format: Format,
         /// A line for people
@@ -157,6 +158,12 @@ pub enum Models {
         /// A figure of its evaluation; may be given again
         #[arg(long, value_name = "NAME=NUMBER", value_parser = metric)]
         metric: Vec<(String, f64)>,
+        /// The features' names, in the model's order, where the artifact has none
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        feature_names: Option<Vec<String>>,
+        /// The classes' names, in the model's order, where the artifact only counts them
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        class_names: Option<Vec<String>>,
         /// Approve it at once
         #[arg(long)]
         approve: bool,

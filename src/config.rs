@@ -196,6 +196,7 @@ impl Keys {
                 bad_rows: self.choice("input.bad_rows", &[("blank", BadRows::Blank), ("fail", BadRows::Fail)])?,
                 max_bad_rows: self.limit("input.max_bad_rows")?,
                 columns: self.columns("output.columns")?,
+                probabilities: self.boolean("output.probabilities")?,
             },
             output: Output {
                 path: path("output.path")?,

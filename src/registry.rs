@@ -116,6 +116,9 @@ pub struct Candidate<'a> {
     pub format: Format,
     pub description: String,
     pub metrics: toml::Table,
+    /// Names for features and classes whose artifact has none.
+    pub feature_names: Option<Vec<String>>,
+    pub class_names: Option<Vec<String>>,
 }
 
 /// Who decides, and why.
@@ -209,15 +212,19 @@ impl Registry {
     pub fn register(&self, candidate: &Candidate, created_at: String) -> Result<u32> {
         let artifact = read(candidate.artifact, ARTIFACT_MAX)?;
         let model = Model::parse(candidate.format, &artifact)
+            .and_then(|mut model| {
+                model.complete(candidate.feature_names.as_deref(), candidate.class_names.as_deref())?;
+                Ok(model)
+            })
             .map_err(|defect| Error::config(candidate.artifact, defect.to_string()))?;
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             format: candidate.format,
-            artifact: candidate.format.artifact_name().into(),
+            artifact: candidate.format.artifact_name(&artifact).into(),
             sha256: sha256(&artifact),
             created_at,
             description: candidate.description.clone(),
-            signature: model.signature(),
+            signature: model.signature().clone(),
             metrics: candidate.metrics.clone(),
         };
         let text = toml::to_string(&manifest).expect("a manifest is TOML");
@@ -322,11 +329,10 @@ pub fn load(folder: &Path) -> Result<Model> {
             ),
         ));
     }
-    let model = Model::parse(manifest.format, &artifact).map_err(|d| Error::model(&path, d.to_string()))?;
-    if model.signature() != manifest.signature {
-        let message = "the manifest's signature is not the artifact's";
-        return Err(Error::model(folder.join(MANIFEST), message));
-    }
+    let mut model = Model::parse(manifest.format, &artifact).map_err(|d| Error::model(&path, d.to_string()))?;
+    model
+        .adopt(&manifest.signature)
+        .map_err(|d| Error::model(folder.join(MANIFEST), d.to_string()))?;
     Ok(model)
 }
 
@@ -334,12 +340,9 @@ fn manifest(folder: &Path) -> Result<Manifest> {
     let path = folder.join(MANIFEST);
     let manifest: Manifest = parse(&path, &read(&path, MANIFEST_MAX).map_err(as_damage)?)?;
     check_format(&path, manifest.format_version)?;
-    if manifest.artifact != manifest.format.artifact_name() {
-        let message = format!(
-            "the artifact of a {} model is named {}",
-            manifest.format,
-            manifest.format.artifact_name()
-        );
+    if !manifest.format.is_artifact_name(&manifest.artifact) {
+        let Manifest { artifact, format, .. } = &manifest;
+        let message = format!("the artifact of a {format} model isn't named {artifact:?}");
         return Err(Error::model(path, message));
     }
     Ok(manifest)
@@ -363,8 +366,9 @@ fn status(decisions: &[Decision]) -> Status {
 /// Scores a row of zeros and one of ones.
 fn rehearse(model: &Model) -> Result<(), String> {
     let column = [0.0, 1.0];
-    let columns = vec![&column[..]; model.signature().inputs.len()];
-    let mut out = [f64::NAN; 2];
+    let signature = model.signature();
+    let columns = vec![&column[..]; signature.inputs.len()];
+    let mut out = vec![f64::NAN; 2 * signature.outputs.len()];
     model.predict(&columns, &mut out);
     match out.iter().all(|y| y.is_finite()) {
         true => Ok(()),

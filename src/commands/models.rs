@@ -4,6 +4,7 @@ use super::{complain, say, say_json, say_table};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
+use crate::model::Column;
 use crate::registry::{Candidate, Registry, Status, Version, Vote};
 use jiff::Timestamp;
 
@@ -17,6 +18,8 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
             format,
             description,
             metric,
+            feature_names,
+            class_names,
             approve,
         } => {
             let candidate = Candidate {
@@ -24,6 +27,8 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
                 format,
                 description,
                 metrics: metric.into_iter().map(|(name, number)| (name, number.into())).collect(),
+                feature_names,
+                class_names,
             };
             let version = registry.register(&candidate, now())?;
             let name = format!("{}/{version}", registry.group());
@@ -129,8 +134,6 @@ fn show(registry: &Registry, version: u32, json: bool) -> Result<()> {
         return Ok(());
     }
     let manifest = &version.manifest;
-    let names =
-        |columns: &[crate::model::Column]| columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", ");
     let mut rows = vec![
         vec!["version".into(), format!("{}/{}", registry.group(), version.version)],
         vec!["status".into(), version.status.to_string()],
@@ -140,9 +143,15 @@ fn show(registry: &Registry, version: u32, json: bool) -> Result<()> {
             "artifact".into(),
             format!("{} (SHA-256 {})", manifest.artifact, manifest.sha256),
         ],
-        vec!["inputs".into(), names(&manifest.signature.inputs)],
-        vec!["outputs".into(), names(&manifest.signature.outputs)],
     ];
+    for (what, columns) in [
+        ("inputs", &manifest.signature.inputs),
+        ("outputs", &manifest.signature.outputs),
+    ] {
+        for (i, column) in columns.iter().enumerate() {
+            rows.push(vec![if i == 0 { what } else { "" }.into(), describe(column)]);
+        }
+    }
     if !manifest.description.is_empty() {
         rows.push(vec!["description".into(), manifest.description.clone()]);
     }
@@ -165,6 +174,20 @@ fn show(registry: &Registry, version: u32, json: bool) -> Result<()> {
     }
     say_table(&rows);
     Ok(())
+}
+
+/// For example `city: category (Lima, Oslo, Rome), may be missing`.
+fn describe(column: &Column) -> String {
+    let mut text = format!("{}: {}", column.name, column.kind);
+    if !column.categories.is_empty() {
+        let shown: Vec<String> = column.categories.iter().take(20).map(|c| c.to_string()).collect();
+        let more = if column.categories.len() > 20 { ", …" } else { "" };
+        text += &format!(" ({}{more})", shown.join(", "));
+    }
+    if column.optional {
+        text += ", may be missing";
+    }
+    text
 }
 
 fn group_flag(config: &Config) -> String {

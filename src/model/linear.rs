@@ -1,6 +1,6 @@
 //! `y = link(intercept + Σ coefficient · x)`, the terms added in the order of the features.
 
-use super::{Column, Defect, Signature, Type};
+use super::{Column, Defect, Signature, Type, logistic};
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -53,10 +53,7 @@ impl Linear {
     }
 
     pub fn signature(&self) -> Signature {
-        let column = |name: &str| Column {
-            name: name.into(),
-            kind: Type::Float64,
-        };
+        let column = |name: &str| Column::plain(name.into(), Type::Float64);
         Signature {
             inputs: self.features.iter().map(|f| column(f)).collect(),
             outputs: vec![column("prediction")],
@@ -73,16 +70,6 @@ impl Linear {
         if self.link == Link::Logit {
             out.iter_mut().for_each(|y| *y = logistic(*y));
         }
-    }
-}
-
-/// `1 / (1 + e^-z)` without overflow. `libm`, not the system's library: the same bytes on every machine.
-fn logistic(z: f64) -> f64 {
-    if z >= 0.0 {
-        1.0 / (1.0 + libm::exp(-z))
-    } else {
-        let e = libm::exp(z);
-        e / (1.0 + e)
     }
 }
 

@@ -1,11 +1,18 @@
 //! Columns in, predictions out. Pure: a model knows no files beyond the bytes of its artifact, no clock and no log.
 
+mod lightgbm;
 mod linear;
+mod signature;
+mod trees;
+mod ubjson;
+mod xgboost;
 
 pub use linear::Linear;
+pub use signature::{Category, Column, Signature, Type};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use trees::{Ensemble, Objective};
 
 /// How an artifact is written down; the manifest's `format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,13 +20,38 @@ use std::fmt;
 pub enum Format {
     /// JSON: `{"features": [..], "coefficients": [..], "intercept": b, "link": "identity" | "logit"}`.
     Linear,
+    /// What XGBoost's `save_model` writes, JSON or UBJSON.
+    Xgboost,
+    /// What LightGBM's `save_model` writes.
+    Lightgbm,
 }
 
 impl Format {
-    /// The artifact's file name inside a version's folder.
-    pub fn artifact_name(self) -> &'static str {
+    const ALL: [Format; 3] = [Format::Linear, Format::Xgboost, Format::Lightgbm];
+
+    fn name(self) -> &'static str {
+        match self {
+            Format::Linear => "linear",
+            Format::Xgboost => "xgboost",
+            Format::Lightgbm => "lightgbm",
+        }
+    }
+
+    /// The artifact's file name inside a version's folder: one that its own library takes, too.
+    pub fn artifact_name(self, artifact: &[u8]) -> &'static str {
         match self {
             Format::Linear => "linear.json",
+            Format::Xgboost if xgboost::is_json(artifact) => "xgboost.json",
+            Format::Xgboost => "xgboost.ubj",
+            Format::Lightgbm => "lightgbm.txt",
+        }
+    }
+
+    pub fn is_artifact_name(self, name: &str) -> bool {
+        match self {
+            Format::Linear => name == "linear.json",
+            Format::Xgboost => matches!(name, "xgboost.json" | "xgboost.ubj"),
+            Format::Lightgbm => name == "lightgbm.txt",
         }
     }
 }
@@ -28,44 +60,15 @@ impl std::str::FromStr for Format {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Format, String> {
-        match word {
-            "linear" => Ok(Format::Linear),
-            _ => Err("the formats are: linear".into()),
-        }
+        let found = Format::ALL.into_iter().find(|format| format.name() == word);
+        found.ok_or_else(|| format!("the formats are: {}", Format::ALL.map(Format::name).join(", ")))
     }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Format::Linear => f.write_str("linear"),
-        }
+        f.write_str(self.name())
     }
-}
-
-/// The type of a column that a model takes or gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Type {
-    /// IEEE 754 double.
-    Float64,
-}
-
-/// One column of a signature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Column {
-    pub name: String,
-    #[serde(rename = "type")]
-    pub kind: Type,
-}
-
-/// A model's input columns and output columns, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    pub inputs: Vec<Column>,
-    pub outputs: Vec<Column>,
 }
 
 /// Why an artifact is not a model.
@@ -74,32 +77,120 @@ pub struct Signature {
 pub struct Defect(pub String);
 
 /// A model, ready to score.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Model {
+#[derive(Clone, Debug)]
+pub struct Model {
+    signature: Signature,
+    /// Are the features' names the artifact's own?
+    names_known: bool,
+    predictor: Predictor,
+}
+
+#[derive(Clone, Debug)]
+enum Predictor {
     Linear(Linear),
+    Trees(Box<Ensemble>),
+}
+
+/// What a library's file says of its model's columns.
+struct Artifact {
+    inputs: Vec<Column>,
+    names_known: bool,
+    targets: usize,
+    /// The type of its numbers.
+    float: Type,
 }
 
 impl Model {
     /// Reads an artifact. Refuses whatever could only be scored almost right.
     pub fn parse(format: Format, artifact: &[u8]) -> Result<Model, Defect> {
-        match format {
-            Format::Linear => Linear::parse(artifact).map(Model::Linear),
+        let (ensemble, artifact) = match format {
+            Format::Linear => {
+                let model = Linear::parse(artifact)?;
+                return Ok(Model {
+                    signature: model.signature(),
+                    names_known: true,
+                    predictor: Predictor::Linear(model),
+                });
+            }
+            Format::Xgboost => xgboost::parse(artifact)?,
+            Format::Lightgbm => lightgbm::parse(artifact)?,
+        };
+        let outputs = outputs(ensemble.objective, artifact.targets, artifact.float);
+        let signature = Signature {
+            inputs: artifact.inputs,
+            outputs,
+        };
+        signature.check()?;
+        Ok(Model {
+            signature,
+            names_known: artifact.names_known,
+            predictor: Predictor::Trees(ensemble.into()),
+        })
+    }
+
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Gives names to features and classes whose artifact has none.
+    pub fn complete(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
+        if let Some(names) = features {
+            self.signature.name_features(names, self.names_known)?;
+        }
+        if let Some(names) = classes {
+            self.signature.name_classes(names)?;
+        }
+        self.signature.check()
+    }
+
+    /// Takes the names of the signature that the model was registered with, which else must be its own.
+    pub fn adopt(&mut self, registered: &Signature) -> Result<(), Defect> {
+        let features: Vec<String> = registered.inputs.iter().map(|c| c.name.clone()).collect();
+        let classes = registered.outputs.first().map_or(&[][..], |label| &label.categories);
+        let classes: Option<Vec<String>> = classes.iter().map(Category::text).collect();
+        let classes = classes.filter(|names| !names.is_empty());
+        self.complete(Some(&features), classes.as_deref())?;
+        match self.signature == *registered {
+            true => Ok(()),
+            false => Err(Defect("the manifest's signature is not the artifact's".into())),
         }
     }
 
-    pub fn signature(&self) -> Signature {
-        match self {
-            Model::Linear(model) => model.signature(),
-        }
-    }
-
-    /// Predicts one number per row.
+    /// Predicts `out`, `[output][row]`, an output for each of the signature; a label is the index of its class.
     ///
-    /// `columns` holds one slice per input of the signature, all of `out.len()` values. The result of a row depends
-    /// on that row alone: not on how rows are cut into batches, nor on the thread.
+    /// `columns` holds one slice per input of the signature, each of as many values as there are rows: numbers, or the
+    /// index of a category; NaN is missing. The result of a row depends on that row alone: not on how rows are cut into
+    /// batches, nor on the thread.
     pub fn predict(&self, columns: &[&[f64]], out: &mut [f64]) {
-        match self {
-            Model::Linear(model) => model.predict(columns, out),
+        let rows = out.len() / self.signature.outputs.len();
+        if rows == 0 {
+            return;
         }
+        match &self.predictor {
+            Predictor::Linear(model) => model.predict(columns, out),
+            Predictor::Trees(ensemble) => ensemble.predict(columns, rows, out),
+        }
+    }
+}
+
+fn outputs(objective: Objective, targets: usize, float: Type) -> Vec<Column> {
+    match objective {
+        Objective::Regression(_) if targets == 1 => vec![Column::plain("prediction".into(), float)],
+        Objective::Regression(_) => (0..targets)
+            .map(|i| Column::plain(format!("prediction_{i}"), float))
+            .collect(),
+        Objective::Hinge => vec![signature::label(2)],
+        Objective::Binary(_) => signature::classification(2, float),
+        Objective::Softmax | Objective::OneVersusAll(_) => signature::classification(targets, float),
+    }
+}
+
+/// `1 / (1 + e^-z)` without overflow. `libm`, not the system's library: the same bytes on every machine.
+fn logistic(z: f64) -> f64 {
+    if z >= 0.0 {
+        1.0 / (1.0 + libm::exp(-z))
+    } else {
+        let e = libm::exp(z);
+        e / (1.0 + e)
     }
 }

@@ -2,13 +2,13 @@
 
 use super::layout::{Kept, Layout, raw_fields};
 use super::table::Table;
-use crate::model::Signature;
+use crate::model::{Column, Type};
 
 /// Goes up whenever the same input, model and settings would give other bytes than before; makes every output stale.
 pub const OUTPUT_FORMAT: u32 = 1;
 
 /// The output's header. `record`: the input's, without its line end.
-pub fn header(layout: &Layout, record: &[u8], signature: &Signature, out: &mut Vec<u8>) {
+pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], out: &mut Vec<u8>) {
     match &layout.kept {
         Kept::None => {}
         Kept::All => push(out, record, layout.delimiter),
@@ -17,21 +17,68 @@ pub fn header(layout: &Layout, record: &[u8], signature: &Signature, out: &mut V
             indices.iter().for_each(|&i| push(out, fields[i], layout.delimiter));
         }
     }
-    for (i, column) in signature.outputs.iter().enumerate() {
+    for (i, column) in outputs.iter().enumerate() {
         if i > 0 {
             out.push(layout.delimiter);
         }
-        out.extend_from_slice(column.name.as_bytes());
+        quote(column.name.as_bytes(), layout.delimiter, out);
     }
     out.push(b'\n');
 }
 
-/// One line per row of `table`. Returns how many predictions of good rows are not finite.
-pub fn rows(layout: &Layout, block: &[u8], table: &Table, predictions: &[f64], out: &mut Vec<u8>) -> u64 {
+/// How the numbers of an output column are written.
+#[derive(Clone, Debug)]
+pub enum Writing {
+    Float64,
+    Float32,
+    /// The labels of the classes, by their indices.
+    Labels(Vec<Vec<u8>>),
+}
+
+impl Writing {
+    pub fn of(column: &Column, delimiter: u8) -> Writing {
+        match column.kind {
+            Type::Float64 => Writing::Float64,
+            Type::Float32 => Writing::Float32,
+            Type::Category => {
+                let label = |category: &crate::model::Category| {
+                    let mut label = Vec::new();
+                    quote(category.to_string().as_bytes(), delimiter, &mut label);
+                    label
+                };
+                Writing::Labels(column.categories.iter().map(label).collect())
+            }
+        }
+    }
+
+    /// Writes `x`, and tells whether it is finite.
+    fn write(&self, x: f64, text: &mut zmij::Buffer, out: &mut Vec<u8>) -> bool {
+        match self {
+            Writing::Float64 => out.extend_from_slice(text.format(x).as_bytes()),
+            Writing::Float32 => {
+                out.extend_from_slice(text.format(x as f32).as_bytes());
+                return (x as f32).is_finite();
+            }
+            Writing::Labels(labels) => out.extend_from_slice(&labels[x as usize]),
+        }
+        x.is_finite()
+    }
+}
+
+/// One line per row of `table`. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
+/// not finite.
+pub fn rows(
+    layout: &Layout,
+    block: &[u8],
+    table: &Table,
+    outputs: &[Writing],
+    predictions: &[f64],
+    out: &mut Vec<u8>,
+) -> u64 {
     let mut not_finite = 0;
     let mut flaws = table.flaws.iter().peekable();
     let mut text = zmij::Buffer::new();
-    for (row, &prediction) in predictions.iter().enumerate() {
+    for row in 0..table.rows {
         let flaw = flaws.next_if(|f| f.row == row);
         let hidden = flaw.is_some_and(|f| f.reason.hides_fields());
         match &layout.kept {
@@ -50,11 +97,17 @@ pub fn rows(layout: &Layout, block: &[u8], table: &Table, predictions: &[f64], o
         }
         match flaw {
             // An empty line would not be a record, to this reader and to many others: it would shift all that follow.
-            Some(_) if layout.kept == Kept::None => out.extend_from_slice(b"\"\""),
-            Some(_) => {}
+            Some(_) if layout.kept == Kept::None && outputs.len() == 1 => out.extend_from_slice(b"\"\""),
+            Some(_) => out.extend(outputs[1..].iter().map(|_| layout.delimiter)),
             None => {
-                not_finite += u64::from(!prediction.is_finite());
-                out.extend_from_slice(text.format(prediction).as_bytes());
+                let mut finite = true;
+                for (i, output) in outputs.iter().enumerate() {
+                    if i > 0 {
+                        out.push(layout.delimiter);
+                    }
+                    finite &= output.write(predictions[i * table.rows + row], &mut text, out);
+                }
+                not_finite += u64::from(!finite);
             }
         }
         out.push(b'\n');
@@ -67,7 +120,7 @@ pub fn reject(line: u64, column: &str, reason: &str, record: &[u8], out: &mut Ve
     out.extend_from_slice(line.to_string().as_bytes());
     for field in [column.as_bytes(), reason.as_bytes(), record] {
         out.push(b',');
-        quote(field, out);
+        quote(field, b',', out);
     }
     out.push(b'\n');
 }
@@ -75,8 +128,8 @@ pub fn reject(line: u64, column: &str, reason: &str, record: &[u8], out: &mut Ve
 pub const REJECTS_HEADER: &[u8] = b"line,column,reason,text\n";
 
 /// Writes a field, in quotes where it needs them.
-fn quote(field: &[u8], out: &mut Vec<u8>) {
-    let plain = |b: &u8| !matches!(b, b',' | b'"' | b'\n' | b'\r');
+fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+    let plain = |b: &u8| *b != delimiter && !matches!(b, b'"' | b'\n' | b'\r');
     if field.iter().all(plain) {
         return out.extend_from_slice(field);
     }

@@ -1,12 +1,13 @@
 //! What the first record says: is it a header, which field is which feature, which fields are kept.
 
+use super::dictionary::Dictionary;
 use super::problem::{Code, Problem, excerpt};
 use super::table::{Number, number, trim};
 use super::{Columns, Header, Settings, blocks};
-use crate::model::Signature;
+use crate::model::{Column, Signature, Type};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How to read the records of one input.
 #[derive(Clone, Debug)]
@@ -17,8 +18,26 @@ pub struct Layout {
     /// For each field of a record, what it is needed for.
     pub roles: Vec<Role>,
     pub kept: Kept,
-    pub features: usize,
+    pub features: Vec<Feature>,
     pub header: bool,
+}
+
+/// What the cells of a feature can say.
+#[derive(Clone, Debug, Default)]
+pub struct Feature {
+    /// A missing value is no flaw.
+    pub optional: bool,
+    /// Of a column of categories.
+    pub categories: Option<Dictionary>,
+}
+
+impl Feature {
+    fn of(column: &Column) -> Feature {
+        Feature {
+            optional: column.optional,
+            categories: (column.kind == Type::Category).then(|| Dictionary::of(&column.categories, column.open)),
+        }
+    }
 }
 
 /// What one field is needed for: the index of the feature that it is, and its place among the kept columns.
@@ -43,14 +62,15 @@ impl Layout {
         let (line, record) = first_record(first, settings.delimiter).ok_or_else(empty)?;
         let fields = fields(record, settings.delimiter);
         let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
-        let names_all = features.iter().all(|f| fields.iter().any(|n| n == f));
+        let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
+        let names_all = features.iter().all(|f| present.contains(f));
         let header = match settings.header {
             Header::Present => true,
             Header::Absent => false,
             Header::Auto => names_all || !fields.iter().all(|f| is_value(f.as_bytes())),
         };
         if !header {
-            return Layout::by_position(fields.len(), &features, settings).map_err(|p| {
+            return Layout::by_position(fields.len(), &features, signature, settings).map_err(|p| {
                 wrong_delimiter(record, &features, settings.delimiter)
                     .unwrap_or(p)
                     .line(line)
@@ -62,10 +82,15 @@ impl Layout {
         if !names_all && memchr(b'\r', record).is_some() {
             return Err(line_ends(line));
         }
-        Layout::by_name(fields, &features, settings).map_err(|p| p.line(line))
+        Layout::by_name(fields, &features, signature, settings).map_err(|p| p.line(line))
     }
 
-    fn by_position(fields: usize, features: &[&str], settings: &Settings) -> Result<Layout, Problem> {
+    fn by_position(
+        fields: usize,
+        features: &[&str],
+        signature: &Signature,
+        settings: &Settings,
+    ) -> Result<Layout, Problem> {
         if fields != features.len() {
             return Err(Problem::new(
                 Code::WrongColumnCount,
@@ -78,10 +103,15 @@ impl Layout {
         }
         let names: Vec<String> = features.iter().map(|f| f.to_string()).collect();
         let positions: Vec<usize> = (0..fields).collect();
-        Layout::new(names, &positions, settings, false)
+        Layout::new(names, &positions, signature, settings, false)
     }
 
-    fn by_name(names: Vec<String>, features: &[&str], settings: &Settings) -> Result<Layout, Problem> {
+    fn by_name(
+        names: Vec<String>,
+        features: &[&str],
+        signature: &Signature,
+        settings: &Settings,
+    ) -> Result<Layout, Problem> {
         let mut positions: HashMap<&str, usize> = HashMap::with_capacity(names.len());
         for (i, name) in names.iter().enumerate() {
             if let Some(first) = positions.insert(name, i)
@@ -107,11 +137,17 @@ impl Layout {
                 positions.get(f).copied().ok_or_else(missing)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Layout::new(names, &positions, settings, true)
+        Layout::new(names, &positions, signature, settings, true)
     }
 
     /// `positions`: the field of each feature.
-    fn new(names: Vec<String>, positions: &[usize], settings: &Settings, header: bool) -> Result<Layout, Problem> {
+    fn new(
+        names: Vec<String>,
+        positions: &[usize],
+        signature: &Signature,
+        settings: &Settings,
+        header: bool,
+    ) -> Result<Layout, Problem> {
         let kept = match &settings.columns {
             Columns::Prediction => Kept::None,
             Columns::All => Kept::All,
@@ -125,18 +161,22 @@ impl Layout {
                     .collect::<Result<_, _>>()?,
             ),
         };
-        let taken = match &kept {
+        let is_kept = |name: &str| match &kept {
             Kept::None => false,
-            Kept::All => names.iter().any(|n| n == "prediction"),
-            Kept::Some(indices) => indices.iter().any(|&i| names[i] == "prediction"),
+            Kept::All => names.iter().any(|n| n == name),
+            Kept::Some(indices) => indices.iter().any(|&i| names[i] == name),
         };
-        if taken {
+        let mut written = signature.written(settings.probabilities).iter();
+        if let Some(output) = written.find(|output| is_kept(&output.name)) {
             return Err(Problem::new(
                 Code::DuplicateColumn,
-                "the input has a column \"prediction\", and the output would have two",
+                format!(
+                    "the input has a column {:?}, and the output would have two",
+                    output.name
+                ),
                 "rename the column, or choose the kept columns in output.columns without it",
             )
-            .column("prediction"));
+            .column(&output.name));
         }
         let mut roles = vec![Role::default(); names.len()];
         for (feature, &field) in positions.iter().enumerate() {
@@ -149,7 +189,7 @@ impl Layout {
         }
         Ok(Layout {
             delimiter: settings.delimiter,
-            features: positions.len(),
+            features: signature.inputs.iter().map(Feature::of).collect(),
             names,
             roles,
             kept,

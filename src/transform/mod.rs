@@ -4,6 +4,7 @@
 
 mod assembly;
 pub mod blocks;
+mod dictionary;
 mod encode;
 mod layout;
 mod plain;
@@ -18,9 +19,10 @@ pub use scorer::internal;
 #[cfg(fuzzing)]
 pub use table::fuzzing;
 
-use crate::model::{Model, Signature};
+use crate::model::{Column, Model};
 use assembly::Assembly;
 use blocks::{BLOCK, Blocks, RECORD_MAX};
+use encode::Writing;
 use layout::Layout;
 use memchr::memchr_iter;
 use problem::{Code, Problem};
@@ -40,6 +42,8 @@ pub struct Settings {
     pub bad_rows: BadRows,
     pub max_bad_rows: Limit,
     pub columns: Columns,
+    /// Of a classification: a column for each class behind the label.
+    pub probabilities: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,8 @@ pub enum Columns {
 impl Settings {
     /// Tells two settings apart that may give different outputs.
     pub fn hash(&self) -> String {
-        let all = format!("{self:?}");
+        // Left out where it is off: nothing is scored again for a key that earlier versions didn't have.
+        let all = format!("{self:?}").replace(", probabilities: false", "");
         blake3::hash(all.as_bytes()).to_hex()[..16].to_string()
     }
 }
@@ -154,10 +159,12 @@ pub fn transform(
         first.drain(..3);
     }
     let signature = model.signature();
-    let layout = Layout::of(&first, &signature, settings).map_err(|problem| nul_byte(&first).unwrap_or(problem))?;
-    let head = Head::take(&mut first, &layout, &signature);
+    let outputs = signature.written(settings.probabilities);
+    let layout = Layout::of(&first, signature, settings).map_err(|problem| nul_byte(&first).unwrap_or(problem))?;
+    let head = Head::take(&mut first, &layout, outputs);
     assembly.begin(&head)?;
     let scorer = Arc::new(Scorer {
+        outputs: outputs.iter().map(|o| Writing::of(o, layout.delimiter)).collect(),
         layout,
         model: model.clone(),
     });
@@ -243,13 +250,13 @@ struct Head {
 }
 
 impl Head {
-    fn take(first: &mut Vec<u8>, layout: &Layout, signature: &Signature) -> Head {
+    fn take(first: &mut Vec<u8>, layout: &Layout, outputs: &[Column]) -> Head {
         let mut out = Vec::new();
         if !layout.header {
             return Head { out, lines: 0 };
         }
         let (line, record) = layout::first_record(first, layout.delimiter).expect("the layout was read from it");
-        encode::header(layout, record, signature, &mut out);
+        encode::header(layout, record, outputs, &mut out);
         let start = record.as_ptr() as usize - first.as_ptr() as usize;
         let end = start + layout::record(&first[start..], layout.delimiter).len();
         let lines = line - 1 + memchr_iter(b'\n', &first[start..end]).count() as u64;

@@ -1,6 +1,6 @@
 //! One block -> its output's bytes, its bad rows, or what is wrong with it.
 
-use super::encode;
+use super::encode::{self, Writing};
 use super::layout::Layout;
 use super::problem::{Code, Problem};
 use super::table::{self, Table};
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Scorer {
     pub layout: Layout,
     pub model: Arc<Model>,
+    /// The outputs that are written.
+    pub outputs: Vec<Writing>,
 }
 
 /// What came of one block.
@@ -58,13 +60,14 @@ impl Scorer {
             return;
         }
         let mut table = Table::new(&self.layout);
-        let mut predictions = [0.0; table::BATCH];
+        let width = self.model.signature().outputs.len();
+        let mut predictions = vec![0.0; width * table::BATCH];
         let mut at = 0;
         while at < block.len() {
             at = table.fill(block, at, &mut scored.lines);
-            let predictions = &mut predictions[..table.rows];
+            let predictions = &mut predictions[..width * table.rows];
             self.model.predict(&table.columns(), predictions);
-            scored.not_finite += encode::rows(&self.layout, block, &table, predictions, out);
+            scored.not_finite += encode::rows(&self.layout, block, &table, &self.outputs, predictions, out);
             scored.rows += table.rows as u64;
             for flaw in &table.flaws {
                 let (start, end) = table.record(flaw.row);

@@ -1,7 +1,8 @@
 //! Records -> columns by the layout. Marks bad rows, and goes on behind them.
 
 use super::blocks::closing_quote;
-use super::layout::{Kept, Layout, Role, unquote};
+use super::dictionary::Reading;
+use super::layout::{Feature, Kept, Layout, Role, unquote};
 use super::plain;
 #[cfg(target_arch = "x86_64")]
 use super::vector;
@@ -49,13 +50,20 @@ pub enum Reason {
     Missing {
         field: usize,
     },
+    /// A category that the model doesn't know, and that its library would refuse.
+    Unseen {
+        field: usize,
+    },
 }
 
 impl Reason {
     pub fn field(self) -> Option<usize> {
         match self {
             Reason::FieldCount { .. } => None,
-            Reason::AfterQuote { field } | Reason::NotANumber { field } | Reason::Missing { field } => Some(field),
+            Reason::AfterQuote { field }
+            | Reason::NotANumber { field }
+            | Reason::Missing { field }
+            | Reason::Unseen { field } => Some(field),
         }
     }
 
@@ -73,6 +81,7 @@ impl Reason {
             Reason::AfterQuote { .. } => "text after a closing quote".into(),
             Reason::NotANumber { .. } => "not a number".into(),
             Reason::Missing { .. } => "missing value".into(),
+            Reason::Unseen { .. } => "unknown category".into(),
         }
     }
 }
@@ -86,7 +95,7 @@ impl<'a> Table<'a> {
         Table {
             layout,
             rows: 0,
-            columns: vec![0.0; layout.features * BATCH],
+            columns: vec![0.0; layout.features.len() * BATCH],
             kept: vec![(0, 0); kept * BATCH],
             records: Vec::with_capacity(BATCH),
             flaws: Vec::new(),
@@ -179,14 +188,22 @@ impl<'a> Table<'a> {
         let (last, others) = layout.roles.split_last()?;
         let mut at = start;
         let read_field = |table: &mut Self, at: usize, role: &Role| {
-            let length = match role.feature {
-                Some(feature) => {
-                    let (x, length) = number(&block[at..])?;
-                    table.columns[feature * BATCH + table.rows] = x;
-                    length
-                }
-                None => field(&block[at..], layout.delimiter)?,
+            let bytes = &block[at..];
+            let Some(feature) = role.feature else {
+                return Some(at + field(bytes, layout.delimiter)?);
             };
+            let Feature { optional, categories } = &layout.features[feature];
+            let (x, length) = match categories {
+                None => match number(bytes) {
+                    None if *optional && (bytes[0] == layout.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
+                    read => read?,
+                },
+                Some(categories) => {
+                    let length = field(bytes, layout.delimiter)?;
+                    (categories.exact(&bytes[..length])?, length)
+                }
+            };
+            table.columns[feature * BATCH + table.rows] = x;
             Some(at + length)
         };
         for role in others {
@@ -239,13 +256,13 @@ impl<'a> Table<'a> {
                 }
             } else {
                 end = at;
-                if role.feature.is_some()
+                if role.feature.is_some_and(|f| layout.features[f].categories.is_none())
                     && let Ok((x, length)) = fast_float2::parse_partial::<f64, _>(&block[at..])
                     && ends_field(block, at + length, layout.delimiter)
                     && !x.is_nan()
                 {
                     end = at + length;
-                    value = Some(Number::Value(x));
+                    value = Some(x);
                 }
             }
             if block[end] != layout.delimiter && block[end] != b'\n' {
@@ -255,10 +272,25 @@ impl<'a> Table<'a> {
             let text_end = end - usize::from(last && end > at && block[end - 1] == b'\r');
             if let Some(feature) = role.feature {
                 let text = &block[at..text_end];
-                match value.unwrap_or_else(|| number(trim(&unquote(text)))) {
-                    Number::Value(x) => self.columns[feature * BATCH + row] = x,
-                    Number::Missing => flaw = flaw.or(Some(Reason::Missing { field })),
-                    Number::Invalid => flaw = flaw.or(Some(Reason::NotANumber { field })),
+                let Feature { optional, categories } = &layout.features[feature];
+                let read = match (value, categories) {
+                    (Some(x), _) => Ok(x),
+                    (None, None) => match number(trim(&unquote(text))) {
+                        Number::Value(x) => Ok(x),
+                        Number::Missing if *optional => Ok(f64::NAN),
+                        Number::Missing => Err(Reason::Missing { field }),
+                        Number::Invalid => Err(Reason::NotANumber { field }),
+                    },
+                    (None, Some(categories)) => match categories.read(trim(&unquote(text))) {
+                        Reading::Code(code) => Ok(code),
+                        Reading::Missing if *optional => Ok(f64::NAN),
+                        Reading::Missing => Err(Reason::Missing { field }),
+                        Reading::Unseen => Err(Reason::Unseen { field }),
+                    },
+                };
+                match read {
+                    Ok(x) => self.columns[feature * BATCH + row] = x,
+                    Err(reason) => flaw = flaw.or(Some(reason)),
                 }
             }
             self.keep(&role, at, text_end);
@@ -317,8 +349,9 @@ pub fn trim(cell: &[u8]) -> &[u8] {
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing {
     use super::*;
+    use crate::model::Category;
     use crate::transform::blocks::Blocks;
-    use crate::transform::layout::Role;
+    use crate::transform::dictionary::Dictionary;
 
     /// All read the same rows, values, places and flaws, and end at the same place. The first byte chooses what the
     /// fields are needed for.
@@ -332,20 +365,26 @@ pub mod fuzzing {
             2 => &[(None, Some(1)), (Some(0), Some(0)), (None, None)],
             _ => &[(None, None), (None, Some(0))],
         };
-        let layout = layout(roles);
+        let layout = layout(roles, choice / 4);
         // Blocks hold whole records: an open quote is the cutter's to find.
         if let Ok(Some(block)) = Blocks::new(text, b',', None).next_block() {
             compare(&layout, &block);
         }
     }
 
-    fn layout(roles: &[(Option<usize>, Option<usize>)]) -> Layout {
+    /// `kind`: of the features.
+    fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
+        let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
+        let feature = Feature {
+            optional: kind & 1 == 1,
+            categories: (kind & 2 == 2).then(|| Dictionary::of(&texts, false)),
+        };
         Layout {
             delimiter: b',',
             names: vec![String::new(); roles.len()],
             roles: roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect(),
             kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
-            features: roles.iter().filter(|r| r.0.is_some()).count(),
+            features: vec![feature; roles.iter().filter(|r| r.0.is_some()).count()],
             header: true,
         }
     }
@@ -395,8 +434,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_direct_readers_agree_with_the_general_one(
-            choice in 0u8..4,
-            text in "([-+0-9.eE, \"\r\nxNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|,|\n|\r\n|\"\"){0,30}",
+            choice in 0u8..16,
+            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|,|\n|\r\n|\"\"){0,30}",
         ) {
             readers_agree(&[&[choice], text.as_bytes()].concat());
         }

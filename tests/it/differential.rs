@@ -16,6 +16,7 @@ fn settings(delimiter: u8, columns: Columns) -> Settings {
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(1.0),
         columns,
+        probabilities: false,
     }
 }
 

@@ -1,0 +1,205 @@
+//! What a model takes and gives: the names and types of its columns.
+
+use super::Defect;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fmt;
+
+/// The type of a column that a model takes or gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Type {
+    /// IEEE 754 double.
+    Float64,
+    /// IEEE 754 single: inputs are rounded to it, outputs are written with its digits.
+    Float32,
+    /// One of the column's `categories`.
+    Category,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Float64 => "float64",
+            Type::Float32 => "float32",
+            Type::Category => "category",
+        })
+    }
+}
+
+/// A category, as the model's own table has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Category {
+    Flag(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+}
+
+impl Category {
+    /// Its value, if it is a number.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Category::Integer(number) => Some(*number as f64),
+            Category::Number(number) => Some(*number),
+            Category::Flag(_) | Category::Text(_) => None,
+        }
+    }
+
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Category::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// As pandas writes it into a CSV.
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Category::Flag(true) => f.write_str("True"),
+            Category::Flag(false) => f.write_str("False"),
+            Category::Integer(number) => write!(f, "{number}"),
+            Category::Number(number) => write!(f, "{number:?}"),
+            Category::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// One column of a signature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Of an input: may its value be missing?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// Of an input of type `category`: does the model take what is not among its `categories`, as missing?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+    /// What a column of type `category` can hold. A label's are the classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Category>,
+}
+
+impl Column {
+    pub fn plain(name: String, kind: Type) -> Column {
+        Column {
+            name,
+            kind,
+            optional: false,
+            open: false,
+            categories: Vec::new(),
+        }
+    }
+}
+
+/// A model's input columns and output columns, in order. A classification's first output is the label, the others are
+/// the probabilities of the classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    pub inputs: Vec<Column>,
+    pub outputs: Vec<Column>,
+}
+
+/// The label of one of `classes` classes, which are called by their numbers.
+pub fn label(classes: usize) -> Column {
+    Column {
+        categories: (0..classes as i64).map(Category::Integer).collect(),
+        ..Column::plain("prediction".into(), Type::Category)
+    }
+}
+
+/// A label, and a probability for each class.
+pub fn classification(classes: usize, float: Type) -> Vec<Column> {
+    let label = label(classes);
+    let probability = |class: &Category| Column::plain(format!("probability_{class}"), float);
+    let probabilities: Vec<Column> = label.categories.iter().map(probability).collect();
+    [vec![label], probabilities].concat()
+}
+
+impl Signature {
+    /// The outputs to write: all, or without the probabilities of classes.
+    pub fn written(&self, probabilities: bool) -> &[Column] {
+        match self.outputs.first() {
+            Some(label) if label.kind == Type::Category && !probabilities => &self.outputs[..1],
+            _ => &self.outputs,
+        }
+    }
+
+    /// `known`: the artifact has names, and these must be the same.
+    pub fn name_features(&mut self, names: &[String], known: bool) -> Result<(), Defect> {
+        if names.len() != self.inputs.len() {
+            return Err(Defect(format!(
+                "{} feature names for {} features",
+                names.len(),
+                self.inputs.len()
+            )));
+        }
+        for (input, name) in self.inputs.iter_mut().zip(names) {
+            if known && input.name != *name {
+                return Err(Defect(format!(
+                    "the model's own name of feature {name:?} is {:?}",
+                    input.name
+                )));
+            }
+            input.name.clone_from(name);
+        }
+        Ok(())
+    }
+
+    pub fn name_classes(&mut self, names: &[String]) -> Result<(), Defect> {
+        let Some(label) = self.outputs.first_mut().filter(|o| o.kind == Type::Category) else {
+            return Err(Defect("the model has no classes to name".into()));
+        };
+        if names.len() != label.categories.len() {
+            return Err(Defect(format!(
+                "{} class names for {} classes",
+                names.len(),
+                label.categories.len()
+            )));
+        }
+        label.categories = names.iter().map(|name| Category::Text(name.clone())).collect();
+        for (output, name) in self.outputs[1..].iter_mut().zip(names) {
+            output.name = format!("probability_{name}");
+        }
+        Ok(())
+    }
+
+    /// Columns must be told apart by their names, in a header and as a person reads them.
+    pub fn check(&self) -> Result<(), Defect> {
+        if self.inputs.is_empty() {
+            return Err(Defect("the model has no features".into()));
+        }
+        for columns in [&self.inputs, &self.outputs] {
+            let mut seen = HashSet::new();
+            for Column { name, .. } in columns {
+                if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+                    return Err(Defect(format!(
+                        "the name {name:?} is empty, or has spaces around it or control characters"
+                    )));
+                }
+                if !seen.insert(name) {
+                    return Err(Defect(format!("{name:?} is named twice")));
+                }
+            }
+        }
+        for column in self.inputs.iter().chain(&self.outputs) {
+            let mut seen = HashSet::new();
+            if let Some(twice) = column
+                .categories
+                .iter()
+                .map(|c| c.to_string())
+                .find(|c| !seen.insert(c.clone()))
+            {
+                return Err(Defect(format!("{:?} has the category {twice:?} twice", column.name)));
+            }
+        }
+        Ok(())
+    }
+}

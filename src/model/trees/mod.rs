@@ -1,0 +1,158 @@
+//! Boosted and bagged decision trees: sums of leaves, and what the objective makes of them.
+
+mod forest;
+mod ranks;
+mod select;
+mod tree;
+
+pub use forest::{Forest, Leaf};
+pub use tree::{Categories, Condition, Part, Reading, Test, Tree};
+
+use super::logistic;
+
+/// An ensemble, ready to score.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    pub trees: Sums,
+    /// Where the sum of each target begins.
+    pub base: Vec<f64>,
+    /// What the sums are divided by: the number of iterations where leaves are averages.
+    pub divisor: f64,
+    pub objective: Objective,
+}
+
+/// The forest, by the precision in which its library reads features and adds up leaves.
+#[derive(Clone, Debug)]
+pub enum Sums {
+    Single(Forest<f32>),
+    Double(Forest<f64>),
+}
+
+/// What becomes of the sums.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Objective {
+    /// A number for each target.
+    Regression(Link),
+    /// One sum; the label, and the probabilities of "no" and "yes".
+    Binary(Link),
+    /// One sum; the label is its sign, and there are no probabilities.
+    Hinge,
+    /// A sum for each class; the label is the greatest one's, the probabilities are their softmax.
+    Softmax,
+    /// The same, each class against all others: the probabilities don't add up to one.
+    OneVersusAll(Link),
+}
+
+/// Turns a sum into a prediction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Link {
+    Identity,
+    /// `1 / (1 + e^(-slope · sum))`
+    Logistic {
+        slope: f64,
+    },
+    /// `e^sum`
+    Exponential,
+    /// `sum · |sum|`: the model was trained on square roots.
+    SignedSquare,
+    /// `ln(1 + e^sum)`
+    Softplus,
+}
+
+impl Link {
+    fn of(self, sum: f64) -> f64 {
+        match self {
+            Link::Identity => sum,
+            Link::Logistic { slope } => logistic(slope * sum),
+            Link::Exponential => libm::exp(sum),
+            Link::SignedSquare => sum * sum.abs(),
+            Link::Softplus => libm::log1p(libm::exp(sum)),
+        }
+    }
+}
+
+impl Ensemble {
+    /// As `Model::predict`.
+    pub fn predict(&self, columns: &[&[f64]], rows: usize, out: &mut [f64]) {
+        let mut sums = match &self.trees {
+            Sums::Single(forest) => self.sums(forest, columns, rows),
+            Sums::Double(forest) => self.sums(forest, columns, rows),
+        };
+        let outputs: &mut Vec<&mut [f64]> = &mut out.chunks_mut(rows).collect();
+        match self.objective {
+            Objective::Regression(link) => {
+                for (out, sums) in outputs.iter_mut().zip(&sums) {
+                    out.iter_mut().zip(sums).for_each(|(y, &sum)| *y = link.of(sum));
+                }
+            }
+            Objective::Binary(link) => {
+                for (row, &sum) in sums[0].iter().enumerate() {
+                    let yes = self.round(link.of(sum));
+                    outputs[0][row] = f64::from(yes > 0.5);
+                    outputs[1][row] = 1.0 - yes;
+                    outputs[2][row] = yes;
+                }
+            }
+            Objective::Hinge => {
+                for (y, &sum) in outputs[0].iter_mut().zip(&sums[0]) {
+                    *y = f64::from(sum > 0.0);
+                }
+            }
+            Objective::Softmax => {
+                softmax(&mut sums);
+                label(&sums, outputs);
+            }
+            Objective::OneVersusAll(link) => {
+                sums.iter_mut().flatten().for_each(|sum| *sum = link.of(*sum));
+                label(&sums, outputs);
+            }
+        }
+    }
+
+    fn sums<T: Leaf>(&self, forest: &Forest<T>, columns: &[&[f64]], rows: usize) -> Vec<Vec<f64>> {
+        let mut sums: Vec<Vec<T>> = self.base.iter().map(|&base| vec![T::of(base); rows]).collect();
+        forest.add(columns, &mut sums);
+        let mean = |sums: Vec<T>| sums.into_iter().map(|sum| sum.into() / self.divisor).collect();
+        sums.into_iter().map(mean).collect()
+    }
+
+    /// To the precision of the model's library.
+    fn round(&self, x: f64) -> f64 {
+        match self.trees {
+            Sums::Single(_) => x as f32 as f64,
+            Sums::Double(_) => x,
+        }
+    }
+}
+
+/// Each row's sums -> probabilities.
+fn softmax(sums: &mut [Vec<f64>]) {
+    for row in 0..sums.first().map_or(0, Vec::len) {
+        let most = sums.iter().map(|s| s[row]).fold(f64::NEG_INFINITY, f64::max);
+        let mut total = 0.0;
+        for sums in sums.iter_mut() {
+            sums[row] = libm::exp(sums[row] - most);
+            total += sums[row];
+        }
+        sums.iter_mut().for_each(|sums| sums[row] /= total);
+    }
+}
+
+/// The first class of the greatest probability, and all probabilities.
+fn label(probabilities: &[Vec<f64>], outputs: &mut [&mut [f64]]) {
+    let Some((labels, others)) = outputs.split_first_mut() else {
+        return;
+    };
+    for (row, label) in labels.iter_mut().enumerate() {
+        let mut best = 0;
+        for class in 1..probabilities.len() {
+            if probabilities[class][row] > probabilities[best][row] {
+                best = class;
+            }
+        }
+        *label = best as f64;
+    }
+    for (out, probabilities) in others.iter_mut().zip(probabilities) {
+        out.copy_from_slice(probabilities);
+    }
+}

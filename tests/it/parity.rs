@@ -1,0 +1,114 @@
+//! Models of other libraries against what the libraries themselves predict (`tests/fixtures/models/make.py`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use transform::model::{Format, Model};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings, transform};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models")
+}
+
+fn parse(path: &Path) -> Result<Model, String> {
+    let library = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let format: Format = library.split('-').next().unwrap().parse().unwrap();
+    Model::parse(format, &fs::read(path).unwrap()).map_err(|defect| defect.to_string())
+}
+
+/// All model files of the libraries whose folder begins with `library`.
+fn artifacts(library: &str) -> Vec<PathBuf> {
+    let folders = fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap());
+    let folders = folders.filter(|f| f.file_name().to_str().unwrap().starts_with(library));
+    let mut all: Vec<PathBuf> = folders
+        .flat_map(|f| fs::read_dir(f.path()).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|e| e != "csv"))
+        .collect();
+    all.sort();
+    all
+}
+
+fn score(model: Model, input: &[u8]) -> String {
+    let settings = Settings {
+        header: Header::Present,
+        delimiter: b',',
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(1.0),
+        columns: Columns::Prediction,
+        probabilities: true,
+    };
+    let (mut out, mut rejects) = (Vec::new(), Vec::new());
+    let run = Run::default();
+    transform(input, &Arc::new(model), &settings, &mut out, &mut rejects, &run).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Predictions are within 1e-6 relative, probabilities within 1e-6; both empty in the same rows.
+fn assert_same(ours: &str, theirs: &str, case: &Path) {
+    let records = |text: &str| -> Vec<Vec<String>> {
+        let fields = |line: &str| line.split(',').map(|f| f.trim_matches('"').to_string()).collect();
+        text.lines().skip(1).map(fields).collect()
+    };
+    assert_eq!(ours.lines().next(), theirs.lines().next(), "{case:?}");
+    let names: Vec<&str> = theirs.lines().next().unwrap().split(',').collect();
+    let (ours, theirs) = (records(ours), records(theirs));
+    assert_eq!(ours.len(), theirs.len(), "{case:?}");
+    for (row, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(ours.len(), theirs.len(), "{case:?} row {row}");
+        for (name, (a, b)) in names.iter().zip(ours.iter().zip(theirs)) {
+            if a.is_empty() && b.is_empty() {
+                continue;
+            }
+            let (a, b): (f64, f64) = (a.parse().unwrap(), b.parse().unwrap());
+            let bound = if name.starts_with("probability") {
+                1e-6
+            } else {
+                1e-6 * b.abs()
+            };
+            assert!((a - b).abs() <= bound, "{case:?} row {row}: {name} is {a}, not {b}");
+        }
+    }
+}
+
+fn every_case_agrees(library: &str, cases: usize) {
+    let mut scored = 0;
+    for path in artifacts(library) {
+        if path.file_name().unwrap().to_str().unwrap().starts_with("refused") {
+            continue;
+        }
+        let model = parse(&path).unwrap_or_else(|defect| panic!("{path:?}: {defect}"));
+        let named = model.signature().inputs[0].name == "x";
+        let input = fixtures().join(if named { "rows.csv" } else { "codes.csv" });
+        let mut model = model;
+        if model.signature().inputs[0].name == "Column_0" {
+            let names: Vec<String> = (0..6).map(|i| format!("f{i}")).collect();
+            model.complete(Some(&names), None).unwrap();
+        }
+        let theirs = fs::read_to_string(path.with_extension("csv")).unwrap();
+        assert_same(&score(model, &fs::read(input).unwrap()), &theirs, &path);
+        scored += 1;
+    }
+    assert_eq!(scored, cases);
+}
+
+#[test]
+fn xgboost_models_predict_what_xgboost_does() {
+    every_case_agrees("xgboost", 50);
+}
+
+#[test]
+fn lightgbm_models_predict_what_lightgbm_does() {
+    every_case_agrees("lightgbm", 24);
+}
+
+#[test]
+fn what_can_not_be_scored_exactly_is_refused_by_name() {
+    for (case, words) in [
+        ("xgboost-3.2.0/refused-gblinear.json", "gblinear"),
+        ("xgboost-3.2.0/refused-vector-leaves.json", "multi_output_tree"),
+        ("lightgbm-4.7.0/refused-linear-tree.txt", "linear_tree"),
+    ] {
+        let defect = parse(&fixtures().join(case)).unwrap_err();
+        assert!(defect.contains(words), "{case}: {defect}");
+    }
+}
