@@ -1,6 +1,6 @@
 //! Trees -> sums of their leaves, a sum for each row and target.
 
-use super::ranks::{Axes, ROWS, Ranks};
+use super::ranks::{Axes, LANE, LANES, ROWS, Ranks};
 use super::select::{LEAVES, Selection};
 use super::tree::Tree;
 use std::ops::AddAssign;
@@ -108,7 +108,7 @@ impl<T: Leaf> Forest<T> {
     fn add_by(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
         let rows = sums.first().map_or(0, Vec::len);
         let most = self.groups.iter().map(|g| g.axes.columns).max().unwrap_or(0);
-        let mut ranks: Vec<Ranks> = vec![[0; ROWS]; most];
+        let mut ranks: Vec<Ranks> = vec![[[0; LANE]; LANES]; most];
         let mut chunk = vec![[T::default(); ROWS]; sums.len()];
         for start in (0..rows).step_by(ROWS) {
             let length = ROWS.min(rows - start);
@@ -120,7 +120,7 @@ impl<T: Leaf> Forest<T> {
                 for member in &group.members {
                     let sums = &mut chunk[member.target];
                     match &member.way {
-                        Way::Selected(selection) => selection.add(&ranks, sums),
+                        Way::Selected(selection) => selection.add(&ranks, length.div_ceil(LANE), sums),
                         Way::Walked(tree) => walk(tree, columns, start, &mut sums[..length]),
                     }
                 }

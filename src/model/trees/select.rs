@@ -1,10 +1,10 @@
-//! A small tree as a row of selections: every node is asked about 256 rows at once, and chooses between what its two
+//! A small tree as a row of selections: every node is asked about all rows at once, and chooses between what its two
 //! sides have chosen. No row branches, so a vector of bytes is one step for 32 or 64 rows.
 //!
 //! All nodes are asked, not just those on a row's way: for trees of up to 256 leaves that is less work than to look up
 //! node after node. The compiler makes the vectors; the code is the same for every processor.
 
-use super::ranks::{Axes, ROWS, RankTest, Ranks};
+use super::ranks::{Axes, LANE, LANES, ROWS, RankTest, Ranks};
 use super::tree::{Next, Tree};
 
 /// Larger trees are walked.
@@ -51,56 +51,68 @@ impl<T: Copy + Default + From<f32> + std::ops::AddAssign> Selection<T> {
         Selection { steps, leaves }
     }
 
-    /// Adds each row's leaf to its sum.
+    /// Adds the leaves of the rows of the first `lanes` lanes to their sums.
     #[inline(always)]
-    pub fn add(&self, ranks: &[Ranks], sums: &mut [T; ROWS]) {
-        let mut stack = [[0; ROWS]; STACK];
+    pub fn add(&self, ranks: &[Ranks], lanes: usize, sums: &mut [T; ROWS]) {
+        let mut stack = [[[0; LANE]; LANES]; STACK];
         for step in &self.steps {
             let (own, above) = stack.split_at_mut(step.slot + 1);
-            let (own, above) = (&mut own[step.slot], above.first());
+            let own = &mut own[step.slot][..lanes];
+            let above = above.first().map_or(&[][..], |above| &above[..lanes]);
             match &step.test {
-                RankTest::AtMost { column, limit } => step.form.choose(&ranks[*column], *limit, own, above),
+                RankTest::AtMost { column, limit } => step.form.choose(&ranks[*column][..lanes], *limit, own, above),
                 RankTest::In { column, passes } => {
-                    let verdicts = ranks[*column].map(|rank| if passes[rank as usize] { 0 } else { 1 });
-                    step.form.choose(&verdicts, 0, own, above);
+                    let verdict = |rank: u8| u8::from(!passes[rank as usize]);
+                    let verdicts = ranks[*column].map(|lane| lane.map(verdict));
+                    step.form.choose(&verdicts[..lanes], 0, own, above);
                 }
             }
         }
-        for (sum, &leaf) in sums.iter_mut().zip(&stack[0]) {
+        for (sum, &leaf) in sums.iter_mut().zip(stack[0][..lanes].as_flattened()) {
             *sum += self.leaves[leaf as usize];
         }
     }
 }
 
+type Lane = [u8; LANE];
+
 impl Form {
     #[inline(always)]
-    fn choose(self, ranks: &Ranks, limit: u8, own: &mut Ranks, above: Option<&Ranks>) {
-        const NOTHING: Ranks = [0; ROWS];
-        let above = above.unwrap_or(&NOTHING);
+    fn choose(self, ranks: &[Lane], limit: u8, own: &mut [Lane], above: &[Lane]) {
         match self {
             Form::Leaves { pass, fail } => {
-                for i in 0..ROWS {
-                    own[i] = if ranks[i] <= limit { pass } else { fail };
+                for (own, ranks) in own.iter_mut().zip(ranks) {
+                    for i in 0..LANE {
+                        own[i] = if ranks[i] <= limit { pass } else { fail };
+                    }
                 }
             }
             Form::LeafOrOwn { pass } => {
-                for i in 0..ROWS {
-                    own[i] = if ranks[i] <= limit { pass } else { own[i] };
+                for (own, ranks) in own.iter_mut().zip(ranks) {
+                    for i in 0..LANE {
+                        own[i] = if ranks[i] <= limit { pass } else { own[i] };
+                    }
                 }
             }
             Form::OwnOrLeaf { fail } => {
-                for i in 0..ROWS {
-                    own[i] = if ranks[i] <= limit { own[i] } else { fail };
+                for (own, ranks) in own.iter_mut().zip(ranks) {
+                    for i in 0..LANE {
+                        own[i] = if ranks[i] <= limit { own[i] } else { fail };
+                    }
                 }
             }
             Form::OwnOrAbove => {
-                for i in 0..ROWS {
-                    own[i] = blend(ranks[i] <= limit, own[i], above[i]);
+                for ((own, ranks), above) in own.iter_mut().zip(ranks).zip(above) {
+                    for i in 0..LANE {
+                        own[i] = blend(ranks[i] <= limit, own[i], above[i]);
+                    }
                 }
             }
             Form::AboveOrOwn => {
-                for i in 0..ROWS {
-                    own[i] = blend(ranks[i] <= limit, above[i], own[i]);
+                for ((own, ranks), above) in own.iter_mut().zip(ranks).zip(above) {
+                    for i in 0..LANE {
+                        own[i] = blend(ranks[i] <= limit, above[i], own[i]);
+                    }
                 }
             }
         }
