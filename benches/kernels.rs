@@ -58,6 +58,7 @@ fn score(input: &str, model: &Arc<Model>, columns: &Columns, out: &mut Vec<u8>) 
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(0.1),
         columns: columns.clone(),
+        probabilities: false,
     };
     out.clear();
     let summary = transform(

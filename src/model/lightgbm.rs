@@ -37,6 +37,18 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
     let objective = objective(head.get("objective").copied().unwrap_or(""), targets)?;
     let averaged = head.contains_key("average_output") && !trees.is_empty();
     let divisor = if averaged { (trees.len() / targets) as f64 } else { 1.0 };
+    let categorical_splits = trees.iter().flat_map(|(_, tree)| &tree.nodes);
+    let categorical_splits = categorical_splits
+        .filter(|node| node.test.reading == Reading::CutCategory)
+        .count()
+        > 0;
+    if categorical_splits && !rest.contains("\npandas_categorical:") {
+        return Err(Defect(
+            "the file is cut off, or wasn't written from Python: it has categorical splits, and no line \
+             pandas_categorical that says what their codes mean"
+                .into(),
+        ));
+    }
     let categories = categories(&head, rest, names.len())?;
     let inputs = names.iter().zip(categories).map(|(name, categories)| Column {
         name: name.to_string(),

@@ -1,6 +1,6 @@
 //! What the first record says: is it a header, which field is which feature, which fields are kept.
 
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, Reading};
 use super::problem::{Code, Problem, excerpt};
 use super::table::{Number, number, trim};
 use super::{Columns, Header, Settings, blocks};
@@ -67,7 +67,7 @@ impl Layout {
         let header = match settings.header {
             Header::Present => true,
             Header::Absent => false,
-            Header::Auto => names_all || !fields.iter().all(|f| is_value(f.as_bytes())),
+            Header::Auto => names_all || !are_values(&fields, signature),
         };
         if !header {
             return Layout::by_position(fields.len(), &features, signature, settings).map_err(|p| {
@@ -278,6 +278,20 @@ pub fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     text.into()
+}
+
+/// Could these be cells of a record, by position?
+fn are_values(fields: &[String], signature: &Signature) -> bool {
+    let dictionary = |i: usize| {
+        signature
+            .inputs
+            .get(i)
+            .and_then(|column| Feature::of(column).categories)
+    };
+    fields.iter().enumerate().all(|(i, field)| {
+        let seen = |d: Dictionary| d.read(field.as_bytes()) != Reading::Unseen;
+        is_value(field.as_bytes()) || dictionary(i).is_some_and(seen)
+    })
 }
 
 /// Could this be a cell of a numeric column, and so not a column's name?

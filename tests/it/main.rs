@@ -13,3 +13,4 @@ mod random_walk;
 mod registry;
 mod service;
 mod spool;
+mod trees;

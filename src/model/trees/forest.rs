@@ -156,3 +156,138 @@ impl<T: Leaf> Group<T> {
         Group { axes, members }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{Categories, Condition, Part, Reading, Test};
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const FEATURES: usize = 3;
+
+    /// Feature 0 holds numbers, 1 categories; 2 is read in every way that goes with a threshold.
+    fn test() -> impl Strategy<Value = Test> {
+        let number = prop_oneof![-3.0..3.0f64, Just(0.0), Just(1e-36), Just(f64::INFINITY)];
+        let codes = proptest::collection::vec(0u32..40, 0..6);
+        (0..FEATURES, any::<bool>(), number, codes, 0..3usize).prop_map(
+            |(feature, missing_passes, number, codes, kind)| {
+                let readings = [Reading::Number, Reading::NanIsZero, Reading::ZeroIsMissing];
+                let (reading, condition) = match feature {
+                    0 => (Reading::Number, Condition::Below(number)),
+                    1 if kind == 0 => (Reading::CutCategory, Condition::Among(Arc::new(Categories::of(codes)))),
+                    1 => (Reading::Category, Condition::Among(Arc::new(Categories::of(codes)))),
+                    _ => (readings[kind], Condition::Below(number)),
+                };
+                Test {
+                    feature,
+                    reading,
+                    condition,
+                    missing_passes,
+                }
+            },
+        )
+    }
+
+    /// A tree of `tests`, each hung where the bits say.
+    fn tree(tests: Vec<(Test, u64)>) -> Tree {
+        // Children of each node; leaves are numbered behind the nodes.
+        let size = tests.len();
+        let mut children = vec![[usize::MAX; 2]; size];
+        for new in 1..size {
+            let (mut at, mut bits) = (0, tests[new].1);
+            loop {
+                let side = (bits & 1) as usize;
+                bits = bits >> 1 | bits << 63;
+                match children[at][side] {
+                    usize::MAX => break children[at][side] = new,
+                    next => at = next,
+                }
+            }
+        }
+        let mut leaves = size;
+        for child in children.iter_mut().flatten().filter(|c| **c == usize::MAX) {
+            *child = leaves;
+            leaves += 1;
+        }
+        Tree::grow(0, 2 * size + 1, |number| {
+            Ok(match tests.get(number) {
+                Some((test, _)) => Part::Split {
+                    test: test.clone(),
+                    pass: children[number][0],
+                    fail: children[number][1],
+                },
+                None => Part::Leaf((number as f64).sqrt()),
+            })
+        })
+        .unwrap()
+    }
+
+    fn sums<T: Leaf>(forest: &Forest<T>, columns: &[Vec<f64>], targets: usize) -> Vec<Vec<T>> {
+        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let mut sums = vec![vec![T::of(0.1); columns[0].len()]; targets];
+        forest.add(&columns, &mut sums);
+        sums
+    }
+
+    fn agrees<T: Leaf + PartialEq + std::fmt::Debug>(trees: &[Tree], columns: &[Vec<f64>]) {
+        let forest = Forest::<T>::of(
+            trees
+                .iter()
+                .cloned()
+                .enumerate()
+                .map(|(i, tree)| (i % 2, tree))
+                .collect(),
+        );
+        let mut wanted = vec![vec![T::of(0.1); columns[0].len()]; 2];
+        for (i, tree) in trees.iter().enumerate() {
+            for (row, sum) in wanted[i % 2].iter_mut().enumerate() {
+                let cut = |x: f64| if T::SINGLE { x as f32 as f64 } else { x };
+                *sum += T::of(tree.leaves[tree.leaf(|feature| cut(columns[feature][row]))]);
+            }
+        }
+        assert_eq!(sums(&forest, columns, 2), wanted);
+        let mut portable = vec![vec![T::of(0.1); columns[0].len()]; 2];
+        let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        forest.add_by(&slices, &mut portable);
+        assert_eq!(portable, wanted);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn all_ways_find_the_leaves_that_the_tests_mean(
+            trees in proptest::collection::vec(proptest::collection::vec((test(), any::<u64>()), 0..400), 1..6),
+            values in proptest::collection::vec(
+                prop_oneof![-4.0..45.0f64, Just(f64::NAN), Just(0.0), Just(-0.5), Just(1e-35), Just(f64::INFINITY)],
+                FEATURES..400,
+            ),
+        ) {
+            let trees: Vec<Tree> = trees.into_iter().filter(|t| !t.is_empty()).map(tree).collect();
+            prop_assume!(!trees.is_empty());
+            let rows = values.len() / FEATURES;
+            let columns: Vec<Vec<f64>> = values.chunks(rows).take(FEATURES).map(<[f64]>::to_vec).collect();
+            agrees::<f32>(&trees, &columns);
+            agrees::<f64>(&trees, &columns);
+        }
+    }
+
+    /// Trees that together need more kinds of value than a byte can tell go in several groups.
+    #[test]
+    fn many_thresholds_take_several_groups() {
+        let below = |t: f64| Test {
+            feature: 0,
+            reading: Reading::Number,
+            condition: Condition::Below(t),
+            missing_passes: false,
+        };
+        let trees: Vec<Tree> = (0..10)
+            .map(|i| tree((0..100).map(|k| (below((i * 100 + k) as f64), k * 7919 + i)).collect()))
+            .collect();
+        let columns = vec![(0..2500).map(|i| i as f64 * 0.5 - 100.0).collect::<Vec<f64>>()];
+        let forest = Forest::<f64>::of(trees.iter().cloned().map(|t| (0, t)).collect());
+        assert_eq!(forest.groups.len(), 5);
+        agrees::<f64>(&trees, &columns);
+    }
+}

@@ -94,7 +94,7 @@ impl Reading {
             Reading::ZeroIsMissing if x.is_nan() || x.abs() <= ZERO => Seen::Missing,
             Reading::ZeroIsMissing => Seen::Number(x),
             Reading::Category if x.is_nan() => Seen::Missing,
-            Reading::Category if x >= 0.0 && x < CODES => Seen::Code(x as u32),
+            Reading::Category if (0.0..CODES).contains(&x) => Seen::Code(x as u32),
             Reading::CutCategory if x > -1.0 && x < CODES => Seen::Code(x as u32),
             Reading::Category | Reading::CutCategory => Seen::NoCode,
         }
