@@ -194,22 +194,19 @@ mod tests {
         // Children of each node; leaves are numbered behind the nodes.
         let size = tests.len();
         let mut children = vec![[usize::MAX; 2]; size];
-        for new in 1..size {
-            let (mut at, mut bits) = (0, tests[new].1);
+        for (new, &(_, mut bits)) in tests.iter().enumerate().skip(1) {
+            let mut at = 0;
             loop {
                 let side = (bits & 1) as usize;
-                bits = bits >> 1 | bits << 63;
+                bits = bits.rotate_right(1);
                 match children[at][side] {
                     usize::MAX => break children[at][side] = new,
                     next => at = next,
                 }
             }
         }
-        let mut leaves = size;
-        for child in children.iter_mut().flatten().filter(|c| **c == usize::MAX) {
-            *child = leaves;
-            leaves += 1;
-        }
+        let free = children.iter_mut().flatten().filter(|c| **c == usize::MAX);
+        free.zip(size..).for_each(|(child, leaf)| *child = leaf);
         Tree::grow(0, 2 * size + 1, |number| {
             Ok(match tests.get(number) {
                 Some((test, _)) => Part::Split {
