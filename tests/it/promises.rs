@@ -192,8 +192,8 @@ fn promise_6_a_model_is_data_never_code() {
     };
     tamper("linear.json", |text| text.replace('3', "4")).says("the artifact was changed after it was registered");
     tamper("linear.json", |text| text[..10].to_string()).says("SHA-256");
-    tamper("model.toml", |text| text.replace("linear.json", "../1/linear.json")).says("is named linear.json");
-    tamper("model.toml", |text| text.replace("\"x\"", "\"z\"")).says("signature is not the artifact's");
+    tamper("model.toml", |text| text.replace("linear.json", "../1/linear.json")).says("isn't named");
+    tamper("model.toml", |text| text.replace("\"x\"", "\"z\"")).says("the model's own name of feature");
     tamper("model.toml", |text| {
         text.replace("format_version = 1", "format_version = 9")
     })
