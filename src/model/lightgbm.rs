@@ -19,9 +19,9 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
     if !head.contains_key("tree") || !head.get("version").is_some_and(|v| matches!(*v, "v2" | "v3" | "v4")) {
         return Err(Defect("not a LightGBM model of version v2, v3 or v4".into()));
     }
-    let names: Vec<&str> = list(&head, "feature_names")?;
+    let names: Vec<String> = list(&head, "feature_names")?;
     let targets: usize = number(&head, "num_tree_per_iteration")?;
-    if number::<usize>(&head, "max_feature_idx")? + 1 != names.len() {
+    if names.len().checked_sub(1) != Some(number(&head, "max_feature_idx")?) {
         return Err(Defect("max_feature_idx doesn't fit feature_names".into()));
     }
     let trees = sections
@@ -37,11 +37,8 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
     let objective = objective(head.get("objective").copied().unwrap_or(""), targets)?;
     let averaged = head.contains_key("average_output") && !trees.is_empty();
     let divisor = if averaged { (trees.len() / targets) as f64 } else { 1.0 };
-    let categorical_splits = trees.iter().flat_map(|(_, tree)| &tree.nodes);
-    let categorical_splits = categorical_splits
-        .filter(|node| node.test.reading == Reading::CutCategory)
-        .count()
-        > 0;
+    let mut nodes = trees.iter().flat_map(|(_, tree)| &tree.nodes);
+    let categorical_splits = nodes.any(|node| node.test.reading == Reading::CutCategory);
     if categorical_splits && !rest.contains("\npandas_categorical:") {
         return Err(Defect(
             "the file is cut off, or wasn't written from Python: it has categorical splits, and no line \
@@ -51,7 +48,7 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
     }
     let categories = categories(&head, rest, names.len())?;
     let inputs = names.iter().zip(categories).map(|(name, categories)| Column {
-        name: name.to_string(),
+        name: name.clone(),
         kind: if categories.is_empty() {
             Type::Float64
         } else {
@@ -94,46 +91,11 @@ fn number<T: FromStr>(section: &Section, key: &str) -> Result<T, Defect> {
     text.trim().parse().map_err(|_| Defect(format!("{key} is {text:?}")))
 }
 
-fn list<'a, T: Item<'a>>(section: &Section<'a>, key: &str) -> Result<Vec<T>, Defect> {
+fn list<T: FromStr>(section: &Section, key: &str) -> Result<Vec<T>, Defect> {
     let items = value(section, key)?.split_ascii_whitespace();
     items
-        .map(|item| T::read(item).ok_or_else(|| Defect(format!("{key} has {item:?}"))))
+        .map(|item| item.parse().map_err(|_| Defect(format!("{key} has {item:?}"))))
         .collect()
-}
-
-/// What can stand in a list.
-trait Item<'a>: Sized {
-    fn read(text: &'a str) -> Option<Self>;
-}
-
-impl<'a> Item<'a> for &'a str {
-    fn read(text: &'a str) -> Option<&'a str> {
-        Some(text)
-    }
-}
-
-impl Item<'_> for i32 {
-    fn read(text: &str) -> Option<i32> {
-        text.parse().ok()
-    }
-}
-
-impl Item<'_> for u32 {
-    fn read(text: &str) -> Option<u32> {
-        text.parse().ok()
-    }
-}
-
-impl Item<'_> for usize {
-    fn read(text: &str) -> Option<usize> {
-        text.parse().ok()
-    }
-}
-
-impl Item<'_> for f64 {
-    fn read(text: &str) -> Option<f64> {
-        text.parse().ok()
-    }
 }
 
 fn grow(tree: &Section, features: usize) -> Result<Tree, Defect> {
@@ -281,11 +243,11 @@ fn categories(head: &Section, rest: &str, features: usize) -> Result<Vec<Vec<Cat
         Some(listed) => listed,
         // Ranges stand in brackets, "none" for features that never differ.
         None => {
-            let infos: Vec<&str> = list(head, "feature_infos")?;
+            let infos: Vec<String> = list(head, "feature_infos")?;
             let is_category = |&i: &usize| {
                 infos
                     .get(i)
-                    .is_some_and(|info| !info.starts_with('[') && *info != "none")
+                    .is_some_and(|info| !info.starts_with('[') && info != "none")
             };
             (0..features).filter(is_category).collect()
         }
