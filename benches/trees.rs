@@ -38,7 +38,9 @@ fn trees(criterion: &mut Criterion) {
                 for start in (0..rows.len()).step_by(BATCH) {
                     let end = rows.len().min(start + BATCH);
                     let batch: Vec<&[f64]> = columns.iter().map(|c| &c[start..end]).collect();
-                    model.predict(black_box(&batch), &mut out[..end - start]);
+                    model
+                        .predict(black_box(&batch), &[], &mut out[..end - start])
+                        .expect("scores");
                     black_box(&mut out);
                 }
             });

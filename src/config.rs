@@ -63,6 +63,8 @@ pub struct Output {
 pub struct Models {
     pub path: PathBuf,
     pub group: String,
+    /// ONNX Runtime's library; empty: it is looked for.
+    pub onnxruntime: PathBuf,
     pub on_approval: OnApproval,
 }
 
@@ -214,6 +216,7 @@ impl Keys {
             models: Models {
                 path: path("models.path")?,
                 group,
+                onnxruntime: self.string("models.onnxruntime")?.into(),
                 on_approval: self.choice(
                     "models.on_approval",
                     &[("rescore", OnApproval::Rescore), ("new-files", OnApproval::NewFiles)],

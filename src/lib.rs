@@ -25,6 +25,7 @@ pub mod error;
 pub mod ledger;
 pub mod logs;
 pub mod model;
+pub mod onnxruntime;
 pub mod registry;
 pub mod spool;
 pub mod transform;

@@ -369,7 +369,8 @@ fn rehearse(model: &Model) -> Result<(), String> {
     let signature = model.signature();
     let columns = vec![&column[..]; signature.inputs.len()];
     let mut out = vec![f64::NAN; 2 * signature.outputs.len()];
-    model.predict(&columns, &mut out);
+    let texts = vec![vec![String::new(); 2]; signature.inputs.len()];
+    model.predict(&columns, &texts, &mut out)?;
     match out.iter().all(|y| y.is_finite()) {
         true => Ok(()),
         false => Err(format!("the model can't score: rows of zeros and of ones give {out:?}")),

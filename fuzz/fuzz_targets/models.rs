@@ -16,5 +16,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let column = [0.0, -1.5, f64::NAN, f64::INFINITY, 3.0];
     let columns = vec![&column[..]; model.signature().inputs.len()];
     let mut out = vec![0.0; column.len() * model.signature().outputs.len()];
-    model.predict(&columns, &mut out);
+    model.predict(&columns, &[], &mut out).unwrap();
 });

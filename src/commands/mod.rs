@@ -9,8 +9,8 @@ mod status;
 use crate::cli::{Cli, Command, LogLevel};
 use crate::config::{Config, Sources};
 use crate::error::{Error, Result, exit};
-use crate::logs;
 use crate::worker::progress::Progress;
+use crate::{logs, onnxruntime};
 use clap::CommandFactory;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -35,7 +35,11 @@ pub fn run(cli: Cli) -> u8 {
         .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
     logs::start(common.log_format, level, progress.bar());
     let sources = Sources::from_environment(common.config, common.set);
-    let load = || sources.load();
+    let load = || {
+        sources
+            .load()
+            .inspect(|config| onnxruntime::configure(&config.models.onnxruntime))
+    };
     let result = match command {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
         None if once => run::once(load, all, json, progress),

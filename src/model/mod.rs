@@ -2,12 +2,14 @@
 
 mod lightgbm;
 mod linear;
+mod onnx;
 mod signature;
 mod trees;
 mod ubjson;
 mod xgboost;
 
 pub use linear::Linear;
+pub use onnx::Texts;
 pub use signature::{Category, Column, Signature, Type};
 
 use serde::{Deserialize, Serialize};
@@ -24,16 +26,19 @@ pub enum Format {
     Xgboost,
     /// What LightGBM's `save_model` writes.
     Lightgbm,
+    /// What skl2onnx and others write; scored by ONNX Runtime.
+    Onnx,
 }
 
 impl Format {
-    const ALL: [Format; 3] = [Format::Linear, Format::Xgboost, Format::Lightgbm];
+    const ALL: [Format; 4] = [Format::Linear, Format::Xgboost, Format::Lightgbm, Format::Onnx];
 
     fn name(self) -> &'static str {
         match self {
             Format::Linear => "linear",
             Format::Xgboost => "xgboost",
             Format::Lightgbm => "lightgbm",
+            Format::Onnx => "onnx",
         }
     }
 
@@ -44,6 +49,7 @@ impl Format {
             Format::Xgboost if xgboost::is_json(artifact) => "xgboost.json",
             Format::Xgboost => "xgboost.ubj",
             Format::Lightgbm => "lightgbm.txt",
+            Format::Onnx => "model.onnx",
         }
     }
 
@@ -52,6 +58,7 @@ impl Format {
             Format::Linear => name == "linear.json",
             Format::Xgboost => matches!(name, "xgboost.json" | "xgboost.ubj"),
             Format::Lightgbm => name == "lightgbm.txt",
+            Format::Onnx => name == "model.onnx",
         }
     }
 }
@@ -77,7 +84,7 @@ impl fmt::Display for Format {
 pub struct Defect(pub String);
 
 /// A model, ready to score.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Model {
     signature: Signature,
     /// Are the features' names the artifact's own?
@@ -85,10 +92,11 @@ pub struct Model {
     predictor: Predictor,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Predictor {
     Linear(Linear),
     Trees(Box<Ensemble>),
+    Onnx(Box<onnx::Onnx>),
 }
 
 /// What a library's file says of its model's columns.
@@ -110,6 +118,14 @@ impl Model {
                     signature: model.signature(),
                     names_known: true,
                     predictor: Predictor::Linear(model),
+                });
+            }
+            Format::Onnx => {
+                let (model, signature, names_known) = onnx::Onnx::parse(artifact)?;
+                return Ok(Model {
+                    signature,
+                    names_known,
+                    predictor: Predictor::Onnx(model.into()),
                 });
             }
             Format::Xgboost => xgboost::parse(artifact)?,
@@ -159,17 +175,20 @@ impl Model {
     /// Predicts `out`, `[output][row]`, an output for each of the signature; a label is the index of its class.
     ///
     /// `columns` holds one slice per input of the signature, each of as many values as there are rows: numbers, or the
-    /// index of a category; NaN is missing. The result of a row depends on that row alone: not on how rows are cut into
-    /// batches, nor on the thread.
-    pub fn predict(&self, columns: &[&[f64]], out: &mut [f64]) {
+    /// index of a category; NaN is missing. `texts` holds the cells of the inputs of type string, one column after the
+    /// other; their slices in `columns` mean nothing. The result of a row depends on that row alone: not on how rows are
+    /// cut into batches, nor on the thread. An error is what ONNX Runtime says; no other model has any.
+    pub fn predict(&self, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Result<(), String> {
         let rows = out.len() / self.signature.outputs.len();
         if rows == 0 {
-            return;
+            return Ok(());
         }
         match &self.predictor {
             Predictor::Linear(model) => model.predict(columns, out),
             Predictor::Trees(ensemble) => ensemble.predict(columns, rows, out),
+            Predictor::Onnx(model) => return model.predict(columns, texts, rows, out),
         }
+        Ok(())
     }
 }
 

@@ -13,6 +13,10 @@ pub enum Type {
     Float64,
     /// IEEE 754 single: inputs are rounded to it, outputs are written with its digits.
     Float32,
+    /// A whole number.
+    Int64,
+    /// Any text.
+    String,
     /// One of the column's `categories`.
     Category,
 }
@@ -22,6 +26,8 @@ impl fmt::Display for Type {
         f.write_str(match self {
             Type::Float64 => "float64",
             Type::Float32 => "float32",
+            Type::Int64 => "int64",
+            Type::String => "string",
             Type::Category => "category",
         })
     }

@@ -27,15 +27,40 @@ pub struct Layout {
 pub struct Feature {
     /// A missing value is no flaw.
     pub optional: bool,
-    /// Of a column of categories.
-    pub categories: Option<Dictionary>,
+    pub cells: Cells,
+}
+
+#[derive(Clone, Debug, Default)]
+pub enum Cells {
+    #[default]
+    Numbers,
+    Integers,
+    Categories(Dictionary),
+    /// The index among the features of text.
+    Texts(usize),
 }
 
 impl Feature {
-    fn of(column: &Column) -> Feature {
-        Feature {
+    fn all(signature: &Signature) -> Vec<Feature> {
+        let mut texts = 0..;
+        let feature = |column: &Column| Feature {
             optional: column.optional,
-            categories: (column.kind == Type::Category).then(|| Dictionary::of(&column.categories, column.open)),
+            cells: match column.kind {
+                Type::Float32 | Type::Float64 => Cells::Numbers,
+                Type::Int64 => Cells::Integers,
+                Type::Category => Cells::Categories(Dictionary::of(&column.categories, column.open)),
+                Type::String => Cells::Texts(texts.next().expect("without end")),
+            },
+        };
+        signature.inputs.iter().map(feature).collect()
+    }
+
+    /// Could this be a cell of it?
+    fn takes(&self, cell: &[u8]) -> bool {
+        match &self.cells {
+            Cells::Numbers | Cells::Integers => is_value(cell),
+            Cells::Categories(categories) => categories.read(cell) != Reading::Unseen,
+            Cells::Texts(_) => true,
         }
     }
 }
@@ -189,7 +214,7 @@ impl Layout {
         }
         Ok(Layout {
             delimiter: settings.delimiter,
-            features: signature.inputs.iter().map(Feature::of).collect(),
+            features: Feature::all(signature),
             names,
             roles,
             kept,
@@ -282,16 +307,9 @@ pub fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
 
 /// Could these be cells of a record, by position?
 fn are_values(fields: &[String], signature: &Signature) -> bool {
-    let dictionary = |i: usize| {
-        signature
-            .inputs
-            .get(i)
-            .and_then(|column| Feature::of(column).categories)
-    };
-    fields.iter().enumerate().all(|(i, field)| {
-        let seen = |d: Dictionary| d.read(field.as_bytes()) != Reading::Unseen;
-        is_value(field.as_bytes()) || dictionary(i).is_some_and(seen)
-    })
+    let features = Feature::all(signature);
+    let mut cells = fields.iter().enumerate();
+    cells.all(|(i, cell)| is_value(cell.as_bytes()) || features.get(i).is_some_and(|f| f.takes(cell.as_bytes())))
 }
 
 /// Could this be a cell of a numeric column, and so not a column's name?

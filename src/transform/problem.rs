@@ -12,6 +12,7 @@ pub enum Code {
     Internal,
     LineEnds,
     Link,
+    ModelFailed,
     NameTooLong,
     NoSuchColumn,
     NotAFile,
@@ -25,13 +26,14 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 17] = [
         Code::BadRow,
         Code::DuplicateColumn,
         Code::EmptyFile,
         Code::Internal,
         Code::LineEnds,
         Code::Link,
+        Code::ModelFailed,
         Code::NameTooLong,
         Code::NoSuchColumn,
         Code::NotAFile,
@@ -52,6 +54,7 @@ impl Code {
             Code::Internal => "internal",
             Code::LineEnds => "line_ends",
             Code::Link => "link",
+            Code::ModelFailed => "model_failed",
             Code::NameTooLong => "name_too_long",
             Code::NoSuchColumn => "no_such_column",
             Code::NotAFile => "not_a_file",

@@ -2,7 +2,7 @@
 
 use super::encode::{self, Writing};
 use super::layout::Layout;
-use super::problem::{Code, Problem};
+use super::problem::{Code, Problem, excerpt};
 use super::table::{self, Table};
 use crate::model::Model;
 use memchr::{memchr, memchr_iter};
@@ -66,7 +66,10 @@ impl Scorer {
         while at < block.len() {
             at = table.fill(block, at, &mut scored.lines);
             let predictions = &mut predictions[..width * table.rows];
-            self.model.predict(&table.columns(), predictions);
+            if let Err(e) = self.model.predict(&table.columns(), &table.texts, predictions) {
+                scored.problem = Some(refused(&e));
+                return;
+            }
             scored.not_finite += encode::rows(&self.layout, block, &table, &self.outputs, predictions, out);
             scored.rows += table.rows as u64;
             for flaw in &table.flaws {
@@ -91,6 +94,17 @@ pub fn nul_byte(block: &[u8]) -> Option<Problem> {
         "write the file again from its source",
     );
     Some(problem.line(1 + memchr_iter(b'\n', &block[..nul]).count() as u64))
+}
+
+fn refused(reason: &str) -> Problem {
+    Problem::new(
+        Code::ModelFailed,
+        format!(
+            "the model failed to score this file: {}",
+            excerpt(reason.as_bytes(), 300)
+        ),
+        "look for values that it was not trained to take; then try: transform retry",
+    )
 }
 
 pub fn internal() -> Problem {

@@ -2,7 +2,7 @@
 
 use super::blocks::closing_quote;
 use super::dictionary::Reading;
-use super::layout::{Feature, Kept, Layout, Role, unquote};
+use super::layout::{Cells, Feature, Kept, Layout, Role, unquote};
 use super::plain;
 #[cfg(target_arch = "x86_64")]
 use super::vector;
@@ -17,6 +17,8 @@ pub struct Table<'a> {
     pub rows: usize,
     /// `[feature][row]`, `BATCH` rows; the value of a bad row means nothing.
     columns: Vec<f64>,
+    /// The cells of the features of text, `[feature of text][row]`.
+    pub texts: Vec<Vec<String>>,
     /// `[row][kept column]`: where the field stands.
     kept: Vec<(usize, usize)>,
     /// `[row]`: where the record stands, without its line end.
@@ -50,6 +52,9 @@ pub enum Reason {
     Missing {
         field: usize,
     },
+    NotAnInteger {
+        field: usize,
+    },
     /// A category that the model doesn't know, and that its library would refuse.
     Unseen {
         field: usize,
@@ -63,6 +68,7 @@ impl Reason {
             Reason::AfterQuote { field }
             | Reason::NotANumber { field }
             | Reason::Missing { field }
+            | Reason::NotAnInteger { field }
             | Reason::Unseen { field } => Some(field),
         }
     }
@@ -81,6 +87,7 @@ impl Reason {
             Reason::AfterQuote { .. } => "text after a closing quote".into(),
             Reason::NotANumber { .. } => "not a number".into(),
             Reason::Missing { .. } => "missing value".into(),
+            Reason::NotAnInteger { .. } => "not a whole number".into(),
             Reason::Unseen { .. } => "unknown category".into(),
         }
     }
@@ -96,6 +103,14 @@ impl<'a> Table<'a> {
             layout,
             rows: 0,
             columns: vec![0.0; layout.features.len() * BATCH],
+            texts: vec![
+                Vec::new();
+                layout
+                    .features
+                    .iter()
+                    .filter(|f| matches!(f.cells, Cells::Texts(_)))
+                    .count()
+            ],
             kept: vec![(0, 0); kept * BATCH],
             records: Vec::with_capacity(BATCH),
             flaws: Vec::new(),
@@ -155,6 +170,7 @@ impl<'a> Table<'a> {
         self.rows = 0;
         self.records.clear();
         self.flaws.clear();
+        self.texts.iter_mut().for_each(Vec::clear);
         while at < block.len() && self.rows < BATCH {
             match &block[at..] {
                 [b'\n', ..] => at += 1,
@@ -172,6 +188,9 @@ impl<'a> Table<'a> {
                 }
             }
             *line += 1;
+        }
+        for texts in &mut self.texts {
+            texts.resize(self.rows, String::new());
         }
         at
     }
@@ -192,16 +211,19 @@ impl<'a> Table<'a> {
             let Some(feature) = role.feature else {
                 return Some(at + field(bytes, layout.delimiter)?);
             };
-            let Feature { optional, categories } = &layout.features[feature];
-            let (x, length) = match categories {
-                None => match number(bytes) {
+            let Feature { optional, cells } = &layout.features[feature];
+            let (x, length) = match cells {
+                Cells::Numbers => match number(bytes) {
                     None if *optional && (bytes[0] == layout.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
                     read => read?,
                 },
-                Some(categories) => {
+                Cells::Integers => number(bytes).filter(|(x, _)| is_integer(*x))?,
+                Cells::Categories(categories) => {
                     let length = field(bytes, layout.delimiter)?;
                     (categories.exact(&bytes[..length])?, length)
                 }
+                // Texts are resolved when all are read; here is no time to lose.
+                Cells::Texts(_) => return None,
             };
             table.columns[feature * BATCH + table.rows] = x;
             Some(at + length)
@@ -256,7 +278,9 @@ impl<'a> Table<'a> {
                 }
             } else {
                 end = at;
-                if role.feature.is_some_and(|f| layout.features[f].categories.is_none())
+                if role
+                    .feature
+                    .is_some_and(|f| matches!(layout.features[f].cells, Cells::Numbers))
                     && let Ok((x, length)) = fast_float2::parse_partial::<f64, _>(&block[at..])
                     && ends_field(block, at + length, layout.delimiter)
                     && !x.is_nan()
@@ -272,21 +296,39 @@ impl<'a> Table<'a> {
             let text_end = end - usize::from(last && end > at && block[end - 1] == b'\r');
             if let Some(feature) = role.feature {
                 let text = &block[at..text_end];
-                let Feature { optional, categories } = &layout.features[feature];
-                let read = match (value, categories) {
+                let Feature { optional, cells } = &layout.features[feature];
+                let missing = || match optional {
+                    true => Ok(f64::NAN),
+                    false => Err(Reason::Missing { field }),
+                };
+                let read = match (value, cells) {
                     (Some(x), _) => Ok(x),
-                    (None, None) => match number(trim(&unquote(text))) {
+                    (None, Cells::Numbers | Cells::Integers) => match number(trim(&unquote(text))) {
+                        Number::Value(x) if matches!(cells, Cells::Integers) && !is_integer(x) => {
+                            Err(Reason::NotAnInteger { field })
+                        }
                         Number::Value(x) => Ok(x),
-                        Number::Missing if *optional => Ok(f64::NAN),
-                        Number::Missing => Err(Reason::Missing { field }),
+                        Number::Missing => missing(),
                         Number::Invalid => Err(Reason::NotANumber { field }),
                     },
-                    (None, Some(categories)) => match categories.read(trim(&unquote(text))) {
+                    (None, Cells::Categories(categories)) => match categories.read(trim(&unquote(text))) {
                         Reading::Code(code) => Ok(code),
-                        Reading::Missing if *optional => Ok(f64::NAN),
-                        Reading::Missing => Err(Reason::Missing { field }),
+                        Reading::Missing => missing(),
                         Reading::Unseen => Err(Reason::Unseen { field }),
                     },
+                    (None, &Cells::Texts(index)) => {
+                        let cell = unquote(text);
+                        let cell = trim(&cell);
+                        match number(cell) {
+                            Number::Missing => missing(),
+                            Number::Value(_) | Number::Invalid => {
+                                let texts = &mut self.texts[index];
+                                texts.resize(row, String::new());
+                                texts.push(String::from_utf8_lossy(cell).into_owned());
+                                Ok(0.0)
+                            }
+                        }
+                    }
                 };
                 match read {
                     Ok(x) => self.columns[feature * BATCH + row] = x,
@@ -313,6 +355,11 @@ impl<'a> Table<'a> {
 /// Does a field end at `at`: with a delimiter, a line feed, or a carriage return and a line feed?
 fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
     block[at] == delimiter || block[at] == b'\n' || block[at..].starts_with(b"\r\n")
+}
+
+/// Does it name one 64-bit integer? Beyond 2^53 a double stands for several.
+fn is_integer(x: f64) -> bool {
+    x.trunc() == x && x.abs() <= (1u64 << 53) as f64
 }
 
 /// What the text of a cell says.
@@ -377,7 +424,12 @@ pub mod fuzzing {
         let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
         let feature = Feature {
             optional: kind & 1 == 1,
-            categories: (kind & 2 == 2).then(|| Dictionary::of(&texts, false)),
+            cells: match kind & 6 {
+                0 => Cells::Numbers,
+                2 => Cells::Categories(Dictionary::of(&texts, false)),
+                4 => Cells::Integers,
+                _ => Cells::Texts(0),
+            },
         };
         Layout {
             delimiter: b',',
@@ -434,7 +486,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_direct_readers_agree_with_the_general_one(
-            choice in 0u8..16,
+            choice in 0u8..32,
             text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|,|\n|\r\n|\"\"){0,30}",
         ) {
             readers_agree(&[&[choice], text.as_bytes()].concat());

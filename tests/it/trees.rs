@@ -189,7 +189,7 @@ fn damaged_models_are_errors() {
             if let Ok(model) = Model::parse(format, &bent) {
                 let columns = vec![&[0.5, f64::NAN][..]; model.signature().inputs.len()];
                 let mut out = vec![0.0; 2 * model.signature().outputs.len()];
-                model.predict(&columns, &mut out);
+                model.predict(&columns, &[], &mut out).unwrap();
             }
         }
     }
