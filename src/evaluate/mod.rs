@@ -1,0 +1,1 @@
+//! How well predictions fit what came true: metrics with intervals, gates, and the pages that show them.

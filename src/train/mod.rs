@@ -1,0 +1,3 @@
+//! A CSV of examples -> a candidate model version. Never approves.
+
+pub mod frame;
