@@ -145,11 +145,12 @@ pub enum Models {
     ///
     /// The artifact is copied, and never changes again. A linear model is JSON:
     /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}.
-    /// XGBoost and LightGBM models are what their `save_model` writes.
+    /// XGBoost and LightGBM models are what their `save_model` writes; ONNX models are scored by ONNX Runtime, whose
+    /// library must be there.
     Register {
         /// The artifact's file
         artifact: PathBuf,
-        /// How the artifact is written: linear, xgboost or lightgbm
+        /// How the artifact is written: linear, xgboost, lightgbm or onnx
         #[arg(long)]
         format: Format,
         /// A line for people
@@ -167,6 +168,13 @@ pub enum Models {
         /// Approve it at once
         #[arg(long)]
         approve: bool,
+    },
+    /// Read an artifact, and end: `register` runs this apart from itself, for libraries that could crash
+    #[command(hide = true)]
+    Try {
+        artifact: PathBuf,
+        #[arg(long)]
+        format: Format,
     },
     /// Approve a version: the highest approved version scores
     ///

@@ -1,5 +1,6 @@
 //! What each command does, and what it prints.
 
+mod apart;
 mod check;
 mod models;
 mod run;

@@ -1,10 +1,10 @@
 //! `transform models`: the registry, for people.
 
-use super::{complain, say, say_json, say_table};
+use super::{apart, complain, say, say_json, say_table};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::model::Column;
+use crate::model::{Column, Format};
 use crate::registry::{Candidate, Registry, Status, Version, Vote};
 use jiff::Timestamp;
 
@@ -30,6 +30,9 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
                 feature_names,
                 class_names,
             };
+            if format == Format::Onnx {
+                apart::read(config, &artifact, format)?;
+            }
             let version = registry.register(&candidate, now())?;
             let name = format!("{}/{version}", registry.group());
             if approve {
@@ -42,6 +45,7 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
                 ));
             }
         }
+        Models::Try { artifact, format } => apart::read_here(&artifact, format)?,
         Models::Approve { version, reason } => {
             registry.approve(version, vote(reason))?;
             say(format!("approved {}/{version}", registry.group()));

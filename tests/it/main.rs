@@ -7,6 +7,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod once;
+mod onnx;
 mod parity;
 mod promises;
 mod random_walk;
