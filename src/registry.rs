@@ -8,6 +8,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Column, Format, Model, Signature, Type};
+use crate::onnxruntime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -328,6 +329,10 @@ pub fn load(folder: &Path) -> Result<Model> {
                 manifest.sha256
             ),
         ));
+    }
+    if manifest.format == Format::Onnx {
+        // That its library is not here is no damage.
+        onnxruntime::environment().map_err(|message| Error::config(&path, message))?;
     }
     let mut model = Model::parse(manifest.format, &artifact).map_err(|d| Error::model(&path, d.to_string()))?;
     model
