@@ -10,6 +10,7 @@ use crate::spool::publish::{Mode, Options};
 use crate::spool::scan::Rules;
 use crate::transform::{BadRows, Columns, Header, Limit, Settings};
 use keys::Keys;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::Value;
@@ -125,11 +126,10 @@ impl Sources {
         let mut keys = Keys::defaults();
         let file = match &self.file {
             Some(file) => Some(file.clone()),
-            None => PLACES.iter().map(PathBuf::from).find(|p| p.exists()),
+            None => place()?,
         };
         if let Some(file) = &file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Error::config(file, format!("can't read the configuration: {e}")))?;
+            let text = std::fs::read_to_string(file).map_err(|e| unreadable(file, e))?;
             keys.merge_file(file, &text)?;
         }
         for (name, value) in &self.environment {
@@ -146,6 +146,28 @@ impl Sources {
             keys.merge_text(key.trim(), value, "--set")?;
         }
         keys.validate(file)
+    }
+}
+
+/// The first of the usual places that has a configuration. One that can't be looked at is no missing one.
+fn place() -> Result<Option<PathBuf>> {
+    for file in PLACES.map(PathBuf::from) {
+        if file.try_exists().map_err(|e| unreadable(&file, e))? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// What a person must mend is wrong usage; the rest, such as a faulty disk, may pass.
+fn unreadable(file: &Path, e: io::Error) -> Error {
+    match e.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::InvalidData => Error::config(file, format!("can't read the configuration: {e}")),
+        _ => Error::io("read the configuration", file)(e),
     }
 }
 

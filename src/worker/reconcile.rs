@@ -52,7 +52,7 @@ pub struct Worker {
     pub(super) setup: Arc<Setup>,
     registry: Registry,
     pub(super) ledger: Ledger,
-    _lock: Lock,
+    lock: Lock,
     pub(super) inbox: Arc<Inbox>,
     pub(super) cancel: Arc<AtomicBool>,
     pub(super) progress: Progress,
@@ -121,7 +121,7 @@ impl Worker {
             registry,
             setup: setup.into(),
             ledger,
-            _lock: lock,
+            lock,
             inbox: Arc::default(),
             cancel: Arc::default(),
             progress,
@@ -292,7 +292,9 @@ impl Worker {
                 self.pin = Err(not_looked(&self.registry));
                 self.agenda.clear();
                 self.writing.clear();
-                self.trouble = None;
+                if self.trouble.is_some() {
+                    self.attempt(Worker::forget_trouble);
+                }
                 self.start_over();
                 self.due = Due::everything();
                 tracing::info!("configuration read again");
@@ -355,8 +357,9 @@ impl Worker {
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        // The disk may be full; then `status` can't be told.
-        let _ = self.ledger.set_fault(&as_fault(Name::new(*b""), &error, tries));
+        let fault = as_fault(Name::new(*b""), &error, tries);
+        let untold = self.ledger.set_fault(&fault).is_err();
+        let _ = self.lock.tell(untold.then_some(&fault));
         self.start_over();
         let until = Some(self.now().monotonic + self.backoff(tries));
         self.trouble = Some(Trouble { error, tries, until });
@@ -364,11 +367,18 @@ impl Worker {
 
     /// All was tried again, and went well.
     fn out_of_trouble(&mut self) {
-        if self.trouble.as_ref().is_some_and(|t| t.until.is_none()) && self.pin.is_ok() {
-            self.trouble = None;
+        let tried = self.trouble.as_ref().is_some_and(|t| t.until.is_none());
+        if tried && self.pin.is_ok() && self.forget_trouble().is_ok() {
             tracing::info!("working again");
-            let _ = self.ledger.clear_fault(&Name::new(*b""));
         }
+    }
+
+    /// `status` shows no trouble any more. While that can't be told, there is trouble.
+    fn forget_trouble(&mut self) -> Result<()> {
+        self.ledger.clear_fault(&Name::new(*b""))?;
+        let _ = self.lock.tell(None);
+        self.trouble = None;
+        Ok(())
     }
 
     /// The input folder is to be listed again.

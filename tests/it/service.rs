@@ -63,6 +63,22 @@ fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
 }
 
 #[test]
+fn a_reload_that_mends_a_trouble_also_takes_it_from_status() {
+    let mut spool = Spool::new();
+    let daemon = spool.daemon();
+    let faults = |spool: &Spool| spool.run(&["status", "--json"]).exits(0).json()["faults"].clone();
+    fs::remove_dir(spool.path("input")).unwrap();
+    wait_until("status shows it", || faults(&spool)[0]["code"] == "not_found");
+    fs::create_dir(spool.path("input2")).unwrap();
+    spool = spool.set("input.path=input2");
+    daemon.signal(Signal::HUP);
+    wait_until("status shows it no more", || {
+        faults(&spool).as_array().unwrap().is_empty()
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn status_tells_how_things_stand() {
     let spool = Spool::new();
     spool.run(&["status"]).exits(0).says("not running").says("lines/1");

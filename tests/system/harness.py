@@ -109,11 +109,12 @@ class Process:
 
     def __init__(self, log, argv, **options):
         self.log = log
+        # What a person has set for other programs, such as AWS_PROFILE, is not for these.
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         with open(log, "wb") as out:
             # Its own session: Ctrl-C reaches it through the clearing up only.
-            self.child = subprocess.Popen(
-                [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **options
-            )
+            options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out, "start_new_session": True, "env": env, **options}
+            self.child = subprocess.Popen([str(a) for a in argv], **options)
 
     def text(self):
         return self.log.read_text(errors="replace")
