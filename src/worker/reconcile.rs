@@ -330,6 +330,12 @@ impl Worker {
                 tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
             }
         }
+        match &pin {
+            // That others can look at the models doesn't mean that the worker can.
+            Err(error) if error.exit_code() == exit::TRY_AGAIN => self.show_trouble(error, 1),
+            _ if self.trouble.is_none() => drop(self.forget_trouble()),
+            _ => {}
+        }
         self.tally.model = pin.as_ref().ok().map(|pin| pin.identity.to_string());
         self.pin = pin;
         self.start_over();
@@ -357,12 +363,17 @@ impl Worker {
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        let fault = as_fault(Name::new(*b""), &error, tries);
-        let untold = self.ledger.set_fault(&fault).is_err();
-        let _ = self.lock.tell(untold.then_some(&fault));
+        self.show_trouble(&error, tries);
         self.start_over();
         let until = Some(self.now().monotonic + self.backoff(tries));
         self.trouble = Some(Trouble { error, tries, until });
+    }
+
+    /// Tells `status` what keeps the worker from working.
+    fn show_trouble(&mut self, error: &Error, tries: u32) {
+        let fault = as_fault(Name::new(*b""), error, tries);
+        let untold = self.ledger.set_fault(&fault).is_err(); // its disk may be full
+        let _ = self.lock.tell(untold.then_some(&fault));
     }
 
     /// All was tried again, and went well.

@@ -199,21 +199,19 @@ class Prepared:
         return bool(hit)
 
 
-def every(room, calls, errors):
-    """Each such call of the one-shot fails once, with each error."""
+def every(room, calls, errors, step=1):
+    """Each such call of the one-shot, or one of `step` of them, fails once, with each error."""
     prepared = Prepared(room)
     attacks, broken = 0, []
     for call in calls:
         for error in errors:
-            n = 0
-            more = True
+            n, more = 1, True
             while more:
-                n += 1
                 try:
                     more = prepared.attack(call, error, n)
                 except AssertionError as complaint:
                     broken.append(str(complaint))
-            attacks += n - 1
+                n, attacks = n + step, attacks + more
     print(f"    {attacks} faults", flush=True)
     assert not broken, f"{len(broken)} of {attacks} attacks broke it:\n" + "\n\n".join(broken[:20])
     assert attacks > len(calls) * len(errors), "not every call was attacked"
@@ -236,4 +234,235 @@ def test_a_fault_at_any_open_loses_nothing(room):
 
 
 def test_a_fault_at_any_read_loses_nothing(room):
-    every(room, ["read", "pread64", "getdents64", "newfstatat", "fstat", "statx", "fstatfs", "fcntl"], ["EIO"])
+    every(room, ["read", "pread64", "getdents64"], ["EIO"])
+
+
+def test_a_fault_at_any_look_loses_nothing(room):
+    every(room, ["newfstatat", "fstat", "statx", "fstatfs"], ["EIO"])
+
+
+def test_a_fault_at_any_lock_loses_nothing(room):
+    every(room, ["flock", "fcntl"], ["EIO"], step=4)  # SQLite waits for seconds on some
+
+
+class Faults:
+    """All such calls of a running worker fail, until this is over."""
+
+    def __init__(self, room, worker, calls, error):
+        self.room = room
+        argv = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}"]
+        self.argv = [*argv, "-p", str(worker.child.pid)]
+        self.pid = worker.child.pid
+
+    def __enter__(self):
+        self.strace = self.room.start("strace", *self.argv)
+        tracer = lambda task: re.search(r"TracerPid:\t(\d+)", (task / "status").read_text())[1] != "0"
+        until("all threads are traced", lambda: all(map(tracer, Path(f"/proc/{self.pid}/task").iterdir())))
+
+    def __exit__(self, *_):
+        self.strace.signal(signal.SIGINT)  # lets go of the worker
+        self.strace.wait(10)
+
+
+def test_a_running_worker_outlives_every_fault_and_status_shows_it(room):
+    spool = lines(room, **SOON)
+    worker = start(spool)
+    n = 0
+    for calls, error, code in [
+        ("fsync,fdatasync", "EIO", "io_error"),
+        ("syncfs", "EIO", "io_error"),
+        ("renameat,renameat2", "EIO", "io_error"),
+        ("renameat,renameat2", "ENOSPC", "disk_full"),
+        ("write", "EIO", "io_error"),
+        ("write", "ENOSPC", "disk_full"),
+        ("write", "EDQUOT", "disk_full"),
+        ("openat", "EIO", "io_error"),
+        ("openat", "EMFILE", "io_error"),
+        ("openat", "EACCES", "permission_denied"),
+        ("openat", "EROFS", "read_only"),
+        ("pwrite64", "EIO", "ledger"),
+        ("pwrite64", "ENOSPC", "ledger"),
+        ("read,pread64", "EIO", "io_error"),
+        ("getdents64", "EIO", "io_error"),
+        ("newfstatat,statx", "EIO", "io_error"),
+    ]:
+        n += 1
+        names = [f"{n}-{i}.csv" for i in range(12)]
+        with Faults(room, worker, calls, error):
+            drop(spool, *names)
+            if calls == "getdents64":  # an event needs no listing, a reload does
+                worker.signal(signal.SIGHUP)
+            fault(spool, code)
+            assert worker.alive(), f"{calls} {error}"
+        scored(spool, *names)
+        healed(spool)
+    assert worker.stop()[0] == 0
+    sound(spool)
+
+
+def read_only(path, on):
+    subprocess.run(["mount", "-o", f"remount,bind,{'ro' if on else 'rw'}", path], check=True)
+
+
+def test_a_read_only_folder_stops_what_must_write_and_heals(room):
+    for folder in ("output", "failed", "state"):
+        spool = lines(room, **SOON)
+        path = spool.paths[folder]
+        subprocess.run(["mount", "--bind", path, path], check=True)
+        room.ends.callback(unmount, path)
+        worker = start(spool)
+        if folder == "state":  # a disk that is written to can't be made read-only; one that fails makes itself so
+            assert worker.stop()[0] == 0
+            read_only(path, True)
+            once(spool, codes=(75,))
+            read_only(path, False)
+            worker = start(spool)
+        else:
+            read_only(path, True)
+        drop(spool, "a.csv")
+        (spool.input / "bad.csv").write_text("y\n1\n")
+        if folder != "state":
+            fault(spool, "read_only")
+            read_only(path, False)
+        scored(spool, "a.csv")
+        until("the report", (spool.failed / "bad.csv.error.json").exists)
+        healed(spool)
+        assert worker.stop()[0] == 0
+        # A pass that has nothing to write there is none the worse.
+        read_only(path, True)
+        once(spool, codes=(75,) if folder == "state" else (1, 75))
+        drop(spool, "b.csv")
+        once(spool, codes=(1, 75))
+        read_only(path, False)
+        once(spool, codes=(1,))
+        scored(spool, "a.csv", "b.csv")
+        sound(spool)
+
+
+def test_a_log_on_a_full_disk_stops_nobody(room):
+    spool = lines(room)
+    disk = room.path("logs")
+    tmpfs(room, disk, "1m")
+    worker = start(spool, "sh", "-c", f'exec "$@" 2>> {disk}/log', "sh", ready=False)
+    until("it is ready", lambda: (disk / "log").exists() and "ready" in (disk / "log").read_text())
+    fill(disk)
+    for n in range(30):
+        drop(spool, f"{n}.csv")
+        (spool.input / f"bad{n}.csv").write_text("y\n1\n")
+    scored(spool, *[f"{n}.csv" for n in range(30)])
+    assert worker.stop()[0] == 0
+    once(spool, "sh", "-c", f'exec "$@" 2>> {disk}/log', "sh", codes=(1,))
+
+
+def test_inputs_and_models_may_be_read_only(room):
+    spool = lines(room)
+    drop(spool, "a.csv")
+    for path in (spool.input, spool.models):
+        subprocess.run(["mount", "--bind", path, path], check=True)
+        room.ends.callback(unmount, path)
+        read_only(path, True)
+    once(spool)
+    scored(spool, "a.csv")
+    sound(spool)
+
+
+def given_to_nobody(room, **settings):
+    """A spool whose worker runs without root's rights."""
+    spool = lines(room, **settings)
+    for path in (room.folder, spool.folder):
+        path.chmod(0o755)
+    subprocess.run(["chown", "-R", "65534:65534", spool.folder], check=True)
+    # The program may stand where only root can go.
+    program = room.folder / "transform"
+    shutil.copy(room.transform, program)
+    program.chmod(0o755)
+    room.transform = program
+    return spool
+
+
+def test_what_permissions_deny_is_shown_and_heals(room):
+    spool = given_to_nobody(room, **SOON)
+    worker = start(spool, *NOBODY)
+    drop(spool, "a.csv", "secret.csv")
+    scored(spool, "a.csv")
+    secret = spool.input / "secret.csv"
+    secret.chmod(0)
+    drop(spool, "b.csv")
+    secret.write_text(xs([1]))
+    shown = fault(spool, "permission_denied")
+    assert shown["input"] == "secret.csv" and "secret.csv" in shown["message"], shown
+    scored(spool, "b.csv")  # one bad file never stops the others
+    secret.chmod(0o644)
+    scored(spool, "secret.csv", values=[1])
+    healed(spool)
+    for n, path in enumerate([spool.output, spool.failed, spool.input, spool.models / "lines", spool.models]):
+        mode = path.stat().st_mode & 0o777
+        path.chmod(0)
+        drop(spool, f"{n}.csv")
+        (spool.input / f"bad{n}.csv").write_text("y\n1\n")
+        fault(spool, "permission_denied")
+        path.chmod(mode)
+        scored(spool, f"{n}.csv")
+        until("the report", (spool.failed / f"bad{n}.csv.error.json").exists)
+        healed(spool)
+    assert worker.stop()[0] == 0
+    for path in (spool.output, spool.failed, spool.input, spool.models, spool.state):
+        mode = path.stat().st_mode & 0o777
+        path.chmod(0)
+        drop(spool, "late.csv")
+        once(spool, *NOBODY, codes=(75,))
+        path.chmod(mode)
+        once(spool, *NOBODY, codes=(1,))
+        scored(spool, "late.csv")
+    sound(spool)
+
+
+def test_few_descriptors_slow_it_down_and_stop_nothing(room):
+    """A group of small files holds a draft or two open for each."""
+    for limit in (64, 32):
+        spool = lines(room, **SOON)
+        names = [f"{n}.csv" for n in range(600)]
+        drop(spool, *names)
+        worker = start(spool, "prlimit", f"--nofile={limit}:{limit}", "--")
+        scored(spool, *names)
+        healed(spool)
+        drop(spool, "late.csv")
+        scored(spool, "late.csv")
+        assert worker.stop()[0] == 0
+        sound(spool)
+    spool = lines(room)
+    drop(spool, *names)
+    for _ in range(40):  # as cron would
+        text = once(spool, "prlimit", "--nofile=64:64", "--", codes=(0, 75))
+        if "failed for now" not in text:
+            break
+    scored(spool, *names)
+    # Too few to begin with.
+    once(spool, "prlimit", "--nofile=8:8", "--", codes=(75,))
+    once(spool)
+    sound(spool)
+
+
+def test_without_memory_for_one_file_the_others_go_on(room):
+    """A hostile file, and an address space of 400 MiB with the default bound of 512 MiB on blocks."""
+    for kind in ("a long line", "many columns", "an open quote", "many rows"):
+        spool = lines(room, **SOON)
+        with open(spool.input / "hostile.csv", "w") as file:
+            if kind == "a long line":
+                file.write("x\n" + "1" * (300 << 20))
+            elif kind == "many columns":
+                file.write(",".join(f"c{n}" for n in range(2_000_000)) + ",x\n" + "1," * 2_000_000 + "1\n")
+            elif kind == "an open quote":
+                file.write('x\n"' + "1\n" * (150 << 20))
+            else:
+                file.write("x\n" + "1\n" * (60 << 20))
+        names = [f"{n}.csv" for n in range(50)]
+        drop(spool, *names)
+        before = ["prlimit", f"--as={400 << 20}", "--"]
+        for _ in range(5):
+            process = room.start("once", *before, *spool.argv("--once"), cwd=spool.folder)
+            code = process.wait(60)
+            print("   ", kind, code, [output(spool, n) is not None for n in names].count(True), process.text()[-300:], flush=True)
+        once(spool, codes=(0, 1))
+        scored(spool, *names)
+        sound(spool)
