@@ -2,6 +2,7 @@
 //! serves the daemon and the one-shot; they differ in when it ends.
 
 use super::agenda::Agenda;
+use super::descriptors;
 use super::inbox::Inbox;
 use super::job::{Done, Pin, Setup, wall_clock};
 use super::lock::Lock;
@@ -18,7 +19,6 @@ use crate::registry::Registry;
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
-use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::path::Path;
@@ -65,6 +65,8 @@ pub struct Worker {
     watches: Option<Watches>,
     pub(super) listing: Option<Listing>,
     pub(super) queue: Queue,
+    /// How many small inputs may be worked on together.
+    pub(super) together: usize,
     /// Small inputs that were scored, to be published while the next are.
     pub(super) scored: Vec<Done>,
     pub(super) large: Option<Large>,
@@ -104,7 +106,7 @@ struct Due {
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
     pub fn open(config: Config, progress: Progress) -> Result<Worker> {
-        raise_file_limit();
+        let together = descriptors::raise_limit();
         require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
         let mut ledger = Ledger::open(&config.state)?;
@@ -130,6 +132,7 @@ impl Worker {
             watches: None,
             listing: None,
             queue: Queue::default(),
+            together,
             scored: Vec::new(),
             large: None,
             ending: Vec::new(),
@@ -508,16 +511,6 @@ pub fn require_local(state: &Path) -> Result<()> {
         )),
         false => Ok(()),
     }
-}
-
-/// A group holds a draft or two open for each of its inputs; the usual soft limit of 1024 files is for `select`.
-fn raise_file_limit() {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
 fn not_looked(registry: &Registry) -> Error {
