@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import Process, Spool, Worker, line, unmount, until, xs
 
-DEBIAN = {"strace": "strace", "faketime": "faketime", "setpriv": "util-linux", "prlimit": "util-linux"}
+DEBIAN = {"strace": "strace", "faketime": "faketime", "unshare": "util-linux", "setpriv": "util-linux", "prlimit": "util-linux"}
 
 VALUES = list(range(20))
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -440,25 +440,145 @@ def test_few_descriptors_slow_it_down_and_stop_nothing(room):
     sound(spool)
 
 
-def test_without_memory_for_one_file_the_others_go_on(room):
-    """A hostile file, and an address space of 400 MiB with the default bound of 512 MiB on blocks."""
-    for kind in ("a long line", "many columns", "an open quote", "many rows"):
-        spool = lines(room, **SOON)
-        with open(spool.input / "hostile.csv", "w") as file:
-            if kind == "a long line":
-                file.write("x\n" + "1" * (300 << 20))
-            elif kind == "many columns":
-                file.write(",".join(f"c{n}" for n in range(2_000_000)) + ",x\n" + "1," * 2_000_000 + "1\n")
-            elif kind == "an open quote":
-                file.write('x\n"' + "1\n" * (150 << 20))
-            else:
-                file.write("x\n" + "1\n" * (5 << 20))
-        names = [f"{n}.csv" for n in range(50)]
-        drop(spool, *names)
-        for limit in (400, 300, 250, 200, 150, 120, 100, 80):
-            process = room.start("once", "prlimit", f"--as={limit << 20}", "--", *spool.argv("--once", "--all"), cwd=spool.folder)
-            code = process.wait(60)
-            print("   ", kind, limit, code, [output(spool, n) is not None for n in names].count(True), process.text()[-300:], flush=True)
-        once(spool, codes=(0, 1))
-        scored(spool, *names)
-        sound(spool)
+HOSTILE = {
+    "record_too_long": lambda file: file.write("x\n" + "1" * (300 << 20)),
+    "unclosed_quote": lambda file: file.write('x\n"' + "1\n" * (50 << 20)),
+}
+
+
+def test_hostile_files_take_no_more_memory_than_others(room):
+    """In an address space of 500 MiB, which is less than the bound on blocks (`worker.memory`)."""
+    spool = lines(room)
+    names = [f"{n}.csv" for n in range(50)]
+    drop(spool, *names)
+    for code, write in HOSTILE.items():
+        with open(spool.input / f"{code}.csv", "w") as file:
+            write(file)
+    once(spool, "prlimit", f"--as={500 << 20}", "--", codes=(1,))
+    scored(spool, *names)
+    for code in HOSTILE:
+        assert json.loads((spool.failed / f"{code}.csv.error.json").read_text())["code"] == code
+    sound(spool)
+
+
+def test_a_file_that_takes_all_memory_holds_up_the_others_for_some_passes_at_most(room):
+    """With so little memory that the hostile file is the end of each pass that comes to it."""
+    spool = lines(room)
+    names = [f"{n}.csv" for n in range(50)]
+    drop(spool, *names)
+    with open(spool.input / "hostile.csv", "w") as file:
+        HOSTILE["record_too_long"](file)
+    for n in range(5):
+        said = once(spool, "prlimit", f"--as={48 << 20}", "--", codes=(-signal.SIGABRT,))
+        assert "memory allocation" in said, said
+    scored(spool, *names)
+    once(spool, codes=(1,))
+    sound(spool)
+
+
+def test_a_clock_that_jumps_hides_nothing(room):
+    """The worker's clock jumps; those of the kernel, and so the times of files, don't."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    clock = room.folder / "clock"
+    jump = lambda to: (clock.with_suffix(".new").write_text(to), clock.with_suffix(".new").rename(clock))
+    jump("+0d")
+    env = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    spool = lines(room, **SOON)
+    worker = start(spool, env=env)
+    n = 0
+    for to in ("-1d", "+0d", "+400d", "-20000d", "-1", "+2", "+0d"):
+        jump(to)
+        n += 1
+        drop(spool, f"{n}.csv")
+        (spool.input / f"bad{n}.csv").write_text("y\n1\n")
+        scored(spool, f"{n}.csv")
+        until(f"the report, at {to}", (spool.failed / f"bad{n}.csv.error.json").exists)
+        drop(spool, f"{n}.csv", values=[n])  # the same name anew
+        (spool.input / f"bad{n}.csv").write_text(xs([n]))
+        scored(spool, f"{n}.csv", f"bad{n}.csv", values=[n])
+        until("the report is gone", lambda: not (spool.failed / f"bad{n}.csv.error.json").exists())
+    assert worker.stop()[0] == 0
+    assert len(set(re.findall(r"(?m)^(\d{4})-", worker.text()))) == 3, "its clock did not jump"
+    for to in ("-1d", "+1d"):  # and between one pass and the next
+        jump(to)
+        drop(spool, "1.csv", values=[5])
+        process = room.start("once", *spool.argv("--once"), cwd=spool.folder, env={**os.environ, **env})
+        assert process.wait(30) == 0, process.text()
+        scored(spool, "1.csv", values=[5])
+    assert status(spool)["pending"] == 0
+    sound(spool)
+
+
+def in_user_namespace(**limits):
+    """A program that runs its arguments with limits of its own on what a user may have of the kernel."""
+    write = "".join(f"echo {n} > /proc/sys/user/{name}; " for name, n in limits.items())
+    return ["unshare", "--user", "--map-root-user", "sh", "-c", f'{write}exec "$@"', "sh"]
+
+
+def test_without_watches_it_polls(room):
+    for limits, words in [
+        ({"max_inotify_instances": 0}, "can't watch folders; polling instead"),
+        ({"max_inotify_watches": 0}, "can't watch; polling instead"),
+    ]:
+        spool = lines(room)
+        worker = start(spool, *in_user_namespace(**limits))
+        worker.says(words)
+        for n in range(3):
+            drop(spool, f"{n}.csv")
+            scored(spool, f"{n}.csv", within=10)
+        (spool.output / "0.csv.out").unlink()
+        scored(spool, "0.csv", within=10)
+        spool.approve_line(1, 0)
+        until("the new model is used", lambda: output(spool, "0.csv") == line(1, 0, VALUES), 10)
+        assert worker.stop()[0] == 0
+
+
+def test_subfolders_beyond_the_last_watch_are_listed(room):
+    for before in (10, 0):
+        spool = lines(room, input__recursive=True, input__rescan_interval="1s")
+        for n in range(before):
+            (spool.input / f"before{n}").mkdir()
+        worker = start(spool, *in_user_namespace(max_inotify_watches=8))
+        if before:
+            worker.says("can't watch; polling instead")
+        for n in range(10):
+            (spool.input / f"later{n}").mkdir()
+            drop(spool, f"later{n}/a.csv")
+            scored(spool, f"later{n}/a.csv", within=10)
+        drop(spool, *[f"later{n}/b.csv" for n in range(10)])
+        scored(spool, *[f"later{n}/b.csv" for n in range(10)], within=10)
+        assert worker.stop()[0] == 0
+
+
+def test_an_overflow_of_events_loses_none_of_100_000_files(room):
+    disk = room.path("disk")
+    tmpfs(room, disk, "2g")
+    folders = {name: disk / name for name in Spool.FOLDERS}
+    for folder in folders.values():
+        folder.mkdir()
+    spool = lines(room, **folders)
+    files, want = 100_000, line(2, 1, [7])
+    assert files > int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    worker = start(spool)
+    worker.signal(signal.SIGSTOP)
+    text = xs([7]).encode()
+    for n in range(files):
+        with open(f"{spool.input}/{n}.csv", "wb", buffering=0) as file:
+            file.write(text)
+    drop(spool, "last.csv")
+    worker.signal(signal.SIGCONT)
+    until("all are scored", lambda: len(os.listdir(spool.output)) == files + 1, 110)
+    scored(spool, "last.csv")
+    for n in range(files):
+        with open(f"{spool.output}/{n}.csv.out") as file:
+            assert file.read() == want, n
+    assert worker.stop()[0] == 0
+    said = status(spool)
+    assert (said["done"], said["pending"], said["failed"]) == (files + 1, 0, 0)
+    sound(spool)
