@@ -450,4 +450,12 @@ mod tests {
         let error = load("", &[], &["input.settle"]).unwrap_err();
         assert!(error.to_string().contains("section.key=value"), "{error}");
     }
+
+    #[test]
+    fn a_configuration_that_the_disk_fails_to_read_is_no_wrong_usage() {
+        let code = |e: i32| unreadable(Path::new("transform.toml"), io::Error::from_raw_os_error(e)).exit_code();
+        let [enoent, eacces, eisdir, eio, emfile] = [2, 13, 21, 5, 24].map(code);
+        assert_eq!([enoent, eacces, eisdir], [64; 3]);
+        assert_eq!([eio, emfile], [75; 2]);
+    }
 }

@@ -3,13 +3,15 @@
 //! One row per input says what its output was made from; the worker compares. The history keeps every transformation.
 //! The commit of a group is the commit point: what was published but not committed is done again, with the same bytes.
 
+mod error;
 mod schema;
 
 use crate::error::{Error, Result};
 use crate::spool::{Fingerprint, Name};
 use crate::transform::Summary;
+use error::error;
 use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use schema::Version;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -445,43 +447,6 @@ fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {
             other.data_type(),
         )),
     }
-}
-
-fn error(path: &Path, e: rusqlite::Error) -> Error {
-    let passing = match e.sqlite_error_code() {
-        Some(
-            ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::CannotOpen
-            | ErrorCode::ReadOnly
-            | ErrorCode::PermissionDenied
-            | ErrorCode::OutOfMemory,
-        ) => true,
-        // SQLite says the same of a page that the disk failed to read.
-        Some(ErrorCode::DatabaseCorrupt) => is_sound(path),
-        _ => false,
-    };
-    let message = match passing {
-        true if e.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => "the disk failed to read it".into(),
-        true => e.to_string(),
-        false => format!("{e}; if it is damaged, move it aside: every input is then scored again, to the same bytes"),
-    };
-    Error::Ledger {
-        path: path.into(),
-        message,
-        passing,
-    }
-}
-
-/// Reads all of the ledger anew.
-fn is_sound(path: &Path) -> bool {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let check = Connection::open_with_flags(path, flags)
-        .and_then(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
-    check.is_ok_and(|verdict| verdict == "ok")
 }
 
 #[cfg(test)]
