@@ -212,7 +212,6 @@ def every(room, calls, errors, step=1):
                 except AssertionError as complaint:
                     broken.append(str(complaint))
                 n, attacks = n + step, attacks + more
-    print(f"    {attacks} faults", flush=True)
     assert not broken, f"{len(broken)} of {attacks} attacks broke it:\n" + "\n\n".join(broken[:20])
     assert attacks > len(calls) * len(errors), "not every call was attacked"
 
