@@ -118,7 +118,7 @@ pub fn significant(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 || !value.is_finite() {
         format!("{}", value + 0.0)
-    } else if (1e-4..1e7).contains(&size) {
+    } else if (1e-4..1e10).contains(&size) {
         let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
         format!("{value:.decimals$}")
     } else {

@@ -5,12 +5,17 @@
 //! no file, no log.
 
 pub mod bootstrap;
+mod charts;
+mod curves;
 pub mod gate;
 pub mod metrics;
+pub mod page;
+mod plot;
 
 pub use bootstrap::Interval;
 pub use gate::{Gate, Verdict};
 pub use metrics::{Confusion, Examples, Metric, Task};
+pub use page::{Story, Trials};
 
 use metrics::Rows;
 use serde_json::{Map, Value, json};
