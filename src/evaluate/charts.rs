@@ -114,7 +114,7 @@ fn distribution(story: &Story, pairs: &[(f64, f64)]) -> Figure {
     let most = histogram.counts.iter().copied().max().unwrap_or(0) as f64;
     let mut plot = Plot::new(
         Axis::linear(&story.residual(), left, right),
-        Axis::linear("rows", 0.0, most * 1.05),
+        Axis::counts("rows", most * 1.05),
     );
     plot.bars("first", &bars);
     plot.line("ideal", &[(0.0, 0.0), (0.0, most * 1.05)]);

@@ -204,13 +204,24 @@ fn basis(story: &Story, task: Task) -> String {
     } else {
         " No version is approved to compare with."
     };
-    let holes = candidate.scores.iter().any(|score| score.value.is_none());
-    let dashes = if holes {
-        " A dash: the metric is undefined on these rows."
-    } else {
-        ""
+    let Examples { actual, predicted } = story.examples;
+    let infinite = actual
+        .iter()
+        .zip(predicted)
+        .filter(|pair| !pair.0.is_finite() || !pair.1.is_finite())
+        .count();
+    let infinite = match infinite {
+        0 => String::new(),
+        n => format!(
+            " Without a finite number: {} rows, so no metric is defined. Plots leave them out.",
+            thousands(n)
+        ),
     };
-    format!("On {rows}. Intervals: percentile bootstrap, {resamples} resamples. Baseline: {constant}.{none}{dashes}")
+    let holes = candidate.scores.iter().any(|score| score.value.is_none());
+    let dashes = if holes { " A dash: undefined on these rows." } else { "" };
+    format!(
+        "On {rows}. Intervals: percentile bootstrap, {resamples} resamples. Baseline: {constant}.{none}{infinite}{dashes}"
+    )
 }
 
 fn title(story: &Story, metric: Metric) -> String {

@@ -65,6 +65,16 @@ pub(super) struct Axis {
 impl Axis {
     /// From the lowest to the highest of finite values, of which those beyond 1e300 are taken as that.
     pub fn linear(label: &str, low: f64, high: f64) -> Axis {
+        Axis::spaced(label, low, high, 0.0)
+    }
+
+    /// From none to the most of something that is counted.
+    pub fn counts(label: &str, most: f64) -> Axis {
+        Axis::spaced(label, 0.0, most, 1.0)
+    }
+
+    /// Ticks lie at least `least` apart.
+    fn spaced(label: &str, low: f64, high: f64, least: f64) -> Axis {
         let (mut low, mut high) = (low.clamp(-1e300, 1e300), high.clamp(-1e300, 1e300));
         let size = low.abs().max(high.abs());
         // No room between the ends, or none that an axis could show.
@@ -72,7 +82,7 @@ impl Axis {
             let room = if size < 1e-280 { 1.0 } else { size * 0.1 };
             (low, high) = (low - room, high + room);
         }
-        let step = round_step((high - low) / 6.0);
+        let step = round_step((high - low) / 6.0).max(least);
         let first = (low / step).ceil() as i64;
         let places = (first..)
             .map(|k| k as f64 * step)
@@ -220,10 +230,13 @@ impl Plot {
         for (tick, label) in &x.ticks {
             let at = self.across(*tick);
             let _ = write!(grid, "M{} {TOP}V{bottom}", Px(at));
+            // Within the drawing, however long it is.
+            let (x, y) = (
+                Px(at.min(WIDTH - DIGIT * label.chars().count() as f64 / 2.0)),
+                bottom + 16.0,
+            );
             self.put(format_args!(
-                "<text class=\"tick middle\" x=\"{}\" y=\"{}\">{label}</text>",
-                Px(at),
-                bottom + 16.0
+                "<text class=\"tick middle\" x=\"{x}\" y=\"{y}\">{label}</text>"
             ));
         }
         for (tick, label) in &y.ticks {
@@ -461,6 +474,11 @@ mod tests {
         ] {
             assert_eq!(labels(&Axis::linear("", low, high)).join(" "), expected, "{low} {high}");
         }
+    }
+
+    #[test]
+    fn counts_have_whole_ticks() {
+        assert_eq!(labels(&Axis::counts("rows", 2.1)).join(" "), "0 1 2");
     }
 
     #[test]
