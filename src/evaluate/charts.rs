@@ -1,9 +1,10 @@
 //! The plots of a page: which there are, what each shows, and what it says beside.
 
+use super::axis::{Axis, thousands};
 use super::curves::{Histogram, calibration, roc, thin};
 use super::metrics::{Task, significant};
 use super::page::Story;
-use super::plot::{Axis, Plot, named_bars, thousands};
+use super::plot::{Plot, named_bars};
 
 /// More coefficients than these are counted, not shown.
 const COEFFICIENTS: usize = 40;
@@ -270,12 +271,8 @@ fn loss(losses: &[f64]) -> Option<Figure> {
     };
     let infinite = losses.len() - points.len();
     let missing = (infinite > 0).then(|| format!("{} values are not finite, and not drawn", thousands(infinite)));
-    let fell = format!(
-        "From {} to {} in {} iterations",
-        significant(start),
-        significant(end),
-        thousands(losses.len())
-    );
+    let [from, to] = [start, end].map(|loss| thousands(significant(loss)));
+    let fell = format!("From {from} to {to} in {} iterations", thousands(losses.len()));
     Some(Figure::new(
         "Loss per iteration",
         sentences([Some(fell), scales, missing]),
@@ -284,10 +281,10 @@ fn loss(losses: &[f64]) -> Option<Figure> {
 }
 
 fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
-    if coefficients.is_empty() {
+    let mut sorted: Vec<&(String, f64)> = coefficients.iter().filter(|term| term.1.is_finite()).collect();
+    if sorted.is_empty() {
         return None;
     }
-    let mut sorted: Vec<&(String, f64)> = coefficients.iter().collect();
     sorted.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let shown = &sorted[..sorted.len().min(COEFFICIENTS)];
     let bars: Vec<(&str, f64, String)> = shown

@@ -1,7 +1,7 @@
 //! What plots show, as numbers: histograms, ROC curves, calibration, long lines made short.
 
+use super::axis::round_step;
 use super::bootstrap::quantile;
-use super::plot::round_step;
 
 /// Equal bins with round edges: bin i holds what is at least `first + i * step` and below `first + (i + 1) * step`.
 #[derive(Clone, Debug, PartialEq)]

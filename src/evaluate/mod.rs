@@ -4,6 +4,7 @@
 //! version: `evaluation.json`) -> [`Gate`] (verdicts) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
 //! no file, no log.
 
+mod axis;
 pub mod bootstrap;
 mod charts;
 mod curves;

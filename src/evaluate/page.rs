@@ -1,8 +1,9 @@
 //! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
 
+use super::axis::thousands;
 use super::charts::{Figure, figures};
 use super::metrics::significant;
-use super::plot::{Escaped, thousands};
+use super::plot::Escaped;
 use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, Verdict, bootstrap};
 use std::fmt::{self, Write};
 
