@@ -3,6 +3,7 @@
 mod lightgbm;
 mod linear;
 mod onnx;
+pub mod pipeline;
 mod signature;
 mod trees;
 mod ubjson;
@@ -12,6 +13,7 @@ pub use linear::Linear;
 pub use onnx::Texts;
 pub use signature::{Category, Column, Signature, Type};
 
+use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use trees::{Ensemble, Objective};
@@ -28,10 +30,18 @@ pub enum Format {
     Lightgbm,
     /// What skl2onnx and others write; scored by ONNX Runtime.
     Onnx,
+    /// What `train` writes, JSON: see [`Pipeline`].
+    Pipeline,
 }
 
 impl Format {
-    const ALL: [Format; 4] = [Format::Linear, Format::Xgboost, Format::Lightgbm, Format::Onnx];
+    const ALL: [Format; 5] = [
+        Format::Linear,
+        Format::Xgboost,
+        Format::Lightgbm,
+        Format::Onnx,
+        Format::Pipeline,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -39,6 +49,7 @@ impl Format {
             Format::Xgboost => "xgboost",
             Format::Lightgbm => "lightgbm",
             Format::Onnx => "onnx",
+            Format::Pipeline => "pipeline",
         }
     }
 
@@ -50,6 +61,7 @@ impl Format {
             Format::Xgboost => "xgboost.ubj",
             Format::Lightgbm => "lightgbm.txt",
             Format::Onnx => "model.onnx",
+            Format::Pipeline => "pipeline.json",
         }
     }
 
@@ -59,6 +71,7 @@ impl Format {
             Format::Xgboost => matches!(name, "xgboost.json" | "xgboost.ubj"),
             Format::Lightgbm => name == "lightgbm.txt",
             Format::Onnx => name == "model.onnx",
+            Format::Pipeline => name == "pipeline.json",
         }
     }
 }
@@ -97,6 +110,7 @@ enum Predictor {
     Linear(Linear),
     Trees(Box<Ensemble>),
     Onnx(Box<onnx::Onnx>),
+    Pipeline(Box<Steps>),
 }
 
 /// What a library's file says of its model's columns.
@@ -126,6 +140,14 @@ impl Model {
                     signature,
                     names_known,
                     predictor: Predictor::Onnx(model.into()),
+                });
+            }
+            Format::Pipeline => {
+                let pipeline = Pipeline::parse(artifact)?;
+                return Ok(Model {
+                    signature: pipeline.signature(),
+                    names_known: true,
+                    predictor: Predictor::Pipeline(Steps::of(&pipeline)?.into()),
                 });
             }
             Format::Xgboost => xgboost::parse(artifact)?,
@@ -175,7 +197,7 @@ impl Model {
     /// Predicts `out`, `[output][row]`, an output for each of the signature; a label is the index of its class.
     ///
     /// `columns` holds one slice per input of the signature, each of as many values as there are rows: numbers, or the
-    /// index of a category; NaN is missing. `texts` holds the cells of the inputs of type string, one column after the
+    /// index of a category; NaN is missing, -1 a category that an open input doesn't list. `texts` holds the cells of the inputs of type string, one column after the
     /// other; their slices in `columns` mean nothing. The result of a row depends on that row alone: not on how rows are
     /// cut into batches, nor on the thread. An error is what ONNX Runtime says; no other model has any.
     pub fn predict(&self, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Result<(), String> {
@@ -186,6 +208,7 @@ impl Model {
         match &self.predictor {
             Predictor::Linear(model) => model.predict(columns, out),
             Predictor::Trees(ensemble) => ensemble.predict(columns, rows, out),
+            Predictor::Pipeline(steps) => steps.predict(columns, out),
             Predictor::Onnx(model) => return model.predict(columns, texts, rows, out),
         }
         Ok(())

@@ -9,9 +9,13 @@ pub struct Dictionary {
     texts: HashMap<Vec<u8>, f64>,
     /// By the bits of the number: `10`, `10.0` and `1e1` are the same category.
     numbers: HashMap<u64, f64>,
-    /// Other categories are taken, as missing.
+    /// Other categories are taken, as [`UNSEEN`].
     open: bool,
 }
+
+/// The code of what is not among the categories of an open column: in no set of a tree, and none of the indicators of a
+/// pipeline, but not missing.
+const UNSEEN: f64 = -1.0;
 
 /// What a cell of a column of categories says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +59,7 @@ impl Dictionary {
         };
         match known {
             Some(&code) => Reading::Code(code),
-            None if self.open => Reading::Missing,
+            None if self.open => Reading::Code(UNSEEN),
             None => Reading::Unseen,
         }
     }
@@ -91,7 +95,7 @@ mod tests {
             assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(code), "{cell}");
         }
         for cell in ["3", "x"] {
-            assert_eq!(numbers.read(cell.as_bytes()), Reading::Missing, "{cell}");
+            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(UNSEEN), "{cell}");
         }
     }
 }

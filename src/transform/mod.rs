@@ -4,6 +4,7 @@
 
 mod assembly;
 pub mod blocks;
+pub mod columns;
 mod dictionary;
 mod encode;
 mod layout;
