@@ -228,7 +228,7 @@ fn outputs(objective: Objective, targets: usize, float: Type) -> Vec<Column> {
 }
 
 /// `1 / (1 + e^-z)` without overflow. `libm`, not the system's library: the same bytes on every machine.
-fn logistic(z: f64) -> f64 {
+pub(crate) fn logistic(z: f64) -> f64 {
     if z >= 0.0 {
         1.0 / (1.0 + libm::exp(-z))
     } else {

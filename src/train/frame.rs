@@ -27,3 +27,20 @@ impl Frame {
         self.columns.iter().find(|series| series.name == name)
     }
 }
+
+impl Cells {
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Numbers(numbers) => numbers.len(),
+            Cells::Texts(texts) => texts.len(),
+        }
+    }
+
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Numbers(numbers) => numbers[row].is_nan(),
+            Cells::Texts(texts) => texts[row].is_none(),
+        }
+    }
+}

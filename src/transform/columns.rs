@@ -4,7 +4,7 @@ use super::blocks::{Blocks, CutError, RECORD_MAX};
 use super::layout::{self, Layout};
 use super::problem::{Code, Problem, excerpt};
 use super::scorer::nul_byte;
-use super::table::{Reason, Table};
+use super::table::{self, Number, Reason, Table};
 use super::{BadRows, Header, Limit, Settings, encoding};
 use crate::model::{Column, Signature, Type};
 
@@ -31,6 +31,19 @@ pub enum Cells {
     /// NaN is missing.
     Numbers(Vec<f64>),
     Texts(Vec<Option<String>>),
+}
+
+/// One column that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub cells: Cells,
+    /// The first cell that made a column of `Kind::Any` one of texts.
+    pub turned: Option<Problem>,
+}
+
+/// Does a cell say a number?
+pub fn is_number(cell: &str) -> bool {
+    matches!(table::number(cell.as_bytes()), Number::Value(_))
 }
 
 /// The names in the header; a CSV of examples must have one.
@@ -65,14 +78,21 @@ pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
 }
 
 /// Reads the wanted columns. The first bad row is an error.
-pub fn read(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>, Problem> {
+pub fn read(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
     let input = without_mark(input)?;
     let mut wanted = wanted.to_vec();
+    let mut turned = vec![None; wanted.len()];
     loop {
         match read_as(input, delimiter, &wanted) {
-            Ok(cells) => return Ok(cells),
+            Ok(cells) => {
+                let read = |(cells, turned)| Read { cells, turned };
+                return Ok(cells.into_iter().zip(turned).map(read).collect());
+            }
             // From here on it is a column of texts: its earlier cells, too.
-            Err(Stop::Text { column, .. }) if wanted[column].kind == Kind::Any => wanted[column].kind = Kind::Texts,
+            Err(Stop::Text { column, problem }) if wanted[column].kind == Kind::Any => {
+                wanted[column].kind = Kind::Texts;
+                turned[column] = Some(problem);
+            }
             Err(Stop::Text { problem, .. } | Stop::Problem(problem)) => return Err(problem),
         }
     }
@@ -263,8 +283,8 @@ mod tests {
         let all = [wanted("t", Kind::Any, true), wanted("n", Kind::Any, true)];
         let cells = read(csv, b',', &all).unwrap();
         let text = |t: &str| Some(t.to_string());
-        assert_eq!(cells[0], Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
-        let Cells::Numbers(n) = &cells[1] else {
+        assert_eq!(cells[0].cells, Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
+        let Cells::Numbers(n) = &cells[1].cells else {
             panic!("{cells:?}")
         };
         assert_eq!((n[0], n[1].is_nan(), n[2]), (1.5, true, 2.0));
@@ -310,8 +330,8 @@ mod tests {
         let all = [wanted("x", Kind::Any, false), wanted("t", Kind::Any, false)];
         let cells = read(csv.as_bytes(), b',', &all).unwrap();
         let numbers = (0..rows).map(|i| i as f64 + 0.5).collect();
-        assert_eq!(cells[0], Cells::Numbers(numbers));
+        assert_eq!(cells[0].cells, Cells::Numbers(numbers));
         let texts = (0..rows).map(|i| Some(format!("t{}", i % 7))).collect();
-        assert_eq!(cells[1], Cells::Texts(texts));
+        assert_eq!(cells[1].cells, Cells::Texts(texts));
     }
 }
