@@ -1,18 +1,18 @@
 //! Raw columns -> terms -> `y = link(intercept + Σ coefficient · term)`, the terms added in their order.
 //!
 //! What training decided about missing values, unknown categories, products and scales is part of the artifact, so an
-//! input never needs preparing. The first three parts of a term are what `train` fits; the arithmetic is here alone, so
-//! that training and scoring compute the same numbers.
+//! input never needs preparing. `train` makes the inputs and terms; their arithmetic is in [`Steps`] alone, so that training
+//! and scoring compute the same numbers.
 
-use super::{Category, Column, Defect, Signature, Type, logistic, signature};
+mod steps;
+
+pub use steps::Steps;
+
+use super::{Category, Column, Defect, Signature, Type, signature};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// The highest power of a factor, and the most factors of a term.
 pub const POWER_MAX: u32 = 16;
-const INPUTS_MAX: usize = 100_000;
-const TERMS_MAX: usize = 1_000_000;
 /// What the reader makes of a category that is not among a column's.
 const UNKNOWN: f64 = -1.0;
 
@@ -185,223 +185,154 @@ impl Input {
     }
 }
 
-/// A pipeline that holds together, ready to score: names are resolved to places.
-#[derive(Clone, Debug)]
-pub struct Steps {
-    /// Of each input, what stands for a missing value.
-    fills: Vec<Option<f64>>,
-    terms: Vec<Resolved>,
-    intercept: f64,
-    /// `None`: the output is a number.
-    threshold: Option<f64>,
-}
-
-#[derive(Clone, Debug)]
-struct Resolved {
-    factors: Vec<Value>,
-    mean: f64,
-    scale: f64,
-    coefficient: f64,
-}
-
-#[derive(Clone, Debug)]
-enum Value {
-    Power { input: usize, power: u32 },
-    Is { input: usize, code: f64 },
-}
-
-impl Steps {
-    pub fn of(pipeline: &Pipeline) -> Result<Steps, Defect> {
-        pipeline.signature().check()?;
-        for (what, count, most) in [
-            ("inputs", pipeline.inputs.len(), INPUTS_MAX),
-            ("terms", pipeline.terms.len(), TERMS_MAX),
-        ] {
-            if count > most {
-                return Err(Defect(format!("{count} {what}, more than {most}")));
-            }
-        }
-        let mut places = HashMap::new();
-        let mut fills = Vec::with_capacity(pipeline.inputs.len());
-        for (place, input) in pipeline.inputs.iter().enumerate() {
-            if let Some(category) = input.categories.iter().find(|c| c.trim() != *c || c.is_empty()) {
-                let message = "is empty or has spaces around it, so that no cell can say it";
-                return Err(Defect(format!(
-                    "the category {category:?} of {:?} {message}",
-                    input.name
-                )));
-            }
-            let fill = input
-                .fill()
-                .map_err(|what| Defect(format!("the input {:?} {what}", input.name)))?;
-            fills.push(fill);
-            let codes = input
-                .categories
-                .iter()
-                .enumerate()
-                .map(|(code, c)| (c.as_str(), code as f64));
-            places.insert(input.name.as_str(), (place, codes.collect::<HashMap<_, _>>()));
-        }
-        let resolve = |term: &Term| {
-            let defect = |what: String| Defect(format!("the term {:?} {what}", term.name));
-            let factors = term.factors.iter().map(|f| resolve(f, &places).map_err(defect));
-            let factors = factors.collect::<Result<Vec<_>, _>>()?;
-            let finite = [term.mean, term.scale, term.coefficient].iter().all(|x| x.is_finite());
-            match () {
-                () if factors.is_empty() || factors.len() > POWER_MAX as usize => {
-                    Err(defect(format!("has {} factors, not 1 to {POWER_MAX}", factors.len())))
-                }
-                () if !finite => Err(defect("has a number that is not finite".into())),
-                () if term.scale <= 0.0 => Err(defect(format!("has the scale {}, which is not above 0", term.scale))),
-                () => Ok(Resolved {
-                    factors,
-                    mean: term.mean,
-                    scale: term.scale,
-                    coefficient: term.coefficient,
-                }),
-            }
-        };
-        if !pipeline.intercept.is_finite() {
-            return Err(Defect("the intercept is not finite".into()));
-        }
-        let threshold = match &pipeline.output {
-            Output::Number(_) => None,
-            Output::Classes(Classes { threshold, .. }) if (0.0..=1.0).contains(threshold) => Some(*threshold),
-            Output::Classes(Classes { threshold, .. }) => {
-                return Err(Defect(format!("the threshold {threshold} is not between 0 and 1")));
-            }
-        };
-        Ok(Steps {
-            fills,
-            terms: pipeline.terms.iter().map(resolve).collect::<Result<_, _>>()?,
-            intercept: pipeline.intercept,
-            threshold,
-        })
-    }
-
-    /// Predicts `out`, `[output][row]`: a number, or the index of the label and the probabilities of both classes.
-    /// `columns`: of each input, numbers or the indices of categories; NaN is missing, -1 an unknown category.
-    pub fn predict(&self, columns: &[&[f64]], out: &mut [f64]) {
-        let rows = match self.threshold {
-            None => out.len(),
-            Some(_) => out.len() / 3,
-        };
-        let columns = self.filled(columns);
-        let (sums, probabilities) = out.split_at_mut(rows);
-        sums.fill(self.intercept);
-        let mut values = vec![0.0; rows];
-        for term in &self.terms {
-            term.values(&columns, &mut values);
-            for (sum, x) in sums.iter_mut().zip(&values) {
-                *sum += term.coefficient * x;
-            }
-        }
-        let Some(threshold) = self.threshold else {
-            return;
-        };
-        let (no, yes) = probabilities.split_at_mut(rows);
-        for ((sum, no), yes) in sums.iter_mut().zip(no).zip(yes) {
-            *yes = logistic(*sum);
-            *no = 1.0 - *yes;
-            *sum = match yes.is_nan() {
-                true => f64::NAN,
-                false => f64::from(*yes >= threshold),
-            };
-        }
-    }
-
-    /// The values of the terms, `[term][row]`, without their coefficients.
-    pub fn design(&self, columns: &[&[f64]]) -> Vec<Vec<f64>> {
-        let columns = self.filled(columns);
-        let rows = columns.first().map_or(0, |c| c.len());
-        let values = |term: &Resolved| {
-            let mut values = vec![0.0; rows];
-            term.values(&columns, &mut values);
-            values
-        };
-        self.terms.iter().map(values).collect()
-    }
-
-    fn filled<'a>(&self, columns: &[&'a [f64]]) -> Vec<Cow<'a, [f64]>> {
-        let fill = |(column, fill): (&&'a [f64], &Option<f64>)| match fill {
-            Some(fill) if column.iter().any(|x| x.is_nan()) => {
-                let known = |x: &f64| if x.is_nan() { *fill } else { *x };
-                Cow::Owned(column.iter().map(known).collect())
-            }
-            _ => Cow::Borrowed(*column),
-        };
-        columns.iter().zip(&self.fills).map(fill).collect()
-    }
-}
-
-/// Of each input by its name: its place and the codes of its categories.
-type Places<'a> = HashMap<&'a str, (usize, HashMap<&'a str, f64>)>;
-
-fn resolve(factor: &Factor, places: &Places) -> Result<Value, String> {
-    let Factor {
-        input: name,
-        power,
-        category,
-    } = factor;
-    let Some((input, codes)) = places.get(name.as_str()) else {
-        return Err(format!("has a factor of {name:?}, which is none of the inputs"));
-    };
-    let input = *input;
-    match category {
-        Some(category) => match codes.get(category.as_str()) {
-            Some(_) if *power != 1 => Err(format!("has a power of {name:?} = {category:?}")),
-            Some(&code) => Ok(Value::Is { input, code }),
-            None => Err(format!(
-                "asks for {category:?}, which is none of the categories of {name:?}"
-            )),
-        },
-        None if !codes.is_empty() => Err(format!("takes {name:?} for a number, but it has categories")),
-        None if !(1..=POWER_MAX).contains(power) => {
-            Err(format!("has {name:?} to the power of {power}, not 1 to {POWER_MAX}"))
-        }
-        None => Ok(Value::Power { input, power: *power }),
-    }
-}
-
-impl Resolved {
-    fn values(&self, columns: &[Cow<[f64]>], out: &mut [f64]) {
-        for (place, factor) in self.factors.iter().enumerate() {
-            match *factor {
-                Value::Power { input, power } if place == 0 => {
-                    out.copy_from_slice(&columns[input]);
-                    for _ in 1..power {
-                        multiply(out, &columns[input]);
-                    }
-                }
-                Value::Power { input, power } => {
-                    for _ in 0..power {
-                        multiply(out, &columns[input]);
-                    }
-                }
-                Value::Is { input, code } if place == 0 => {
-                    for (y, x) in out.iter_mut().zip(&*columns[input]) {
-                        *y = f64::from(*x == code);
-                    }
-                }
-                Value::Is { input, code } => {
-                    for (y, x) in out.iter_mut().zip(&*columns[input]) {
-                        *y *= f64::from(*x == code);
-                    }
-                }
-            }
-        }
-        for y in out {
-            *y = (*y - self.mean) / self.scale;
-        }
-    }
-}
-
-fn multiply(out: &mut [f64], column: &[f64]) {
-    for (y, x) in out.iter_mut().zip(column) {
-        *y *= x;
-    }
-}
-
 #[cfg(test)]
-#[path = "pipeline_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::model::{Format, Model};
+    use proptest::prelude::*;
+
+    const WHOLE: &str = r#"{
+        "inputs": [
+            {"name": "x", "missing": {"fill": 1.5}},
+            {"name": "age", "missing": "refuse"},
+            {"name": "city", "categories": ["Lima", "Oslo"], "missing": {"category": "Oslo"}, "unknown": "ignore"}
+        ],
+        "terms": [
+            {"name": "x^2 * age", "factors": [{"input": "x", "power": 2}, {"input": "age"}], "mean": 1.0, "scale": 4.0, "coefficient": 2.0},
+            {"name": "city=Oslo", "factors": [{"input": "city", "category": "Oslo"}], "mean": 0.0, "scale": 1.0, "coefficient": -8.0}
+        ],
+        "intercept": 100.0,
+        "output": "number"
+    }"#;
+
+    fn parse(json: &str) -> Result<Model, String> {
+        Model::parse(Format::Pipeline, json.as_bytes()).map_err(|d| d.to_string())
+    }
+
+    #[test]
+    fn is_reached_by_its_format_and_written_as_it_was_read() {
+        let model = parse(WHOLE).unwrap();
+        let inputs = &model.signature().inputs;
+        let said: Vec<_> = inputs
+            .iter()
+            .map(|c| (c.name.as_str(), c.kind, c.optional, c.open))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("x", Type::Float64, true, false),
+                ("age", Type::Float64, false, false),
+                ("city", Type::Category, true, true),
+            ]
+        );
+        let pipeline = Pipeline::parse(WHOLE.as_bytes()).unwrap();
+        assert_eq!(Pipeline::parse(&pipeline.serialise()).unwrap(), pipeline);
+        assert_eq!(Format::Pipeline.artifact_name(b""), "pipeline.json");
+        assert_eq!("pipeline".parse(), Ok(Format::Pipeline));
+    }
+
+    #[test]
+    fn classes_are_a_label_and_their_probabilities() {
+        let classes = r#"{"classes": ["no", "yes"], "threshold": 0.5}"#;
+        let mut model = parse(&WHOLE.replace("\"number\"", classes)).unwrap();
+        let names: Vec<&str> = model.signature().outputs.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["prediction", "probability_no", "probability_yes"]);
+        let registered = model.signature().clone();
+        model.adopt(&registered).unwrap();
+    }
+
+    #[test]
+    fn refuses_what_does_not_hold_together() {
+        for (from, to, said) in [
+            ("100.0", "1e999", "number out of range"),
+            ("100.0", "null", "expected f64"),
+            ("\"intercept\"", "\"offset\"", "unknown field `offset`"),
+            ("\"number\"", "\"numbers\"", "Output"),
+            ("\"number\"", "{\"classes\": [\"a\"], \"threshold\": 0.5}", "Output"),
+            (
+                "\"number\"",
+                "{\"classes\": [\"a\", \"a\"], \"threshold\": 0.5}",
+                "twice",
+            ),
+            (
+                "\"number\"",
+                "{\"classes\": [\"a\", \"b\"], \"threshold\": 1.5}",
+                "threshold 1.5",
+            ),
+            ("\"scale\": 4.0", "\"scale\": 0.0", "the scale 0"),
+            ("\"scale\": 4.0", "\"scale\": -1", "the scale -1"),
+            ("\"power\": 2", "\"power\": 17", "to the power of 17"),
+            ("\"power\": 2", "\"power\": 0", "to the power of 0"),
+            ("\"power\": 2", "\"power\": 4294967296", "invalid value"),
+            (
+                "{\"input\": \"age\"}",
+                "{\"input\": \"height\"}",
+                "\"height\", which is none of the inputs",
+            ),
+            (
+                "{\"input\": \"age\"}",
+                "{\"input\": \"city\"}",
+                "for a number, but it has categories",
+            ),
+            (
+                "{\"input\": \"age\"}",
+                "{\"input\": \"age\", \"category\": \"a\"}",
+                "none of the categories of \"age\"",
+            ),
+            (
+                "\"category\": \"Oslo\"}]",
+                "\"category\": \"Rome\"}]",
+                "none of the categories of \"city\"",
+            ),
+            (
+                "\"category\": \"Oslo\"}]",
+                "\"category\": \"Oslo\", \"power\": 2}]",
+                "has a power of",
+            ),
+            ("[{\"input\": \"city\", \"category\": \"Oslo\"}]", "[]", "has 0 factors"),
+            (
+                "{\"category\": \"Oslo\"}, \"unk",
+                "{\"category\": \"Rome\"}, \"unk",
+                "fills with \"Rome\"",
+            ),
+            ("{\"category\": \"Oslo\"}, \"unk", "{\"fill\": 1}, \"unk", "can't fill"),
+            (", \"unknown\": \"ignore\"", "", "doesn't say what an unknown one is"),
+            (
+                "\"refuse\"}",
+                "\"refuse\", \"unknown\": \"ignore\"}",
+                "but has no categories",
+            ),
+            ("\"refuse\"}", "\"ignore\"}", "can't fill"),
+            ("\"refuse\"}", "{\"category\": \"Oslo\"}}", "can't fill"),
+            ("\"Lima\"", "\"Oslo\"", "the category \"Oslo\" twice"),
+            ("\"Lima\"", "\" Lima\"", "spaces around it"),
+            ("\"age\", \"missing\"", "\"x\", \"missing\"", "named twice"),
+            ("\"age\", \"missing\"", "\" age\", \"missing\"", "spaces around it"),
+        ] {
+            assert!(WHOLE.contains(from), "{from}");
+            let error = parse(&WHOLE.replacen(from, to, 1)).unwrap_err();
+            assert!(error.contains(said), "{from} -> {to}: {error}");
+        }
+        let empty = r#"{"inputs": [], "terms": [], "intercept": 0, "output": "number"}"#;
+        assert!(parse(empty).unwrap_err().contains("no features"));
+        assert!(parse("").unwrap_err().contains("EOF"));
+        assert!(parse(&"[".repeat(100_000)).is_err());
+    }
+
+    proptest! {
+        /// Cut off, or with a byte changed: an error or another model, never a panic.
+        #[test]
+        fn a_damaged_artifact_never_panics(at in 0..WHOLE.len(), byte: u8, cut: bool) {
+            let mut bytes = WHOLE.as_bytes().to_vec();
+            bytes[at] = byte;
+            if cut {
+                bytes.truncate(at);
+            }
+            if let Ok(model) = Model::parse(Format::Pipeline, &bytes) {
+                let mut out = vec![0.0; model.signature().outputs.len()];
+                let columns = vec![&[1.0][..]; model.signature().inputs.len()];
+                let _ = model.predict(&columns, &Vec::new(), &mut out);
+            }
+        }
+    }
+}
