@@ -13,4 +13,5 @@ mod random_walk;
 mod registry;
 mod service;
 mod spool;
+mod train;
 mod trees;
