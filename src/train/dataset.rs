@@ -242,7 +242,7 @@ impl Sheet {
         let column = columns.pop().map(|column| column.cells);
         Ok(Series {
             name: name.into(),
-            cells: cells(column.expect("one was asked for")),
+            cells: column.expect("one was asked for"),
         })
     }
 
@@ -256,7 +256,7 @@ impl Sheet {
         let mut frame = Frame::default();
         let columns = self.columns(&wanted)?;
         for (wanted, column) in wanted.into_iter().zip(columns) {
-            if let (Some(problem), columns::Cells::Texts(texts)) = (&column.turned, &column.cells) {
+            if let (Some(problem), Cells::Texts(texts)) = (&column.turned, &column.cells) {
                 let present = texts.iter().flatten().count();
                 let numbers = texts.iter().flatten().filter(|text| columns::is_number(text)).count();
                 if 2 * numbers > present {
@@ -270,11 +270,10 @@ impl Sheet {
                     return Err(faulty(&self.path, &problem));
                 }
             }
-            let cells = cells(column.cells);
-            frame.rows = cells.len();
+            frame.rows = column.cells.len();
             frame.columns.push(Series {
                 name: wanted.name,
-                cells,
+                cells: column.cells,
             });
         }
         Ok(frame)
@@ -289,13 +288,6 @@ impl Sheet {
             true => Ok(()),
             false => Err(faulty(&self.path, &columns::no_such_column(name, &self.names, who))),
         }
-    }
-}
-
-fn cells(cells: columns::Cells) -> Cells {
-    match cells {
-        columns::Cells::Numbers(numbers) => Cells::Numbers(numbers),
-        columns::Cells::Texts(texts) => Cells::Texts(texts),
     }
 }
 

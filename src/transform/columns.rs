@@ -33,6 +33,23 @@ pub enum Cells {
     Texts(Vec<Option<String>>),
 }
 
+impl Cells {
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Numbers(numbers) => numbers.len(),
+            Cells::Texts(texts) => texts.len(),
+        }
+    }
+
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Numbers(numbers) => numbers[row].is_nan(),
+            Cells::Texts(texts) => texts[row].is_none(),
+        }
+    }
+}
+
 /// One column that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {

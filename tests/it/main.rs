@@ -8,6 +8,7 @@ mod differential;
 mod documents;
 mod once;
 mod parity;
+mod preprocessing;
 mod promises;
 mod random_walk;
 mod registry;
