@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests play producers, operators and vandals")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod corpus;
 mod csv;
 mod daemon;
 mod differential;
@@ -9,6 +10,7 @@ mod documents;
 mod once;
 mod onnx;
 mod parity;
+mod producers;
 mod promises;
 mod random_walk;
 mod registry;
