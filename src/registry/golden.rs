@@ -218,3 +218,156 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
         Ok(()) => Err(format!("the model can't score: rows of zeros and of ones give {out:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Category, Format};
+    use proptest::prelude::*;
+
+    fn line(slope: &str) -> Arc<Model> {
+        let json = format!(r#"{{"features":["x","y"],"coefficients":[{slope},1],"intercept":0.5}}"#);
+        Model::parse(Format::Linear, json.as_bytes()).unwrap().into()
+    }
+
+    fn golden(csv: &str) -> Result<Golden, String> {
+        let source = Path::new("rows.csv");
+        Golden::of(
+            &line("0.1"),
+            &Rows {
+                csv: csv.into(),
+                delimiter: b';',
+                source,
+            },
+        )
+    }
+
+    #[test]
+    fn rows_keep_the_columns_that_the_model_takes_as_they_were_written() {
+        let golden = golden("who;y; x \nada;\" 1e0\";2.50\n\neve;;3\nbob;-1;+3\n").unwrap();
+        assert_eq!(golden.columns, ["y", "x"]);
+        // The row with a missing value is bad, and left out.
+        assert_eq!(golden.rows, [[" 1e0", "2.50"], ["-1", "+3"]]);
+        assert_eq!(golden.outputs, ["prediction"]);
+        assert_eq!(golden.predictions, [["1.75"], ["-0.19999999999999996"]]);
+        assert_eq!(Golden::parse(&golden.json()).unwrap(), golden);
+    }
+
+    #[test]
+    fn many_rows_are_thinned_evenly() {
+        let rows: String = (0..1000).map(|i| format!("{i};0\n")).collect();
+        let golden = golden(&format!("x;y\n{rows}")).unwrap();
+        assert_eq!(golden.rows.len(), GOLDEN_ROWS);
+        assert_eq!((&golden.rows[0][0][..], &golden.rows[31][0][..]), ("0", "968"));
+        golden.check(&line("0.1")).unwrap();
+    }
+
+    #[test]
+    fn another_model_is_told_by_row_column_and_both_numbers() {
+        let golden = golden("x;y\n0;1\n3;1\n").unwrap();
+        golden.check(&line("0.1000000000001")).unwrap();
+        let why = golden.check(&line("0.1000001")).unwrap_err();
+        assert_eq!(
+            why,
+            "the version doesn't reproduce its golden rows: row 2, prediction: expected 1.8, found 1.8000003"
+        );
+        let mut bad = golden.clone();
+        bad.rows[1][1] = "lots".into();
+        let why = bad.check(&line("0.1")).unwrap_err();
+        assert!(
+            why.ends_with("row 2, prediction: expected 1.8, found a bad row: y: not a number"),
+            "{why}"
+        );
+        let mut other = golden.clone();
+        other.outputs = vec!["label".into()];
+        let why = other.check(&line("0.1")).unwrap_err();
+        assert_eq!(why, "the version gives prediction, but its golden rows have label");
+    }
+
+    #[test]
+    fn what_gives_no_rows_says_why() {
+        for (csv, words) in [
+            ("", "the file is empty"),
+            ("x;y\n", "there are no rows"),
+            ("x;y\n;2\n3;\n", "no row can be scored; the first: x: missing value"),
+            ("x;z\n1;2\n", "line 1: no column \"y\""),
+            ("x,y\n1,2\n", "separated by ','"),
+            ("x;y\n1;\"2\n", "line 2: a quote opens"),
+        ] {
+            let why = golden(csv).unwrap_err();
+            assert!(why.contains(words), "{csv:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn golden_rows_that_are_not_whole_are_refused() {
+        for (json, words) in [
+            ("[]", "not the JSON"),
+            (
+                r#"{"columns":["x"],"rows":[],"outputs":["p"],"predictions":[]}"#,
+                "0 golden rows",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"]],"outputs":["p"],"predictions":[]}"#,
+                "1 golden rows with 0",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"],["1","2"]],"outputs":["p"],"predictions":[["1"],["2"]]}"#,
+                "golden row 2: 2 cells for 1 columns",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"]],"outputs":["p"],"predictions":[[]]}"#,
+                "golden row 1: 0 predictions for 1 columns",
+            ),
+        ] {
+            let why = Golden::parse(json.as_bytes()).unwrap_err();
+            assert!(why.contains(words), "{json}: {why}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_equal_to_1e_9_and_the_rest_to_the_letter() {
+        let output = |kind| Column::plain("p".into(), kind);
+        let double = output(Type::Float64);
+        for (expected, found, equal) in [
+            ("1000.0", "1000.0000009", true),
+            ("1000.0", "1000.0000011", false),
+            ("-2e-300", "-2.000000001e-300", true),
+            ("0.0", "1e-300", false),
+            ("1.0", "-1.0", false),
+            ("NaN", "NaN", true),
+            ("inf", "inf", true),
+            ("inf", "1.0", false),
+            ("1.0", "-inf", false),
+            ("1.0", "NaN", false),
+            ("1.0", "", false),
+        ] {
+            assert_eq!(same(&double, expected, found), equal, "{expected} {found}");
+        }
+        assert!(!same(&output(Type::Float32), "0.1", "0.10000001"));
+        let mut label = output(Type::Category);
+        label.categories = vec![Category::Integer(1), Category::Number(1.0)];
+        assert!(!same(&label, "1", "1.0"));
+    }
+
+    proptest! {
+        /// Whatever the rows are, their version reproduces them.
+        #[test]
+        fn any_rows_are_reproduced(cells in prop::collection::vec(("[ -~\n\ré]{0,4}|[0-9]{1,3}", "[0-9.e-]{0,4}"), 0..80)) {
+            let mut csv = Vec::new();
+            records::write(&["x", "y"], b';', &mut csv);
+            for (x, y) in &cells {
+                records::write(&[x, y], b';', &mut csv);
+            }
+            let model = line("0.1");
+            let good = |cell: &str| cell.trim().parse::<f64>().is_ok_and(|x| !x.is_nan());
+            match Golden::of(&model, &Rows { csv, delimiter: b';', source: Path::new("rows.csv") }) {
+                Ok(golden) => {
+                    golden.check(&model).unwrap();
+                    prop_assert!(golden.rows.iter().all(|row| row.iter().all(|cell| good(cell))), "{:?}", golden);
+                }
+                Err(_) => prop_assert!(!cells.iter().any(|(x, y)| good(x) && good(y))),
+            }
+        }
+    }
+}

@@ -165,3 +165,57 @@ impl Manifest {
 pub fn number(value: &toml::Value) -> Option<f64> {
     value.as_float().or(value.as_integer().map(|n| n as f64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(more: &str) -> Result<Manifest> {
+        let text = format!(
+            "format_version = 2\nformat = \"linear\"\nartifact = \"linear.json\"\nsha256 = \"0\"\ncreated_at = \"\"\n\
+             [signature]\ninputs = []\noutputs = []\n{more}"
+        );
+        disk::parse(Path::new("model.toml"), text.as_bytes())
+    }
+
+    #[test]
+    fn an_attachment_is_one_of_the_known_names() {
+        for name in [
+            "../x",
+            "/etc/passwd",
+            "golden.json/../../x",
+            "linear.json",
+            "Golden.json",
+            "",
+        ] {
+            let text = format!("[[attachment]]\nname = {name:?}\nsha256 = \"0\"");
+            let why = parse(&text).unwrap_err().to_string();
+            assert!(
+                why.contains(&format!("line 10: no attachment can be named {name:?}")),
+                "{why}"
+            );
+        }
+        let twice = "[[attachment]]\nname = \"trials.csv\"\nsha256 = \"0\"\n".repeat(2);
+        let defect = parse(&twice).unwrap().defect();
+        assert_eq!(defect.as_deref(), Some("the attachment trials.csv is named twice"));
+    }
+
+    #[test]
+    fn the_main_metric_is_r2_or_auc_or_the_first() {
+        let main = |metrics: &str| {
+            let manifest = parse(&format!("[metrics]\n{metrics}")).unwrap();
+            manifest.main_metric().map(|(name, value)| (name.to_string(), value))
+        };
+        assert_eq!(main("mse = 1.0\nr2 = 0.5\nroc_auc = 0.7"), Some(("r2".into(), 0.5)));
+        assert_eq!(main("accuracy = 1\nroc_auc = 0.7"), Some(("roc_auc".into(), 0.7)));
+        assert_eq!(main("note = \"x\"\nrmse = 3"), Some(("rmse".into(), 3.0)));
+        assert_eq!(main(""), None);
+    }
+
+    #[test]
+    fn every_attachment_is_found_by_its_name() {
+        for attachment in Attachment::ALL {
+            assert_eq!(Attachment::try_from(attachment.name().to_string()), Ok(attachment));
+        }
+    }
+}
