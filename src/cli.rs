@@ -143,9 +143,9 @@ pub enum Models {
     },
     /// Show what changed between two versions: columns, coefficients, metrics, training data
     Diff {
-        #[arg(value_name = "OLD")]
+        /// The version to compare with
         old: u32,
-        #[arg(value_name = "NEW")]
+        /// The version to compare
         new: u32,
         /// Print one JSON object
         #[arg(long)]
@@ -175,8 +175,8 @@ pub enum Models {
         /// The classes' names, in the model's order, where the artifact only counts them
         #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
         class_names: Option<Vec<String>>,
-        /// A CSV with a header: up to 32 of its rows, and their predictions, are kept with the version, which must
-        /// reproduce them before it is put to use
+        /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
+        /// version, which must reproduce them before it is put to use
         #[arg(long, value_name = "ROWS.csv")]
         golden: Option<PathBuf>,
         /// Approve it at once

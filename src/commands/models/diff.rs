@@ -1,11 +1,12 @@
 //! `transform models diff`: what changed between two versions.
 
 use super::super::{align, say, say_json, say_table};
-use super::{describe, figure};
+use super::{describe, figure, shorten};
 use crate::error::{Error, Result};
 use crate::model::Column;
 use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Side};
 use crate::registry::{Registry, Training};
+use std::collections::HashSet;
 
 /// So many coefficients are shown; with `--json` all that differ.
 const SHOWN: usize = 40;
@@ -76,12 +77,53 @@ fn columns(columns: &Columns) -> Vec<String> {
     };
     let mut lines = [signed('-', &columns.removed), signed('+', &columns.added)].concat();
     for Change { old, new } in &columns.changed {
-        lines.push(format!("~ {} -> {}", describe(old), describe(new)));
+        lines.push(format!("~ {}: {}", new.name, alteration(old, new)));
     }
     if columns.reordered {
         lines.push("in another order".into());
     }
     lines
+}
+
+/// How a column that both versions have differs; at most 20 categories a list.
+fn alteration(old: &Column, new: &Column) -> String {
+    let mut parts = Vec::new();
+    if old.kind != new.kind {
+        parts.push(format!("{} -> {}", old.kind, new.kind));
+    }
+    let flags = [
+        (old.optional, new.optional, "may be missing"),
+        (old.open, new.open, "takes unknown categories"),
+    ];
+    for (before, after, what) in flags {
+        match (before, after) {
+            (false, true) => parts.push(format!("{what} now")),
+            (true, false) => parts.push(format!("{what} no longer")),
+            _ => {}
+        }
+    }
+    let (before, after) = (names(old), names(new));
+    let without = |all: &[String], others: &[String]| -> Vec<String> {
+        let others: HashSet<&String> = others.iter().collect();
+        all.iter().filter(|name| !others.contains(name)).cloned().collect()
+    };
+    let (added, removed) = (without(&after, &before), without(&before, &after));
+    for (sign, categories) in [("with", &added), ("without", &removed)] {
+        if !categories.is_empty() {
+            parts.push(format!("{sign} {}", shorten(categories)));
+        }
+    }
+    if added.is_empty() && removed.is_empty() && before != after {
+        parts.push("categories in another order".into());
+    }
+    if parts.is_empty() {
+        parts.push("categories of another type".into());
+    }
+    parts.join(", ")
+}
+
+fn names(column: &Column) -> Vec<String> {
+    column.categories.iter().map(|c| c.to_string()).collect()
 }
 
 fn coefficients(coefficients: &Coefficients, versions: &Change<u32>) -> Vec<String> {
@@ -152,4 +194,39 @@ fn data(training: &Change<Option<Training>>) -> Vec<String> {
         ("transform", change(&old.crate_version, &new.crate_version)),
     ];
     align(&rows.map(|(name, text)| vec![name.to_string(), text]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Category, Type};
+
+    #[test]
+    fn a_changed_column_says_only_what_changed() {
+        let number = Column::plain("x".into(), Type::Float64);
+        let optional = Column {
+            optional: true,
+            kind: Type::Float32,
+            ..number.clone()
+        };
+        assert_eq!(alteration(&number, &optional), "float64 -> float32, may be missing now");
+        let city = |names: &[&str], open| Column {
+            open,
+            categories: names.iter().map(|name| Category::Text(name.to_string())).collect(),
+            ..Column::plain("city".into(), Type::Category)
+        };
+        let old = city(&["Lima", "Oslo"], true);
+        assert_eq!(
+            alteration(&old, &city(&["Oslo", "Rome", "Bern"], false)),
+            "takes unknown categories no longer, with Rome, Bern, without Lima"
+        );
+        assert_eq!(
+            alteration(&old, &city(&["Oslo", "Lima"], true)),
+            "categories in another order"
+        );
+        let (mut text, mut whole) = (city(&["1"], true), city(&["1"], true));
+        text.categories = vec![Category::Text("1".into())];
+        whole.categories = vec![Category::Integer(1)];
+        assert_eq!(alteration(&text, &whole), "categories of another type");
+    }
 }

@@ -97,9 +97,8 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
 fn describe(column: &Column) -> String {
     let mut text = format!("{}: {}", column.name, column.kind);
     if !column.categories.is_empty() {
-        let shown: Vec<String> = column.categories.iter().take(20).map(|c| c.to_string()).collect();
-        let more = if column.categories.len() > 20 { ", …" } else { "" };
-        text += &format!(" ({}{more})", shown.join(", "));
+        let categories: Vec<String> = column.categories.iter().map(|c| c.to_string()).collect();
+        text += &format!(" ({})", shorten(&categories));
     }
     if column.optional {
         text += ", may be missing";
@@ -107,14 +106,25 @@ fn describe(column: &Column) -> String {
     text
 }
 
-/// A number for people, with so many significant digits.
+/// At most 20 names of a list.
+fn shorten(names: &[String]) -> String {
+    let more = if names.len() > 20 { ", …" } else { "" };
+    names[..names.len().min(20)].join(", ") + more
+}
+
+/// A number for people, with at most so many significant digits; all digits in front of the point.
 fn figure(x: f64, digits: i32) -> String {
     if x == 0.0 || !x.is_finite() {
         return x.to_string();
     }
     let magnitude = x.abs().log10().floor() as i32;
+    let decimals = (digits - 1 - magnitude).max(0) as usize;
     match magnitude {
-        -5..15 => format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize),
+        -5..15 if decimals == 0 => format!("{x:.0}"),
+        -5..15 => format!("{x:.decimals$}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_string(),
         _ => format!("{x:.*e}", digits as usize - 1),
     }
 }
@@ -155,7 +165,9 @@ mod tests {
             (2549.2646, "2549"),
             (25492646.0, "25492646"),
             (-12.3456, "-12.35"),
-            (0.99999, "1.0000"),
+            (0.99999, "1"),
+            (0.5, "0.5"),
+            (1200.0, "1200"),
             (1e-7, "1.000e-7"),
             (1e300, "1.000e300"),
             (0.0, "0"),
