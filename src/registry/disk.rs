@@ -68,6 +68,7 @@ pub fn check_format(path: &Path, version: u32, newest: u32) -> Result<()> {
     }
     let known = match newest {
         1 => "1".into(),
+        2 => "1 and 2".into(),
         n => format!("1 to {n}"),
     };
     let message = format!("format_version {version} is not known to this version of transform, which knows {known}");

@@ -3,6 +3,7 @@
 //! predictions unseen.
 
 use crate::model::{Column, Model, Type};
+use crate::transform::problem::Code;
 use crate::transform::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -173,7 +174,9 @@ fn score(model: &Arc<Model>, csv: &[u8], delimiter: u8) -> Result<Scored, String
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
-        Failure::Problem(problem) => problem.to_string(),
+        // The hint to this one is about files without a header.
+        Failure::Problem(problem) if problem.code == Code::NoSuchColumn => problem.to_string(),
+        Failure::Problem(problem) => format!("{problem}; {}", problem.hint),
         Failure::Read(e) | Failure::Write(e) => e.to_string(),
         Failure::Cancelled => "cancelled".into(),
     })?;

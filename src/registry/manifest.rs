@@ -13,8 +13,8 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 
 /// A version's manifest.
 ///
-/// `format_version` is 1, or 2 where `training` or an attachment is there: programs that know 1 alone refuse keys that
-/// they don't know, and so say why. Both are read.
+/// `format_version` is 1, or 2 where `training` or an attachment is there, which programs that know 1 alone refuse. Both
+/// are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -115,6 +115,12 @@ pub struct Attached {
     pub sha256: String,
 }
 
+/// What manifests of all versions have.
+#[derive(Deserialize)]
+struct Numbered {
+    format_version: u32,
+}
+
 impl Manifest {
     pub const NEWEST: u32 = 2;
 
@@ -142,8 +148,10 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Manifest> {
         let path = folder.join(MANIFEST);
         let text = disk::read(&path, MANIFEST_MAX).map_err(disk::as_damage)?;
+        // First: a later version has keys that are unknown here, which would be all that is said of it.
+        let Numbered { format_version } = disk::parse(&path, &text)?;
+        disk::check_format(&path, format_version, Manifest::NEWEST)?;
         let manifest: Manifest = disk::parse(&path, &text)?;
-        disk::check_format(&path, manifest.format_version, Manifest::NEWEST)?;
         match manifest.defect() {
             Some(defect) => Err(Error::model(path, defect)),
             None => Ok(manifest),

@@ -1,8 +1,9 @@
 //! Model groups on disk: register, approve, reject, latest approved.
 //!
-//! A version's folder is `models/GROUP/N` with a manifest, an artifact and its approvals. Versions are immutable;
-//! what changes is the file of decisions, whose last entry counts. Whatever can't be read or doesn't fit its checksum
-//! is an error: never a silent fallback to an older version.
+//! A version's folder is `models/GROUP/N` with a manifest, an artifact, what its training left beside it, and its
+//! approvals. Versions are immutable; what changes is the file of decisions, whose last entry counts. Whatever can't be
+//! read or doesn't fit its checksum is an error: never a silent fallback to an older version. So is a version that no
+//! longer predicts what it did when it was registered ([`golden`]).
 
 mod approval;
 pub mod diff;

@@ -411,6 +411,20 @@ fn manifests_of_earlier_versions_are_read() {
 }
 
 #[test]
+fn a_manifest_of_a_later_version_is_told_by_its_number() {
+    let spool = Spool::new();
+    let manifest = spool.path("models/lines/1/model.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    let later = text.replace("format_version = 1", "format_version = 3\nlineage = \"?\"");
+    fs::write(&manifest, later).unwrap();
+    spool
+        .once()
+        .exits(3)
+        .says("format_version 3 is not known to this version of transform, which knows 1 and 2");
+}
+
+#[test]
 fn the_list_tells_versions_apart() {
     let spool = Spool::new();
     register_trained(&spool, 2.0, 422, "aaaa", "mse = 2549.26\nr2 = 0.47232866977966736");

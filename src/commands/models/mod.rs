@@ -117,16 +117,17 @@ fn figure(x: f64, digits: i32) -> String {
     if x == 0.0 || !x.is_finite() {
         return x.to_string();
     }
+    let trim = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
     let magnitude = x.abs().log10().floor() as i32;
-    let decimals = (digits - 1 - magnitude).max(0) as usize;
-    match magnitude {
-        -5..15 if decimals == 0 => format!("{x:.0}"),
-        -5..15 => format!("{x:.decimals$}")
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_string(),
-        _ => format!("{x:.*e}", digits as usize - 1),
+    if (-5..15).contains(&magnitude) {
+        return trim(&format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize));
     }
+    let text = format!("{x:.*e}", digits as usize - 1);
+    let (mantissa, exponent) = text.split_once('e').expect("it was asked for");
+    format!("{}e{exponent}", trim(mantissa))
 }
 
 fn group_flag(config: &Config) -> String {
@@ -168,8 +169,8 @@ mod tests {
             (0.99999, "1"),
             (0.5, "0.5"),
             (1200.0, "1200"),
-            (1e-7, "1.000e-7"),
-            (1e300, "1.000e300"),
+            (1e-7, "1e-7"),
+            (1.23456e300, "1.235e300"),
             (0.0, "0"),
             (f64::NAN, "NaN"),
         ];
