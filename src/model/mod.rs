@@ -158,6 +158,14 @@ impl Model {
         }
     }
 
+    /// What the features are multiplied by, by name, and the intercept as `(intercept)`; of a linear model.
+    pub fn coefficients(&self) -> Option<Vec<(String, f64)>> {
+        match &self.predictor {
+            Predictor::Linear(model) => Some(model.coefficients()),
+            Predictor::Trees(_) | Predictor::Onnx(_) => None,
+        }
+    }
+
     /// Gives names to features and classes whose artifact has none.
     pub fn complete(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
         if let Some(names) = features {

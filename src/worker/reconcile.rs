@@ -314,7 +314,7 @@ impl Worker {
             return false;
         }
         let pin = approved.and_then(|identity| {
-            let model = Arc::new(self.registry.load(identity.version)?);
+            let model = self.registry.prove(identity.version)?;
             Ok(Pin {
                 recipe: recipe(&identity, &self.setup.config.settings),
                 identity,

@@ -7,6 +7,7 @@ mod csv;
 mod daemon;
 mod differential;
 mod documents;
+mod golden;
 mod once;
 mod onnx;
 mod parity;
