@@ -1,6 +1,7 @@
 //! Finds ONNX Runtime's shared library, and loads it when the first ONNX model needs it. Nothing else needs it.
 
 use ort::environment::Environment;
+use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub fn environment() -> Result<Environment, String> {
                     .with_telemetry(false)
                     .build()
                     .map_err(|e| format!("ONNX Runtime ({}) can't be used: {e}", library.display()))?;
+                environment.set_log_level(ort::logging::LogLevel::Fatal);
                 tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
                 return Ok(loaded.insert(environment).clone());
             }
@@ -57,33 +59,42 @@ fn candidates() -> Vec<PathBuf> {
     all
 }
 
-/// The newest of each place where pip puts packages: the active environment, the user's own, the system's.
+/// The newest of each place where pip puts packages: the active environment, those of the Pythons on the path, the user's.
 fn installed_by_pip() -> Vec<PathBuf> {
     let home = env::var_os("HOME").map(PathBuf::from);
-    let prefixes = [
-        env::var_os("VIRTUAL_ENV").map(PathBuf::from),
-        home.map(|home| home.join(".local")),
-        Some("/usr/local".into()),
-        Some("/usr".into()),
-    ];
-    let python = |entry: &Path| {
-        let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        name.starts_with("python3")
-    };
-    let mut all = Vec::new();
-    for prefix in prefixes.into_iter().flatten() {
-        for python in entries(&prefix.join("lib")).into_iter().filter(|e| python(e)) {
+    let environment = |key: &str| env::var_os(key).map(PathBuf::from);
+    let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"]
+        .into_iter()
+        .filter_map(environment)
+        .collect();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let programs = env::split_paths(&path).filter(|folder| folder.join("python3").exists());
+    prefixes.extend(programs.filter_map(|folder| Some(folder.parent()?.to_path_buf())));
+    if let Some(home) = home {
+        prefixes.push(home.join(".local"));
+        prefixes.extend(entries(&home.join(".pyenv/versions")));
+    }
+    prefixes.extend(["/usr/local", "/usr"].map(PathBuf::from));
+    let mut all: Vec<PathBuf> = Vec::new();
+    for prefix in prefixes {
+        for python in entries(&prefix.join("lib"))
+            .into_iter()
+            .filter(|e| begins(e, "python3"))
+        {
             for packages in ["site-packages", "dist-packages"] {
-                let folder = python.join(packages).join("onnxruntime/capi");
-                let library = |entry: &PathBuf| {
-                    let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-                    name.starts_with("libonnxruntime.so")
-                };
-                all.extend(entries(&folder).into_iter().rfind(library));
+                let files = entries(&python.join(packages).join("onnxruntime/capi"));
+                all.extend(files.into_iter().rfind(|file| begins(file, "libonnxruntime.so")));
             }
         }
     }
+    let mut seen = HashSet::new();
+    all.retain(|library| seen.insert(library.clone()));
     all
+}
+
+fn begins(path: &Path, word: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(word))
 }
 
 /// What is in a folder, by name; nothing if it can't be read.

@@ -10,7 +10,6 @@ mod ubjson;
 mod xgboost;
 
 pub use linear::Linear;
-pub use onnx::Texts;
 pub use signature::{Category, Column, Signature, Type};
 
 use pipeline::{Pipeline, Steps};
@@ -113,6 +112,9 @@ enum Predictor {
     Pipeline(Box<Steps>),
 }
 
+/// The cells of a model's inputs of type string, `[input][row]`.
+pub type Texts<'a> = [&'a [String]];
+
 /// What a library's file says of its model's columns.
 struct Artifact {
     inputs: Vec<Column>,
@@ -170,6 +172,24 @@ impl Model {
         &self.signature
     }
 
+    /// A text for each input of type string that the model is likely to know.
+    pub fn sample_texts(&self) -> &[String] {
+        match &self.predictor {
+            Predictor::Onnx(model) => model.sample_texts(),
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
+        }
+    }
+
+    /// What the features or terms are multiplied by, by name, and the intercept as `(intercept)`; of a linear model or a
+    /// pipeline.
+    pub fn coefficients(&self) -> Option<Vec<(String, f64)>> {
+        match &self.predictor {
+            Predictor::Linear(model) => Some(model.coefficients()),
+            Predictor::Pipeline(steps) => Some(steps.coefficients()),
+            Predictor::Trees(_) | Predictor::Onnx(_) => None,
+        }
+    }
+
     /// Gives names to features and classes whose artifact has none.
     pub fn complete(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
         if let Some(names) = features {
@@ -197,9 +217,11 @@ impl Model {
     /// Predicts `out`, `[output][row]`, an output for each of the signature; a label is the index of its class.
     ///
     /// `columns` holds one slice per input of the signature, each of as many values as there are rows: numbers, or the
-    /// index of a category; NaN is missing, -1 a category that an open input doesn't list. `texts` holds the cells of the inputs of type string, one column after the
-    /// other; their slices in `columns` mean nothing. The result of a row depends on that row alone: not on how rows are
-    /// cut into batches, nor on the thread. An error is what ONNX Runtime says; no other model has any.
+    /// index of a category; NaN is missing, -1 a category that an open input doesn't list. `texts` holds the cells of the
+    /// inputs of type string, whose slices in `columns` mean nothing. The result of a row depends on that row alone: not on
+    /// how rows are cut into batches, nor on the thread.
+    ///
+    /// An error is that of ONNX Runtime, which refuses all rows for one that its model can't take. Other models have none.
     pub fn predict(&self, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Result<(), String> {
         let rows = out.len() / self.signature.outputs.len();
         if rows == 0 {
@@ -221,9 +243,11 @@ fn outputs(objective: Objective, targets: usize, float: Type) -> Vec<Column> {
         Objective::Regression(_) => (0..targets)
             .map(|i| Column::plain(format!("prediction_{i}"), float))
             .collect(),
-        Objective::Hinge => vec![signature::label(2)],
-        Objective::Binary(_) => signature::classification(2, float),
-        Objective::Softmax | Objective::OneVersusAll(_) => signature::classification(targets, float),
+        Objective::Hinge => vec![signature::label(signature::counted(2))],
+        Objective::Binary(_) => signature::classification(signature::counted(2), float),
+        Objective::Softmax | Objective::OneVersusAll(_) => {
+            signature::classification(signature::counted(targets), float)
+        }
     }
 }
 

@@ -135,12 +135,8 @@ impl Pipeline {
         let outputs = match &self.output {
             Output::Number(_) => vec![Column::plain("prediction".into(), Type::Float64)],
             Output::Classes(Classes { classes, .. }) => {
-                let mut outputs = signature::classification(2, Type::Float64);
-                outputs[0].categories = classes.iter().cloned().map(Category::Text).collect();
-                for (output, class) in outputs[1..].iter_mut().zip(classes) {
-                    output.name = format!("probability_{class}");
-                }
-                outputs
+                let classes = classes.iter().cloned().map(Category::Text).collect();
+                signature::classification(classes, Type::Float64)
             }
         };
         Signature {

@@ -84,7 +84,7 @@ pub struct Column {
     /// Of an input: may its value be missing?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
-    /// Of an input of type `category`: does the model take what is not among its `categories`, as missing?
+    /// Of an input of type `category`: does the model take what is not among its `categories`? Its code is -1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
     /// What a column of type `category` can hold. A label's are the classes.
@@ -113,20 +113,29 @@ pub struct Signature {
     pub outputs: Vec<Column>,
 }
 
-/// The label of one of `classes` classes, which are called by their numbers.
-pub fn label(classes: usize) -> Column {
+/// Classes that are called by their numbers.
+pub fn counted(classes: usize) -> Vec<Category> {
+    (0..classes as i64).map(Category::Integer).collect()
+}
+
+/// The label, one of `classes`.
+pub fn label(classes: Vec<Category>) -> Column {
     Column {
-        categories: (0..classes as i64).map(Category::Integer).collect(),
+        categories: classes,
         ..Column::plain("prediction".into(), Type::Category)
     }
 }
 
 /// A label, and a probability for each class.
-pub fn classification(classes: usize, float: Type) -> Vec<Column> {
-    let label = label(classes);
-    let probability = |class: &Category| Column::plain(format!("probability_{class}"), float);
-    let probabilities: Vec<Column> = label.categories.iter().map(probability).collect();
-    [vec![label], probabilities].concat()
+pub fn classification(classes: Vec<Category>, float: Type) -> Vec<Column> {
+    let columns = for_each_class("probability", &classes, float);
+    [vec![label(classes)], columns].concat()
+}
+
+/// `word_CLASS` for each class.
+pub fn for_each_class(word: &str, classes: &[Category], float: Type) -> Vec<Column> {
+    let column = |class: &Category| Column::plain(format!("{word}_{class}"), float);
+    classes.iter().map(column).collect()
 }
 
 impl Signature {
@@ -172,7 +181,8 @@ impl Signature {
         }
         label.categories = names.iter().map(|name| Category::Text(name.clone())).collect();
         for (output, name) in self.outputs[1..].iter_mut().zip(names) {
-            output.name = format!("probability_{name}");
+            let word = output.name.split('_').next().unwrap_or_default();
+            output.name = format!("{word}_{name}");
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::scorer::nul_byte;
 use super::table::{self, Number, Reason, Table};
 use super::{BadRows, Header, Limit, Settings, encoding};
 use crate::model::{Column, Signature, Type};
+use memchr::memchr_iter;
 
 /// What a column may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,20 +156,20 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
             let within = problem.line.unwrap_or(1);
             return Err(problem.line(lines + within).into());
         }
+        let before = lines;
         let mut at = 0;
         if header {
             let (_, record) = layout::first_record(&block, delimiter).ok_or_else(layout::empty)?;
             let start = record.as_ptr() as usize - block.as_ptr() as usize;
             at = start + layout::record(&block[start..], delimiter).len();
-            lines = line - 1 + memchr::memchr_iter(b'\n', &block[start..at]).count() as u64;
+            lines = line - 1 + memchr_iter(b'\n', &block[start..at]).count() as u64;
             header = false;
         }
         while at < block.len() {
             at = table.fill(&block, at, &mut lines);
-            // The first that can't be mended by reading a column as text.
             if let Some(flaw) = table.flaws.first() {
                 let (start, end) = table.record(flaw.row);
-                let problem = flaw_problem(&layout, flaw.reason, &block[start..end], flaw.line);
+                let problem = flaw_problem(&layout, &flaw.reason, &block[start..end], flaw.line);
                 return Err(match flaw.reason {
                     Reason::NotANumber { field } => Stop::Text {
                         column: layout.roles[field].feature.expect("only features are read"),
@@ -177,7 +178,11 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
                     _ => Stop::Problem(problem),
                 });
             }
-            add(&mut cells, &table, &layout, lines)?;
+            let line_of = |row: usize| {
+                let (start, _) = table.record(row);
+                before + memchr_iter(b'\n', &block[..start]).count() as u64 + 1
+            };
+            add(&mut cells, &table, wanted, &layout, line_of)?;
         }
         blocks.recycle(block);
     }
@@ -204,43 +209,51 @@ impl Wanted {
     }
 }
 
-/// Adds the rows of a batch without flaws.
-fn add(cells: &mut [Cells], table: &Table, layout: &Layout, lines: u64) -> Result<(), Problem> {
+/// Adds the rows of a batch without flaws. `line_of`: a row's line in the file.
+fn add(
+    cells: &mut [Cells],
+    table: &Table,
+    wanted: &[Wanted],
+    layout: &Layout,
+    line_of: impl Fn(usize) -> u64,
+) -> Result<(), Problem> {
     for (feature, (cells, column)) in cells.iter_mut().zip(table.columns()).enumerate() {
-        match cells {
-            Cells::Numbers(numbers) => numbers.extend_from_slice(column),
-            Cells::Texts(texts) => {
-                let layout::Cells::Texts(index) = layout.features[feature].cells else {
-                    unreachable!("a column of texts is read as text");
-                };
-                for (text, x) in table.texts[index].iter().zip(column) {
-                    if text.contains(char::REPLACEMENT_CHARACTER) {
-                        let name = layout.roles.iter().position(|role| role.feature == Some(feature));
-                        let name = name.map_or("", |field| layout.names[field].as_str());
-                        let message = format!(
-                            "column {name:?} has the text {:?} (at or before this line), which is not UTF-8",
-                            excerpt(text.as_bytes(), 80)
-                        );
-                        return Err(Problem::new(
-                            Code::BadRow,
-                            message,
-                            "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 old.csv > new.csv",
-                        )
-                        .line(lines));
-                    }
-                    texts.push((!x.is_nan()).then(|| text.clone()));
+        match (cells, &layout.features[feature].cells) {
+            (Cells::Texts(texts), &layout::Cells::Texts(index)) => {
+                for (row, text) in table.texts()[index].iter().enumerate() {
+                    let missing = table::number(text.as_bytes()) == Number::Missing;
+                    let Wanted { name, optional, .. } = &wanted[feature];
+                    let flaw = match () {
+                        () if missing && !optional => (format!("column {name:?}: missing value"), MEND),
+                        () if text.contains(char::REPLACEMENT_CHARACTER) => {
+                            let text = excerpt(text.as_bytes(), 80);
+                            (format!("column {name:?}: text that is not UTF-8: {text}"), RECODE)
+                        }
+                        () => {
+                            texts.push((!missing).then(|| text.clone()));
+                            continue;
+                        }
+                    };
+                    return Err(Problem::new(Code::BadRow, flaw.0, flaw.1)
+                        .line(line_of(row))
+                        .column(name));
                 }
             }
+            (Cells::Numbers(numbers), _) => numbers.extend_from_slice(column),
+            (Cells::Texts(_), _) => unreachable!("a column of texts is read as text"),
         }
     }
     Ok(())
 }
 
-fn flaw_problem(layout: &Layout, reason: Reason, record: &[u8], line: u64) -> Problem {
+const MEND: &str = "mend or remove the row";
+const RECODE: &str = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 old.csv > new.csv";
+
+fn flaw_problem(layout: &Layout, reason: &Reason, record: &[u8], line: u64) -> Problem {
     let said = reason.text(layout.roles.len());
     let Some(field) = reason.field() else {
         let message = format!("{said}: {}", excerpt(record, 80));
-        return Problem::new(Code::BadRow, message, "mend or remove the row").line(line + 1);
+        return Problem::new(Code::BadRow, message, MEND).line(line + 1);
     };
     let name = &layout.names[field];
     let cell = layout::raw_fields(record, layout.delimiter)
@@ -335,7 +348,13 @@ mod tests {
         }
         let latin = b"t\nfine\nS\xE3o\n";
         let problem = read(latin, b',', &[wanted("t", Kind::Any, true)]).unwrap_err();
-        assert!(problem.to_string().contains("not UTF-8"), "{problem}");
+        assert_eq!(
+            problem.to_string(),
+            "line 3: column \"t\": text that is not UTF-8: S\u{FFFD}o"
+        );
+        let target = [wanted("t", Kind::Texts, false), wanted("n", Kind::Any, true)];
+        let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &target).unwrap_err();
+        assert_eq!(problem.to_string(), "line 4: column \"t\": missing value");
         assert!(names(b"1,2\n3,4\n", b',').unwrap_err().to_string().contains("values"));
         assert_eq!(names(b"\xEF\xBB\xBFa, b ,\n", b',').unwrap(), ["a", "b", ""]);
     }

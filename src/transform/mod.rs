@@ -10,6 +10,7 @@ mod encode;
 mod layout;
 mod plain;
 pub mod problem;
+pub mod records;
 mod scorer;
 mod table;
 #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,6 @@ pub enum Code {
     Internal,
     LineEnds,
     Link,
-    ModelFailed,
     NameTooLong,
     NoSuchColumn,
     NotAFile,
@@ -26,14 +25,13 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 16] = [
         Code::BadRow,
         Code::DuplicateColumn,
         Code::EmptyFile,
         Code::Internal,
         Code::LineEnds,
         Code::Link,
-        Code::ModelFailed,
         Code::NameTooLong,
         Code::NoSuchColumn,
         Code::NotAFile,
@@ -54,7 +52,6 @@ impl Code {
             Code::Internal => "internal",
             Code::LineEnds => "line_ends",
             Code::Link => "link",
-            Code::ModelFailed => "model_failed",
             Code::NameTooLong => "name_too_long",
             Code::NoSuchColumn => "no_such_column",
             Code::NotAFile => "not_a_file",

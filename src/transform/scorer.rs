@@ -2,7 +2,7 @@
 
 use super::encode::{self, Writing};
 use super::layout::Layout;
-use super::problem::{Code, Problem, excerpt};
+use super::problem::{Code, Problem};
 use super::table::{self, Table};
 use crate::model::Model;
 use memchr::{memchr, memchr_iter};
@@ -53,6 +53,40 @@ impl Scorer {
         scored
     }
 
+    /// Predicts `out`, `[output][row]`. Rows that the model refuses are marked as bad.
+    fn predict(&self, block: &[u8], table: &mut Table, out: &mut [f64]) {
+        let (columns, texts) = (table.columns(), table.texts());
+        if self.model.predict(&columns, &texts, out).is_ok() {
+            return;
+        }
+        // A library that refuses one row refuses the batch. Parts of it are tried, down to the rows it is about.
+        let rows = table.rows;
+        let mut part_out = vec![0.0; out.len()];
+        let mut refused = Vec::new();
+        let mut parts = vec![0..rows / 2, rows / 2..rows];
+        while let Some(part) = parts.pop() {
+            let columns: Vec<&[f64]> = columns.iter().map(|c| &c[part.clone()]).collect();
+            let texts: Vec<&[String]> = texts.iter().map(|t| &t[part.clone()]).collect();
+            let part_out = &mut part_out[..out.len() / rows * part.len()];
+            match self.model.predict(&columns, &texts, part_out) {
+                Ok(()) => {
+                    for (from, to) in part_out.chunks(part.len().max(1)).zip(out.chunks_mut(rows)) {
+                        to[part.clone()].copy_from_slice(from);
+                    }
+                }
+                Err(why) if part.len() == 1 => refused.push((part.start, why)),
+                Err(_) => {
+                    let middle = part.start + part.len() / 2;
+                    parts.push(middle..part.end);
+                    parts.push(part.start..middle);
+                }
+            }
+        }
+        for (row, why) in refused {
+            table.refuse(block, row, why);
+        }
+    }
+
     fn score_into(&self, scored: &mut Scored) {
         let Scored { block, out, .. } = scored;
         scored.problem = nul_byte(block);
@@ -66,10 +100,7 @@ impl Scorer {
         while at < block.len() {
             at = table.fill(block, at, &mut scored.lines);
             let predictions = &mut predictions[..width * table.rows];
-            if let Err(e) = self.model.predict(&table.columns(), &table.texts, predictions) {
-                scored.problem = Some(refused(&e));
-                return;
-            }
+            self.predict(block, &mut table, predictions);
             scored.not_finite += encode::rows(&self.layout, block, &table, &self.outputs, predictions, out);
             scored.rows += table.rows as u64;
             for flaw in &table.flaws {
@@ -94,17 +125,6 @@ pub fn nul_byte(block: &[u8]) -> Option<Problem> {
         "write the file again from its source",
     );
     Some(problem.line(1 + memchr_iter(b'\n', &block[..nul]).count() as u64))
-}
-
-fn refused(reason: &str) -> Problem {
-    Problem::new(
-        Code::ModelFailed,
-        format!(
-            "the model failed to score this file: {}",
-            excerpt(reason.as_bytes(), 300)
-        ),
-        "look for values that it was not trained to take; then try: transform retry",
-    )
 }
 
 pub fn internal() -> Problem {

@@ -4,6 +4,7 @@ use super::blocks::closing_quote;
 use super::dictionary::Reading;
 use super::layout::{Cells, Feature, Kept, Layout, Role, unquote};
 use super::plain;
+use super::problem::excerpt;
 #[cfg(target_arch = "x86_64")]
 use super::vector;
 use memchr::{memchr_iter, memchr2};
@@ -18,7 +19,7 @@ pub struct Table<'a> {
     /// `[feature][row]`, `BATCH` rows; the value of a bad row means nothing.
     columns: Vec<f64>,
     /// The cells of the features of text, `[feature of text][row]`.
-    pub texts: Vec<Vec<String>>,
+    texts: Vec<Vec<String>>,
     /// `[row][kept column]`: where the field stands.
     kept: Vec<(usize, usize)>,
     /// `[row]`: where the record stands, without its line end.
@@ -36,7 +37,7 @@ pub struct Flaw {
     pub reason: Reason,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The record has another number of fields than the header.
     FieldCount {
@@ -55,6 +56,10 @@ pub enum Reason {
     NotAnInteger {
         field: usize,
     },
+    /// The model's own library takes the row for none, and says why.
+    Refused {
+        why: String,
+    },
     /// A category that the model doesn't know, and that its library would refuse.
     Unseen {
         field: usize,
@@ -62,9 +67,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub fn field(self) -> Option<usize> {
-        match self {
-            Reason::FieldCount { .. } => None,
+    pub fn field(&self) -> Option<usize> {
+        match *self {
+            Reason::FieldCount { .. } | Reason::Refused { .. } => None,
             Reason::AfterQuote { field }
             | Reason::NotANumber { field }
             | Reason::Missing { field }
@@ -74,20 +79,21 @@ impl Reason {
     }
 
     /// Where the fields of the record are can't be told, so none of them is kept.
-    pub fn hides_fields(self) -> bool {
+    pub fn hides_fields(&self) -> bool {
         matches!(self, Reason::FieldCount { .. } | Reason::AfterQuote { .. })
     }
 
-    pub fn text(self, expected: usize) -> String {
+    pub fn text(&self, expected: usize) -> String {
         match self {
             Reason::FieldCount { found } => {
-                let s = if found == 1 { "" } else { "s" };
+                let s = if *found == 1 { "" } else { "s" };
                 format!("{found} field{s} instead of {expected}")
             }
             Reason::AfterQuote { .. } => "text after a closing quote".into(),
             Reason::NotANumber { .. } => "not a number".into(),
             Reason::Missing { .. } => "missing value".into(),
             Reason::NotAnInteger { .. } => "not a whole number".into(),
+            Reason::Refused { why } => format!("the model refuses it: {}", excerpt(why.as_bytes(), 200)),
             Reason::Unseen { .. } => "unknown category".into(),
         }
     }
@@ -122,8 +128,21 @@ impl<'a> Table<'a> {
         self.columns.chunks(BATCH).map(|c| &c[..self.rows]).collect()
     }
 
+    pub fn texts(&self) -> Vec<&[String]> {
+        self.texts.iter().map(Vec::as_slice).collect()
+    }
+
     pub fn record(&self, row: usize) -> (usize, usize) {
         self.records[row]
+    }
+
+    /// Marks a row as bad that the model refuses, unless it is bad already.
+    pub fn refuse(&mut self, block: &[u8], row: usize, why: String) {
+        if let Err(place) = self.flaws.binary_search_by_key(&row, |flaw| flaw.row) {
+            let line = memchr_iter(b'\n', &block[..self.records[row].0]).count() as u64;
+            let reason = Reason::Refused { why };
+            self.flaws.insert(place, Flaw { row, line, reason });
+        }
     }
 
     /// Where the kept fields of a row stand, in the order of the output.
@@ -311,23 +330,17 @@ impl<'a> Table<'a> {
                         Number::Missing => missing(),
                         Number::Invalid => Err(Reason::NotANumber { field }),
                     },
-                    (None, Cells::Categories(categories)) => match categories.read(trim(&unquote(text))) {
+                    (None, Cells::Categories(categories)) => match categories.read(&unquote(text)) {
                         Reading::Code(code) => Ok(code),
                         Reading::Missing => missing(),
                         Reading::Unseen => Err(Reason::Unseen { field }),
                     },
+                    // What is missing is the model's to say, also of an empty text.
                     (None, &Cells::Texts(index)) => {
-                        let cell = unquote(text);
-                        let cell = trim(&cell);
-                        match number(cell) {
-                            Number::Missing => missing(),
-                            Number::Value(_) | Number::Invalid => {
-                                let texts = &mut self.texts[index];
-                                texts.resize(row, String::new());
-                                texts.push(String::from_utf8_lossy(cell).into_owned());
-                                Ok(0.0)
-                            }
-                        }
+                        let texts = &mut self.texts[index];
+                        texts.resize(row, String::new());
+                        texts.push(String::from_utf8_lossy(trim(&unquote(text))).into_owned());
+                        Ok(0.0)
                     }
                 };
                 match read {

@@ -7,9 +7,11 @@ use std::collections::HashSet;
 
 #[derive(Debug, Default)]
 pub struct Graph {
-    pub operators: HashSet<String>,
+    operators: HashSet<String>,
     /// The labels of the classifier, if an operator names them.
     pub classes: Vec<Category>,
+    /// A category of each encoder of texts, in their order.
+    pub texts: Vec<String>,
 }
 
 /// Graphs inside of graphs.
@@ -19,11 +21,25 @@ impl Graph {
     pub fn read(artifact: &[u8]) -> Result<Graph, Defect> {
         let mut graph = Graph::default();
         for (number, field) in fields(artifact)? {
-            if let (7, Field::Bytes(bytes)) = (number, field) {
-                graph.add(bytes, DEPTH)?;
+            match (number, field) {
+                (7, Field::Bytes(bytes)) => graph.add(bytes, DEPTH)?,
+                (25, Field::Bytes(function)) => graph.add_function(function)?,
+                _ => {}
             }
         }
         Ok(graph)
+    }
+
+    /// Is it made of operators that take missing values?
+    pub fn takes_missing(&self) -> bool {
+        let takes = |operator: &&str| self.operators.contains(*operator);
+        let operators = [
+            "Imputer",
+            "TreeEnsemble",
+            "TreeEnsembleRegressor",
+            "TreeEnsembleClassifier",
+        ];
+        operators.iter().any(takes)
     }
 
     fn add(&mut self, graph: &[u8], depth: u32) -> Result<(), Defect> {
@@ -34,7 +50,17 @@ impl Graph {
             match (number, field) {
                 (1, Field::Bytes(node)) => self.add_node(node, depth)?,
                 (5, Field::Bytes(tensor)) => check_tensor(tensor)?,
+                (15, Field::Bytes(tensor)) => check_sparse_tensor(tensor)?,
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add_function(&mut self, function: &[u8]) -> Result<(), Defect> {
+        for (number, field) in fields(function)? {
+            if let (7, Field::Bytes(node)) = (number, field) {
+                self.add_node(node, DEPTH)?;
             }
         }
         Ok(())
@@ -67,11 +93,17 @@ impl Graph {
                     }
                 }
                 (9, Field::Bytes(text)) => values.push(Category::Text(String::from_utf8_lossy(text).into_owned())),
+                (22 | 23, Field::Bytes(tensor)) => check_sparse_tensor(tensor)?,
                 _ => {}
             }
         }
-        if name.starts_with(b"classlabels") && !values.is_empty() {
+        if values.is_empty() {
+            return Ok(());
+        }
+        if name.starts_with(b"classlabels") {
             self.classes = values;
+        } else if name == b"cats_strings" {
+            self.texts.extend(values[0].text());
         }
         Ok(())
     }
@@ -88,6 +120,16 @@ fn check_tensor(tensor: &[u8]) -> Result<(), Defect> {
         true => Err(Defect("its data is in other files; save it as one file".into())),
         false => Ok(()),
     }
+}
+
+/// Two tensors: values and indices.
+fn check_sparse_tensor(tensor: &[u8]) -> Result<(), Defect> {
+    for (number, field) in fields(tensor)? {
+        if let (1 | 2, Field::Bytes(part)) = (number, field) {
+            check_tensor(part)?;
+        }
+    }
+    Ok(())
 }
 
 enum Field<'a> {

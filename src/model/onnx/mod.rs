@@ -4,56 +4,60 @@
 //! classes: what skl2onnx makes of scikit-learn's models and pipelines, with and without ZipMap.
 
 mod graph;
+mod tensor;
 
 use super::signature::{self, Column, Signature, Type};
-use super::{Category, Defect};
+use super::{Category, Defect, Texts};
 use crate::onnxruntime;
 use graph::Graph;
-use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{DynMapValueType, DynValue, Tensor, TensorElementType, ValueType};
-use std::borrow::Cow;
+use ort::logging::LogLevel;
+use ort::session::{Session, SessionOutputs};
+use ort::value::{TensorElementType, ValueType};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use tensor::{Input, Numbers};
 
 pub struct Onnx {
     artifact: Vec<u8>,
     inputs: Vec<Input>,
     output: Output,
+    /// A text for each input of text, one that the model knows where the file tells.
+    sample: Vec<String>,
     /// Sessions that nobody uses just now. A session runs one batch at a time, on its caller's thread.
     idle: Mutex<Vec<Session>>,
 }
 
-/// A tensor that the model takes, `[row][column]`.
-#[derive(Debug)]
-struct Input {
-    name: String,
-    kind: Type,
-    width: usize,
-}
-
 #[derive(Debug)]
 enum Output {
-    /// A tensor of numbers, a column or more.
-    Numbers { name: String },
+    /// Tensors of numbers, by their names, and how many columns each has.
+    Numbers(Vec<(String, usize)>),
     /// Labels, and the probabilities of the classes where there are any.
     Classes {
         label: String,
-        probabilities: Option<String>,
+        probabilities: Option<Probabilities>,
         classes: Vec<Category>,
     },
 }
 
-/// Columns of text cells, `[column][row]`.
-pub type Texts = [Vec<String>];
+#[derive(Debug)]
+enum Probabilities {
+    /// A tensor, a column for each class.
+    Matrix(String),
+    /// A sequence of maps from class to probability, as ZipMap makes it.
+    Zipped(String),
+}
 
-/// More columns are taken for damage.
-const COLUMNS: i64 = 1 << 20;
+/// Up to so many columns, the model is asked for each if it may be missing: the work is their square.
+const ASKED: usize = 4096;
+/// Rows of one question.
+const QUESTION: usize = 256;
 
 impl fmt::Debug for Onnx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Onnx { inputs, output, .. } = self;
         f.debug_struct("Onnx")
-            .field("inputs", &self.inputs)
-            .field("output", &self.output)
+            .field("inputs", inputs)
+            .field("output", output)
             .finish()
     }
 }
@@ -66,107 +70,116 @@ impl Onnx {
         let inputs = session
             .inputs()
             .iter()
-            .map(|input| read_input(input.name(), input.dtype()))
+            .map(|input| Input::read(input.name(), input.dtype()))
             .collect::<Result<Vec<_>, _>>()?;
-        let names_known = inputs.iter().all(|input| input.width == 1);
-        let optional = [
-            "Imputer",
-            "TreeEnsemble",
-            "TreeEnsembleRegressor",
-            "TreeEnsembleClassifier",
-        ]
-        .iter()
-        .any(|operator| graph.operators.contains(*operator));
-        let columns = columns(&inputs, names_known, optional);
-        let output = read_output(&session)?;
-        let mut model = Onnx {
+        let (output, outputs) = read_outputs(&session, &graph)?;
+        let texts = inputs.iter().filter(|i| i.kind == Type::String).map(|i| i.width).sum();
+        let mut sample = graph.texts.clone();
+        sample.resize(texts, String::new());
+        let model = Onnx {
             artifact: artifact.to_vec(),
             inputs,
             output,
+            sample,
             idle: Mutex::new(vec![session]),
         };
-        let outputs = model.probe(&graph)?;
-        let signature = Signature {
-            inputs: columns,
-            outputs,
-        };
+        let names_known = model.inputs.iter().all(|input| input.width == 1);
+        let mut inputs = model.columns(names_known);
+        for (column, taken) in inputs.iter_mut().zip(model.missing_taken(&graph)) {
+            column.optional = taken;
+        }
+        let signature = Signature { inputs, outputs };
         signature.check()?;
         Ok((model, signature, names_known))
     }
 
-    /// Scores one row, and tells the outputs from what comes of it.
-    fn probe(&mut self, graph: &Graph) -> Result<Vec<Column>, Defect> {
-        let columns = vec![&[0.0][..]; self.inputs.iter().map(|i| i.width).sum()];
-        let texts = vec![vec![String::new()]; columns.len()];
-        let refused = |e| Defect(format!("the model can't score a row of zeros: {e}"));
-        let (width, float, keys, labels) = self
-            .run(&columns, &texts, 1, |outputs| match &self.output {
-                Output::Numbers { name } => {
-                    let (width, float, _) = numbers(&outputs[name.as_str()], 1)?;
-                    Ok((width, float, Vec::new(), Vec::new()))
-                }
-                Output::Classes {
-                    label, probabilities, ..
-                } => {
-                    let labels = categories(&outputs[label.as_str()])?;
-                    let Some(probabilities) = probabilities else {
-                        return Ok((0, Type::Float32, Vec::new(), labels));
-                    };
-                    let value = &outputs[probabilities.as_str()];
-                    if let ValueType::Sequence(_) = value.dtype() {
-                        let row = zipped(value)?.into_iter().next().unwrap_or_default();
-                        let keys: Vec<Category> = row.into_iter().map(|(key, _)| key).collect();
-                        return Ok((keys.len(), Type::Float32, keys, labels));
-                    }
-                    let (width, float, _) = numbers(value, 1)?;
-                    Ok((width, float, Vec::new(), labels))
-                }
-            })
-            .map_err(refused)?;
-        let Output::Classes { classes, .. } = &mut self.output else {
-            return Ok(match width {
-                1 => vec![Column::plain("prediction".into(), float)],
-                _ => (0..width)
-                    .map(|i| Column::plain(format!("prediction_{i}"), float))
+    pub fn sample_texts(&self) -> &[String] {
+        &self.sample
+    }
+
+    /// `f0`, `f1`... where one tensor has several columns.
+    fn columns(&self, names_known: bool) -> Vec<Column> {
+        let inputs = self.inputs.iter().flat_map(|i| std::iter::repeat_n(i, i.width));
+        let name = |i: usize, input: &Input| match names_known {
+            true => input.name.clone(),
+            false => format!("f{i}"),
+        };
+        inputs
+            .enumerate()
+            .map(|(i, input)| Column::plain(name(i, input), input.kind))
+            .collect()
+    }
+
+    /// For each column, whether its value may be missing. A text may: it is the empty text then. Of a number the model is
+    /// asked: does a row of zeros without it still give numbers?
+    fn missing_taken(&self, graph: &Graph) -> Vec<bool> {
+        let kinds: Vec<Type> = self.inputs.iter().flat_map(|i| vec![i.kind; i.width]).collect();
+        let is_float = |kind: Type| matches!(kind, Type::Float32 | Type::Float64);
+        let numbers = |columns: &[Vec<f64>], rows: usize| -> Option<Vec<bool>> {
+            let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            let texts: Vec<Vec<String>> = self.sample.iter().map(|text| vec![text.clone(); rows]).collect();
+            let texts: Vec<&[String]> = texts.iter().map(Vec::as_slice).collect();
+            let mut out = vec![0.0; rows * self.width()];
+            self.predict(&slices, &texts, rows, &mut out).ok()?;
+            Some(
+                (0..rows)
+                    .map(|row| !out.iter().skip(row).step_by(rows).any(|y| y.is_nan()))
                     .collect(),
-            });
+            )
         };
-        let counted = labels.iter().all(|label| matches!(label, Category::Integer(_)));
-        *classes = match (keys.is_empty(), graph.classes.is_empty()) {
-            (false, _) => keys,
-            (true, false) => graph.classes.clone(),
-            (true, true) if counted && width > 0 => (0..width as i64).map(Category::Integer).collect(),
-            (true, true) => {
-                return Err(Defect(
-                    "the file doesn't name its classes; convert it with ZipMap (skl2onnx: options={'zipmap': True})"
-                        .into(),
-                ));
+        let zeros = vec![vec![0.0]; kinds.len()];
+        let can_tell = kinds.len() <= ASKED && numbers(&zeros, 1).is_some_and(|is_number| is_number[0]);
+        // What can't be told, or where labels alone come out, is taken from what the model is made of.
+        let by_operators = graph.takes_missing();
+        if !can_tell || !self.gives_numbers() {
+            let taken = |&kind: &Type| kind == Type::String || by_operators && is_float(kind);
+            return kinds.iter().map(taken).collect();
+        }
+        let mut taken = Vec::with_capacity(kinds.len());
+        for start in (0..kinds.len()).step_by(QUESTION) {
+            let rows = QUESTION.min(kinds.len() - start);
+            let mut columns = vec![vec![0.0; rows]; kinds.len()];
+            for row in (0..rows).filter(|row| is_float(kinds[start + row])) {
+                columns[start + row][row] = f64::NAN;
             }
-        };
-        if width > 0 && width != classes.len() {
-            return Err(Defect(format!("{width} probabilities for {} classes", classes.len())));
+            let answers = numbers(&columns, rows).unwrap_or(vec![false; rows]);
+            let kinds = kinds[start..].iter().zip(answers);
+            taken.extend(kinds.map(|(&kind, number)| kind == Type::String || is_float(kind) && number));
         }
-        if let Some(other) = labels.iter().find(|label| !classes.contains(label)) {
-            return Err(Defect(format!("the label {other} is not among the classes")));
+        taken
+    }
+
+    /// The number of output columns.
+    fn width(&self) -> usize {
+        match &self.output {
+            Output::Numbers(tensors) => tensors.iter().map(|(_, width)| width).sum(),
+            Output::Classes {
+                probabilities: None, ..
+            } => 1,
+            Output::Classes { classes, .. } => 1 + classes.len(),
         }
-        let label = Column {
-            categories: classes.clone(),
-            ..signature::label(classes.len())
-        };
-        let probability = |class: &Category| Column::plain(format!("probability_{class}"), float);
-        let probabilities: Vec<Column> = classes.iter().take(width).map(probability).collect();
-        Ok([vec![label], probabilities].concat())
+    }
+
+    fn gives_numbers(&self) -> bool {
+        !matches!(
+            self.output,
+            Output::Classes {
+                probabilities: None,
+                ..
+            }
+        )
     }
 
     /// As `Model::predict`.
     pub fn predict(&self, columns: &[&[f64]], texts: &Texts, rows: usize, out: &mut [f64]) -> Result<(), String> {
         self.run(columns, texts, rows, |outputs| match &self.output {
-            Output::Numbers { name } => {
-                let (width, _, values) = numbers(&outputs[name.as_str()], rows)?;
-                if width * rows != out.len() {
-                    return Err(format!("the model gave {width} numbers a row"));
+            Output::Numbers(tensors) => {
+                let mut rest = out;
+                for (name, width) in tensors {
+                    let (own, others) = rest.split_at_mut(width * rows);
+                    Numbers::read(&outputs[name.as_str()], rows, *width)?.write(own);
+                    rest = others;
                 }
-                transpose(&values, width, rows, out);
                 Ok(())
             }
             Output::Classes {
@@ -175,33 +188,27 @@ impl Onnx {
                 classes,
             } => {
                 let (labels, rest) = out.split_at_mut(rows);
-                let found = categories(&outputs[label.as_str()])?;
-                if found.len() != rows {
-                    return Err(format!("{} labels for {rows} rows", found.len()));
-                }
+                let found = tensor::labels(&outputs[label.as_str()], rows)?;
                 for (to, found) in labels.iter_mut().zip(&found) {
-                    let class = classes.iter().position(|class| class == found);
-                    *to = class.ok_or_else(|| format!("the label {found} is not among the classes"))? as f64;
+                    *to = class(classes, found)? as f64;
                 }
-                let Some(probabilities) = probabilities else {
-                    return Ok(());
-                };
-                let value = &outputs[probabilities.as_str()];
-                if let ValueType::Sequence(_) = value.dtype() {
-                    for (row, zipped) in zipped(value)?.into_iter().enumerate() {
-                        for (key, probability) in zipped {
-                            let class = classes.iter().position(|class| *class == key);
-                            let class = class.ok_or_else(|| format!("the class {key} is not known"))?;
-                            rest[class * rows + row] = probability;
+                match probabilities {
+                    None => {}
+                    Some(Probabilities::Matrix(name)) => {
+                        Numbers::read(&outputs[name.as_str()], rows, classes.len())?.write(rest);
+                    }
+                    Some(Probabilities::Zipped(name)) => {
+                        let zipped = tensor::zipped(&outputs[name.as_str()], rows)?;
+                        if zipped.iter().any(|pairs| pairs.len() != classes.len()) {
+                            return Err("the probabilities are not one for each row and class".into());
+                        }
+                        for (row, pairs) in zipped.iter().enumerate() {
+                            for (key, probability) in pairs {
+                                rest[class(classes, key)? * rows + row] = *probability;
+                            }
                         }
                     }
-                    return Ok(());
                 }
-                let (width, _, values) = numbers(value, rows)?;
-                if width != classes.len() {
-                    return Err(format!("{width} probabilities for {} classes", classes.len()));
-                }
-                transpose(&values, width, rows, rest);
                 Ok(())
             }
         })
@@ -219,49 +226,17 @@ impl Onnx {
             Some(session) => session,
             None => start(&self.artifact)?,
         };
-        let outputs = session.run(self.tensors(columns, texts, rows)?).map_err(reason)?;
-        let result = read(&outputs);
-        drop(outputs);
+        let result =
+            tensor::feed(&self.inputs, columns, texts, rows).and_then(|feed| read(&session.run(feed).map_err(reason)?));
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         result
     }
+}
 
-    fn tensors<'a>(
-        &'a self,
-        columns: &[&[f64]],
-        texts: &Texts,
-        rows: usize,
-    ) -> Result<Vec<(Cow<'a, str>, SessionInputValue<'static>)>, String> {
-        let (mut column, mut text) = (0, 0);
-        let mut tensors = Vec::with_capacity(self.inputs.len());
-        for Input { name, kind, width } in &self.inputs {
-            let shape = [rows, *width];
-            let own = &columns[column..column + width];
-            let cells = (0..rows).flat_map(|row| own.iter().map(move |column| column[row]));
-            let tensor: DynValue = match kind {
-                Type::Float32 => {
-                    Tensor::from_array((shape, cells.map(|x| x as f32).collect::<Vec<_>>())).map(|t| t.into_dyn())
-                }
-                Type::Int64 => {
-                    Tensor::from_array((shape, cells.map(|x| x as i64).collect::<Vec<_>>())).map(|t| t.into_dyn())
-                }
-                Type::String => {
-                    let own = &texts[text..text + width];
-                    text += width;
-                    let cells = (0..rows).flat_map(|row| own.iter().map(move |column| column[row].clone()));
-                    let cells: Vec<String> = cells.collect();
-                    Tensor::from_string_array((shape, &cells[..])).map(|t| t.into_dyn())
-                }
-                Type::Float64 | Type::Category => {
-                    Tensor::from_array((shape, cells.collect::<Vec<_>>())).map(|t| t.into_dyn())
-                }
-            }
-            .map_err(reason)?;
-            column += width;
-            tensors.push((Cow::Borrowed(name.as_str()), tensor.into()));
-        }
-        Ok(tensors)
-    }
+/// A class's place.
+fn class(classes: &[Category], label: &Category) -> Result<usize, String> {
+    let place = classes.iter().position(|class| class == label);
+    place.ok_or_else(|| format!("the label {label} is not among the classes"))
 }
 
 /// A session on one thread: parallel are the batches, not what is done in one.
@@ -269,7 +244,13 @@ fn start(artifact: &[u8]) -> Result<Session, String> {
     let environment = onnxruntime::environment()?;
     let refused = |e: String| format!("ONNX Runtime refuses the model: {e}");
     Session::builder(&environment)
-        .and_then(|builder| Ok(builder.with_intra_threads(1)?.with_inter_threads(1)?))
+        .and_then(|builder| {
+            Ok(builder
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                // What goes wrong comes as an error, not on stderr.
+                .with_log_level(LogLevel::Fatal)?)
+        })
         .and_then(|mut builder| builder.commit_from_memory(artifact))
         .map_err(|e| refused(reason(e)))
 }
@@ -280,57 +261,44 @@ fn reason(error: ort::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn read_input(name: &str, value: &ValueType) -> Result<Input, Defect> {
-    let refuse = |what: String| Defect(format!("input {name:?} {what}"));
-    let ValueType::Tensor { ty, shape, .. } = value else {
-        return Err(refuse("is no tensor".into()));
+/// By what the file declares; a number of columns that it leaves open is 1.
+fn read_outputs(session: &Session, graph: &Graph) -> Result<(Output, Vec<Column>), Defect> {
+    let outputs = session.outputs();
+    let refuse = |what: &str| {
+        let all: Vec<String> = outputs.iter().map(|o| format!("{}: {}", o.name(), o.dtype())).collect();
+        Err(Defect(format!("its outputs ({}) {what}", all.join(", "))))
     };
-    let kind = match ty {
-        TensorElementType::Float32 => Type::Float32,
-        TensorElementType::Float64 => Type::Float64,
-        TensorElementType::Int64 => Type::Int64,
-        TensorElementType::String => Type::String,
-        other => {
-            return Err(refuse(format!(
-                "is a tensor of {other}; float, double, int64 and string can be given"
-            )));
-        }
-    };
-    match shape[..] {
-        [rows, _] if rows > 0 => Err(refuse(
-            "has a fixed number of rows; convert the model with a dynamic first dimension (None)".into(),
-        )),
-        [_, width @ 1..=COLUMNS] => Ok(Input {
-            name: name.into(),
-            kind,
-            width: width as usize,
-        }),
-        _ => Err(refuse(format!(
-            "has the shape {shape}, not rows by a known number of columns"
-        ))),
+    let tensors: Option<Vec<(String, Type, Option<usize>)>> = outputs
+        .iter()
+        .map(|output| tensor::declared(output.dtype()).map(|(kind, width)| (output.name().to_string(), kind, width)))
+        .collect();
+    if let Some(tensors) = &tensors
+        && tensors.iter().all(|(_, kind, _)| tensor::is_float(*kind))
+    {
+        let Some(tensors) = tensors
+            .iter()
+            .map(|(name, kind, width)| Some((name.clone(), *kind, (*width)?)))
+            .collect::<Option<Vec<_>>>()
+        else {
+            return refuse("don't say how many columns they have; convert the model with its output shapes");
+        };
+        let kinds: Vec<Type> = tensors
+            .iter()
+            .flat_map(|(_, kind, width)| vec![*kind; *width])
+            .collect();
+        let columns = match kinds[..] {
+            [] => return refuse("are none"),
+            [kind] => vec![Column::plain("prediction".into(), kind)],
+            _ => {
+                let kinds = kinds.iter().enumerate();
+                kinds
+                    .map(|(i, kind)| Column::plain(format!("prediction_{i}"), *kind))
+                    .collect()
+            }
+        };
+        let tensors = tensors.into_iter().map(|(name, _, width)| (name, width)).collect();
+        return Ok((Output::Numbers(tensors), columns));
     }
-}
-
-/// `f0`, `f1`... where one tensor has several columns.
-fn columns(inputs: &[Input], names_known: bool, optional: bool) -> Vec<Column> {
-    let kinds = inputs.iter().flat_map(|input| (0..input.width).map(move |_| input));
-    kinds
-        .enumerate()
-        .map(|(i, input)| Column {
-            optional: optional && matches!(input.kind, Type::Float32 | Type::Float64),
-            ..Column::plain(
-                if names_known {
-                    input.name.clone()
-                } else {
-                    format!("f{i}")
-                },
-                input.kind,
-            )
-        })
-        .collect()
-}
-
-fn read_output(session: &Session) -> Result<Output, Defect> {
     let is_label = |value: &ValueType| {
         matches!(
             value,
@@ -340,89 +308,50 @@ fn read_output(session: &Session) -> Result<Output, Defect> {
             }
         )
     };
-    let is_numbers = |value: &ValueType| {
-        matches!(
-            value,
-            ValueType::Tensor {
-                ty: TensorElementType::Float32 | TensorElementType::Float64,
-                ..
-            }
-        )
+    let (label, other) = match outputs {
+        [label] if is_label(label.dtype()) => (label, None),
+        [label, other] if is_label(label.dtype()) => (label, Some(other)),
+        _ => return refuse("are neither numbers nor a label with probabilities"),
     };
-    let is_zipped =
-        |value: &ValueType| matches!(value, ValueType::Sequence(inner) if matches!(**inner, ValueType::Map { .. }));
-    let outputs = session.outputs();
-    let classes = |probabilities: Option<&str>| Output::Classes {
-        label: outputs[0].name().into(),
-        probabilities: probabilities.map(String::from),
-        classes: Vec::new(),
+    let (probabilities, width, float) = match other.map(|other| (other.name(), other.dtype())) {
+        None => (None, None, Type::Float32),
+        Some((name, ValueType::Sequence(inner))) if matches!(**inner, ValueType::Map { .. }) => {
+            (Some(Probabilities::Zipped(name.into())), None, Type::Float32)
+        }
+        Some((name, dtype)) => match tensor::declared(dtype) {
+            Some((kind, width)) if tensor::is_float(kind) => (Some(Probabilities::Matrix(name.into())), width, kind),
+            _ => return refuse("are neither numbers nor a label with probabilities"),
+        },
     };
-    match outputs {
-        [one] if is_numbers(one.dtype()) => Ok(Output::Numbers {
-            name: one.name().into(),
-        }),
-        [one] if is_label(one.dtype()) => Ok(classes(None)),
-        [label, other] if is_label(label.dtype()) && (is_numbers(other.dtype()) || is_zipped(other.dtype())) => {
-            Ok(classes(Some(other.name())))
+    let texts = matches!(
+        label.dtype(),
+        ValueType::Tensor {
+            ty: TensorElementType::String,
+            ..
         }
-        _ => {
-            let all: Vec<String> = outputs.iter().map(|o| format!("{}: {}", o.name(), o.dtype())).collect();
-            Err(Defect(format!(
-                "its outputs ({}) are neither numbers nor a label with probabilities",
-                all.join(", ")
-            )))
-        }
-    }
-}
-
-/// Numbers a row, their type, and the numbers, `[row][column]`.
-fn numbers(value: &DynValue, rows: usize) -> Result<(usize, Type, Vec<f64>), String> {
-    let (float, values) = match value.try_extract_tensor::<f32>() {
-        Ok((_, values)) => (Type::Float32, values.iter().map(|&x| x.into()).collect()),
-        Err(_) => {
-            let (_, values) = value.try_extract_tensor::<f64>().map_err(reason)?;
-            (Type::Float64, values.to_vec())
-        }
+    );
+    let classes = match (&graph.classes[..], width) {
+        (classes, _) if !classes.is_empty() && classes.iter().all(|c| c.text().is_some() == texts) => classes.to_vec(),
+        (_, Some(width)) if !texts => signature::counted(width),
+        _ => return refuse("have labels, and the file doesn't say which there are"),
     };
-    let width = values.len().checked_div(rows).unwrap_or(0);
-    match width > 0 && width * rows == values.len() {
-        true => Ok((width, float, values)),
-        false => Err(format!("{} numbers for {rows} rows", values.len())),
+    if let Some(width) = width.filter(|&width| width != classes.len()) {
+        return refuse(&format!("have {width} probabilities for {} classes", classes.len()));
     }
-}
-
-fn categories(value: &DynValue) -> Result<Vec<Category>, String> {
-    if let Ok((_, labels)) = value.try_extract_tensor::<i64>() {
-        return Ok(labels.iter().map(|&label| Category::Integer(label)).collect());
+    let mut columns = vec![signature::label(classes.clone())];
+    if let Some(other) = other {
+        // Distances and decision functions stand in the same place.
+        let word = if other.name().contains("prob") {
+            "probability"
+        } else {
+            "score"
+        };
+        columns.extend(signature::for_each_class(word, &classes, float));
     }
-    let (_, labels) = value.try_extract_strings().map_err(reason)?;
-    Ok(labels.into_iter().map(Category::Text).collect())
-}
-
-/// For each row the classes with their probabilities, as ZipMap makes them.
-fn zipped(value: &DynValue) -> Result<Vec<Vec<(Category, f64)>>, String> {
-    let maps = value.try_extract_sequence::<DynMapValueType>().map_err(reason)?;
-    maps.iter()
-        .map(|map| {
-            if let Ok(pairs) = map.try_extract_key_values::<i64, f32>() {
-                return Ok(pairs
-                    .into_iter()
-                    .map(|(key, p)| (Category::Integer(key), p.into()))
-                    .collect());
-            }
-            let pairs = map.try_extract_key_values::<String, f32>().map_err(reason)?;
-            Ok(pairs
-                .into_iter()
-                .map(|(key, p)| (Category::Text(key), p.into()))
-                .collect())
-        })
-        .collect()
-}
-
-fn transpose(values: &[f64], width: usize, rows: usize, out: &mut [f64]) {
-    for (column, out) in out.chunks_mut(rows).enumerate() {
-        for (row, out) in out.iter_mut().enumerate() {
-            *out = values[row * width + column];
-        }
-    }
+    let output = Output::Classes {
+        label: label.name().into(),
+        probabilities,
+        classes,
+    };
+    Ok((output, columns))
 }

@@ -21,6 +21,7 @@ pub struct Steps {
 
 #[derive(Clone, Debug)]
 struct Resolved {
+    name: String,
     factors: Vec<Value>,
     mean: f64,
     scale: f64,
@@ -77,6 +78,7 @@ impl Steps {
                 () if !finite => Err(defect("has a number that is not finite".into())),
                 () if term.scale <= 0.0 => Err(defect(format!("has the scale {}, which is not above 0", term.scale))),
                 () => Ok(Resolved {
+                    name: term.name.clone(),
                     factors,
                     mean: term.mean,
                     scale: term.scale,
@@ -100,6 +102,12 @@ impl Steps {
             intercept: pipeline.intercept,
             threshold,
         })
+    }
+
+    /// Of each term, and the intercept as `(intercept)`.
+    pub fn coefficients(&self) -> Vec<(String, f64)> {
+        let terms = self.terms.iter().map(|term| (term.name.clone(), term.coefficient));
+        terms.chain([("(intercept)".into(), self.intercept)]).collect()
     }
 
     /// Predicts `out`, `[output][row]`: a number, or the index of the label and the probabilities of both classes.

@@ -1,0 +1,200 @@
+//! ONNX models through the binary, and what happens without ONNX Runtime.
+
+use crate::spool::{Ran, Spool};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The version that made the fixtures.
+const VERSION: &str = "1.32.0";
+
+/// ONNX Runtime's library: `ORT_DYLIB_PATH`, else as pip installs it, once for all tests. `None` where there is no pip: the
+/// test then can't be made, and says so; in CI that is an error.
+pub fn library() -> Option<&'static Path> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = LIBRARY.get_or_init(|| {
+        if let Some(path) = env::var_os("ORT_DYLIB_PATH") {
+            return Some(path.into());
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("onnxruntime-{VERSION}"));
+        let library = folder.join(format!("onnxruntime/capi/libonnxruntime.so.{VERSION}"));
+        if !library.exists() {
+            let pip = Command::new("python3")
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+                .arg(&folder)
+                .arg(format!("onnxruntime=={VERSION}"))
+                .status();
+            if !pip.is_ok_and(|status| status.success()) {
+                return None;
+            }
+        }
+        Some(library)
+    });
+    if found.is_none() {
+        assert!(
+            env::var_os("CI").is_none(),
+            "CI needs python3 with pip, for ONNX Runtime"
+        );
+        eprintln!("skipped: pip could not install onnxruntime {VERSION}");
+    }
+    found.as_deref()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/models/onnx-skl2onnx-1.20.0")
+        .join(name)
+}
+
+fn register(spool: &Spool, artifact: &Path, flags: &[&str]) -> Ran {
+    let mut args = vec!["models", "register", artifact.to_str().unwrap(), "--format", "onnx"];
+    args.extend(flags);
+    spool.run(&args)
+}
+
+/// A spool that knows where the library is.
+fn spool(library: &Path) -> Spool {
+    Spool::without_model().set(&format!("models.onnxruntime={}", library.to_str().unwrap()))
+}
+
+#[test]
+fn a_pipeline_takes_texts_integers_and_numbers_as_they_stand() {
+    let Some(library) = library() else { return };
+    let spool = spool(library).set("output.probabilities=true");
+    register(
+        &spool,
+        &fixture("columns.onnx"),
+        &["--class-names", "no,yes", "--approve"],
+    )
+    .exits(0);
+    spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("x: float32\n")
+        .says("city: string, may be missing")
+        .says("count: int64\n")
+        .says("prediction: category (no, yes)")
+        .says("probability_yes: float32");
+    let rows = fs::read_to_string(fixture("columns.in.csv")).unwrap();
+    spool.drop_file("rows.csv", &rows);
+    spool.once().exits(0).says("60 rows");
+    let output = spool.output("rows.csv").unwrap();
+    assert_eq!(output.lines().next(), Some("prediction,probability_no,probability_yes"));
+    assert!(output.lines().nth(1).unwrap().starts_with("yes,0.1295835"));
+    // What the model can't take is a bad row, and no more than that.
+    let spool = spool.set("input.max_bad_rows=100%");
+    spool.drop_file(
+        "bad.csv",
+        "x,city,count\n,Oslo,1\n0.5,,2\n0.5,Oslo,1.5\n0.5,Oslo,\n0.5,Oslo,1.0\n",
+    );
+    spool.once().exits(0).says("3 bad");
+    let rejects = spool.rejects("bad.csv").unwrap();
+    assert!(rejects.contains("2,x,missing value,"), "{rejects}");
+    assert!(rejects.contains("4,count,not a whole number,"), "{rejects}");
+    assert!(rejects.contains("5,count,missing value,"), "{rejects}");
+}
+
+/// scikit-learn's encoder refuses what it has not seen, unless it was told otherwise; ONNX Runtime then refuses the batch.
+#[test]
+fn a_row_that_the_model_refuses_is_a_bad_row_and_the_others_are_scored() {
+    let Some(library) = library() else { return };
+    let spool = spool(library).set("input.max_bad_rows=50%");
+    register(&spool, &fixture("strict.onnx"), &["--approve"]).exits(0);
+    let rows = fs::read_to_string(fixture("strict.in.csv")).unwrap();
+    let (header, body) = rows.split_once('\n').unwrap();
+    spool.drop_file("many.csv", format!("{header}\n\n{}short\n", body.repeat(100)));
+    let ran = spool.once().exits(0);
+    assert!(ran.stderr.contains("6001 rows, 101 bad"), "{}", ran.stderr);
+    let rejects = spool.rejects("many.csv").unwrap();
+    // The header is line 1, an empty line is line 2; the sixth row of each 60 is unknown.
+    let lines: Vec<&str> = rejects.lines().collect();
+    assert!(lines[1].starts_with("8,,the model refuses it: "), "{}", lines[1]);
+    assert!(lines[2].starts_with("68,,the model refuses it: "), "{}", lines[2]);
+    assert_eq!(lines.len(), 102);
+    let output = spool.output("many.csv").unwrap();
+    let output: Vec<&str> = output.lines().skip(1).collect();
+    assert_eq!(output.len(), 6001);
+    for (i, line) in output.iter().enumerate() {
+        assert_eq!(*line == "\"\"", i == 6000 || i % 60 == 5, "row {i}: {line}");
+        assert!(i < 60 || i == 6000 || *line == output[i - 60]);
+    }
+    assert!(!ran.stderr.contains("onnxruntime:"), "{}", ran.stderr);
+}
+
+#[test]
+fn without_the_library_the_error_says_how_to_get_it() {
+    let spool = Spool::without_model().set("models.onnxruntime=/absent/libonnxruntime.so");
+    register(&spool, &fixture("linear.onnx"), &[])
+        .exits(64)
+        .says("pip install onnxruntime")
+        .says("models.onnxruntime")
+        .says("/absent/libonnxruntime.so");
+    assert!(!spool.path("models/lines").exists());
+    // Nor is a version damaged whose library went away.
+    if let Some(library) = library() {
+        let known = format!("models.onnxruntime={}", library.display());
+        let artifact = fixture("linear.onnx");
+        let args = [
+            "models",
+            "register",
+            artifact.to_str().unwrap(),
+            "--format",
+            "onnx",
+            "--approve",
+            "--set",
+            &known,
+        ];
+        spool.run(&args).exits(0);
+        spool.drop_file("x.csv", "f0,f1,f2,f3\n1,2,3,4\n");
+        spool.once().exits(64).says("pip install onnxruntime");
+        spool.run(&["--once", "--set", &known]).exits(0);
+        assert!(spool.output("x.csv").is_some());
+        fs::remove_file(spool.path("input/x.csv")).unwrap();
+    }
+    // Nothing else needs it.
+    spool.approve_line(2.0, 1.0);
+    spool.drop_file("x.csv", "x\n1\n");
+    spool.once().exits(0);
+}
+
+#[test]
+fn damaged_and_hostile_models_are_refused() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    let whole = fs::read(fixture("classes.onnx")).unwrap();
+    let artifact = spool.path("m.onnx");
+    let mut refused = 0;
+    for (at, byte) in (0..whole.len()).step_by(331).zip((0..=255).cycle().step_by(7)) {
+        for bytes in [&whole[..at], &[&whole[..at], &[byte], &whole[at + 1..]].concat()] {
+            fs::write(&artifact, bytes).unwrap();
+            let ran = register(&spool, &artifact, &[]);
+            assert!([0, 64].contains(&ran.code), "{ran:?}");
+            refused += u32::from(ran.code == 64);
+        }
+    }
+    assert!(refused > 20);
+    fs::write(&artifact, b"not a model").unwrap();
+    register(&spool, &artifact, &[])
+        .exits(64)
+        .says("m.onnx")
+        .says("damaged");
+}
+
+/// They are read apart, with bounds on time and memory: the program goes on, and says why.
+#[test]
+fn models_that_take_all_time_or_memory_are_refused() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    for (name, words) in [
+        (
+            "refused-endless.onnx",
+            "takes longer to score a row than any model of its size",
+        ),
+        ("refused-huge.onnx", "allocate memory"),
+    ] {
+        register(&spool, &fixture(name), &[]).exits(64).says(name).says(words);
+    }
+    assert!(!spool.path("models/lines").exists());
+}
