@@ -114,7 +114,7 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
     },
-    /// Register, approve and reject model versions
+    /// Register, compare, approve and reject model versions
     Models {
         #[command(subcommand)]
         command: Models,
@@ -134,9 +134,19 @@ pub enum Models {
         #[arg(long)]
         json: bool,
     },
-    /// Show a version: manifest, signature, and every decision on it
+    /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
     Show {
         version: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what changed between two versions: columns, coefficients, metrics, training data
+    Diff {
+        /// The version to compare with
+        old: u32,
+        /// The version to compare
+        new: u32,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -165,6 +175,10 @@ pub enum Models {
         /// The classes' names, in the model's order, where the artifact only counts them
         #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
         class_names: Option<Vec<String>>,
+        /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
+        /// version, which must reproduce them before it is put to use
+        #[arg(long, value_name = "ROWS.csv")]
+        golden: Option<PathBuf>,
         /// Approve it at once
         #[arg(long)]
         approve: bool,
@@ -178,7 +192,7 @@ pub enum Models {
     },
     /// Approve a version: the highest approved version scores
     ///
-    /// Before that it must load and score: its checksum holds and its signature is whole.
+    /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
     Approve {
         version: u32,
         /// Why; kept with the decision

@@ -3,75 +3,23 @@
 //! One row per input says what its output was made from; the worker compares. The history keeps every transformation.
 //! The commit of a group is the commit point: what was published but not committed is done again, with the same bytes.
 
+mod schema;
+
 use crate::error::{Error, Result};
 use crate::spool::{Fingerprint, Name};
 use crate::transform::Summary;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use schema::Version;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const SCHEMA_VERSION: i64 = 2;
-/// Says in the file's header that this is our database ("tfrm").
-const APPLICATION_ID: i64 = 0x7466_726d;
-
 /// Room for the records of some hundred thousand inputs while a folder is listed. With SQLite's own 2 MiB, every look at
 /// one of 100,000 inputs reads a page anew.
 const CACHE_KIB: i64 = 16 << 10;
-
-const SCHEMA: &str = "
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    -- Every transformation. `at` counts microseconds since 1970.
-    CREATE TABLE history (
-        id INTEGER PRIMARY KEY,
-        input BLOB NOT NULL, at INTEGER NOT NULL, micros INTEGER NOT NULL,
-        model_group TEXT NOT NULL, version INTEGER NOT NULL, artifact TEXT NOT NULL,
-        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL,
-        bytes INTEGER NOT NULL, input_hash TEXT NOT NULL, output_hash TEXT NOT NULL,
-        problem TEXT, message TEXT
-    );
-    CREATE INDEX history_of_input ON history (input, id);
-    -- What failed for now. Gone once it succeeds; an empty input stands for the whole worker.
-    CREATE TABLE faults (
-        input BLOB PRIMARY KEY,
-        code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL, since INTEGER NOT NULL
-    ) WITHOUT ROWID;
-";
-
-/// Narrow rows: a look at every input of a large folder reads all of them.
-const RESULTS: &str = "
-    -- What shapes outputs beside their inputs. 0 fits nothing.
-    CREATE TABLE recipes (
-        id INTEGER PRIMARY KEY,
-        model TEXT NOT NULL, settings TEXT NOT NULL, output_format INTEGER NOT NULL,
-        UNIQUE (model, settings, output_format)
-    );
-    INSERT INTO recipes VALUES (0, '', '', 0);
-    -- What each input's output or report was made from. `input_hash` is BLAKE3, NULL where it failed.
-    CREATE TABLE results (
-        input BLOB PRIMARY KEY,
-        size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,
-        racy INTEGER NOT NULL,
-        input_hash BLOB,
-        recipe INTEGER NOT NULL REFERENCES recipes,
-        published INTEGER NOT NULL,
-        problem TEXT
-    ) WITHOUT ROWID;
-";
-
-/// Schema 1 kept the recipe with every input.
-const FROM_1: &str = "
-    INSERT INTO recipes (model, settings, output_format)
-        SELECT DISTINCT model, settings, output_format FROM results_1 WHERE output_format > 0;
-    INSERT INTO results
-        SELECT r.input, r.size, r.mtime, r.ctime, r.racy, nullif(unhex(r.input_hash), x''),
-               coalesce(c.id, 0), r.published, r.problem
-        FROM results_1 r LEFT JOIN recipes c USING (model, settings, output_format);
-    DROP TABLE results_1;
-";
 
 pub struct Ledger {
     db: Connection,
@@ -146,8 +94,8 @@ impl Ledger {
         ledger.prepare().map_err(|e| ledger.error(e))?;
         let version = ledger.schema_version()?;
         match version {
-            0 => ledger.create(),
-            1 => ledger.upgrade(),
+            0 => schema::create(&mut ledger.db),
+            1 => schema::upgrade(&mut ledger.db),
             _ => Ok(()),
         }
         .map_err(|e| ledger.error(e))?;
@@ -162,17 +110,18 @@ impl Ledger {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags).map_err(|e| error(&path, e))?;
-        let mut ledger = Ledger { db, path };
+        let ledger = Ledger { db, path };
         ledger
             .db
             .busy_timeout(Duration::from_secs(5))
             .map_err(|e| ledger.error(e))?;
         match ledger.schema_version()? {
             0 => Ok(None),
-            SCHEMA_VERSION => Ok(Some(ledger)),
+            schema::VERSION => Ok(Some(ledger)),
             older => Err(ledger.foreign(format!(
-                "written by an older version of transform (schema {older}, this one reads {SCHEMA_VERSION}); the worker \
-                 brings it up to date when it starts"
+                "written by an older version of transform (schema {older}, this one reads {}); the worker brings it up to \
+                 date when it starts",
+                schema::VERSION
             ))),
         }
     }
@@ -185,16 +134,14 @@ impl Ledger {
         self.db.pragma_update(None, "synchronous", "full")
     }
 
-    fn schema_version(&mut self) -> Result<i64> {
-        let read = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let version = read("user_version").map_err(|e| self.error(e))?;
-        let id = read("application_id").map_err(|e| self.error(e))?;
-        match (version, id) {
-            (0, 0) | (1..=SCHEMA_VERSION, APPLICATION_ID) => Ok(version),
-            (newer, APPLICATION_ID) if newer > SCHEMA_VERSION => Err(self.foreign(format!(
-                "written by a newer version of transform (schema {newer}, this one reads {SCHEMA_VERSION}); use that version"
+    fn schema_version(&self) -> Result<i64> {
+        match schema::version(&self.db).map_err(|e| self.error(e))? {
+            Version::Known(version) => Ok(version),
+            Version::Newer(newer) => Err(self.foreign(format!(
+                "written by a newer version of transform (schema {newer}, this one reads {}); use that version",
+                schema::VERSION
             ))),
-            _ => Err(self.foreign("this is not a ledger of transform; move it aside".into())),
+            Version::Foreign => Err(self.foreign("this is not a ledger of transform; move it aside".into())),
         }
     }
 
@@ -205,25 +152,6 @@ impl Ledger {
             message,
             passing: false,
         }
-    }
-
-    fn create(&mut self) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.execute_batch(RESULTS)?;
-        transaction.execute("INSERT INTO meta VALUES ('instance', lower(hex(randomblob(4))))", [])?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()
-    }
-
-    fn upgrade(&mut self) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
-        transaction.execute_batch("ALTER TABLE results RENAME TO results_1")?;
-        transaction.execute_batch(RESULTS)?;
-        transaction.execute_batch(FROM_1)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()
     }
 
     /// A random name for this state folder.

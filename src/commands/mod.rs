@@ -98,6 +98,11 @@ fn say_json(value: &impl Serialize) {
 
 /// Prints rows as columns.
 fn say_table(rows: &[Vec<String>]) {
+    align(rows).iter().for_each(say);
+}
+
+/// A line for each row, with its cells in columns.
+fn align(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |i: usize| {
         rows.iter()
@@ -107,10 +112,11 @@ fn say_table(rows: &[Vec<String>]) {
             .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
+    let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}"));
-        say(cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Microseconds since 1970 as a person reads them, in UTC.

@@ -84,7 +84,7 @@ pub struct Column {
     /// Of an input: may its value be missing?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
-    /// Of an input of type `category`: does the model take what is not among its `categories`, as missing?
+    /// Of an input of type `category`: does the model take what is not among its `categories`? Its code is -1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
     /// What a column of type `category` can hold. A label's are the classes.

@@ -4,14 +4,13 @@
 //! folders once. A reader sees a whole result or none. Where a mount can't rename, the draft is made under `state/`
 //! and copied over in one go.
 
+use super::draft::{Draft, below};
 use super::folder::{Dir, Home};
-use super::name::Name;
+use super::name::{NAME_MAX, Name};
 use crate::error::{Error, Result};
-use rustix::fs::{Advice, FileType};
+use rustix::fs::FileType;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Write};
-use std::num::NonZeroU64;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,10 +18,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// From this many drafts on, one sync of the whole file system is cheaper than one for each (measured: 0.28 ms a
 /// file, against 90 ms for two thousand).
 const SYNC_TOGETHER: usize = 8;
-
-/// A large draft goes to disk while the rest of it is made, so that its sync has little left to wait for: 245 MB took 70
-/// ms to sync at the end.
-const WRITE_BEHIND: u64 = 8 << 20;
 
 /// How a finished result gets its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +104,7 @@ impl Publisher {
             Mode::Rename => (place.root()?, input.split().0),
             Mode::Direct => (self.staging.clone(), &b""[..]),
         };
-        Ok(Draft {
-            root,
-            folder: folder.into(),
-            temp: format!("{}{n}.tmp", self.prefix),
-            open: None,
-            bytes: 0,
-            begun: 0,
-        })
+        Ok(Draft::new(root, folder, format!("{}{n}.tmp", self.prefix)))
     }
 
     /// Publishes a group. For each item the size of what readers now see (the output, or the report), or what went
@@ -214,11 +202,31 @@ impl Publisher {
         Ok(())
     }
 
+    /// The inputs that reports in the failed folder are about, as far as their names tell.
+    pub fn reported(&self) -> Result<Vec<Name>> {
+        let mut inputs = Vec::new();
+        walk(&*self.failed.root()?, &mut Vec::new(), &mut |_, below, file| {
+            // A shortened name doesn't tell.
+            if file.len() < NAME_MAX
+                && let Some(input) = file.strip_suffix(REPORT.as_bytes())
+            {
+                inputs.push(Name::new([below, input].concat()));
+            }
+            Ok(())
+        })?;
+        Ok(inputs)
+    }
+
     /// Removes drafts that an earlier worker was killed over.
     pub fn remove_leftovers(&self) -> Result<u64> {
         let mut removed = 0;
         for root in [&self.output.root()?, &self.failed.root()?, &self.staging] {
-            removed += remove_drafts(root, &self.prefix)?;
+            walk(root, &mut Vec::new(), &mut |dir, _, file| {
+                if file.starts_with(self.prefix.as_bytes()) {
+                    removed += u64::from(dir.remove(file)?);
+                }
+                Ok(())
+            })?;
         }
         Ok(removed)
     }
@@ -229,6 +237,8 @@ pub const OUTPUT: &str = ".out";
 /// The longest suffix that an output needs.
 pub const DONE_MARKER: &str = ".out.done";
 
+const REPORT: &str = ".error.json";
+
 fn output(input: &Name) -> Name {
     input.with(OUTPUT)
 }
@@ -238,7 +248,7 @@ fn done_marker(input: &Name) -> Name {
 }
 
 fn report(input: &Name) -> Name {
-    input.with_shortened(".error.json")
+    input.with_shortened(REPORT)
 }
 
 fn rejects_name(input: &Name) -> Name {
@@ -249,7 +259,7 @@ fn rejects_name(input: &Name) -> Name {
 pub fn input_of(published: &Name) -> Option<Name> {
     ["", ".done"].iter().find_map(|more| {
         let bytes = published.bytes().strip_suffix(more.as_bytes())?;
-        let suffixes = [OUTPUT, ".error.json", ".rejects.csv"];
+        let suffixes = [OUTPUT, REPORT, ".rejects.csv"];
         let input = suffixes.iter().find_map(|s| bytes.strip_suffix(s.as_bytes()))?;
         Some(Name::new(input))
     })
@@ -278,18 +288,23 @@ pub fn withdraw_report(failed: &Path, input: &Name) -> Result<()> {
     Ok(())
 }
 
-fn remove_drafts(dir: &Dir, prefix: &str) -> Result<u64> {
-    let mut removed = 0;
+/// Calls `visit` for each name below `dir` that is no folder's: its folder, that folder's path (empty, or with a slash at
+/// its end), and its name there.
+fn walk(dir: &Dir, below: &mut Vec<u8>, visit: &mut impl FnMut(&Dir, &[u8], &[u8]) -> Result<()>) -> Result<()> {
     for entry in dir.entries()? {
         let entry = entry.map_err(Error::io("list", dir.path()))?;
         let name = entry.file_name().to_bytes();
-        if name.starts_with(prefix.as_bytes()) {
-            removed += u64::from(dir.remove(name)?);
-        } else if entry.file_type() == FileType::Directory && name.first() != Some(&b'.') {
-            removed += remove_drafts(&dir.below(name, false)?, prefix)?;
+        if entry.file_type() != FileType::Directory {
+            visit(dir, below, name)?;
+        } else if name.first() != Some(&b'.') {
+            let length = below.len();
+            below.extend_from_slice(name);
+            below.push(b'/');
+            walk(&dir.below(name, false)?, below, visit)?;
+            below.truncate(length);
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// A folder for results.
@@ -438,87 +453,5 @@ impl Folders {
 
     fn sync(self) -> Result<()> {
         self.0.into_iter().try_for_each(|(dir, mount)| dir.sync(mount))
-    }
-}
-
-/// A result in the making. Nothing exists before the first byte is written; what isn't published is gone when dropped.
-pub struct Draft {
-    root: Arc<Dir>,
-    folder: Vec<u8>,
-    temp: String,
-    open: Option<(Arc<Dir>, File)>,
-    bytes: u64,
-    /// How much of it the disk was asked to write.
-    begun: u64,
-}
-
-impl Draft {
-    fn open(&mut self) -> Result<&mut (Arc<Dir>, File)> {
-        if self.open.is_none() {
-            let dir = below(&self.root, &self.folder)?;
-            let file = dir.create_file(self.temp.as_bytes())?;
-            self.open = Some((dir, file));
-        }
-        Ok(self.open.as_mut().expect("just made"))
-    }
-
-    fn sync(&self) -> Result<()> {
-        let sync = |(dir, file): &(Arc<Dir>, File)| {
-            file.sync_data()
-                .map_err(Error::io("sync", dir.join(self.temp.as_bytes())))
-        };
-        self.open.iter().try_for_each(sync)
-    }
-
-    /// Has the disk write what is there, without waiting for it.
-    ///
-    /// Linux begins to write dirty pages that aren't needed; what is being written can't be dropped, and stays cached.
-    fn begin_writing(&mut self) {
-        if let Some((_, file)) = &self.open {
-            let length = NonZeroU64::new(self.bytes - self.begun);
-            let _ = rustix::fs::fadvise(file, self.begun, length, Advice::DontNeed);
-            self.begun = self.bytes;
-        }
-    }
-
-    /// Writes the whole under its final name in one go, and waits until it is there.
-    fn copy_to(&mut self, dir: &Dir, name: &[u8]) -> Result<()> {
-        let staged = self.root.join(self.temp.as_bytes());
-        let mut source = File::open(&staged).map_err(Error::io("open", &staged))?;
-        let path = dir.join(name);
-        let mut target = dir.create_file(name)?;
-        io::copy(&mut source, &mut target).map_err(Error::io("write", &path))?;
-        target.sync_all().map_err(Error::io("write", &path))
-    }
-}
-
-/// The folder `folder` below `root`, made if it is missing.
-fn below(root: &Arc<Dir>, folder: &[u8]) -> Result<Arc<Dir>> {
-    match folder {
-        b"" => Ok(root.clone()),
-        _ => root.below(folder, true).map(Arc::new),
-    }
-}
-
-impl Write for Draft {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.open()?.1.write(bytes)?;
-        self.bytes += n as u64;
-        if self.bytes - self.begun >= WRITE_BEHIND {
-            self.begin_writing();
-        }
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if let Some((dir, _)) = self.open.take() {
-            let _ = dir.remove(self.temp.as_bytes());
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Rows of examples, as columns.
 
+pub use crate::transform::columns::Cells;
+
 /// Columns of equal length, each under its own name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frame {
@@ -12,14 +14,6 @@ pub struct Frame {
 pub struct Series {
     pub name: String,
     pub cells: Cells,
-}
-
-/// A column is text if any of its cells is neither a number nor missing.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cells {
-    /// NaN is missing.
-    Numbers(Vec<f64>),
-    Texts(Vec<Option<String>>),
 }
 
 impl Frame {

@@ -330,7 +330,7 @@ impl<'a> Table<'a> {
                         Number::Missing => missing(),
                         Number::Invalid => Err(Reason::NotANumber { field }),
                     },
-                    (None, Cells::Categories(categories)) => match categories.read(trim(&unquote(text))) {
+                    (None, Cells::Categories(categories)) => match categories.read(&unquote(text)) {
                         Reading::Code(code) => Ok(code),
                         Reading::Missing => missing(),
                         Reading::Unseen => Err(Reason::Unseen { field }),

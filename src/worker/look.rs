@@ -6,8 +6,9 @@ use crate::config::{Config, OnApproval};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::registry::Identity;
-use crate::spool::{Dir, Home, Name, publish, scan};
+use crate::spool::{Dir, Home, Name, Seen, publish, scan};
 use crate::transform::{OUTPUT_FORMAT, Settings};
+use rayon::prelude::*;
 use std::time::Duration;
 
 /// The output and failed folders, for looking.
@@ -39,6 +40,45 @@ impl Published {
             _ => Ok(None),
         }
     }
+}
+
+/// What stands in the folders and in the ledger for an input.
+pub struct Found {
+    /// `None` if it is gone.
+    pub seen: Result<Option<Seen>>,
+    pub record: Option<Record>,
+    pub size: Result<Option<u64>>,
+}
+
+/// Fewer looks than this are quicker made than handed to other threads.
+const ALONE: usize = 64;
+
+/// Looks at each input, in order.
+pub fn at_each(
+    root: &Dir,
+    names: &[Name],
+    local: bool,
+    ledger: &Ledger,
+    published: &Published,
+    pool: &rayon::ThreadPool,
+) -> Result<Vec<Found>> {
+    let stat = |name: &Name| scan::look(root, name, local);
+    let found = |((name, seen), record): ((&Name, _), Option<Record>)| Found {
+        seen,
+        size: published.size(name, record.as_ref()),
+        record,
+    };
+    if names.len() < ALONE {
+        let seen = names.iter().map(stat);
+        return Ok(names.iter().zip(seen).zip(ledger.records(names)?).map(found).collect());
+    }
+    let mut seen = Vec::new();
+    // The ledger stays on this thread.
+    let records = pool.in_place_scope(|scope| {
+        scope.spawn(|_| seen = names.par_iter().map(stat).collect());
+        ledger.records(names)
+    })?;
+    Ok(pool.install(|| names.par_iter().zip(seen).zip(records).map(found).collect()))
 }
 
 /// What `transform status` says of an input.

@@ -3,7 +3,7 @@
 use super::agenda::Note;
 use super::inbox::News;
 use super::job::{Context, Done, Job, Task};
-use super::look::{Published, want};
+use super::look::{self, Found, Published, want};
 use super::plan::{self, Before, Decision, Sighting, Word};
 use super::reconcile::Worker;
 use super::settle::as_fault;
@@ -21,8 +21,6 @@ use std::thread::JoinHandle;
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
-/// Fewer looks than this are quicker made than handed to other threads.
-const LOOKS_ALONE: usize = 64;
 /// Jobs that wait; the listing pauses until there are fewer.
 const QUEUE_MAX: usize = 65_536;
 /// Small inputs that are published and committed together: they share the syncs. Few enough that a file that is
@@ -146,26 +144,8 @@ impl Worker {
         let local = self.local();
         let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
         let published = Published::open(&self.setup.config)?;
-        let ledger = &self.ledger;
-        let pool = &self.setup.pool;
-        let (stats, records, sizes): (Vec<_>, Vec<_>, Vec<_>) = if names.len() < LOOKS_ALONE {
-            let records = ledger.records(&names)?;
-            let stats = names.iter().map(|name| scan::look(root, name, local)).collect();
-            let size = |(name, record): (&Name, &Option<Record>)| published.size(name, record.as_ref());
-            let sizes = names.iter().zip(&records).map(size).collect();
-            (stats, records, sizes)
-        } else {
-            let mut stats = Vec::new();
-            let records = pool.in_place_scope(|scope| {
-                scope.spawn(|_| stats = names.par_iter().map(|name| scan::look(root, name, local)).collect());
-                ledger.records(&names)
-            })?;
-            let size = |(name, record): (&Name, &Option<Record>)| published.size(name, record.as_ref());
-            let sizes = pool.install(|| names.par_iter().zip(&records).map(size).collect());
-            (stats, records, sizes)
-        };
-        let looked = stats.into_iter().zip(records).zip(sizes);
-        for ((name, word), ((seen, record), size)) in names.into_iter().zip(words).zip(looked) {
+        let looked = look::at_each(root, &names, local, &self.ledger, &published, &self.setup.pool)?;
+        for ((name, word), Found { seen, record, size }) in names.into_iter().zip(words).zip(looked) {
             if self.large.as_ref().is_some_and(|l| l.name == name) {
                 continue;
             }
@@ -266,6 +246,14 @@ impl Worker {
             if scan::look(listing.root(), &name, self.local())?.is_none() {
                 let record = self.ledger.record(&name)?;
                 self.forget(&name, record.as_ref())?;
+            }
+        }
+        // A worker that was killed can have left a report that its ledger knows nothing of.
+        if !std::mem::replace(&mut self.recovered, true) {
+            for name in self.setup.publisher.reported()? {
+                if scan::look(listing.root(), &name, self.local())?.is_none() {
+                    self.setup.publisher.withdraw_reports(&name)?;
+                }
             }
         }
         Ok(())

@@ -132,6 +132,27 @@ fn without_the_library_the_error_says_how_to_get_it() {
         .says("models.onnxruntime")
         .says("/absent/libonnxruntime.so");
     assert!(!spool.path("models/lines").exists());
+    // Nor is a version damaged whose library went away.
+    if let Some(library) = library() {
+        let known = format!("models.onnxruntime={}", library.display());
+        let artifact = fixture("linear.onnx");
+        let args = [
+            "models",
+            "register",
+            artifact.to_str().unwrap(),
+            "--format",
+            "onnx",
+            "--approve",
+            "--set",
+            &known,
+        ];
+        spool.run(&args).exits(0);
+        spool.drop_file("x.csv", "f0,f1,f2,f3\n1,2,3,4\n");
+        spool.once().exits(64).says("pip install onnxruntime");
+        spool.run(&["--once", "--set", &known]).exits(0);
+        assert!(spool.output("x.csv").is_some());
+        fs::remove_file(spool.path("input/x.csv")).unwrap();
+    }
     // Nothing else needs it.
     spool.approve_line(2.0, 1.0);
     spool.drop_file("x.csv", "x\n1\n");
