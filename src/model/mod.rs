@@ -155,6 +155,18 @@ impl Model {
             Format::Xgboost => xgboost::parse(artifact)?,
             Format::Lightgbm => lightgbm::parse(artifact)?,
         };
+        match ensemble.objective {
+            Objective::Binary(_) | Objective::Hinge if artifact.targets > 1 => {
+                return Err(Defect(
+                    "a binary objective with several targets (multi-label) can't be scored; train a model for each"
+                        .into(),
+                ));
+            }
+            Objective::Softmax | Objective::OneVersusAll(_) if artifact.targets < 2 => {
+                return Err(Defect("a multiclass objective with one class".into()));
+            }
+            _ => {}
+        }
         let outputs = outputs(ensemble.objective, artifact.targets, artifact.float);
         let signature = Signature {
             inputs: artifact.inputs,

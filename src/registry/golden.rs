@@ -204,21 +204,45 @@ fn same(output: &Column, expected: &str, found: &str) -> bool {
     }
 }
 
-/// Scores a row of zeros and one of ones: what can be tried of a version without golden rows. A model that takes only some
-/// texts or whole numbers may refuse them.
+/// Scores a row of zeros and one of ones, together and apart: a row's prediction must be finite, its own, and the same
+/// each time. A model that takes only some texts or whole numbers may refuse them.
 pub fn rehearse(model: &Model) -> Result<(), String> {
-    let column = [0.0, 1.0];
     let signature = model.signature();
-    let columns = vec![&column[..]; signature.inputs.len()];
-    let texts: Vec<[String; 2]> = model.sample_texts().iter().map(|t| [t.clone(), t.clone()]).collect();
-    let texts: Vec<&[String]> = texts.iter().map(|t| &t[..]).collect();
-    let mut out = vec![f64::NAN; 2 * signature.outputs.len()];
+    let predict = |column: &[f64]| {
+        let rows = column.len();
+        let columns = vec![column; signature.inputs.len()];
+        let texts: Vec<Vec<String>> = model.sample_texts().iter().map(|t| vec![t.clone(); rows]).collect();
+        let texts: Vec<&[String]> = texts.iter().map(Vec::as_slice).collect();
+        let mut out = vec![f64::NAN; rows * signature.outputs.len()];
+        model.predict(&columns, &texts, &mut out)?;
+        Ok(out)
+    };
     let choosy = |column: &Column| matches!(column.kind, Type::String | Type::Int64);
-    match model.predict(&columns, &texts, &mut out) {
-        Err(_) if signature.inputs.iter().any(choosy) => Ok(()),
-        Err(reason) => Err(format!("the model can't score rows of zeros and of ones: {reason}")),
-        Ok(()) if out.iter().all(|y| y.is_finite()) => Ok(()),
-        Ok(()) => Err(format!("the model can't score: rows of zeros and of ones give {out:?}")),
+    let out = match predict(&[0.0, 1.0]) {
+        Err(_) if signature.inputs.iter().any(choosy) => return Ok(()),
+        Err::<_, String>(reason) => {
+            return Err(format!("the model can't score rows of zeros and of ones: {reason}"));
+        }
+        Ok(out) => out,
+    };
+    if !out.iter().all(|y| y.is_finite()) {
+        return Err(format!("the model can't score: rows of zeros and of ones give {out:?}"));
+    }
+    let apart: Vec<f64> = predict(&[0.0])?
+        .into_iter()
+        .zip(predict(&[1.0])?)
+        .flat_map(|(a, b)| [a, b])
+        .collect();
+    let swapped: Vec<f64> = predict(&[1.0, 0.0])?
+        .chunks(2)
+        .flat_map(|pair| [pair[1], pair[0]])
+        .collect();
+    match out == apart && out == swapped {
+        true => Ok(()),
+        false => Err(
+            "the same row doesn't always give the same prediction: it depends on the rows beside it, or on chance"
+                .into(),
+        ),
     }
 }
 

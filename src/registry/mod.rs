@@ -20,7 +20,7 @@ use crate::model::{Format, Model};
 use crate::onnxruntime;
 use disk::{sha256, sync_folder, write_new};
 use golden::{Golden, Rows};
-use manifest::MANIFEST;
+use manifest::{MANIFEST, MANIFEST_MAX};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -222,6 +222,13 @@ impl Registry {
         };
         manifest.format_version = manifest.least_version();
         let text = toml::to_string(&manifest).expect("a manifest is TOML");
+        if text.len() as u64 > MANIFEST_MAX {
+            let columns = manifest.signature.inputs.len() + manifest.signature.outputs.len();
+            return Err(refuse(format!(
+                "its {columns} columns need a manifest larger than {} MiB; such a model can't be registered",
+                MANIFEST_MAX >> 20
+            )));
+        }
         let (version, folder) = self.claim()?;
         write_new(&folder.join(&manifest.artifact), &candidate.artifact, true)?;
         for (name, bytes) in &attachments {
