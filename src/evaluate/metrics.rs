@@ -99,6 +99,12 @@ impl Metric {
         }
     }
 
+    /// Its value; none where it is undefined, or none of the task's.
+    pub fn figure(self, task: Task, examples: &Examples) -> Option<f64> {
+        let place = Metric::of(task).iter().position(|metric| *metric == self)?;
+        Rows::new(task, examples).metrics(|_| 1)[place]
+    }
+
     pub fn larger_is_better(self) -> bool {
         matches!(self, Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss).not()
     }

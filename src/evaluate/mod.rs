@@ -2,7 +2,7 @@
 //!
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
 //! version: `evaluation.json`) -> [`Gate`] (verdicts) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
-//! no file, no log.
+//! no file, no log. [`scoring`] gives the predictions of any model.
 
 mod axis;
 pub mod bootstrap;
@@ -12,6 +12,7 @@ pub mod gate;
 pub mod metrics;
 pub mod page;
 mod plot;
+pub mod scoring;
 
 pub use bootstrap::Interval;
 pub use gate::{Gate, Verdict};

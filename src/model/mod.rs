@@ -202,6 +202,14 @@ impl Model {
         }
     }
 
+    /// From which probability of the second class on that is the label, if the model has a say in it.
+    pub fn threshold(&self) -> Option<f64> {
+        match &self.predictor {
+            Predictor::Pipeline(steps) => steps.threshold(),
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Onnx(_) => None,
+        }
+    }
+
     /// Gives names to features and classes whose artifact has none.
     pub fn complete(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
         if let Some(names) = features {

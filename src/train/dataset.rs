@@ -6,6 +6,7 @@ use super::split::{self, Parts};
 use crate::error::{Error, Result};
 use crate::transform::columns::{self, Kind, Wanted};
 use crate::transform::problem::{Problem, excerpt};
+use crate::transform::records;
 use std::path::{Path, PathBuf};
 
 /// Examples, those to train on and those to evaluate on.
@@ -79,6 +80,33 @@ impl Dataset {
     /// The file that problems with the examples are told of.
     pub fn file(&self) -> &Path {
         &self.files[0].path
+    }
+
+    /// Some rows as a CSV, cells and columns as they stand in their file: what any model can be asked about. All of them
+    /// are rows of one file.
+    pub fn records(&self, pipeline: &Pipeline, rows: &[usize]) -> Result<Vec<u8>> {
+        let features = |source: &Source| match source {
+            Source::Together(path) => path.clone(),
+            Source::Apart { features, .. } => features.clone(),
+        };
+        let (path, before) = match &pipeline.split {
+            Split::Test(source) if rows.iter().all(|row| self.parts.train.binary_search(row).is_err()) => {
+                (features(source), self.parts.train.len())
+            }
+            _ => (features(&pipeline.data.source), 0),
+        };
+        let delimiter = pipeline.data.delimiter;
+        let bytes = std::fs::read(&path).map_err(|e| Error::config(&path, format!("can't read the examples: {e}")))?;
+        let mut records = records::read(&bytes, delimiter);
+        let mut csv = Vec::new();
+        if let Some(header) = records.next() {
+            records::write(&header, delimiter, &mut csv);
+        }
+        let mut wanted = rows.iter().map(|row| row - before).peekable();
+        for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(row).is_some()) {
+            records::write(&record, delimiter, &mut csv);
+        }
+        Ok(csv)
     }
 
     /// Tells other examples apart: BLAKE3 over the hashes of the files, hexadecimal.

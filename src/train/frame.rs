@@ -17,6 +17,22 @@ pub struct Series {
 }
 
 impl Frame {
+    /// Some of its rows, in the order of `rows`.
+    pub fn select(&self, rows: &[usize]) -> Frame {
+        let cells = |cells: &Cells| match cells {
+            Cells::Numbers(numbers) => Cells::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+            Cells::Texts(texts) => Cells::Texts(rows.iter().map(|&row| texts[row].clone()).collect()),
+        };
+        let columns = self.columns.iter().map(|series| Series {
+            name: series.name.clone(),
+            cells: cells(&series.cells),
+        });
+        Frame {
+            rows: rows.len(),
+            columns: columns.collect(),
+        }
+    }
+
     pub fn series(&self, name: &str) -> Option<&Series> {
         self.columns.iter().find(|series| series.name == name)
     }

@@ -1,7 +1,8 @@
 //! A CSV of examples -> a candidate model version. Never approves.
 //!
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
-//! training rows and gives a design matrix, a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients.
+//! training rows and gives a design matrix, a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
+//! [`search`] tries hyperparameters, [`profile`] keeps what the training rows looked like.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
 pub mod dataset;
@@ -12,6 +13,7 @@ pub mod logistic;
 pub mod pipeline;
 pub mod preprocess;
 pub mod profile;
+pub mod search;
 pub mod split;
 
 use crate::error::{Error, Result};

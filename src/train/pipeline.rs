@@ -7,6 +7,7 @@ mod raw;
 use super::descent;
 use crate::config::line_of;
 use crate::error::{Error, Result};
+use crate::evaluate::Task;
 use crate::model::pipeline::Unknown;
 use crate::transform::columns::Kind;
 use raw::Raw;
@@ -135,6 +136,11 @@ pub enum Trainer {
 }
 
 impl Trainer {
+    /// Does it learn yes or no, not a number?
+    pub fn classifies(&self) -> bool {
+        matches!(self, Trainer::Logistic { .. })
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Trainer::GradientDescent(_) => "gradient-descent",
@@ -160,6 +166,14 @@ const WAYS: [(&str, &[&[&str]]); 2] = [
 ];
 
 impl Pipeline {
+    /// What its predictions are evaluated as.
+    pub fn task(&self) -> Task {
+        match self.trainer {
+            Trainer::Logistic { threshold, .. } => Task::Classification { threshold },
+            Trainer::GradientDescent(_) | Trainer::LeastSquares { .. } => Task::Regression,
+        }
+    }
+
     /// Reads a pipeline file. `overrides`: `section.key` and its value. Paths count from the working directory.
     pub fn read(file: &Path, overrides: &[(String, Value)]) -> Result<Pipeline> {
         let text = std::fs::read_to_string(file)
@@ -266,6 +280,21 @@ fn give_way(keys: &mut Table, key: &str) {
 fn set(keys: &mut Table, key: &str, value: &Value) -> std::result::Result<(), String> {
     let Some((section, name)) = key.split_once('.') else {
         return Err(format!("{key:?} is no section.key"));
+    };
+    // A range is named by another section's key.
+    let (section, name) = match name.strip_prefix("over.") {
+        Some(searched) if section == "search" => {
+            let search = keys.entry(section).or_insert_with(|| Table::new().into());
+            let over = search
+                .as_table_mut()
+                .map(|s| s.entry("over").or_insert_with(|| Table::new().into()));
+            let over = over
+                .and_then(|over| over.as_table_mut())
+                .ok_or("search.over is no table")?;
+            over.insert(searched.into(), value.clone());
+            return Ok(());
+        }
+        _ => (section, name),
     };
     let section = keys.entry(section).or_insert_with(|| Table::new().into());
     match section.as_table_mut() {

@@ -4,14 +4,13 @@ mod diff;
 mod list;
 mod show;
 
-use super::{apart, count, say};
+use super::{apart, count, now, say};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::model::{Column, Format};
 use crate::registry::golden::Rows;
 use crate::registry::{Candidate, Registry, Vote, read_artifact, read_source};
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// A CSV to take golden rows from is held in memory.
@@ -65,7 +64,7 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
             } else {
                 say(format!(
                     "registered {name}, pending{with}; to use it: transform models approve {version}{}",
-                    group_flag(config)
+                    group_flag(registry.group())
                 ));
             }
         }
@@ -130,8 +129,8 @@ fn figure(x: f64, digits: i32) -> String {
     format!("{}e{exponent}", trim(mantissa))
 }
 
-fn group_flag(config: &Config) -> String {
-    match config.models.group.as_str() {
+pub fn group_flag(group: &str) -> String {
+    match group {
         "diabetes" => String::new(),
         group => format!(" --group {group}"),
     }
@@ -148,11 +147,6 @@ fn vote(reason: String) -> Vote {
         at: now(),
         reason,
     }
-}
-
-/// RFC 3339, UTC, whole seconds.
-fn now() -> String {
-    Timestamp::now().strftime("%FT%TZ").to_string()
 }
 
 #[cfg(test)]

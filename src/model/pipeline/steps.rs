@@ -104,6 +104,10 @@ impl Steps {
         })
     }
 
+    pub fn threshold(&self) -> Option<f64> {
+        self.threshold
+    }
+
     /// Of each term, and the intercept as `(intercept)`.
     pub fn coefficients(&self) -> Vec<(String, f64)> {
         let terms = self.terms.iter().map(|term| (term.name.clone(), term.coefficient));
