@@ -19,4 +19,5 @@ mod registry;
 mod service;
 mod spool;
 mod train;
+mod training;
 mod trees;
