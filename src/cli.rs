@@ -1,5 +1,9 @@
 //! argv -> [`Cli`]. Pure.
 
+mod overrides;
+
+pub use overrides::Overrides;
+
 use crate::model::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -31,6 +35,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0   converged: every input has its output
   1   some files failed; they are named, and reports stand in the failed folder
+  2   a trained model didn't pass its gate; nothing was registered
   3   no approved model, or it is damaged
   64  wrong usage or configuration, or a state that needs a person
   75  another worker holds the state folder, or a passing fault (disk, mount): try again
@@ -39,6 +44,7 @@ Examples:
   transform --once                          score what is new, from cron or by hand
   transform --once --set input.path=/data   the same, elsewhere
   transform models register m.json --format linear --approve
+  transform train config/diabetes.toml      from examples to a version that waits for approval
   transform score < rows.csv                try the approved model on standard input
   transform status                          what is done, pending, failed; is a worker running";
 
@@ -114,13 +120,58 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
     },
-    /// Register, approve and reject model versions
+    /// Register, compare, approve and reject model versions
     Models {
         #[command(subcommand)]
         command: Models,
         /// The model group [default: models.group of the configuration]
         #[arg(long, global = true)]
         group: Option<String>,
+    },
+    /// Train a model version from a CSV of examples: preprocess, train, evaluate, check the gate, register as pending
+    ///
+    /// A pipeline file says how; config/diabetes.toml has every key. Each key is also a flag, which counts more. Nothing is
+    /// registered if the evaluation doesn't pass the gate (exit code 2), and nothing is approved.
+    Train {
+        /// The pipeline file
+        pipeline: PathBuf,
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Train and evaluate, and register nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Write the evaluation's page here, too
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Print the evaluation as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Evaluate a registered version on fresh labelled rows
+    Evaluate {
+        /// A CSV with the model's columns and the target
+        data: PathBuf,
+        /// The version [default: the latest approved one]
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// The target's column [default: the one that the version was trained on]
+        #[arg(long, value_name = "COLUMN")]
+        target: Option<String>,
+        /// A CSV with the target alone
+        #[arg(long, value_name = "FILE")]
+        target_file: Option<PathBuf>,
+        /// Of a classification: yes from this probability on [default: as it was trained, or 0.5]
+        #[arg(long)]
+        threshold: Option<f64>,
+        /// The model group [default: models.group of the configuration]
+        #[arg(long)]
+        group: Option<String>,
+        /// Write a page with plots
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
     Completions { shell: clap_complete::Shell },
@@ -134,9 +185,19 @@ pub enum Models {
         #[arg(long)]
         json: bool,
     },
-    /// Show a version: manifest, signature, and every decision on it
+    /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
     Show {
         version: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what changed between two versions: columns, coefficients, metrics, training data
+    Diff {
+        /// The version to compare with
+        old: u32,
+        /// The version to compare
+        new: u32,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -165,6 +226,10 @@ pub enum Models {
         /// The classes' names, in the model's order, where the artifact only counts them
         #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
         class_names: Option<Vec<String>>,
+        /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
+        /// version, which must reproduce them before it is put to use
+        #[arg(long, value_name = "ROWS.csv")]
+        golden: Option<PathBuf>,
         /// Approve it at once
         #[arg(long)]
         approve: bool,
@@ -178,7 +243,7 @@ pub enum Models {
     },
     /// Approve a version: the highest approved version scores
     ///
-    /// Before that it must load and score: its checksum holds and its signature is whole.
+    /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
     Approve {
         version: u32,
         /// Why; kept with the decision

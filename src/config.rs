@@ -10,6 +10,7 @@ use crate::spool::publish::{Mode, Options};
 use crate::spool::scan::Rules;
 use crate::transform::{BadRows, Columns, Header, Limit, Settings};
 use keys::Keys;
+pub(crate) use keys::line_of;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

@@ -10,6 +10,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub mod exit {
     pub const CONVERGED: u8 = 0;
     pub const SOME_FAILED: u8 = 1;
+    pub const GATE: u8 = 2;
     pub const NO_MODEL: u8 = 3;
     pub const USAGE: u8 = 64;
     pub const TRY_AGAIN: u8 = 75;

@@ -12,10 +12,18 @@
 //! records; each block becomes columns, the columns go through the [`model`], the predictions become bytes
 //! ([`transform`]). The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
 //!
+//! # Where approved models come from
+//!
+//! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part of
+//! the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a baseline
+//! and the approved version; a gate decides. The [`registry`] keeps it as pending, with all that was found. A person
+//! approves.
+//!
 //! # Who knows whom
 //!
-//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`model`]. `plan`,
-//! [`model`] and [`cli`] are pure: no clock, no file, no log. Only `worker::watch` knows tokio; the rest is plain threads
+//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`model`]; beside it
+//! [`commands`] → [`train`] → [`evaluate`] → [`transform`]; [`registry`] → [`transform`], for golden rows. `plan`,
+//! [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log. Only `worker::watch` knows tokio; the rest is plain threads
 //! and rayon. Only [`spool::publish`] writes to the output and failed folders.
 
 pub mod cli;

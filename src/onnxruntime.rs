@@ -4,6 +4,7 @@ use ort::environment::Environment;
 use std::collections::HashSet;
 use std::env;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -24,8 +25,11 @@ pub fn environment() -> Result<Environment, String> {
     }
     let mut tried = Vec::new();
     for library in candidates() {
-        match ort::init_from(&library) {
-            Ok(builder) => {
+        // What is no ONNX Runtime can make the binding panic.
+        let init = catch_unwind(|| ort::init_from(&library));
+        match init {
+            Err(_) => tried.push(format!("{}: it is no ONNX Runtime", library.display())),
+            Ok(Ok(builder)) => {
                 let environment = builder
                     .with_name("transform")
                     .with_telemetry(false)
@@ -35,7 +39,7 @@ pub fn environment() -> Result<Environment, String> {
                 tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
                 return Ok(loaded.insert(environment).clone());
             }
-            Err(e) => tried.push(format!("{}: {e:?}", library.display())),
+            Ok(Err(e)) => tried.push(format!("{}: {}", library.display(), causes(&e))),
         }
     }
     Err(format!(
@@ -43,6 +47,17 @@ pub fn environment() -> Result<Environment, String> {
          models.onnxruntime to its libonnxruntime.so (tried {})",
         tried.join("; ")
     ))
+}
+
+/// All that is said of an error, the cause's cause too.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
 }
 
 /// The configured library alone; else `ORT_DYLIB_PATH`, the system's paths, and what pip has installed.

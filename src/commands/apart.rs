@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::{Format, Model};
+use crate::onnxruntime;
 use crate::registry;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::os::unix::process::ExitStatusExt;
@@ -45,6 +46,10 @@ pub fn read(config: &Config, artifact: &Path, format: Format) -> Result<()> {
             artifact,
             "takes longer to score a row than any model of its size",
         )),
+        Some(signal) if !String::from_utf8_lossy(&output.stdout).contains(LOADED) => Err(Error::config(
+            "ONNX Runtime",
+            format!("its library ends the program that loads it (signal {signal}): is it cut off? Install it again"),
+        )),
         Some(signal) => Err(refused(artifact, &format!("crashes ONNX Runtime (signal {signal})"))),
     }
 }
@@ -74,8 +79,13 @@ pub fn read_here(artifact: &Path, format: Format) -> Result<()> {
     limit(Resource::As, MEMORY + COPIES * size)?;
     limit(Resource::Cpu, CPU + size / BYTES_A_SECOND)?;
     limit(Resource::Core, 0)?;
+    onnxruntime::environment().map_err(|message| Error::config(artifact, message))?;
+    super::say(LOADED);
     attempt(artifact, &bytes, format)
 }
+
+/// Tells that what crashes from here on is the model's doing.
+const LOADED: &str = "loaded";
 
 /// Reads the model and scores rows with it.
 fn attempt(artifact: &Path, bytes: &[u8], format: Format) -> Result<()> {

@@ -84,6 +84,6 @@ fn publishing(config: &Config) -> Result<String> {
 fn model(config: &Config) -> Result<String> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let identity = registry.latest_approved()?;
-    registry.load(identity.version)?;
+    registry.prove(identity.version)?;
     Ok(format!("{identity}, SHA-256 {}", identity.sha256))
 }

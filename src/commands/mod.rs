@@ -2,10 +2,12 @@
 
 mod apart;
 mod check;
+mod evaluate;
 mod models;
 mod run;
 mod score;
 mod status;
+mod train;
 
 use crate::cli::{Cli, Command, LogLevel};
 use crate::config::{Config, Sources};
@@ -16,6 +18,7 @@ use clap::CommandFactory;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// Runs the command. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
@@ -54,6 +57,39 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Score { model }) => load().and_then(|config| score::score(&config, model.as_deref())),
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command))
+        }
+        Some(Command::Train {
+            pipeline,
+            overrides,
+            dry_run,
+            html,
+            json,
+        }) => {
+            let html = html.as_deref();
+            let wishes = train::Wishes { dry_run, html, json };
+            load().and_then(|config| train::train(&config, &pipeline, &overrides, &wishes))
+        }
+        Some(Command::Evaluate {
+            data,
+            version,
+            target,
+            target_file,
+            threshold,
+            group,
+            html,
+            json,
+        }) => {
+            let question = evaluate::Question {
+                data,
+                version,
+                target,
+                target_file,
+                threshold,
+                group,
+                html,
+                json,
+            };
+            load().and_then(|config| evaluate::evaluate(config, &question))
         }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -98,6 +134,11 @@ fn say_json(value: &impl Serialize) {
 
 /// Prints rows as columns.
 fn say_table(rows: &[Vec<String>]) {
+    align(rows).iter().for_each(say);
+}
+
+/// A line for each row, with its cells in columns.
+fn align(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |i: usize| {
         rows.iter()
@@ -107,15 +148,32 @@ fn say_table(rows: &[Vec<String>]) {
             .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
+    let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}"));
-        say(cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Microseconds since 1970 as a person reads them, in UTC.
 fn time(micros: i64) -> String {
     Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.strftime("%F %T").to_string())
+}
+
+/// RFC 3339, UTC, whole seconds.
+fn now() -> String {
+    Timestamp::now().strftime("%FT%TZ").to_string()
+}
+
+/// At most `most` of `rows`, spread evenly.
+fn apart_from(rows: &[usize], most: usize) -> Vec<usize> {
+    let kept = rows.len().min(most);
+    (0..kept).map(|i| rows[i * rows.len() / kept]).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "a page that somebody asked for is no result")]
+fn write_page(path: &Path, html: &str) -> Result<()> {
+    std::fs::write(path, html).map_err(Error::io("write", path))
 }
 
 /// A count and its noun.

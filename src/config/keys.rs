@@ -145,7 +145,7 @@ impl Keys {
 }
 
 /// The line on which a file gives `section.key`, counted from 1.
-fn line_of(text: &str, section: &str, key: &str) -> Option<usize> {
+pub fn line_of(text: &str, section: &str, key: &str) -> Option<usize> {
     let mut inside = false;
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -1,1 +1,183 @@
 //! How well predictions fit what came true: metrics with intervals, gates, and the pages that show them.
+//!
+//! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
+//! version: `evaluation.json`) -> [`Gate`] (verdicts) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
+//! no file, no log. [`scoring`] gives the predictions of any model.
+
+mod axis;
+pub mod bootstrap;
+mod charts;
+mod curves;
+pub mod gate;
+pub mod metrics;
+pub mod page;
+mod plot;
+pub mod scoring;
+
+pub use bootstrap::Interval;
+pub use gate::{Gate, Verdict};
+pub use metrics::{Confusion, Examples, Metric, Task};
+pub use page::{Story, Trials};
+
+use metrics::Rows;
+use serde_json::{Map, Value, json};
+
+/// Of `evaluation.json`; a new one where a reader of the old would be misled.
+const FORMAT_VERSION: u32 = 1;
+
+/// How well some predictions fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    pub task: Task,
+    pub rows: usize,
+    /// The task's metrics, in the order of [`Metric::of`].
+    pub scores: Vec<Score>,
+    /// None for a regression.
+    pub confusion: Option<Confusion>,
+}
+
+/// A metric's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    pub metric: Metric,
+    /// None where it is undefined: see [`Metric`].
+    pub value: Option<f64>,
+    /// 95 %.
+    pub interval: Option<Interval>,
+}
+
+impl Evaluation {
+    /// The same seed and number of rows draw the same rows for the intervals. If a value is not finite, all metrics are
+    /// undefined.
+    ///
+    /// # Panics
+    /// If there are not as many predictions as examples.
+    pub fn of(task: Task, examples: &Examples, seed: u64) -> Evaluation {
+        let rows = Rows::new(task, examples);
+        let figures = rows.metrics(|_| 1);
+        let intervals = bootstrap::intervals(task, &rows, &figures, seed);
+        let scores = Metric::of(task).iter().zip(figures).zip(intervals);
+        Evaluation {
+            task,
+            rows: examples.actual.len(),
+            scores: scores
+                .map(|((&metric, value), interval)| Score {
+                    metric,
+                    value,
+                    interval,
+                })
+                .collect(),
+            confusion: rows.confusion(),
+        }
+    }
+
+    pub fn score(&self, metric: Metric) -> Option<&Score> {
+        self.scores.iter().find(|score| score.metric == metric)
+    }
+
+    /// None where it is undefined, or none of the task's.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.score(Metric::named(name)?)?.value
+    }
+
+    /// The figure that stands for the model where there is room for one.
+    pub fn main(&self) -> &Score {
+        &self.scores[0]
+    }
+
+    /// `{"rows": 20, "regression_metrics": {"r2": {"value": 0.47, "interval": {"lower": 0.05, "upper": 0.68}}, ...}}`;
+    /// for yes or no `binary_classification_metrics`, and `confusion`. What is undefined is null.
+    pub fn json(&self) -> Value {
+        let metrics: Map<String, Value> = self.scores.iter().map(|s| (s.metric.name().into(), s.json())).collect();
+        match (self.task, self.confusion) {
+            (Task::Regression, _) => json!({ "rows": self.rows, "regression_metrics": metrics }),
+            (Task::Classification { threshold }, confusion) => json!({
+                "rows": self.rows,
+                "binary_classification_metrics": metrics,
+                "threshold": threshold,
+                "confusion": confusion.map(|Confusion { true_yes, false_yes, true_no, false_no }| json!({
+                    "true_yes": true_yes, "false_yes": false_yes, "true_no": true_no, "false_no": false_no,
+                })),
+            }),
+        }
+    }
+}
+
+impl Score {
+    fn json(&self) -> Value {
+        let interval = self
+            .interval
+            .map(|Interval { lower, upper }| json!({ "lower": lower, "upper": upper }));
+        json!({ "value": self.value, "interval": interval })
+    }
+}
+
+/// A candidate beside what it has to be better than, on the same rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    pub candidate: Evaluation,
+    pub baseline: Baseline,
+    pub approved: Option<Approved>,
+}
+
+/// Always the same prediction: the mean of the training target, or the share of yes in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    pub prediction: f64,
+    pub evaluation: Evaluation,
+}
+
+/// The version that is approved now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Approved {
+    /// `group/version`
+    pub version: String,
+    pub evaluation: Evaluation,
+}
+
+impl Comparison {
+    /// `baseline`: the mean of the training target. `approved`: the approved version's name and its predictions for the
+    /// same rows.
+    ///
+    /// # Panics
+    /// If there are not as many predictions as examples.
+    pub fn of(
+        task: Task,
+        examples: &Examples,
+        baseline: f64,
+        approved: Option<(&str, &[f64])>,
+        seed: u64,
+    ) -> Comparison {
+        let actual = examples.actual;
+        let evaluate = |predicted: &[f64]| Evaluation::of(task, &Examples { actual, predicted }, seed);
+        Comparison {
+            candidate: evaluate(examples.predicted),
+            baseline: Baseline {
+                prediction: baseline,
+                evaluation: evaluate(&vec![baseline; actual.len()]),
+            },
+            approved: approved.map(|(version, predicted)| Approved {
+                version: version.into(),
+                evaluation: evaluate(predicted),
+            }),
+        }
+    }
+
+    /// `evaluation.json`: the candidate's [`Evaluation::json`] with `format_version`, `baseline` (and its `prediction`)
+    /// and `approved` (and its `version`; null if there is none), both of the same shape.
+    pub fn json(&self) -> Value {
+        let mut json = self.candidate.json();
+        json["format_version"] = FORMAT_VERSION.into();
+        json["baseline"] = self.baseline.evaluation.json();
+        json["baseline"]["prediction"] = self.baseline.prediction.into();
+        json["approved"] = self.approved.as_ref().map_or(Value::Null, |approved| {
+            let mut json = approved.evaluation.json();
+            json["version"] = approved.version.clone().into();
+            json
+        });
+        json
+    }
+}
+
+#[cfg(test)]
+mod tests;

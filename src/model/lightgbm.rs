@@ -214,6 +214,12 @@ fn objective(text: &str, targets: usize) -> Result<Objective, Defect> {
         "multiclassova" => Objective::OneVersusAll(logistic),
         other => return Err(Defect(format!("objective {other:?} can't be scored"))),
     };
+    let classes = options.iter().find_map(|o| o.strip_prefix("num_class:"));
+    if classes.is_some_and(|classes| classes.parse() != Ok(targets)) {
+        return Err(Defect(format!(
+            "objective {text:?} with the trees of {targets} classes"
+        )));
+    }
     match (objective, targets) {
         (Objective::Binary(_), 2..) => Err(Defect("a binary objective with several targets".into())),
         _ => Ok(objective),

@@ -60,6 +60,11 @@ impl Linear {
         }
     }
 
+    pub fn coefficients(&self) -> Vec<(String, f64)> {
+        let features = self.features.iter().cloned().zip(self.coefficients.iter().copied());
+        features.chain([("(intercept)".into(), self.intercept)]).collect()
+    }
+
     pub fn predict(&self, columns: &[&[f64]], out: &mut [f64]) {
         out.fill(self.intercept);
         for (column, coefficient) in columns.iter().zip(&self.coefficients) {

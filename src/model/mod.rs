@@ -3,6 +3,7 @@
 mod lightgbm;
 mod linear;
 mod onnx;
+pub mod pipeline;
 mod signature;
 mod trees;
 mod ubjson;
@@ -11,6 +12,7 @@ mod xgboost;
 pub use linear::Linear;
 pub use signature::{Category, Column, Signature, Type};
 
+use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use trees::{Ensemble, Objective};
@@ -27,10 +29,18 @@ pub enum Format {
     Lightgbm,
     /// What skl2onnx and others write; scored by ONNX Runtime.
     Onnx,
+    /// What `train` writes, JSON: see [`Pipeline`].
+    Pipeline,
 }
 
 impl Format {
-    const ALL: [Format; 4] = [Format::Linear, Format::Xgboost, Format::Lightgbm, Format::Onnx];
+    const ALL: [Format; 5] = [
+        Format::Linear,
+        Format::Xgboost,
+        Format::Lightgbm,
+        Format::Onnx,
+        Format::Pipeline,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -38,6 +48,7 @@ impl Format {
             Format::Xgboost => "xgboost",
             Format::Lightgbm => "lightgbm",
             Format::Onnx => "onnx",
+            Format::Pipeline => "pipeline",
         }
     }
 
@@ -49,6 +60,7 @@ impl Format {
             Format::Xgboost => "xgboost.ubj",
             Format::Lightgbm => "lightgbm.txt",
             Format::Onnx => "model.onnx",
+            Format::Pipeline => "pipeline.json",
         }
     }
 
@@ -58,6 +70,7 @@ impl Format {
             Format::Xgboost => matches!(name, "xgboost.json" | "xgboost.ubj"),
             Format::Lightgbm => name == "lightgbm.txt",
             Format::Onnx => name == "model.onnx",
+            Format::Pipeline => name == "pipeline.json",
         }
     }
 }
@@ -96,6 +109,7 @@ enum Predictor {
     Linear(Linear),
     Trees(Box<Ensemble>),
     Onnx(Box<onnx::Onnx>),
+    Pipeline(Box<Steps>),
 }
 
 /// The cells of a model's inputs of type string, `[input][row]`.
@@ -130,9 +144,29 @@ impl Model {
                     predictor: Predictor::Onnx(model.into()),
                 });
             }
+            Format::Pipeline => {
+                let pipeline = Pipeline::parse(artifact)?;
+                return Ok(Model {
+                    signature: pipeline.signature(),
+                    names_known: true,
+                    predictor: Predictor::Pipeline(Steps::of(&pipeline)?.into()),
+                });
+            }
             Format::Xgboost => xgboost::parse(artifact)?,
             Format::Lightgbm => lightgbm::parse(artifact)?,
         };
+        match ensemble.objective {
+            Objective::Binary(_) | Objective::Hinge if artifact.targets > 1 => {
+                return Err(Defect(
+                    "a binary objective with several targets (multi-label) can't be scored; train a model for each"
+                        .into(),
+                ));
+            }
+            Objective::Softmax | Objective::OneVersusAll(_) if artifact.targets < 2 => {
+                return Err(Defect("a multiclass objective with one class".into()));
+            }
+            _ => {}
+        }
         let outputs = outputs(ensemble.objective, artifact.targets, artifact.float);
         let signature = Signature {
             inputs: artifact.inputs,
@@ -154,7 +188,25 @@ impl Model {
     pub fn sample_texts(&self) -> &[String] {
         match &self.predictor {
             Predictor::Onnx(model) => model.sample_texts(),
-            Predictor::Linear(_) | Predictor::Trees(_) => &[],
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
+        }
+    }
+
+    /// What the features or terms are multiplied by, by name, and the intercept as `(intercept)`; of a linear model or a
+    /// pipeline.
+    pub fn coefficients(&self) -> Option<Vec<(String, f64)>> {
+        match &self.predictor {
+            Predictor::Linear(model) => Some(model.coefficients()),
+            Predictor::Pipeline(steps) => Some(steps.coefficients()),
+            Predictor::Trees(_) | Predictor::Onnx(_) => None,
+        }
+    }
+
+    /// From which probability of the second class on that is the label, if the model has a say in it.
+    pub fn threshold(&self) -> Option<f64> {
+        match &self.predictor {
+            Predictor::Pipeline(steps) => steps.threshold(),
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Onnx(_) => None,
         }
     }
 
@@ -185,9 +237,9 @@ impl Model {
     /// Predicts `out`, `[output][row]`, an output for each of the signature; a label is the index of its class.
     ///
     /// `columns` holds one slice per input of the signature, each of as many values as there are rows: numbers, or the
-    /// index of a category; NaN is missing. `texts` holds the cells of the inputs of type string, whose slices in `columns`
-    /// mean nothing. The result of a row depends on that row alone: not on how rows are cut into batches, nor on the
-    /// thread.
+    /// index of a category; NaN is missing, -1 a category that an open input doesn't list. `texts` holds the cells of the
+    /// inputs of type string, whose slices in `columns` mean nothing. The result of a row depends on that row alone: not on
+    /// how rows are cut into batches, nor on the thread.
     ///
     /// An error is that of ONNX Runtime, which refuses all rows for one that its model can't take. Other models have none.
     pub fn predict(&self, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Result<(), String> {
@@ -198,6 +250,7 @@ impl Model {
         match &self.predictor {
             Predictor::Linear(model) => model.predict(columns, out),
             Predictor::Trees(ensemble) => ensemble.predict(columns, rows, out),
+            Predictor::Pipeline(steps) => steps.predict(columns, out),
             Predictor::Onnx(model) => return model.predict(columns, texts, rows, out),
         }
         Ok(())
@@ -219,7 +272,7 @@ fn outputs(objective: Objective, targets: usize, float: Type) -> Vec<Column> {
 }
 
 /// `1 / (1 + e^-z)` without overflow. `libm`, not the system's library: the same bytes on every machine.
-fn logistic(z: f64) -> f64 {
+pub(crate) fn logistic(z: f64) -> f64 {
     if z >= 0.0 {
         1.0 / (1.0 + libm::exp(-z))
     } else {

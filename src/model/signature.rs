@@ -53,6 +53,13 @@ impl Category {
         }
     }
 
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Category::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+
     pub fn text(&self) -> Option<String> {
         match self {
             Category::Text(text) => Some(text.clone()),
@@ -84,7 +91,7 @@ pub struct Column {
     /// Of an input: may its value be missing?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
-    /// Of an input of type `category`: does the model take what is not among its `categories`, as missing?
+    /// Of an input of type `category`: does the model take what is not among its `categories`? Its code is -1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
     /// What a column of type `category` can hold. A label's are the classes.
@@ -157,7 +164,9 @@ impl Signature {
             )));
         }
         for (input, name) in self.inputs.iter_mut().zip(names) {
-            if known && input.name != *name {
+            // Libraries write `annual_income` for `annual income`.
+            let written = |name: &str| name.replace(char::is_whitespace, "_");
+            if known && written(&input.name) != written(name) {
                 return Err(Defect(format!(
                     "the model's own name of feature {name:?} is {:?}",
                     input.name
@@ -177,6 +186,13 @@ impl Signature {
                 "{} class names for {} classes",
                 names.len(),
                 label.categories.len()
+            )));
+        }
+        let own: Option<Vec<String>> = label.categories.iter().map(Category::text).collect();
+        if let Some(own) = own.filter(|own| own != names) {
+            return Err(Defect(format!(
+                "the model's own names of its classes are {}",
+                own.join(", ")
             )));
         }
         label.categories = names.iter().map(|name| Category::Text(name.clone())).collect();
@@ -204,6 +220,10 @@ impl Signature {
                     return Err(Defect(format!("{name:?} is named twice")));
                 }
             }
+        }
+        let labels = self.outputs.iter().flat_map(|o| &o.categories);
+        if labels.map(Category::to_string).any(|label| label.trim().is_empty()) {
+            return Err(Defect("a class has an empty name".into()));
         }
         for column in self.inputs.iter().chain(&self.outputs) {
             let mut seen = HashSet::new();

@@ -382,6 +382,15 @@ impl Table {
             other => Err(Defect(format!("a category's text has the byte {other}"))),
         };
         let bytes = self.values.iter().map(byte).collect::<Result<Vec<u8>, _>>()?;
+        // XGBoost (to 3.2 at least) counts the characters of pandas' categories and stores their bytes: behind the first
+        // that isn't ASCII, texts are cut at wrong places. Tables from elsewhere look the same and are right.
+        if !bytes.is_ascii() {
+            return Err(Defect(
+                "a feature has categories beyond ASCII, which XGBoost writes into its file at wrong places when they come from \
+                 pandas; train with ASCII categories, or with codes"
+                    .into(),
+            ));
+        }
         offsets
             .windows(2)
             .map(|ends| {
@@ -450,7 +459,9 @@ fn base(text: &str, targets: usize, link: BaseLink) -> Result<Vec<f64>, Defect> 
             };
             match margin.is_finite() {
                 true => Ok(margin),
-                false => Err(Defect(format!("base_score {text:?} doesn't go with the objective"))),
+                false => Err(Defect(format!(
+                    "base_score {text:?} doesn't go with the objective; were all labels the same?"
+                ))),
             }
         })
         .collect::<Result<Vec<f64>, _>>()?;

@@ -6,7 +6,7 @@
 
 use super::draft::{Draft, below};
 use super::folder::{Dir, Home};
-use super::name::Name;
+use super::name::{NAME_MAX, Name};
 use crate::error::{Error, Result};
 use rustix::fs::FileType;
 use std::collections::HashSet;
@@ -202,11 +202,31 @@ impl Publisher {
         Ok(())
     }
 
+    /// The inputs that reports in the failed folder are about, as far as their names tell.
+    pub fn reported(&self) -> Result<Vec<Name>> {
+        let mut inputs = Vec::new();
+        walk(&*self.failed.root()?, &mut Vec::new(), &mut |_, below, file| {
+            // A shortened name doesn't tell.
+            if file.len() < NAME_MAX
+                && let Some(input) = file.strip_suffix(REPORT.as_bytes())
+            {
+                inputs.push(Name::new([below, input].concat()));
+            }
+            Ok(())
+        })?;
+        Ok(inputs)
+    }
+
     /// Removes drafts that an earlier worker was killed over.
     pub fn remove_leftovers(&self) -> Result<u64> {
         let mut removed = 0;
         for root in [&self.output.root()?, &self.failed.root()?, &self.staging] {
-            removed += remove_drafts(root, &self.prefix)?;
+            walk(root, &mut Vec::new(), &mut |dir, _, file| {
+                if file.starts_with(self.prefix.as_bytes()) {
+                    removed += u64::from(dir.remove(file)?);
+                }
+                Ok(())
+            })?;
         }
         Ok(removed)
     }
@@ -217,6 +237,8 @@ pub const OUTPUT: &str = ".out";
 /// The longest suffix that an output needs.
 pub const DONE_MARKER: &str = ".out.done";
 
+const REPORT: &str = ".error.json";
+
 fn output(input: &Name) -> Name {
     input.with(OUTPUT)
 }
@@ -226,7 +248,7 @@ fn done_marker(input: &Name) -> Name {
 }
 
 fn report(input: &Name) -> Name {
-    input.with_shortened(".error.json")
+    input.with_shortened(REPORT)
 }
 
 fn rejects_name(input: &Name) -> Name {
@@ -237,7 +259,7 @@ fn rejects_name(input: &Name) -> Name {
 pub fn input_of(published: &Name) -> Option<Name> {
     ["", ".done"].iter().find_map(|more| {
         let bytes = published.bytes().strip_suffix(more.as_bytes())?;
-        let suffixes = [OUTPUT, ".error.json", ".rejects.csv"];
+        let suffixes = [OUTPUT, REPORT, ".rejects.csv"];
         let input = suffixes.iter().find_map(|s| bytes.strip_suffix(s.as_bytes()))?;
         Some(Name::new(input))
     })
@@ -266,18 +288,23 @@ pub fn withdraw_report(failed: &Path, input: &Name) -> Result<()> {
     Ok(())
 }
 
-fn remove_drafts(dir: &Dir, prefix: &str) -> Result<u64> {
-    let mut removed = 0;
+/// Calls `visit` for each name below `dir` that is no folder's: its folder, that folder's path (empty, or with a slash at
+/// its end), and its name there.
+fn walk(dir: &Dir, below: &mut Vec<u8>, visit: &mut impl FnMut(&Dir, &[u8], &[u8]) -> Result<()>) -> Result<()> {
     for entry in dir.entries()? {
         let entry = entry.map_err(Error::io("list", dir.path()))?;
         let name = entry.file_name().to_bytes();
-        if name.starts_with(prefix.as_bytes()) {
-            removed += u64::from(dir.remove(name)?);
-        } else if entry.file_type() == FileType::Directory && name.first() != Some(&b'.') {
-            removed += remove_drafts(&dir.below(name, false)?, prefix)?;
+        if entry.file_type() != FileType::Directory {
+            visit(dir, below, name)?;
+        } else if name.first() != Some(&b'.') {
+            let length = below.len();
+            below.extend_from_slice(name);
+            below.push(b'/');
+            walk(&dir.below(name, false)?, below, visit)?;
+            below.truncate(length);
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// A folder for results.

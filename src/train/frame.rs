@@ -1,5 +1,7 @@
 //! Rows of examples, as columns.
 
+pub use crate::transform::columns::Cells;
+
 /// Columns of equal length, each under its own name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frame {
@@ -14,15 +16,23 @@ pub struct Series {
     pub cells: Cells,
 }
 
-/// A column is text if any of its cells is neither a number nor missing.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cells {
-    /// NaN is missing.
-    Numbers(Vec<f64>),
-    Texts(Vec<Option<String>>),
-}
-
 impl Frame {
+    /// Some of its rows, in the order of `rows`.
+    pub fn select(&self, rows: &[usize]) -> Frame {
+        let cells = |cells: &Cells| match cells {
+            Cells::Numbers(numbers) => Cells::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+            Cells::Texts(texts) => Cells::Texts(rows.iter().map(|&row| texts[row].clone()).collect()),
+        };
+        let columns = self.columns.iter().map(|series| Series {
+            name: series.name.clone(),
+            cells: cells(&series.cells),
+        });
+        Frame {
+            rows: rows.len(),
+            columns: columns.collect(),
+        }
+    }
+
     pub fn series(&self, name: &str) -> Option<&Series> {
         self.columns.iter().find(|series| series.name == name)
     }

@@ -1,3 +1,163 @@
 //! A CSV of examples -> a candidate model version. Never approves.
+//!
+//! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
+//! training rows and gives a design matrix, a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
+//! [`search`] tries hyperparameters, [`profile`] keeps what the training rows looked like.
+//! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
+pub mod dataset;
+pub mod descent;
 pub mod frame;
+pub mod least_squares;
+pub mod logistic;
+pub mod pipeline;
+pub mod preprocess;
+pub mod profile;
+pub mod search;
+pub mod split;
+
+use crate::error::{Error, Result};
+use crate::model::pipeline::{self as model, Classes, Output, Steps};
+use dataset::Dataset;
+use pipeline::{Pipeline, Trainer};
+use preprocess::Design;
+
+/// Of each class, a row to learn from and one that shows that it was no accident.
+const CLASS_ROWS_MIN: usize = 2;
+
+/// What a trainer finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    pub coefficients: Coefficients,
+    /// Per iteration; empty where there are none.
+    pub loss: Vec<f64>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coefficients {
+    /// Of each term of the design.
+    pub weights: Vec<f64>,
+    pub intercept: f64,
+}
+
+/// A model fitted to some rows of a dataset.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    pub artifact: model::Pipeline,
+    /// The values of the terms that the trainer saw.
+    pub design: Design,
+    pub loss: Vec<f64>,
+    pub warnings: Vec<String>,
+    pub train: Scored,
+    pub test: Scored,
+}
+
+/// What a model says of some rows, beside what is true.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scored {
+    /// Of the dataset.
+    pub rows: Vec<usize>,
+    /// Numbers, or 1 for the second class and 0 for the first.
+    pub actual: Vec<f64>,
+    /// Numbers, or the probability of the second class.
+    pub predicted: Vec<f64>,
+    /// Rows that the model can't take: it would report them as bad.
+    pub left_out: usize,
+}
+
+/// Fits to the rows `train`, and scores them and the rows `test`. Pure; a search calls it with the rows of its folds.
+pub fn fit(pipeline: &Pipeline, dataset: &Dataset, train: &[usize], test: &[usize]) -> Result<Fitted> {
+    fit_rows(pipeline, dataset, train, test).map_err(|message| Error::config(dataset.file(), message))
+}
+
+fn fit_rows(
+    pipeline: &Pipeline,
+    dataset: &Dataset,
+    train: &[usize],
+    test: &[usize],
+) -> std::result::Result<Fitted, String> {
+    let mut prepared = preprocess::fit(&dataset.features, train, &pipeline.preprocess)?;
+    let target: Vec<f64> = prepared.rows.iter().map(|&row| dataset.target[row]).collect();
+    check_target(dataset, &target)?;
+    let design = &prepared.design;
+    let fit = match &pipeline.trainer {
+        Trainer::GradientDescent(settings) => descent::fit(design, &target, settings)?,
+        Trainer::LeastSquares { alpha } => least_squares::fit(design, &target, *alpha)?,
+        Trainer::Logistic { alpha, iterations, .. } => logistic::fit(design, &target, *alpha, *iterations)?,
+    };
+    for (term, weight) in prepared.terms.iter_mut().zip(&fit.coefficients.weights) {
+        term.coefficient = *weight;
+    }
+    let output = match (&pipeline.trainer, &dataset.classes) {
+        (Trainer::Logistic { threshold, .. }, Some(classes)) => Output::Classes(Classes {
+            classes: classes.clone(),
+            threshold: *threshold,
+        }),
+        _ => Output::NUMBER,
+    };
+    let artifact = model::Pipeline {
+        inputs: prepared.inputs,
+        terms: prepared.terms,
+        intercept: fit.coefficients.intercept,
+        output,
+    };
+    Ok(Fitted {
+        train: score(&artifact, dataset, train)?,
+        test: score(&artifact, dataset, test)?,
+        artifact,
+        design: prepared.design,
+        loss: fit.loss,
+        warnings: [prepared.warnings, fit.warnings].concat(),
+    })
+}
+
+/// Scores rows of a dataset, those that the model can take.
+pub fn score(artifact: &model::Pipeline, dataset: &Dataset, rows: &[usize]) -> std::result::Result<Scored, String> {
+    let steps = Steps::of(artifact).map_err(|defect| defect.to_string())?;
+    let columns = preprocess::columns(&artifact.inputs, &dataset.features, rows)?;
+    let good: Vec<usize> = (0..rows.len())
+        .filter(|&row| preprocess::is_good(&artifact.inputs, &columns, row))
+        .collect();
+    let columns: Vec<Vec<f64>> = columns
+        .iter()
+        .map(|column| good.iter().map(|&row| column[row]).collect())
+        .collect();
+    let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let outputs = artifact.signature().outputs.len();
+    let mut out = vec![0.0; outputs * good.len()];
+    steps.predict(&slices, &mut out);
+    // The last output: the number, or the probability of the second class.
+    let predicted = out.split_off((outputs - 1) * good.len());
+    let kept: Vec<usize> = good.iter().map(|&row| rows[row]).collect();
+    Ok(Scored {
+        actual: kept.iter().map(|&row| dataset.target[row]).collect(),
+        predicted,
+        left_out: rows.len() - kept.len(),
+        rows: kept,
+    })
+}
+
+fn check_target(dataset: &Dataset, target: &[f64]) -> std::result::Result<(), String> {
+    let name = &dataset.target_name;
+    let Some(classes) = &dataset.classes else {
+        return match target.iter().all(|y| *y == target[0]) {
+            true => Err(format!(
+                "the target {name:?} is {} in all training rows: there is nothing to learn",
+                target[0]
+            )),
+            false => Ok(()),
+        };
+    };
+    for (class, label) in classes.iter().zip([0.0, 1.0]) {
+        let count = target.iter().filter(|y| **y == label).count();
+        if count < CLASS_ROWS_MIN {
+            return Err(format!(
+                "not enough rows per class: {count} of {} training rows have {name:?} = {class:?}, and there must be {CLASS_ROWS_MIN}; \
+                 give more examples, or split them otherwise",
+                target.len()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! The categories of a column: what their cells say -> their codes.
 
-use super::table::{Number, number};
+use super::table::{Number, number, trim};
 use crate::model::Category;
 use std::collections::HashMap;
 
@@ -9,9 +9,13 @@ pub struct Dictionary {
     texts: HashMap<Vec<u8>, f64>,
     /// By the bits of the number: `10`, `10.0` and `1e1` are the same category.
     numbers: HashMap<u64, f64>,
-    /// Other categories are taken, as missing.
+    /// Other categories are taken, as [`UNSEEN`].
     open: bool,
 }
+
+/// The code of what is not among the categories of an open column: in no set of a tree, and none of the indicators of a
+/// pipeline, but not missing.
+const UNSEEN: f64 = -1.0;
 
 /// What a cell of a column of categories says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,11 +46,12 @@ impl Dictionary {
         self.texts.get(cell).copied()
     }
 
-    /// Of any cell without spaces around it.
+    /// Of any cell. Spaces around it count only if there is such a category.
     pub fn read(&self, cell: &[u8]) -> Reading {
-        let number = match self.exact(cell) {
+        let trimmed = trim(cell);
+        let number = match self.exact(cell).or_else(|| self.exact(trimmed)) {
             Some(code) => return Reading::Code(code),
-            None => number(cell),
+            None => number(trimmed),
         };
         let known = match number {
             Number::Missing => return Reading::Missing,
@@ -55,7 +60,7 @@ impl Dictionary {
         };
         match known {
             Some(&code) => Reading::Code(code),
-            None if self.open => Reading::Missing,
+            None if self.open => Reading::Code(UNSEEN),
             None => Reading::Unseen,
         }
     }
@@ -82,8 +87,13 @@ mod tests {
             ("na", Reading::Missing),
             ("", Reading::Missing),
             ("oslo", Reading::Unseen),
+            (" Oslo\t", Reading::Code(0.0)),
         ] {
             assert_eq!(words.read(cell.as_bytes()), wanted, "{cell}");
+        }
+        let spaces = Dictionary::of(&[text(" "), text("a "), text("a")], false);
+        for (cell, code) in [(" ", 0.0), ("a ", 1.0), (" a ", 2.0), ("a", 2.0)] {
+            assert_eq!(spaces.read(cell.as_bytes()), Reading::Code(code), "{cell:?}");
         }
         let numbers = [Category::Integer(10), Category::Number(0.5), Category::Integer(0)];
         let numbers = Dictionary::of(&numbers, true);
@@ -91,7 +101,7 @@ mod tests {
             assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(code), "{cell}");
         }
         for cell in ["3", "x"] {
-            assert_eq!(numbers.read(cell.as_bytes()), Reading::Missing, "{cell}");
+            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(UNSEEN), "{cell}");
         }
     }
 }

@@ -128,7 +128,7 @@ pub fn reject(line: u64, column: &str, reason: &str, record: &[u8], out: &mut Ve
 pub const REJECTS_HEADER: &[u8] = b"line,column,reason,text\n";
 
 /// Writes a field, in quotes where it needs them.
-fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+pub fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
     let plain = |b: &u8| *b != delimiter && !matches!(b, b'"' | b'\n' | b'\r');
     if field.iter().all(plain) {
         return out.extend_from_slice(field);

@@ -264,7 +264,7 @@ fn strip_line_end(record: &[u8]) -> &[u8] {
 }
 
 /// The texts of a record's fields: quotes resolved, spaces around them removed.
-fn fields(record: &[u8], delimiter: u8) -> Vec<String> {
+pub fn fields(record: &[u8], delimiter: u8) -> Vec<String> {
     raw_fields(record, delimiter)
         .into_iter()
         .map(|raw| String::from_utf8_lossy(trim(&unquote(raw))).into_owned())
@@ -313,11 +313,11 @@ fn are_values(fields: &[String], signature: &Signature) -> bool {
 }
 
 /// Could this be a cell of a numeric column, and so not a column's name?
-fn is_value(cell: &[u8]) -> bool {
+pub fn is_value(cell: &[u8]) -> bool {
     !matches!(number(cell), Number::Invalid)
 }
 
-fn empty() -> Problem {
+pub fn empty() -> Problem {
     Problem::new(
         Code::EmptyFile,
         "the file is empty: not even a header",
@@ -334,18 +334,27 @@ fn line_ends(line: u64) -> Problem {
     .line(line)
 }
 
-fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
+/// The name most like `wanted`, if one is.
+pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
     let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted.to_lowercase());
     // Only short names are compared: the distance takes time in the product of the lengths.
-    let nearest = names
+    let near = names
         .iter()
         .filter(|n| n.len() <= 64)
         .take(1000)
-        .min_by_key(|n| distance(n))
-        .filter(|n| 3 * distance(n) <= wanted.len());
+        .min_by_key(|n| distance(n))?;
+    (3 * distance(near) <= wanted.len()).then_some(near)
+}
+
+/// The first names of a file, for a message.
+pub fn shown(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|n| excerpt(n.as_bytes(), 40)).collect();
     let more = if names.len() > 20 { ", …" } else { "" };
-    let hint = match nearest {
+    format!("{}{more}", shown.join(", "))
+}
+
+fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
+    let hint = match nearest(wanted, names) {
         Some(near) => format!(
             "did the producer mean {:?}? It must be named {wanted:?}",
             excerpt(near.as_bytes(), 64)
@@ -354,10 +363,7 @@ fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
     };
     Problem::new(
         Code::NoSuchColumn,
-        format!(
-            "no column {wanted:?}, which {who}; the file has: {}{more}",
-            shown.join(", ")
-        ),
+        format!("no column {wanted:?}, which {who}; the file has: {}", shown(names)),
         hint,
     )
     .column(wanted)

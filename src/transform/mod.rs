@@ -4,11 +4,13 @@
 
 mod assembly;
 pub mod blocks;
+pub mod columns;
 mod dictionary;
 mod encode;
 mod layout;
 mod plain;
 pub mod problem;
+pub mod records;
 mod scorer;
 mod table;
 #[cfg(target_arch = "x86_64")]

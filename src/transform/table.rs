@@ -330,7 +330,7 @@ impl<'a> Table<'a> {
                         Number::Missing => missing(),
                         Number::Invalid => Err(Reason::NotANumber { field }),
                     },
-                    (None, Cells::Categories(categories)) => match categories.read(trim(&unquote(text))) {
+                    (None, Cells::Categories(categories)) => match categories.read(&unquote(text)) {
                         Reading::Code(code) => Ok(code),
                         Reading::Missing => missing(),
                         Reading::Unseen => Err(Reason::Unseen { field }),
@@ -370,9 +370,9 @@ fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
     block[at] == delimiter || block[at] == b'\n' || block[at..].starts_with(b"\r\n")
 }
 
-/// Does it name one 64-bit integer? Beyond 2^53 a double stands for several.
+/// Does it name one 64-bit integer? From 2^53 on a double stands for several.
 fn is_integer(x: f64) -> bool {
-    x.trunc() == x && x.abs() <= (1u64 << 53) as f64
+    x.trunc() == x && x.abs() < (1u64 << 53) as f64
 }
 
 /// What the text of a cell says.

@@ -248,6 +248,14 @@ impl Worker {
                 self.forget(&name, record.as_ref())?;
             }
         }
+        // A worker that was killed can have left a report that its ledger knows nothing of.
+        if !std::mem::replace(&mut self.recovered, true) {
+            for name in self.setup.publisher.reported()? {
+                if scan::look(listing.root(), &name, self.local())?.is_none() {
+                    self.setup.publisher.withdraw_reports(&name)?;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -78,6 +78,8 @@ pub struct Worker {
     /// Subfolders that this listing couldn't read, and those that the one before couldn't.
     pub(super) unreadable: Vec<Name>,
     pub(super) unreadable_before: Vec<Name>,
+    /// Were the reports looked through that a killed worker may have left?
+    pub(super) recovered: bool,
     trouble: Option<Trouble>,
     pub(super) tally: Tally,
     due: Due,
@@ -140,6 +142,7 @@ impl Worker {
             writing: HashSet::new(),
             unreadable: Vec::new(),
             unreadable_before: Vec::new(),
+            recovered: false,
             trouble: None,
             tally: Tally::default(),
             due: Due::everything(),
@@ -316,7 +319,7 @@ impl Worker {
             return false;
         }
         let pin = approved.and_then(|identity| {
-            let model = Arc::new(self.registry.load(identity.version)?);
+            let model = self.registry.prove(identity.version)?;
             Ok(Pin {
                 recipe: recipe(&identity, &self.setup.config.settings),
                 identity,

@@ -2,16 +2,22 @@
 #![allow(clippy::disallowed_methods, reason = "tests play producers, operators and vandals")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod corpus;
 mod csv;
 mod daemon;
 mod differential;
 mod documents;
+mod golden;
 mod once;
 mod onnx;
 mod parity;
+mod preprocessing;
+mod producers;
 mod promises;
 mod random_walk;
 mod registry;
 mod service;
 mod spool;
+mod train;
+mod training;
 mod trees;

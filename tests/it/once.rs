@@ -307,3 +307,25 @@ fn an_approval_that_is_revoked_amid_a_run_is_no_convergence() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     assert_eq!(spool.names("output"), [""; 0]);
 }
+
+/// Found by killing the worker between a report and its ledger, and removing the input before the next start.
+#[test]
+fn a_report_that_a_killed_worker_left_goes_if_its_input_is_gone() {
+    let spool = Spool::new().set("input.recursive=true");
+    fs::create_dir_all(spool.path("failed/sub")).unwrap();
+    for gone in ["gone.csv", "sub/gone.csv"] {
+        fs::write(spool.path(format!("failed/{gone}.error.json")), "{}").unwrap();
+    }
+    spool.drop_file("bad.csv", "y\n1\n");
+    let long = format!("{}.csv", "l".repeat(250));
+    spool.drop_file(&long, "x\n1\n");
+    spool.once().exits(1);
+    let reports = spool.names("failed");
+    assert_eq!(
+        (reports.len(), reports[0].as_str(), reports[2].as_str()),
+        (3, "bad.csv.error.json", "sub")
+    );
+    assert_eq!(spool.names("failed/sub"), [""; 0]);
+    spool.once().exits(1);
+    assert_eq!(spool.names("failed"), reports);
+}

@@ -160,6 +160,38 @@ fn without_the_library_the_error_says_how_to_get_it() {
 }
 
 #[test]
+fn what_is_no_library_of_onnx_runtime_is_named_and_not_the_model() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    let cut = spool.path("libonnxruntime.so");
+    fs::write(&cut, &fs::read(library).unwrap()[..200_000]).unwrap();
+    fs::write(spool.path("text.so"), "no library").unwrap();
+    for name in ["libonnxruntime.so", "text.so", "models"] {
+        let spool = Spool::without_model().set(&format!("models.onnxruntime={}", spool.path(name).display()));
+        let ran = register(&spool, &fixture("linear.onnx"), &[]).exits(64).says("library");
+        assert!(!ran.stderr.contains("hostile") && !ran.stderr.contains('{'), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_class_names_of_a_file_stay_its_own() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    register(&spool, &fixture("words.onnx"), &["--class-names", "a,b,c"])
+        .exits(64)
+        .says("own names of its classes are high, low, mid, so to say");
+    register(&spool, &fixture("shifted.onnx"), &["--class-names", "one,"])
+        .exits(64)
+        .says("empty name");
+    register(
+        &spool,
+        &fixture("shifted.onnx"),
+        &["--class-names", "one,two", "--approve"],
+    )
+    .exits(0);
+}
+
+#[test]
 fn damaged_and_hostile_models_are_refused() {
     let Some(library) = library() else { return };
     let spool = spool(library);
@@ -182,16 +214,15 @@ fn damaged_and_hostile_models_are_refused() {
         .says("damaged");
 }
 
-/// They are read apart, with bounds on time and memory: the program goes on, and says why.
+/// What takes all memory is read apart, with bounds: the program goes on, and says why.
 #[test]
-fn models_that_take_all_time_or_memory_are_refused() {
+fn models_that_would_never_end_or_never_give_the_same_are_refused() {
     let Some(library) = library() else { return };
     let spool = spool(library);
     for (name, words) in [
-        (
-            "refused-endless.onnx",
-            "takes longer to score a row than any model of its size",
-        ),
+        ("refused-endless.onnx", "may never end"),
+        ("refused-mean.onnx", "depends on the rows beside it"),
+        ("refused-random.onnx", "or on chance"),
         ("refused-huge.onnx", "allocate memory"),
     ] {
         register(&spool, &fixture(name), &[]).exits(64).says(name).says(words);

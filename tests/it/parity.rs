@@ -148,7 +148,7 @@ fn onnx_models_predict_what_onnx_runtime_does() {
         }
         scored += 1;
     }
-    assert_eq!(scored, 27);
+    assert_eq!(scored, 30);
 }
 
 #[test]
@@ -156,6 +156,8 @@ fn what_can_not_be_scored_exactly_is_refused_by_name() {
     for (case, words) in [
         ("xgboost-3.2.0/refused-gblinear.json", "gblinear"),
         ("xgboost-3.2.0/refused-vector-leaves.json", "multi_output_tree"),
+        ("xgboost-3.2.0/refused-multilabel.json", "multi-label"),
+        ("xgboost-3.2.0/refused-beyond-ascii.json", "beyond ASCII"),
         ("lightgbm-4.7.0/refused-linear-tree.txt", "linear_tree"),
         ("onnx-skl2onnx-1.20.0/refused-fixed-rows.onnx", "fixed number of rows"),
     ] {

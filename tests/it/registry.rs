@@ -1,7 +1,13 @@
 //! Versions, decisions, and what is refused.
 
 use crate::spool::Spool;
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use transform::model::Format;
+use transform::registry::golden::Rows;
+use transform::registry::{Attachment, Candidate, Registry, Training};
 
 #[test]
 fn versions_count_up_and_never_change() {
@@ -160,4 +166,169 @@ fn metrics_and_description_stand_in_the_manifest() {
     assert_eq!(version["manifest"]["description"], "the first");
     assert_eq!(version["manifest"]["format_version"], 1);
     assert_eq!(version["manifest"]["signature"]["inputs"][0]["name"], "a");
+}
+
+/// Registers a line as a trainer does, with all that it keeps.
+fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, metrics: &str) -> u32 {
+    let evaluation = br#"{"regression_metrics":{"r2":{"value":0.47232866977966736,"interval":[0.21,0.66]}}}"#;
+    let candidate = Candidate {
+        artifact: format!(r#"{{"features":["x"],"coefficients":[{slope}],"intercept":1.0}}"#).into(),
+        source: Path::new("linear.json"),
+        format: Format::Linear,
+        description: "trained on the examples of a year that was long and whose story is longer than a line".into(),
+        metrics: metrics.parse().unwrap(),
+        feature_names: None,
+        class_names: None,
+        training: Some(Training {
+            rows,
+            fingerprint: fingerprint.into(),
+            crate_version: "0.1.0".into(),
+        }),
+        attachments: BTreeMap::from([
+            (Attachment::Evaluation, evaluation.to_vec()),
+            (Attachment::EvaluationPage, b"<html></html>".to_vec()),
+        ]),
+        golden: Some(Rows {
+            csv: b"x\n1\n2\n".to_vec(),
+            delimiter: b',',
+            source: Path::new("examples.csv"),
+        }),
+    };
+    let registry = Registry::new(&spool.path("models"), "lines");
+    registry.register(candidate, "2026-11-24T03:12:28Z".into()).unwrap()
+}
+
+#[test]
+fn manifests_of_earlier_versions_are_read() {
+    let spool = Spool::without_model();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("spool/models/diabetes/1");
+    let folder = spool.path("models/lines/1");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["model.toml", "linear.json", "approval.toml"] {
+        fs::copy(shipped.join(file), folder.join(file)).unwrap();
+    }
+    let text = fs::read_to_string(folder.join("model.toml")).unwrap();
+    assert!(text.contains("format_version = 1") && !text.contains("attachment"));
+    spool.drop_file("a.csv", "x\n0.3\n");
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), "prediction\n434.0765649977724\n");
+    spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("golden rows  none")
+        .says("r2   0.47232866977966736");
+}
+
+#[test]
+fn a_manifest_of_a_later_version_is_told_by_its_number() {
+    let spool = Spool::new();
+    let manifest = spool.path("models/lines/1/model.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    let later = text.replace("format_version = 1", "format_version = 3\nlineage = \"?\"");
+    fs::write(&manifest, later).unwrap();
+    spool
+        .once()
+        .exits(3)
+        .says("format_version 3 is not known to this version of transform, which knows 1 and 2");
+}
+
+#[test]
+fn the_list_tells_versions_apart() {
+    let spool = Spool::new();
+    register_trained(&spool, 2.0, 422, "aaaa", "mse = 2549.26\nr2 = 0.47232866977966736");
+    spool.approve(2);
+    register_trained(&spool, 3.0, 422, "aaaa", "rmse = 12.3456\nzeta = 1");
+    let list = spool.run(&["models", "list"]).exits(0);
+    let lines: Vec<Vec<&str>> = list.stdout.lines().map(|l| l.split_whitespace().collect()).collect();
+    let header = [
+        "VERSION",
+        "STATUS",
+        "FORMAT",
+        "DATE",
+        "METRIC",
+        "DECIDED",
+        "BY",
+        "DESCRIPTION",
+    ];
+    assert_eq!(lines[0], header);
+    assert_eq!(lines[1][..3], ["1", "approved", "linear"]);
+    assert_eq!(
+        lines[2][..7],
+        ["*", "2", "approved", "linear", "2026-11-24", "r2", "0.4723"]
+    );
+    assert!(lines[2][7].contains('@'), "{list:?}");
+    assert_eq!(lines[3][..6], ["3", "pending", "linear", "2026-11-24", "rmse", "12.35"]);
+    assert!(list.stdout.lines().all(|line| line.chars().count() < 160), "{list:?}");
+    let json = spool.run(&["models", "list", "--json"]).exits(0).json();
+    assert_eq!(
+        json[1]["main_metric"],
+        json!({"name": "r2", "value": 0.47232866977966736})
+    );
+    let latest = [0, 1, 2].map(|i| json[i]["latest_approved"].as_bool().unwrap());
+    assert_eq!(latest, [false, true, false]);
+}
+
+#[test]
+fn a_version_tells_its_whole_story() {
+    let spool = Spool::without_model();
+    register_trained(&spool, 2.0, 422, "aaaa", "mse = 2549.26\nr2 = 0.47232866977966736");
+    let args = ["models", "approve", "1", "--reason", "better\nthan\u{1b}[31m 0"];
+    spool.run(&args).exits(0);
+    let shown = spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("0.47232866977966736  95 %: 0.21 to 0.66")
+        .says("422 rows by transform 0.1.0")
+        .says("data aaaa")
+        .says("models/lines/1/evaluation.html")
+        .says("golden rows  2")
+        .says("better\\nthan\\u{1b}[31m 0");
+    assert!(shown.stdout.contains("longer than a line\n"), "{shown:?}");
+    let json = spool.run(&["models", "show", "1", "--json"]).exits(0).json();
+    assert_eq!(json["intervals"], json!({"r2": [0.21, 0.66]}));
+    assert_eq!(json["manifest"]["training"]["rows"], 422);
+    let page = json["attachments"]["evaluation.html"].as_str().unwrap();
+    assert_eq!(fs::read_to_string(spool.path(page)).unwrap(), "<html></html>");
+}
+
+#[test]
+fn two_versions_are_compared() {
+    let spool = Spool::without_model();
+    register_trained(&spool, 2.0, 422, "aaaa", "r2 = 0.25");
+    register_trained(&spool, 3.5, 442, "bbbb", "r2 = 0.5");
+    let diff = spool
+        .run(&["models", "diff", "1", "2"])
+        .exits(0)
+        .says("lines/1 -> lines/2")
+        .says("the same: linear")
+        .says("422 -> 442")
+        .says("aaaa -> bbbb")
+        .says("and 1 that is the same");
+    let words = |start: &str| -> Vec<&str> {
+        let line = diff.stdout.lines().map(str::trim).find(|l| l.starts_with(start));
+        line.unwrap().split_whitespace().collect()
+    };
+    assert_eq!(words("x "), ["x", "2", "3.5", "+1.5"]);
+    assert_eq!(words("r2 "), ["r2", "0.25", "0.5", "+0.25"]);
+    let json = spool.run(&["models", "diff", "1", "2", "--json"]).exits(0).json();
+    let expected = json!([{"name": "x", "old": 2.0, "new": 3.5, "difference": 1.5}]);
+    assert_eq!(json["coefficients"]["changed"], expected);
+    // Another format, and registered by hand.
+    let trees = format!(
+        "{}/tests/fixtures/models/lightgbm-4.7.0/binary.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    spool
+        .run(&["models", "register", &trees, "--format", "lightgbm"])
+        .exits(0);
+    spool
+        .run(&["models", "diff", "2", "3"])
+        .exits(0)
+        .says("linear -> lightgbm")
+        .says("- x: float64")
+        .says("+ probability_1: float64")
+        .says("can't be compared: of version 3: lightgbm models have none")
+        .says("can't be compared: the new version was not trained by transform");
+    spool.run(&["models", "diff", "2", "9"]).exits(64).says("no version 9");
 }

@@ -9,7 +9,7 @@ mod tensor;
 use super::signature::{self, Column, Signature, Type};
 use super::{Category, Defect, Texts};
 use crate::onnxruntime;
-use graph::Graph;
+use graph::{Graph, Labels};
 use ort::logging::LogLevel;
 use ort::session::{Session, SessionOutputs};
 use ort::value::{TensorElementType, ValueType};
@@ -49,6 +49,8 @@ enum Probabilities {
 
 /// Up to so many columns, the model is asked for each if it may be missing: the work is their square.
 const ASKED: usize = 4096;
+/// What all columns of a row hold, to see what scores look like.
+const PROBES: [f64; 7] = [0.0, 1.0, -1.0, 10.0, -10.0, 1000.0, -1000.0];
 /// Rows of one question.
 const QUESTION: usize = 256;
 
@@ -83,12 +85,14 @@ impl Onnx {
             sample,
             idle: Mutex::new(vec![session]),
         };
-        let names_known = model.inputs.iter().all(|input| input.width == 1);
-        let mut inputs = model.columns(names_known);
+        // A matrix of one column has a name, but not the column's.
+        let names_known = model.inputs.len() > 1 && model.inputs.iter().all(|input| input.width == 1);
+        let mut inputs = model.columns();
         for (column, taken) in inputs.iter_mut().zip(model.missing_taken(&graph)) {
             column.optional = taken;
         }
-        let signature = Signature { inputs, outputs };
+        let mut signature = Signature { inputs, outputs };
+        model.name_scores(&mut signature);
         signature.check()?;
         Ok((model, signature, names_known))
     }
@@ -98,9 +102,10 @@ impl Onnx {
     }
 
     /// `f0`, `f1`... where one tensor has several columns.
-    fn columns(&self, names_known: bool) -> Vec<Column> {
+    fn columns(&self) -> Vec<Column> {
+        let named = self.inputs.iter().all(|input| input.width == 1);
         let inputs = self.inputs.iter().flat_map(|i| std::iter::repeat_n(i, i.width));
-        let name = |i: usize, input: &Input| match names_known {
+        let name = |i: usize, input: &Input| match named {
             true => input.name.clone(),
             false => format!("f{i}"),
         };
@@ -129,6 +134,12 @@ impl Onnx {
         };
         let zeros = vec![vec![0.0]; kinds.len()];
         let can_tell = kinds.len() <= ASKED && numbers(&zeros, 1).is_some_and(|is_number| is_number[0]);
+        // Trees give a number for whatever they are given. What they weren't trained to take only an imputer may take away.
+        if graph.trees_ignore_missing() {
+            let inputs = self.inputs.iter().flat_map(|i| vec![i; i.width]);
+            let taken = |i: &Input| i.kind == Type::String || is_float(i.kind) && graph.is_imputed(&i.name);
+            return inputs.map(taken).collect();
+        }
         // What can't be told, or where labels alone come out, is taken from what the model is made of.
         let by_operators = graph.takes_missing();
         if !can_tell || !self.gives_numbers() {
@@ -147,6 +158,21 @@ impl Onnx {
             taken.extend(kinds.map(|(&kind, number)| kind == Type::String || is_float(kind) && number));
         }
         taken
+    }
+
+    /// Decision functions stand where probabilities do, under their name. They are told by their values.
+    fn name_scores(&self, signature: &mut Signature) {
+        let rows = PROBES.len();
+        let columns = vec![&PROBES[..]; signature.inputs.len()];
+        let texts: Vec<Vec<String>> = self.sample.iter().map(|text| vec![text.clone(); rows]).collect();
+        let texts: Vec<&[String]> = texts.iter().map(Vec::as_slice).collect();
+        let mut out = vec![0.0; rows * self.width()];
+        let scored = self.predict(&columns, &texts, rows, &mut out).is_ok();
+        if scored && out[rows..].iter().any(|p| !(-1e-6..=1.0 + 1e-6).contains(p)) {
+            for output in &mut signature.outputs[1..] {
+                output.name = output.name.replacen("probability_", "score_", 1);
+            }
+        }
     }
 
     /// The number of output columns.
@@ -242,7 +268,15 @@ fn class(classes: &[Category], label: &Category) -> Result<usize, String> {
 /// A session on one thread: parallel are the batches, not what is done in one.
 fn start(artifact: &[u8]) -> Result<Session, String> {
     let environment = onnxruntime::environment()?;
-    let refused = |e: String| format!("ONNX Runtime refuses the model: {e}");
+    let refused = |e: String| {
+        let doubles = e.contains("tensor(double)");
+        let hint = if doubles {
+            "; convert it from columns of float32"
+        } else {
+            ""
+        };
+        format!("ONNX Runtime refuses the model: {e}{hint}")
+    };
     Session::builder(&environment)
         .and_then(|builder| {
             Ok(builder
@@ -330,10 +364,15 @@ fn read_outputs(session: &Session, graph: &Graph) -> Result<(Output, Vec<Column>
             ..
         }
     );
-    let classes = match (&graph.classes[..], width) {
-        (classes, _) if !classes.is_empty() && classes.iter().all(|c| c.text().is_some() == texts) => classes.to_vec(),
-        (_, Some(width)) if !texts => signature::counted(width),
-        _ => return refuse("have labels, and the file doesn't say which there are"),
+    let classes = match (graph.labels(label.name()), width) {
+        (Some(Labels::Named(classes)), _) if classes.iter().all(|c| c.text().is_some() == texts) => classes,
+        (Some(Labels::Counted), Some(width)) if !texts => signature::counted(width),
+        _ => {
+            return refuse(
+                "have labels, and the file doesn't say which there are; convert the model with ZipMap (skl2onnx: without \
+                 the option zipmap=False)",
+            );
+        }
     };
     if let Some(width) = width.filter(|&width| width != classes.len()) {
         return refuse(&format!("have {width} probabilities for {} classes", classes.len()));

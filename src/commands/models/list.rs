@@ -1,0 +1,108 @@
+//! `transform models list`.
+
+use super::super::{complain, say, say_json, say_table};
+use super::figure;
+use crate::error::Result;
+use crate::registry::{Registry, Status, Version};
+use crate::transform::problem::excerpt;
+use serde::Serialize;
+
+/// So much of a description is shown; `show` has all of it.
+const DESCRIPTION: usize = 60;
+
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    version: Version,
+    latest_approved: bool,
+    main_metric: Option<Metric>,
+}
+
+#[derive(Serialize)]
+struct Metric {
+    name: String,
+    value: f64,
+}
+
+pub fn list(registry: &Registry, json: bool) -> Result<()> {
+    // A damaged version doesn't hide the others.
+    let (mut versions, mut damaged) = (Vec::new(), Vec::new());
+    for number in registry.versions()? {
+        match registry.show(number) {
+            Ok(version) => versions.push(version),
+            Err(error) => damaged.push((number, error)),
+        }
+    }
+    for (_, error) in &damaged {
+        complain(error);
+    }
+    let latest = versions.iter().rev().find(|v| v.status == Status::Approved);
+    let latest = latest.map(|v| v.version);
+    let listed: Vec<Listed> = versions
+        .into_iter()
+        .map(|version| Listed {
+            latest_approved: latest == Some(version.version),
+            main_metric: version.manifest.main_metric().map(|(name, value)| Metric {
+                name: name.into(),
+                value,
+            }),
+            version,
+        })
+        .collect();
+    if json {
+        say_json(&listed);
+        return Ok(());
+    }
+    if listed.is_empty() && damaged.is_empty() {
+        say(format!(
+            "model group {} has no versions; add one with: transform models register",
+            registry.group()
+        ));
+        return Ok(());
+    }
+    let header = [
+        "",
+        "VERSION",
+        "STATUS",
+        "FORMAT",
+        "DATE",
+        "METRIC",
+        "DECIDED BY",
+        "DESCRIPTION",
+    ];
+    let mut rows: Vec<(u32, Vec<String>)> = listed.iter().map(|l| (l.version.version, row(l))).collect();
+    rows.extend(
+        damaged
+            .iter()
+            .map(|(number, _)| (*number, vec!["!".into(), number.to_string(), "damaged".into()])),
+    );
+    rows.sort_by_key(|(number, _)| *number);
+    let rows = rows.into_iter().map(|(_, row)| row);
+    say_table(
+        &[header.map(String::from).to_vec()]
+            .into_iter()
+            .chain(rows)
+            .collect::<Vec<_>>(),
+    );
+    Ok(())
+}
+
+fn row(listed: &Listed) -> Vec<String> {
+    let Version {
+        version,
+        status,
+        manifest,
+        decisions,
+    } = &listed.version;
+    let metric = listed.main_metric.as_ref();
+    vec![
+        if listed.latest_approved { "*" } else { "" }.into(),
+        version.to_string(),
+        status.to_string(),
+        manifest.format.to_string(),
+        manifest.created_at.chars().take(10).collect(),
+        metric.map_or(String::new(), |m| format!("{} {}", m.name, figure(m.value, 4))),
+        decisions.last().map(|d| d.by.clone()).unwrap_or_default(),
+        excerpt(manifest.description.as_bytes(), DESCRIPTION),
+    ]
+}

@@ -1,0 +1,175 @@
+//! `transform models`: the registry, for people.
+
+mod diff;
+mod list;
+mod show;
+
+use super::{apart, count, now, say};
+use crate::cli::Models;
+use crate::config::Config;
+use crate::error::{Result, exit};
+use crate::model::{Column, Format};
+use crate::registry::golden::Rows;
+use crate::registry::{Candidate, Registry, Vote, read_artifact, read_source};
+use std::collections::BTreeMap;
+
+/// A CSV to take golden rows from is held in memory.
+const GOLDEN_MAX: u64 = 64 << 20;
+
+pub fn run(config: &Config, command: Models) -> Result<u8> {
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    match command {
+        Models::List { json } => list::list(&registry, json)?,
+        Models::Show { version, json } => show::show(&registry, version, json)?,
+        Models::Diff { old, new, json } => diff::diff(&registry, old, new, json)?,
+        Models::Register {
+            artifact,
+            format,
+            description,
+            metric,
+            feature_names,
+            class_names,
+            golden,
+            approve,
+        } => {
+            let rows = |source| -> Result<Rows> {
+                Ok(Rows {
+                    csv: read_source(source, GOLDEN_MAX)?,
+                    delimiter: config.settings.delimiter,
+                    source,
+                })
+            };
+            let candidate = Candidate {
+                artifact: read_artifact(&artifact)?,
+                source: &artifact,
+                format,
+                description,
+                metrics: metric.into_iter().map(|(name, number)| (name, number.into())).collect(),
+                feature_names,
+                class_names,
+                training: None,
+                attachments: BTreeMap::new(),
+                golden: golden.as_deref().map(rows).transpose()?,
+            };
+            if format == Format::Onnx {
+                apart::read(config, &artifact, format)?;
+            }
+            let version = registry.register(candidate, now())?;
+            let golden = registry.golden(version)?.map(|golden| golden.rows.len() as u64);
+            let with = golden.map_or(String::new(), |n| format!(", with {}", count(n, "golden row")));
+            let name = format!("{}/{version}", registry.group());
+            if approve {
+                registry.approve(version, vote("approved when it was registered".into()))?;
+                say(format!("registered and approved {name}{with}"));
+            } else {
+                say(format!(
+                    "registered {name}, pending{with}; to use it: transform models approve {version}{}",
+                    group_flag(registry.group())
+                ));
+            }
+        }
+        Models::Try { artifact, format } => apart::read_here(&artifact, format)?,
+        Models::Approve { version, reason } => {
+            registry.approve(version, vote(reason))?;
+            say(format!("approved {}/{version}", registry.group()));
+            let latest = registry.latest_approved()?;
+            if latest.version != version {
+                say(format!(
+                    "version {} is approved too, and higher: it goes on scoring",
+                    latest.version
+                ));
+            }
+        }
+        Models::Reject { version, reason } => {
+            registry.reject(version, vote(reason))?;
+            say(format!("rejected {}/{version}", registry.group()));
+            match registry.latest_approved() {
+                Ok(latest) => say(format!("{latest} is the latest approved version")),
+                Err(_) => say("no approved version is left: nothing is scored"),
+            }
+        }
+    }
+    Ok(exit::CONVERGED)
+}
+
+/// For example `city: category (Lima, Oslo, Rome), may be missing`.
+fn describe(column: &Column) -> String {
+    let mut text = format!("{}: {}", column.name, column.kind);
+    if !column.categories.is_empty() {
+        let categories: Vec<String> = column.categories.iter().map(|c| c.to_string()).collect();
+        text += &format!(" ({})", shorten(&categories));
+    }
+    if column.optional {
+        text += ", may be missing";
+    }
+    text
+}
+
+/// At most 20 names of a list.
+fn shorten(names: &[String]) -> String {
+    let more = if names.len() > 20 { ", …" } else { "" };
+    names[..names.len().min(20)].join(", ") + more
+}
+
+/// A number for people, with at most so many significant digits; all digits in front of the point.
+fn figure(x: f64, digits: i32) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let trim = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
+    let magnitude = x.abs().log10().floor() as i32;
+    if (-5..15).contains(&magnitude) {
+        return trim(&format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize));
+    }
+    let text = format!("{x:.*e}", digits as usize - 1);
+    let (mantissa, exponent) = text.split_once('e').expect("it was asked for");
+    format!("{}e{exponent}", trim(mantissa))
+}
+
+pub fn group_flag(group: &str) -> String {
+    match group {
+        "diabetes" => String::new(),
+        group => format!(" --group {group}"),
+    }
+}
+
+fn vote(reason: String) -> Vote {
+    // Under sudo, the person who asked, not root.
+    let user = std::env::var("SUDO_USER")
+        .or_else(|_| whoami::username().map_err(drop))
+        .unwrap_or("unknown".into());
+    let host = whoami::hostname().unwrap_or("unknown".into());
+    Vote {
+        by: format!("{user}@{host}"),
+        at: now(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_their_significant_digits() {
+        let cases = [
+            (0.47232866977966736, "0.4723"),
+            (2549.2646, "2549"),
+            (25492646.0, "25492646"),
+            (-12.3456, "-12.35"),
+            (0.99999, "1"),
+            (0.5, "0.5"),
+            (1200.0, "1200"),
+            (1e-7, "1e-7"),
+            (1.23456e300, "1.235e300"),
+            (0.0, "0"),
+            (f64::NAN, "NaN"),
+        ];
+        for (x, text) in cases {
+            assert_eq!(figure(x, 4), text);
+        }
+    }
+}

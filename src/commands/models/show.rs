@@ -1,0 +1,161 @@
+//! `transform models show`: the whole story of a version.
+
+use super::super::{align, complain, count, say_json, say_table};
+use super::describe;
+use crate::error::{Error, Result};
+use crate::registry::{Attachment, Registry, Version};
+use crate::transform::problem::excerpt;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Serialize)]
+struct Story {
+    group: String,
+    #[serde(flatten)]
+    version: Version,
+    artifact: PathBuf,
+    attachments: BTreeMap<Attachment, PathBuf>,
+    golden_rows: Option<usize>,
+    /// The 95 % intervals of metrics, where the version was evaluated with them.
+    intervals: BTreeMap<String, [f64; 2]>,
+}
+
+pub fn show(registry: &Registry, number: u32, json: bool) -> Result<()> {
+    let version = registry.show(number)?;
+    let folder = registry.folder(number);
+    let attached = version.manifest.attachments.iter();
+    let story = Story {
+        group: registry.group().into(),
+        artifact: folder.join(&version.manifest.artifact),
+        attachments: attached.map(|a| (a.name, folder.join(a.name.name()))).collect(),
+        // What is damaged doesn't hide the rest.
+        golden_rows: or_complain(registry.golden(number)).map(|golden| golden.rows.len()),
+        intervals: or_complain(evaluation(registry, number)).map_or(BTreeMap::new(), |json| intervals(&json)),
+        version,
+    };
+    match json {
+        true => say_json(&story),
+        false => say_table(&rows(&story)),
+    }
+    Ok(())
+}
+
+fn or_complain<T>(found: Result<Option<T>>) -> Option<T> {
+    found.unwrap_or_else(|error| {
+        complain(&error);
+        None
+    })
+}
+
+fn evaluation(registry: &Registry, version: u32) -> Result<Option<Value>> {
+    let Some(text) = registry.attachment(version, Attachment::Evaluation)? else {
+        return Ok(None);
+    };
+    let path = registry.folder(version).join(Attachment::Evaluation.name());
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|e| Error::model(path, e.to_string()))
+}
+
+/// Of `{"regression_metrics": {"r2": {"value": 0.4, "interval": [0.2, 0.6]}}}`, and other kinds of metrics.
+fn intervals(evaluation: &Value) -> BTreeMap<String, [f64; 2]> {
+    let kinds = evaluation.as_object().into_iter().flatten();
+    let metrics = kinds.filter(|(kind, _)| kind.ends_with("_metrics"));
+    let metrics = metrics.filter_map(|(_, metrics)| metrics.as_object()).flatten();
+    metrics
+        .filter_map(|(name, metric)| {
+            let interval = &metric["interval"];
+            let end = |index: usize, key: &str| interval.get(index).or_else(|| interval.get(key))?.as_f64();
+            Some((name.clone(), [end(0, "lower")?, end(1, "upper")?]))
+        })
+        .collect()
+}
+
+fn rows(story: &Story) -> Vec<Vec<String>> {
+    let Version {
+        version,
+        status,
+        manifest,
+        decisions,
+    } = &story.version;
+    let mut rows = Vec::new();
+    let mut add = |what: &str, lines: Vec<String>| {
+        for (i, line) in lines.into_iter().enumerate() {
+            rows.push(vec![if i == 0 { what } else { "" }.to_string(), line]);
+        }
+    };
+    add("version", vec![format!("{}/{version}", story.group)]);
+    add("status", vec![status.to_string()]);
+    if !manifest.description.is_empty() {
+        add("description", vec![plain(&manifest.description)]);
+    }
+    add("format", vec![manifest.format.to_string()]);
+    add("created", vec![manifest.created_at.clone()]);
+    let sha256 = format!("SHA-256 {}", manifest.sha256);
+    add("artifact", vec![story.artifact.display().to_string(), sha256]);
+    add("inputs", manifest.signature.inputs.iter().map(describe).collect());
+    add("outputs", manifest.signature.outputs.iter().map(describe).collect());
+    let metric = |(name, value): (&String, &toml::Value)| {
+        let interval = story.intervals.get(name);
+        let interval = interval.map_or(String::new(), |[lower, upper]| format!("95 %: {lower} to {upper}"));
+        vec![name.clone(), value.to_string(), interval]
+    };
+    add(
+        "metrics",
+        align(&manifest.metrics.iter().map(metric).collect::<Vec<_>>()),
+    );
+    if let Some(training) = &manifest.training {
+        let rows = format!(
+            "{} by transform {}",
+            count(training.rows, "row"),
+            plain(&training.crate_version)
+        );
+        add("training", vec![rows, format!("data {}", plain(&training.fingerprint))]);
+    }
+    add(
+        "attachments",
+        story
+            .attachments
+            .values()
+            .map(|path| path.display().to_string())
+            .collect(),
+    );
+    add(
+        "golden rows",
+        vec![story.golden_rows.map_or("none".into(), |n| n.to_string())],
+    );
+    let decision =
+        |d: &crate::registry::Decision| vec![d.status.to_string(), d.at.clone(), d.by.clone(), plain(&d.reason)];
+    add("decisions", align(&decisions.iter().map(decision).collect::<Vec<_>>()));
+    rows
+}
+
+/// Somebody's text on one line, whole.
+fn plain(text: &str) -> String {
+    excerpt(text.trim().as_bytes(), usize::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn intervals_are_found_where_they_are() {
+        let evaluation = json!({
+            "format_version": 1,
+            "regression_metrics": {
+                "r2": {"value": 0.4, "interval": [0.2, 0.6]},
+                "mse": {"value": 9.0, "interval": {"lower": 7, "upper": 11.5}},
+                "n": {"value": 20},
+                "mae": {"value": 1.0, "interval": [null, 2.0]},
+            },
+            "baseline": {"regression_metrics": {"r2": {"value": 0.0, "interval": [0.0, 0.0]}}},
+        });
+        let expected = BTreeMap::from([("r2".to_string(), [0.2, 0.6]), ("mse".to_string(), [7.0, 11.5])]);
+        assert_eq!(intervals(&evaluation), expected);
+        assert!(intervals(&json!([1])).is_empty());
+    }
+}

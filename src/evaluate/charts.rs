@@ -1,0 +1,311 @@
+//! The plots of a page: which there are, what each shows, and what it says beside.
+
+use super::axis::{Axis, thousands};
+use super::curves::{Histogram, calibration, roc, thin};
+use super::metrics::{Task, significant};
+use super::page::Story;
+use super::plot::{Plot, named_bars};
+
+/// More coefficients than these are counted, not shown.
+const COEFFICIENTS: usize = 40;
+/// Enough vertices for a line of 480 pixels.
+const VERTICES: usize = 600;
+/// A line whose values span more than this is drawn on a logarithmic scale.
+const DECADES: f64 = 100.0;
+
+/// A plot with what is said of it.
+pub(super) struct Figure {
+    pub title: &'static str,
+    /// What the first colour is, and the second.
+    pub legend: Option<[String; 2]>,
+    pub note: String,
+    pub svg: String,
+}
+
+impl Figure {
+    fn new(title: &'static str, note: impl Into<String>, plot: Plot) -> Figure {
+        Figure {
+            title,
+            legend: None,
+            note: note.into(),
+            svg: plot.svg(title),
+        }
+    }
+}
+
+/// The plots that a story has, in the order in which they are read.
+pub(super) fn figures(story: &Story) -> Vec<Figure> {
+    let pairs = story
+        .examples
+        .actual
+        .iter()
+        .zip(story.examples.predicted)
+        .map(|(&actual, &predicted)| (actual, predicted));
+    let finite: Vec<(f64, f64)> = pairs.filter(|pair| pair.0.is_finite() && pair.1.is_finite()).collect();
+    let mut figures = match story.comparison.candidate.task {
+        _ if finite.is_empty() => vec![],
+        Task::Regression => vec![
+            against_actual(story, &finite),
+            residuals(story, &finite),
+            distribution(story, &finite),
+        ],
+        Task::Classification { threshold } => {
+            let rows: Vec<(f64, bool)> = finite.iter().map(|pair| (pair.1, pair.0 == 1.0)).collect();
+            let mut figures = vec![probabilities(story, &rows, threshold), reliability(story, &rows)];
+            figures.extend(roc_curve(story, &rows, threshold));
+            figures
+        }
+    };
+    figures.extend(loss(story.loss));
+    figures.extend(coefficients(story.coefficients));
+    figures
+}
+
+/// The lowest and the highest; there is at least one value.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |ends, value| {
+        (ends.0.min(value), ends.1.max(value))
+    })
+}
+
+fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> String {
+    parts
+        .into_iter()
+        .flatten()
+        .map(|part| part + ".")
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn against_actual(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+    let (low, high) = ends(pairs.iter().flat_map(|pair| [pair.0, pair.1]));
+    let axis = |what| Axis::roomy(&story.label(what), low, high);
+    let mut plot = Plot::new(axis("actual"), axis("predicted"));
+    let (low, high) = axis("").ends();
+    let density = plot.scatter(pairs);
+    plot.line("ideal", &[(low, low), (high, high)]);
+    let note = sentences([Some("On the dashed line, predictions are exact".into()), density]);
+    Figure::new("Predicted against actual", note, plot)
+}
+
+fn residuals(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+    let points: Vec<(f64, f64)> = pairs
+        .iter()
+        .map(|&(actual, predicted)| (predicted, actual - predicted))
+        .collect();
+    let (left, right) = ends(points.iter().map(|point| point.0));
+    let (low, high) = ends(points.iter().map(|point| point.1).chain([0.0]));
+    let x = Axis::roomy(&story.label("predicted"), left, right);
+    let (left, right) = x.ends();
+    let mut plot = Plot::new(x, Axis::roomy(&story.residual(), low, high));
+    let density = plot.scatter(&points);
+    plot.line("ideal", &[(left, 0.0), (right, 0.0)]);
+    let note = sentences([
+        Some("Of a good fit they lie about zero, without a pattern".into()),
+        density,
+    ]);
+    Figure::new("Residuals against predicted", note, plot)
+}
+
+fn distribution(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+    let residuals: Vec<f64> = pairs.iter().map(|&(actual, predicted)| actual - predicted).collect();
+    let histogram = Histogram::of(&residuals);
+    let bars = histogram.bars(1.0);
+    let (left, right) = ends(bars.iter().flat_map(|bar| [bar.0, bar.1]).chain([0.0]));
+    let most = histogram.counts.iter().copied().max().unwrap_or(0) as f64;
+    let mut plot = Plot::new(
+        Axis::linear(&story.residual(), left, right),
+        Axis::counts("rows", most * 1.05),
+    );
+    plot.bars("first", &bars);
+    plot.line("ideal", &[(0.0, 0.0), (0.0, most * 1.05)]);
+    let note = format!(
+        "In bins of {}. Right of the dashed line, the prediction was too low.",
+        significant_short(histogram.step)
+    );
+    Figure::new("Distribution of residuals", note, plot)
+}
+
+/// A round number without needless digits.
+fn significant_short(value: f64) -> String {
+    let text = significant(value);
+    let (number, exponent) = text.split_at(text.find('e').unwrap_or(text.len()));
+    let number = if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    };
+    thousands(format_args!("{number}{exponent}"))
+}
+
+fn probabilities(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Figure {
+    let [no, yes] = story.classes();
+    let class = |wanted: bool| rows.iter().filter(move |row| row.1 == wanted).map(|row| row.0);
+    let bars = |wanted| {
+        let whole = class(wanted).count().max(1) as f64;
+        Histogram::of_shares(class(wanted), 20).bars(whole)
+    };
+    let (nos, yeses) = (bars(false), bars(true));
+    let most = nos.iter().chain(&yeses).map(|bar| bar.2).fold(0.0, f64::max) * 1.05;
+    let x = Axis::linear(&format!("probability of {yes}"), 0.0, 1.0);
+    let mut plot = Plot::new(x, Axis::linear("share of the class", 0.0, most));
+    plot.bars("second pale", &nos);
+    plot.bars("first pale", &yeses);
+    plot.line("ideal", &[(threshold, 0.0), (threshold, most)]);
+    let count = |wanted| thousands(class(wanted).count());
+    let legend = [
+        format!("{yes}: {} rows", count(true)),
+        format!("{no}: {} rows", count(false)),
+    ];
+    let note = format!("The dashed line is the threshold, {threshold}.");
+    Figure {
+        legend: Some(legend),
+        ..Figure::new("Probabilities by what came true", note, plot)
+    }
+}
+
+fn reliability(story: &Story, rows: &[(f64, bool)]) -> Figure {
+    let [_, yes] = story.classes();
+    let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
+    let mut plot = Plot::new(
+        axis(format!("mean probability of {yes}")),
+        axis(format!("share of {yes}")),
+    );
+    plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)]);
+    let tenths = calibration(rows);
+    for tenth in &tenths {
+        plot.line(
+            "whisker",
+            &[(tenth.predicted, tenth.lower), (tenth.predicted, tenth.upper)],
+        );
+    }
+    let points: Vec<(f64, f64)> = tenths.iter().map(|tenth| (tenth.predicted, tenth.actual)).collect();
+    plot.line("first", &points);
+    for (x, y) in points {
+        plot.dot("dot", x, y);
+    }
+    let fewest = tenths.iter().map(|tenth| tenth.rows).min().unwrap_or(0);
+    let note = format!(
+        "Rows by tenths of their probability, with 95 % intervals; {} in the smallest. On the dashed line, probabilities \
+         come true as often as they say.",
+        if fewest == 1 {
+            "1 row".into()
+        } else {
+            format!("{} rows", thousands(fewest))
+        }
+    );
+    Figure::new("Calibration", note, plot)
+}
+
+fn roc_curve(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
+    let [no, yes] = story.classes();
+    let curve = roc(rows)?;
+    // Along the curve both rates ascend, so their sum numbers its runs.
+    let along: Vec<(f64, f64)> = curve.iter().map(|&(x, y)| (x + y, y)).collect();
+    let run = |along: f64| (along * VERTICES as f64 / 4.0) as usize;
+    let line: Vec<(f64, f64)> = thin(&along, VERTICES, run)
+        .iter()
+        .map(|&(along, y)| (along - y, y))
+        .collect();
+    let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
+    let mut plot = Plot::new(
+        axis(format!("share of {no} called {yes}")),
+        axis(format!("share of {yes} called {yes}")),
+    );
+    plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)]);
+    plot.line("first", &line);
+    let called = |class: bool| {
+        let of_class = rows.iter().filter(|row| row.1 == class);
+        of_class.clone().filter(|row| row.0 >= threshold).count() as f64 / of_class.count() as f64
+    };
+    let (x, y) = (called(false), called(true));
+    plot.dot("dot", x, y);
+    plot.note(x, y, 10.0, -16.0, &format!("at {threshold}"));
+    let auc = story.comparison.candidate.metric("roc_auc");
+    let area = auc.map_or(String::new(), |auc| format!("The area below is {auc:.4}. "));
+    let note = format!("{area}The dot is the threshold, the dashed line guessing.");
+    Some(Figure::new("ROC curve", note, plot))
+}
+
+fn loss(losses: &[f64]) -> Option<Figure> {
+    let finite = losses.iter().enumerate().filter(|loss| loss.1.is_finite());
+    let points: Vec<(f64, f64)> = finite.map(|(i, &loss)| (i as f64 + 1.0, loss)).collect();
+    let (&(first, start), &(last, end)) = (points.first()?, points.last()?);
+    if points.len() < 2 {
+        return None;
+    }
+    let (low, high) = ends(points.iter().map(|point| point.1));
+    let steep = low > 0.0 && high / low > DECADES;
+    let y = if steep {
+        Axis::logarithmic("loss", low, high)
+    } else {
+        Axis::roomy("loss", low, high)
+    };
+    // Where half of the fall takes the first twentieth of the iterations, a linear scale would show a wall and a floor.
+    let half = start + (end - start) / 2.0;
+    let halved = points
+        .iter()
+        .position(|point| if end < start { point.1 <= half } else { point.1 >= half });
+    let early = last / first > DECADES && halved.unwrap_or(0) * 20 < points.len();
+    let x = if early {
+        Axis::logarithmic("iteration", first, last)
+    } else {
+        Axis::linear("iteration", first, last)
+    };
+    let runs = (VERTICES / 2 - 1) as f64;
+    let part = move |x: f64| {
+        if early {
+            (x / first).ln() / (last / first).ln()
+        } else {
+            (x - first) / (last - first)
+        }
+    };
+    let thinned = thin(&points, VERTICES, |x| (part(x) * runs) as usize);
+    let mut plot = Plot::new(x, y);
+    plot.line("first", &thinned);
+    let scales = match (early, steep) {
+        (true, true) => Some("Both scales are logarithmic".to_owned()),
+        (true, false) => Some("Iterations are on a logarithmic scale".to_owned()),
+        (false, true) => Some("The loss is on a logarithmic scale".to_owned()),
+        (false, false) => None,
+    };
+    let infinite = losses.len() - points.len();
+    let missing = (infinite > 0).then(|| format!("{} values are not finite, and not drawn", thousands(infinite)));
+    let [from, to] = [start, end].map(|loss| thousands(significant(loss)));
+    let fell = format!("From {from} to {to} in {} iterations", thousands(losses.len()));
+    Some(Figure::new(
+        "Loss per iteration",
+        sentences([Some(fell), scales, missing]),
+        plot,
+    ))
+}
+
+fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
+    let mut sorted: Vec<&(String, f64)> = coefficients.iter().filter(|term| term.1.is_finite()).collect();
+    if sorted.is_empty() {
+        return None;
+    }
+    sorted.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let shown = &sorted[..sorted.len().min(COEFFICIENTS)];
+    let bars: Vec<(&str, f64, String)> = shown
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value, thousands(significant(*value))))
+        .collect();
+    let rest = sorted.len() - shown.len();
+    let hidden = match (rest, sorted.get(COEFFICIENTS)) {
+        (1, _) => Some("1 smaller one is not shown".to_owned()),
+        (2.., Some(next)) => {
+            let size = significant(next.1.abs());
+            Some(format!("{} smaller ones, up to {size}, are not shown", thousands(rest)))
+        }
+        _ => None,
+    };
+    let kind = "Of each term after preprocessing, the largest first".to_owned();
+    let title = "Coefficients";
+    Some(Figure {
+        title,
+        legend: None,
+        note: sentences([Some(kind), hidden]),
+        svg: named_bars(title, &bars),
+    })
+}

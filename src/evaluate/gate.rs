@@ -1,0 +1,385 @@
+//! What a candidate must reach to be registered.
+
+use super::metrics::Metric;
+use super::{Evaluation, Task};
+use serde::Serialize;
+use std::fmt;
+
+const NOT_WORSE: &str = "not_worse_than_approved";
+/// A version that predicts the same but adds up in another order is not worse.
+const SLACK: f64 = 1e-9;
+
+/// Conditions, all of which must hold: `{ r2 = ">= 0.2", mse = "< 3000", not_worse_than_approved = true }`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gate {
+    conditions: Vec<Condition>,
+    not_worse_than_approved: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Condition {
+    metric: Metric,
+    relation: Relation,
+    bound: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    AtLeast,
+    Above,
+    AtMost,
+    Below,
+}
+
+/// Whether one condition holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The gate's key.
+    pub key: String,
+    pub holds: bool,
+    /// The candidate's figure; none where it is undefined.
+    pub found: Option<f64>,
+    /// What it was held against: the bound, or the approved version's figure.
+    pub against: Option<f64>,
+    /// For people.
+    pub sentence: String,
+}
+
+impl Relation {
+    /// Two characters before one, so that `>=` is not read as `>`.
+    const ALL: [Relation; 4] = [Relation::AtLeast, Relation::AtMost, Relation::Above, Relation::Below];
+
+    fn holds(self, found: f64, bound: f64) -> bool {
+        match self {
+            Relation::AtLeast => found >= bound,
+            Relation::Above => found > bound,
+            Relation::AtMost => found <= bound,
+            Relation::Below => found < bound,
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Relation::AtLeast => ">=",
+            Relation::Above => ">",
+            Relation::AtMost => "<=",
+            Relation::Below => "<",
+        })
+    }
+}
+
+impl Gate {
+    /// # Errors
+    /// The key, what stands there, and what is allowed.
+    pub fn parse(table: &toml::Table) -> Result<Gate, String> {
+        let mut gate = Gate::default();
+        for (key, value) in table {
+            if key == NOT_WORSE {
+                gate.not_worse_than_approved = value
+                    .as_bool()
+                    .ok_or_else(|| format!("`gate.{NOT_WORSE}` is {value}; it must be true or false"))?;
+                continue;
+            }
+            let metric = Metric::named(key).ok_or_else(|| {
+                format!(
+                    "`gate.{key}`: no such metric; allowed are {}, and {NOT_WORSE}",
+                    names(&Metric::ALL)
+                )
+            })?;
+            let text = value.as_str().and_then(relation);
+            let (relation, bound) = text.ok_or_else(|| {
+                format!("`gate.{key}` is {value}; it must be a text of >=, >, <= or < and a number, such as \">= 0.2\"")
+            })?;
+            gate.conditions.push(Condition {
+                metric,
+                relation,
+                bound,
+            });
+        }
+        Ok(gate)
+    }
+
+    /// Are all metrics the task's? To be asked before training.
+    ///
+    /// # Errors
+    /// The key, and what is allowed.
+    pub fn fits(&self, task: Task) -> Result<(), String> {
+        let allowed = Metric::of(task);
+        match self
+            .conditions
+            .iter()
+            .find(|condition| !allowed.contains(&condition.metric))
+        {
+            None => Ok(()),
+            Some(Condition { metric, .. }) => {
+                let target = if task == Task::Regression {
+                    "a number"
+                } else {
+                    "yes or no"
+                };
+                let name = metric.name();
+                Err(format!(
+                    "`gate.{name}`: the target is {target}, which has no {name}; allowed are {}, and {NOT_WORSE}",
+                    names(allowed)
+                ))
+            }
+        }
+    }
+
+    /// A verdict for each condition: the metrics in the order of their names, then the approved version. The candidate
+    /// passes if all hold. An undefined metric fulfils no condition.
+    pub fn check(&self, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<Verdict> {
+        let mut verdicts: Vec<Verdict> = self.conditions.iter().map(|condition| condition.check(new)).collect();
+        if self.not_worse_than_approved {
+            verdicts.push(not_worse(new, approved));
+        }
+        verdicts
+    }
+}
+
+fn names(metrics: &[Metric]) -> String {
+    metrics
+        .iter()
+        .map(|metric| metric.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn relation(text: &str) -> Option<(Relation, f64)> {
+    Relation::ALL.into_iter().find_map(|relation| {
+        let bound: f64 = text.trim().strip_prefix(&relation.to_string())?.trim().parse().ok()?;
+        bound.is_finite().then_some((relation, bound))
+    })
+}
+
+impl Condition {
+    fn check(&self, new: &Evaluation) -> Verdict {
+        let Condition {
+            metric,
+            relation,
+            bound,
+        } = *self;
+        let (name, found) = (metric.name(), new.metric(metric.name()));
+        let holds = found.is_some_and(|found| relation.holds(found, bound));
+        let sentence = match found {
+            None => format!(
+                "{name} is undefined on these {} rows; it must be {relation} {bound}",
+                new.rows
+            ),
+            Some(found) => {
+                // Four digits, or all where four would tell another story.
+                let short = metric.show(found);
+                let same = short.parse().is_ok_and(|short| relation.holds(short, bound) == holds);
+                let figure = if same { short } else { found.to_string() };
+                let is = if holds { "is" } else { "is not" };
+                format!("{name} {figure} {is} {relation} {bound}")
+            }
+        };
+        Verdict {
+            key: name.into(),
+            holds,
+            found,
+            against: Some(bound),
+            sentence,
+        }
+    }
+}
+
+/// By the main metric.
+fn not_worse(new: &Evaluation, approved: Option<&Evaluation>) -> Verdict {
+    let metric = new.main().metric;
+    let (name, found) = (metric.name(), new.main().value);
+    let against = approved.and_then(|approved| approved.metric(name));
+    let (holds, sentence) = match (found, approved, against) {
+        (_, None, _) => (true, "no version is approved that it could be worse than".into()),
+        (None, ..) => (false, format!("{name} is undefined on these {} rows", new.rows)),
+        (Some(_), Some(_), None) => (
+            true,
+            format!("{name} of the approved version is undefined on the same rows"),
+        ),
+        (Some(found), Some(_), Some(against)) => {
+            let (gain, slack) = (found - against, SLACK * against.abs().max(1.0));
+            let holds = if metric.larger_is_better() {
+                gain >= -slack
+            } else {
+                gain <= slack
+            };
+            let (mut new, mut old) = (metric.show(found), metric.show(against));
+            if new == old && !holds {
+                (new, old) = (found.to_string(), against.to_string());
+            }
+            let is = if holds { "is not worse" } else { "is worse" };
+            (holds, format!("{name} {new} {is} than the approved version's {old}"))
+        }
+    };
+    Verdict {
+        key: NOT_WORSE.into(),
+        holds,
+        found,
+        against,
+        sentence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::Score;
+
+    fn gate(text: &str) -> Result<Gate, String> {
+        Gate::parse(&toml::from_str(text).unwrap())
+    }
+
+    fn regression(r2: Option<f64>, mse: f64) -> Evaluation {
+        let score = |metric, value| Score {
+            metric,
+            value,
+            interval: None,
+        };
+        Evaluation {
+            task: Task::Regression,
+            rows: 20,
+            scores: vec![score(Metric::R2, r2), score(Metric::Mse, Some(mse))],
+            confusion: None,
+        }
+    }
+
+    /// Whether each holds, and its sentence.
+    fn verdicts(gate: &Gate, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<(bool, String)> {
+        gate.check(new, approved)
+            .into_iter()
+            .map(|verdict| (verdict.holds, verdict.sentence))
+            .collect()
+    }
+
+    #[test]
+    fn a_gate_holds_by_its_figures() {
+        let gate = gate("r2 = '>= 0.2'\nmse = '<3000'\nnot_worse_than_approved = true").unwrap();
+        let approved = regression(Some(0.4), 2_700.0);
+        assert_eq!(
+            verdicts(&gate, &regression(Some(0.47234), 2_549.26), Some(&approved)),
+            [
+                (true, "mse 2549 is < 3000".into()),
+                (true, "r2 0.4723 is >= 0.2".into()),
+                (true, "r2 0.4723 is not worse than the approved version's 0.4000".into()),
+            ]
+        );
+        assert_eq!(
+            verdicts(&gate, &regression(Some(0.1), 3_000.0), Some(&approved)),
+            [
+                (false, "mse 3000 is not < 3000".into()),
+                (false, "r2 0.1000 is not >= 0.2".into()),
+                (false, "r2 0.1000 is worse than the approved version's 0.4000".into()),
+            ]
+        );
+        let figures = gate.check(&regression(Some(0.1), 3_000.0), Some(&approved));
+        assert_eq!((figures[2].found, figures[2].against), (Some(0.1), Some(0.4)));
+        assert_eq!((figures[0].found, figures[0].against), (Some(3_000.0), Some(3_000.0)));
+    }
+
+    #[test]
+    fn each_relation_is_its_own_at_the_bound() {
+        for (relation, at, above) in [
+            (">=", true, true),
+            (">", false, true),
+            ("<=", true, false),
+            ("<", false, false),
+        ] {
+            let gate = gate(&format!("r2 = '{relation} 0.5'")).unwrap();
+            assert_eq!(gate.check(&regression(Some(0.5), 0.0), None)[0].holds, at, "{relation}");
+            assert_eq!(
+                gate.check(&regression(Some(0.6), 0.0), None)[0].holds,
+                above,
+                "{relation}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sentence_never_rounds_a_failure_into_a_success() {
+        let gate = gate("r2 = '>= 0.2'").unwrap();
+        let close = regression(Some(0.199999), 0.0);
+        assert_eq!(
+            verdicts(&gate, &close, None),
+            [(false, "r2 0.199999 is not >= 0.2".into())]
+        );
+    }
+
+    #[test]
+    fn with_no_approved_version_nothing_is_worse() {
+        let gate = gate("not_worse_than_approved = true").unwrap();
+        assert!(gate.check(&regression(None, 1.0), None)[0].holds);
+        assert!(!gate.check(&regression(None, 1.0), Some(&regression(Some(0.1), 1.0)))[0].holds);
+        assert!(gate.check(&regression(Some(-3.0), 1.0), Some(&regression(None, 1.0)))[0].holds);
+        let same = regression(Some(0.4 - 1e-12), 1.0);
+        assert!(gate.check(&same, Some(&regression(Some(0.4), 1.0)))[0].holds);
+        let worse = verdicts(
+            &gate,
+            &regression(Some(0.39999), 1.0),
+            Some(&regression(Some(0.4), 1.0)),
+        );
+        assert_eq!(
+            worse,
+            [(false, "r2 0.39999 is worse than the approved version's 0.4".into())]
+        );
+        assert_eq!(
+            self::gate("not_worse_than_approved = false")
+                .unwrap()
+                .check(&same, None),
+            []
+        );
+    }
+
+    #[test]
+    fn an_undefined_metric_fulfils_no_condition() {
+        let gate = gate("r2 = '< 2'").unwrap();
+        assert_eq!(
+            verdicts(&gate, &regression(None, 1.0), None),
+            [(false, "r2 is undefined on these 20 rows; it must be < 2".into())]
+        );
+    }
+
+    #[test]
+    fn parse_errors_name_the_key_and_what_is_allowed() {
+        for (text, start) in [
+            (
+                "r3 = '>= 1'",
+                "`gate.r3`: no such metric; allowed are r2, mse, rmse, mae, roc_auc, log_loss,",
+            ),
+            (
+                "r2 = 0.2",
+                "`gate.r2` is 0.2; it must be a text of >=, >, <= or < and a number, such as \">= 0.2\"",
+            ),
+            ("r2 = '= 0.2'", "`gate.r2` is \"= 0.2\"; it must be"),
+            ("r2 = '>= much'", "`gate.r2` is \">= much\"; it must be"),
+            ("r2 = '>= nan'", "`gate.r2` is \">= nan\"; it must be"),
+            (
+                "not_worse_than_approved = 1",
+                "`gate.not_worse_than_approved` is 1; it must be true or false",
+            ),
+        ] {
+            let error = gate(text).unwrap_err();
+            assert!(error.starts_with(start), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_metric_of_another_task_is_refused_before_training() {
+        let yes_no = Task::Classification { threshold: 0.5 };
+        assert_eq!(gate("r2 = '> 0'").unwrap().fits(Task::Regression), Ok(()));
+        assert_eq!(
+            gate("r2 = '> 0'").unwrap().fits(yes_no).unwrap_err(),
+            "`gate.r2`: the target is yes or no, which has no r2; allowed are roc_auc, log_loss, precision, recall, f1, \
+             accuracy, and not_worse_than_approved"
+        );
+        assert!(
+            gate("f1 = '> 0'")
+                .unwrap()
+                .fits(Task::Regression)
+                .unwrap_err()
+                .contains("the target is a number")
+        );
+    }
+}

@@ -1,0 +1,324 @@
+//! What is measured: each metric's name, formula, and where it has no value.
+//!
+//! A metric that is undefined (R2 of a target that never changes, ROC AUC of one class, precision where nothing was
+//! called yes) has no value here, where others warn and say 0 or 1: a gate must not pass, or fail, on an invented
+//! figure. Everything else equals scikit-learn.
+
+use std::ops::Not;
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Task {
+    /// A number.
+    Regression,
+    /// Yes or no: yes where its probability is at least `threshold`.
+    Classification { threshold: f64 },
+}
+
+/// What came true, and what was predicted, by row.
+#[derive(Clone, Copy, Debug)]
+pub struct Examples<'a> {
+    /// Numbers; or 1 for yes, 0 for no.
+    pub actual: &'a [f64],
+    /// As many numbers; or probabilities of yes.
+    pub predicted: &'a [f64],
+}
+
+/// A figure of merit. `y` is what came true, `p` what was predicted, `n` the number of rows; TP, FP, TN, FN are the
+/// counts of [`Confusion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// 1 - sum (y - p)^2 / sum (y - mean y)^2: the share of the variance that is explained. No unit, at most 1.
+    /// Undefined where all y are equal. (scikit-learn, `r2_score`, 3.4.6.1.)
+    R2,
+    /// sum (y - p)^2 / n, in the target's unit squared. (`mean_squared_error`.)
+    Mse,
+    /// The square root of MSE, in the target's unit. (`root_mean_squared_error`.)
+    Rmse,
+    /// sum |y - p| / n, in the target's unit. (`mean_absolute_error`.)
+    Mae,
+    /// -sum ln q / n, where q is the probability that was given to what came true, held within [e, 1 - e], e = 2^-52.
+    /// (`log_loss`; Bishop 2006, 4.3.2.)
+    LogLoss,
+    /// The probability that a row that came true as yes has a higher p than one that came true as no, ties counting
+    /// half. Undefined where there is one class only. (Hanley and McNeil 1982; `roc_auc_score`.)
+    RocAuc,
+    /// TP / (TP + FP). Undefined where nothing was called yes. (`precision_score`, `zero_division=nan`.)
+    Precision,
+    /// TP / (TP + FN). Undefined where nothing came true as yes. (`recall_score`, `zero_division=nan`.)
+    Recall,
+    /// 2 TP / (2 TP + FP + FN). Undefined where nothing is yes, called or true. (`f1_score`, `zero_division=nan`.)
+    F1,
+    /// (TP + TN) / n. (`accuracy_score`.)
+    Accuracy,
+}
+
+impl Metric {
+    pub const ALL: [Metric; 10] = [
+        Metric::R2,
+        Metric::Mse,
+        Metric::Rmse,
+        Metric::Mae,
+        Metric::RocAuc,
+        Metric::LogLoss,
+        Metric::Precision,
+        Metric::Recall,
+        Metric::F1,
+        Metric::Accuracy,
+    ];
+
+    /// The metrics of a task. The first is the main one: it stands for the model where there is room for one figure.
+    pub fn of(task: Task) -> &'static [Metric] {
+        match task {
+            Task::Regression => &Metric::ALL[..4],
+            Task::Classification { .. } => &Metric::ALL[4..],
+        }
+    }
+
+    pub fn main(task: Task) -> Metric {
+        Metric::of(task)[0]
+    }
+
+    pub fn named(name: &str) -> Option<Metric> {
+        Metric::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// Its name in files; never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::R2 => "r2",
+            Metric::Mse => "mse",
+            Metric::Rmse => "rmse",
+            Metric::Mae => "mae",
+            Metric::LogLoss => "log_loss",
+            Metric::RocAuc => "roc_auc",
+            Metric::Precision => "precision",
+            Metric::Recall => "recall",
+            Metric::F1 => "f1",
+            Metric::Accuracy => "accuracy",
+        }
+    }
+
+    /// Its value; none where it is undefined, or none of the task's.
+    pub fn figure(self, task: Task, examples: &Examples) -> Option<f64> {
+        let place = Metric::of(task).iter().position(|metric| *metric == self)?;
+        Rows::new(task, examples).metrics(|_| 1)[place]
+    }
+
+    pub fn larger_is_better(self) -> bool {
+        matches!(self, Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss).not()
+    }
+
+    /// A value as people read it: four digits.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Metric::Mse | Metric::Rmse | Metric::Mae => significant(value),
+            // So that a baseline's R2 of -3e-17 is 0.
+            _ => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
+        }
+    }
+}
+
+/// Four significant digits, or all digits before the point; very large and small numbers with an exponent.
+pub fn significant(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        format!("{}", value + 0.0)
+    } else if (1e-4..1e10).contains(&size) {
+        let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// How often yes and no were called rightly and wrongly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Confusion {
+    pub true_yes: u64,
+    pub false_yes: u64,
+    pub true_no: u64,
+    pub false_no: u64,
+}
+
+/// Rows made ready, so that their metrics can be had quickly for any weights (how often each row counts).
+pub(super) enum Rows {
+    Regression(Vec<Residual>),
+    /// By ascending probability.
+    Classification(Vec<Call>, f64),
+    /// A value is not finite: every metric is undefined.
+    Undefined(Task),
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Residual {
+    /// y - p
+    error: f64,
+    /// y - mean y of all rows, so that the sum of squares loses no digits.
+    centred: f64,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    probability: f64,
+    /// -ln of the probability that was given to what came true.
+    loss: f64,
+    yes: bool,
+}
+
+impl Rows {
+    /// # Panics
+    /// If there are not as many predictions as examples.
+    pub(super) fn new(task: Task, examples: &Examples) -> Rows {
+        let Examples { actual, predicted } = *examples;
+        assert_eq!(actual.len(), predicted.len(), "a prediction for each row");
+        if actual.iter().chain(predicted).any(|value| !value.is_finite()) {
+            return Rows::Undefined(task);
+        }
+        let pairs = actual.iter().zip(predicted);
+        match task {
+            Task::Regression => {
+                let mean = actual.iter().sum::<f64>() / actual.len() as f64;
+                Rows::Regression(
+                    pairs
+                        .map(|(y, p)| Residual {
+                            error: y - p,
+                            centred: y - mean,
+                        })
+                        .collect(),
+                )
+            }
+            Task::Classification { threshold } => {
+                let mut calls: Vec<Call> = pairs
+                    .map(|(&y, &p)| {
+                        let yes = y == 1.0;
+                        let given = if yes { p } else { 1.0 - p };
+                        let loss = -given.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
+                        Call {
+                            probability: p,
+                            loss,
+                            yes,
+                        }
+                    })
+                    .collect();
+                calls.sort_by(|a, b| a.probability.total_cmp(&b.probability));
+                Rows::Classification(calls, threshold)
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Rows::Regression(rows) => rows.len(),
+            Rows::Classification(rows, _) => rows.len(),
+            Rows::Undefined(_) => 0,
+        }
+    }
+
+    /// Those rows that are wanted, asked for in order.
+    pub(super) fn choose(&self, mut wanted: impl FnMut() -> bool) -> Rows {
+        match self {
+            Rows::Regression(rows) => Rows::Regression(rows.iter().filter(|_| wanted()).copied().collect()),
+            Rows::Classification(rows, threshold) => {
+                Rows::Classification(rows.iter().filter(|_| wanted()).copied().collect(), *threshold)
+            }
+            Rows::Undefined(task) => Rows::Undefined(*task),
+        }
+    }
+
+    /// The metrics of the task, in the order of [`Metric::of`]; `weight` tells how often a row counts.
+    pub(super) fn metrics(&self, weight: impl Fn(usize) -> u32) -> Vec<Option<f64>> {
+        let values = match self {
+            Rows::Regression(rows) => regression(rows, weight).to_vec(),
+            Rows::Classification(rows, threshold) => classification(rows, *threshold, weight).to_vec(),
+            Rows::Undefined(task) => vec![f64::NAN; Metric::of(*task).len()],
+        };
+        values
+            .into_iter()
+            .map(|value| value.is_finite().then_some(value))
+            .collect()
+    }
+
+    /// None for a regression.
+    pub(super) fn confusion(&self) -> Option<Confusion> {
+        match self {
+            Rows::Classification(rows, threshold) => Some(confusion(rows, *threshold, |_| 1)),
+            _ => None,
+        }
+    }
+}
+
+fn regression(rows: &[Residual], weight: impl Fn(usize) -> u32) -> [f64; 4] {
+    let (mut n, mut squares, mut sizes, mut sum, mut spread) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (i, row) in rows.iter().enumerate() {
+        let times = weight(i);
+        if times == 0 {
+            continue;
+        }
+        let times = f64::from(times);
+        n += times;
+        squares += times * row.error * row.error;
+        sizes += times * row.error.abs();
+        sum += times * row.centred;
+        spread += times * row.centred * row.centred;
+        lowest = lowest.min(row.centred);
+        highest = highest.max(row.centred);
+    }
+    // Rounding may leave a constant target a spread other than 0.
+    let varies = lowest < highest;
+    let r2 = if varies {
+        1.0 - squares / (spread - sum * sum / n)
+    } else {
+        f64::NAN
+    };
+    let mse = squares / n;
+    [r2, mse, mse.sqrt(), sizes / n]
+}
+
+fn classification(rows: &[Call], threshold: f64, weight: impl Fn(usize) -> u32) -> [f64; 6] {
+    // Twice the number of pairs (a yes, a no) in which the yes has the higher probability, ties counting half.
+    let mut ordered = 0u64;
+    let (mut yes, mut no, mut loss) = (0u64, 0u64, 0.0);
+    let mut first = 0;
+    for tied in rows.chunk_by(|a, b| a.probability == b.probability) {
+        let (mut tied_yes, mut tied_no) = (0, 0);
+        for (i, row) in tied.iter().enumerate() {
+            let times = weight(first + i);
+            loss += f64::from(times) * row.loss;
+            *if row.yes { &mut tied_yes } else { &mut tied_no } += u64::from(times);
+        }
+        ordered += tied_yes * (2 * no + tied_no);
+        yes += tied_yes;
+        no += tied_no;
+        first += tied.len();
+    }
+    let Confusion {
+        true_yes,
+        false_yes,
+        true_no,
+        false_no,
+    } = confusion(rows, threshold, weight);
+    let share = |part: u64, whole: u64| part as f64 / whole as f64;
+    [
+        ordered as f64 / 2.0 / (yes as f64 * no as f64),
+        loss / (yes + no) as f64,
+        share(true_yes, true_yes + false_yes),
+        share(true_yes, true_yes + false_no),
+        share(2 * true_yes, 2 * true_yes + false_yes + false_no),
+        share(true_yes + true_no, yes + no),
+    ]
+}
+
+fn confusion(rows: &[Call], threshold: f64, weight: impl Fn(usize) -> u32) -> Confusion {
+    let mut counts = Confusion::default();
+    for (i, row) in rows.iter().enumerate() {
+        *match (row.probability >= threshold, row.yes) {
+            (true, true) => &mut counts.true_yes,
+            (true, false) => &mut counts.false_yes,
+            (false, true) => &mut counts.false_no,
+            (false, false) => &mut counts.true_no,
+        } += u64::from(weight(i));
+    }
+    counts
+}

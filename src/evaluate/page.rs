@@ -1,0 +1,369 @@
+//! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
+
+use super::axis::thousands;
+use super::charts::{Figure, figures};
+use super::metrics::significant;
+use super::plot::Escaped;
+use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, Verdict, bootstrap};
+use std::fmt::{self, Write};
+
+const STYLE: &str = include_str!("page.css");
+/// Trials beyond these are counted; `trials.csv` has them all.
+const TRIALS: usize = 100;
+
+/// All that the page shows. Texts may hold anything: they are escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Story<'a> {
+    /// Such as `diabetes/3`, or `diabetes, candidate`.
+    pub title: &'a str,
+    /// When, by what, from which data: names and values, in the order in which they are shown.
+    pub facts: &'a [(String, String)],
+    /// The target column's name.
+    pub target: &'a str,
+    /// The target's unit, where it is known.
+    pub unit: Option<&'a str>,
+    /// The classes' names, no and yes; None for a regression.
+    pub classes: Option<[&'a str; 2]>,
+    pub comparison: &'a Comparison,
+    /// What the comparison was made from.
+    pub examples: Examples<'a>,
+    /// The gate's verdicts; empty if there is no gate.
+    pub verdicts: &'a [Verdict],
+    /// What training warned of.
+    pub warnings: &'a [String],
+    /// Terms and their coefficients; empty for models that have none.
+    pub coefficients: &'a [(String, f64)],
+    /// After each iteration; empty for trainers that have none.
+    pub loss: &'a [f64],
+    /// None if there was no search.
+    pub trials: Option<&'a Trials>,
+}
+
+/// What a search tried: a table, the best trial first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trials {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Story<'_> {
+    /// An axis's label.
+    pub(super) fn label(&self, what: &str) -> String {
+        self.with_unit(format!("{what} {}", self.target))
+    }
+
+    pub(super) fn residual(&self) -> String {
+        self.with_unit("residual: actual \u{2212} predicted".into())
+    }
+
+    fn with_unit(&self, label: String) -> String {
+        match self.unit {
+            Some(unit) => format!("{label} ({unit})"),
+            None => label,
+        }
+    }
+
+    /// No, and yes.
+    pub(super) fn classes(&self) -> [&str; 2] {
+        self.classes.unwrap_or(["no", "yes"])
+    }
+}
+
+/// The page as HTML.
+pub fn page(story: &Story) -> String {
+    let mut html = String::new();
+    // Writing to a String can't fail.
+    let _ = write(story, &mut html);
+    html
+}
+
+fn write(story: &Story, html: &mut String) -> fmt::Result {
+    let title = Escaped(story.title);
+    write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}: evaluation</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<p class=\"kind\">Evaluation</p>\n<h1>{title}</h1>\n"
+    )?;
+    if !story.facts.is_empty() {
+        html.push_str("<dl>\n");
+        for (name, value) in story.facts {
+            writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(name), Escaped(value))?;
+        }
+        html.push_str("</dl>\n");
+    }
+    html.push_str("</header>\n<main>\n");
+    verdicts(story, html)?;
+    html.push_str("<div class=\"tables\">\n");
+    metrics(story, html)?;
+    confusion(story, html)?;
+    html.push_str("</div>\n");
+    let figures = figures(story);
+    if !figures.is_empty() {
+        html.push_str("<section>\n<h2>Plots</h2>\n<div class=\"figures\">\n");
+        figures.iter().try_for_each(|figure| self::figure(figure, html))?;
+        html.push_str("</div>\n</section>\n");
+    }
+    if let Some(trials) = story.trials {
+        self::trials(trials, html)?;
+    }
+    html.push_str("</main>\n</body>\n</html>\n");
+    Ok(())
+}
+
+fn verdicts(story: &Story, html: &mut String) -> fmt::Result {
+    if story.verdicts.is_empty() && story.warnings.is_empty() {
+        return Ok(());
+    }
+    html.push_str("<ul class=\"verdicts\">\n");
+    for verdict in story.verdicts {
+        let (class, word) = if verdict.holds {
+            ("holds", "holds")
+        } else {
+            ("fails", "fails")
+        };
+        writeln!(
+            html,
+            "<li><b class=\"{class}\">{word}</b>{}</li>",
+            Escaped(&verdict.sentence)
+        )?;
+    }
+    for warning in story.warnings {
+        writeln!(html, "<li><b class=\"warns\">warning</b>{}</li>", Escaped(warning))?;
+    }
+    html.push_str("</ul>\n");
+    Ok(())
+}
+
+fn metrics(story: &Story, html: &mut String) -> fmt::Result {
+    let Comparison {
+        candidate,
+        baseline,
+        approved,
+    } = story.comparison;
+    let task = candidate.task;
+    html.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    html.push_str(
+        "<th class=\"number\">this model</th><th class=\"number\">95 % interval</th><th class=\"number\">baseline</th>",
+    );
+    match approved {
+        Some(approved) => write!(
+            html,
+            "<th class=\"number\">{}, approved</th>",
+            Escaped(&approved.version)
+        )?,
+        None => html.push_str("<th class=\"number\">approved</th>"),
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for score in &candidate.scores {
+        let metric = score.metric;
+        let better = if metric.larger_is_better() {
+            "higher is better"
+        } else {
+            "lower is better"
+        };
+        write!(
+            html,
+            "<tr><th>{}<small>{better}</small></th><td class=\"number main\">{}</td><td class=\"number\">{}</td>",
+            title(story, metric),
+            value(score),
+            interval(score)
+        )?;
+        beside(Some(&baseline.evaluation), metric, html)?;
+        beside(approved.as_ref().map(|approved| &approved.evaluation), metric, html)?;
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    writeln!(
+        html,
+        "<p class=\"note\">{}</p>\n</section>",
+        Escaped(&basis(story, task))
+    )
+}
+
+/// How the table came about.
+fn basis(story: &Story, task: Task) -> String {
+    let Comparison {
+        candidate,
+        baseline,
+        approved,
+    } = story.comparison;
+    let rows = if candidate.rows == 1 {
+        "1 row".into()
+    } else {
+        format!("{} rows", thousands(candidate.rows))
+    };
+    let resamples = thousands(bootstrap::resamples(candidate.rows));
+    let constant = match task {
+        Task::Regression => "the mean of the training target",
+        Task::Classification { .. } => "the share of yes in the training target",
+    };
+    let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction)));
+    let none = if approved.is_some() {
+        ""
+    } else {
+        " No version is approved to compare with."
+    };
+    let Examples { actual, predicted } = story.examples;
+    let infinite = actual
+        .iter()
+        .zip(predicted)
+        .filter(|pair| !pair.0.is_finite() || !pair.1.is_finite())
+        .count();
+    let infinite = match infinite {
+        0 => String::new(),
+        n => format!(
+            " Without a finite number: {} rows, so no metric is defined. Plots leave them out.",
+            thousands(n)
+        ),
+    };
+    let holes = candidate.scores.iter().any(|score| score.value.is_none());
+    let dashes = if holes { " A dash: undefined on these rows." } else { "" };
+    format!(
+        "On {rows}. Intervals: percentile bootstrap, {resamples} resamples. Baseline: {constant}.{none}{infinite}{dashes}"
+    )
+}
+
+fn title(story: &Story, metric: Metric) -> String {
+    let name = match metric {
+        Metric::R2 => "R\u{b2}",
+        Metric::Mse => "MSE",
+        Metric::Rmse => "RMSE",
+        Metric::Mae => "MAE",
+        Metric::LogLoss => "log loss",
+        Metric::RocAuc => "ROC AUC",
+        Metric::F1 => "F1",
+        Metric::Precision | Metric::Recall | Metric::Accuracy => metric.name(),
+    };
+    match (metric, story.unit) {
+        (Metric::Mse, Some(unit)) => format!("{name} ({}\u{b2})", Escaped(unit)),
+        (Metric::Rmse | Metric::Mae, Some(unit)) => format!("{name} ({})", Escaped(unit)),
+        _ => name.into(),
+    }
+}
+
+fn value(score: &Score) -> String {
+    score
+        .value
+        .map_or("\u{2013}".into(), |value| thousands(score.metric.show(value)))
+}
+
+fn interval(score: &Score) -> String {
+    score.interval.map_or("\u{2013}".into(), |Interval { lower, upper }| {
+        let show = |end| thousands(score.metric.show(end));
+        format!("{} to {}", show(lower), show(upper))
+    })
+}
+
+/// A cell of a model to compare with.
+fn beside(evaluation: Option<&Evaluation>, metric: Metric, html: &mut String) -> fmt::Result {
+    match evaluation.and_then(|evaluation| evaluation.score(metric)) {
+        Some(score) if score.interval.is_some() => {
+            write!(
+                html,
+                "<td class=\"number\">{}<small>{}</small></td>",
+                value(score),
+                interval(score)
+            )
+        }
+        Some(score) => write!(html, "<td class=\"number\">{}</td>", value(score)),
+        None => write!(html, "<td class=\"number\">\u{2013}</td>"),
+    }
+}
+
+fn confusion(story: &Story, html: &mut String) -> fmt::Result {
+    let candidate = &story.comparison.candidate;
+    let (Task::Classification { threshold }, Some(counts)) = (candidate.task, candidate.confusion) else {
+        return Ok(());
+    };
+    let [no, yes] = story.classes().map(Escaped);
+    let Confusion {
+        true_yes,
+        false_yes,
+        true_no,
+        false_no,
+    } = counts;
+    let share = |count: u64, all: u64| {
+        let percent = 100.0 * count as f64 / all.max(1) as f64;
+        format!("{}<small>{percent:.1} %</small>", thousands(count))
+    };
+    let (all_yes, all_no) = (true_yes + false_no, true_no + false_yes);
+    write!(
+        html,
+        "<section>\n<h2>Confusion</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>\
+         <th class=\"number\">called {yes}</th><th class=\"number\">called {no}</th><th class=\"number\">rows</th></tr></thead>\n\
+         <tbody>\n<tr><th>{yes}</th><td class=\"number right\">{}</td><td class=\"number wrong\">{}</td>\
+         <td class=\"number\">{}</td></tr>\n",
+        share(true_yes, all_yes),
+        share(false_no, all_yes),
+        thousands(all_yes)
+    )?;
+    write!(
+        html,
+        "<tr><th>{no}</th><td class=\"number wrong\">{}</td><td class=\"number right\">{}</td>\
+         <td class=\"number\">{}</td></tr>\n</tbody>\n</table></div>\n\
+         <p class=\"note\">{yes} is called where its probability is at least {threshold}.</p>\n</section>\n",
+        share(false_yes, all_no),
+        share(true_no, all_no),
+        thousands(all_no)
+    )
+}
+
+fn figure(figure: &Figure, html: &mut String) -> fmt::Result {
+    write!(html, "<figure>\n<figcaption><b>{}</b>", figure.title)?;
+    if let Some([first, second]) = &figure.legend {
+        write!(
+            html,
+            "<span class=\"legend\"><i class=\"first\"></i>{}</span><span class=\"legend\"><i class=\"second\"></i>{}</span>",
+            Escaped(first),
+            Escaped(second)
+        )?;
+    }
+    write!(
+        html,
+        "<span>{}</span></figcaption>\n{}</figure>\n",
+        Escaped(&figure.note),
+        figure.svg
+    )
+}
+
+fn trials(trials: &Trials, html: &mut String) -> fmt::Result {
+    html.push_str("<section>\n<h2>Search</h2>\n<div class=\"scroll\"><table>\n<thead><tr>");
+    // A column is of numbers if all its cells are.
+    let number = |column: usize| {
+        trials
+            .rows
+            .iter()
+            .all(|row| row.get(column).is_none_or(|cell| cell.parse::<f64>().is_ok()))
+    };
+    let classes: Vec<&str> = (0..trials.columns.len())
+        .map(|c| if number(c) { " class=\"number\"" } else { "" })
+        .collect();
+    for (name, class) in trials.columns.iter().zip(&classes) {
+        write!(html, "<th{class}>{}</th>", Escaped(name))?;
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for row in trials.rows.iter().take(TRIALS) {
+        html.push_str("<tr>");
+        for (cell, class) in row.iter().zip(&classes) {
+            write!(html, "<td{class}>{}</td>", Escaped(cell))?;
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    let rest = trials.rows.len().saturating_sub(TRIALS);
+    let more = if rest > 0 {
+        format!(" {} more are not shown.", thousands(rest))
+    } else {
+        String::new()
+    };
+    writeln!(
+        html,
+        "<p class=\"note\">{} trials, the best first.{more}</p>\n</section>",
+        thousands(trials.rows.len())
+    )
+}
+
+#[cfg(test)]
+mod tests;

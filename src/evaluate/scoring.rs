@@ -1,0 +1,98 @@
+//! A model's predictions of labelled rows, through the way that inputs take: whatever its format, what is evaluated is what
+//! would be published.
+
+use super::Task;
+use crate::model::{Category, Model, Type};
+use crate::transform::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
+use std::sync::Arc;
+
+/// What a model's predictions are, for evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub task: Task,
+    /// Of a classification: no, and yes.
+    pub classes: Option<[String; 2]>,
+}
+
+impl Target {
+    /// `threshold`: yes from this probability on.
+    ///
+    /// # Errors
+    /// If the model gives several numbers, or has other than two classes.
+    pub fn of(model: &Model, threshold: f64) -> Result<Target, String> {
+        let outputs = &model.signature().outputs;
+        match &outputs[..] {
+            [one] if one.kind != Type::Category => Ok(Target {
+                task: Task::Regression,
+                classes: None,
+            }),
+            [label, _, _] if label.categories.len() == 2 => {
+                let name = |category: &Category| category.to_string();
+                Ok(Target {
+                    task: Task::Classification { threshold },
+                    classes: Some([name(&label.categories[0]), name(&label.categories[1])]),
+                })
+            }
+            [label, ..] if label.kind == Type::Category => Err(format!(
+                "a classification of {} classes can't be evaluated yet; two with probabilities can",
+                label.categories.len()
+            )),
+            _ => Err(format!(
+                "a model of {} outputs can't be evaluated; one number can",
+                outputs.len()
+            )),
+        }
+    }
+
+    /// The output column that is evaluated.
+    fn column(&self) -> usize {
+        if self.classes.is_some() { 2 } else { 0 }
+    }
+
+    /// Labels as they stand in a CSV -> 1 for yes and 0 for no.
+    ///
+    /// # Errors
+    /// The first label that is neither.
+    pub fn actual(&self, labels: &[String]) -> Result<Vec<f64>, String> {
+        let Some(classes) = &self.classes else {
+            return Err("numbers have no labels".into());
+        };
+        let number = |text: &str| text.parse::<f64>().ok();
+        let is = |label: &str, class: &str| label == class || number(label).is_some() && number(label) == number(class);
+        let place = |label: &String| match (is(label, &classes[0]), is(label, &classes[1])) {
+            (true, _) => Ok(0.0),
+            (_, true) => Ok(1.0),
+            _ => Err(format!(
+                "the label {label:?} is neither {:?} nor {:?}",
+                classes[0], classes[1]
+            )),
+        };
+        labels.iter().map(place).collect()
+    }
+}
+
+/// The model's predictions for the rows of a CSV with a header, numbers or probabilities of yes; none for bad rows.
+///
+/// # Errors
+/// Why the CSV can't be scored.
+pub fn predictions(model: &Arc<Model>, target: &Target, csv: &[u8], delimiter: u8) -> Result<Vec<Option<f64>>, String> {
+    let settings = Settings {
+        header: Header::Present,
+        delimiter,
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(1.0),
+        columns: Columns::Prediction,
+        probabilities: true,
+    };
+    let (mut out, mut rejects) = (Vec::new(), Vec::new());
+    transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
+        Failure::Problem(problem) => problem.to_string(),
+        Failure::Read(e) | Failure::Write(e) => e.to_string(),
+        Failure::Cancelled => "it was cancelled".into(),
+    })?;
+    let column = target.column();
+    let records = records::read(&out, delimiter).skip(1);
+    Ok(records
+        .map(|record| record.get(column).and_then(|cell| cell.parse().ok()))
+        .collect())
+}

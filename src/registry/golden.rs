@@ -1,0 +1,400 @@
+//! Golden rows: raw rows and their predictions as they were when a version was registered. Whoever puts the version to
+//! use scores them again first. So neither another version of this program, nor another library or machine, changes
+//! predictions unseen.
+
+use crate::model::{Column, Model, Type};
+use crate::transform::problem::Code;
+use crate::transform::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many rows are kept: enough to reach most branches of a model, few enough to score them at every start.
+pub const GOLDEN_ROWS: usize = 32;
+/// How far a number may be off, relative to the larger of both.
+const TOLERANCE: f64 = 1e-9;
+const DELIMITER: u8 = b',';
+
+/// A CSV with a header to take golden rows from. It may have more columns than the model takes; they are left out.
+#[derive(Clone, Debug)]
+pub struct Rows<'a> {
+    pub csv: Vec<u8>,
+    pub delimiter: u8,
+    /// The file that errors shall name.
+    pub source: &'a Path,
+}
+
+/// `golden.json`. Cells are the texts of a CSV, without its quotes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    pub outputs: Vec<String>,
+    /// As the worker writes them, with all probabilities.
+    pub predictions: Vec<Vec<String>>,
+}
+
+impl Golden {
+    /// Takes at most [`GOLDEN_ROWS`] rows, spread evenly over those that the model can score. An error says why there
+    /// are none.
+    pub fn of(model: &Arc<Model>, from: &Rows) -> Result<Golden, String> {
+        let scored = score(model, &from.csv, from.delimiter)?;
+        let good: Vec<usize> = (0..scored.predictions.len()).filter(|&i| !scored.is_bad(i)).collect();
+        if good.is_empty() {
+            return Err(match scored.reasons.first() {
+                Some(reason) => format!("no row can be scored; the first: {reason}"),
+                None => "there are no rows".into(),
+            });
+        }
+        let kept = good.len().min(GOLDEN_ROWS);
+        let mut picks = (0..kept).map(|i| good[i * good.len() / kept]).peekable();
+
+        let mut records = records::read(&from.csv, from.delimiter);
+        let header = records.next().expect("the file was scored by its header");
+        let takes = |name: &str| model.signature().inputs.iter().any(|input| input.name == name);
+        let taken: Vec<usize> = (0..header.len()).filter(|&i| takes(header[i].trim())).collect();
+        let cut = |record: &[String]| -> Vec<String> { taken.iter().map(|&i| record[i].clone()).collect() };
+        let rows: Vec<Vec<String>> = records
+            .enumerate()
+            .filter(|(i, _)| picks.next_if_eq(i).is_some())
+            .map(|(_, record)| cut(&record))
+            .collect();
+        let mut golden = Golden {
+            columns: cut(&header).iter().map(|name| name.trim().into()).collect(),
+            rows,
+            outputs: scored.outputs,
+            predictions: Vec::new(),
+        };
+        golden.predictions = golden.score(model)?.predictions;
+        Ok(golden)
+    }
+
+    /// Reads what [`Golden::json`] wrote.
+    pub fn parse(json: &[u8]) -> Result<Golden, String> {
+        let golden: Golden = serde_json::from_slice(json).map_err(|e| format!("not the JSON of golden rows: {e}"))?;
+        let Golden { rows, predictions, .. } = &golden;
+        if rows.is_empty() || rows.len() != predictions.len() {
+            return Err(format!(
+                "{} golden rows with {} predictions",
+                rows.len(),
+                predictions.len()
+            ));
+        }
+        for (cells, names, what) in [
+            (rows, &golden.columns, "cells"),
+            (predictions, &golden.outputs, "predictions"),
+        ] {
+            if let Some(i) = cells.iter().position(|row| row.len() != names.len()) {
+                let message = format!(
+                    "golden row {}: {} {what} for {} columns",
+                    i + 1,
+                    cells[i].len(),
+                    names.len()
+                );
+                return Err(message);
+            }
+        }
+        Ok(golden)
+    }
+
+    pub fn json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts are JSON")
+    }
+
+    /// Scores the rows again. Numbers must be equal to 1e-9, relative; labels, and numbers of single precision, to the
+    /// letter. An error names the first row and column that differ.
+    pub fn check(&self, model: &Arc<Model>) -> Result<(), String> {
+        let scored = self.score(model)?;
+        if scored.outputs != self.outputs {
+            return Err(format!(
+                "the version gives {}, but its golden rows have {}",
+                scored.outputs.join(", "),
+                self.outputs.join(", ")
+            ));
+        }
+        if scored.predictions.len() != self.predictions.len() {
+            let [found, expected] = [&scored.predictions, &self.predictions].map(Vec::len);
+            return Err(format!("the golden rows are {expected}, but were read as {found}"));
+        }
+        for (row, (expected, found)) in self.predictions.iter().zip(&scored.predictions).enumerate() {
+            let cells = model.signature().outputs.iter().zip(expected.iter().zip(found));
+            for (output, (expected, found)) in cells {
+                if same(output, expected, found) {
+                    continue;
+                }
+                let found = match scored.is_bad(row) {
+                    // Those in front of it were good, so the first reason is its own.
+                    true => format!("a bad row: {}", scored.reasons.first().map_or("", String::as_str)),
+                    false => found.clone(),
+                };
+                return Err(format!(
+                    "the version doesn't reproduce its golden rows: row {}, {}: expected {expected}, found {found}",
+                    row + 1,
+                    output.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn score(&self, model: &Arc<Model>) -> Result<Scored, String> {
+        let mut csv = Vec::new();
+        for record in [&self.columns].into_iter().chain(&self.rows) {
+            records::write(record, DELIMITER, &mut csv);
+        }
+        score(model, &csv, DELIMITER)
+    }
+}
+
+/// What came of a CSV.
+struct Scored {
+    outputs: Vec<String>,
+    /// In the order of the rows; those of bad rows are empty texts.
+    predictions: Vec<Vec<String>>,
+    /// Why rows are bad, in the order of the rows.
+    reasons: Vec<String>,
+}
+
+impl Scored {
+    fn is_bad(&self, row: usize) -> bool {
+        self.predictions[row].iter().all(String::is_empty)
+    }
+}
+
+/// Scores as the worker does.
+fn score(model: &Arc<Model>, csv: &[u8], delimiter: u8) -> Result<Scored, String> {
+    let settings = Settings {
+        header: Header::Present,
+        delimiter,
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(1.0),
+        columns: Columns::Prediction,
+        probabilities: true,
+    };
+    let (mut out, mut rejects) = (Vec::new(), Vec::new());
+    transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
+        // The hint to this one is about files without a header.
+        Failure::Problem(problem) if problem.code == Code::NoSuchColumn => problem.to_string(),
+        Failure::Problem(problem) => format!("{problem}; {}", problem.hint),
+        Failure::Read(e) | Failure::Write(e) => e.to_string(),
+        Failure::Cancelled => "cancelled".into(),
+    })?;
+    let mut predictions = records::read(&out, delimiter);
+    let outputs = predictions.next().unwrap_or_default();
+    // line, column, reason, text
+    let reason = |reject: Vec<String>| match &reject[1][..] {
+        "" => reject[2].clone(),
+        column => format!("{column}: {}", reject[2]),
+    };
+    Ok(Scored {
+        outputs,
+        predictions: predictions.collect(),
+        reasons: records::read(&rejects, b',').skip(1).map(reason).collect(),
+    })
+}
+
+fn same(output: &Column, expected: &str, found: &str) -> bool {
+    if expected == found || output.kind != Type::Float64 {
+        return expected == found;
+    }
+    match (expected.parse::<f64>(), found.parse::<f64>()) {
+        (Ok(a), Ok(b)) => a.is_finite() && b.is_finite() && (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()),
+        _ => false,
+    }
+}
+
+/// Scores a row of zeros and one of ones, together and apart: a row's prediction must be finite, its own, and the same
+/// each time. A model that takes only some texts or whole numbers may refuse them.
+pub fn rehearse(model: &Model) -> Result<(), String> {
+    let signature = model.signature();
+    let predict = |column: &[f64]| {
+        let rows = column.len();
+        let columns = vec![column; signature.inputs.len()];
+        let texts: Vec<Vec<String>> = model.sample_texts().iter().map(|t| vec![t.clone(); rows]).collect();
+        let texts: Vec<&[String]> = texts.iter().map(Vec::as_slice).collect();
+        let mut out = vec![f64::NAN; rows * signature.outputs.len()];
+        model.predict(&columns, &texts, &mut out)?;
+        Ok(out)
+    };
+    let choosy = |column: &Column| matches!(column.kind, Type::String | Type::Int64);
+    let out = match predict(&[0.0, 1.0]) {
+        Err(_) if signature.inputs.iter().any(choosy) => return Ok(()),
+        Err::<_, String>(reason) => {
+            return Err(format!("the model can't score rows of zeros and of ones: {reason}"));
+        }
+        Ok(out) => out,
+    };
+    if !out.iter().all(|y| y.is_finite()) {
+        return Err(format!("the model can't score: rows of zeros and of ones give {out:?}"));
+    }
+    let apart: Vec<f64> = predict(&[0.0])?
+        .into_iter()
+        .zip(predict(&[1.0])?)
+        .flat_map(|(a, b)| [a, b])
+        .collect();
+    let swapped: Vec<f64> = predict(&[1.0, 0.0])?
+        .chunks(2)
+        .flat_map(|pair| [pair[1], pair[0]])
+        .collect();
+    match out == apart && out == swapped {
+        true => Ok(()),
+        false => Err(
+            "the same row doesn't always give the same prediction: it depends on the rows beside it, or on chance"
+                .into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Category, Format};
+    use proptest::prelude::*;
+
+    fn line(slope: &str) -> Arc<Model> {
+        let json = format!(r#"{{"features":["x","y"],"coefficients":[{slope},1],"intercept":0.5}}"#);
+        Model::parse(Format::Linear, json.as_bytes()).unwrap().into()
+    }
+
+    fn golden(csv: &str) -> Result<Golden, String> {
+        let source = Path::new("rows.csv");
+        Golden::of(
+            &line("0.1"),
+            &Rows {
+                csv: csv.into(),
+                delimiter: b';',
+                source,
+            },
+        )
+    }
+
+    #[test]
+    fn rows_keep_the_columns_that_the_model_takes_as_they_were_written() {
+        let golden = golden("who;y; x \nada;\" 1e0\";2.50\n\neve;;3\nbob;-1;+3\n").unwrap();
+        assert_eq!(golden.columns, ["y", "x"]);
+        // The row with a missing value is bad, and left out.
+        assert_eq!(golden.rows, [[" 1e0", "2.50"], ["-1", "+3"]]);
+        assert_eq!(golden.outputs, ["prediction"]);
+        assert_eq!(golden.predictions, [["1.75"], ["-0.19999999999999996"]]);
+        assert_eq!(Golden::parse(&golden.json()).unwrap(), golden);
+    }
+
+    #[test]
+    fn many_rows_are_thinned_evenly() {
+        let rows: String = (0..1000).map(|i| format!("{i};0\n")).collect();
+        let golden = golden(&format!("x;y\n{rows}")).unwrap();
+        assert_eq!(golden.rows.len(), GOLDEN_ROWS);
+        assert_eq!((&golden.rows[0][0][..], &golden.rows[31][0][..]), ("0", "968"));
+        golden.check(&line("0.1")).unwrap();
+    }
+
+    #[test]
+    fn another_model_is_told_by_row_column_and_both_numbers() {
+        let golden = golden("x;y\n0;1\n3;1\n").unwrap();
+        golden.check(&line("0.1000000000001")).unwrap();
+        let why = golden.check(&line("0.1000001")).unwrap_err();
+        assert_eq!(
+            why,
+            "the version doesn't reproduce its golden rows: row 2, prediction: expected 1.8, found 1.8000003"
+        );
+        let mut bad = golden.clone();
+        bad.rows[1][1] = "lots".into();
+        let why = bad.check(&line("0.1")).unwrap_err();
+        assert!(
+            why.ends_with("row 2, prediction: expected 1.8, found a bad row: y: not a number"),
+            "{why}"
+        );
+        let mut other = golden.clone();
+        other.outputs = vec!["label".into()];
+        let why = other.check(&line("0.1")).unwrap_err();
+        assert_eq!(why, "the version gives prediction, but its golden rows have label");
+    }
+
+    #[test]
+    fn what_gives_no_rows_says_why() {
+        for (csv, words) in [
+            ("", "the file is empty"),
+            ("x;y\n", "there are no rows"),
+            ("x;y\n;2\n3;\n", "no row can be scored; the first: x: missing value"),
+            ("x;z\n1;2\n", "line 1: no column \"y\""),
+            ("x,y\n1,2\n", "separated by ','"),
+            ("x;y\n1;\"2\n", "line 2: a quote opens"),
+        ] {
+            let why = golden(csv).unwrap_err();
+            assert!(why.contains(words), "{csv:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn golden_rows_that_are_not_whole_are_refused() {
+        for (json, words) in [
+            ("[]", "not the JSON"),
+            (
+                r#"{"columns":["x"],"rows":[],"outputs":["p"],"predictions":[]}"#,
+                "0 golden rows",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"]],"outputs":["p"],"predictions":[]}"#,
+                "1 golden rows with 0",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"],["1","2"]],"outputs":["p"],"predictions":[["1"],["2"]]}"#,
+                "golden row 2: 2 cells for 1 columns",
+            ),
+            (
+                r#"{"columns":["x"],"rows":[["1"]],"outputs":["p"],"predictions":[[]]}"#,
+                "golden row 1: 0 predictions for 1 columns",
+            ),
+        ] {
+            let why = Golden::parse(json.as_bytes()).unwrap_err();
+            assert!(why.contains(words), "{json}: {why}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_equal_to_1e_9_and_the_rest_to_the_letter() {
+        let output = |kind| Column::plain("p".into(), kind);
+        let double = output(Type::Float64);
+        for (expected, found, equal) in [
+            ("1000.0", "1000.0000009", true),
+            ("1000.0", "1000.0000011", false),
+            ("-2e-300", "-2.000000001e-300", true),
+            ("0.0", "1e-300", false),
+            ("1.0", "-1.0", false),
+            ("NaN", "NaN", true),
+            ("inf", "inf", true),
+            ("inf", "1.0", false),
+            ("1.0", "-inf", false),
+            ("1.0", "NaN", false),
+            ("1.0", "", false),
+        ] {
+            assert_eq!(same(&double, expected, found), equal, "{expected} {found}");
+        }
+        assert!(!same(&output(Type::Float32), "0.1", "0.10000001"));
+        let mut label = output(Type::Category);
+        label.categories = vec![Category::Integer(1), Category::Number(1.0)];
+        assert!(!same(&label, "1", "1.0"));
+    }
+
+    proptest! {
+        /// Whatever the rows are, their version reproduces them.
+        #[test]
+        fn any_rows_are_reproduced(cells in prop::collection::vec(("[ -~\n\ré]{0,4}|[0-9]{1,3}", "[0-9.e-]{0,4}"), 0..80)) {
+            let mut csv = Vec::new();
+            records::write(&["x", "y"], b';', &mut csv);
+            for (x, y) in &cells {
+                records::write(&[x, y], b';', &mut csv);
+            }
+            let model = line("0.1");
+            let whole = |cell: &str| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());
+            match Golden::of(&model, &Rows { csv, delimiter: b';', source: Path::new("rows.csv") }) {
+                Ok(golden) => {
+                    golden.check(&model).unwrap();
+                    prop_assert!(golden.predictions.iter().all(|row| !row[0].is_empty()), "{:?}", golden);
+                }
+                Err(_) => prop_assert!(!cells.iter().any(|(x, y)| whole(x) && whole(y))),
+            }
+        }
+    }
+}

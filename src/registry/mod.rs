@@ -1,0 +1,335 @@
+//! Model groups on disk: register, approve, reject, latest approved.
+//!
+//! A version's folder is `models/GROUP/N` with a manifest, an artifact, what its training left beside it, and its
+//! approvals. Versions are immutable; what changes is the file of decisions, whose last entry counts. Whatever can't be
+//! read or doesn't fit its checksum is an error: never a silent fallback to an older version. So is a version that no
+//! longer predicts what it did when it was registered ([`golden`]).
+
+mod approval;
+pub mod diff;
+mod disk;
+pub mod golden;
+mod manifest;
+
+pub use approval::{Decision, Status, Vote};
+pub use golden::rehearse;
+pub use manifest::{Attached, Attachment, Manifest, Training};
+
+use crate::error::{Error, Result};
+use crate::model::{Format, Model};
+use crate::onnxruntime;
+use disk::{sha256, sync_folder, write_new};
+use golden::{Golden, Rows};
+use manifest::{MANIFEST, MANIFEST_MAX};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Larger files are not read: an artifact is held in memory.
+const FILE_MAX: u64 = 4 << 30;
+
+/// A model group on disk.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// The group's folder.
+    path: PathBuf,
+    group: String,
+}
+
+/// A version as it stands in the registry.
+#[derive(Clone, Debug, Serialize)]
+pub struct Version {
+    pub version: u32,
+    pub status: Status,
+    pub manifest: Manifest,
+    pub decisions: Vec<Decision>,
+}
+
+/// What tells a version of a group from every other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    pub group: String,
+    pub version: u32,
+    pub sha256: String,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.version)
+    }
+}
+
+/// What to register.
+pub struct Candidate<'a> {
+    pub artifact: Vec<u8>,
+    /// The artifact's file, or what else errors shall name.
+    pub source: &'a Path,
+    pub format: Format,
+    pub description: String,
+    pub metrics: toml::Table,
+    /// Names for features and classes whose artifact has none.
+    pub feature_names: Option<Vec<String>>,
+    pub class_names: Option<Vec<String>>,
+    pub training: Option<Training>,
+    pub attachments: BTreeMap<Attachment, Vec<u8>>,
+    /// Where to take golden rows from; with them, `golden.json` is made.
+    pub golden: Option<Rows<'a>>,
+}
+
+impl Registry {
+    pub fn new(models: &Path, group: &str) -> Registry {
+        Registry {
+            path: models.join(group),
+            group: group.into(),
+        }
+    }
+
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The group's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The numbers of all versions, lowest first.
+    pub fn versions(&self) -> Result<Vec<u32>> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("list", &self.path)(e)),
+        };
+        let mut versions = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Error::io("list", &self.path))?.file_name();
+            let number = name.to_str().and_then(|n| n.parse::<u32>().ok());
+            versions.extend(number.filter(|n| *n > 0 && n.to_string().as_str() == name));
+        }
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
+    /// A version's manifest and decisions.
+    pub fn show(&self, version: u32) -> Result<Version> {
+        if !self.versions()?.contains(&version) {
+            return Err(self.no_version(version));
+        }
+        let decisions = self.decisions(version)?;
+        Ok(Version {
+            version,
+            status: Status::after(&decisions),
+            manifest: self.manifest(version)?,
+            decisions,
+        })
+    }
+
+    /// The highest approved version. Doesn't open its artifact.
+    pub fn latest_approved(&self) -> Result<Identity> {
+        let versions = self.versions()?;
+        for &version in versions.iter().rev() {
+            if Status::after(&self.decisions(version)?) == Status::Approved {
+                return self.identity(version);
+            }
+        }
+        let message = match versions.len() {
+            0 => "no version is registered".to_string(),
+            1 => "its one version is not approved".to_string(),
+            n => format!("none of its {n} versions is approved"),
+        };
+        Err(Error::NoModel {
+            path: self.path.clone(),
+            message,
+        })
+    }
+
+    pub fn identity(&self, version: u32) -> Result<Identity> {
+        Ok(Identity {
+            group: self.group.clone(),
+            version,
+            sha256: self.manifest(version)?.sha256,
+        })
+    }
+
+    /// Reads a version's model. Its checksum must hold, and its signature must be the artifact's own.
+    pub fn load(&self, version: u32) -> Result<Model> {
+        load(&self.folder(version))
+    }
+
+    /// What stands beside a version's artifact under this name, if anything. Its checksum must hold.
+    pub fn attachment(&self, version: u32, attachment: Attachment) -> Result<Option<Vec<u8>>> {
+        read_attachment(&self.folder(version), &self.manifest(version)?, attachment)
+    }
+
+    /// Where a version's files are.
+    pub fn folder(&self, version: u32) -> PathBuf {
+        self.path.join(version.to_string())
+    }
+
+    /// Reads a version's golden rows, if it has any.
+    pub fn golden(&self, version: u32) -> Result<Option<Golden>> {
+        read_golden(&self.folder(version), &self.manifest(version)?)
+    }
+
+    /// Reads a version's model to put it to use: it must reproduce its golden rows, or without them score rows of zeros
+    /// and ones.
+    pub fn prove(&self, version: u32) -> Result<Arc<Model>> {
+        let folder = self.folder(version);
+        let manifest = self.manifest(version)?;
+        let model = Arc::new(load_by(&manifest, &folder)?);
+        match read_golden(&folder, &manifest)? {
+            Some(golden) => golden
+                .check(&model)
+                .map_err(|message| Error::model(folder.join(Attachment::Golden.name()), message))?,
+            None => rehearse(&model).map_err(|message| Error::model(&folder, message))?,
+        }
+        Ok(model)
+    }
+
+    /// Adds a version, pending. Returns its number.
+    pub fn register(&self, candidate: Candidate, created_at: String) -> Result<u32> {
+        let refuse = |message: String| Error::config(candidate.source, message);
+        let mut model =
+            Model::parse(candidate.format, &candidate.artifact).map_err(|defect| refuse(defect.to_string()))?;
+        model
+            .complete(candidate.feature_names.as_deref(), candidate.class_names.as_deref())
+            .map_err(|defect| refuse(defect.to_string()))?;
+        let signature = model.signature().clone();
+        let mut attachments = candidate.attachments;
+        if let Some(rows) = &candidate.golden {
+            let golden = Golden::of(&Arc::new(model), rows).map_err(|e| Error::config(rows.source, e))?;
+            attachments.insert(Attachment::Golden, golden.json());
+        }
+        let attached = |(name, bytes): (&Attachment, &Vec<u8>)| Attached {
+            name: *name,
+            sha256: sha256(bytes),
+        };
+        let mut manifest = Manifest {
+            format_version: 1,
+            format: candidate.format,
+            artifact: candidate.format.artifact_name(&candidate.artifact).into(),
+            sha256: sha256(&candidate.artifact),
+            created_at,
+            description: candidate.description,
+            signature,
+            metrics: candidate.metrics,
+            training: candidate.training,
+            attachments: attachments.iter().map(attached).collect(),
+        };
+        manifest.format_version = manifest.least_version();
+        let text = toml::to_string(&manifest).expect("a manifest is TOML");
+        if text.len() as u64 > MANIFEST_MAX {
+            let columns = manifest.signature.inputs.len() + manifest.signature.outputs.len();
+            return Err(refuse(format!(
+                "its {columns} columns need a manifest larger than {} MiB; such a model can't be registered",
+                MANIFEST_MAX >> 20
+            )));
+        }
+        let (version, folder) = self.claim()?;
+        write_new(&folder.join(&manifest.artifact), &candidate.artifact, true)?;
+        for (name, bytes) in &attachments {
+            write_new(&folder.join(name.name()), bytes, true)?;
+        }
+        // The manifest comes last and makes the version whole.
+        write_new(&folder.join(MANIFEST), text.as_bytes(), true)?;
+        sync_folder(&folder)?;
+        sync_folder(&self.path)?;
+        Ok(version)
+    }
+
+    /// The next number and its folder, which nobody else gets.
+    fn claim(&self) -> Result<(u32, PathBuf)> {
+        fs::create_dir_all(&self.path).map_err(Error::io("make folder", &self.path))?;
+        loop {
+            let version = self.versions()?.last().map_or(1, |last| last + 1);
+            let folder = self.folder(version);
+            match fs::create_dir(&folder) {
+                Ok(()) => return Ok((version, folder)),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("make folder", &folder)(e)),
+            }
+        }
+    }
+
+    /// Approves a version, if it loads and scores as it did when it was registered.
+    pub fn approve(&self, version: u32, vote: Vote) -> Result<()> {
+        self.show(version)?;
+        self.prove(version)?;
+        approval::decide(&self.folder(version), Status::Approved, vote)
+    }
+
+    /// Rejects a version, also one that is damaged.
+    pub fn reject(&self, version: u32, vote: Vote) -> Result<()> {
+        if !self.versions()?.contains(&version) {
+            return Err(self.no_version(version));
+        }
+        approval::decide(&self.folder(version), Status::Rejected, vote)
+    }
+
+    fn manifest(&self, version: u32) -> Result<Manifest> {
+        Manifest::read(&self.folder(version))
+    }
+
+    fn decisions(&self, version: u32) -> Result<Vec<Decision>> {
+        approval::decisions(&self.folder(version))
+    }
+
+    fn no_version(&self, version: u32) -> Error {
+        Error::config(
+            &self.path,
+            format!("there is no version {version} of model group {}", self.group),
+        )
+    }
+}
+
+/// Reads an artifact that somebody wants to register.
+pub fn read_artifact(path: &Path) -> Result<Vec<u8>> {
+    read_source(path, FILE_MAX)
+}
+
+/// Reads what somebody wants to register a version from, of at most `most` bytes.
+pub fn read_source(path: &Path, most: u64) -> Result<Vec<u8>> {
+    disk::read(path, most).map_err(|error| match error {
+        Error::Model { path, message } => Error::Config { path, message },
+        other => other,
+    })
+}
+
+/// Reads the model in a version's folder. Its checksum must hold, and its signature must be the artifact's own.
+pub fn load(folder: &Path) -> Result<Model> {
+    load_by(&Manifest::read(folder)?, folder)
+}
+
+fn load_by(manifest: &Manifest, folder: &Path) -> Result<Model> {
+    let path = folder.join(&manifest.artifact);
+    let artifact = disk::read_frozen("the artifact", &path, FILE_MAX, &manifest.sha256)?;
+    if manifest.format == Format::Onnx {
+        // That its library is not here is no damage.
+        onnxruntime::environment().map_err(|message| Error::config(&path, message))?;
+    }
+    let mut model = Model::parse(manifest.format, &artifact).map_err(|d| Error::model(&path, d.to_string()))?;
+    model
+        .adopt(&manifest.signature)
+        .map_err(|d| Error::model(folder.join(MANIFEST), d.to_string()))?;
+    Ok(model)
+}
+
+fn read_attachment(folder: &Path, manifest: &Manifest, name: Attachment) -> Result<Option<Vec<u8>>> {
+    let Some(attached) = manifest.attachments.iter().find(|a| a.name == name) else {
+        return Ok(None);
+    };
+    let path = folder.join(name.name());
+    disk::read_frozen("the attachment", &path, FILE_MAX, &attached.sha256).map(Some)
+}
+
+fn read_golden(folder: &Path, manifest: &Manifest) -> Result<Option<Golden>> {
+    let Some(json) = read_attachment(folder, manifest, Attachment::Golden)? else {
+        return Ok(None);
+    };
+    let golden = Golden::parse(&json).map_err(|e| Error::model(folder.join(Attachment::Golden.name()), e))?;
+    Ok(Some(golden))
+}

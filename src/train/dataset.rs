@@ -1,0 +1,382 @@
+//! CSVs of examples -> features, target and their split.
+
+use super::frame::{Cells, Frame, Series};
+use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
+use super::split::{self, Parts};
+use crate::error::{Error, Result};
+use crate::transform::columns::{self, Kind, Wanted};
+use crate::transform::problem::{Problem, excerpt};
+use crate::transform::records;
+use std::path::{Path, PathBuf};
+
+/// Examples, those to train on and those to evaluate on.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    pub features: Frame,
+    /// Of each row: a number, or 1 for the second class and 0 for the first.
+    pub target: Vec<f64>,
+    pub target_name: String,
+    /// Of a yes/no target.
+    pub classes: Option<[String; 2]>,
+    /// Rows to train on and to evaluate on.
+    pub parts: Parts,
+    pub files: Vec<File>,
+}
+
+/// A file that examples were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    pub path: PathBuf,
+    /// BLAKE3, hexadecimal.
+    pub hash: String,
+}
+
+impl Dataset {
+    /// Reads all that the pipeline names.
+    pub fn read(pipeline: &Pipeline) -> Result<Dataset> {
+        let data = &pipeline.data;
+        let classification = matches!(pipeline.trainer, Trainer::Logistic { .. });
+        let kind = if classification { Kind::Any } else { Kind::Numbers };
+        let mut files = Vec::new();
+        let mut examples = read(&data.source, data, kind, None, &mut files)?;
+        let own = examples.features.rows;
+        let parts = match &pipeline.split {
+            Split::Last(count) => split::last(own, *count),
+            Split::Share { share, seed } => split::share(own, *share, *seed),
+            Split::Test(source) => {
+                let like = Some(&examples);
+                let test = read(source, data, kind, like, &mut files)?;
+                let rows = test.features.rows;
+                examples = examples.followed_by(test);
+                Ok(Parts {
+                    train: (0..own).collect(),
+                    test: (own..own + rows).collect(),
+                })
+            }
+        };
+        let whole = |message: String| Error::config(&files[0].path, message);
+        let positive = match &pipeline.trainer {
+            Trainer::Logistic { positive, .. } => positive.as_deref(),
+            _ => None,
+        };
+        let Series { name, cells } = examples.target;
+        let (target, classes) = match cells {
+            Cells::Numbers(numbers) if !classification => (numbers, None),
+            cells => {
+                let (target, classes) = labels(&name, &cells, positive).map_err(whole)?;
+                (target, Some(classes))
+            }
+        };
+        Ok(Dataset {
+            features: examples.features,
+            target,
+            target_name: name,
+            classes,
+            parts: parts.map_err(whole)?,
+            files,
+        })
+    }
+
+    /// The file that problems with the examples are told of.
+    pub fn file(&self) -> &Path {
+        &self.files[0].path
+    }
+
+    /// Some rows as a CSV, cells and columns as they stand in their file: what any model can be asked about. All of them
+    /// are rows of one file.
+    pub fn records(&self, pipeline: &Pipeline, rows: &[usize]) -> Result<Vec<u8>> {
+        let features = |source: &Source| match source {
+            Source::Together(path) => path.clone(),
+            Source::Apart { features, .. } => features.clone(),
+        };
+        let (path, before) = match &pipeline.split {
+            Split::Test(source) if rows.iter().all(|row| self.parts.train.binary_search(row).is_err()) => {
+                (features(source), self.parts.train.len())
+            }
+            _ => (features(&pipeline.data.source), 0),
+        };
+        let delimiter = pipeline.data.delimiter;
+        let bytes = std::fs::read(&path).map_err(|e| Error::config(&path, format!("can't read the examples: {e}")))?;
+        let mut records = records::read(&bytes, delimiter);
+        let mut csv = Vec::new();
+        if let Some(header) = records.next() {
+            records::write(&header, delimiter, &mut csv);
+        }
+        let mut wanted = rows.iter().map(|row| row - before).peekable();
+        for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(row).is_some()) {
+            records::write(&record, delimiter, &mut csv);
+        }
+        Ok(csv)
+    }
+
+    /// Tells other examples apart: BLAKE3 over the hashes of the files, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let hashes: Vec<&str> = self.files.iter().map(|file| file.hash.as_str()).collect();
+        match hashes[..] {
+            [one] => one.into(),
+            _ => blake3::hash(hashes.concat().as_bytes()).to_hex().to_string(),
+        }
+    }
+}
+
+struct Examples {
+    features: Frame,
+    target: Series,
+}
+
+impl Examples {
+    fn followed_by(mut self, other: Examples) -> Examples {
+        for (series, more) in self.features.columns.iter_mut().zip(other.features.columns) {
+            extend(&mut series.cells, more.cells);
+        }
+        extend(&mut self.target.cells, other.target.cells);
+        self.features.rows += other.features.rows;
+        self
+    }
+}
+
+/// Both have the same kind of cells: the second was read like the first.
+fn extend(cells: &mut Cells, more: Cells) {
+    match (cells, more) {
+        (Cells::Numbers(numbers), Cells::Numbers(more)) => numbers.extend(more),
+        (Cells::Texts(texts), Cells::Texts(more)) => texts.extend(more),
+        _ => unreachable!("columns of one name are of one kind"),
+    }
+}
+
+/// `like`: examples whose features these must have, in the same kinds of cells.
+fn read(
+    source: &Source,
+    data: &Data,
+    target: Kind,
+    like: Option<&Examples>,
+    files: &mut Vec<File>,
+) -> Result<Examples> {
+    let (path, other) = match source {
+        Source::Together(path) => (path, None),
+        Source::Apart { features, target } => (features, Some(target)),
+    };
+    let sheet = Sheet::read(path, data.delimiter, files)?;
+    let target_sheet = other.map(|path| Sheet::read(path, data.delimiter, files)).transpose()?;
+    let of_target = target_sheet.as_ref().unwrap_or(&sheet);
+    let name = match (&data.target, like, &of_target.names[..]) {
+        (Some(name), _, _) => name.clone(),
+        (None, Some(like), _) => like.target.name.clone(),
+        (None, None, [one]) => one.clone(),
+        (None, None, names) => {
+            let message = format!(
+                "it has {} columns; say in data.target which one is the target",
+                names.len()
+            );
+            return Err(Error::config(&of_target.path, message));
+        }
+    };
+    let kind = match like.map(|like| &like.target.cells) {
+        Some(cells) => kind_of(cells),
+        None => target,
+    };
+    let target = of_target.column(&name, kind, "is the target")?;
+    let wanted: Vec<Wanted> = match (like, &data.features) {
+        (Some(like), _) => like
+            .features
+            .columns
+            .iter()
+            .map(|s| wanted(&s.name, kind_of(&s.cells)))
+            .collect(),
+        (None, Some(names)) => names.iter().map(|name| wanted(name, data.kind(name))).collect(),
+        (None, None) => {
+            let others = sheet
+                .names
+                .iter()
+                .filter(|n| !n.is_empty() && (other.is_some() || **n != name));
+            others.map(|name| wanted(name, data.kind(name))).collect()
+        }
+    };
+    let features = sheet.features(wanted)?;
+    if let Cells::Numbers(numbers) = &target.cells
+        && let Some(row) = numbers.iter().position(|y| y.is_infinite())
+    {
+        let message = format!(
+            "the target {name:?} is infinite in row {} (without the header)",
+            row + 1
+        );
+        return Err(Error::config(&of_target.path, message));
+    }
+    let rows = target.cells.len();
+    if rows == 0 {
+        return Err(Error::config(&of_target.path, "it has no rows below the header"));
+    }
+    if features.rows != rows && !features.columns.is_empty() {
+        let message = format!(
+            "it has {} rows, but {} has {rows}; row by row, the two belong together",
+            features.rows,
+            of_target.path.display()
+        );
+        return Err(Error::config(&sheet.path, message));
+    }
+    Ok(Examples {
+        features: Frame { rows, ..features },
+        target,
+    })
+}
+
+fn kind_of(cells: &Cells) -> Kind {
+    match cells {
+        Cells::Numbers(_) => Kind::Numbers,
+        Cells::Texts(_) => Kind::Texts,
+    }
+}
+
+fn wanted(name: &str, kind: Kind) -> Wanted {
+    Wanted {
+        name: name.into(),
+        kind,
+        optional: true,
+    }
+}
+
+/// One CSV, in memory.
+struct Sheet {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    delimiter: u8,
+    names: Vec<String>,
+}
+
+impl Sheet {
+    fn read(path: &Path, delimiter: u8, files: &mut Vec<File>) -> Result<Sheet> {
+        let bytes = std::fs::read(path).map_err(|e| Error::config(path, format!("can't read the examples: {e}")))?;
+        files.push(File {
+            path: path.into(),
+            hash: blake3::hash(&bytes).to_hex().to_string(),
+        });
+        let names = columns::names(&bytes, delimiter).map_err(|problem| faulty(path, &problem))?;
+        Ok(Sheet {
+            path: path.into(),
+            bytes,
+            delimiter,
+            names,
+        })
+    }
+
+    /// A column without missing values.
+    fn column(&self, name: &str, kind: Kind, who: &str) -> Result<Series> {
+        self.require(name, who)?;
+        let wanted = Wanted {
+            optional: false,
+            ..wanted(name, kind)
+        };
+        let mut columns = self.columns(&[wanted])?;
+        let column = columns.pop().map(|column| column.cells);
+        Ok(Series {
+            name: name.into(),
+            cells: column.expect("one was asked for"),
+        })
+    }
+
+    fn features(&self, wanted: Vec<Wanted>) -> Result<Frame> {
+        for wanted in &wanted {
+            self.require(&wanted.name, "is a feature")?;
+        }
+        if wanted.is_empty() {
+            return Err(Error::config(&self.path, "it has no features beside the target"));
+        }
+        let mut frame = Frame::default();
+        let columns = self.columns(&wanted)?;
+        for (wanted, column) in wanted.into_iter().zip(columns) {
+            if let (Some(problem), Cells::Texts(texts)) = (&column.turned, &column.cells) {
+                let present = texts.iter().flatten().count();
+                let numbers = texts.iter().flatten().filter(|text| columns::is_number(text)).count();
+                if 2 * numbers > present {
+                    let problem = Problem {
+                        hint: format!(
+                            "{numbers} of its {present} cells are numbers; mend the others, or name it in data.texts if \
+                             its numbers are categories"
+                        ),
+                        ..problem.clone()
+                    };
+                    return Err(faulty(&self.path, &problem));
+                }
+            }
+            frame.rows = column.cells.len();
+            frame.columns.push(Series {
+                name: wanted.name,
+                cells: column.cells,
+            });
+        }
+        Ok(frame)
+    }
+
+    fn columns(&self, wanted: &[Wanted]) -> Result<Vec<columns::Read>> {
+        columns::read(&self.bytes, self.delimiter, wanted).map_err(|problem| faulty(&self.path, &problem))
+    }
+
+    fn require(&self, name: &str, who: &str) -> Result<()> {
+        match self.names.iter().any(|n| n == name) {
+            true => Ok(()),
+            false => Err(faulty(&self.path, &columns::no_such_column(name, &self.names, who))),
+        }
+    }
+}
+
+fn faulty(path: &Path, problem: &Problem) -> Error {
+    let place = match problem.line {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    };
+    Error::config(place, format!("{}; {}", problem.message, problem.hint))
+}
+
+/// The two classes of a target, and of each row which it is: 1 for the second one. That is `positive`, or the one that
+/// comes last, by number or by alphabet.
+fn labels(name: &str, cells: &Cells, positive: Option<&str>) -> std::result::Result<(Vec<f64>, [String; 2]), String> {
+    let texts: Vec<String> = match cells {
+        Cells::Numbers(numbers) => numbers.iter().map(|&y| label(y)).collect(),
+        Cells::Texts(texts) => texts.iter().map(|text| text.clone().unwrap_or_default()).collect(),
+    };
+    let mut classes: Vec<&String> = Vec::new();
+    for text in &texts {
+        if !classes.contains(&text) {
+            classes.push(text);
+        }
+        if classes.len() > 10 {
+            break;
+        }
+    }
+    classes.sort_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(x), Ok(y)) => x.total_cmp(&y),
+        _ => a.cmp(b),
+    });
+    let [first, second] = classes[..] else {
+        let shown: Vec<String> = classes
+            .iter()
+            .map(|c| format!("{:?}", excerpt(c.as_bytes(), 40)))
+            .collect();
+        let (count, more) = match classes.len() {
+            count @ ..=10 => (count.to_string(), ""),
+            _ => ("more than 10".into(), ", …"),
+        };
+        let s = if classes.len() == 1 { "class" } else { "classes" };
+        return Err(format!(
+            "the logistic trainer takes a target of two classes; {name:?} has {count} {s}: {}{more}",
+            shown.join(", ")
+        ));
+    };
+    let classes = match positive {
+        None => [first.clone(), second.clone()],
+        Some(positive) if positive == second => [first.clone(), second.clone()],
+        Some(positive) if positive == first => [second.clone(), first.clone()],
+        Some(positive) => {
+            return Err(format!(
+                "train.positive = {positive:?} is no class of {name:?}: they are {first:?} and {second:?}"
+            ));
+        }
+    };
+    let target = texts.iter().map(|text| f64::from(*text == classes[1])).collect();
+    Ok((target, classes))
+}
+
+/// As people write it: `1`, not `1.0`.
+fn label(y: f64) -> String {
+    format!("{}", y + 0.0)
+}

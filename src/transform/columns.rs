@@ -1,0 +1,373 @@
+//! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
+
+use super::blocks::{Blocks, CutError, RECORD_MAX};
+use super::layout::{self, Layout};
+use super::problem::{Code, Problem, excerpt};
+use super::scorer::nul_byte;
+use super::table::{self, Number, Reason, Table};
+use super::{BadRows, Header, Limit, Settings, encoding};
+use crate::model::{Column, Signature, Type};
+use memchr::memchr_iter;
+
+/// What a column may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub name: String,
+    pub kind: Kind,
+    /// May cells be missing?
+    pub optional: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Numbers,
+    Texts,
+    /// Numbers, unless a cell is neither a number nor missing.
+    Any,
+}
+
+/// A column's cells, in the order of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// NaN is missing.
+    Numbers(Vec<f64>),
+    Texts(Vec<Option<String>>),
+}
+
+impl Cells {
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Numbers(numbers) => numbers.len(),
+            Cells::Texts(texts) => texts.len(),
+        }
+    }
+
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Numbers(numbers) => numbers[row].is_nan(),
+            Cells::Texts(texts) => texts[row].is_none(),
+        }
+    }
+}
+
+/// One column that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub cells: Cells,
+    /// The first cell that made a column of `Kind::Any` one of texts.
+    pub turned: Option<Problem>,
+}
+
+/// Does a cell say a number?
+pub fn is_number(cell: &str) -> bool {
+    matches!(table::number(cell.as_bytes()), Number::Value(_))
+}
+
+/// The names in the header; a CSV of examples must have one.
+pub fn names(input: &[u8], delimiter: u8) -> Result<Vec<String>, Problem> {
+    let input = without_mark(input)?;
+    // The first record alone, without the rest of the file behind a quote that never closes.
+    let start = &input[..input.len().min(RECORD_MAX)];
+    let (line, record) = layout::first_record(start, delimiter).ok_or_else(layout::empty)?;
+    let names = layout::fields(record, delimiter);
+    if names.iter().all(|name| layout::is_value(name.as_bytes())) {
+        return Err(Problem::new(
+            Code::NoSuchColumn,
+            "the first line has values, not the names of the columns",
+            "give the file a header line",
+        )
+        .line(line));
+    }
+    Ok(names)
+}
+
+/// The error that `names` have none that `who` asks for.
+pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
+    let hint = match layout::nearest(wanted, names) {
+        Some(near) => format!("is {near:?} meant?"),
+        None => "correct the name, or add the column to the file".into(),
+    };
+    let message = format!(
+        "no column {wanted:?}, which {who}; the file has: {}",
+        layout::shown(names)
+    );
+    Problem::new(Code::NoSuchColumn, message, hint).line(1).column(wanted)
+}
+
+/// Reads the wanted columns. The first bad row is an error.
+pub fn read(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
+    let input = without_mark(input)?;
+    let mut wanted = wanted.to_vec();
+    let mut turned = vec![None; wanted.len()];
+    loop {
+        match read_as(input, delimiter, &wanted) {
+            Ok(cells) => {
+                let read = |(cells, turned)| Read { cells, turned };
+                return Ok(cells.into_iter().zip(turned).map(read).collect());
+            }
+            // From here on it is a column of texts: its earlier cells, too.
+            Err(Stop::Text { column, problem }) if wanted[column].kind == Kind::Any => {
+                wanted[column].kind = Kind::Texts;
+                turned[column] = Some(problem);
+            }
+            Err(Stop::Text { problem, .. } | Stop::Problem(problem)) => return Err(problem),
+        }
+    }
+}
+
+enum Stop {
+    /// One of the columns that are read as numbers has a text.
+    Text {
+        column: usize,
+        problem: Problem,
+    },
+    Problem(Problem),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Stop {
+        Stop::Problem(problem)
+    }
+}
+
+fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>, Stop> {
+    let signature = Signature {
+        inputs: wanted.iter().map(Wanted::column).collect(),
+        outputs: Vec::new(),
+    };
+    let settings = Settings {
+        header: Header::Present,
+        delimiter,
+        bad_rows: BadRows::Fail,
+        max_bad_rows: Limit::Count(0),
+        columns: super::Columns::Prediction,
+        probabilities: false,
+    };
+    let layout = Layout::of(input, &signature, &settings)?;
+    let (line, _) = layout::first_record(input, delimiter).ok_or_else(layout::empty)?;
+    let mut cells: Vec<Cells> = wanted.iter().map(Wanted::cells).collect();
+    let mut table = Table::new(&layout);
+    let mut blocks = Blocks::new(input, delimiter, Some(input.len() as u64));
+    let mut lines = 0;
+    let mut header = true;
+    while let Some(block) = blocks.next_block().map_err(|e| cut_problem(e, lines))? {
+        if let Some(problem) = nul_byte(&block) {
+            let within = problem.line.unwrap_or(1);
+            return Err(problem.line(lines + within).into());
+        }
+        let before = lines;
+        let mut at = 0;
+        if header {
+            let (_, record) = layout::first_record(&block, delimiter).ok_or_else(layout::empty)?;
+            let start = record.as_ptr() as usize - block.as_ptr() as usize;
+            at = start + layout::record(&block[start..], delimiter).len();
+            lines = line - 1 + memchr_iter(b'\n', &block[start..at]).count() as u64;
+            header = false;
+        }
+        while at < block.len() {
+            at = table.fill(&block, at, &mut lines);
+            if let Some(flaw) = table.flaws.first() {
+                let (start, end) = table.record(flaw.row);
+                let problem = flaw_problem(&layout, &flaw.reason, &block[start..end], flaw.line);
+                return Err(match flaw.reason {
+                    Reason::NotANumber { field } => Stop::Text {
+                        column: layout.roles[field].feature.expect("only features are read"),
+                        problem,
+                    },
+                    _ => Stop::Problem(problem),
+                });
+            }
+            let line_of = |row: usize| {
+                let (start, _) = table.record(row);
+                before + memchr_iter(b'\n', &block[..start]).count() as u64 + 1
+            };
+            add(&mut cells, &table, wanted, &layout, line_of)?;
+        }
+        blocks.recycle(block);
+    }
+    Ok(cells)
+}
+
+impl Wanted {
+    fn column(&self) -> Column {
+        let kind = match self.kind {
+            Kind::Numbers | Kind::Any => Type::Float64,
+            Kind::Texts => Type::String,
+        };
+        Column {
+            optional: self.optional,
+            ..Column::plain(self.name.clone(), kind)
+        }
+    }
+
+    fn cells(&self) -> Cells {
+        match self.kind {
+            Kind::Numbers | Kind::Any => Cells::Numbers(Vec::new()),
+            Kind::Texts => Cells::Texts(Vec::new()),
+        }
+    }
+}
+
+/// Adds the rows of a batch without flaws. `line_of`: a row's line in the file.
+fn add(
+    cells: &mut [Cells],
+    table: &Table,
+    wanted: &[Wanted],
+    layout: &Layout,
+    line_of: impl Fn(usize) -> u64,
+) -> Result<(), Problem> {
+    for (feature, (cells, column)) in cells.iter_mut().zip(table.columns()).enumerate() {
+        match (cells, &layout.features[feature].cells) {
+            (Cells::Texts(texts), &layout::Cells::Texts(index)) => {
+                for (row, text) in table.texts()[index].iter().enumerate() {
+                    let missing = table::number(text.as_bytes()) == Number::Missing;
+                    let Wanted { name, optional, .. } = &wanted[feature];
+                    let flaw = match () {
+                        () if missing && !optional => (format!("column {name:?}: missing value"), MEND),
+                        () if text.contains(char::REPLACEMENT_CHARACTER) => {
+                            let text = excerpt(text.as_bytes(), 80);
+                            (format!("column {name:?}: text that is not UTF-8: {text}"), RECODE)
+                        }
+                        () => {
+                            texts.push((!missing).then(|| text.clone()));
+                            continue;
+                        }
+                    };
+                    return Err(Problem::new(Code::BadRow, flaw.0, flaw.1)
+                        .line(line_of(row))
+                        .column(name));
+                }
+            }
+            (Cells::Numbers(numbers), _) => numbers.extend_from_slice(column),
+            (Cells::Texts(_), _) => unreachable!("a column of texts is read as text"),
+        }
+    }
+    Ok(())
+}
+
+const MEND: &str = "mend or remove the row";
+const RECODE: &str = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 old.csv > new.csv";
+
+fn flaw_problem(layout: &Layout, reason: &Reason, record: &[u8], line: u64) -> Problem {
+    let said = reason.text(layout.roles.len());
+    let Some(field) = reason.field() else {
+        let message = format!("{said}: {}", excerpt(record, 80));
+        return Problem::new(Code::BadRow, message, MEND).line(line + 1);
+    };
+    let name = &layout.names[field];
+    let cell = layout::raw_fields(record, layout.delimiter)
+        .get(field)
+        .copied()
+        .unwrap_or_default();
+    let message = match reason {
+        Reason::Missing { .. } => format!("column {name:?}: {said}"),
+        _ => format!("column {name:?}: {said}: {}", excerpt(&layout::unquote(cell), 80)),
+    };
+    Problem::new(Code::BadRow, message, "mend or remove the row")
+        .line(line + 1)
+        .column(name)
+}
+
+fn cut_problem(error: CutError, before: u64) -> Problem {
+    match error {
+        CutError::UnclosedQuote { lines } => Problem::new(
+            Code::UnclosedQuote,
+            "a quote opens a field here and is never closed",
+            "close the quote, or double it where it is text",
+        )
+        .line(before + lines + 1),
+        CutError::RecordTooLong => Problem::new(
+            Code::RecordTooLong,
+            format!("a record is longer than {} MiB", RECORD_MAX >> 20),
+            "is the file a CSV?",
+        )
+        .line(before + 1),
+        CutError::Read(_) => unreachable!("memory can be read"),
+    }
+}
+
+/// Without a byte order mark; text of another encoding is refused.
+fn without_mark(input: &[u8]) -> Result<&[u8], Problem> {
+    match encoding(input) {
+        Some(problem) => Err(problem),
+        None => Ok(input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(name: &str, kind: Kind, optional: bool) -> Wanted {
+        Wanted {
+            name: name.into(),
+            kind,
+            optional,
+        }
+    }
+
+    #[test]
+    fn a_column_is_numbers_until_a_cell_says_otherwise() {
+        let csv = b"n,note,t\n1.5,x,07\n,y,\n2,z,\"a, \"\"b\"\"\"\n";
+        let all = [wanted("t", Kind::Any, true), wanted("n", Kind::Any, true)];
+        let cells = read(csv, b',', &all).unwrap();
+        let text = |t: &str| Some(t.to_string());
+        assert_eq!(cells[0].cells, Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
+        let Cells::Numbers(n) = &cells[1].cells else {
+            panic!("{cells:?}")
+        };
+        assert_eq!((n[0], n[1].is_nan(), n[2]), (1.5, true, 2.0));
+    }
+
+    #[test]
+    fn the_first_flaw_is_told_with_its_line_and_column() {
+        let number = |optional| [wanted("a", Kind::Numbers, optional)];
+        for (csv, optional, said) in [
+            ("a,b\n1,2\n\nx,3\n", true, "line 4: column \"a\": not a number: x"),
+            ("a,b\n1,2\n,3\n", false, "line 3: column \"a\": missing value"),
+            ("a,b\n1,2\n1,2,3\n", true, "line 3: 3 fields instead of 2: 1,2,3"),
+            (
+                "a,b\n1,2\n1,\"2\n",
+                true,
+                "line 3: a quote opens a field here and is never closed",
+            ),
+            (
+                "b,c\n1,2\n",
+                true,
+                "line 1: no column \"a\", which the model takes; the file has: b, c",
+            ),
+            (
+                "\n\na,b\n\"1\nx\",2\n",
+                true,
+                "line 4: column \"a\": not a number: 1\\nx",
+            ),
+        ] {
+            let problem = read(csv.as_bytes(), b',', &number(optional)).unwrap_err();
+            assert_eq!(problem.to_string(), said, "{csv}");
+        }
+        let latin = b"t\nfine\nS\xE3o\n";
+        let problem = read(latin, b',', &[wanted("t", Kind::Any, true)]).unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "line 3: column \"t\": text that is not UTF-8: S\u{FFFD}o"
+        );
+        let target = [wanted("t", Kind::Texts, false), wanted("n", Kind::Any, true)];
+        let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &target).unwrap_err();
+        assert_eq!(problem.to_string(), "line 4: column \"t\": missing value");
+        assert!(names(b"1,2\n3,4\n", b',').unwrap_err().to_string().contains("values"));
+        assert_eq!(names(b"\xEF\xBB\xBFa, b ,\n", b',').unwrap(), ["a", "b", ""]);
+    }
+
+    #[test]
+    fn many_blocks_are_one_column() {
+        let rows = 60_000;
+        let csv: String = (0..rows).fold("x,t\n".into(), |csv, i| format!("{csv}{i}.5,t{}\n", i % 7));
+        let all = [wanted("x", Kind::Any, false), wanted("t", Kind::Any, false)];
+        let cells = read(csv.as_bytes(), b',', &all).unwrap();
+        let numbers = (0..rows).map(|i| i as f64 + 0.5).collect();
+        assert_eq!(cells[0].cells, Cells::Numbers(numbers));
+        let texts = (0..rows).map(|i| Some(format!("t{}", i % 7))).collect();
+        assert_eq!(cells[1].cells, Cells::Texts(texts));
+    }
+}

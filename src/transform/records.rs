@@ -1,0 +1,59 @@
+//! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the table's work.
+
+use super::encode::quote;
+use super::layout::{first_record, raw_fields, record, unquote};
+use std::iter;
+
+/// The cells of each record, the header's first, without their quotes. Empty lines are no records. Text that is not UTF-8
+/// has U+FFFD in its place.
+pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
+    let mut rest = csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv);
+    iter::from_fn(move || {
+        let (_, first) = first_record(rest, delimiter)?;
+        let start = first.as_ptr() as usize - rest.as_ptr() as usize;
+        rest = &rest[start + record(&rest[start..], delimiter).len()..];
+        let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
+        Some(raw_fields(first, delimiter).into_iter().map(cell).collect())
+    })
+}
+
+/// Adds a record to `csv`, in quotes where a cell needs them.
+pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
+    for (i, cell) in cells.iter().enumerate() {
+        if i > 0 {
+            csv.push(delimiter);
+        }
+        quote(cell.as_ref().as_bytes(), delimiter, csv);
+    }
+    // An empty line would be no record.
+    if cells.len() == 1 && cells[0].as_ref().is_empty() {
+        csv.extend_from_slice(b"\"\"");
+    }
+    csv.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_spreadsheets_write() {
+        let csv = b"\xEF\xBB\xBFx;\"a \"\"b\"\"\"\r\n\r\n1;\"two\nlines\"\n\n;caf\xE9";
+        let records: Vec<Vec<String>> = read(csv, b';').collect();
+        assert_eq!(records, [["x", "a \"b\""], ["1", "two\nlines"], ["", "caf\u{fffd}"]]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_come_back(
+            records in (1usize..4).prop_flat_map(|width| prop::collection::vec(prop::collection::vec("[ -~\n\ré]{0,6}", width), 0..6)),
+        ) {
+            let mut csv = Vec::new();
+            for record in &records {
+                write(record, b',', &mut csv);
+            }
+            prop_assert_eq!(read(&csv, b',').collect::<Vec<_>>(), records);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! `train` and `evaluate` through the binary: from examples to a version that scores.
+
+use crate::spool::{Ran, Spool, wait_until};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// A spool with examples of `y = 3 a + 2 [city = Oslo] + noise`, some values missing, and a pipeline file.
+fn spool() -> Spool {
+    let spool = Spool::without_model();
+    let mut text = "id,a,city,y,late\n".to_string();
+    for i in 0..200 {
+        let a = f64::from(i * 37 % 101) / 10.0;
+        let city = ["Oslo", "Lima", "Rome"][i as usize % 3];
+        let noise = f64::from(i * 53 % 17) / 10.0 - 0.8;
+        let y = 3.0 * a + if city == "Oslo" { 2.0 } else { 0.0 } + noise;
+        let late = if y > 15.0 { "yes" } else { "no" };
+        let a = if i % 29 == 0 { String::new() } else { a.to_string() };
+        text += &format!("{i},{a},{city},{y},{late}\n");
+    }
+    fs::write(spool.path("examples.csv"), text).unwrap();
+    let pipeline = "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\nfeatures = [\"a\", \"city\"]\n[split]\nshare = 0.25\nseed = 1\n\
+                    [train]\ntrainer = \"least-squares\"\n[gate]\nr2 = \">= 0.8\"\n";
+    fs::write(spool.path("p.toml"), pipeline).unwrap();
+    spool
+}
+
+fn train(spool: &Spool, more: &[&str]) -> Ran {
+    let path = spool.path("p.toml");
+    let mut args = vec!["train", path.to_str().unwrap()];
+    args.extend(more);
+    spool.run(&args)
+}
+
+fn json(path: impl AsRef<Path>) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Train, register, approve; a worker that runs uses it at once, on raw columns.
+#[test]
+fn a_trained_version_scores_as_soon_as_it_is_approved() {
+    let spool = spool();
+    let daemon = spool.daemon();
+    spool.drop_file("raw.csv", "city,other,a\nOslo,x,1\nLima,x,\nParis,x,2\n");
+    train(&spool, &[])
+        .exits(0)
+        .says("registered lines/1, pending")
+        .says("gate passed: r2");
+    assert_eq!(spool.output("raw.csv"), None);
+    spool.approve(1);
+    wait_until("the worker uses it", || spool.output("raw.csv").is_some());
+    assert_eq!(daemon.stop(), 0);
+    // By hand: the intercept, a or its mean, and the indicators of known cities.
+    let artifact = json(spool.path("models/lines/1/pipeline.json"));
+    let term = |name: &str| -> f64 {
+        let all = artifact["terms"].as_array().unwrap();
+        let found = all.iter().find(|t| t["name"] == name);
+        found.map_or(0.0, |t| t["coefficient"].as_f64().unwrap())
+    };
+    let mean = artifact["inputs"][0]["missing"]["fill"].as_f64().unwrap();
+    let by_hand =
+        |a: f64, city: &str| artifact["intercept"].as_f64().unwrap() + term("a") * a + term(&format!("city={city}"));
+    let output = spool.output("raw.csv").unwrap();
+    let found: Vec<f64> = output.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    let wanted = [by_hand(1.0, "Oslo"), by_hand(mean, "Lima"), by_hand(2.0, "Paris")];
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!((found / wanted - 1.0).abs() < 1e-12, "{found} {wanted}");
+    }
+    assert!((found[0] - 5.0).abs() < 1.0, "{output}");
+}
+
+#[test]
+fn all_that_training_knows_stands_with_the_version() {
+    let spool = spool();
+    train(&spool, &["--description", "by\tletter"]).exits(0);
+    let folder = spool.path("models/lines/1");
+    let evaluation = json(folder.join("evaluation.json"));
+    let r2 = &evaluation["regression_metrics"]["r2"];
+    assert!(r2["value"].as_f64().unwrap() > 0.9 && evaluation["regression_metrics"]["mse"]["value"].is_f64());
+    assert!(r2["interval"]["lower"].as_f64().unwrap() < r2["interval"]["upper"].as_f64().unwrap());
+    assert!(
+        evaluation["baseline"]["regression_metrics"]["r2"]["value"]
+            .as_f64()
+            .unwrap()
+            <= 0.0
+    );
+    assert_eq!(evaluation["approved"], Value::Null);
+    let profile = json(folder.join("profile.json"));
+    assert_eq!(
+        (&profile["rows"], &profile["features"][1]["type"]),
+        (&150.into(), &"categories".into())
+    );
+    assert!(profile["features"][0]["missing"].as_u64().unwrap() > 0);
+    let page = fs::read_to_string(folder.join("evaluation.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("by\tletter") && !page.contains("http"));
+    let golden = json(folder.join("golden.json"));
+    assert_eq!(golden["columns"], serde_json::json!(["a", "city"]));
+    assert_eq!(golden["rows"].as_array().unwrap().len(), 32);
+    let shown = spool.run(&["models", "show", "1", "--json"]).exits(0).json();
+    let manifest = &shown["manifest"];
+    assert_eq!(
+        (&manifest["training"]["rows"], &manifest["format"]),
+        (&150.into(), &"pipeline".into())
+    );
+    assert_eq!(manifest["metrics"]["r2"], r2["value"]);
+    // The pipeline file that stands with the version makes it again.
+    let again = folder.join("pipeline.toml");
+    spool.run(&["train", again.to_str().unwrap()]).exits(0);
+    let artifact = |version: u32| fs::read(spool.path(format!("models/lines/{version}/pipeline.json"))).unwrap();
+    assert_eq!(artifact(1), artifact(2));
+    spool.run(&["models", "diff", "1", "2"]).exits(0).says("the same");
+}
+
+#[test]
+fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
+    let spool = spool();
+    train(&spool, &["--gate", "r2 >= 0.9999"])
+        .exits(2)
+        .says("gate FAILED: r2 0.9")
+        .says("nothing was registered");
+    assert!(!spool.path("models/lines").exists());
+    train(&spool, &["--gate", "r3 >= 1"]).exits(64).says("no such metric");
+    train(&spool, &["--gate", "roc_auc >= 0.5"])
+        .exits(64)
+        .says("has no roc_auc");
+    // Against the version that is approved now, on the same rows.
+    train(&spool, &[]).exits(0);
+    spool.approve(1);
+    let worse = [
+        "--features",
+        "city",
+        "--gate",
+        "r2 >= -1",
+        "--gate",
+        "not_worse_than_approved",
+    ];
+    let ran = train(&spool, &worse)
+        .exits(2)
+        .says("is worse than the approved version's");
+    assert!(ran.stdout.contains("lines/1"), "{}", ran.stdout);
+    train(&spool, &["--gate", "not_worse_than_approved", "--dry-run"])
+        .exits(0)
+        .says("is not worse");
+    assert_eq!(spool.names("models/lines"), ["1"]);
+    let ran = train(&spool, &["--json", "--gate", "mse < 0"]).exits(2).json();
+    assert_eq!(
+        (&ran["registered"], &ran["gate"][0]["holds"]),
+        (&Value::Null, &false.into())
+    );
+    assert_eq!(ran["approved"]["version"], "lines/1");
+}
+
+#[test]
+fn yes_or_no_is_learnt_evaluated_and_scored() {
+    let spool = spool().set("output.probabilities=true");
+    let flags = [
+        "--target",
+        "late",
+        "--trainer",
+        "logistic",
+        "--alpha",
+        "0.1",
+        "--threshold",
+        "0.4",
+    ];
+    let gate = ["--gate", "roc_auc >= 0.9"];
+    // The file's own gate is on a metric of numbers.
+    train(&spool, &[&flags[..], &gate[..]].concat())
+        .exits(64)
+        .says("has no r2");
+    let text = fs::read_to_string(spool.path("p.toml")).unwrap();
+    fs::write(spool.path("p.toml"), text.split("[gate]").next().unwrap()).unwrap();
+    train(&spool, &[&flags[..], &gate[..]].concat())
+        .exits(0)
+        .says("roc_auc");
+    let evaluation = json(spool.path("models/lines/1/evaluation.json"));
+    assert_eq!(evaluation["threshold"], 0.4);
+    assert!(evaluation["binary_classification_metrics"]["recall"]["value"].is_f64());
+    spool.approve(1);
+    spool.drop_file("x.csv", "a,city\n0,Lima\n10,Oslo\n");
+    spool.once().exits(0);
+    let output = spool.output("x.csv").unwrap();
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines[0], "prediction,probability_no,probability_yes");
+    assert!(
+        lines[1].starts_with("no,0.9") && lines[2].starts_with("yes,0.0"),
+        "{output}"
+    );
+    let examples = spool.path("examples.csv");
+    let args = ["evaluate", examples.to_str().unwrap(), "--json"];
+    let fresh = spool.run(&args).exits(0).json();
+    assert_eq!(
+        (&fresh["rows"], &fresh["threshold"], &fresh["model"]),
+        (&200.into(), &0.4.into(), &"lines/1".into())
+    );
+    // Another version's classes can't be compared with numbers.
+    train(&spool, &[])
+        .exits(0)
+        .says("warning: the approved version lines/1 is not compared: it predicts something else");
+}
+
+#[test]
+fn a_search_is_reproducible_and_its_trials_are_kept() {
+    let spool = spool();
+    let flags = [
+        "--search-method",
+        "random",
+        "--search-trials",
+        "12",
+        "--search-seed",
+        "3",
+        "--search-folds",
+        "3",
+        "--search-over",
+        "train.alpha={from = 0.001, to = 100.0, scale = \"log\"}",
+        "--search-over",
+        "preprocess.degree=[1, 2]",
+    ];
+    train(&spool, &flags).exits(0).says("the best of 12 trials: ");
+    let one = [&flags[..], &["--set", "worker.threads=1"]].concat();
+    train(&spool, &one).exits(0);
+    let read =
+        |version: u32, name: &str| fs::read_to_string(spool.path(format!("models/lines/{version}/{name}"))).unwrap();
+    assert_eq!(read(1, "trials.csv"), read(2, "trials.csv"));
+    assert_eq!(read(1, "pipeline.json"), read(2, "pipeline.json"));
+    let trials = read(1, "trials.csv");
+    let lines: Vec<&str> = trials.lines().collect();
+    assert_eq!(lines.len(), 13);
+    assert_eq!(
+        lines[0],
+        "preprocess.degree,train.alpha,mean_r2,sd_r2,fold_1,fold_2,fold_3,problem"
+    );
+    let means: Vec<f64> = lines[1..]
+        .iter()
+        .map(|l| l.split(',').nth(2).unwrap().parse().unwrap())
+        .collect();
+    assert!(means.is_sorted_by(|a, b| a >= b), "{means:?}");
+    train(&spool, &["--search-over", "data.file=[1]"])
+        .exits(64)
+        .says("only keys of train and preprocess");
+}
+
+/// Any format, on rows that it has not seen.
+#[test]
+fn any_registered_version_can_be_evaluated() {
+    let spool = Spool::new(); // y = 2 x + 1
+    spool.register_line(2.0, 2.0);
+    let data = spool.path("fresh.csv");
+    fs::write(&data, "x,y\n1,3\n2,5\n3,8\nnone,9\n").unwrap();
+    let path = data.to_str().unwrap();
+    spool.run(&["evaluate", path]).exits(64).says("--target");
+    let ran = spool
+        .run(&["evaluate", path, "--target", "y"])
+        .exits(0)
+        .says("evaluated lines/1 on 3 rows");
+    assert!(ran.stdout.contains("1 row left out"), "{}", ran.stdout);
+    let page = spool.path("page.html");
+    let args = [
+        "evaluate",
+        path,
+        "--target",
+        "y",
+        "--version",
+        "2",
+        "--json",
+        "--html",
+        page.to_str().unwrap(),
+    ];
+    let json = spool.run(&args).exits(0).json();
+    // Off by 1, 1 and 0; version 1 by 0, 0 and 1.
+    let mse = |of: &Value| of["regression_metrics"]["mse"]["value"].as_f64().unwrap();
+    assert!((mse(&json) - 2.0 / 3.0).abs() < 1e-12);
+    assert!((mse(&json["approved"]) - 1.0 / 3.0).abs() < 1e-12);
+    assert!(fs::read_to_string(page).unwrap().contains("lines/2"));
+    fs::write(spool.path("y.csv"), "y\n1\n").unwrap();
+    let other = spool.path("y.csv");
+    spool
+        .run(&["evaluate", path, "--target-file", other.to_str().unwrap()])
+        .exits(64)
+        .says("4 rows, but there are 1 targets");
+    spool
+        .run(&["evaluate", "absent.csv", "--target", "y"])
+        .exits(64)
+        .says("absent.csv");
+    spool
+        .run(&["evaluate", path, "--target", "y", "--version", "7"])
+        .exits(64)
+        .says("no version 7");
+}

@@ -1,0 +1,152 @@
+"""Kills the worker at each system call of a run, at random moments under a stream of changes, and cuts its ledger's log."""
+import os, random, shutil, signal, sqlite3, subprocess, time
+from pathlib import Path
+
+# What changes or reads a file, a name or the ledger: a kill at one is a kill behind the one before.
+CALLS = ("openat", "read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "syncfs", "renameat", "unlinkat", "unlink",
+         "ftruncate", "fadvise64")
+RANDOM_KILLS = 500
+
+
+def rows(values):
+    return "x\n" + "".join(f"{v}\n" for v in values)
+
+
+def scored(slope, values):
+    return "prediction\n" + "".join(f"{slope * v + 1}.0\n" for v in values)
+
+
+def leftovers(spool):
+    return [p for d in ("output", "failed", "state/staging") for p in (spool.root / d).rglob(".*")]
+
+
+def check_ledger(spool):
+    db = sqlite3.connect(spool.root / "state/ledger.db")
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+def stage(spool):
+    """Outputs by version 1, and version 2 approved: a run replaces, reports, rejects and cleans up."""
+    files = {f"{i}.csv": range(i + 1) for i in range(3)} | {"large.csv": range(150_000)}
+    for name, values in files.items():
+        spool.drop(name, rows(values))
+    spool.drop("bad.csv", "y\n1\n")
+    spool.drop("rejects.csv", rows(range(20)) + "oops\n")
+    spool.register(slope=2, intercept=1, approve=True)
+    assert spool.once().returncode == 1
+    spool.drop("0.csv", "y\n1\n")  # has an output, and fails from now on
+    spool.drop("bad.csv", rows([5]))  # has a report, and succeeds
+    spool.register(slope=3, intercept=1, approve=True)
+    return files
+
+
+def verify(spool, files, slope):
+    for name, values in files.items():
+        if name != "0.csv":
+            assert spool.output(name) == scored(slope, values), name
+    assert spool.output("bad.csv") == scored(slope, [5])
+    assert spool.output("rejects.csv") == scored(slope, range(20)) + '""\n'
+    assert spool.output("0.csv") is None
+    assert sorted(p.name for p in (spool.root / "failed").iterdir()) == ["0.csv.error.json", "rejects.csv.rejects.csv"]
+    assert leftovers(spool) == []
+    check_ledger(spool)
+
+
+def test_killed_at_every_system_call(world):
+    template = world.spool(threads=1)
+    files = stage(template)
+    kills = 0
+    for call in CALLS:
+        for n in range(1, 100_000):
+            spool = template.copy()
+            ran = spool.once(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                                     "-e", f"inject={call}:signal=KILL:when={n}"])
+            if ran.returncode == 1:
+                break  # it came to its end
+            assert ran.returncode in (-9, 137), ran
+            kills += 1
+            # Whole, by either version, or not there.
+            for name, values in files.items():
+                assert spool.output(name) in (None, scored(2, values), scored(3, values)), (call, n, name)
+            assert spool.once().returncode == 1, (call, n)
+            verify(spool, files, 3)
+            spool.remove()
+        verify(spool, files, 3)
+        spool.remove()
+    assert kills > 150, kills
+    return f"{kills} kills"
+
+
+def test_killed_at_random_under_a_stream_of_changes(world):
+    chance = random.Random(7)
+    spool = world.spool(settle="0s")
+    for slope in (2, 3, 4):
+        spool.register(slope=slope, intercept=1)
+    approved, inputs, outputs = {2}, {}, {}
+    spool.approve(2)
+    for kill in range(RANDOM_KILLS):
+        worker = spool.start()
+        until = time.monotonic() + chance.expovariate(1 / 0.05)
+        while time.monotonic() < until:
+            name = f"{chance.randrange(30)}.csv"
+            step = chance.random()
+            if step < 0.6:
+                inputs[name] = range(chance.choice((1, 10, 1000, 60_000) if chance.random() < 0.1 else (1, 10)))
+                spool.drop(name, rows(inputs[name]))
+            elif step < 0.7:
+                inputs[name] = None
+                spool.drop(name, "y\n1\n")
+            elif step < 0.8 and name in inputs:
+                del inputs[name]
+                (spool.root / "input" / name).unlink()
+            elif step < 0.9:
+                (spool.root / "output" / f"{name}.out").unlink(missing_ok=True)
+                outputs.pop(name, None)
+            elif step < 0.92:
+                version = chance.choice((1, 2, 3))
+                if version in approved and len(approved) > 1:
+                    approved.discard(version)
+                    spool.reject(version)
+                elif version not in approved:
+                    approved.add(version)
+                    spool.approve(version)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        if kill % 10 == 9:
+            code = 1 if None in inputs.values() else 0
+            ran = spool.once()
+            assert ran.returncode == code, ran
+            slope = max(approved) + 1
+            for name, values in inputs.items():
+                expected = None if values is None else scored(slope, values)
+                assert spool.output(name) == expected, (kill, name)
+            for path in (spool.root / "output").iterdir():
+                assert path.name.endswith(".csv.out"), path
+            reports = {n for n, values in inputs.items() if values is None}
+            found = {p.name[:-len(".error.json")] for p in (spool.root / "failed").iterdir()}
+            assert found == reports, (kill, found ^ reports, ran)
+            assert leftovers(spool) == []
+            check_ledger(spool)
+    return f"{RANDOM_KILLS} kills"
+
+
+def test_the_ledgers_log_cut_anywhere(world):
+    """As a power cut leaves it: the last pages of the write-ahead log are missing, or are zeros."""
+    template = world.spool(threads=1)
+    files = stage(template)
+    killed = template.copy()
+    ran = killed.once(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+                              "-e", "inject=fdatasync:signal=KILL:when=4"])
+    assert ran.returncode in (-9, 137), ran
+    log = (killed.root / "state/ledger.db-wal").read_bytes()
+    assert len(log) > 4096
+    cuts = range(0, len(log), max(1, len(log) // 30) + 1)
+    for cut in cuts:
+        for rest in (b"", bytes(len(log) - cut)):
+            spool = killed.copy()
+            (spool.root / "state/ledger.db-wal").write_bytes(log[:cut] + rest)
+            assert spool.once().returncode == 1
+            verify(spool, files, 3)
+            spool.remove()
+    return f"{2 * len(cuts)} cuts"
