@@ -11,6 +11,7 @@ use crate::spool::scan::Rules;
 use crate::transform::{BadRows, Columns, Header, Limit, Settings};
 use keys::Keys;
 pub(crate) use keys::line_of;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::Value;
@@ -126,11 +127,10 @@ impl Sources {
         let mut keys = Keys::defaults();
         let file = match &self.file {
             Some(file) => Some(file.clone()),
-            None => PLACES.iter().map(PathBuf::from).find(|p| p.exists()),
+            None => place()?,
         };
         if let Some(file) = &file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Error::config(file, format!("can't read the configuration: {e}")))?;
+            let text = std::fs::read_to_string(file).map_err(|e| unreadable(file, e))?;
             keys.merge_file(file, &text)?;
         }
         for (name, value) in &self.environment {
@@ -147,6 +147,28 @@ impl Sources {
             keys.merge_text(key.trim(), value, "--set")?;
         }
         keys.validate(file)
+    }
+}
+
+/// The first of the usual places that has a configuration. One that can't be looked at is no missing one.
+fn place() -> Result<Option<PathBuf>> {
+    for file in PLACES.map(PathBuf::from) {
+        if file.try_exists().map_err(|e| unreadable(&file, e))? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// What a person must mend is wrong usage; the rest, such as a faulty disk, may pass.
+fn unreadable(file: &Path, e: io::Error) -> Error {
+    match e.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::InvalidData => Error::config(file, format!("can't read the configuration: {e}")),
+        _ => Error::io("read the configuration", file)(e),
     }
 }
 
@@ -428,5 +450,13 @@ mod tests {
         );
         let error = load("", &[], &["input.settle"]).unwrap_err();
         assert!(error.to_string().contains("section.key=value"), "{error}");
+    }
+
+    #[test]
+    fn a_configuration_that_the_disk_fails_to_read_is_no_wrong_usage() {
+        let code = |e: i32| unreadable(Path::new("transform.toml"), io::Error::from_raw_os_error(e)).exit_code();
+        let [enoent, eacces, eisdir, eio, emfile] = [2, 13, 21, 5, 24].map(code);
+        assert_eq!([enoent, eacces, eisdir], [64; 3]);
+        assert_eq!([eio, emfile], [75; 2]);
     }
 }

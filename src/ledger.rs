@@ -3,13 +3,15 @@
 //! One row per input says what its output was made from; the worker compares. The history keeps every transformation.
 //! The commit of a group is the commit point: what was published but not committed is done again, with the same bytes.
 
+mod error;
 mod schema;
 
 use crate::error::{Error, Result};
 use crate::spool::{Fingerprint, Name};
 use crate::transform::Summary;
+use error::error;
 use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use schema::Version;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -444,31 +446,6 @@ fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {
             "input".into(),
             other.data_type(),
         )),
-    }
-}
-
-fn error(path: &Path, e: rusqlite::Error) -> Error {
-    let passing = matches!(
-        e.sqlite_error_code(),
-        Some(
-            ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::OutOfMemory
-        )
-    );
-    let message = match passing {
-        true => e.to_string(),
-        false => format!("{e}; if it is damaged, move it aside: every input is then scored again, to the same bytes"),
-    };
-    Error::Ledger {
-        path: path.into(),
-        message,
-        passing,
     }
 }
 

@@ -67,10 +67,11 @@ impl<'a> MakeWriter<'a> for Stderr {
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = [self.priority.as_bytes(), bytes].concat();
-        match &self.bar {
-            Some(bar) => bar.suspend(|| io::stderr().write_all(&line))?,
-            None => io::stderr().write_all(&line)?,
-        }
+        // A log that can't be written, on a full disk say, stops nobody. Told of it, tracing would panic.
+        let _ = match &self.bar {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(&line)),
+            None => io::stderr().write_all(&line),
+        };
         Ok(bytes.len())
     }
 

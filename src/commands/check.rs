@@ -63,7 +63,7 @@ fn state(path: &Path) -> Result<String> {
     let probe = path.join(".transform-check");
     std::fs::write(&probe, b"").map_err(Error::io("write", &probe))?;
     std::fs::remove_file(&probe).map_err(Error::io("remove", &probe))?;
-    let holder = Lock::holder(path)?.map_or("no worker runs".into(), |pid| format!("worker {pid} runs"));
+    let holder = Lock::holder(path)?.map_or("no worker runs".into(), |h| format!("worker {} runs", h.pid));
     Ok(format!("{}, {holder}", path.display()))
 }
 

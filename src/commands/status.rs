@@ -50,8 +50,14 @@ pub fn status(config: &Config, json: bool) -> Result<u8> {
         .as_ref()
         .ok()
         .map(|identity| recipe(identity, &config.settings));
+    let mut faults = ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default();
+    let holder = Lock::holder(&config.state)?;
+    if let Some(untold) = holder.as_ref().and_then(|h| h.fault.clone()) {
+        faults.retain(|fault| fault.input != untold.input);
+        faults.insert(0, untold);
+    }
     let mut status = Status {
-        worker: Lock::holder(&config.state)?,
+        worker: holder.map(|h| h.pid),
         model: approved.as_ref().ok().map(|identity| identity.to_string()),
         model_error: approved.as_ref().err().map(|e| e.to_string()),
         input: config.input.path.clone(),
@@ -61,7 +67,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8> {
         failed: 0,
         pending_files: Vec::new(),
         failed_files: Vec::new(),
-        faults: ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default(),
+        faults,
     };
     match Listing::new(&config.input.path, &config.input.rules) {
         Err(error) => status.input_error = Some(error.to_string()),

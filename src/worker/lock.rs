@@ -1,6 +1,12 @@
 //! One worker per state folder. The kernel lets go of the lock when its holder dies, however it dies.
+//!
+//! The file says who holds it, and what keeps that worker from working where the ledger can't be told: it is written over
+//! in place, which takes no space of a full disk.
 
 use crate::error::{Error, Result};
+use crate::ledger::Fault;
+use crate::spool::Name;
+use serde::Deserialize;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
@@ -11,7 +17,14 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Held as long as it lives.
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// Who holds a lock.
+pub struct Holder {
+    pub pid: String,
+    /// What keeps it from working, if it could not tell the ledger.
+    pub fault: Option<Fault>,
 }
 
 impl Lock {
@@ -33,27 +46,34 @@ impl Lock {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    let mut pid = String::new();
-                    let _ = file.read_to_string(&mut pid);
+                    let mut text = String::new();
+                    let _ = file.read_to_string(&mut text);
                     return Err(Error::Busy {
                         path: state.into(),
-                        pid: pid.trim().into(),
+                        pid: Holder::parse(&text).pid,
                     });
                 }
                 Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
             }
         }
-        let write = |file: &mut File| -> std::io::Result<()> {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{}", std::process::id())
-        };
-        write(&mut file).map_err(Error::io("write", &path))?;
-        Ok(Lock { _file: file })
+        let mut lock = Lock { file };
+        lock.tell(None).map_err(Error::io("write", &path))?;
+        Ok(lock)
     }
 
-    /// The process that holds the lock, if any does.
-    pub fn holder(state: &Path) -> Result<Option<String>> {
+    /// Says what keeps the worker from working, or that nothing does.
+    pub fn tell(&mut self, fault: Option<&Fault>) -> std::io::Result<()> {
+        let mut text = format!("{}\n", std::process::id());
+        if let Some(fault) = fault {
+            text += &serde_json::to_string(fault).expect("a fault is JSON");
+        }
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.set_len(text.len() as u64)
+    }
+
+    /// The worker that holds the lock, if any does.
+    pub fn holder(state: &Path) -> Result<Option<Holder>> {
         let path = state.join("lock");
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -63,11 +83,69 @@ impl Lock {
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                file.read_to_string(&mut pid).map_err(Error::io("read", &path))?;
-                Ok(Some(pid.trim().into()))
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
+                Ok(Some(Holder::parse(&text)))
             }
             Err(TryLockError::Error(e)) => Err(Error::io("lock", path)(e)),
         }
+    }
+}
+
+impl Holder {
+    fn parse(text: &str) -> Holder {
+        #[derive(Deserialize)]
+        struct Told {
+            code: String,
+            message: String,
+            tries: u32,
+            since: i64,
+        }
+        let (pid, told) = text.split_once('\n').unwrap_or((text, ""));
+        let told = serde_json::from_str(told).ok(); // it may be read while it is written
+        Holder {
+            pid: pid.trim().into(),
+            fault: told.map(
+                |Told {
+                     code,
+                     message,
+                     tries,
+                     since,
+                 }| Fault {
+                    input: Name::new(*b""),
+                    code,
+                    message,
+                    tries,
+                    since,
+                },
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_can_tell_what_keeps_it_from_working() {
+        let state = tempfile::tempdir().unwrap();
+        let mut lock = Lock::take(state.path()).unwrap();
+        let told = || Lock::holder(state.path()).unwrap().unwrap();
+        assert!(told().fault.is_none());
+        let fault = Fault {
+            input: Name::new(*b""),
+            code: "ledger".into(),
+            message: "ledger state/ledger.db: database or disk is full".into(),
+            tries: 2,
+            since: 3,
+        };
+        lock.tell(Some(&fault)).unwrap();
+        assert_eq!(told().pid, std::process::id().to_string());
+        assert_eq!(told().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
+        lock.tell(None).unwrap();
+        assert!(told().fault.is_none());
+        drop(lock);
+        assert!(Lock::holder(state.path()).unwrap().is_none());
     }
 }

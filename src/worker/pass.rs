@@ -273,7 +273,7 @@ impl Worker {
     fn next_group(&mut self) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
-        while jobs.len() < GROUP && bytes < GROUP_BYTES {
+        while jobs.len() < GROUP.min(self.together) && bytes < GROUP_BYTES {
             let Some(name) = self.queue.small.pop_front() else {
                 break;
             };

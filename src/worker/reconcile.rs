@@ -2,6 +2,7 @@
 //! serves the daemon and the one-shot; they differ in when it ends.
 
 use super::agenda::Agenda;
+use super::descriptors;
 use super::inbox::Inbox;
 use super::job::{Done, Pin, Setup, wall_clock};
 use super::lock::Lock;
@@ -18,7 +19,6 @@ use crate::registry::Registry;
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
-use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub struct Worker {
     pub(super) setup: Arc<Setup>,
     registry: Registry,
     pub(super) ledger: Ledger,
-    _lock: Lock,
+    lock: Lock,
     pub(super) inbox: Arc<Inbox>,
     pub(super) cancel: Arc<AtomicBool>,
     pub(super) progress: Progress,
@@ -65,6 +65,8 @@ pub struct Worker {
     watches: Option<Watches>,
     pub(super) listing: Option<Listing>,
     pub(super) queue: Queue,
+    /// How many small inputs may be worked on together.
+    pub(super) together: usize,
     /// Small inputs that were scored, to be published while the next are.
     pub(super) scored: Vec<Done>,
     pub(super) large: Option<Large>,
@@ -106,7 +108,7 @@ struct Due {
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
     pub fn open(config: Config, progress: Progress) -> Result<Worker> {
-        raise_file_limit();
+        let together = descriptors::raise_limit();
         require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
         let mut ledger = Ledger::open(&config.state)?;
@@ -123,7 +125,7 @@ impl Worker {
             registry,
             setup: setup.into(),
             ledger,
-            _lock: lock,
+            lock,
             inbox: Arc::default(),
             cancel: Arc::default(),
             progress,
@@ -132,6 +134,7 @@ impl Worker {
             watches: None,
             listing: None,
             queue: Queue::default(),
+            together,
             scored: Vec::new(),
             large: None,
             ending: Vec::new(),
@@ -295,7 +298,9 @@ impl Worker {
                 self.pin = Err(not_looked(&self.registry));
                 self.agenda.clear();
                 self.writing.clear();
-                self.trouble = None;
+                if self.trouble.is_some() {
+                    self.attempt(Worker::forget_trouble);
+                }
                 self.start_over();
                 self.due = Due::everything();
                 tracing::info!("configuration read again");
@@ -331,6 +336,12 @@ impl Worker {
                 tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
             }
         }
+        match &pin {
+            // That others can look at the models doesn't mean that the worker can.
+            Err(error) if error.exit_code() == exit::TRY_AGAIN => self.show_trouble(error, 1),
+            _ if self.trouble.is_none() => drop(self.forget_trouble()),
+            _ => {}
+        }
         self.tally.model = pin.as_ref().ok().map(|pin| pin.identity.to_string());
         self.pin = pin;
         self.start_over();
@@ -358,20 +369,33 @@ impl Worker {
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        // The disk may be full; then `status` can't be told.
-        let _ = self.ledger.set_fault(&as_fault(Name::new(*b""), &error, tries));
+        self.show_trouble(&error, tries);
         self.start_over();
         let until = Some(self.now().monotonic + self.backoff(tries));
         self.trouble = Some(Trouble { error, tries, until });
     }
 
+    /// Tells `status` what keeps the worker from working.
+    fn show_trouble(&mut self, error: &Error, tries: u32) {
+        let fault = as_fault(Name::new(*b""), error, tries);
+        let untold = self.ledger.set_fault(&fault).is_err(); // its disk may be full
+        let _ = self.lock.tell(untold.then_some(&fault));
+    }
+
     /// All was tried again, and went well.
     fn out_of_trouble(&mut self) {
-        if self.trouble.as_ref().is_some_and(|t| t.until.is_none()) && self.pin.is_ok() {
-            self.trouble = None;
+        let tried = self.trouble.as_ref().is_some_and(|t| t.until.is_none());
+        if tried && self.pin.is_ok() && self.forget_trouble().is_ok() {
             tracing::info!("working again");
-            let _ = self.ledger.clear_fault(&Name::new(*b""));
         }
+    }
+
+    /// `status` shows no trouble any more. While that can't be told, there is trouble.
+    fn forget_trouble(&mut self) -> Result<()> {
+        self.ledger.clear_fault(&Name::new(*b""))?;
+        let _ = self.lock.tell(None);
+        self.trouble = None;
+        Ok(())
     }
 
     /// The input folder is to be listed again.
@@ -490,16 +514,6 @@ pub fn require_local(state: &Path) -> Result<()> {
         )),
         false => Ok(()),
     }
-}
-
-/// A group holds a draft or two open for each of its inputs; the usual soft limit of 1024 files is for `select`.
-fn raise_file_limit() {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
 fn not_looked(registry: &Registry) -> Error {

@@ -63,6 +63,55 @@ fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_stops_nobody() {
+    let spool = Spool::new();
+    spool.drop_file("good.csv", xs(&[1.0]));
+    spool.drop_file("bad.csv", "y\n1\n");
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut daemon = spool.command::<&str>(&[]).stderr(full()).spawn().unwrap();
+    wait_until("both are done", || {
+        spool.output("good.csv").is_some() && spool.report("bad.csv").is_some()
+    });
+    let pid = rustix::process::Pid::from_raw(daemon.id() as i32).unwrap();
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    let once = spool.command(&["--once", "--all"]).stderr(full()).status().unwrap();
+    assert_eq!(once.code(), Some(1));
+}
+
+#[test]
+fn status_shows_why_the_worker_cannot_look_at_the_models() {
+    let spool = Spool::new().set("input.poll_interval=100ms");
+    let daemon = spool.daemon();
+    let faults = || spool.run(&["status", "--json"]).exits(0).json()["faults"].clone();
+    fs::rename(spool.path("models/lines"), spool.path("lines")).unwrap();
+    std::os::unix::fs::symlink("lines", spool.path("models/lines")).unwrap(); // to itself
+    wait_until("status shows it", || faults()[0]["code"] == "io_error");
+    spool.drop_file("a.csv", xs(&[1.0]));
+    fs::remove_file(spool.path("models/lines")).unwrap();
+    fs::rename(spool.path("lines"), spool.path("models/lines")).unwrap();
+    wait_until("it is scored", || spool.output("a.csv").is_some());
+    assert_eq!(faults().as_array().map(Vec::len), Some(0));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_reload_that_mends_a_trouble_also_takes_it_from_status() {
+    let mut spool = Spool::new();
+    let daemon = spool.daemon();
+    let faults = |spool: &Spool| spool.run(&["status", "--json"]).exits(0).json()["faults"].clone();
+    fs::remove_dir(spool.path("input")).unwrap();
+    wait_until("status shows it", || faults(&spool)[0]["code"] == "not_found");
+    fs::create_dir(spool.path("input2")).unwrap();
+    spool = spool.set("input.path=input2");
+    daemon.signal(Signal::HUP);
+    wait_until("status shows it no more", || {
+        faults(&spool).as_array().unwrap().is_empty()
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn status_tells_how_things_stand() {
     let spool = Spool::new();
     spool.run(&["status"]).exits(0).says("not running").says("lines/1");
