@@ -10,8 +10,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 pub fn daemon(load: impl Fn() -> Result<Config>) -> Result<u8> {
-    let mut worker = Worker::open(load()?, Progress::hidden())?;
-    worker.run(Until::Stopped, load)?;
+    let mut worker = Worker::open(load()?, Until::Stopped, Progress::hidden())?;
+    worker.run(load)?;
     tracing::info!("stopped");
     Ok(exit::CONVERGED)
 }
@@ -53,11 +53,11 @@ pub fn once(load: impl Fn() -> Result<Config>, all: bool, json: bool, progress: 
 }
 
 fn pass(load: impl Fn() -> Result<Config>, all: bool, progress: Progress) -> Result<(Tally, End)> {
-    let mut worker = Worker::open(load()?, progress)?;
+    let mut worker = Worker::open(load()?, Until::Converged, progress)?;
     if all {
         worker.make_stale()?;
     }
-    let end = worker.run(Until::Converged, load)?;
+    let end = worker.run(load)?;
     Ok((worker.tally().clone(), end))
 }
 

@@ -311,7 +311,14 @@ impl Place {
         if let Some(root) = &*self.root.read().unwrap_or_else(PoisonError::into_inner) {
             return Ok(root.clone());
         }
-        let root = Dir::open(&self.path)?;
+        let root = match Dir::open(&self.path) {
+            // A bucket has no empty folders: this one went with the last object in it.
+            Err(error) if error.code() == "not_found" && self.home.mount => {
+                self.home.check(&Dir::nearest(&self.path)?)?;
+                Dir::open_or_make(&self.path)?
+            }
+            opened => opened?,
+        };
         self.home.check(&root)?;
         let root = Arc::new(root);
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(root.clone());

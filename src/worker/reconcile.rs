@@ -53,6 +53,7 @@ pub struct Worker {
     registry: Registry,
     pub(super) ledger: Ledger,
     _lock: Lock,
+    until: Until,
     pub(super) inbox: Arc<Inbox>,
     pub(super) cancel: Arc<AtomicBool>,
     pub(super) progress: Progress,
@@ -103,7 +104,15 @@ struct Due {
 
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
-    pub fn open(config: Config, progress: Progress) -> Result<Worker> {
+    ///
+    /// From here on signals are heard: a mount that hangs can't hold up a stop at the start either.
+    pub fn open(config: Config, until: Until, progress: Progress) -> Result<Worker> {
+        let (inbox, cancel) = (Arc::<Inbox>::default(), Arc::<AtomicBool>::default());
+        let if_stuck = match until {
+            Until::Stopped => exit::CONVERGED,
+            Until::Converged => exit::TRY_AGAIN,
+        };
+        watch::listen_for_signals(inbox.clone(), cancel.clone(), if_stuck)?;
         raise_file_limit();
         require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
@@ -122,8 +131,9 @@ impl Worker {
             setup: setup.into(),
             ledger,
             _lock: lock,
-            inbox: Arc::default(),
-            cancel: Arc::default(),
+            until,
+            inbox,
+            cancel,
             progress,
             started: Instant::now(),
             home: None,
@@ -154,17 +164,15 @@ impl Worker {
         &self.tally
     }
 
-    /// Works until `until`. `read` gives the configuration anew on SIGHUP.
-    pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
-        let end = self.run_until(until, read);
+    /// Works until the end that it was opened for. `read` gives the configuration anew on SIGHUP.
+    pub fn run(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let end = self.run_to_the_end(read);
         self.end_large();
         end
     }
 
-    fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
-        let daemon = until == Until::Stopped;
-        let if_stuck = if daemon { exit::CONVERGED } else { exit::TRY_AGAIN };
-        watch::listen_for_signals(self.inbox.clone(), self.cancel.clone(), if_stuck)?;
+    fn run_to_the_end(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let daemon = self.until == Until::Stopped;
         if daemon {
             self.watches = Watches::new(&self.setup.config, self.inbox.clone());
         }
@@ -457,8 +465,9 @@ impl Due {
 
 impl Setup {
     fn open(config: Config, ledger: &Ledger) -> Result<Setup> {
+        // Before anything is made: folders below a missing mount would be in its way.
         for path in [&config.output.path, &config.failed] {
-            ledger.remember_place(path, Dir::open_or_make(path)?.is_mount()?)?;
+            ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
         let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
         let pool = rayon::ThreadPoolBuilder::new()
