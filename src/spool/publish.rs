@@ -83,6 +83,11 @@ impl Publisher {
         self.output.mode
     }
 
+    /// Does one of the folders stand on a mount?
+    pub fn on_mount(&self) -> bool {
+        self.output.home.mount || self.failed.home.mount
+    }
+
     /// Lets go of the folders. They are opened again when they are needed: they may have been made anew meanwhile, and
     /// a mount that is held open can't be unmounted.
     pub fn release(&self) {
@@ -404,17 +409,22 @@ fn probe(dir: &Dir, prefix: &str) -> Result<Mode> {
         file.write_all(b"probe").map_err(Error::io("write", dir.join(one)))?;
         file.sync_all().map_err(Error::io("write", dir.join(one)))
     };
-    write()?;
-    if dir.rename(one, two).is_ok() {
-        dir.remove(two)?;
-        return Ok(Mode::Rename);
-    }
     let missing = |flag: &str, e: Error| {
         Error::mount(
             dir.path(),
             format!("the mount can't rename, and {e}; mount it with {flag}"),
         )
     };
+    // It is still there if an earlier start wasn't allowed to replace or remove it.
+    let stayed = dir.stat(one)?.is_some();
+    write().map_err(|e| match stayed && e.code() == "permission_denied" {
+        true => missing("--allow-overwrite", e),
+        false => e,
+    })?;
+    if dir.rename(one, two).is_ok() {
+        dir.remove(two)?;
+        return Ok(Mode::Rename);
+    }
     write().map_err(|e| missing("--allow-overwrite", e))?;
     dir.remove(one).map_err(|e| missing("--allow-delete", e))?;
     Ok(Mode::Direct)

@@ -10,9 +10,9 @@ use super::pass::{Large, Queue};
 use super::plan::Now;
 use super::progress::Progress;
 use super::settle::{Tally, as_fault};
-use super::watch::{self, Watches};
+use super::watch::Watches;
 use crate::config::Config;
-use crate::error::{Error, Result, exit};
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::spool::publish::Publisher;
@@ -53,7 +53,6 @@ pub struct Worker {
     registry: Registry,
     pub(super) ledger: Ledger,
     _lock: Lock,
-    until: Until,
     pub(super) inbox: Arc<Inbox>,
     pub(super) cancel: Arc<AtomicBool>,
     pub(super) progress: Progress,
@@ -104,15 +103,7 @@ struct Due {
 
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
-    ///
-    /// From here on signals are heard: a mount that hangs can't hold up a stop at the start either.
-    pub fn open(config: Config, until: Until, progress: Progress) -> Result<Worker> {
-        let (inbox, cancel) = (Arc::<Inbox>::default(), Arc::<AtomicBool>::default());
-        let if_stuck = match until {
-            Until::Stopped => exit::CONVERGED,
-            Until::Converged => exit::TRY_AGAIN,
-        };
-        watch::listen_for_signals(inbox.clone(), cancel.clone(), if_stuck)?;
+    pub fn open(config: Config, inbox: Arc<Inbox>, progress: Progress) -> Result<Worker> {
         raise_file_limit();
         require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
@@ -131,9 +122,8 @@ impl Worker {
             setup: setup.into(),
             ledger,
             _lock: lock,
-            until,
+            cancel: inbox.cancel.clone(),
             inbox,
-            cancel,
             progress,
             started: Instant::now(),
             home: None,
@@ -164,15 +154,15 @@ impl Worker {
         &self.tally
     }
 
-    /// Works until the end that it was opened for. `read` gives the configuration anew on SIGHUP.
-    pub fn run(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
-        let end = self.run_to_the_end(read);
+    /// Works until `until`. `read` gives the configuration anew on SIGHUP.
+    pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let end = self.run_until(until, read);
         self.end_large();
         end
     }
 
-    fn run_to_the_end(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
-        let daemon = self.until == Until::Stopped;
+    fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let daemon = until == Until::Stopped;
         if daemon {
             self.watches = Watches::new(&self.setup.config, self.inbox.clone());
         }
