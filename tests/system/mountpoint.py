@@ -87,7 +87,7 @@ class Mountpoint(Operations):
         inside = path.rstrip("/") + "/"
         own = [p for p in [*self.uploads, *self.folders] if p.startswith(inside)]
         names = {p[len(inside) :].split("/")[0] for p in own}
-        if path not in self.folders:
+        if path not in self.folders or os.path.isdir(self.real(path)):
             names |= set(os.listdir(self.real(path)))
         return [".", "..", *sorted(names)]
 
