@@ -138,8 +138,12 @@ class Process:
         stacks = []
         for task in Path(f"/proc/{self.child.pid}/task").glob("*"):
             with contextlib.suppress(OSError):
-                stacks.append(f"{(task / 'comm').read_text().strip()}: {(task / 'stack').read_text().split()}\n")
+                stacks.append(f"{(task / 'comm').read_text().strip()}: {(task / 'stack').read_text().split()[1::2]}\n")
         return "".join(stacks)
+
+    def waits_for_a_mount(self):
+        """Has one of its threads asked a FUSE file system something that isn't answered?"""
+        return "request_wait_answer" in self.stack()
 
     def kill(self):
         self.signal(signal.SIGKILL)

@@ -47,6 +47,30 @@ class Mount:
         self.process.signal(signal.SIGSTOP)
         until("it has stopped", lambda: (Path("/proc") / str(self.process.child.pid) / "stat").read_text().split()[2] == "T")
 
+    def hang_between(self, worker):
+        """Hangs while it has no request of the worker's in its hands: such a request can't be given up."""
+
+        def caught():
+            self.hang()
+            if not worker.waits_for_a_mount():
+                return True
+            self.go_on()
+            return False
+
+        until("it hangs between two requests", caught)
+
+    def hang_over(self, worker):
+        """Hangs with a request of the worker's in its hands."""
+
+        def caught():
+            self.hang()
+            if worker.waits_for_a_mount():
+                return True
+            self.go_on()
+            return False
+
+        until("it hangs over a request", caught)
+
     def go_on(self):
         self.process.signal(signal.SIGCONT)
 
