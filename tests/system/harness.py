@@ -210,14 +210,13 @@ class Spool:
         artifact.write_text(json.dumps(model))
         self.run("models", "register", str(artifact), "--format", "linear", "--approve")
 
-    def worker(self, ready=True):
+    def worker(self, ready=True, **env):
         """Starts the daemon, and waits until it is ready."""
-        worker = Worker(
-            self.room.folder / f"worker-{len(self.room.processes)}.log", self.argv("--log-level", "info"), cwd=self.folder
-        )
+        log = self.room.folder / f"worker-{len(self.room.processes)}.log"
+        worker = Worker(log, self.argv("--log-level", "info"), cwd=self.folder, **({"env": env} if env else {}))
         self.room.processes.append(worker)
         if ready:
-            worker.says('ready')
+            worker.says("ready")
         return worker
 
     def status(self):

@@ -5,7 +5,7 @@ after fsync it takes no more. Replacing an object needs --allow-overwrite and O_
 --allow-delete. A folder that was made exists here alone until an object is in it. No links, modes or owners. No fsync of
 folders. A file that its writer has not closed can't be read or deleted.
 
-    mountpoint.py [--allow-overwrite] [--allow-delete] BUCKET DIR
+    mountpoint.py [--allow-overwrite] [--allow-delete] [--slow] BUCKET DIR
 
 BUCKET is a folder that stands for the bucket: the objects are its files, and come into it whole, by rename.
 """
@@ -46,11 +46,12 @@ class Upload:
 
 
 class Mountpoint(Operations):
-    def __init__(self, bucket, hidden, allow_overwrite, allow_delete):
+    def __init__(self, bucket, hidden, allow_overwrite, allow_delete, delay):
         self.bucket = bucket
         self.hidden = hidden
         self.allow_overwrite = allow_overwrite
         self.allow_delete = allow_delete
+        self.delay = delay
         self.mutex = threading.Lock()
         self.uploads = {}  # path -> Upload
         self.reads = {}  # handle -> path
@@ -62,6 +63,7 @@ class Mountpoint(Operations):
         if not hasattr(self, operation):
             raise FuseOSError(errno.ENOSYS)
         with self.mutex:
+            time.sleep(self.delay)
             try:
                 return getattr(self, operation)(path, *arguments)
             except OSError as e:
@@ -195,7 +197,8 @@ def main(bucket, mount, *flags):
     # Beside the bucket, so that an object can be renamed into it.
     hidden = bucket.rstrip("/") + ".uploads"
     os.makedirs(hidden, exist_ok=True)
-    rules = Mountpoint(os.path.abspath(bucket), hidden, "--allow-overwrite" in flags, "--allow-delete" in flags)
+    delay = 0.01 if "--slow" in flags else 0
+    rules = Mountpoint(os.path.abspath(bucket), hidden, "--allow-overwrite" in flags, "--allow-delete" in flags, delay)
     # atomic_o_trunc: O_TRUNC comes with open, not as a truncate before it. hard_remove: no renames behind a deletion.
     options = {"atomic_o_trunc": True, "hard_remove": True, "attr_timeout": 0, "entry_timeout": 0, "big_writes": True}
     FUSE(rules, mount, foreground=True, allow_other=True, fsname="mountpoint", **options)
