@@ -93,7 +93,7 @@ class Room:
         return process
 
     def kill_all(self):
-        """The latest first, but mounts before what hangs on them: a dead mount answers, a stopped one doesn't."""
+        """All, before any is waited for: what hangs on a mount ends only when the mount's process is dead."""
         for process in self.processes:
             process.signal(signal.SIGKILL)
         for process in self.processes:
