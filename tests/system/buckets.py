@@ -101,8 +101,8 @@ def behind_its_back(room, kind):
         # A local folder: what the mount for outputs takes is not counted.
         until("it is scored", lambda: (spool.output / f"{i}.csv.out").exists())
         took = time.monotonic() - put
-        # Half a second is for scoring it on a machine that does other things too.
-        assert took < 2 * poll + mount.stale + 0.5, f"found after {took:.2f} s"
+        # One second is for scoring it on a machine that does other things too.
+        assert took < 2 * poll + mount.stale + 1, f"found after {took:.2f} s"
     assert worker.stop()[0] == 0
 
 
@@ -569,15 +569,16 @@ def test_a_worker_killed_while_it_publishes_in_place_is_made_up_for(room):
     """The one hole that README names: a short object may stand there until the next start, and no longer."""
     _, mount = mounted(room, Mountpoint)
     spool = on(mount, "output", "failed")
-    values = list(range(30_000))
+    values = list(range(100_000))
     spool.input.joinpath("a.csv").write_text(xs(values))
+    mount.remount(*mount.flags, "--slow")
     shorts = 0
-    for slope in range(3, 9):
+    for slope in range(3, 7):
         worker = spool.worker()
         scored(mount, "a.csv", slope - 1, 1, values)
         hidden = mount.objects.with_name("bucket.uploads")
         spool.approve_line(slope, 1)
-        until("it is being written", lambda: any(hidden.iterdir()) or mount.get("output/a.csv.out") == line(slope, 1, values))
+        until("it is being written", lambda: any(p.stat().st_size for p in hidden.iterdir()))
         worker.kill()
         until("the mount put it away", lambda: not any(hidden.iterdir()))
         shorts += mount.get("output/a.csv.out") not in (line(slope - 1, 1, values), line(slope, 1, values))
@@ -587,4 +588,4 @@ def test_a_worker_killed_while_it_publishes_in_place_is_made_up_for(room):
         assert mount.keys("output/") == ["output/a.csv.out"]
         assert not spool.leftovers(spool.state)
     assert is_mounted(mount.path)
-    print(f"   killed 6 times, short objects: {shorts}")
+    assert shorts, "no kill came while it wrote: this test shows nothing"
