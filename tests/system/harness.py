@@ -93,7 +93,7 @@ class Room:
         return process
 
     def kill_all(self):
-        """The latest first, but mounts before what hangs on them: a dead mount answers, a stopped one doesn't."""
+        """All, before any is waited for: what hangs on a mount ends only when the mount's process is dead."""
         for process in self.processes:
             process.signal(signal.SIGKILL)
         for process in self.processes:
@@ -138,8 +138,12 @@ class Process:
         stacks = []
         for task in Path(f"/proc/{self.child.pid}/task").glob("*"):
             with contextlib.suppress(OSError):
-                stacks.append(f"{(task / 'comm').read_text().strip()}: {(task / 'stack').read_text().split()}\n")
+                stacks.append(f"{(task / 'comm').read_text().strip()}: {(task / 'stack').read_text().split()[1::2]}\n")
         return "".join(stacks)
+
+    def waits_for_a_mount(self):
+        """Has one of its threads asked a FUSE file system something that isn't answered?"""
+        return "request_wait_answer" in self.stack()
 
     def kill(self):
         self.signal(signal.SIGKILL)
@@ -206,14 +210,13 @@ class Spool:
         artifact.write_text(json.dumps(model))
         self.run("models", "register", str(artifact), "--format", "linear", "--approve")
 
-    def worker(self, ready=True):
+    def worker(self, ready=True, **env):
         """Starts the daemon, and waits until it is ready."""
-        worker = Worker(
-            self.room.folder / f"worker-{len(self.room.processes)}.log", self.argv("--log-level", "info"), cwd=self.folder
-        )
+        log = self.room.folder / f"worker-{len(self.room.processes)}.log"
+        worker = Worker(log, self.argv("--log-level", "info"), cwd=self.folder, **({"env": env} if env else {}))
         self.room.processes.append(worker)
         if ready:
-            worker.says('ready')
+            worker.says("ready")
         return worker
 
     def status(self):
