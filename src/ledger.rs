@@ -166,25 +166,34 @@ impl Ledger {
     /// Remembers what kind of place a folder is on. An unmounted bucket looks like an empty local folder, also at the
     /// start of a worker; nothing must be concluded from that, nor written there.
     pub fn remember_place(&self, path: &Path, mount: bool) -> Result<()> {
-        let key = format!("place {}", path.display());
-        let before = self
-            .db
-            .query_row("SELECT value FROM meta WHERE key = ?", [&key], |row| {
-                row.get::<_, String>(0)
-            })
-            .optional()
-            .map_err(|e| self.error(e))?;
+        self.check_place(path, mount)?;
         let now = if mount { "mount" } else { "local" };
-        if before.as_deref() == Some("mount") && !mount {
-            let message = "the folder was on a mount, and isn't now: mount it. If it is a local folder for good now, move \
-                           the state folder aside; all is then scored again, to the same bytes";
-            return Err(Error::mount(path, message));
-        }
-        if before.as_deref() == Some(now) {
+        if self.place(path)?.as_deref() == Some(now) {
             return Ok(());
         }
-        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key.as_str(), now])
-            .map(drop)
+        self.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+            [place_key(path).as_str(), now],
+        )
+        .map(drop)
+    }
+
+    /// The same, for who only looks.
+    pub fn check_place(&self, path: &Path, mount: bool) -> Result<()> {
+        if mount || self.place(path)?.as_deref() != Some("mount") {
+            return Ok(());
+        }
+        let message = "the folder was on a mount, and isn't now: mount it. If it is a local folder for good now, move the \
+                       state folder aside; all is then scored again, to the same bytes";
+        Err(Error::mount(path, message))
+    }
+
+    fn place(&self, path: &Path) -> Result<Option<String>> {
+        let select = "SELECT value FROM meta WHERE key = ?";
+        self.db
+            .query_row(select, [place_key(path)], |row| row.get(0))
+            .optional()
+            .map_err(|e| self.error(e))
     }
 
     pub fn record(&self, input: &Name) -> Result<Option<Record>> {
@@ -447,6 +456,10 @@ fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {
             other.data_type(),
         )),
     }
+}
+
+fn place_key(path: &Path) -> String {
+    format!("place {}", path.display())
 }
 
 #[cfg(test)]

@@ -337,11 +337,11 @@ mod tests {
         let text = include_str!("../../config/diabetes.toml");
         let mut section = "";
         let mut keys = 0;
-        for line in text.lines() {
+        for line in text.lines().map(|line| line.trim_start_matches("# ")) {
             if let Some(name) = line.strip_prefix('[') {
                 section = name.split(']').next().unwrap();
             }
-            let Some((name, _)) = line.trim_start_matches("# ").split_once(" = ") else {
+            let Some((name, _)) = line.split_once(" = ") else {
                 continue;
             };
             if section.is_empty()

@@ -68,6 +68,11 @@ fn state(path: &Path) -> Result<String> {
 }
 
 fn publishing(config: &Config) -> Result<String> {
+    if let Some(ledger) = Ledger::read(&config.state)? {
+        for path in [&config.output.path, &config.failed] {
+            ledger.check_place(path, Dir::nearest(path)?.is_mount()?)?;
+        }
+    }
     let publisher = Publisher::open(&config.publishing("check"))?;
     publisher.rehearse()?;
     let how = match publisher.mode() {

@@ -39,7 +39,7 @@ pub fn run(cli: Cli) -> u8 {
         .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
     logs::start(common.log_format, level, progress.bar());
     let sources = Sources::from_environment(common.config, common.set);
-    let load = || {
+    let load = move || {
         sources
             .load()
             .inspect(|config| onnxruntime::configure(&config.models.onnxruntime))
@@ -48,7 +48,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
         None if once => run::once(load, all, json, progress),
         None => run::daemon(load),
-        Some(Command::Status { json }) => load().and_then(|config| status::status(&config, json)),
+        Some(Command::Status { json }) => status::status(load, json),
         Some(Command::History { file, limit, json }) => {
             load().and_then(|config| status::history(&config, file.as_deref(), limit, json))
         }

@@ -4,19 +4,21 @@ use super::{complain, count};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::worker::progress::Progress;
-use crate::worker::{End, Tally, Until, Worker};
+use crate::worker::{End, Tally, Until, Worker, hear_signals};
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-pub fn daemon(load: impl Fn() -> Result<Config>) -> Result<u8> {
-    let mut worker = Worker::open(load()?, Progress::hidden())?;
-    worker.run(Until::Stopped, load)?;
+pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
+    hear_signals(exit::CONVERGED, |inbox| {
+        let mut worker = Worker::open(load()?, inbox, Progress::hidden())?;
+        worker.run(Until::Stopped, load)
+    })??;
     tracing::info!("stopped");
     Ok(exit::CONVERGED)
 }
 
-pub fn once(load: impl Fn() -> Result<Config>, all: bool, json: bool, progress: Progress) -> Result<u8> {
+pub fn once(load: impl Fn() -> Result<Config> + Send, all: bool, json: bool, progress: Progress) -> Result<u8> {
     let start = Instant::now();
     let result = pass(load, all, progress.clone());
     progress.end();
@@ -52,13 +54,15 @@ pub fn once(load: impl Fn() -> Result<Config>, all: bool, json: bool, progress: 
     Ok(code)
 }
 
-fn pass(load: impl Fn() -> Result<Config>, all: bool, progress: Progress) -> Result<(Tally, End)> {
-    let mut worker = Worker::open(load()?, progress)?;
-    if all {
-        worker.make_stale()?;
-    }
-    let end = worker.run(Until::Converged, load)?;
-    Ok((worker.tally().clone(), end))
+fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress) -> Result<(Tally, End)> {
+    hear_signals(exit::TRY_AGAIN, |inbox| {
+        let mut worker = Worker::open(load()?, inbox, progress)?;
+        if all {
+            worker.make_stale()?;
+        }
+        let end = worker.run(Until::Converged, load)?;
+        Ok((worker.tally().clone(), end))
+    })?
 }
 
 fn exit_code(tally: &Tally, end: End) -> u8 {

@@ -3,7 +3,7 @@
 use super::{count, say, say_json, say_table, time};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Fault, Ledger, Transformation};
+use crate::ledger::{Fault, Ledger, Recipe, Transformation};
 use crate::registry::Registry;
 use crate::spool::scan::Listing;
 use crate::spool::{Name, publish};
@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct Status {
@@ -43,14 +45,31 @@ struct FailedFile {
 /// Files that are named for people; `--json` names all.
 const NAMED: usize = 20;
 
-pub fn status(config: &Config, json: bool) -> Result<u8> {
-    let ledger = Ledger::read(&config.state)?;
-    let approved = Registry::new(&config.models.path, &config.models.group).latest_approved();
-    let recipe = approved
-        .as_ref()
-        .ok()
-        .map(|identity| recipe(identity, &config.settings));
-    let mut faults = ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default();
+/// The folders have so long for each answer. A mount that hangs never gives one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the folders answer, in this order: a model, then inputs.
+enum Answer {
+    Model(Result<String>),
+    Done,
+    Pending(String),
+    Failed(FailedFile),
+    /// The input folder can't be listed, or not to its end.
+    Unreadable(Error),
+}
+
+pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, json: bool) -> Result<u8> {
+    // On threads, for who asks a mount that hangs doesn't come back.
+    let (sender, loaded) = mpsc::sync_channel(1);
+    thread("configuration", move || drop(sender.send(load())))?;
+    let config = match loaded.recv_timeout(PATIENCE) {
+        Ok(config) => config?,
+        Err(_) => return Err(Error::mount("a folder of the configuration", NO_ANSWER)),
+    };
+    let mut faults = match Ledger::read(&config.state)? {
+        Some(ledger) => ledger.faults()?,
+        None => Vec::new(),
+    };
     let holder = Lock::holder(&config.state)?;
     if let Some(untold) = holder.as_ref().and_then(|h| h.fault.clone()) {
         faults.retain(|fault| fault.input != untold.input);
@@ -58,8 +77,8 @@ pub fn status(config: &Config, json: bool) -> Result<u8> {
     }
     let mut status = Status {
         worker: holder.map(|h| h.pid),
-        model: approved.as_ref().ok().map(|identity| identity.to_string()),
-        model_error: approved.as_ref().err().map(|e| e.to_string()),
+        model: None,
+        model_error: None,
         input: config.input.path.clone(),
         input_error: None,
         done: 0,
@@ -69,41 +88,86 @@ pub fn status(config: &Config, json: bool) -> Result<u8> {
         failed_files: Vec::new(),
         faults,
     };
-    match Listing::new(&config.input.path, &config.input.rules) {
-        Err(error) => status.input_error = Some(error.to_string()),
-        Ok(mut listing) => loop {
-            let names = listing.next(1024)?;
-            if names.is_empty() {
+    let (sender, answers) = mpsc::sync_channel(1024);
+    let asked = config.clone();
+    thread("folders", move || ask(&asked, &sender))?;
+    loop {
+        match answers.recv_timeout(PATIENCE) {
+            Ok(Answer::Model(Ok(model))) => status.model = Some(model),
+            Ok(Answer::Model(Err(error))) => status.model_error = Some(error.to_string()),
+            Ok(Answer::Done) => status.done += 1,
+            Ok(Answer::Pending(file)) => status.pending_files.push(file),
+            Ok(Answer::Failed(file)) => status.failed_files.push(file),
+            Ok(Answer::Unreadable(error)) => status.input_error = Some(error.to_string()),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let asked_for_model = status.model.is_none() && status.model_error.is_none();
+                let (path, error) = match asked_for_model {
+                    true => (&config.models.path, &mut status.model_error),
+                    false => (&config.input.path, &mut status.input_error),
+                };
+                *error = Some(Error::mount(path, NO_ANSWER).to_string());
                 break;
             }
-            for name in names {
-                match look_at(config, ledger.as_ref(), recipe.as_ref(), listing.root(), &name)? {
-                    None => {}
-                    Some(Look::Done) => status.done += 1,
-                    Some(Look::Pending) => {
-                        status.pending += 1;
-                        status.pending_files.push(name.to_string());
-                    }
-                    Some(Look::Failed) => {
-                        status.failed += 1;
-                        let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
-                        status.failed_files.push(FailedFile {
-                            file: name.to_string(),
-                            code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
-                            message: last.and_then(|l| l.message).unwrap_or_default(),
-                        });
-                    }
-                }
-            }
-        },
+        }
     }
+    status.pending = status.pending_files.len() as u64;
+    status.failed = status.failed_files.len() as u64;
     status.pending_files.sort();
     status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
     match json {
         true => say_json(&status),
-        false => print(&status, config),
+        false => print(&status, &config),
     }
     Ok(exit::CONVERGED)
+}
+
+const NO_ANSWER: &str = "no answer within 10 s: does its mount hang?";
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(Error::io("start a thread for", name))
+}
+
+/// Looks at the models and at each input. That nobody waits for an answer any more is no error.
+fn ask(config: &Config, answers: &SyncSender<Answer>) {
+    let approved = Registry::new(&config.models.path, &config.models.group).latest_approved();
+    let recipe = approved
+        .as_ref()
+        .ok()
+        .map(|identity| recipe(identity, &config.settings));
+    let _ = answers.send(Answer::Model(approved.map(|identity| identity.to_string())));
+    let listed = ask_inputs(config, recipe.as_ref(), answers);
+    if let Err(error) = listed {
+        let _ = answers.send(Answer::Unreadable(error));
+    }
+}
+
+fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Answer>) -> Result<()> {
+    let ledger = Ledger::read(&config.state)?;
+    let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
+    loop {
+        let names = listing.next(1024)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            let answer = match look_at(config, ledger.as_ref(), recipe, listing.root(), &name)? {
+                None => continue,
+                Some(Look::Done) => Answer::Done,
+                Some(Look::Pending) => Answer::Pending(name.to_string()),
+                Some(Look::Failed) => {
+                    let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
+                    Answer::Failed(FailedFile {
+                        file: name.to_string(),
+                        code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
+                        message: last.and_then(|l| l.message).unwrap_or_default(),
+                    })
+                }
+            };
+            let _ = answers.send(answer);
+        }
+    }
 }
 
 fn print(status: &Status, config: &Config) {

@@ -80,6 +80,23 @@ impl Dir {
         }
     }
 
+    /// Opens the folder, or the nearest one above it that is there: what isn't there yet would be made on the same disk or
+    /// mount.
+    pub fn nearest(path: &Path) -> Result<Dir> {
+        for above in path.ancestors() {
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
+            match Dir::open(above) {
+                Err(error) if error.code() == "not_found" => {}
+                opened => return opened,
+            }
+        }
+        Dir::open(path)
+    }
+
     /// Opens the folder `below` this one (empty: this one again), and makes it where it is missing, if asked to.
     pub fn below(&self, below: &[u8], create: bool) -> Result<Dir> {
         let mut dir = Dir {

@@ -83,6 +83,11 @@ impl Publisher {
         self.output.mode
     }
 
+    /// Does one of the folders stand on a mount?
+    pub fn on_mount(&self) -> bool {
+        self.output.home.mount || self.failed.home.mount
+    }
+
     /// Lets go of the folders. They are opened again when they are needed: they may have been made anew meanwhile, and
     /// a mount that is held open can't be unmounted.
     pub fn release(&self) {
@@ -338,7 +343,14 @@ impl Place {
         if let Some(root) = &*self.root.read().unwrap_or_else(PoisonError::into_inner) {
             return Ok(root.clone());
         }
-        let root = Dir::open(&self.path)?;
+        let root = match Dir::open(&self.path) {
+            // A bucket has no empty folders: this one went with the last object in it.
+            Err(error) if error.code() == "not_found" && self.home.mount => {
+                self.home.check(&Dir::nearest(&self.path)?)?;
+                Dir::open_or_make(&self.path)?
+            }
+            opened => opened?,
+        };
         self.home.check(&root)?;
         let root = Arc::new(root);
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(root.clone());
@@ -424,17 +436,22 @@ fn probe(dir: &Dir, prefix: &str) -> Result<Mode> {
         file.write_all(b"probe").map_err(Error::io("write", dir.join(one)))?;
         file.sync_all().map_err(Error::io("write", dir.join(one)))
     };
-    write()?;
-    if dir.rename(one, two).is_ok() {
-        dir.remove(two)?;
-        return Ok(Mode::Rename);
-    }
     let missing = |flag: &str, e: Error| {
         Error::mount(
             dir.path(),
             format!("the mount can't rename, and {e}; mount it with {flag}"),
         )
     };
+    // It is still there if an earlier start wasn't allowed to replace or remove it.
+    let stayed = dir.stat(one)?.is_some();
+    write().map_err(|e| match stayed && e.code() == "permission_denied" {
+        true => missing("--allow-overwrite", e),
+        false => e,
+    })?;
+    if dir.rename(one, two).is_ok() {
+        dir.remove(two)?;
+        return Ok(Mode::Rename);
+    }
     write().map_err(|e| missing("--allow-overwrite", e))?;
     dir.remove(one).map_err(|e| missing("--allow-delete", e))?;
     Ok(Mode::Direct)

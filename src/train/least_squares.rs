@@ -2,8 +2,7 @@
 
 use super::preprocess::Design;
 use super::{Coefficients, Fit};
-use faer::Mat;
-use faer::linalg::solvers::{ColPivQr, SolveLstsq};
+use nalgebra::{ColPivQR, DMatrix, DVector, Dyn, RowDVector};
 
 /// Minimises `Σ (intercept + Σ coefficient · x - y)² + alpha Σ coefficient²`, as scikit-learn's `Ridge` does: the
 /// intercept is not penalised.
@@ -17,18 +16,28 @@ pub fn fit(design: &Design, target: &[f64], alpha: f64) -> Result<Fit, String> {
     let mean = target.iter().sum::<f64>() / n as f64;
     let penalty = alpha.sqrt();
     let penalised = if alpha > 0.0 { p } else { 0 };
-    let a = Mat::from_fn(n + penalised, p, |i, j| match i {
+    let a = DMatrix::from_fn(n + penalised, p, |i, j| match i {
         _ if i < n => centred.columns[j][i],
         _ if i - n == j => penalty / centred.lengths[j],
         _ => 0.0,
     });
-    let y = Mat::from_fn(n + penalised, 1, |i, _| if i < n { target[i] - mean } else { 0.0 });
+    let mut y = DVector::from_fn(n + penalised, |i, _| if i < n { target[i] - mean } else { 0.0 });
     let qr = a.col_piv_qr();
     if alpha == 0.0 {
         independent(&qr, n, &design.names)?;
     }
-    let solved = qr.solve_lstsq(&y);
-    let weights: Vec<f64> = (0..p).map(|j| solved[(j, 0)] / centred.lengths[j]).collect();
+    // A P = Q R, so the solution is P R⁻¹ Qᵀ y.
+    qr.q_tr_mul(&mut y);
+    let mut solved = y.rows(0, p).into_owned();
+    if !qr.r().solve_upper_triangular_mut(&mut solved) {
+        return Err("the coefficients are not unique; set train.alpha above 0".into());
+    }
+    qr.p().inv_permute_rows(&mut solved);
+    let weights: Vec<f64> = solved
+        .iter()
+        .zip(&centred.lengths)
+        .map(|(w, length)| w / length)
+        .collect();
     let shift: f64 = weights.iter().zip(&centred.means).map(|(w, m)| w * m).sum();
     Ok(Fit {
         coefficients: Coefficients {
@@ -43,7 +52,7 @@ pub fn fit(design: &Design, target: &[f64], alpha: f64) -> Result<Fit, String> {
 /// An error that names columns which are combinations of others and the intercept.
 pub fn check_rank(design: &Design) -> Result<(), String> {
     let centred = Centred::of(design);
-    let a = Mat::from_fn(design.rows, design.columns.len(), |i, j| centred.columns[j][i]);
+    let a = DMatrix::from_fn(design.rows, design.columns.len(), |i, j| centred.columns[j][i]);
     independent(&a.col_piv_qr(), design.rows, &design.names)
 }
 
@@ -75,17 +84,18 @@ impl Centred {
     }
 }
 
-/// Column pivoting puts the columns in an order in which what each adds to those before it never grows: the first that
-/// adds no more than rounding is a combination of those before it.
-fn independent(qr: &ColPivQr<f64>, rows: usize, names: &[String]) -> Result<(), String> {
-    let r = qr.thin_R();
+/// Each next column is the one with the largest entry that those before it don't explain: where that is no more than
+/// rounding, it and the rest are combinations of those before it.
+fn independent(qr: &ColPivQR<f64, Dyn, Dyn>, rows: usize, names: &[String]) -> Result<(), String> {
+    let r = qr.r();
     let size = r.nrows().min(names.len());
     let floor = 10.0 * f64::EPSILON * rows.max(names.len()) as f64;
     let rank = (0..size).take_while(|&j| r[(j, j)].abs() > floor).count();
     if rank == names.len() {
         return Ok(());
     }
-    let (order, _) = qr.P().arrays();
+    let mut order = RowDVector::from_iterator(names.len(), 0..names.len());
+    qr.p().permute_columns(&mut order);
     // What the column consists of: R₁₁ · share = its part of R, from below.
     let mut shares: Vec<f64> = (0..rank).map(|i| r[(i, rank)]).collect();
     for i in (0..rank).rev() {

@@ -3,8 +3,7 @@
 use super::preprocess::Design;
 use super::{Coefficients, Fit, least_squares};
 use crate::model::logistic;
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use nalgebra::{DMatrix, DVector};
 
 /// Twice the fall of the objective that a further step could bring, as a share of the objective.
 const CONVERGED: f64 = 1e-18;
@@ -28,18 +27,17 @@ pub fn fit(design: &Design, target: &[f64], alpha: f64, iterations: usize) -> Re
     let mut converged = false;
     while loss.len() <= iterations {
         let (gradient, curvature) = problem.derivatives(&at, &margins);
-        let Ok(cholesky) = curvature.llt(Side::Lower) else {
+        let Some(cholesky) = curvature.cholesky() else {
             return Err(singular(alpha));
         };
-        let solved = cholesky.solve(&gradient);
-        let step: Vec<f64> = (0..at.len()).map(|j| solved[(j, 0)]).collect();
-        let decrement: f64 = step.iter().enumerate().map(|(j, s)| s * gradient[(j, 0)]).sum();
+        let step = cholesky.solve(&gradient);
+        let decrement = step.dot(&gradient);
         if !decrement.is_finite() {
             return Err(singular(alpha));
         }
         let mut share = 1.0;
         let (next, odds, lower) = loop {
-            let next: Vec<f64> = at.iter().zip(&step).map(|(x, s)| x - share * s).collect();
+            let next: Vec<f64> = at.iter().zip(step.iter()).map(|(x, s)| x - share * s).collect();
             let odds = problem.odds(&next);
             let lower = problem.value(&next, &odds);
             // Close to the end the objective is flat to rounding.
@@ -151,15 +149,15 @@ impl Objective<'_> {
             .all(|(z, y)| if *y == 1.0 { *z > 0.0 } else { *z < 0.0 })
     }
 
-    fn derivatives(&self, at: &[f64], odds: &[f64]) -> (Mat<f64>, Mat<f64>) {
+    fn derivatives(&self, at: &[f64], odds: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
         let p: Vec<f64> = odds.iter().map(|z| logistic(*z)).collect();
-        let gradient = Mat::from_fn(at.len(), 1, |j, _| {
+        let gradient = DVector::from_fn(at.len(), |j, _| {
             let residuals = p.iter().zip(self.target).zip(&self.columns[j]);
             residuals.map(|((p, y), x)| (p - y) * x).sum::<f64>() + self.penalties[j] * at[j]
         });
         let roots: Vec<f64> = p.iter().map(|p| (p * (1.0 - p)).sqrt()).collect();
-        let weighted = Mat::from_fn(p.len(), at.len(), |i, j| roots[i] * self.columns[j][i]);
-        let mut curvature = weighted.transpose() * &weighted;
+        let weighted = DMatrix::from_fn(p.len(), at.len(), |i, j| roots[i] * self.columns[j][i]);
+        let mut curvature = weighted.tr_mul(&weighted);
         for (j, penalty) in self.penalties.iter().enumerate() {
             curvature[(j, j)] += penalty;
         }

@@ -3,8 +3,9 @@
 use super::plan::Word;
 use crate::spool::Name;
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// More names than this are not kept: a listing finds them.
 const NAMES_MAX: usize = 10_000;
@@ -13,6 +14,10 @@ const NAMES_MAX: usize = 10_000;
 pub struct Inbox {
     news: Mutex<News>,
     bell: Condvar,
+    /// Set by a signal to stop: what is in flight is dropped.
+    pub cancel: Arc<AtomicBool>,
+    /// Since when the worker is at one step; `None`: it waits.
+    step: Mutex<Option<Instant>>,
 }
 
 /// What came in since it was last taken. It only says where to look; the look decides.
@@ -50,15 +55,27 @@ impl Inbox {
         }
     }
 
-    /// Takes the news at once.
+    /// Takes the news at once. A step of the worker begins.
     pub fn take(&self) -> News {
+        self.set_step(Some(Instant::now()));
         std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until there is news, or the time is over.
     pub fn wait(&self, timeout: Duration) {
+        self.set_step(None);
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.bell.wait_timeout_while(news, timeout, |news| !news.any()));
+    }
+
+    /// How long the worker is at its step.
+    pub fn at_step(&self) -> Duration {
+        let step = *self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        step.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn set_step(&self, since: Option<Instant>) {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 }
 

@@ -17,3 +17,4 @@ pub use job::wall_clock;
 pub use look::{Look, look_at, recipe};
 pub use reconcile::{End, Until, Worker, require_local};
 pub use settle::Tally;
+pub use watch::hear_signals;

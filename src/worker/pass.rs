@@ -27,6 +27,10 @@ const QUEUE_MAX: usize = 65_536;
 /// dropped meanwhile doesn't wait long.
 const GROUP: usize = 256;
 const GROUP_BYTES: u64 = 32 << 20;
+/// The same on a mount, where each look, each result and each sync is a request of its own that may take a second: the
+/// loop must come around before the service manager loses patience, and nothing is gained by sharing.
+const CHUNK_ON_MOUNT: usize = 64;
+const GROUP_ON_MOUNT: usize = 16;
 
 /// Jobs that wait, each input once.
 #[derive(Default)]
@@ -86,7 +90,7 @@ impl Worker {
         if self.queue.jobs.len() < QUEUE_MAX
             && let Some(mut listing) = self.listing.take()
         {
-            let names = listing.next(CHUNK)?;
+            let names = listing.next(if self.on_mount() { CHUNK_ON_MOUNT } else { CHUNK })?;
             for (folder, error) in listing.take_unreadable() {
                 self.set_unreadable(folder, &error)?;
             }
@@ -269,11 +273,17 @@ impl Worker {
         Ok(())
     }
 
+    /// Does looking or publishing mean to ask a mount?
+    fn on_mount(&self) -> bool {
+        !self.local() || self.setup.publisher.on_mount()
+    }
+
     /// The next small inputs to be scored together.
     fn next_group(&mut self) -> Vec<Job> {
+        let most = if self.on_mount() { GROUP_ON_MOUNT } else { GROUP };
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
-        while jobs.len() < GROUP.min(self.together) && bytes < GROUP_BYTES {
+        while jobs.len() < most.min(self.together) && bytes < GROUP_BYTES {
             let Some(name) = self.queue.small.pop_front() else {
                 break;
             };

@@ -11,7 +11,7 @@ use super::pass::{Large, Queue};
 use super::plan::Now;
 use super::progress::Progress;
 use super::settle::{Tally, as_fault};
-use super::watch::{self, Watches};
+use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
@@ -107,7 +107,7 @@ struct Due {
 
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
-    pub fn open(config: Config, progress: Progress) -> Result<Worker> {
+    pub fn open(config: Config, inbox: Arc<Inbox>, progress: Progress) -> Result<Worker> {
         let together = descriptors::raise_limit();
         require_local(&config.state)?;
         let lock = Lock::take(&config.state)?;
@@ -126,8 +126,8 @@ impl Worker {
             setup: setup.into(),
             ledger,
             lock,
-            inbox: Arc::default(),
-            cancel: Arc::default(),
+            cancel: inbox.cancel.clone(),
+            inbox,
             progress,
             started: Instant::now(),
             home: None,
@@ -169,8 +169,6 @@ impl Worker {
 
     fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
         let daemon = until == Until::Stopped;
-        let if_stuck = if daemon { exit::CONVERGED } else { exit::TRY_AGAIN };
-        watch::listen_for_signals(self.inbox.clone(), self.cancel.clone(), if_stuck)?;
         if daemon {
             self.watches = Watches::new(&self.setup.config, self.inbox.clone());
         }
@@ -484,8 +482,9 @@ impl Due {
 
 impl Setup {
     fn open(config: Config, ledger: &Ledger) -> Result<Setup> {
+        // Before anything is made: folders below a missing mount would be in its way.
         for path in [&config.output.path, &config.failed] {
-            ledger.remember_place(path, Dir::open_or_make(path)?.is_mount()?)?;
+            ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
         let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
         let pool = rayon::ThreadPoolBuilder::new()

@@ -99,8 +99,11 @@ fn a_slow_writer_is_never_overtaken() {
     values[0] = 1.0;
     wait_until("the slow one is scored", || spool.output("slow.csv").is_some());
     assert_eq!(spool.output("slow.csv").unwrap(), line(2.0, 1.0, &values));
-    let history = spool.run(&["history", "slow.csv", "--json"]).exits(0).json();
-    assert_eq!(history.as_array().unwrap().len(), 1);
+    // The ledger commits after the output is there.
+    let history = || spool.run(&["history", "slow.csv", "--json"]).exits(0).json();
+    let times = || history().as_array().unwrap().len();
+    wait_until("the ledger knows of it", || times() > 0);
+    assert_eq!(times(), 1);
     assert_eq!(daemon.stop(), 0);
 }
 

@@ -335,3 +335,21 @@ fn completions_and_help_are_there() {
         .says("\"coefficients\"");
     spool.run(&["--version"]).exits(0).says("transform 0.");
 }
+
+#[test]
+fn nothing_is_made_below_a_missing_mount() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    // As after a run on a bucket that is now unmounted, with the folders on it.
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    let places = "UPDATE meta SET value = 'mount' WHERE key IN ('place output', 'place failed')";
+    assert_eq!(ledger.execute(places, []).unwrap(), 2);
+    drop(ledger);
+    fs::remove_dir_all(spool.path("output")).unwrap();
+    fs::remove_dir_all(spool.path("failed")).unwrap();
+    spool.once().exits(75).says("was on a mount");
+    spool.run::<&str>(&[]).exits(75).says("was on a mount");
+    spool.run(&["check"]).exits(75).says("was on a mount");
+    assert!(!spool.path("output").exists() && !spool.path("failed").exists());
+}
