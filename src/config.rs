@@ -150,6 +150,14 @@ impl Sources {
     }
 }
 
+/// A configuration file of any text.
+#[cfg(fuzzing)]
+pub fn fuzz(text: &str) -> Result<Config> {
+    let mut keys = Keys::defaults();
+    keys.merge_file(Path::new("transform.toml"), text)?;
+    keys.validate(None)
+}
+
 /// The first of the usual places that has a configuration. One that can't be looked at is no missing one.
 fn place() -> Result<Option<PathBuf>> {
     for file in PLACES.map(PathBuf::from) {

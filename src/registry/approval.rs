@@ -70,14 +70,16 @@ pub struct Vote {
 pub fn decisions(folder: &Path) -> Result<Vec<Decision>> {
     let path = folder.join(APPROVAL);
     match disk::read(&path, MANIFEST_MAX) {
-        Ok(text) => {
-            let approval: Approval = disk::parse(&path, &text)?;
-            disk::check_format(&path, approval.format_version, FORMAT_VERSION)?;
-            Ok(approval.decision)
-        }
+        Ok(text) => parse(&path, &text),
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(e) => Err(e),
     }
+}
+
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<Decision>> {
+    let approval: Approval = disk::parse(path, text)?;
+    disk::check_format(path, approval.format_version, FORMAT_VERSION)?;
+    Ok(approval.decision)
 }
 
 /// Adds a decision.

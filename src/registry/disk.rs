@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the registry writes models, never results")]
 
 use crate::error::{Error, Result};
+use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,7 +16,9 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Reads a regular file of at most `most` bytes.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    // A FIFO in its place must not hold up who reads it.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open", path))?);
     let metadata = file.metadata().map_err(Error::io("stat", path))?;
     if !metadata.is_file() {
         return Err(Error::model(path, "not a file"));

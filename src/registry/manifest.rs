@@ -148,10 +148,14 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Manifest> {
         let path = folder.join(MANIFEST);
         let text = disk::read(&path, MANIFEST_MAX).map_err(disk::as_damage)?;
+        Manifest::parse(&path, &text)
+    }
+
+    pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Manifest> {
         // First: a later version has keys that are unknown here, which would be all that is said of it.
-        let Numbered { format_version } = disk::parse(&path, &text)?;
-        disk::check_format(&path, format_version, Manifest::NEWEST)?;
-        let manifest: Manifest = disk::parse(&path, &text)?;
+        let Numbered { format_version } = disk::parse(path, text)?;
+        disk::check_format(path, format_version, Manifest::NEWEST)?;
+        let manifest: Manifest = disk::parse(path, text)?;
         match manifest.defect() {
             Some(defect) => Err(Error::model(path, defect)),
             None => Ok(manifest),

@@ -333,3 +333,17 @@ fn read_golden(folder: &Path, manifest: &Manifest) -> Result<Option<Golden>> {
     let golden = Golden::parse(&json).map_err(|e| Error::model(folder.join(Attachment::Golden.name()), e))?;
     Ok(Some(golden))
 }
+
+/// What stands in a version's folder, of any bytes.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::*;
+
+    pub fn manifest(text: &[u8]) -> Result<Manifest> {
+        Manifest::parse(Path::new(MANIFEST), text)
+    }
+
+    pub fn approval(text: &[u8]) -> Result<Vec<Decision>> {
+        approval::parse(Path::new("approval.toml"), text)
+    }
+}

@@ -332,3 +332,21 @@ fn two_versions_are_compared() {
         .says("can't be compared: the new version was not trained by transform");
     spool.run(&["models", "diff", "2", "9"]).exits(64).says("no version 9");
 }
+
+/// Found by attack: whoever reads it would wait for ever.
+#[test]
+fn a_fifo_in_the_models_folder_holds_up_nobody() {
+    let spool = Spool::new();
+    for name in ["approval.toml", "model.toml", "linear.json"] {
+        let path = spool.path(format!("models/lines/1/{name}"));
+        let text = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o644);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        spool.once().exits(3).says(name).says("not a file");
+        spool.run(&["models", "list"]);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    spool.once().exits(0);
+}
