@@ -150,6 +150,11 @@ impl Sources {
     }
 }
 
+/// Can a model group be called so? It is a folder below the models.
+pub fn is_group(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.chars().any(|c| c == '/' || c.is_control())
+}
+
 /// A configuration file of any text.
 #[cfg(fuzzing)]
 pub fn fuzz(text: &str) -> Result<Config> {
@@ -198,7 +203,7 @@ impl Keys {
             path => Ok(PathBuf::from(path)),
         };
         let group = self.string("models.group")?.to_string();
-        if group.is_empty() || group.starts_with('.') || group.contains('/') {
+        if !is_group(&group) {
             return self.wrong("models.group", "a folder's name");
         }
         let threads = match self.integer("worker.threads")? {

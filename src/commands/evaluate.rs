@@ -70,23 +70,25 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     let approved = match registry.latest_approved() {
         Ok(identity) if identity.version != version => {
             let rows = pick(&csv, delimiter, &good);
-            approved_predictions(&registry, &rows, delimiter, target.task, target.classes.as_ref())
+            Approved::find(&registry, &rows, delimiter, target.task, target.classes.as_ref())?
         }
-        _ => Ok(None),
+        _ => Approved::Nothing,
     };
-    let approved = approved.unwrap_or_else(|why| {
-        warnings.push(why);
-        None
-    });
-    let approved = approved
-        .as_ref()
-        .map(|(name, predicted)| (name.as_str(), &predicted[..]));
+    if let Approved::Incomparable(why) = &approved {
+        warnings.push(why.clone());
+    }
     let examples = Examples {
         actual: &actual,
         predicted: &own,
     };
-    let baseline = baseline(&registry, version)?.unwrap_or_else(|| actual.iter().sum::<f64>() / actual.len() as f64);
-    let comparison = Comparison::of(target.task, &examples, baseline, approved, SEED);
+    let (baseline, baseline_of) = match baseline(&registry, version)? {
+        Some(baseline) => (baseline, "the training target"),
+        None => (
+            actual.iter().sum::<f64>() / actual.len() as f64,
+            "the target of these rows",
+        ),
+    };
+    let comparison = Comparison::of(target.task, &examples, baseline, approved.predictions(), SEED);
     let coefficients = model.coefficients().unwrap_or_default();
     let terms: Vec<(String, f64)> = coefficients
         .into_iter()
@@ -103,6 +105,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         unit: None,
         classes: target.classes.as_ref().map(|[no, yes]| [no.as_str(), yes.as_str()]),
         comparison: &comparison,
+        baseline_of,
         examples,
         verdicts: &[],
         warnings: &warnings,
@@ -129,33 +132,79 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-/// The name of the approved version and its predictions for all rows of a CSV; none if no version is approved. An error
-/// says why it can't be compared.
-pub fn approved_predictions(
-    registry: &Registry,
-    csv: &[u8],
-    delimiter: u8,
-    task: Task,
-    classes: Option<&[String; 2]>,
-) -> std::result::Result<Option<(String, Vec<f64>)>, String> {
-    let Ok(identity) = registry.latest_approved() else {
-        return Ok(None);
-    };
-    let why = |what: String| format!("the approved version {identity} is not compared: {what}");
-    let model = registry.prove(identity.version).map_err(|e| why(e.to_string()))?;
-    let threshold = model.threshold().unwrap_or(THRESHOLD);
-    let target = Target::of(&model, threshold).map_err(why)?;
-    let same = matches!((task, target.task), (Task::Regression, Task::Regression))
-        || target.classes.is_some() && target.classes.as_ref() == classes;
-    if !same {
-        return Err(why("it predicts something else".into()));
+/// What the version that is approved now says of some rows.
+pub enum Approved {
+    /// No version is approved.
+    Nothing,
+    Version {
+        name: String,
+        task: Task,
+        predicted: Vec<f64>,
+    },
+    /// Why it can't be compared.
+    Incomparable(String),
+}
+
+impl Approved {
+    /// Scores all rows of a CSV by the approved version. `task` and `classes`: what its predictions are held against.
+    ///
+    /// # Errors
+    /// If the approved version is damaged.
+    pub fn find(
+        registry: &Registry,
+        csv: &[u8],
+        delimiter: u8,
+        task: Task,
+        classes: Option<&[String; 2]>,
+    ) -> Result<Approved> {
+        let identity = match registry.latest_approved() {
+            Err(Error::NoModel { .. }) => return Ok(Approved::Nothing),
+            found => found?,
+        };
+        let not = |what: String| {
+            let why = format!("the approved version {identity} can't be compared: {what}");
+            Ok(Approved::Incomparable(why))
+        };
+        let model = registry.prove(identity.version)?;
+        let target = match Target::of(&model, model.threshold().unwrap_or(THRESHOLD)) {
+            Ok(target) => target,
+            Err(why) => return not(why),
+        };
+        let theirs = target.classes.as_ref();
+        let turned = theirs
+            .zip(classes)
+            .is_some_and(|([a, b], [no, yes])| (a, b) == (yes, no));
+        let both_numbers = matches!((task, target.task), (Task::Regression, Task::Regression));
+        if !(both_numbers || turned || theirs.is_some() && theirs == classes) {
+            return not("it predicts something else".into());
+        }
+        let predicted = match predictions(&model, &target, csv, delimiter) {
+            Ok(predicted) => predicted,
+            Err(why) => return not(why),
+        };
+        let rows = predicted.len();
+        let mut predicted: Vec<f64> = predicted.into_iter().flatten().collect();
+        if predicted.len() < rows {
+            return not(format!("it can't score {} of the {rows} rows", rows - predicted.len()));
+        }
+        let mut task = target.task;
+        if let (true, Task::Classification { threshold }) = (turned, &mut task) {
+            *threshold = 1.0 - *threshold;
+            predicted.iter_mut().for_each(|p| *p = 1.0 - *p);
+        }
+        Ok(Approved::Version {
+            name: identity.to_string(),
+            task,
+            predicted,
+        })
     }
-    let predicted = predictions(&model, &target, csv, delimiter).map_err(why)?;
-    let rows = predicted.len();
-    let all: Vec<f64> = predicted.into_iter().flatten().collect();
-    match all.len() == rows {
-        true => Ok(Some((identity.to_string(), all))),
-        false => Err(why(format!("it can't score {} of the rows", rows - all.len()))),
+
+    /// For `Comparison::of`.
+    pub fn predictions(&self) -> Option<(&str, Task, &[f64])> {
+        match self {
+            Approved::Version { name, task, predicted } => Some((name, *task, predicted)),
+            Approved::Nothing | Approved::Incomparable(_) => None,
+        }
     }
 }
 
@@ -195,6 +244,9 @@ fn labels(
         _ => trained_on()?
             .ok_or_else(|| Error::config(path, "which column is the target can't be told; say it with --target"))?,
     };
+    if !names.contains(&name) {
+        return Err(faulty(columns::no_such_column(&name, &names, "is the target")));
+    }
     let wanted = Wanted {
         name: name.clone(),
         kind: if target.classes.is_some() {
@@ -213,6 +265,13 @@ fn labels(
         }
         None => Vec::new(),
     };
+    if let Some(row) = actual.iter().position(|y| y.is_infinite()) {
+        let message = format!(
+            "the target {name:?} is infinite in row {} (without the header)",
+            row + 1
+        );
+        return Err(Error::config(path, message));
+    }
     match actual.is_empty() {
         true => Err(Error::config(path, "it has no rows below the header")),
         false => Ok((name, actual)),

@@ -10,7 +10,7 @@ mod status;
 mod train;
 
 use crate::cli::{Cli, Command, LogLevel};
-use crate::config::{Config, Sources};
+use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::worker::progress::Progress;
 use crate::{logs, onnxruntime};
@@ -106,7 +106,7 @@ pub fn run(cli: Cli) -> u8 {
 
 fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
     if let Some(group) = group {
-        if group.is_empty() || group.starts_with('.') || group.contains('/') {
+        if !is_group(&group) {
             return Err(Error::config("--group", format!("{group:?} is no folder's name")));
         }
         config.models.group = group;
@@ -149,7 +149,9 @@ fn align(rows: &[Vec<String>]) -> Vec<String> {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}"));
+        // A format's own width ends at 65,535.
+        let pad = |(cell, width): (&String, &usize)| cell.clone() + &" ".repeat(width - cell.chars().count());
+        let cells = row.iter().zip(&widths).map(pad);
         cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
     };
     rows.iter().map(line).collect()

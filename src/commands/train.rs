@@ -1,12 +1,12 @@
 //! `transform train`: from a CSV of examples to a version that waits for approval.
 
-use super::evaluate::{approved_predictions, facts, figures};
+use super::evaluate::{Approved, facts, figures};
 use super::{apart_from, count, now, say, say_json, write_page};
 use crate::cli::Overrides;
-use crate::config::Config;
+use crate::config::{Config, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::page::page;
-use crate::evaluate::{Comparison, Examples, Gate, Story, Trials, Verdict};
+use crate::evaluate::{Against, Comparison, Examples, Gate, Story, Trials, Verdict};
 use crate::model::Format;
 use crate::registry::golden::{GOLDEN_ROWS, Rows};
 use crate::registry::{Attachment, Candidate, Registry, Training};
@@ -38,6 +38,12 @@ pub fn train(config: &Config, file: &Path, overrides: &Overrides, wishes: &Wishe
     gate.fits(pipeline.task()).map_err(wrong)?;
     let search = pipeline.search.as_ref().map(Search::parse).transpose().map_err(wrong)?;
     let group = pipeline.register.group.as_ref().unwrap_or(&config.models.group);
+    if !is_group(group) {
+        return Err(Error::config(
+            file,
+            format!("register.group = {group:?} is no folder's name"),
+        ));
+    }
     let registry = Registry::new(&config.models.path, group);
     let dataset = Dataset::read(&pipeline)?;
     let (pipeline, outcome) = match search {
@@ -100,9 +106,32 @@ impl Candidacy<'_> {
                 count(rows as u64, &format!("{what} row"))
             ));
         }
-        let comparison = self.compare(&mut warnings)?;
-        let approved = comparison.approved.as_ref().map(|a| &a.evaluation);
-        let verdicts = gate.check(&comparison.candidate, approved);
+        if let Some([one, other]) = self.dataset.equal_files() {
+            let (one, other) = (one.display(), other.display());
+            warnings.push(format!(
+                "{one} and {other} are the same: are rows evaluated that were trained on?"
+            ));
+        }
+        let approved = self.approved()?;
+        let comparison = self.compare(&approved);
+        let main = comparison.candidate.main();
+        if main.value.is_none() {
+            let message = format!(
+                "{} is undefined on the {} that are kept to evaluate on; keep more of them, or look for a target that never \
+                 differs or values beyond all bounds",
+                main.metric.name(),
+                count(fitted.test.rows.len() as u64, "row")
+            );
+            return Err(Error::config(self.dataset.file(), message));
+        }
+        let against = match (&approved, &comparison.approved) {
+            (Approved::Incomparable(why), _) => {
+                warnings.push(why.clone());
+                Against::Incomparable(why)
+            }
+            (_, approved) => approved.as_ref().map(|a| &a.evaluation).into(),
+        };
+        let verdicts = gate.check(&comparison.candidate, against);
         let passed = verdicts.iter().all(|verdict| verdict.holds);
         let created = now();
         let title = format!("{}, candidate", registry.group());
@@ -127,22 +156,22 @@ impl Candidacy<'_> {
         Ok(if passed { exit::CONVERGED } else { exit::GATE })
     }
 
-    fn compare(&self, warnings: &mut Vec<String>) -> Result<Comparison> {
-        let test = &self.fitted.test;
-        let task = self.pipeline.task();
+    fn approved(&self) -> Result<Approved> {
+        let rows = self.dataset.records(self.pipeline, &self.fitted.test.rows);
+        let (delimiter, task) = (self.pipeline.data.delimiter, self.pipeline.task());
+        Approved::find(self.registry, &rows, delimiter, task, self.dataset.classes.as_ref())
+    }
+
+    fn compare(&self, approved: &Approved) -> Comparison {
         let target = &self.fitted.train.actual;
         let mean = target.iter().sum::<f64>() / target.len() as f64;
-        let rows = self.dataset.records(self.pipeline, &test.rows)?;
-        let delimiter = self.pipeline.data.delimiter;
-        let approved = approved_predictions(self.registry, &rows, delimiter, task, self.dataset.classes.as_ref());
-        let approved = approved.unwrap_or_else(|why| {
-            warnings.push(why);
-            None
-        });
-        let approved = approved
-            .as_ref()
-            .map(|(name, predicted)| (name.as_str(), &predicted[..]));
-        Ok(Comparison::of(task, &self.examples(), mean, approved, SEED))
+        Comparison::of(
+            self.pipeline.task(),
+            &self.examples(),
+            mean,
+            approved.predictions(),
+            SEED,
+        )
     }
 
     fn examples(&self) -> Examples<'_> {
@@ -194,6 +223,7 @@ impl Candidacy<'_> {
             unit: None,
             classes: dataset.classes.as_ref().map(|[no, yes]| [no.as_str(), yes.as_str()]),
             comparison,
+            baseline_of: "the training target",
             examples: self.examples(),
             verdicts,
             warnings,
@@ -232,7 +262,7 @@ impl Candidacy<'_> {
         }
         let scores = comparison.candidate.scores.iter();
         let metrics = scores.filter_map(|score| Some((score.metric.name().to_string(), score.value?.into())));
-        let golden = dataset.records(pipeline, &apart_from(&fitted.train.rows, GOLDEN_ROWS))?;
+        let golden = dataset.records(pipeline, &apart_from(&fitted.train.rows, GOLDEN_ROWS));
         let candidate = Candidate {
             artifact: fitted.artifact.serialise(),
             source: file,

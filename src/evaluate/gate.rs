@@ -31,6 +31,23 @@ enum Relation {
     Below,
 }
 
+/// What a candidate must not be worse than.
+#[derive(Clone, Copy, Debug)]
+pub enum Against<'a> {
+    /// No version is approved.
+    Nothing,
+    /// The approved version, on the same rows.
+    Version(&'a Evaluation),
+    /// Why the approved version can't be held against it.
+    Incomparable(&'a str),
+}
+
+impl<'a> From<Option<&'a Evaluation>> for Against<'a> {
+    fn from(approved: Option<&'a Evaluation>) -> Against<'a> {
+        approved.map_or(Against::Nothing, Against::Version)
+    }
+}
+
 /// Whether one condition holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
@@ -129,11 +146,11 @@ impl Gate {
     }
 
     /// A verdict for each condition: the metrics in the order of their names, then the approved version. The candidate
-    /// passes if all hold. An undefined metric fulfils no condition.
-    pub fn check(&self, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<Verdict> {
+    /// passes if all hold. An undefined metric fulfils no condition, nor does what can't be compared.
+    pub fn check<'a>(&self, new: &Evaluation, approved: impl Into<Against<'a>>) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = self.conditions.iter().map(|condition| condition.check(new)).collect();
         if self.not_worse_than_approved {
-            verdicts.push(not_worse(new, approved));
+            verdicts.push(not_worse(new, approved.into()));
         }
         verdicts
     }
@@ -188,18 +205,22 @@ impl Condition {
 }
 
 /// By the main metric.
-fn not_worse(new: &Evaluation, approved: Option<&Evaluation>) -> Verdict {
+fn not_worse(new: &Evaluation, approved: Against) -> Verdict {
     let metric = new.main().metric;
     let (name, found) = (metric.name(), new.main().value);
-    let against = approved.and_then(|approved| approved.metric(name));
+    let against = match approved {
+        Against::Version(approved) => approved.metric(name),
+        Against::Nothing | Against::Incomparable(_) => None,
+    };
     let (holds, sentence) = match (found, approved, against) {
-        (_, None, _) => (true, "no version is approved that it could be worse than".into()),
+        (_, Against::Nothing, _) => (true, "no version is approved that it could be worse than".into()),
+        (_, Against::Incomparable(why), _) => (false, why.into()),
         (None, ..) => (false, format!("{name} is undefined on these {} rows", new.rows)),
-        (Some(_), Some(_), None) => (
+        (Some(_), Against::Version(_), None) => (
             true,
             format!("{name} of the approved version is undefined on the same rows"),
         ),
-        (Some(found), Some(_), Some(against)) => {
+        (Some(found), Against::Version(_), Some(against)) => {
             let (gain, slack) = (found - against, SLACK * against.abs().max(1.0));
             let holds = if metric.larger_is_better() {
                 gain >= -slack
@@ -330,6 +351,13 @@ mod tests {
                 .check(&same, None),
             []
         );
+    }
+
+    #[test]
+    fn what_can_not_be_compared_passes_no_gate_on_it() {
+        let gate = gate("not_worse_than_approved = true").unwrap();
+        let verdict = &gate.check(&regression(Some(0.9), 1.0), Against::Incomparable("other columns"))[0];
+        assert_eq!((verdict.holds, verdict.sentence.as_str()), (false, "other columns"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod plot;
 pub mod scoring;
 
 pub use bootstrap::Interval;
-pub use gate::{Gate, Verdict};
+pub use gate::{Against, Gate, Verdict};
 pub use metrics::{Confusion, Examples, Metric, Task};
 pub use page::{Story, Trials};
 
@@ -136,8 +136,8 @@ pub struct Approved {
 }
 
 impl Comparison {
-    /// `baseline`: the mean of the training target. `approved`: the approved version's name and its predictions for the
-    /// same rows.
+    /// `baseline`: the mean of the training target. `approved`: the approved version's name, its own threshold if it has
+    /// one, and its predictions for the same rows.
     ///
     /// # Panics
     /// If there are not as many predictions as examples.
@@ -145,20 +145,20 @@ impl Comparison {
         task: Task,
         examples: &Examples,
         baseline: f64,
-        approved: Option<(&str, &[f64])>,
+        approved: Option<(&str, Task, &[f64])>,
         seed: u64,
     ) -> Comparison {
         let actual = examples.actual;
-        let evaluate = |predicted: &[f64]| Evaluation::of(task, &Examples { actual, predicted }, seed);
+        let evaluate = |task, predicted: &[f64]| Evaluation::of(task, &Examples { actual, predicted }, seed);
         Comparison {
-            candidate: evaluate(examples.predicted),
+            candidate: evaluate(task, examples.predicted),
             baseline: Baseline {
                 prediction: baseline,
-                evaluation: evaluate(&vec![baseline; actual.len()]),
+                evaluation: evaluate(task, &vec![baseline; actual.len()]),
             },
-            approved: approved.map(|(version, predicted)| Approved {
+            approved: approved.map(|(version, task, predicted)| Approved {
                 version: version.into(),
-                evaluation: evaluate(predicted),
+                evaluation: evaluate(task, predicted),
             }),
         }
     }

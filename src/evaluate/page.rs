@@ -25,6 +25,8 @@ pub struct Story<'a> {
     /// The classes' names, no and yes; None for a regression.
     pub classes: Option<[&'a str; 2]>,
     pub comparison: &'a Comparison,
+    /// What the baseline's constant is the mean of, such as `the training target`.
+    pub baseline_of: &'a str,
     /// What the comparison was made from.
     pub examples: Examples<'a>,
     /// The gate's verdicts; empty if there is no gate.
@@ -195,9 +197,10 @@ fn basis(story: &Story, task: Task) -> String {
         format!("{} rows", thousands(candidate.rows))
     };
     let resamples = thousands(bootstrap::resamples(candidate.rows));
+    let of = story.baseline_of;
     let constant = match task {
-        Task::Regression => "the mean of the training target",
-        Task::Classification { .. } => "the share of yes in the training target",
+        Task::Regression => format!("the mean of {of}"),
+        Task::Classification { .. } => format!("the share of {} in {of}", Escaped(story.classes()[1])),
     };
     let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction)));
     let none = if approved.is_some() {

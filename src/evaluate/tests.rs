@@ -113,7 +113,14 @@ fn json_has_stable_keys() {
         actual: &actual,
         predicted: &predicted,
     };
-    let json = Comparison::of(Task::Regression, &examples, 152.1, Some(("diabetes/1", &approved)), 1).json();
+    let json = Comparison::of(
+        Task::Regression,
+        &examples,
+        152.1,
+        Some(("diabetes/1", Task::Regression, &approved)),
+        1,
+    )
+    .json();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&json), "approved baseline format_version regression_metrics rows");
     assert_eq!(keys(&json["baseline"]), "prediction regression_metrics rows");

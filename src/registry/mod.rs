@@ -10,6 +10,7 @@ pub mod diff;
 mod disk;
 pub mod golden;
 mod manifest;
+mod shelf;
 
 pub use approval::{Decision, Status, Vote};
 pub use golden::rehearse;
@@ -18,7 +19,7 @@ pub use manifest::{Attached, Attachment, Manifest, Training};
 use crate::error::{Error, Result};
 use crate::model::{Format, Model};
 use crate::onnxruntime;
-use disk::{sha256, sync_folder, write_new};
+use disk::sha256;
 use golden::{Golden, Rows};
 use manifest::{MANIFEST, MANIFEST_MAX};
 use serde::Serialize;
@@ -181,6 +182,9 @@ impl Registry {
         let folder = self.folder(version);
         let manifest = self.manifest(version)?;
         let model = Arc::new(load_by(&manifest, &folder)?);
+        for attached in &manifest.attachments {
+            read_attachment(&folder, &manifest, attached.name)?;
+        }
         match read_golden(&folder, &manifest)? {
             Some(golden) => golden
                 .check(&model)
@@ -229,30 +233,11 @@ impl Registry {
                 MANIFEST_MAX >> 20
             )));
         }
-        let (version, folder) = self.claim()?;
-        write_new(&folder.join(&manifest.artifact), &candidate.artifact, true)?;
-        for (name, bytes) in &attachments {
-            write_new(&folder.join(name.name()), bytes, true)?;
-        }
+        let mut files: Vec<(&str, &[u8])> = vec![(&manifest.artifact, &candidate.artifact)];
+        files.extend(attachments.iter().map(|(name, bytes)| (name.name(), &bytes[..])));
         // The manifest comes last and makes the version whole.
-        write_new(&folder.join(MANIFEST), text.as_bytes(), true)?;
-        sync_folder(&folder)?;
-        sync_folder(&self.path)?;
-        Ok(version)
-    }
-
-    /// The next number and its folder, which nobody else gets.
-    fn claim(&self) -> Result<(u32, PathBuf)> {
-        fs::create_dir_all(&self.path).map_err(Error::io("make folder", &self.path))?;
-        loop {
-            let version = self.versions()?.last().map_or(1, |last| last + 1);
-            let folder = self.folder(version);
-            match fs::create_dir(&folder) {
-                Ok(()) => return Ok((version, folder)),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(Error::io("make folder", &folder)(e)),
-            }
-        }
+        files.push((MANIFEST, text.as_bytes()));
+        shelf::put(&self.path, || self.versions(), &files)
     }
 
     /// Approves a version, if it loads and scores as it did when it was registered.

@@ -4,10 +4,12 @@ use super::frame::{Cells, Frame, Series};
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
+use crate::registry::read_source;
 use crate::transform::columns::{self, Kind, Wanted};
 use crate::transform::problem::{Problem, excerpt};
 use crate::transform::records;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Examples, those to train on and those to evaluate on.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct File {
     pub path: PathBuf,
     /// BLAKE3, hexadecimal.
     pub hash: String,
+    /// All of it: what is asked of it later is of the same reading.
+    bytes: Arc<Vec<u8>>,
 }
 
 impl Dataset {
@@ -84,7 +88,7 @@ impl Dataset {
 
     /// Some rows as a CSV, cells and columns as they stand in their file: what any model can be asked about. All of them
     /// are rows of one file.
-    pub fn records(&self, pipeline: &Pipeline, rows: &[usize]) -> Result<Vec<u8>> {
+    pub fn records(&self, pipeline: &Pipeline, rows: &[usize]) -> Vec<u8> {
         let features = |source: &Source| match source {
             Source::Together(path) => path.clone(),
             Source::Apart { features, .. } => features.clone(),
@@ -96,8 +100,8 @@ impl Dataset {
             _ => (features(&pipeline.data.source), 0),
         };
         let delimiter = pipeline.data.delimiter;
-        let bytes = std::fs::read(&path).map_err(|e| Error::config(&path, format!("can't read the examples: {e}")))?;
-        let mut records = records::read(&bytes, delimiter);
+        let file = self.files.iter().find(|file| file.path == path).expect("it was read");
+        let mut records = records::read(&file.bytes, delimiter);
         let mut csv = Vec::new();
         if let Some(header) = records.next() {
             records::write(&header, delimiter, &mut csv);
@@ -106,7 +110,20 @@ impl Dataset {
         for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(row).is_some()) {
             records::write(&record, delimiter, &mut csv);
         }
-        Ok(csv)
+        csv
+    }
+
+    /// Two files with the same bytes, if there are any.
+    pub fn equal_files(&self) -> Option<[&Path; 2]> {
+        let pairs = self
+            .files
+            .iter()
+            .enumerate()
+            .flat_map(|(i, a)| self.files[..i].iter().map(move |b| (b, a)));
+        let mut equal = pairs
+            .filter(|(a, b)| a.hash == b.hash)
+            .map(|(a, b)| [a.path.as_path(), b.path.as_path()]);
+        equal.next()
     }
 
     /// Tells other examples apart: BLAKE3 over the hashes of the files, hexadecimal.
@@ -118,6 +135,9 @@ impl Dataset {
         }
     }
 }
+
+/// Examples are held in memory.
+const EXAMPLES_MAX: u64 = 64 << 30;
 
 struct Examples {
     features: Frame,
@@ -183,7 +203,10 @@ fn read(
             .iter()
             .map(|s| wanted(&s.name, kind_of(&s.cells)))
             .collect(),
-        (None, Some(names)) => names.iter().map(|name| wanted(name, data.kind(name))).collect(),
+        (None, Some(names)) => names
+            .iter()
+            .map(|name| wanted(name, data.kind(name)))
+            .collect::<Vec<_>>(),
         (None, None) => {
             let others = sheet
                 .names
@@ -192,6 +215,13 @@ fn read(
             others.map(|name| wanted(name, data.kind(name))).collect()
         }
     };
+    if let Some(text) = data.texts.iter().find(|text| wanted.iter().all(|w| w.name != **text)) {
+        let names: Vec<String> = wanted.iter().map(|w| w.name.clone()).collect();
+        return Err(faulty(
+            &sheet.path,
+            &columns::no_such_column(text, &names, "data.texts names among the features"),
+        ));
+    }
     let features = sheet.features(wanted)?;
     if let Cells::Numbers(numbers) = &target.cells
         && let Some(row) = numbers.iter().position(|y| y.is_infinite())
@@ -238,17 +268,22 @@ fn wanted(name: &str, kind: Kind) -> Wanted {
 /// One CSV, in memory.
 struct Sheet {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     delimiter: u8,
     names: Vec<String>,
 }
 
 impl Sheet {
     fn read(path: &Path, delimiter: u8, files: &mut Vec<File>) -> Result<Sheet> {
-        let bytes = std::fs::read(path).map_err(|e| Error::config(path, format!("can't read the examples: {e}")))?;
+        let bytes = read_source(path, EXAMPLES_MAX).map_err(|error| match error {
+            Error::Io { source, .. } => Error::config(path, format!("can't read the examples: {source}")),
+            other => other,
+        })?;
+        let bytes = Arc::new(bytes);
         files.push(File {
             path: path.into(),
             hash: blake3::hash(&bytes).to_hex().to_string(),
+            bytes: bytes.clone(),
         });
         let names = columns::names(&bytes, delimiter).map_err(|problem| faulty(path, &problem))?;
         Ok(Sheet {

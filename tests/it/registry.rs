@@ -1,6 +1,6 @@
 //! Versions, decisions, and what is refused.
 
-use crate::spool::Spool;
+use crate::spool::{Spool, wait_until};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -349,4 +349,44 @@ fn a_fifo_in_the_models_folder_holds_up_nobody() {
         fs::write(&path, text).unwrap();
     }
     spool.once().exits(0);
+}
+
+/// Found by interrupting `register`: half a version stood there for ever.
+#[test]
+fn a_registration_that_is_killed_leaves_no_version() {
+    let spool = Spool::new();
+    let artifact = spool.path("large.json");
+    let names: Vec<String> = (0..50_000).map(|i| format!("\"feature {i}\"")).collect();
+    let ones = vec!["1"; 50_000].join(",");
+    let text = format!(
+        r#"{{"features":[{}],"coefficients":[{ones}],"intercept":0}}"#,
+        names.join(",")
+    );
+    fs::write(&artifact, text).unwrap();
+    let register = ["models", "register", artifact.to_str().unwrap(), "--format", "linear"];
+    for round in 0..12 {
+        let mut child = spool
+            .command(&register)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Each time a little further: until its draft is there, has a file, has two...
+        wait_until("it is at it, or done", || {
+            let drafts = fs::read_dir(spool.path("models/lines")).unwrap().flatten();
+            let mut drafts = drafts.filter(|e| e.file_name().to_string_lossy().starts_with('.'));
+            let files = |draft: fs::DirEntry| fs::read_dir(draft.path()).map_or(0, |files| files.count());
+            drafts.any(|draft| files(draft) >= round % 3) || child.try_wait().unwrap().is_some()
+        });
+        let _ = child.kill();
+        child.wait().unwrap();
+        let list = spool.run(&["models", "list"]).exits(0);
+        assert!(!list.stdout.contains("damaged"), "{}", list.stdout);
+    }
+    spool.run(&register).exits(0);
+    let hidden = spool
+        .names("models/lines")
+        .iter()
+        .filter(|n| n.starts_with('.'))
+        .count();
+    assert_eq!(hidden, 0);
 }

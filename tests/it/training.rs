@@ -195,7 +195,20 @@ fn yes_or_no_is_learnt_evaluated_and_scored() {
     // Another version's classes can't be compared with numbers.
     train(&spool, &[])
         .exits(0)
-        .says("warning: the approved version lines/1 is not compared: it predicts something else");
+        .says("warning: the approved version lines/1 can't be compared: it predicts something else");
+    train(&spool, &["--gate", "not_worse_than_approved"])
+        .exits(2)
+        .says("gate FAILED: the approved version lines/1 can't be compared");
+    // The same classes the other way around are compared, at its own threshold.
+    let turned = ["--positive", "no", "--json", "--dry-run"];
+    let json = train(&spool, &[&flags[..6], &turned[..]].concat()).exits(0).json();
+    let block = |of: &Value| of["binary_classification_metrics"].clone();
+    let auc = |of: &Value| block(of)["roc_auc"]["value"].as_f64().unwrap();
+    assert!((auc(&json) - auc(&json["approved"])).abs() < 1e-12);
+    assert_eq!(
+        (&json["threshold"], &json["approved"]["threshold"]),
+        (&0.5.into(), &0.6.into())
+    );
 }
 
 #[test]
@@ -285,4 +298,57 @@ fn any_registered_version_can_be_evaluated() {
         .run(&["evaluate", path, "--target", "y", "--version", "7"])
         .exits(64)
         .says("no version 7");
+}
+
+/// Each found by attack.
+#[test]
+fn what_would_be_registered_wrongly_is_refused() {
+    let spool = spool();
+    for (flags, words) in [
+        (&["--register-group", "../x"][..], "no folder's name"),
+        (&["--register-group", ""], "no folder's name"),
+        (&["--texts", "citty"], "no column \"citty\""),
+        // One row to evaluate on tells nothing.
+        (&["--last", "1"], "r2 is undefined on the 1 row"),
+    ] {
+        train(&spool, flags).exits(64).says(words);
+    }
+    assert!(!spool.path("models/x").exists() && !spool.path("x").exists());
+    // A FIFO has no end that could be waited for.
+    let fifo = spool.path("fifo.csv");
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    train(&spool, &["--file", fifo.to_str().unwrap()])
+        .exits(64)
+        .says("not a file");
+    // A damaged approval is no missing one.
+    train(&spool, &[]).exits(0);
+    spool.approve(1);
+    let approval = spool.path("models/lines/1/approval.toml");
+    let text = fs::read(&approval).unwrap();
+    fs::write(&approval, "junk").unwrap();
+    train(&spool, &["--gate", "not_worse_than_approved"])
+        .exits(3)
+        .says("approval.toml");
+    fs::write(&approval, text).unwrap();
+    // Nor is a version whole without all that was registered with it.
+    let page = spool.path("models/lines/1/evaluation.html");
+    fs::remove_file(&page).unwrap();
+    spool.run(&["models", "approve", "1"]).exits(3).says("evaluation.html");
+    let examples = spool.path("examples.csv");
+    let same = ["--test-file", examples.to_str().unwrap(), "--register-group", "other"];
+    train(&spool, &same)
+        .exits(0)
+        .says("are the same: are rows evaluated that were trained on?");
+}
+
+/// Found by attack: a column of a table was at most 65,535 characters wide.
+#[test]
+fn names_of_any_length_can_be_shown() {
+    let spool = Spool::without_model();
+    spool.register(&format!(
+        r#"{{"features":["{}"],"coefficients":[1],"intercept":0}}"#,
+        "x".repeat(70_000)
+    ));
+    spool.run(&["models", "show", "1"]).exits(0).says("xxx");
 }

@@ -50,7 +50,7 @@ impl Case {
         let approved = self
             .approved
             .as_ref()
-            .map(|predicted| ("diabetes/1", predicted.as_slice()));
+            .map(|predicted| ("diabetes/1", self.task, predicted.as_slice()));
         let comparison = Comparison::of(self.task, &examples, self.baseline, approved, 1);
         let gate = super::super::Gate::parse(&toml::from_str(self.gate).unwrap()).unwrap();
         let approved = comparison.approved.as_ref().map(|approved| &approved.evaluation);
@@ -61,6 +61,7 @@ impl Case {
             unit: self.unit,
             classes: None,
             comparison: &comparison,
+            baseline_of: "the training target",
             examples,
             verdicts: &gate.check(&comparison.candidate, approved),
             warnings: &self.warnings,

@@ -184,6 +184,7 @@ pub fn data(raw: RawData) -> Checked<Data> {
         }
     }
     let delimiter = match raw.delimiter.as_deref().unwrap_or(",").as_bytes() {
+        b"\\t" => b'\t',
         &[byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => byte,
         _ => {
             return fault(

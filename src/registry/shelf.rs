@@ -1,0 +1,105 @@
+//! New versions get their numbers: each as a whole, or not at all.
+
+#![allow(clippy::disallowed_methods, reason = "the registry writes models, never results")]
+
+use super::disk::{sync_folder, write_new};
+use crate::error::{Error, Result};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const DRAFT: &str = ".new-";
+
+/// Makes a version's folder in `group` from `files`, names and bytes, the one that makes it whole last. Returns its number:
+/// one more than the last of `versions`.
+///
+/// It is made under another name, which says nothing to anybody, then renamed. On mounts that can't rename folders it is
+/// made in place, and what is left of it if that fails is removed.
+pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str, &[u8])]) -> Result<u32> {
+    fs::create_dir_all(group).map_err(Error::io("make folder", group))?;
+    remove_abandoned(group);
+    let draft = Draft::new(group)?;
+    draft.fill(files)?;
+    loop {
+        let version = versions()?.last().map_or(1, |last| last + 1);
+        let folder = group.join(version.to_string());
+        match renameat_with(CWD, &draft.path, CWD, &folder, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                draft.keep();
+                sync_folder(group)?;
+                return Ok(version);
+            }
+            Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+            Err(_) => return put_in_place(group, version, files),
+        }
+    }
+}
+
+fn put_in_place(group: &Path, mut version: u32, files: &[(&str, &[u8])]) -> Result<u32> {
+    loop {
+        let path = group.join(version.to_string());
+        match fs::create_dir(&path) {
+            Ok(()) => {
+                let draft = Draft { path, lock: None };
+                draft.fill(files)?;
+                draft.keep();
+                sync_folder(group)?;
+                return Ok(version);
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => version += 1,
+            Err(e) => return Err(Error::io("make folder", &path)(e)),
+        }
+    }
+}
+
+/// A folder in the making; removed when dropped.
+struct Draft {
+    path: PathBuf,
+    /// Tells others that somebody is at it.
+    lock: Option<File>,
+}
+
+impl Draft {
+    fn new(group: &Path) -> Result<Draft> {
+        static DRAFTS: AtomicU32 = AtomicU32::new(0);
+        let n = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        let path = group.join(format!("{DRAFT}{}-{n}", std::process::id()));
+        fs::create_dir(&path).map_err(Error::io("make folder", &path))?;
+        // Not every mount can lock.
+        let lock = File::open(&path).ok().filter(|folder| folder.lock().is_ok());
+        Ok(Draft { path, lock })
+    }
+
+    fn fill(&self, files: &[(&str, &[u8])]) -> Result<()> {
+        for (name, bytes) in files {
+            write_new(&self.path.join(name), bytes, true)?;
+        }
+        sync_folder(&self.path)
+    }
+
+    fn keep(mut self) {
+        self.path = PathBuf::new();
+        self.lock = None;
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Removes drafts that somebody was killed over.
+fn remove_abandoned(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        let is_draft = entry.file_name().to_str().is_some_and(|name| name.starts_with(DRAFT));
+        if is_draft && File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
