@@ -83,7 +83,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         optional: true,
     });
     let found = read(&input, b',', &wanted);
-    let records = simple(&input).filter(|records| records.iter().all(|record| record.len() == 2));
+    // Texts must be UTF-8 there; U+FFFD stands for what once wasn't.
+    let is_text = |field: &Vec<u8>| std::str::from_utf8(field).is_ok_and(|text| !text.contains('\u{fffd}'));
+    let is_good = |record: &Vec<Vec<u8>>| record.len() == 2 && record.iter().all(is_text);
+    let records = simple(&input).filter(|records| records.iter().all(is_good));
     match (found, records) {
         (Ok(columns), Some(records)) => {
             for (place, column) in columns.into_iter().enumerate() {

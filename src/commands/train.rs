@@ -5,6 +5,7 @@ use super::{apart_from, count, now, say, say_json, write_page};
 use crate::cli::Overrides;
 use crate::config::{Config, is_group};
 use crate::error::{Error, Result, exit};
+use crate::evaluate::metrics::significant;
 use crate::evaluate::page::page;
 use crate::evaluate::{Against, Comparison, Examples, Gate, Story, Trials, Verdict};
 use crate::model::Format;
@@ -199,6 +200,7 @@ impl Candidacy<'_> {
         let facts = facts(&[
             ("trained", created),
             ("trainer", pipeline.trainer.name()),
+            ("settings", &settings(pipeline)),
             ("data", &files.join(", ")),
             (
                 "rows",
@@ -212,6 +214,9 @@ impl Candidacy<'_> {
         ]);
         let trials = self.outcome.map(|outcome| {
             let (columns, rows) = outcome.table();
+            // Rounded for people; trials.csv has all digits.
+            let short = |cell: &String| cell.parse().map_or(cell.clone(), significant);
+            let rows = rows.iter().map(|row| row.iter().map(short).collect()).collect();
             Trials { columns, rows }
         });
         let terms = fitted.artifact.terms.iter();
@@ -247,7 +252,8 @@ impl Candidacy<'_> {
             bytes.push(b'\n');
             bytes
         };
-        let profile = Profile::of(&dataset.features.select(&fitted.train.rows));
+        // Of all of them, also those that were left out for a missing value.
+        let profile = Profile::of(&dataset.features.select(&dataset.parts.train));
         let mut attachments = BTreeMap::from([
             (Attachment::Evaluation, json(comparison.json())),
             (Attachment::EvaluationPage, html.into_bytes()),
@@ -332,4 +338,15 @@ impl Candidacy<'_> {
             None => say("nothing was registered: the gate failed"),
         }
     }
+}
+
+/// What the pipeline says of preprocessing and training, in a line.
+fn settings(pipeline: &Pipeline) -> String {
+    let sections = ["preprocess", "train"]
+        .iter()
+        .filter_map(|section| pipeline.keys.get(*section)?.as_table());
+    let keys = sections.flatten().filter(|(key, _)| *key != "trainer");
+    keys.map(|(key, value)| format!("{key} = {value}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -251,11 +251,12 @@ const RECODE: &str = "save the file as UTF-8, for example: iconv -f LATIN1 -t UT
 
 fn flaw_problem(layout: &Layout, reason: &Reason, record: &[u8], line: u64) -> Problem {
     let said = reason.text(layout.roles.len());
-    let Some(field) = reason.field() else {
+    // A record can have more fields than there are columns.
+    let column = reason.field().and_then(|field| Some((field, layout.names.get(field)?)));
+    let Some((field, name)) = column else {
         let message = format!("{said}: {}", excerpt(record, 80));
         return Problem::new(Code::BadRow, message, MEND).line(line + 1);
     };
-    let name = &layout.names[field];
     let cell = layout::raw_fields(record, layout.delimiter)
         .get(field)
         .copied()
@@ -264,9 +265,7 @@ fn flaw_problem(layout: &Layout, reason: &Reason, record: &[u8], line: u64) -> P
         Reason::Missing { .. } => format!("column {name:?}: {said}"),
         _ => format!("column {name:?}: {said}: {}", excerpt(&layout::unquote(cell), 80)),
     };
-    Problem::new(Code::BadRow, message, "mend or remove the row")
-        .line(line + 1)
-        .column(name)
+    Problem::new(Code::BadRow, message, MEND).line(line + 1).column(name)
 }
 
 fn cut_problem(error: CutError, before: u64) -> Problem {
@@ -326,6 +325,12 @@ mod tests {
         for (csv, optional, said) in [
             ("a,b\n1,2\n\nx,3\n", true, "line 4: column \"a\": not a number: x"),
             ("a,b\n1,2\n,3\n", false, "line 3: column \"a\": missing value"),
+            // Found by fuzzing: behind the last column.
+            (
+                "a,b\n1,2\n3,4,\"5\"6\n",
+                false,
+                "line 3: text after a closing quote: 3,4,\"5\"6",
+            ),
             ("a,b\n1,2\n1,2,3\n", true, "line 3: 3 fields instead of 2: 1,2,3"),
             (
                 "a,b\n1,2\n1,\"2\n",
