@@ -55,6 +55,19 @@ impl Error {
         }
     }
 
+    /// Of a file that a person named: that it isn't there, or not for them, is wrong usage; a faulty disk may pass.
+    pub fn of_a_persons_file(self) -> Error {
+        match &self {
+            Error::Io { action, path, source } => match source.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
+                    Error::config(path, format!("can't {action} it: {source}"))
+                }
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
     pub fn config(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
         Error::Config {
             path: path.as_ref().into(),

@@ -22,9 +22,10 @@
 //! # Who knows whom
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`model`]; beside it
-//! [`commands`] → [`train`] → [`evaluate`] → [`transform`]; [`registry`] → [`transform`], for golden rows. `plan`,
-//! [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log. Only `worker::watch` knows tokio; the rest is plain threads
-//! and rayon. Only [`spool::publish`] writes to the output and failed folders.
+//! [`commands`] → [`train`] → [`evaluate`], [`registry`]; [`evaluate`], [`registry`] → [`transform`], for predictions and golden
+//! rows. `plan`, [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models are scored by a
+//! library that [`onnxruntime`] finds and loads. Only `worker::watch` knows tokio; the rest is plain threads and rayon. Only
+//! [`spool::publish`] writes to the output and failed folders.
 
 pub mod cli;
 pub mod commands;

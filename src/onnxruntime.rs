@@ -6,15 +6,16 @@ use std::env;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-static CONFIGURED: OnceLock<PathBuf> = OnceLock::new();
+static CONFIGURED: Mutex<Option<PathBuf>> = Mutex::new(None);
 static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
 
 /// Says where the library is, in place of looking for it (`models.onnxruntime`).
 pub fn configure(library: &Path) {
-    // A second configuration in one process is the first one, reloaded; what is loaded stays loaded.
-    let _ = CONFIGURED.set(library.into());
+    // A reload may say another; what is loaded already stays loaded.
+    let library = Some(library.to_path_buf()).filter(|path| !path.as_os_str().is_empty());
+    *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = library;
 }
 
 /// The library, loaded. An error says where it was looked for, and how to get it.
@@ -62,7 +63,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// The configured library alone; else `ORT_DYLIB_PATH`, the system's paths, and what pip has installed.
 fn candidates() -> Vec<PathBuf> {
-    if let Some(configured) = CONFIGURED.get().filter(|path| !path.as_os_str().is_empty()) {
+    if let Some(configured) = &*CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) {
         return vec![configured.clone()];
     }
     let named = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::{Format, Model};
 use crate::onnxruntime;
 use crate::registry;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,6 +17,11 @@ const COPIES: u64 = 8;
 /// Seconds of CPU, beside one for so many bytes of the file.
 const CPU: u64 = 10;
 const BYTES_A_SECOND: u64 = 32 << 20;
+
+/// Tells that what crashes from here on is the model's doing.
+const LOADED: &str = "loaded";
+const SCORES: &str = "scores";
+const REFUSED: &str = "refused: ";
 
 /// An error if `artifact` is no model that scores, or if the process that tried it has no answer.
 pub fn read(config: &Config, artifact: &Path, format: Format) -> Result<()> {
@@ -35,60 +40,69 @@ pub fn read(config: &Config, artifact: &Path, format: Format) -> Result<()> {
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("run", &program))?;
+    let said = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let out_of_memory = stderr.contains("memory allocation of") || stderr.contains("bad_alloc");
-    match output.status.signal() {
-        None if output.status.success() => Ok(()),
-        // It came to an answer, so it is safe to hear it here.
-        None => attempt(artifact, &registry::read_artifact(artifact)?, format),
-        Some(_) if out_of_memory => Err(refused(artifact, "needs more memory than any model of its size")),
-        Some(9 | 24) => Err(refused(
+    let refusal = said.lines().find_map(|line| line.strip_prefix(REFUSED));
+    let (loaded, scores) = (said.contains(LOADED), said.lines().any(|line| line == SCORES));
+    match (output.status.signal(), refusal) {
+        (None, None) if scores => Ok(()),
+        (None, Some(why)) => Err(Error::config(artifact, why)),
+        (None, None) => Err(Error::config(
             artifact,
-            "takes longer to score a row than any model of its size",
+            format!("it could not be tried: {}", stderr.trim()),
         )),
-        Some(signal) if !String::from_utf8_lossy(&output.stdout).contains(LOADED) => Err(Error::config(
+        (Some(signal), _) if !loaded => Err(Error::config(
             "ONNX Runtime",
             format!("its library ends the program that loads it (signal {signal}): is it cut off? Install it again"),
         )),
-        Some(signal) => Err(refused(artifact, &format!("crashes ONNX Runtime (signal {signal})"))),
+        (Some(_), _) if out_of_memory => Err(hostile(artifact, "needs more memory than any model of its size")),
+        (Some(OUT_OF_TIME), _) => Err(hostile(
+            artifact,
+            "takes longer to score a row than any model of its size",
+        )),
+        (Some(signal), _) => Err(hostile(artifact, &format!("ends ONNX Runtime (signal {signal})"))),
     }
 }
 
-fn refused(artifact: &Path, what: &str) -> Error {
-    Error::config(
-        artifact,
-        format!("the model {what}; it is damaged or hostile, and is not registered"),
-    )
+/// SIGXCPU
+const OUT_OF_TIME: i32 = 24;
+
+fn hostile(artifact: &Path, what: &str) -> Error {
+    let message = format!("the model {what}; it is damaged or hostile, and is not registered");
+    Error::config(artifact, message)
 }
 
-/// What the process does.
+/// What the process does: says on stdout how far it came.
 pub fn read_here(artifact: &Path, format: Format) -> Result<()> {
-    let bytes = registry::read_artifact(artifact)?;
-    let limit = |resource, most| {
-        let most = Some(most);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: most,
-                maximum: most,
-            },
-        )
-        .map_err(Error::io("set limits for", artifact))
-    };
-    let size = bytes.len() as u64;
-    limit(Resource::As, MEMORY + COPIES * size)?;
-    limit(Resource::Cpu, CPU + size / BYTES_A_SECOND)?;
-    limit(Resource::Core, 0)?;
-    onnxruntime::environment().map_err(|message| Error::config(artifact, message))?;
-    super::say(LOADED);
-    attempt(artifact, &bytes, format)
+    match attempt(artifact, format) {
+        Ok(()) => super::say(SCORES),
+        Err(why) => super::say(format!("{REFUSED}{}", why.replace('\n', " "))),
+    }
+    Ok(())
 }
-
-/// Tells that what crashes from here on is the model's doing.
-const LOADED: &str = "loaded";
 
 /// Reads the model and scores rows with it.
-fn attempt(artifact: &Path, bytes: &[u8], format: Format) -> Result<()> {
-    let model = Model::parse(format, bytes).map_err(|defect| Error::config(artifact, defect.to_string()))?;
-    registry::rehearse(&model).map_err(|message| Error::config(artifact, message))
+fn attempt(artifact: &Path, format: Format) -> std::result::Result<(), String> {
+    let bytes = registry::read_artifact(artifact).map_err(|e| e.to_string())?;
+    let size = bytes.len() as u64;
+    let time = CPU + size / BYTES_A_SECOND;
+    limit(Resource::As, MEMORY + COPIES * size, 0)?;
+    limit(Resource::Cpu, time, 1)?;
+    limit(Resource::Core, 0, 0)?;
+    onnxruntime::environment()?;
+    super::say(LOADED);
+    let model = Model::parse(format, &bytes).map_err(|defect| defect.to_string())?;
+    registry::rehearse(&model)
+}
+
+/// `more`: by how much the limit that can't be caught is higher.
+fn limit(resource: Resource, most: u64, more: u64) -> std::result::Result<(), String> {
+    let least = |a: u64, b: Option<u64>| Some(b.map_or(a, |b| b.min(a)));
+    let now = getrlimit(resource);
+    let limit = Rlimit {
+        current: least(most, now.maximum),
+        maximum: least(most + more, now.maximum),
+    };
+    setrlimit(resource, limit).map_err(|e| format!("it can't be tried within bounds: {e}"))
 }

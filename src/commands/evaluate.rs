@@ -6,9 +6,11 @@ use crate::error::{Error, Result, exit};
 use crate::evaluate::page::page;
 use crate::evaluate::scoring::{Target, predictions};
 use crate::evaluate::{Comparison, Evaluation, Examples, Score, Story, Task};
-use crate::registry::{Attachment, Registry};
+use crate::registry::{Attachment, Registry, read_source};
+use crate::train::dataset::EXAMPLES_MAX;
 use crate::transform::columns::{self, Cells, Kind, Wanted};
 use crate::transform::problem::Problem;
+use crate::transform::records;
 use std::path::{Path, PathBuf};
 
 /// Of the intervals' resamples: the same figures each time.
@@ -68,11 +70,13 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
     let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
     let approved = match registry.latest_approved() {
-        Ok(identity) if identity.version != version => {
-            let rows = pick(&csv, delimiter, &good);
+        Err(Error::NoModel { .. }) => Approved::Nothing,
+        Err(damaged) => return Err(damaged),
+        Ok(identity) if identity.version == version => Approved::Nothing,
+        Ok(_) => {
+            let rows = records::pick(&csv, delimiter, &good);
             Approved::find(&registry, &rows, delimiter, target.task, target.classes.as_ref())?
         }
-        _ => Approved::Nothing,
     };
     if let Approved::Incomparable(why) = &approved {
         warnings.push(why.clone());
@@ -285,22 +289,8 @@ fn baseline(registry: &Registry, version: u32) -> Result<Option<f64>> {
     Ok(json.and_then(|json| json["baseline"]["prediction"].as_f64()))
 }
 
-fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
-    use crate::transform::records;
-    let mut all = records::read(csv, delimiter);
-    let mut picked = Vec::new();
-    if let Some(header) = all.next() {
-        records::write(&header, delimiter, &mut picked);
-    }
-    let mut wanted = rows.iter().peekable();
-    for (_, record) in all.enumerate().filter(|(row, _)| wanted.next_if_eq(&row).is_some()) {
-        records::write(&record, delimiter, &mut picked);
-    }
-    picked
-}
-
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::config(path, format!("can't read it: {e}")))
+    read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)
 }
 
 /// Names and values for a page; without those that are empty.

@@ -124,8 +124,17 @@ fn complain(error: &Error) {
 }
 
 /// Prints a line on stdout. That nobody reads it any more is no error.
+///
+/// Names and categories come from files: control characters are shown, not obeyed.
 fn say(line: impl AsRef<str>) {
-    let _ = writeln!(io::stdout(), "{}", line.as_ref());
+    let mut shown = String::with_capacity(line.as_ref().len());
+    for c in line.as_ref().chars() {
+        match c.is_control() && c != '\n' {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    let _ = writeln!(io::stdout(), "{shown}");
 }
 
 fn say_json(value: &impl Serialize) {
@@ -139,6 +148,9 @@ fn say_table(rows: &[Vec<String>]) {
 
 /// A line for each row, with its cells in columns.
 fn align(rows: &[Vec<String>]) -> Vec<String> {
+    // A line is a row.
+    let line = |cell: &String| cell.replace('\n', "\\n");
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(line).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |i: usize| {
         rows.iter()

@@ -200,7 +200,7 @@ fn basis(story: &Story, task: Task) -> String {
     let of = story.baseline_of;
     let constant = match task {
         Task::Regression => format!("the mean of {of}"),
-        Task::Classification { .. } => format!("the share of {} in {of}", Escaped(story.classes()[1])),
+        Task::Classification { .. } => format!("the share of {} in {of}", story.classes()[1]),
     };
     let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction)));
     let none = if approved.is_some() {

@@ -9,7 +9,6 @@ use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 const DRAFT: &str = ".new-";
 
@@ -20,8 +19,13 @@ const DRAFT: &str = ".new-";
 /// made in place, and what is left of it if that fails is removed.
 pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str, &[u8])]) -> Result<u32> {
     fs::create_dir_all(group).map_err(Error::io("make folder", group))?;
-    remove_abandoned(group);
-    let draft = Draft::new(group)?;
+    let draft = {
+        // One at a time, so that nobody takes another's draft for an abandoned one before it is locked.
+        let folder = File::open(group).map_err(Error::io("open", group))?;
+        let _ = folder.lock();
+        remove_abandoned(group);
+        Draft::new(group)?
+    };
     draft.fill(files)?;
     loop {
         let version = versions()?.last().map_or(1, |last| last + 1);
@@ -64,13 +68,19 @@ struct Draft {
 
 impl Draft {
     fn new(group: &Path) -> Result<Draft> {
-        static DRAFTS: AtomicU32 = AtomicU32::new(0);
-        let n = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let path = group.join(format!("{DRAFT}{}-{n}", std::process::id()));
-        fs::create_dir(&path).map_err(Error::io("make folder", &path))?;
-        // Not every mount can lock.
-        let lock = File::open(&path).ok().filter(|folder| folder.lock().is_ok());
-        Ok(Draft { path, lock })
+        let mut n = 0;
+        loop {
+            let path = group.join(format!("{DRAFT}{}-{n}", std::process::id()));
+            match fs::create_dir(&path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => n += 1,
+                Err(e) => return Err(Error::io("make folder", &path)(e)),
+                Ok(()) => {
+                    // Not every mount can lock.
+                    let lock = File::open(&path).ok().filter(|folder| folder.lock().is_ok());
+                    return Ok(Draft { path, lock });
+                }
+            }
+        }
     }
 
     fn fill(&self, files: &[(&str, &[u8])]) -> Result<()> {

@@ -99,18 +99,9 @@ impl Dataset {
             }
             _ => (features(&pipeline.data.source), 0),
         };
-        let delimiter = pipeline.data.delimiter;
         let file = self.files.iter().find(|file| file.path == path).expect("it was read");
-        let mut records = records::read(&file.bytes, delimiter);
-        let mut csv = Vec::new();
-        if let Some(header) = records.next() {
-            records::write(&header, delimiter, &mut csv);
-        }
-        let mut wanted = rows.iter().map(|row| row - before).peekable();
-        for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(row).is_some()) {
-            records::write(&record, delimiter, &mut csv);
-        }
-        csv
+        let rows: Vec<usize> = rows.iter().map(|row| row - before).collect();
+        records::pick(&file.bytes, pipeline.data.delimiter, &rows)
     }
 
     /// Two files with the same bytes, if there are any.
@@ -137,7 +128,7 @@ impl Dataset {
 }
 
 /// Examples are held in memory.
-const EXAMPLES_MAX: u64 = 64 << 30;
+pub const EXAMPLES_MAX: u64 = 64 << 30;
 
 struct Examples {
     features: Frame,
@@ -275,10 +266,7 @@ struct Sheet {
 
 impl Sheet {
     fn read(path: &Path, delimiter: u8, files: &mut Vec<File>) -> Result<Sheet> {
-        let bytes = read_source(path, EXAMPLES_MAX).map_err(|error| match error {
-            Error::Io { source, .. } => Error::config(path, format!("can't read the examples: {source}")),
-            other => other,
-        })?;
+        let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
         let bytes = Arc::new(bytes);
         files.push(File {
             path: path.into(),

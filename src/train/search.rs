@@ -310,7 +310,7 @@ fn range((key, value): (&String, &Value)) -> Result<(String, Range), String> {
         Value::Table(table) => {
             let RawBetween { from, to, scale } = table.clone().try_into().map_err(|_| wrong())?;
             let logarithmic = scale == Scale::Log;
-            if !(from <= to && from.is_finite() && to.is_finite()) || logarithmic && from <= 0.0 {
+            if !(from <= to && (to - from).is_finite()) || logarithmic && from <= 0.0 {
                 return Err(wrong());
             }
             Range::Between { from, to, logarithmic }

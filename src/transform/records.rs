@@ -17,6 +17,20 @@ pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
+/// The header and some records, by their places behind it, ascending.
+pub fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
+    let mut records = read(csv, delimiter);
+    let mut picked = Vec::new();
+    if let Some(header) = records.next() {
+        write(&header, delimiter, &mut picked);
+    }
+    let mut wanted = rows.iter().peekable();
+    for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(&row).is_some()) {
+        write(&record, delimiter, &mut picked);
+    }
+    picked
+}
+
 /// Adds a record to `csv`, in quotes where a cell needs them.
 pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
     for (i, cell) in cells.iter().enumerate() {

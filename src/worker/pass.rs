@@ -247,18 +247,21 @@ impl Worker {
     /// After a whole listing: reports on inputs that are no longer there.
     fn forget_the_gone(&mut self, listing: &Listing) -> Result<()> {
         for name in self.ledger.failed()? {
+            self.beat(); // there may be many, and each look may take long
             if scan::look(listing.root(), &name, self.local())?.is_none() {
                 let record = self.ledger.record(&name)?;
                 self.forget(&name, record.as_ref())?;
             }
         }
         // A worker that was killed can have left a report that its ledger knows nothing of.
-        if !std::mem::replace(&mut self.recovered, true) {
+        if !self.recovered {
             for name in self.setup.publisher.reported()? {
+                self.beat();
                 if scan::look(listing.root(), &name, self.local())?.is_none() {
                     self.setup.publisher.withdraw_reports(&name)?;
                 }
             }
+            self.recovered = true;
         }
         Ok(())
     }

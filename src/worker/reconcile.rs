@@ -437,7 +437,7 @@ impl Worker {
     }
 
     /// Tells the service manager that the loop is alive.
-    fn beat(&mut self) {
+    pub(super) fn beat(&mut self) {
         if self.beaten.is_none_or(|at| at.elapsed() >= BEAT) {
             self.beaten = Some(Instant::now());
             self.notify(&[NotifyState::Watchdog]);

@@ -192,7 +192,7 @@ fn the_class_names_of_a_file_stay_its_own() {
 }
 
 #[test]
-fn damaged_and_hostile_models_are_refused() {
+fn damaged_models_never_crash_the_program() {
     let Some(library) = library() else { return };
     let spool = spool(library);
     let whole = fs::read(fixture("classes.onnx")).unwrap();
@@ -224,6 +224,8 @@ fn models_that_would_never_end_or_never_give_the_same_are_refused() {
         ("refused-mean.onnx", "depends on the rows beside it"),
         ("refused-random.onnx", "or on chance"),
         ("refused-huge.onnx", "allocate memory"),
+        // The machine may have that much; a model of a few bytes has no use for it.
+        ("refused-large.onnx", "allocate memory"),
     ] {
         register(&spool, &fixture(name), &[]).exits(64).says(name).says(words);
     }

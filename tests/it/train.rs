@@ -333,7 +333,7 @@ fn files_that_do_not_belong_together_are_told() {
     );
     let gone = [("data.target_file".to_string(), Value::from("no/such.csv"))];
     let error = fit(&diabetes(&[]).with(&gone).unwrap()).unwrap_err();
-    assert!(error.contains("no/such.csv: can't read the examples"), "{error}");
+    assert!(error.contains("no/such.csv: can't open it"), "{error}");
 }
 
 pub struct Output {

@@ -91,7 +91,7 @@ def test_mountpoint_holds_all_four_folders(room):
 
 
 def behind_its_back(room, kind):
-    poll = 1
+    poll = 2
     bucket, mount = mounted(room, kind)
     spool = on(mount, "input", input__poll_interval=f"{poll}s")
     worker = spool.worker()
@@ -101,8 +101,8 @@ def behind_its_back(room, kind):
         # A local folder: what the mount for outputs takes is not counted.
         until("it is scored", lambda: (spool.output / f"{i}.csv.out").exists())
         took = time.monotonic() - put
-        # One second is for scoring it on a machine that does other things too.
-        assert took < 2 * poll + mount.stale + 1, f"found after {took:.2f} s"
+        # Three seconds are for scoring it on a machine that does other things too.
+        assert took < 2 * poll + mount.stale + 3, f"found after {took:.2f} s"
     assert worker.stop()[0] == 0
 
 
@@ -529,7 +529,7 @@ def test_a_slow_mount_does_not_look_like_a_worker_that_hangs(room):
             if b"WATCHDOG=1" in manager.recv(4096):
                 longest, last = max(longest, time.monotonic() - last), time.monotonic()
         # All in one go would be twice that.
-        assert longest < 10, f"silent for {longest:.1f} s"
+        assert longest < 15, f"silent for {longest:.1f} s"
 
 
 def test_done_markers_follow_whole_outputs(room):
