@@ -65,3 +65,39 @@ fn csv_spectrum_means_what_it_says() {
     }
     assert_eq!(cases, 12);
 }
+
+/// The numbers that pandas reads in them (`tests/fixtures/csv-crate/make.py`), through a model that hands them on.
+#[test]
+fn the_numbers_of_the_csv_crates_examples_are_those_that_pandas_reads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/csv-crate");
+    let mut columns = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "csv") {
+            continue;
+        }
+        let expected: Value = serde_json::from_slice(&fs::read(path.with_extension("expected.json")).unwrap()).unwrap();
+        for (name, numbers) in expected["columns"].as_object().unwrap() {
+            let delimiter = if path.to_str().unwrap().contains("colon") {
+                ":"
+            } else {
+                ","
+            };
+            let spool = Spool::without_model()
+                .set("input.max_bad_rows=100%")
+                .set(&format!("input.delimiter={delimiter}"));
+            spool.register(&format!(
+                r#"{{"features":[{name:?}],"coefficients":[1],"intercept":0}}"#
+            ));
+            spool.approve(1);
+            spool.drop_file("a.csv", fs::read(&path).unwrap());
+            spool.once().exits(0);
+            let output = spool.output("a.csv").unwrap();
+            let found: Vec<Option<f64>> = output.lines().skip(1).map(|line| line.parse().ok()).collect();
+            let wanted: Vec<Option<f64>> = numbers.as_array().unwrap().iter().map(Value::as_f64).collect();
+            assert_eq!(found, wanted, "{path:?} {name}");
+            columns += 1;
+        }
+    }
+    assert_eq!(columns, 11);
+}

@@ -137,6 +137,10 @@ def test_a_full_state_disk_heals_when_there_is_space(room):
     full_disk(room, "state")
 
 
+# A 1 of eight bytes, written to an eventfd.
+WAKE = '"\\1\\0\\0\\0\\0\\0\\0\\0", 8)'
+
+
 class Prepared:
     """A spool to be copied: outputs by version 1, version 2 approved since, a bad row, a file that fails."""
 
@@ -181,6 +185,8 @@ class Prepared:
         said = f"{call} {error} {n}: exited with {ran.returncode}: {ran.stderr.decode()}\n" + "\n".join(hit)
         if b"loading shared libraries" in ran.stderr:
             return True  # the program had not begun
+        if any(WAKE in line for line in hit):
+            return True  # one thread wakes another by a counter of the kernel's, which has no disk that could fail
         assert ran.returncode in (1, 75), said
         for name in self.NAMES:
             assert self.output(copy, name) in (self.old, self.new, self.new + '""\n'), f"{said}\n{name} is torn"
