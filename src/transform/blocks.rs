@@ -147,7 +147,10 @@ impl<R: Read> Blocks<R> {
 /// Reads until `bytes` has `target` bytes or the input ends.
 fn fill(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result<()> {
     // Some room to spare: `read_to_end` probes with extra calls where there is next to none.
-    bytes.reserve(target + 64 - bytes.len());
+    // A long record may be too much for a small machine: that is its own fault, and not the end of the others.
+    bytes
+        .try_reserve(target + 64 - bytes.len())
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
     let wanted = (target - bytes.len()) as u64;
     input.by_ref().take(wanted).read_to_end(bytes)?;
     Ok(())

@@ -1,5 +1,6 @@
 //! One block -> its output's bytes, its bad rows, or what is wrong with it.
 
+use super::blocks::BLOCK;
 use super::encode::{self, Writing};
 use super::layout::Layout;
 use super::problem::{Code, Problem};
@@ -39,7 +40,7 @@ pub struct Reject {
 impl Scorer {
     pub fn score(&self, block: Vec<u8>) -> Scored {
         let mut scored = Scored {
-            out: Vec::with_capacity(block.len() / 4),
+            out: Vec::with_capacity(block.len().min(BLOCK) / 4),
             block,
             rows: 0,
             lines: 0,
