@@ -20,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::model::pipeline::{self as model, Classes, Output, Steps};
 use dataset::Dataset;
 use pipeline::{Pipeline, Trainer};
-use preprocess::Design;
 
 /// Of each class, a row to learn from and one that shows that it was no accident.
 const CLASS_ROWS_MIN: usize = 2;
@@ -45,8 +44,6 @@ pub struct Coefficients {
 #[derive(Clone, Debug)]
 pub struct Fitted {
     pub artifact: model::Pipeline,
-    /// The values of the terms that the trainer saw.
-    pub design: Design,
     pub loss: Vec<f64>,
     pub warnings: Vec<String>,
     pub train: Scored,
@@ -106,7 +103,6 @@ fn fit_rows(
         train: score(&artifact, dataset, train)?,
         test: score(&artifact, dataset, test)?,
         artifact,
-        design: prepared.design,
         loss: fit.loss,
         warnings: [prepared.warnings, fit.warnings].concat(),
     })

@@ -24,7 +24,6 @@ fn missing_and_unknown_cells_follow_what_training_decided() {
     assert_eq!(inputs("missing_text = \"unknown\"")[1].missing, Missing::Ignore);
 
     let (_, dropped) = train_on(MISSING, &keys("missing = \"drop\"\nmissing_text = \"drop\"")).unwrap();
-    assert_eq!(dropped.design.rows, 6);
     assert_eq!((dropped.train.rows.len(), dropped.train.left_out), (6, 2));
     let scored = score(&dropped, "n,t\n1,a\n,a\n1,\n1,c\n");
     assert_eq!(
@@ -53,7 +52,7 @@ fn products_that_say_nothing_new_are_left_out() {
     let csv = "b,n,t,y\n0,1,u,1\n1,2,v,3\n0,4,u,2\n1,8,w,9\n0,3,v,2\n1,1,u,0\n1,5,w,3\n0,7,v,1\n0,2,w,4\n1,6,v,1\n0,9,u,3\n1,3,w,1\n0,5,v,4\n1,0,u,4\n0,6,w,2\n0,0,v,1\n";
     let keys = "[preprocess]\ndegree = 2\n[train]\ntrainer = \"least-squares\"\n";
     let (_, fitted) = train_on(csv, keys).unwrap();
-    let names: Vec<&str> = fitted.design.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = fitted.artifact.terms.iter().map(|term| term.name.as_str()).collect();
     assert_eq!(
         names,
         [
@@ -67,8 +66,8 @@ fn products_that_say_nothing_new_are_left_out() {
     );
     let keys = "[preprocess]\ninteractions = true\n[train]\ntrainer = \"least-squares\"\n";
     let (_, fitted) = train_on(csv, keys).unwrap();
-    assert!(!fitted.design.names.iter().any(|name| name.contains('^')));
-    assert!(fitted.design.names.contains(&"n * t=w".to_string()));
+    assert!(!fitted.artifact.terms.iter().any(|term| term.name.contains('^')));
+    assert!(fitted.artifact.terms.iter().any(|term| term.name == "n * t=w"));
 }
 
 /// A raw row: a number or nothing, a number, a category or nothing.

@@ -390,3 +390,24 @@ fn a_registration_that_is_killed_leaves_no_version() {
         .count();
     assert_eq!(hidden, 0);
 }
+
+#[test]
+fn versions_that_are_registered_at_once_get_numbers_of_their_own() {
+    let spool = Spool::without_model();
+    let artifact = spool.path("m.json");
+    fs::write(&artifact, r#"{"features":["a"],"coefficients":[1],"intercept":0}"#).unwrap();
+    let register = ["models", "register", artifact.to_str().unwrap(), "--format", "linear"];
+    let start = || {
+        spool
+            .command(&register)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let all: Vec<_> = (0..6).map(|_| start()).collect();
+    for mut child in all {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(spool.names("models/lines"), ["1", "2", "3", "4", "5", "6"]);
+    spool.run(&["models", "show", "6"]).exits(0);
+}
