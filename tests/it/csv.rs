@@ -287,10 +287,21 @@ fn what_is_no_file_is_refused() {
         0,
     )
     .unwrap();
+    // Only root can make the devices that are null and zero.
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    let device = rustix::fs::FileType::CharacterDevice;
+    for (name, minor) in [("null.csv", 3), ("zero.csv", 5)] {
+        let path = spool.path("input").join(name);
+        if rustix::fs::mknodat(rustix::fs::CWD, &path, device, mode, rustix::fs::makedev(1, minor)).is_err() {
+            fs::create_dir(&path).unwrap();
+        }
+    }
     let _socket = UnixListener::bind(spool.path("input/socket.csv")).unwrap();
     spool.drop_file("good.csv", "x\n1\n");
-    spool.once().exits(1).says("scored 1 file").says("5 failed");
+    spool.once().exits(1).says("scored 1 file").says("7 failed");
     for (name, code) in [
+        ("null.csv", "not_a_file"),
+        ("zero.csv", "not_a_file"),
         ("link.csv", "link"),
         ("dangling.csv", "link"),
         ("folder.csv", "not_a_file"),
@@ -299,11 +310,11 @@ fn what_is_no_file_is_refused() {
     ] {
         assert_eq!(spool.report(name).unwrap()["code"], code, "{name}");
     }
-    spool.once().exits(1).says("1 up to date").says("5 failed");
+    spool.once().exits(1).says("1 up to date").says("7 failed");
     // Mended: the link's place is taken by the file itself.
     fs::remove_file(spool.path("input/link.csv")).unwrap();
     fs::rename(&secret, spool.path("input/link.csv")).unwrap();
-    spool.once().exits(1).says("scored 1 file").says("4 failed");
+    spool.once().exits(1).says("scored 1 file").says("6 failed");
     assert_eq!(spool.report("link.csv"), None);
 }
 

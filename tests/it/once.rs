@@ -329,3 +329,19 @@ fn a_report_that_a_killed_worker_left_goes_if_its_input_is_gone() {
     spool.once().exits(1);
     assert_eq!(spool.names("failed"), reports);
 }
+
+#[test]
+fn a_ledger_that_is_deleted_is_made_again_and_the_outputs_are_the_same() {
+    let spool = Spool::new();
+    for i in 0..5 {
+        spool.drop_file(&format!("{i}.csv"), format!("x\n{i}\n"));
+    }
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1);
+    let outputs: Vec<_> = (0..5).map(|i| spool.output(&format!("{i}.csv")).unwrap()).collect();
+    fs::remove_dir_all(spool.path("state")).unwrap();
+    spool.once().exits(1).says("scored 5 files");
+    let again: Vec<_> = (0..5).map(|i| spool.output(&format!("{i}.csv")).unwrap()).collect();
+    assert_eq!(again, outputs);
+    spool.once().exits(1).says("5 up to date");
+}
