@@ -266,6 +266,22 @@ impl Ledger {
         self.execute("UPDATE results SET recipe = 0", []).map(drop)
     }
 
+    /// The results of these inputs are about to be replaced, and fit nothing until the replacements are committed. Without
+    /// that, a worker that is killed in between would leave outputs by one model that pass for another's, once that is
+    /// approved again: they may have the same size.
+    pub fn doubt<'a>(&mut self, inputs: impl Iterator<Item = &'a Name>) -> Result<()> {
+        let doubt = |db: &mut Connection| {
+            let transaction = db.transaction()?;
+            for input in inputs {
+                transaction
+                    .prepare_cached("UPDATE results SET recipe = 0 WHERE input = ?")?
+                    .execute([input.bytes()])?;
+            }
+            transaction.commit()
+        };
+        doubt(&mut self.db).map_err(|e| self.error(e))
+    }
+
     /// Inputs that failed for good.
     pub fn failed(&self) -> Result<Vec<Name>> {
         self.select(

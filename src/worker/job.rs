@@ -42,6 +42,8 @@ pub struct Job {
     pub name: Name,
     /// The input as it was planned; another one is not scored.
     pub fingerprint: Fingerprint,
+    /// The ledger knows of a result of it, which this one replaces.
+    pub recorded: bool,
     pub task: Task,
 }
 

@@ -188,11 +188,11 @@ impl Worker {
                         false => self.tally.unchanged += 1,
                     }
                 }
-                Decision::Transform => self.enqueue(name, seen, Task::Score),
-                Decision::Refuse(code) => self.enqueue(name, seen, Task::Refuse(code)),
-                Decision::Verify => match record.and_then(|r| r.input_hash) {
-                    Some(hash) => self.enqueue(name, seen, Task::Verify(hash)),
-                    None => self.enqueue(name, seen, Task::Score),
+                Decision::Transform => self.enqueue(name, seen, record.is_some(), Task::Score),
+                Decision::Refuse(code) => self.enqueue(name, seen, record.is_some(), Task::Refuse(code)),
+                Decision::Verify => match record.as_ref().and_then(|r| r.input_hash) {
+                    Some(hash) => self.enqueue(name, seen, true, Task::Verify(hash)),
+                    None => self.enqueue(name, seen, record.is_some(), Task::Score),
                 },
                 Decision::Wait(until) => {
                     let same = note.before.filter(|b| b.fingerprint == seen.fingerprint);
@@ -214,10 +214,11 @@ impl Worker {
         Ok(())
     }
 
-    fn enqueue(&mut self, name: Name, seen: Seen, task: Task) {
+    fn enqueue(&mut self, name: Name, seen: Seen, recorded: bool, task: Task) {
         let job = Job {
             name: name.clone(),
             fingerprint: seen.fingerprint,
+            recorded,
             task,
         };
         let large = job.is_large();

@@ -62,11 +62,15 @@ impl Worker {
         }
         let mut items = Vec::new();
         let mut records = Vec::new();
+        let mut replaced = Vec::new();
         let mut racy = Vec::new();
         let mut verified = Vec::new();
         for Done { job, outcome, took } in group {
             let name = job.name.clone();
             self.progress.file_done();
+            if job.recorded && matches!(outcome, Outcome::Scored { .. } | Outcome::Failed { .. }) {
+                replaced.push(name.clone());
+            }
             match outcome {
                 Outcome::Scored {
                     output,
@@ -113,6 +117,9 @@ impl Worker {
             }
         }
         self.ledger.confirm(&verified)?;
+        if !replaced.is_empty() {
+            self.ledger.doubt(replaced.iter())?;
+        }
         let results = self.setup.publisher.publish(items)?;
         let mut committed = Vec::new();
         for ((mut record, done), result) in records.into_iter().zip(results) {

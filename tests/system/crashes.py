@@ -136,6 +136,38 @@ def test_killed_at_every_system_call(room):
 test_killed_at_every_system_call.limit = 900
 
 
+def test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another(room):
+    """Outputs of both versions have the same sizes. Killed while version 2 replaces those of version 1, which then is the
+    latest approved one again, and whose records are those in the ledger."""
+    spool = Copied(room, threads=1)
+    names = [f"{n}.csv" for n in range(4)]
+    for name in names:
+        spool.drop(name, rows(range(1, 4)))
+    spool.drop("bad.csv", "y\n1\n")
+    spool.register(2, approve=True)
+    spool.register(3)
+    assert spool.once().returncode == 1
+    kills = 0
+    for call in ("renameat", "unlinkat", "fsync", "fdatasync", "pwrite64", "write"):
+        for n in range(1, 100_000):
+            spool.command("models", "approve", "2")
+            ran = spool.once(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                                     "-e", f"inject={call}:signal=KILL:when={n}"])
+            spool.command("models", "reject", "2")
+            assert spool.once().returncode == 1
+            found = {spool.output(name) for name in names}
+            assert found == {scored(2, range(1, 4))}, (call, n, found)
+            report = json.loads((spool.root / "failed/bad.csv.error.json").read_text())
+            assert report["model"] == "lines/1", (call, n, report)
+            if ran.returncode == 1:
+                break  # it came to its end
+            kills += 1
+    assert kills > 20, kills
+
+
+test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another.limit = 600
+
+
 def test_killed_at_random_under_a_stream_of_changes(room):
     chance = random.Random(7)
     spool = Copied(room)
@@ -176,7 +208,8 @@ def test_killed_at_random_under_a_stream_of_changes(room):
             slope = max(approved) + 1
             for name, values in inputs.items():
                 expected = None if values is None else scored(slope, values)
-                assert spool.output(name) == expected, (kill, name)
+                found = spool.output(name)
+                assert found == expected, f"kill {kill}: {name}: {found!r:.200} instead of {expected!r:.200}; {ran}"
             for path in (spool.root / "output").iterdir():
                 assert path.name.endswith(".csv.out"), path
             reports = {n for n, values in inputs.items() if values is None}
