@@ -3,7 +3,7 @@
 
 use super::Task;
 use crate::model::{Category, Model, Type};
-use crate::transform::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
+use crate::transform::sample;
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -76,23 +76,8 @@ impl Target {
 /// # Errors
 /// Why the CSV can't be scored.
 pub fn predictions(model: &Arc<Model>, target: &Target, csv: &[u8], delimiter: u8) -> Result<Vec<Option<f64>>, String> {
-    let settings = Settings {
-        header: Header::Present,
-        delimiter,
-        bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
-        columns: Columns::Prediction,
-        probabilities: true,
-    };
-    let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
-        Failure::Problem(problem) => problem.to_string(),
-        Failure::Read(e) | Failure::Write(e) => e.to_string(),
-        Failure::Cancelled => "it was cancelled".into(),
-    })?;
     let column = target.column();
-    let records = records::read(&out, delimiter).skip(1);
-    Ok(records
-        .map(|record| record.get(column).and_then(|cell| cell.parse().ok()))
-        .collect())
+    let records = sample::score(model, csv, delimiter)?.predictions;
+    let number = |record: Vec<String>| record.get(column).and_then(|cell| cell.parse().ok());
+    Ok(records.into_iter().map(number).collect())
 }

@@ -3,8 +3,8 @@
 //! predictions unseen.
 
 use crate::model::{Column, Model, Type};
-use crate::transform::problem::Code;
-use crate::transform::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
+use crate::transform::records;
+use crate::transform::sample::{self, Sample};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Golden {
     /// Takes at most [`GOLDEN_ROWS`] rows, spread evenly over those that the model can score. An error says why there
     /// are none.
     pub fn of(model: &Arc<Model>, from: &Rows) -> Result<Golden, String> {
-        let scored = score(model, &from.csv, from.delimiter)?;
+        let scored = sample::score(model, &from.csv, from.delimiter)?;
         let good: Vec<usize> = (0..scored.predictions.len()).filter(|&i| !scored.is_bad(i)).collect();
         if good.is_empty() {
             return Err(match scored.reasons.first() {
@@ -138,60 +138,13 @@ impl Golden {
         Ok(())
     }
 
-    fn score(&self, model: &Arc<Model>) -> Result<Scored, String> {
+    fn score(&self, model: &Arc<Model>) -> Result<Sample, String> {
         let mut csv = Vec::new();
         for record in [&self.columns].into_iter().chain(&self.rows) {
             records::write(record, DELIMITER, &mut csv);
         }
-        score(model, &csv, DELIMITER)
+        sample::score(model, &csv, DELIMITER)
     }
-}
-
-/// What came of a CSV.
-struct Scored {
-    outputs: Vec<String>,
-    /// In the order of the rows; those of bad rows are empty texts.
-    predictions: Vec<Vec<String>>,
-    /// Why rows are bad, in the order of the rows.
-    reasons: Vec<String>,
-}
-
-impl Scored {
-    fn is_bad(&self, row: usize) -> bool {
-        self.predictions[row].iter().all(String::is_empty)
-    }
-}
-
-/// Scores as the worker does.
-fn score(model: &Arc<Model>, csv: &[u8], delimiter: u8) -> Result<Scored, String> {
-    let settings = Settings {
-        header: Header::Present,
-        delimiter,
-        bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
-        columns: Columns::Prediction,
-        probabilities: true,
-    };
-    let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
-        // The hint to this one is about files without a header.
-        Failure::Problem(problem) if problem.code == Code::NoSuchColumn => problem.to_string(),
-        Failure::Problem(problem) => format!("{problem}; {}", problem.hint),
-        Failure::Read(e) | Failure::Write(e) => e.to_string(),
-        Failure::Cancelled => "cancelled".into(),
-    })?;
-    let mut predictions = records::read(&out, delimiter);
-    let outputs = predictions.next().unwrap_or_default();
-    // line, column, reason, text
-    let reason = |reject: Vec<String>| match &reject[1][..] {
-        "" => reject[2].clone(),
-        column => format!("{column}: {}", reject[2]),
-    };
-    Ok(Scored {
-        outputs,
-        predictions: predictions.collect(),
-        reasons: records::read(&rejects, b',').skip(1).map(reason).collect(),
-    })
 }
 
 fn same(output: &Column, expected: &str, found: &str) -> bool {

@@ -11,6 +11,7 @@ mod layout;
 mod plain;
 pub mod problem;
 pub mod records;
+pub mod sample;
 mod scorer;
 mod table;
 #[cfg(target_arch = "x86_64")]
