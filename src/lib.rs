@@ -37,6 +37,7 @@ pub mod logs;
 pub mod model;
 pub mod onnxruntime;
 pub mod registry;
+pub mod score;
 pub mod spool;
 pub mod train;
 pub mod transform;

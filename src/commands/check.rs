@@ -32,7 +32,7 @@ pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
         .map_or("built-in defaults".into(), |f| f.display().to_string());
     note("configuration", Ok(file));
     note("input", input(&config.input));
-    note("state", state(&config.state));
+    note("state", state(&config.state.path));
     note("output, failed", publishing(&config));
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {
@@ -68,7 +68,7 @@ fn state(path: &Path) -> Result<String> {
 }
 
 fn publishing(config: &Config) -> Result<String> {
-    if let Some(ledger) = Ledger::read(&config.state)? {
+    if let Some(ledger) = Ledger::read(&config.state.path)? {
         for path in [&config.output.path, &config.failed] {
             ledger.check_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
@@ -90,5 +90,5 @@ fn model(config: &Config) -> Result<String> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let identity = registry.latest_approved()?;
     registry.prove(identity.version)?;
-    Ok(format!("{identity}, SHA-256 {}", identity.sha256))
+    Ok(format!("{identity}, SHA-256 {}", identity.artifact))
 }

@@ -37,7 +37,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     };
     let name = format!("{}/{version}", registry.group());
     registry.show(version)?;
-    let model = registry.prove(version)?;
+    let model = registry.prove(version)?.model;
     let threshold = question.threshold.or(model.threshold()).unwrap_or(THRESHOLD);
     if !(0.0..=1.0).contains(&threshold) {
         return Err(Error::config(
@@ -46,7 +46,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         ));
     }
     let target = Target::of(&model, threshold).map_err(|why| Error::config(&name, why))?;
-    let delimiter = config.settings.delimiter;
+    let delimiter = config.shape.delimiter;
     let csv = read(&question.data)?;
     let (target_name, actual) = labels(&registry, version, question, &csv, delimiter, &target)?;
     let data = |message: String| Error::config(&question.data, message);
@@ -169,7 +169,7 @@ impl Approved {
             let why = format!("the approved version {identity} can't be compared: {what}");
             Ok(Approved::Incomparable(why))
         };
-        let model = registry.prove(identity.version)?;
+        let model = registry.prove(identity.version)?.model;
         let target = match Target::of(&model, model.threshold().unwrap_or(THRESHOLD)) {
             Ok(target) => target,
             Err(why) => return not(why),

@@ -30,7 +30,7 @@ pub fn score(config: &Config, model: Option<&Path>) -> Result<u8> {
     match transform(
         io::stdin().lock(),
         &Arc::new(model),
-        &config.settings,
+        &config.shape,
         &mut out,
         &mut rejects,
         &run,

@@ -66,11 +66,11 @@ pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, json: bool
         Ok(config) => config?,
         Err(_) => return Err(Error::mount("a folder of the configuration", NO_ANSWER)),
     };
-    let mut faults = match Ledger::read(&config.state)? {
+    let mut faults = match Ledger::read(&config.state.path)? {
         Some(ledger) => ledger.faults()?,
         None => Vec::new(),
     };
-    let holder = Lock::holder(&config.state)?;
+    let holder = Lock::holder(&config.state.path)?;
     if let Some(untold) = holder.as_ref().and_then(|h| h.fault.clone()) {
         faults.retain(|fault| fault.input != untold.input);
         faults.insert(0, untold);
@@ -132,10 +132,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 /// Looks at the models and at each input. That nobody waits for an answer any more is no error.
 fn ask(config: &Config, answers: &SyncSender<Answer>) {
     let approved = Registry::new(&config.models.path, &config.models.group).latest_approved();
-    let recipe = approved
-        .as_ref()
-        .ok()
-        .map(|identity| recipe(identity, &config.settings));
+    let recipe = approved.as_ref().ok().map(|identity| recipe(identity, &config.shape));
     let _ = answers.send(Answer::Model(approved.map(|identity| identity.to_string())));
     let listed = ask_inputs(config, recipe.as_ref(), answers);
     if let Err(error) = listed {
@@ -144,7 +141,7 @@ fn ask(config: &Config, answers: &SyncSender<Answer>) {
 }
 
 fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Answer>) -> Result<()> {
-    let ledger = Ledger::read(&config.state)?;
+    let ledger = Ledger::read(&config.state.path)?;
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     loop {
         let names = listing.next(1024)?;
@@ -227,7 +224,7 @@ fn more(files: usize) {
 
 pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> Result<u8> {
     let name = file.map(|f| to_name(config, f));
-    let history = match Ledger::read(&config.state)? {
+    let history = match Ledger::read(&config.state.path)? {
         Some(ledger) => ledger.history(name.as_ref(), limit)?,
         None => Vec::new(),
     };
@@ -268,7 +265,7 @@ fn to_row(done: &Transformation) -> Vec<String> {
 
 pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     let mut retried = Vec::new();
-    let ledger = Ledger::read(&config.state)?;
+    let ledger = Ledger::read(&config.state.path)?;
     let failed = ledger.as_ref().map(Ledger::failed).transpose()?.unwrap_or_default();
     let wanted: Vec<Name> = match files {
         [] => failed.clone(),
@@ -290,7 +287,7 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
             retried.push(name.to_string());
         }
     }
-    let running = Lock::holder(&config.state)?.is_some();
+    let running = Lock::holder(&config.state.path)?.is_some();
     if json {
         say_json(&json!({"retried": retried, "worker_running": running}));
     } else {

@@ -98,14 +98,15 @@ impl Keys {
         }
     }
 
-    pub fn duration(&self, key: &str, least: Duration) -> Result<Duration> {
-        let duration = self.value(key).as_str().and_then(|t| t.parse::<SignedDuration>().ok());
-        match duration.and_then(|d| Duration::try_from(d).ok()) {
-            Some(duration) if duration >= least && duration <= Duration::from_secs(7 * 24 * 3600) => Ok(duration),
-            _ => self.wrong(
-                key,
-                &format!("a duration between {least:?} and a week, such as \"500ms\", \"2s\" or \"5m\""),
-            ),
+    pub fn duration(&self, key: &str, least: Duration, most: Duration) -> Result<Duration> {
+        match self.value(key).as_str().and_then(to_duration) {
+            Some(duration) if duration >= least && duration <= most => Ok(duration),
+            _ => {
+                let (least, most) = (shown(least), shown(most));
+                let expected =
+                    format!("a duration between {least} and {most}, such as \"500ms\", \"2s\", \"5m\" or \"90d\"");
+                self.wrong(key, &expected)
+            }
         }
     }
 
@@ -141,6 +142,21 @@ impl Keys {
     pub fn wrong<T>(&self, key: &str, expected: &str) -> Result<T> {
         let (value, origin) = &self.values[key];
         Err(Error::config(origin, format!("{key} = {value} should be {expected}")))
+    }
+}
+
+/// A day is 24 hours.
+fn to_duration(text: &str) -> Option<Duration> {
+    match text.trim().strip_suffix('d').map(|days| days.trim().parse::<u32>()) {
+        Some(Ok(days)) => Some(Duration::from_secs(24 * 3600) * days),
+        _ => Duration::try_from(text.parse::<SignedDuration>().ok()?).ok(),
+    }
+}
+
+fn shown(duration: Duration) -> String {
+    match duration.as_secs() / (24 * 3600) {
+        0 => format!("{duration:?}"),
+        days => format!("{days}d"),
     }
 }
 

@@ -146,9 +146,14 @@ impl Manifest {
 
     /// Reads the manifest in a version's folder. Nothing that it names is opened.
     pub fn read(folder: &Path) -> Result<Manifest> {
+        Manifest::read_hashed(folder).map(|(manifest, _)| manifest)
+    }
+
+    /// The same, and the SHA-256 of its text.
+    pub fn read_hashed(folder: &Path) -> Result<(Manifest, String)> {
         let path = folder.join(MANIFEST);
         let text = disk::read(&path, MANIFEST_MAX).map_err(disk::as_damage)?;
-        Manifest::parse(&path, &text)
+        Ok((Manifest::parse(&path, &text)?, disk::sha256(&text)))
     }
 
     pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Manifest> {

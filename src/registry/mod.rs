@@ -6,6 +6,7 @@
 //! longer predicts what it did when it was registered ([`golden`]).
 
 mod approval;
+mod current;
 pub mod diff;
 mod disk;
 pub mod golden;
@@ -13,18 +14,19 @@ mod manifest;
 mod shelf;
 
 pub use approval::{Decision, Status, Vote};
+pub use current::Current;
 pub use golden::rehearse;
 pub use manifest::{Attached, Attachment, Manifest, Training};
 
 use crate::error::{Error, Result};
 use crate::model::{Format, Model};
 use crate::onnxruntime;
+use crate::score::{Identity, Member};
 use disk::sha256;
 use golden::{Golden, Rows};
 use manifest::{MANIFEST, MANIFEST_MAX};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,20 +50,6 @@ pub struct Version {
     pub status: Status,
     pub manifest: Manifest,
     pub decisions: Vec<Decision>,
-}
-
-/// What tells a version of a group from every other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Identity {
-    pub group: String,
-    pub version: u32,
-    pub sha256: String,
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.group, self.version)
-    }
 }
 
 /// What to register.
@@ -149,11 +137,18 @@ impl Registry {
     }
 
     pub fn identity(&self, version: u32) -> Result<Identity> {
-        Ok(Identity {
+        let (manifest, hash) = Manifest::read_hashed(&self.folder(version))?;
+        Ok(self.identity_of(version, &manifest, hash))
+    }
+
+    /// `hash`: the manifest's.
+    fn identity_of(&self, version: u32, manifest: &Manifest, hash: String) -> Identity {
+        Identity {
             group: self.group.clone(),
             version,
-            sha256: self.manifest(version)?.sha256,
-        })
+            manifest: hash,
+            artifact: manifest.sha256.clone(),
+        }
     }
 
     /// Reads a version's model. Its checksum must hold, and its signature must be the artifact's own.
@@ -178,9 +173,9 @@ impl Registry {
 
     /// Reads a version's model to put it to use: it must reproduce its golden rows, or without them score rows of zeros
     /// and ones.
-    pub fn prove(&self, version: u32) -> Result<Arc<Model>> {
+    pub fn prove(&self, version: u32) -> Result<Member> {
         let folder = self.folder(version);
-        let manifest = self.manifest(version)?;
+        let (manifest, hash) = Manifest::read_hashed(&folder)?;
         let model = Arc::new(load_by(&manifest, &folder)?);
         for attached in &manifest.attachments {
             read_attachment(&folder, &manifest, attached.name)?;
@@ -191,7 +186,8 @@ impl Registry {
                 .map_err(|message| Error::model(folder.join(Attachment::Golden.name()), message))?,
             None => rehearse(&model).map_err(|message| Error::model(&folder, message))?,
         }
-        Ok(model)
+        let identity = self.identity_of(version, &manifest, hash);
+        Ok(Member { identity, model })
     }
 
     /// Adds a version, pending. Returns its number.

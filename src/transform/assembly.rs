@@ -3,13 +3,13 @@
 use super::blocks::{Blocks, CutError, RECORD_MAX};
 use super::problem::{self, Code, Problem};
 use super::scorer::{Reject, Scored};
-use super::{BadRows, Failure, Head, Limit, Run, Settings, Summary, encode};
+use super::{BadRows, Failure, Head, Limit, Run, Shape, Summary, encode};
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 
 /// Puts scored blocks together, in order.
 pub struct Assembly<'a, O, J> {
-    settings: &'a Settings,
+    shape: &'a Shape,
     out: &'a mut O,
     rejects: &'a mut J,
     pub run: &'a Run<'a>,
@@ -20,9 +20,9 @@ pub struct Assembly<'a, O, J> {
 }
 
 impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
-    pub fn new(settings: &'a Settings, out: &'a mut O, rejects: &'a mut J, run: &'a Run<'a>) -> Self {
+    pub fn new(shape: &'a Shape, out: &'a mut O, rejects: &'a mut J, run: &'a Run<'a>) -> Self {
         Assembly {
-            settings,
+            shape,
             out,
             rejects,
             run,
@@ -76,15 +76,15 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
             encode::reject(reject.line, &reject.column, &reject.reason, &reject.text, &mut text);
             self.first_reject.get_or_insert(reject);
             self.summary.bad_rows += 1;
-            if self.settings.bad_rows == BadRows::Fail {
+            if self.shape.bad_rows == BadRows::Fail {
                 return Err(self.bad_row().into());
             }
-            if matches!(self.settings.max_bad_rows, Limit::Count(most) if self.summary.bad_rows > most) {
+            if matches!(self.shape.max_bad_rows, Limit::Count(most) if self.summary.bad_rows > most) {
                 break;
             }
         }
         self.rejects.write_all(&text).map_err(Failure::Write)?;
-        match self.settings.max_bad_rows {
+        match self.shape.max_bad_rows {
             Limit::Count(most) if self.summary.bad_rows > most => {
                 Err(self.too_many(format!("more than {most} rows")).into())
             }
@@ -93,8 +93,8 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
     }
 
     pub fn finish<R: Read>(mut self, blocks: &Blocks<R>) -> Result<Summary, Failure> {
-        if let Limit::Share(share) = self.settings.max_bad_rows
-            && self.summary.bad_rows as f64 > share * self.summary.rows as f64
+        if let Limit::Share(share) = self.shape.max_bad_rows
+            && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
         {
             let Summary { rows, bad_rows, .. } = self.summary;
             return Err(self.too_many(format!("{bad_rows} of {rows} rows")).into());
@@ -142,7 +142,7 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
             Code::TooManyBadRows,
             format!(
                 "{how_many} can't be scored, and max_bad_rows is {}; the first: {}: {}",
-                self.settings.max_bad_rows,
+                self.shape.max_bad_rows,
                 reject.reason,
                 problem::excerpt(&reject.text, 120)
             ),

@@ -5,7 +5,7 @@ use super::layout::{self, Layout};
 use super::problem::{Code, Problem, excerpt};
 use super::scorer::nul_byte;
 use super::table::{self, Number, Reason, Table};
-use super::{BadRows, Header, Limit, Settings, encoding};
+use super::{BadRows, Header, Limit, Shape, encoding};
 use crate::model::{Column, Signature, Type};
 use memchr::memchr_iter;
 
@@ -136,7 +136,7 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
         inputs: wanted.iter().map(Wanted::column).collect(),
         outputs: Vec::new(),
     };
-    let settings = Settings {
+    let shape = Shape {
         header: Header::Present,
         delimiter,
         bad_rows: BadRows::Fail,
@@ -144,7 +144,7 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
         columns: super::Columns::Prediction,
         probabilities: false,
     };
-    let layout = Layout::of(input, &signature, &settings)?;
+    let layout = Layout::of(input, &signature, &shape)?;
     let (line, _) = layout::first_record(input, delimiter).ok_or_else(layout::empty)?;
     let mut cells: Vec<Cells> = wanted.iter().map(Wanted::cells).collect();
     let mut table = Table::new(&layout);

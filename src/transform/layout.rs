@@ -3,7 +3,7 @@
 use super::dictionary::{Dictionary, Reading};
 use super::problem::{Code, Problem, excerpt};
 use super::table::{Number, number, trim};
-use super::{Columns, Header, Settings, blocks};
+use super::{Columns, Header, Shape, blocks};
 use crate::model::{Column, Signature, Type};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -83,39 +83,34 @@ pub enum Kept {
 
 impl Layout {
     /// Reads the first record of `first`, the input's first block without its byte order mark.
-    pub fn of(first: &[u8], signature: &Signature, settings: &Settings) -> Result<Layout, Problem> {
-        let (line, record) = first_record(first, settings.delimiter).ok_or_else(empty)?;
-        let fields = fields(record, settings.delimiter);
+    pub fn of(first: &[u8], signature: &Signature, shape: &Shape) -> Result<Layout, Problem> {
+        let (line, record) = first_record(first, shape.delimiter).ok_or_else(empty)?;
+        let fields = fields(record, shape.delimiter);
         let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
         let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
         let names_all = features.iter().all(|f| present.contains(f));
-        let header = match settings.header {
+        let header = match shape.header {
             Header::Present => true,
             Header::Absent => false,
             Header::Auto => names_all || !are_values(&fields, signature),
         };
         if !header {
-            return Layout::by_position(fields.len(), &features, signature, settings).map_err(|p| {
-                wrong_delimiter(record, &features, settings.delimiter)
+            return Layout::by_position(fields.len(), &features, signature, shape).map_err(|p| {
+                wrong_delimiter(record, &features, shape.delimiter)
                     .unwrap_or(p)
                     .line(line)
             });
         }
-        if !names_all && let Some(p) = wrong_delimiter(record, &features, settings.delimiter) {
+        if !names_all && let Some(p) = wrong_delimiter(record, &features, shape.delimiter) {
             return Err(p.line(line));
         }
         if !names_all && memchr(b'\r', record).is_some() {
             return Err(line_ends(line));
         }
-        Layout::by_name(fields, &features, signature, settings).map_err(|p| p.line(line))
+        Layout::by_name(fields, &features, signature, shape).map_err(|p| p.line(line))
     }
 
-    fn by_position(
-        fields: usize,
-        features: &[&str],
-        signature: &Signature,
-        settings: &Settings,
-    ) -> Result<Layout, Problem> {
+    fn by_position(fields: usize, features: &[&str], signature: &Signature, shape: &Shape) -> Result<Layout, Problem> {
         if fields != features.len() {
             return Err(Problem::new(
                 Code::WrongColumnCount,
@@ -128,15 +123,10 @@ impl Layout {
         }
         let names: Vec<String> = features.iter().map(|f| f.to_string()).collect();
         let positions: Vec<usize> = (0..fields).collect();
-        Layout::new(names, &positions, signature, settings, false)
+        Layout::new(names, &positions, signature, shape, false)
     }
 
-    fn by_name(
-        names: Vec<String>,
-        features: &[&str],
-        signature: &Signature,
-        settings: &Settings,
-    ) -> Result<Layout, Problem> {
+    fn by_name(names: Vec<String>, features: &[&str], signature: &Signature, shape: &Shape) -> Result<Layout, Problem> {
         let mut positions: HashMap<&str, usize> = HashMap::with_capacity(names.len());
         for (i, name) in names.iter().enumerate() {
             if let Some(first) = positions.insert(name, i)
@@ -162,7 +152,7 @@ impl Layout {
                 positions.get(f).copied().ok_or_else(missing)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Layout::new(names, &positions, signature, settings, true)
+        Layout::new(names, &positions, signature, shape, true)
     }
 
     /// `positions`: the field of each feature.
@@ -170,10 +160,10 @@ impl Layout {
         names: Vec<String>,
         positions: &[usize],
         signature: &Signature,
-        settings: &Settings,
+        shape: &Shape,
         header: bool,
     ) -> Result<Layout, Problem> {
-        let kept = match &settings.columns {
+        let kept = match &shape.columns {
             Columns::Prediction => Kept::None,
             Columns::All => Kept::All,
             Columns::Named(wanted) => Kept::Some(
@@ -191,7 +181,7 @@ impl Layout {
             Kept::All => names.iter().any(|n| n == name),
             Kept::Some(indices) => indices.iter().any(|&i| names[i] == name),
         };
-        let mut written = signature.written(settings.probabilities).iter();
+        let mut written = signature.written(shape.probabilities).iter();
         if let Some(output) = written.find(|output| is_kept(&output.name)) {
             return Err(Problem::new(
                 Code::DuplicateColumn,
@@ -213,7 +203,7 @@ impl Layout {
             }
         }
         Ok(Layout {
-            delimiter: settings.delimiter,
+            delimiter: shape.delimiter,
             features: Feature::all(signature),
             names,
             roles,

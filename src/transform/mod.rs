@@ -13,12 +13,14 @@ pub mod problem;
 pub mod records;
 pub mod sample;
 mod scorer;
+pub mod shape;
 mod table;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 
 pub use encode::OUTPUT_FORMAT;
 pub use scorer::internal;
+pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
 #[cfg(fuzzing)]
 pub use table::fuzzing;
 
@@ -32,70 +34,9 @@ use problem::{Code, Problem};
 use scorer::{Scored, Scorer, nul_byte};
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, mpsc};
-
-/// What shapes an output, beside its input and the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    pub header: Header,
-    pub delimiter: u8,
-    pub bad_rows: BadRows,
-    pub max_bad_rows: Limit,
-    pub columns: Columns,
-    /// Of a classification: a column for each class behind the label.
-    pub probabilities: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
-    Auto,
-    Present,
-    Absent,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadRows {
-    /// An empty prediction, and a line in the rejects file.
-    Blank,
-    /// The first bad row fails the file.
-    Fail,
-}
-
-/// How many bad rows a file may have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limit {
-    Count(u64),
-    /// Between 0 and 1.
-    Share(f64),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Columns {
-    Prediction,
-    All,
-    Named(Vec<String>),
-}
-
-impl Settings {
-    /// Tells two settings apart that may give different outputs.
-    pub fn hash(&self) -> String {
-        // Left out where it is off: nothing is scored again for a key that earlier versions didn't have.
-        let all = format!("{self:?}").replace(", probabilities: false", "");
-        blake3::hash(all.as_bytes()).to_hex()[..16].to_string()
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Limit::Count(n) => write!(f, "{n}"),
-            Limit::Share(s) => write!(f, "{}%", s * 100.0),
-        }
-    }
-}
 
 /// What came of an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -144,13 +85,13 @@ pub struct Run<'a> {
 pub fn transform(
     input: impl Read,
     model: &Arc<Model>,
-    settings: &Settings,
+    shape: &Shape,
     out: &mut impl Write,
     rejects: &mut impl Write,
     run: &Run,
 ) -> Result<Summary, Failure> {
-    let mut blocks = Blocks::new(input, settings.delimiter, run.size);
-    let mut assembly = Assembly::new(settings, out, rejects, run);
+    let mut blocks = Blocks::new(input, shape.delimiter, run.size);
+    let mut assembly = Assembly::new(shape, out, rejects, run);
     let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(e) => return Err(assembly.cut_error(e)),
@@ -162,8 +103,8 @@ pub fn transform(
         first.drain(..3);
     }
     let signature = model.signature();
-    let outputs = signature.written(settings.probabilities);
-    let layout = Layout::of(&first, signature, settings).map_err(|problem| nul_byte(&first).unwrap_or(problem))?;
+    let outputs = signature.written(shape.probabilities);
+    let layout = Layout::of(&first, signature, shape).map_err(|problem| nul_byte(&first).unwrap_or(problem))?;
     let head = Head::take(&mut first, &layout, outputs);
     assembly.begin(&head)?;
     let scorer = Arc::new(Scorer {

@@ -2,7 +2,7 @@
 //! evaluation, whatever the model's format.
 
 use super::problem::Code;
-use super::{BadRows, Columns, Failure, Header, Limit, Run, Settings, records, transform};
+use super::{BadRows, Columns, Failure, Header, Limit, Run, Shape, Share, records, transform};
 use crate::model::Model;
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ impl Sample {
 
 /// Scores as the worker does.
 pub fn score(model: &Arc<Model>, csv: &[u8], delimiter: u8) -> Result<Sample, String> {
-    let settings = Settings {
+    let shape = Shape {
         header: Header::Present,
         delimiter,
         bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
+        max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,
         probabilities: true,
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(csv, model, &settings, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
+    transform(csv, model, &shape, &mut out, &mut rejects, &Run::default()).map_err(|failure| match failure {
         // The hint to this one is about files without a header.
         Failure::Problem(problem) if problem.code == Code::NoSuchColumn => problem.to_string(),
         Failure::Problem(problem) => format!("{problem}; {}", problem.hint),

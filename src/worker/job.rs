@@ -4,8 +4,7 @@ use super::plan::{racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
-use crate::model::Model;
-use crate::registry::Identity;
+use crate::score::Lineup;
 use crate::spool::publish::{OUTPUT, Publisher};
 use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
@@ -32,8 +31,7 @@ pub struct Setup {
 /// The model that a pass uses.
 #[derive(Clone)]
 pub struct Pin {
-    pub identity: Identity,
-    pub model: Arc<Model>,
+    pub lineup: Arc<Lineup>,
     pub recipe: Recipe,
 }
 
@@ -172,7 +170,14 @@ impl Context<'_> {
             cancel: Some(self.cancel),
             progress: Some(self.progress),
         };
-        let result = transform(file, &self.pin.model, &config.settings, &mut output, &mut rejects, &run);
+        let result = transform(
+            file,
+            &self.pin.lineup.champion.model,
+            &config.shape,
+            &mut output,
+            &mut rejects,
+            &run,
+        );
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }
@@ -208,7 +213,7 @@ impl Context<'_> {
             format_version: 1,
             file: path.to_string_lossy().into_owned(),
             problem: &problem,
-            model: self.pin.identity.to_string(),
+            model: self.pin.lineup.to_string(),
         };
         let mut text = serde_json::to_vec_pretty(&report).expect("a report is JSON");
         text.push(b'\n');

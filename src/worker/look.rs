@@ -5,9 +5,9 @@ use super::plan::{self, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Recipe, Record};
-use crate::registry::Identity;
+use crate::score::Identity;
 use crate::spool::{Dir, Home, Name, Seen, publish, scan};
-use crate::transform::{OUTPUT_FORMAT, Settings};
+use crate::transform::{OUTPUT_FORMAT, Shape};
 use rayon::prelude::*;
 use std::time::Duration;
 
@@ -128,10 +128,10 @@ pub fn look_at(
 }
 
 /// What an output by this model with these settings is made from.
-pub fn recipe(identity: &Identity, settings: &Settings) -> Recipe {
+pub fn recipe(identity: &Identity, shape: &Shape) -> Recipe {
     Recipe {
-        model: format!("{identity}@{}", identity.sha256).into(),
-        settings: settings.hash().into(),
+        model: format!("{identity}@{}", identity.artifact).into(),
+        settings: shape.legacy_hash().into(),
         output_format: OUTPUT_FORMAT,
     }
 }

@@ -141,7 +141,7 @@ impl Worker {
 
     /// Looks at inputs and decides on each.
     fn look(&mut self, root: &Dir, looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
-        let Ok(pin) = &self.pin else {
+        let Some(pin) = &self.pin else {
             return Ok(());
         };
         let want = want(&self.setup.config, pin.recipe.clone(), self.local());
@@ -307,7 +307,7 @@ impl Worker {
 
     /// Scores a group of small inputs, while the group before is published and committed.
     fn run_group(&mut self) -> Result<()> {
-        let (Ok(pin), Some(home)) = (&self.pin, self.home) else {
+        let (Some(pin), Some(home)) = (&self.pin, self.home) else {
             return Ok(());
         };
         let pin = pin.clone();
@@ -338,7 +338,7 @@ impl Worker {
             })?;
         }
         // The model may have been found to be another one meanwhile; then all is planned again.
-        if self.pin.as_ref().is_ok_and(|now| now.recipe == pin.recipe) {
+        if self.pin.as_ref().is_some_and(|now| now.recipe == pin.recipe) {
             self.scored = done;
         }
         match self.queue.small.is_empty() {
@@ -356,7 +356,7 @@ impl Worker {
     }
 
     fn start_large(&mut self) -> Result<()> {
-        let (Ok(pin), Some(home), None) = (&self.pin, self.home, &self.large) else {
+        let (Some(pin), Some(home), None) = (&self.pin, self.home, &self.large) else {
             return Ok(());
         };
         let Some(name) = self.queue.large.pop_front() else {

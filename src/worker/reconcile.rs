@@ -14,8 +14,8 @@ use super::settle::{Tally, as_fault};
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::Ledger;
-use crate::registry::Registry;
+use crate::ledger::{Fault, Ledger};
+use crate::registry::{Current, Registry};
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
@@ -50,7 +50,6 @@ pub enum End {
 
 pub struct Worker {
     pub(super) setup: Arc<Setup>,
-    registry: Registry,
     pub(super) ledger: Ledger,
     lock: Lock,
     pub(super) inbox: Arc<Inbox>,
@@ -58,8 +57,9 @@ pub struct Worker {
     pub(super) progress: Progress,
     started: Instant,
 
-    /// The approved model, or why there is none.
-    pub(super) pin: Result<Pin>,
+    current: Current,
+    /// The lineup at work, and what it makes.
+    pub(super) pin: Option<Pin>,
     /// Where the input folder was when it was first seen.
     pub(super) home: Option<Home>,
     watches: Option<Watches>,
@@ -109,9 +109,9 @@ impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
     pub fn open(config: Config, inbox: Arc<Inbox>, progress: Progress) -> Result<Worker> {
         let together = descriptors::raise_limit();
-        require_local(&config.state)?;
-        let lock = Lock::take(&config.state)?;
-        let mut ledger = Ledger::open(&config.state)?;
+        require_local(&config.state.path)?;
+        let lock = Lock::take(&config.state.path)?;
+        let mut ledger = Ledger::open(&config.state.path)?;
         ledger.clear_faults()?;
         let setup = Setup::open(config, &ledger)?;
         let leftovers = setup.publisher.remove_leftovers()?;
@@ -119,10 +119,9 @@ impl Worker {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
         }
         setup.publisher.release();
-        let registry = setup.registry();
         Ok(Worker {
-            pin: Err(not_looked(&registry)),
-            registry,
+            current: setup.current(),
+            pin: None,
             setup: setup.into(),
             ledger,
             lock,
@@ -196,10 +195,11 @@ impl Worker {
             if !daemon && let Some(trouble) = self.trouble.take() {
                 return Err(trouble.error);
             }
-            if !daemon && self.pin.is_err() {
-                return Err(std::mem::replace(&mut self.pin, Err(not_looked(&self.registry)))
-                    .err()
-                    .expect("just seen"));
+            if !daemon
+                && self.pin.is_none()
+                && let Some(error) = self.current.take_error()
+            {
+                return Err(error);
             }
             if self.able() {
                 self.attempt(|worker| worker.work(looks));
@@ -279,9 +279,9 @@ impl Worker {
             self.notify(&[NotifyState::Reloading, now]);
         }
         let setup = read().and_then(|config| {
-            if config.state != self.setup.config.state {
+            if config.state.path != self.setup.config.state.path {
                 return Err(Error::config(
-                    &config.state,
+                    &config.state.path,
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
@@ -290,10 +290,10 @@ impl Worker {
         match setup {
             Ok(setup) => {
                 self.setup = setup.into();
-                self.registry = self.setup.registry();
+                self.current = self.setup.current();
                 self.watches = Watches::new(&self.setup.config, self.inbox.clone());
                 self.home = None;
-                self.pin = Err(not_looked(&self.registry));
+                self.pin = None;
                 self.agenda.clear();
                 self.writing.clear();
                 if self.trouble.is_some() {
@@ -310,37 +310,31 @@ impl Worker {
 
     /// Finds the approved model. True if it is another one than before.
     pub(super) fn resolve(&mut self) -> bool {
-        let approved = self.registry.latest_approved();
-        if let (Ok(identity), Ok(pin)) = (&approved, &self.pin)
-            && *identity == pin.identity
-        {
+        if !self.current.look() {
             return false;
         }
-        let pin = approved.and_then(|identity| {
-            let model = self.registry.prove(identity.version)?;
-            Ok(Pin {
-                recipe: recipe(&identity, &self.setup.config.settings),
-                identity,
-                model,
-            })
+        let pin = self.current.lineup().ok().map(|lineup| Pin {
+            recipe: recipe(&lineup.champion.identity, &self.setup.config.shape),
+            lineup: lineup.clone(),
         });
-        match (&pin, &self.pin) {
-            (Ok(pin), _) => {
-                tracing::info!(model = %pin.identity, sha256 = %pin.identity.sha256, "scoring by the approved model");
+        match self.current.lineup() {
+            Ok(lineup) => {
+                let sha256 = &lineup.champion.identity.artifact;
+                tracing::info!(model = %lineup, sha256, "scoring by the approved model");
             }
-            (Err(error), Err(old)) if error.to_string() == old.to_string() => return false,
-            (Err(error @ Error::NoModel { .. }), _) => tracing::warn!(%error, "waiting for an approved model"),
-            (Err(error), _) => {
+            Err(error @ Error::NoModel { .. }) => tracing::warn!(%error, "waiting for an approved model"),
+            Err(error) => {
                 tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
             }
         }
-        match &pin {
+        let passing = self.current.lineup().err().filter(|e| e.exit_code() == exit::TRY_AGAIN);
+        match passing.map(|error| as_fault(Name::new(*b""), error, 1)) {
             // That others can look at the models doesn't mean that the worker can.
-            Err(error) if error.exit_code() == exit::TRY_AGAIN => self.show_trouble(error, 1),
-            _ if self.trouble.is_none() => drop(self.forget_trouble()),
-            _ => {}
+            Some(fault) => self.show_trouble(&fault),
+            None if self.trouble.is_none() => drop(self.forget_trouble()),
+            None => {}
         }
-        self.tally.model = pin.as_ref().ok().map(|pin| pin.identity.to_string());
+        self.tally.model = pin.as_ref().map(|pin| pin.lineup.to_string());
         self.pin = pin;
         self.start_over();
         true
@@ -367,23 +361,22 @@ impl Worker {
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        self.show_trouble(&error, tries);
+        self.show_trouble(&as_fault(Name::new(*b""), &error, tries));
         self.start_over();
         let until = Some(self.now().monotonic + self.backoff(tries));
         self.trouble = Some(Trouble { error, tries, until });
     }
 
     /// Tells `status` what keeps the worker from working.
-    fn show_trouble(&mut self, error: &Error, tries: u32) {
-        let fault = as_fault(Name::new(*b""), error, tries);
-        let untold = self.ledger.set_fault(&fault).is_err(); // its disk may be full
-        let _ = self.lock.tell(untold.then_some(&fault));
+    fn show_trouble(&mut self, fault: &Fault) {
+        let untold = self.ledger.set_fault(fault).is_err(); // its disk may be full
+        let _ = self.lock.tell(untold.then_some(fault));
     }
 
     /// All was tried again, and went well.
     fn out_of_trouble(&mut self) {
         let tried = self.trouble.as_ref().is_some_and(|t| t.until.is_none());
-        if tried && self.pin.is_ok() && self.forget_trouble().is_ok() {
+        if tried && self.pin.is_some() && self.forget_trouble().is_ok() {
             tracing::info!("working again");
         }
     }
@@ -403,7 +396,7 @@ impl Worker {
 
     /// Can a pass be made at all?
     fn able(&self) -> bool {
-        self.pin.is_ok() && self.trouble.as_ref().is_none_or(|t| t.until.is_none())
+        self.pin.is_some() && self.trouble.as_ref().is_none_or(|t| t.until.is_none())
     }
 
     /// How long nothing is to be done unless somebody wakes the worker.
@@ -447,9 +440,9 @@ impl Worker {
     /// Tells the service manager how things stand.
     fn tell(&mut self) {
         let Tally { scored, failed, .. } = self.tally;
-        let model = match (&self.pin, &self.trouble) {
+        let model = match (self.current.lineup(), &self.trouble) {
             (_, Some(trouble)) => format!("waiting: {}", trouble.error),
-            (Ok(pin), None) => format!("model {}", pin.identity),
+            (Ok(lineup), None) => format!("model {lineup}"),
             (Err(error), None) => format!("waiting: {error}"),
         };
         let status = format!(
@@ -499,8 +492,8 @@ impl Setup {
         })
     }
 
-    fn registry(&self) -> Registry {
-        Registry::new(&self.config.models.path, &self.config.models.group)
+    fn current(&self) -> Current {
+        Current::new(Registry::new(&self.config.models.path, &self.config.models.group))
     }
 }
 
@@ -512,12 +505,5 @@ pub fn require_local(state: &Path) -> Result<()> {
             "the state folder is on a FUSE or network mount; it must be on a local disk",
         )),
         false => Ok(()),
-    }
-}
-
-fn not_looked(registry: &Registry) -> Error {
-    Error::NoModel {
-        path: registry.path().into(),
-        message: "not looked for yet".into(),
     }
 }

@@ -56,7 +56,7 @@ impl Worker {
     /// Publishes and records what was scored.
     pub(super) fn settle(&mut self, group: Vec<Done>) -> Result<()> {
         // An approval that was revoked meanwhile publishes nothing more.
-        if self.resolve() || self.pin.is_err() {
+        if self.resolve() || self.pin.is_none() {
             self.relist();
             return Ok(());
         }
@@ -149,6 +149,7 @@ impl Worker {
         took: Duration,
     ) -> (Record, Transformation) {
         let pin = self.pin.as_ref().expect("scored by a model");
+        let identity = &pin.lineup.champion.identity;
         let code = problem.as_ref().map(|(code, _)| code.to_string());
         let record = Record {
             fingerprint: job.fingerprint,
@@ -162,9 +163,9 @@ impl Worker {
             input: job.name.clone(),
             at: wall_clock() / 1000,
             micros: took.as_micros() as i64,
-            model_group: pin.identity.group.clone(),
-            version: pin.identity.version,
-            artifact: pin.identity.sha256.clone(),
+            model_group: identity.group.clone(),
+            version: identity.version,
+            artifact: identity.artifact.clone(),
             summary,
             problem: code,
             message: problem.map(|(_, message)| message),

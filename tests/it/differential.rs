@@ -5,23 +5,23 @@ use proptest::prelude::*;
 use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings, transform};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
 
-fn settings(delimiter: u8, columns: Columns) -> Settings {
-    Settings {
+fn shape(delimiter: u8, columns: Columns) -> Shape {
+    Shape {
         header: Header::Present,
         delimiter,
         bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
+        max_bad_rows: Limit::Share(Share::ALL),
         columns,
         probabilities: false,
     }
 }
 
 /// Output and rejects.
-fn ours(input: &[u8], settings: &Settings, threads: Option<usize>) -> (Vec<u8>, Vec<u8>) {
+fn ours(input: &[u8], shape: &Shape, threads: Option<usize>) -> (Vec<u8>, Vec<u8>) {
     let model = Arc::new(Model::parse(Format::Linear, MODEL).unwrap());
     let pool = threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
     let run = Run {
@@ -30,7 +30,7 @@ fn ours(input: &[u8], settings: &Settings, threads: Option<usize>) -> (Vec<u8>, 
         ..Run::default()
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(input, &model, settings, &mut out, &mut rejects, &run).unwrap();
+    transform(input, &model, shape, &mut out, &mut rejects, &run).unwrap();
     (out, rejects)
 }
 
@@ -130,15 +130,15 @@ fn quoted(text: &[u8]) -> Vec<u8> {
 }
 
 /// What the output and the rejects should be.
-fn naive(input: &[u8], settings: &Settings) -> (Vec<u8>, Vec<u8>) {
-    let records = naive_records(input, settings.delimiter);
+fn naive(input: &[u8], shape: &Shape) -> (Vec<u8>, Vec<u8>) {
+    let records = naive_records(input, shape.delimiter);
     let names: Vec<String> = records[0]
         .fields
         .iter()
         .map(|(_, value, _)| String::from_utf8_lossy(value).trim_matches([' ', '\t']).to_string())
         .collect();
     let at = |name: &str| names.iter().position(|n| n == name).unwrap();
-    let kept: Vec<usize> = match &settings.columns {
+    let kept: Vec<usize> = match &shape.columns {
         Columns::Prediction => vec![],
         Columns::All => (0..names.len()).collect(),
         Columns::Named(wanted) => wanted.iter().map(|w| at(w)).collect(),
@@ -176,7 +176,7 @@ fn naive(input: &[u8], settings: &Settings) -> (Vec<u8>, Vec<u8>) {
             if !flaw.as_ref().is_some_and(|f| f.0) {
                 out.extend_from_slice(&record.fields[k].0);
             }
-            out.push(settings.delimiter);
+            out.push(shape.delimiter);
         }
         match (&values[..], &flaw) {
             _ if row == 0 => out.extend_from_slice(b"prediction"),
@@ -313,9 +313,9 @@ proptest! {
 
     #[test]
     fn a_naive_reader_sees_the_same((text, delimiter) in input(), columns in columns()) {
-        let settings = settings(delimiter, columns);
-        let (out, rejects) = ours(&text, &settings, None);
-        let (expected, expected_rejects) = naive(&text, &settings);
+        let shape = shape(delimiter, columns);
+        let (out, rejects) = ours(&text, &shape, None);
+        let (expected, expected_rejects) = naive(&text, &shape);
         prop_assert_eq!(show(&out), show(&expected), "{}", show(&text));
         prop_assert_eq!(show(&rejects), show(&expected_rejects), "{}", show(&text));
     }
@@ -327,7 +327,7 @@ proptest! {
     #[test]
     fn many_blocks_are_read_as_one((text, delimiter) in input(), columns in columns()) {
         // The rows again and again, until there are several blocks.
-        let settings = settings(delimiter, columns);
+        let shape = shape(delimiter, columns);
         let records = naive_records(&text, delimiter);
         let mut body = Vec::new();
         for record in &records[1..] {
@@ -340,9 +340,9 @@ proptest! {
         while long.len() < 3_500_000 {
             long.extend_from_slice(&body);
         }
-        let expected = naive(&long, &settings);
+        let expected = naive(&long, &shape);
         for threads in [None, Some(1), Some(2), Some(5)] {
-            prop_assert!(ours(&long, &settings, threads) == expected, "{threads:?} threads: {}", show(&text));
+            prop_assert!(ours(&long, &shape, threads) == expected, "{threads:?} threads: {}", show(&text));
         }
     }
 }
@@ -379,7 +379,7 @@ proptest! {
             expected += zmij::Buffer::new().format((0.1 + 0.3 * a) + -7.25 * b);
             expected += "\n";
         }
-        let (out, _) = ours(text.as_bytes(), &settings(b',', Columns::Prediction), None);
+        let (out, _) = ours(text.as_bytes(), &shape(b',', Columns::Prediction), None);
         prop_assert_eq!(String::from_utf8(out).unwrap(), expected, "{}", text);
     }
 }

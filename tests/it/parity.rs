@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::onnxruntime;
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings, transform};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models")
@@ -31,17 +31,17 @@ fn artifacts(library: &str) -> Vec<PathBuf> {
 }
 
 fn score(model: Model, input: &[u8]) -> String {
-    let settings = Settings {
+    let shape = Shape {
         header: Header::Present,
         delimiter: b',',
         bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
+        max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,
         probabilities: true,
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();
-    transform(input, &Arc::new(model), &settings, &mut out, &mut rejects, &run).unwrap();
+    transform(input, &Arc::new(model), &shape, &mut out, &mut rejects, &run).unwrap();
     String::from_utf8(out).unwrap()
 }
 

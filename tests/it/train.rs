@@ -10,7 +10,7 @@ use transform::model::{Format, Model};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -344,24 +344,17 @@ pub struct Output {
 /// As the worker would: the artifact's bytes, the raw CSV.
 pub fn score(fitted: &Fitted, csv: &str) -> Output {
     let model = Model::parse(Format::Pipeline, &fitted.artifact.serialise()).unwrap();
-    let settings = Settings {
+    let shape = Shape {
         header: Header::Present,
         delimiter: b',',
         bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(1.0),
+        max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,
         probabilities: true,
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();
-    let done = transform::transform::transform(
-        csv.as_bytes(),
-        &Arc::new(model),
-        &settings,
-        &mut out,
-        &mut rejects,
-        &run,
-    );
+    let done = transform::transform::transform(csv.as_bytes(), &Arc::new(model), &shape, &mut out, &mut rejects, &run);
     assert!(done.is_ok(), "{done:?}");
     Output {
         output: String::from_utf8(out).unwrap(),

@@ -35,7 +35,7 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
             let rows = |source| -> Result<Rows> {
                 Ok(Rows {
                     csv: read_source(source, GOLDEN_MAX)?,
-                    delimiter: config.settings.delimiter,
+                    delimiter: config.shape.delimiter,
                     source,
                 })
             };

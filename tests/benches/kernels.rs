@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 use transform::model::{Format, Model};
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Settings, transform};
+use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const ROWS: usize = 20_000;
 
@@ -52,23 +52,16 @@ fn model(features: &[&str]) -> Arc<Model> {
 }
 
 fn score(input: &str, model: &Arc<Model>, columns: &Columns, out: &mut Vec<u8>) {
-    let settings = Settings {
+    let shape = Shape {
         header: Header::Auto,
         delimiter: b',',
         bad_rows: BadRows::Blank,
-        max_bad_rows: Limit::Share(0.1),
+        max_bad_rows: Limit::Share(Share::ALL),
         columns: columns.clone(),
         probabilities: false,
     };
     out.clear();
-    let summary = transform(
-        input.as_bytes(),
-        model,
-        &settings,
-        out,
-        &mut Vec::new(),
-        &Run::default(),
-    );
+    let summary = transform(input.as_bytes(), model, &shape, out, &mut Vec::new(), &Run::default());
     assert_eq!(summary.expect("it can be scored").rows, ROWS as u64);
 }
 

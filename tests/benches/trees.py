@@ -2,7 +2,7 @@
 predictions in memory, parsing left out. 200 trees of depth 6 (XGBoost), 200 trees of 31 leaves (LightGBM), 10 features.
 
     python ../shared/bench/make_data.py DATA      # with its requirements.txt
-    python benches/trees.py DATA/trees [--rounds 5]
+    python tests/benches/trees.py DATA/trees [--rounds 5]
 
 Each round runs every contender in turn; medians are printed, and how many times as fast the kernel is.
 """

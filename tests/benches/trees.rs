@@ -1,4 +1,4 @@
-//! What one thread scores in a second with trees: values in memory -> predictions in memory. `benches/trees.py` runs this
+//! What one thread scores in a second with trees: values in memory -> predictions in memory. `tests/benches/trees.py` runs this
 //! beside the libraries the models come from.
 //!
 //! TREES=DIR cargo bench --bench trees      # DIR: the folder trees/ of ../shared/bench/make_data.py

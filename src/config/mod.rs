@@ -8,7 +8,7 @@ mod keys;
 use crate::error::{Error, Result};
 use crate::spool::publish::{Mode, Options};
 use crate::spool::scan::Rules;
-use crate::transform::{BadRows, Columns, Header, Limit, Settings};
+use crate::transform::{BadRows, Columns, Header, Limit, Shape, Share};
 use keys::Keys;
 pub(crate) use keys::line_of;
 use std::io::{self, ErrorKind};
@@ -16,10 +16,12 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::Value;
 
-const DEFAULTS: &str = include_str!("../config/transform.toml");
+const DEFAULTS: &str = include_str!("../../config/transform.toml");
 /// Looked for in this order where no file is named.
 pub const PLACES: [&str; 2] = ["config/transform.toml", "/etc/transform/transform.toml"];
 const MEMORY_MIN: u64 = 32 << 20;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A configuration that holds together.
 #[derive(Clone, Debug)]
@@ -28,11 +30,11 @@ pub struct Config {
     pub file: Option<PathBuf>,
     pub input: Input,
     /// What shapes an output.
-    pub settings: Settings,
+    pub shape: Shape,
     pub output: Output,
     pub failed: PathBuf,
     pub models: Models,
-    pub state: PathBuf,
+    pub state: State,
     pub worker: Worker,
 }
 
@@ -78,6 +80,13 @@ pub enum OnApproval {
 }
 
 #[derive(Clone, Debug)]
+pub struct State {
+    pub path: PathBuf,
+    /// How long the ledger keeps what is only history.
+    pub history: Duration,
+}
+
+#[derive(Clone, Debug)]
 pub struct Worker {
     pub threads: usize,
     /// Bytes.
@@ -91,7 +100,7 @@ impl Config {
         Options {
             output: &self.output.path,
             failed: &self.failed,
-            staging: self.state.join("staging"),
+            staging: self.state.path.join("staging"),
             mode: self.output.publish,
             done_marker: self.output.done_marker,
             instance,
@@ -224,11 +233,11 @@ impl Keys {
                     "input.watch",
                     &[("auto", Watch::Auto), ("events", Watch::Events), ("poll", Watch::Poll)],
                 )?,
-                poll_interval: self.duration("input.poll_interval", Duration::from_millis(10))?,
-                rescan_interval: self.duration("input.rescan_interval", Duration::from_millis(10))?,
-                settle: self.duration("input.settle", Duration::ZERO)?,
+                poll_interval: self.duration("input.poll_interval", Duration::from_millis(10), WEEK)?,
+                rescan_interval: self.duration("input.rescan_interval", Duration::from_millis(10), WEEK)?,
+                settle: self.duration("input.settle", Duration::ZERO, WEEK)?,
             },
-            settings: Settings {
+            shape: Shape {
                 header: self.header()?,
                 delimiter,
                 bad_rows: self.choice("input.bad_rows", &[("blank", BadRows::Blank), ("fail", BadRows::Fail)])?,
@@ -258,11 +267,14 @@ impl Keys {
                     &[("rescore", OnApproval::Rescore), ("new-files", OnApproval::NewFiles)],
                 )?,
             },
-            state: path("state.path")?,
+            state: State {
+                path: path("state.path")?,
+                history: self.duration("state.history", DAY, 36_500 * DAY)?,
+            },
             worker: Worker {
                 threads,
                 memory,
-                retry_max_backoff: self.duration("worker.retry_max_backoff", Duration::from_millis(10))?,
+                retry_max_backoff: self.duration("worker.retry_max_backoff", Duration::from_millis(10), WEEK)?,
             },
         };
         self.keep_apart(&config)?;
@@ -276,7 +288,7 @@ impl Keys {
             ("output.path", &config.output.path),
             ("failed.path", &config.failed),
             ("models.path", &config.models.path),
-            ("state.path", &config.state),
+            ("state.path", &config.state.path),
         ] {
             let other = resolve(path);
             if other.starts_with(&input) || input.starts_with(&other) {
@@ -324,12 +336,7 @@ impl Keys {
         let limit = match self.value(key) {
             Value::Integer(n) => u64::try_from(*n).ok().map(Limit::Count),
             Value::String(text) => match text.strip_suffix('%') {
-                Some(percent) => percent
-                    .trim()
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|p| (0.0..=100.0).contains(p))
-                    .map(|p| Limit::Share(p / 100.0)),
+                Some(percent) => Share::parse(percent.trim()).map(Limit::Share),
                 None => text.trim().parse().ok().map(Limit::Count),
             },
             _ => None,
@@ -416,12 +423,12 @@ mod tests {
         assert_eq!(config.input.settle, Duration::from_secs(1));
         assert_eq!(config.models.group, "7");
         assert_eq!(config.worker.threads, 6);
-        assert_eq!(config.settings.columns, Columns::Named(vec!["id".into()]));
-        assert_eq!(config.settings.header, Header::Absent);
+        assert_eq!(config.shape.columns, Columns::Named(vec!["id".into()]));
+        assert_eq!(config.shape.header, Header::Absent);
         assert!(config.input.rules.accept(&crate::spool::Name::new(*b"a.txt")));
         assert_eq!(config.input.poll_interval, Duration::from_secs(5));
         assert_eq!(config.worker.memory, 512 << 20);
-        assert_eq!(config.settings.max_bad_rows, Limit::Share(0.1));
+        assert_eq!(config.shape.max_bad_rows, Limit::Share(Share::parse("10").unwrap()));
     }
 
     #[test]

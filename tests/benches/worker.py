@@ -1,7 +1,7 @@
 """Measures the worker from outside, as its users meet it. Needs nothing but Python 3.9 and a release build:
 
     cargo build --release
-    python3 benches/worker.py [--transform target/release/transform] [--runs 5] [--only memory,drop,...] [--keep DIR]
+    python3 tests/benches/worker.py [--transform target/release/transform] [--runs 5] [--only memory,drop,...] [--keep DIR]
 
 Prints one line per figure. All files are made in DIR (else a temporary folder, 12 GB at most) and never deleted while
 something is measured: ext4 without a journal searches past every inode that was freed in the last minutes.

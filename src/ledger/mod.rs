@@ -487,7 +487,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "a folder of the test's own")]
     fn reads_a_ledger_of_schema_1() {
         let state = tempfile::tempdir().unwrap();
-        let old = include_bytes!("../tests/fixtures/ledger-schema-1.db");
+        let old = include_bytes!("../../tests/fixtures/ledger-schema-1.db");
         std::fs::write(state.path().join("ledger.db"), old).unwrap();
         let refused = Ledger::read(state.path()).err().unwrap().to_string();
         assert!(refused.contains("older version"), "{refused}");

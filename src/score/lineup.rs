@@ -1,0 +1,61 @@
+//! The model or models at work.
+
+use crate::model::{Model, Signature};
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// What tells a version of a group from every other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    pub group: String,
+    pub version: u32,
+    /// SHA-256 of the whole manifest, hexadecimal. It holds the artifact's, the signature and the attachments'.
+    pub manifest: String,
+    /// SHA-256 of the artifact, hexadecimal.
+    pub artifact: String,
+}
+
+/// `group/version`
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.version)
+    }
+}
+
+/// A version that predicts.
+#[derive(Debug)]
+pub struct Member {
+    pub identity: Identity,
+    pub model: Arc<Model>,
+}
+
+/// Those that answer. Proven before it is made, then shared by all that score.
+#[derive(Debug)]
+pub struct Lineup {
+    pub champion: Member,
+}
+
+impl Lineup {
+    /// Who made an output, as the ledger keeps it: an output is stale once it differs.
+    pub fn made_by(&self) -> String {
+        let Identity {
+            group,
+            version,
+            manifest,
+            ..
+        } = &self.champion.identity;
+        format!("{group}/{version}@{manifest}")
+    }
+
+    /// The columns that are read and written.
+    pub fn signature(&self) -> &Signature {
+        self.champion.model.signature()
+    }
+}
+
+impl fmt::Display for Lineup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.champion.identity.fmt(f)
+    }
+}

@@ -1,0 +1,264 @@
+//! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
+
+use std::fmt;
+use std::fmt::Write;
+
+/// What shapes an output, beside its input and who made it. Two shapes with the same [`text`](Shape::text) give the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub header: Header,
+    pub delimiter: u8,
+    pub bad_rows: BadRows,
+    pub max_bad_rows: Limit,
+    pub columns: Columns,
+    /// Of a classification: a column for each class behind the label.
+    pub probabilities: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    Auto,
+    Present,
+    Absent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRows {
+    /// An empty prediction, and a line in the rejects file.
+    Blank,
+    /// The first bad row fails the file.
+    Fail,
+}
+
+/// How many bad rows a file may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Count(u64),
+    Share(Share),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Columns {
+    Prediction,
+    All,
+    Named(Vec<String>),
+}
+
+/// A share in percent, exactly as it was written: 29 of 100 rows are 29 %, whatever 0.29 is in binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The percentage is `digits / 10^scale`.
+    digits: u64,
+    scale: u32,
+}
+
+impl Share {
+    pub const NONE: Share = Share { digits: 0, scale: 0 };
+    pub const ALL: Share = Share { digits: 100, scale: 0 };
+    const TENTH: Share = Share { digits: 10, scale: 0 };
+
+    /// Between 0 and 100, of at most 15 digits behind the point; without the percent sign.
+    pub fn parse(percent: &str) -> Option<Share> {
+        let number = percent.parse::<f64>().ok().filter(|p| (0.0..=100.0).contains(p))?;
+        // The shortest text that is this number: what was written, without an exponent and zeros at its end.
+        let text = number.abs().to_string();
+        let (whole, behind) = text.split_once('.').unwrap_or((&text, ""));
+        let scale = u32::try_from(behind.len()).ok().filter(|n| *n <= 15)?;
+        let digits = format!("{whole}{behind}").parse().ok()?;
+        Some(Share { digits, scale })
+    }
+
+    /// Are `some` of `all` more than this share of them?
+    pub fn is_exceeded(self, some: u64, all: u64) -> bool {
+        let hundred = 100 * 10u128.pow(self.scale);
+        u128::from(some) * hundred > u128::from(self.digits) * u128::from(all)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = 10u64.pow(self.scale);
+        let (whole, behind) = (self.digits / unit, self.digits % unit);
+        match self.scale {
+            0 => write!(f, "{whole}%"),
+            scale => write!(f, "{whole}.{behind:0width$}%", width = scale as usize),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Count(n) => write!(f, "{n}"),
+            Limit::Share(share) => write!(f, "{share}"),
+        }
+    }
+}
+
+impl Shape {
+    /// What a shape is where nothing is said. Frozen, for the texts that ledgers keep leave it out: a default that changes
+    /// changes in the shipped configuration, not here.
+    const FROZEN: Shape = Shape {
+        header: Header::Auto,
+        delimiter: b',',
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(Share::TENTH),
+        columns: Columns::Prediction,
+        probabilities: false,
+    };
+
+    /// The canonical text: a line `key = value` for each key that differs from the frozen defaults. The ledger keeps it; an
+    /// output is stale once it differs.
+    pub fn text(&self) -> String {
+        let Shape {
+            header,
+            delimiter,
+            bad_rows,
+            max_bad_rows,
+            columns,
+            probabilities,
+        } = self;
+        let header = match header {
+            Header::Auto => "auto",
+            Header::Present => "true",
+            Header::Absent => "false",
+        };
+        let bad_rows = match bad_rows {
+            BadRows::Blank => "blank",
+            BadRows::Fail => "fail",
+        };
+        let columns = match columns {
+            Columns::Prediction => "prediction".into(),
+            Columns::All => "all".into(),
+            Columns::Named(names) => serde_json::to_string(names).expect("names are JSON"),
+        };
+        let default = Shape::FROZEN;
+        let mut text = String::new();
+        for (differs, key, value) in [
+            (self.header != default.header, "header", header),
+            (
+                *delimiter != default.delimiter,
+                "delimiter",
+                &char::from(*delimiter).escape_default().to_string(),
+            ),
+            (self.bad_rows != default.bad_rows, "bad_rows", bad_rows),
+            (
+                *max_bad_rows != default.max_bad_rows,
+                "max_bad_rows",
+                &max_bad_rows.to_string(),
+            ),
+            (self.columns != default.columns, "columns", &columns),
+            (
+                *probabilities != default.probabilities,
+                "probabilities",
+                &probabilities.to_string(),
+            ),
+        ] {
+            if differs {
+                writeln!(text, "{key} = {value}").expect("a text takes texts");
+            }
+        }
+        text
+    }
+
+    /// What ledgers of schema 1 and 2 kept in place of the text: a hash of what Rust's `Debug` made of the settings then.
+    /// Frozen, for comparison with theirs only.
+    pub fn legacy_hash(&self) -> String {
+        let limit = match self.max_bad_rows {
+            Limit::Count(n) => format!("Count({n})"),
+            Limit::Share(share) => {
+                let percent: f64 = share.to_string().trim_end_matches('%').parse().expect("a number");
+                format!("Share({:?})", percent / 100.0)
+            }
+        };
+        let probabilities = if self.probabilities {
+            ", probabilities: true"
+        } else {
+            ""
+        };
+        let Shape {
+            header,
+            delimiter,
+            bad_rows,
+            columns,
+            ..
+        } = self;
+        let all = format!(
+            "Settings {{ header: {header:?}, delimiter: {delimiter}, bad_rows: {bad_rows:?}, max_bad_rows: {limit}, \
+             columns: {columns:?}{probabilities} }}"
+        );
+        blake3::hash(all.as_bytes()).to_hex()[..16].to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(percent: &str) -> Share {
+        Share::parse(percent).unwrap()
+    }
+
+    #[test]
+    fn a_share_is_what_was_written() {
+        for (percent, shown) in [
+            ("29", "29%"),
+            ("7", "7%"),
+            ("12.50", "12.5%"),
+            ("1e1", "10%"),
+            ("0.001", "0.001%"),
+        ] {
+            assert_eq!(share(percent).to_string(), shown);
+        }
+        for wrong in ["", "101", "-1", "NaN", "inf", "x", "1e-30"] {
+            assert_eq!(Share::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    /// 0.29 is a little less in binary: the 29th bad row of 100 was one too many.
+    #[test]
+    fn shares_do_not_miss_by_rounding() {
+        for percent in 0..=100 {
+            let limit = share(&percent.to_string());
+            assert!(!limit.is_exceeded(percent, 100), "{percent}");
+            assert!(limit.is_exceeded(percent + 1, 100), "{percent}");
+            assert!(
+                !limit.is_exceeded(percent * 1_000_000_000, 100_000_000_000),
+                "{percent}"
+            );
+        }
+        assert!(!share("0").is_exceeded(0, 0));
+        assert!(share("99.9").is_exceeded(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn the_text_says_what_differs_from_the_defaults() {
+        assert_eq!(Shape::FROZEN.text(), "");
+        let shape = Shape {
+            header: Header::Absent,
+            delimiter: b'\t',
+            bad_rows: BadRows::Fail,
+            max_bad_rows: Limit::Share(share("7")),
+            columns: Columns::Named(vec!["a\nb".into(), "\"".into()]),
+            probabilities: true,
+        };
+        assert_eq!(
+            shape.text(),
+            "header = false\ndelimiter = \\t\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
+             true\n"
+        );
+    }
+
+    /// As version 0.1 of this program computed them.
+    #[test]
+    fn the_hashes_of_older_ledgers_are_frozen() {
+        assert_eq!(Shape::FROZEN.legacy_hash(), "887b5de8007d6051");
+        let shape = Shape {
+            max_bad_rows: Limit::Share(share("29")),
+            columns: Columns::Named(vec!["id".into()]),
+            probabilities: true,
+            ..Shape::FROZEN
+        };
+        assert_eq!(shape.legacy_hash(), "067cfcd1af44dd14");
+    }
+}
