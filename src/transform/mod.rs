@@ -17,12 +17,14 @@ pub mod shape;
 mod table;
 #[cfg(target_arch = "x86_64")]
 mod vector;
+mod verdict;
 
 pub use encode::OUTPUT_FORMAT;
 pub use scorer::internal;
 pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
 #[cfg(fuzzing)]
 pub use table::fuzzing;
+pub use verdict::Verdict;
 
 use crate::model::{Column, Model};
 use assembly::Assembly;
