@@ -3,7 +3,9 @@
 mod apart;
 mod check;
 mod evaluate;
+mod history;
 mod models;
+mod retry;
 mod run;
 mod score;
 mod status;
@@ -12,12 +14,14 @@ mod train;
 use crate::cli::{Cli, Command, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
+use crate::spool::Name;
 use crate::worker::progress::Progress;
 use crate::{logs, onnxruntime};
 use clap::CommandFactory;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Runs the command. Returns the exit code.
@@ -50,9 +54,9 @@ pub fn run(cli: Cli) -> u8 {
         None => run::daemon(load),
         Some(Command::Status { json }) => status::status(load, json),
         Some(Command::History { file, limit, json }) => {
-            load().and_then(|config| status::history(&config, file.as_deref(), limit, json))
+            load().and_then(|config| history::history(&config, file.as_deref(), limit, json))
         }
-        Some(Command::Retry { files, json }) => load().and_then(|config| status::retry(&config, &files, json)),
+        Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
         Some(Command::Check { no_model_ok }) => load().and_then(|config| check::check(config, no_model_ok)),
         Some(Command::Score { model }) => load().and_then(|config| score::score(&config, model.as_deref())),
         Some(Command::Models { command, group }) => {
@@ -193,4 +197,14 @@ fn write_page(path: &Path, html: &str) -> Result<()> {
 /// A count and its noun.
 fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The name of an input that a person gives by its name, or by its path.
+fn input_name(config: &Config, file: &Path) -> Name {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let below = match absolute(file).strip_prefix(absolute(&config.input.path)) {
+        Ok(below) => below.to_path_buf(),
+        Err(_) => file.to_path_buf(),
+    };
+    Name::new(below.as_os_str().as_bytes())
 }

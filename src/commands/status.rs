@@ -1,18 +1,15 @@
-//! `transform status`, `history` and `retry`. They work while a worker runs, and when none does.
+//! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, say, say_json, say_table, time};
+use super::{count, say, say_json, say_table};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Fault, Ledger, Recipe, Transformation};
+use crate::ledger::{Fault, Ledger, Recipe};
 use crate::registry::Registry;
 use crate::spool::scan::Listing;
-use crate::spool::{Name, publish};
 use crate::worker::lock::Lock;
 use crate::worker::{Look, look_at, recipe};
 use serde::Serialize;
-use serde_json::json;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
@@ -220,96 +217,4 @@ fn more(files: usize) {
     if files > NAMED {
         say(format!("  and {} more: transform status --json", files - NAMED));
     }
-}
-
-pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> Result<u8> {
-    let name = file.map(|f| to_name(config, f));
-    let history = match Ledger::read(&config.state.path)? {
-        Some(ledger) => ledger.history(name.as_ref(), limit)?,
-        None => Vec::new(),
-    };
-    if json {
-        say_json(&history);
-        return Ok(exit::CONVERGED);
-    }
-    if history.is_empty() {
-        let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
-        say(format!("no transformation{of} yet"));
-        return Ok(exit::CONVERGED);
-    }
-    let mut rows = vec![
-        ["WHEN (UTC)", "FILE", "MODEL", "ROWS", "BAD", "MS", "RESULT"]
-            .map(String::from)
-            .to_vec(),
-    ];
-    rows.extend(history.iter().map(to_row));
-    say_table(&rows);
-    Ok(exit::CONVERGED)
-}
-
-fn to_row(done: &Transformation) -> Vec<String> {
-    let result = match (&done.problem, &done.message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        _ => format!("scored {}", &done.summary.output_hash.get(..12).unwrap_or_default()),
-    };
-    vec![
-        time(done.at),
-        done.input.to_string(),
-        format!("{}/{}", done.model_group, done.version),
-        done.summary.rows.to_string(),
-        done.summary.bad_rows.to_string(),
-        format!("{:.1}", done.micros as f64 / 1000.0),
-        result,
-    ]
-}
-
-pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
-    let mut retried = Vec::new();
-    let ledger = Ledger::read(&config.state.path)?;
-    let failed = ledger.as_ref().map(Ledger::failed).transpose()?.unwrap_or_default();
-    let wanted: Vec<Name> = match files {
-        [] => failed.clone(),
-        files => files.iter().map(|f| to_name(config, f)).collect(),
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !failed.contains(name)) {
-        let faults = ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default();
-        let message = match faults.iter().any(|fault| fault.input == *unknown) {
-            true => format!("{unknown} failed only for now, and is tried again by itself; see 'transform status'"),
-            false => format!("{unknown} did not fail; 'transform status' lists what did"),
-        };
-        return Err(Error::config(&config.input.path, message));
-    }
-    if let Some(mut ledger) = ledger {
-        for name in wanted {
-            ledger.forget(&name)?;
-            // An event for the worker that runs: a failed file without its report is tried again.
-            publish::withdraw_report(&config.failed, &name)?;
-            retried.push(name.to_string());
-        }
-    }
-    let running = Lock::holder(&config.state.path)?.is_some();
-    if json {
-        say_json(&json!({"retried": retried, "worker_running": running}));
-    } else {
-        let when = if running {
-            "the worker tries them now"
-        } else {
-            "the next run tries them"
-        };
-        match retried.len() as u64 {
-            0 => say("no file has failed"),
-            n => say(format!("{} to try again; {when}", count(n, "file"))),
-        }
-    }
-    Ok(exit::CONVERGED)
-}
-
-/// The name of an input that a person gives by its name, or by its path.
-fn to_name(config: &Config, file: &Path) -> Name {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let below = match absolute(file).strip_prefix(absolute(&config.input.path)) {
-        Ok(below) => below.to_path_buf(),
-        Err(_) => file.to_path_buf(),
-    };
-    Name::new(below.as_os_str().as_bytes())
 }

@@ -1,0 +1,48 @@
+//! `transform history`: what was done, by which model, with what result.
+
+use super::{input_name, say, say_json, say_table, time};
+use crate::config::Config;
+use crate::error::{Result, exit};
+use crate::ledger::{Ledger, Transformation};
+use std::path::Path;
+
+pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> Result<u8> {
+    let name = file.map(|f| input_name(config, f));
+    let history = match Ledger::read(&config.state.path)? {
+        Some(ledger) => ledger.history(name.as_ref(), limit)?,
+        None => Vec::new(),
+    };
+    if json {
+        say_json(&history);
+        return Ok(exit::CONVERGED);
+    }
+    if history.is_empty() {
+        let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
+        say(format!("no transformation{of} yet"));
+        return Ok(exit::CONVERGED);
+    }
+    let mut rows = vec![
+        ["WHEN (UTC)", "FILE", "MODEL", "ROWS", "BAD", "MS", "RESULT"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    rows.extend(history.iter().map(to_row));
+    say_table(&rows);
+    Ok(exit::CONVERGED)
+}
+
+fn to_row(done: &Transformation) -> Vec<String> {
+    let result = match (&done.problem, &done.message) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => format!("scored {}", &done.summary.output_hash.get(..12).unwrap_or_default()),
+    };
+    vec![
+        time(done.at),
+        done.input.to_string(),
+        format!("{}/{}", done.model_group, done.version),
+        done.summary.rows.to_string(),
+        done.summary.bad_rows.to_string(),
+        format!("{:.1}", done.micros as f64 / 1000.0),
+        result,
+    ]
+}
