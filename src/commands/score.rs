@@ -4,7 +4,7 @@ use super::complain;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
-use crate::transform::{Failure, Run, transform};
+use crate::transform::{Destination, Failure, Run, transform};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,9 +46,13 @@ pub fn score(config: &Config, model: Option<&Path>) -> Result<u8> {
         }
         Err(Failure::Read(e)) => Err(Error::io("read", "standard input")(e)),
         // The reader went away, as `head` does.
-        Err(Failure::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(exit::CONVERGED),
-        Err(Failure::Write(e)) => {
-            complain(&Error::io("write", "standard output")(e));
+        Err(Failure::Write(_, e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(exit::CONVERGED),
+        Err(Failure::Write(to, e)) => {
+            let stream = match to {
+                Destination::Output => "standard output",
+                Destination::Rejects => "standard error",
+            };
+            complain(&Error::io("write", stream)(e));
             Ok(exit::TRY_AGAIN)
         }
         Err(Failure::Cancelled) => Ok(exit::TRY_AGAIN),

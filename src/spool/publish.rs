@@ -243,6 +243,7 @@ pub const OUTPUT: &str = ".out";
 pub const DONE_MARKER: &str = ".out.done";
 
 const REPORT: &str = ".error.json";
+pub const REJECTS: &str = ".rejects.csv";
 
 fn output(input: &Name) -> Name {
     input.with(OUTPUT)
@@ -257,7 +258,7 @@ fn report(input: &Name) -> Name {
 }
 
 fn rejects_name(input: &Name) -> Name {
-    input.with_shortened(".rejects.csv")
+    input.with_shortened(REJECTS)
 }
 
 /// The input that a file in the output or failed folder belongs to.

@@ -3,7 +3,7 @@
 use super::blocks::{Blocks, CutError, RECORD_MAX};
 use super::problem::{self, Code, Problem};
 use super::scorer::{Reject, Scored};
-use super::{BadRows, Failure, Head, Limit, Run, Shape, Summary, encode};
+use super::{BadRows, Destination, Failure, Head, Limit, Run, Shape, Summary, encode};
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 
@@ -40,7 +40,9 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.hasher.update(bytes);
-        self.out.write_all(bytes).map_err(Failure::Write)
+        self.out
+            .write_all(bytes)
+            .map_err(|e| Failure::Write(Destination::Output, e))
     }
 
     /// Takes the next block's result and gives its memory back.
@@ -83,7 +85,9 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
                 break;
             }
         }
-        self.rejects.write_all(&text).map_err(Failure::Write)?;
+        self.rejects
+            .write_all(&text)
+            .map_err(|e| Failure::Write(Destination::Rejects, e))?;
         match self.shape.max_bad_rows {
             Limit::Count(most) if self.summary.bad_rows > most => {
                 Err(self.too_many(format!("more than {most} rows")).into())
@@ -102,7 +106,7 @@ impl<'a, O: Write, J: Write> Assembly<'a, O, J> {
         self.summary.bytes = blocks.bytes();
         self.summary.input_hash = blocks.hash().to_hex().to_string();
         self.summary.output_hash = self.hasher.finalize().to_hex().to_string();
-        self.out.flush().map_err(Failure::Write)?;
+        self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
         Ok(std::mem::take(&mut self.summary))
     }
 

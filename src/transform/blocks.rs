@@ -40,7 +40,11 @@ impl From<io::Error> for CutError {
     }
 }
 
-/// The blocks of one input, in order. Every block ends with a line feed, also where the input's last line has none.
+/// Of UTF-8. It is no part of the first field: a quote behind it opens one.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The blocks of one input, in order, without a byte order mark in front. Every block ends with a line feed, also where
+/// the input's last line has none.
 pub struct Blocks<R> {
     input: R,
     delimiter: u8,
@@ -82,13 +86,17 @@ impl<R: Read> Blocks<R> {
         }
         let mut bytes = std::mem::take(&mut self.tail);
         loop {
-            let target = bytes.len() + self.block;
+            let start = self.bytes == 0;
+            let target = bytes.len() + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
             let before = bytes.len();
             fill(&mut self.input, &mut bytes, target)?;
             self.hasher.update(&bytes[before..]);
             self.bytes += (bytes.len() - before) as u64;
-            if bytes.len() < target {
-                self.ended = true;
+            self.ended = bytes.len() < target;
+            if start && bytes.starts_with(BYTE_ORDER_MARK) {
+                bytes.drain(..BYTE_ORDER_MARK.len());
+            }
+            if self.ended {
                 return self.last(bytes);
             }
             let cut = cut(&bytes, self.delimiter);

@@ -1,6 +1,6 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
-use super::blocks::{Blocks, CutError, RECORD_MAX};
+use super::blocks::{BYTE_ORDER_MARK, Blocks, CutError, RECORD_MAX};
 use super::layout::{self, Layout};
 use super::problem::{Code, Problem, excerpt};
 use super::scorer::nul_byte;
@@ -290,7 +290,7 @@ fn cut_problem(error: CutError, before: u64) -> Problem {
 fn without_mark(input: &[u8]) -> Result<&[u8], Problem> {
     match encoding(input) {
         Some(problem) => Err(problem),
-        None => Ok(input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input)),
+        None => Ok(input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input)),
     }
 }
 

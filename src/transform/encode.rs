@@ -59,6 +59,8 @@ impl Writing {
                 out.extend_from_slice(text.format(x as f32).as_bytes());
                 return (x as f32).is_finite();
             }
+            // The label can't be told.
+            Writing::Labels(_) if x.is_nan() => out.extend_from_slice(b"NaN"),
             Writing::Labels(labels) => out.extend_from_slice(&labels[x as usize]),
         }
         x.is_finite()

@@ -59,8 +59,15 @@ pub enum Failure {
     /// The input can't be scored as it is.
     Problem(Box<Problem>),
     Read(io::Error),
-    Write(io::Error),
+    Write(Destination, io::Error),
     Cancelled,
+}
+
+/// What couldn't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    Output,
+    Rejects,
 }
 
 impl From<Problem> for Failure {
@@ -100,9 +107,6 @@ pub fn transform(
     };
     if let Some(problem) = encoding(&first) {
         return Err(problem.into());
-    }
-    if first.starts_with(b"\xEF\xBB\xBF") {
-        first.drain(..3);
     }
     let signature = model.signature();
     let outputs = signature.written(shape.probabilities);

@@ -36,7 +36,7 @@ pub fn score(model: &Arc<Model>, csv: &[u8], delimiter: u8) -> Result<Sample, St
         // The hint to this one is about files without a header.
         Failure::Problem(problem) if problem.code == Code::NoSuchColumn => problem.to_string(),
         Failure::Problem(problem) => format!("{problem}; {}", problem.hint),
-        Failure::Read(e) | Failure::Write(e) => e.to_string(),
+        Failure::Read(e) | Failure::Write(_, e) => e.to_string(),
         Failure::Cancelled => "cancelled".into(),
     })?;
     let mut predictions = records::read(&out, delimiter);

@@ -5,10 +5,10 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
 use crate::score::Lineup;
-use crate::spool::publish::{OUTPUT, Publisher};
+use crate::spool::publish::{OUTPUT, Publisher, REJECTS};
 use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{Failure, Run, Summary, internal, transform};
+use crate::transform::{Destination, Failure, Run, Summary, internal, transform};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -195,9 +195,12 @@ impl Context<'_> {
             Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
             Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects),
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
-            Err(Failure::Write(e)) => {
-                let output = config.output.path.join(job.name.with(OUTPUT).path());
-                Err(Error::io("write", output)(e))
+            Err(Failure::Write(to, e)) => {
+                let path = match to {
+                    Destination::Output => config.output.path.join(job.name.with(OUTPUT).path()),
+                    Destination::Rejects => config.failed.join(job.name.with_shortened(REJECTS).path()),
+                };
+                Err(Error::io("write", path)(e))
             }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }

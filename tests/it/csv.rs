@@ -426,3 +426,73 @@ fn the_filter_scores_standard_input() {
     });
     assert!(code.unwrap().success());
 }
+
+/// Found by scoring infinities with products of features: the first class was written.
+#[test]
+fn a_label_that_can_not_be_told_is_not_the_first_class() {
+    let pipeline = r#"{
+        "inputs": [{"name": "x", "missing": "refuse"}, {"name": "y", "missing": "refuse"}],
+        "terms": [
+            {"name": "x", "factors": [{"input": "x"}], "mean": 0, "scale": 1, "coefficient": 1},
+            {"name": "y", "factors": [{"input": "y"}], "mean": 0, "scale": 1, "coefficient": 1}
+        ],
+        "intercept": 0.25,
+        "output": {"classes": ["no", "yes"], "threshold": 0.5}
+    }"#;
+    let spool = Spool::without_model();
+    let path = spool.path("pipeline.json");
+    fs::write(&path, pipeline).unwrap();
+    let register = ["models", "register", path.to_str().unwrap(), "--format", "pipeline"];
+    spool.run(&register).exits(0);
+    spool.approve(1);
+    spool.drop_file("a.csv", "x,y\n1,1\ninf,-inf\n-1,-1\ninf,1\n1,-inf\n");
+    spool.once().exits(0).says("5 rows");
+    assert_eq!(spool.output("a.csv").unwrap(), "prediction\nyes\nNaN\nno\nyes\nno\n");
+    let history = spool.run(&["history", "a.csv", "--json"]).json();
+    assert_eq!(history[0]["not_finite"], 1, "{history}");
+}
+
+/// The mark was cut off after the records were: a quote behind it opened no field, so a line end in it ended a record.
+#[test]
+fn a_quoted_first_name_with_a_line_end_may_follow_a_byte_order_mark() {
+    let spool = Spool::new().set("output.columns=all");
+    spool.drop_file(
+        "a.csv",
+        b"\xEF\xBB\xBF\"na\nme\",x\na,1\nb,oops\nc,1\nd,1\ne,1\nf,1\ng,1\nh,1\ni,1\nj,1\n",
+    );
+    spool.drop_file("quote.csv", b"\xEF\xBB\xBF\"n\n\nx,1\n");
+    spool.once().exits(1).says("10 rows, 1 bad");
+    let output = spool.output("a.csv").unwrap();
+    assert!(
+        output.starts_with("\"na\nme\",x,prediction\na,1,3.0\nb,oops,\nc,1,3.0\n"),
+        "{output}"
+    );
+    assert_eq!(
+        spool.rejects("a.csv").unwrap(),
+        "line,column,reason,text\n4,x,not a number,\"b,oops\"\n"
+    );
+    assert_eq!(spool.report("quote.csv").unwrap()["code"], "unclosed_quote");
+}
+
+#[test]
+fn rejects_that_can_not_be_written_are_named() {
+    let spool = Spool::new().set("input.recursive=true").set("input.max_bad_rows=1");
+    spool.drop_file("sub/a.csv", "x\n1\noops\n");
+    fs::write(spool.path("failed/sub"), "in the way").unwrap();
+    spool.once().exits(75).says("failed/sub/a.csv.rejects.csv");
+}
+
+#[test]
+fn a_share_of_bad_rows_is_met_exactly() {
+    let spool = Spool::new().set("input.max_bad_rows=29%");
+    let rows = |bad: usize| -> String { (0..100).map(|i| if i < bad { "oops\n" } else { "1\n" }).collect() };
+    spool.drop_file("29.csv", format!("x\n{}", rows(29)));
+    spool.drop_file("30.csv", format!("x\n{}", rows(30)));
+    spool.once().exits(1).says("100 rows, 29 bad");
+    assert!(spool.output("29.csv").is_some());
+    assert_eq!(spool.report("30.csv").unwrap()["code"], "too_many_bad_rows");
+    let spool = spool.set("input.max_bad_rows=7%");
+    spool.once().exits(1);
+    let report = spool.report("29.csv").unwrap().to_string();
+    assert!(report.contains("max_bad_rows is 7%;"), "{report}");
+}

@@ -88,19 +88,20 @@ impl Ensemble {
             Objective::Binary(link) => {
                 for (row, &sum) in sums[0].iter().enumerate() {
                     let yes = self.round(link.of(sum));
-                    outputs[0][row] = f64::from(yes > 0.5);
+                    outputs[0][row] = told(yes, yes > 0.5);
                     outputs[1][row] = 1.0 - yes;
                     outputs[2][row] = yes;
                 }
             }
             Objective::Hinge => {
                 for (y, &sum) in outputs[0].iter_mut().zip(&sums[0]) {
-                    *y = f64::from(sum > 0.0);
+                    *y = told(sum, sum > 0.0);
                 }
             }
             Objective::Softmax => {
-                softmax(&mut sums);
+                let infinite = softmax(&mut sums);
                 label(&sums, outputs);
+                infinite.iter().for_each(|&(row, class)| outputs[0][row] = class as f64);
             }
             Objective::OneVersusAll(link) => {
                 sums.iter_mut().flatten().for_each(|sum| *sum = link.of(*sum));
@@ -125,10 +126,26 @@ impl Ensemble {
     }
 }
 
-/// Each row's sums -> probabilities.
-fn softmax(sums: &mut [Vec<f64>]) {
+/// The label of one of two classes, or NaN where what it was decided by is.
+///
+/// XGBoost and LightGBM have no such label: a comparison with NaN is false, and `argmax` takes the first NaN for the
+/// greatest, so both give the first class, as if the model had chosen it.
+fn told(decided_by: f64, yes: bool) -> f64 {
+    if decided_by.is_nan() { f64::NAN } else { f64::from(yes) }
+}
+
+/// Each row's sums -> probabilities. Returns the rows whose probabilities are NaN because one sum is infinite, with that
+/// sum's class: it is the greatest all the same, and what XGBoost's `multi:softmax`, which compares sums, gives.
+fn softmax(sums: &mut [Vec<f64>]) -> Vec<(usize, usize)> {
+    let mut infinite = Vec::new();
     for row in 0..sums.first().map_or(0, Vec::len) {
         let most = sums.iter().map(|s| s[row]).fold(f64::NEG_INFINITY, f64::max);
+        if most == f64::INFINITY && sums.iter().all(|s| !s[row].is_nan()) {
+            let mut greatest = (0..sums.len()).filter(|&class| sums[class][row] == most);
+            if let (Some(class), None) = (greatest.next(), greatest.next()) {
+                infinite.push((row, class));
+            }
+        }
         let mut total = 0.0;
         for sums in sums.iter_mut() {
             sums[row] = libm::exp(sums[row] - most);
@@ -136,9 +153,10 @@ fn softmax(sums: &mut [Vec<f64>]) {
         }
         sums.iter_mut().for_each(|sums| sums[row] /= total);
     }
+    infinite
 }
 
-/// The first class of the greatest probability, and all probabilities.
+/// The first class of the greatest probability, NaN where one is; and all probabilities.
 fn label(probabilities: &[Vec<f64>], outputs: &mut [&mut [f64]]) {
     let Some((labels, others)) = outputs.split_first_mut() else {
         return;
@@ -150,9 +168,58 @@ fn label(probabilities: &[Vec<f64>], outputs: &mut [&mut [f64]]) {
                 best = class;
             }
         }
-        *label = best as f64;
+        let unknown = probabilities.iter().any(|p| p[row].is_nan());
+        *label = if unknown { f64::NAN } else { best as f64 };
     }
     for (out, probabilities) in others.iter_mut().zip(probabilities) {
         out.copy_from_slice(probabilities);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an ensemble of no trees makes of one row's sums.
+    fn of_sums(objective: Objective, sums: &[f64], outputs: usize) -> Vec<f64> {
+        let ensemble = Ensemble {
+            trees: Sums::Double(Forest::of(Vec::new())),
+            base: sums.to_vec(),
+            divisor: 1.0,
+            objective,
+        };
+        let mut out = vec![0.0; outputs];
+        ensemble.predict(&[], 1, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_label_that_can_not_be_told_is_no_class() {
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let logistic = Link::Logistic { slope: 1.0 };
+        for (objective, sums, expected) in [
+            (Objective::Binary(logistic), &[nan][..], None),
+            (Objective::Binary(logistic), &[inf], Some(1.0)),
+            (Objective::Binary(logistic), &[-inf], Some(0.0)),
+            (Objective::Hinge, &[nan], None),
+            (Objective::Hinge, &[-inf], Some(0.0)),
+            (Objective::Softmax, &[0.0, 1.0, 0.5], Some(1.0)),
+            (Objective::Softmax, &[0.0, nan, 0.5], None),
+            (Objective::Softmax, &[0.0, -inf, 0.5], Some(2.0)),
+            (Objective::Softmax, &[0.0, 1.0, inf], Some(2.0)),
+            (Objective::Softmax, &[inf, 1.0, inf], None),
+            (Objective::Softmax, &[-inf, -inf, -inf], None),
+            (Objective::Softmax, &[nan, 1.0, inf], None),
+            (Objective::OneVersusAll(logistic), &[0.0, 1.0, inf], Some(2.0)),
+            (Objective::OneVersusAll(logistic), &[0.0, nan, 1.0], None),
+        ] {
+            let outputs = match objective {
+                Objective::Hinge => 1,
+                Objective::Binary(_) => 3,
+                _ => 1 + sums.len(),
+            };
+            let label = of_sums(objective, sums, outputs)[0];
+            assert_eq!((!label.is_nan()).then_some(label), expected, "{objective:?} {sums:?}");
+        }
     }
 }
