@@ -1,7 +1,6 @@
 //! Least squares by gradient descent.
 
-use super::preprocess::Design;
-use super::{Coefficients, Fit};
+use super::design::{Coefficients, Design, Fit};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,7 +1,6 @@
 //! Least squares, exact, with or without ridge.
 
-use super::preprocess::Design;
-use super::{Coefficients, Fit};
+use super::design::{Coefficients, Design, Fit};
 use nalgebra::{ColPivQR, DMatrix, DVector, Dyn, RowDVector};
 
 /// Minimises `Σ (intercept + Σ coefficient · x - y)² + alpha Σ coefficient²`, as scikit-learn's `Ridge` does: the

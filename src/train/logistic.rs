@@ -1,7 +1,7 @@
 //! Logistic regression: the log-odds of the second of two classes.
 
-use super::preprocess::Design;
-use super::{Coefficients, Fit, least_squares};
+use super::design::{Coefficients, Design, Fit};
+use super::least_squares;
 use crate::model::logistic;
 use nalgebra::{DMatrix, DVector};
 

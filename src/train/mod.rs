@@ -1,12 +1,13 @@
 //! A CSV of examples -> a candidate model version. Never approves.
 //!
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
-//! training rows and gives a design matrix, a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
+//! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
 //! [`search`] tries hyperparameters, [`profile`] keeps what the training rows looked like.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
 pub mod dataset;
 pub mod descent;
+pub mod design;
 pub mod frame;
 pub mod least_squares;
 pub mod logistic;
@@ -23,22 +24,6 @@ use pipeline::{Pipeline, Trainer};
 
 /// Of each class, a row to learn from and one that shows that it was no accident.
 const CLASS_ROWS_MIN: usize = 2;
-
-/// What a trainer finds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fit {
-    pub coefficients: Coefficients,
-    /// Per iteration; empty where there are none.
-    pub loss: Vec<f64>,
-    pub warnings: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Coefficients {
-    /// Of each term of the design.
-    pub weights: Vec<f64>,
-    pub intercept: f64,
-}
 
 /// A model fitted to some rows of a dataset.
 #[derive(Clone, Debug)]

@@ -1,19 +1,55 @@
 //! Fits the preprocessing to training rows: fills, categories, products, scales. Gives the artifact's inputs and terms.
 
+use super::design::Design;
 use super::frame::{Cells, Frame, Series};
-use super::pipeline::{Missing, MissingText, OneHot, Preprocess};
 use crate::model::pipeline::{self as model, Factor, Input, Output, Steps, Term, Unknown};
 use std::collections::{BTreeMap, HashMap};
 
 const TERMS_MAX: usize = 10_000;
 
-/// What a trainer sees: the values of the terms.
+/// How to prepare.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Design {
-    pub names: Vec<String>,
-    pub rows: usize,
-    /// `[term][row]`
-    pub columns: Vec<Vec<f64>>,
+pub struct Settings {
+    pub missing: Missing,
+    pub missing_text: MissingText,
+    pub unknown: Unknown,
+    pub one_hot: OneHot,
+    pub standardise: bool,
+    /// Products of two different features.
+    pub interactions: bool,
+    /// Powers, and products of all features, up to this degree.
+    pub degree: u32,
+}
+
+/// What stands for a missing number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Missing {
+    Mean,
+    Median,
+    Constant(f64),
+    /// Nothing: the row is left out of training, and is bad when it is scored.
+    Drop,
+}
+
+/// What stands for a missing text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MissingText {
+    MostFrequent,
+    /// Nothing: as for numbers.
+    Drop,
+    /// None of the categories.
+    Unknown,
+    /// A category of its own.
+    Category(String),
+}
+
+/// Which categories of a column get an indicator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OneHot {
+    /// Each. They add up to 1, as the intercept's column does, so a fit without penalty is not unique.
+    All,
+    /// Each but the most frequent one, which the others are compared with.
+    Reference,
 }
 
 /// A preprocessing fitted to training rows.
@@ -29,7 +65,7 @@ pub struct Prepared {
 }
 
 /// Fits to `rows` of `features`. Rows with a missing value that is not to be filled are left out.
-pub fn fit(features: &Frame, rows: &[usize], settings: &Preprocess) -> Result<Prepared, String> {
+pub fn fit(features: &Frame, rows: &[usize], settings: &Settings) -> Result<Prepared, String> {
     if features.columns.is_empty() {
         return Err("there are no features beside the target".into());
     }
@@ -132,7 +168,7 @@ pub fn is_good(inputs: &[Input], columns: &[Vec<f64>], row: usize) -> bool {
 }
 
 /// What training decides about a column.
-fn input(series: &Series, rows: &[usize], settings: &Preprocess) -> Result<Input, String> {
+fn input(series: &Series, rows: &[usize], settings: &Settings) -> Result<Input, String> {
     let empty = || {
         format!(
             "feature {:?} has no value in any training row; leave it out of data.features",
@@ -265,7 +301,7 @@ fn check(inputs: &[Input], columns: &[Vec<f64>], rows: &[usize]) -> Result<(), S
 }
 
 /// Terms of the first degree, then products by rising degree.
-fn terms(inputs: &[Input], columns: &[Vec<f64>], settings: &Preprocess) -> Result<Vec<Term>, String> {
+fn terms(inputs: &[Input], columns: &[Vec<f64>], settings: &Settings) -> Result<Vec<Term>, String> {
     let variables: Vec<Factor> = inputs
         .iter()
         .zip(columns)

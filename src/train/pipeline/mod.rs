@@ -4,11 +4,10 @@
 
 mod raw;
 
-use super::descent;
+use super::{descent, preprocess};
 use crate::config::line_of;
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
-use crate::model::pipeline::Unknown;
 use crate::transform::columns::Kind;
 use raw::Raw;
 use serde::Deserialize;
@@ -24,7 +23,7 @@ pub struct Pipeline {
     pub keys: Table,
     pub data: Data,
     pub split: Split,
-    pub preprocess: Preprocess,
+    pub preprocess: preprocess::Settings,
     pub trainer: Trainer,
     /// For `evaluate::Gate`.
     pub gate: Table,
@@ -72,51 +71,6 @@ pub enum Split {
     },
     /// Those of another file.
     Test(Source),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Preprocess {
-    pub missing: Missing,
-    pub missing_text: MissingText,
-    pub unknown: Unknown,
-    pub one_hot: OneHot,
-    pub standardise: bool,
-    /// Products of two different features.
-    pub interactions: bool,
-    /// Powers, and products of all features, up to this degree.
-    pub degree: u32,
-}
-
-/// What stands for a missing number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Missing {
-    Mean,
-    Median,
-    Constant(f64),
-    /// Nothing: the row is left out of training, and is bad when it is scored.
-    Drop,
-}
-
-/// What stands for a missing text.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MissingText {
-    MostFrequent,
-    /// Nothing: as for numbers.
-    Drop,
-    /// None of the categories.
-    Unknown,
-    /// A category of its own.
-    Category(String),
-}
-
-/// Which categories of a column get an indicator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OneHot {
-    /// Each. They add up to 1, as the intercept's column does, so a fit without penalty is not unique.
-    All,
-    /// Each but the most frequent one, which the others are compared with.
-    Reference,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -309,6 +263,7 @@ fn set(keys: &mut Table, key: &str, value: &Value) -> std::result::Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use preprocess::{Missing, OneHot};
 
     const LEAST: &str = "[data]\nfile = \"e.csv\"\ntarget = \"y\"\n[train]\ntrainer = \"least-squares\"\n";
 

@@ -1,8 +1,9 @@
 //! What a pipeline file may say, key by key, and what each must hold.
 
-use super::super::descent::{self, Initial};
-use super::{Data, Missing, MissingText, OneHot, Preprocess, Register, Source, Split, Trainer};
+use super::{Data, Register, Source, Split, Trainer};
 use crate::model::pipeline::{POWER_MAX, Unknown};
+use crate::train::descent::{self, Initial};
+use crate::train::preprocess::{self, Missing, MissingText, OneHot};
 use serde::Deserialize;
 use std::path::PathBuf;
 use toml::Table;
@@ -57,12 +58,19 @@ pub struct RawPreprocess {
     missing: Option<RawMissing>,
     missing_text: Option<RawMissingText>,
     unknown: Option<Unknown>,
-    one_hot: Option<OneHot>,
+    one_hot: Option<RawOneHot>,
     #[serde(default)]
     standardise: bool,
     #[serde(default)]
     interactions: bool,
     degree: Option<u64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawOneHot {
+    All,
+    Reference,
 }
 
 #[derive(Deserialize)]
@@ -227,7 +235,7 @@ pub fn split(raw: RawSplit, data: &Data) -> Checked<Split> {
     }
 }
 
-pub fn preprocess(raw: RawPreprocess, trainer: &Trainer) -> Checked<Preprocess> {
+pub fn preprocess(raw: RawPreprocess, trainer: &Trainer) -> Checked<preprocess::Settings> {
     let missing = match raw.missing {
         None | Some(RawMissing::Word(MissingWord::Mean)) => Missing::Mean,
         Some(RawMissing::Word(MissingWord::Median)) => Missing::Median,
@@ -259,13 +267,16 @@ pub fn preprocess(raw: RawPreprocess, trainer: &Trainer) -> Checked<Preprocess> 
         Trainer::GradientDescent(_) => false,
         Trainer::LeastSquares { alpha } | Trainer::Logistic { alpha, .. } => *alpha == 0.0,
     };
-    Ok(Preprocess {
+    Ok(preprocess::Settings {
         missing,
         missing_text,
         unknown: raw.unknown.unwrap_or(Unknown::Ignore),
-        one_hot: raw
-            .one_hot
-            .unwrap_or(if unique { OneHot::Reference } else { OneHot::All }),
+        one_hot: match raw.one_hot {
+            Some(RawOneHot::All) => OneHot::All,
+            Some(RawOneHot::Reference) => OneHot::Reference,
+            None if unique => OneHot::Reference,
+            None => OneHot::All,
+        },
         standardise: raw.standardise,
         interactions: raw.interactions,
         degree,
