@@ -1,23 +1,14 @@
-//! The ledger's tables, and how those of earlier versions become them.
+//! The ledger's tables.
 
 use rusqlite::Connection;
 
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 /// Says in the file's header that this is our database ("tfrm").
-const APPLICATION_ID: i64 = 0x7466_726d;
+pub const APPLICATION_ID: i64 = 0x7466_726d;
 
-const SCHEMA: &str = "
+/// Made once, at the first start.
+const LASTING: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    -- Every transformation. `at` counts microseconds since 1970.
-    CREATE TABLE history (
-        id INTEGER PRIMARY KEY,
-        input BLOB NOT NULL, at INTEGER NOT NULL, micros INTEGER NOT NULL,
-        model_group TEXT NOT NULL, version INTEGER NOT NULL, artifact TEXT NOT NULL,
-        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL,
-        bytes INTEGER NOT NULL, input_hash TEXT NOT NULL, output_hash TEXT NOT NULL,
-        problem TEXT, message TEXT
-    );
-    CREATE INDEX history_of_input ON history (input, id);
     -- What failed for now. Gone once it succeeds; an empty input stands for the whole worker.
     CREATE TABLE faults (
         input BLOB PRIMARY KEY,
@@ -25,16 +16,20 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// Narrow rows: a look at every input of a large folder reads all of them.
-const RESULTS: &str = "
-    -- What shapes outputs beside their inputs. 0 fits nothing.
+/// What schema 3 brought. Times are microseconds since 1970; `verdict` is 0 publish, 1 fail, 2 hold; `phase` is that of
+/// an experiment, `name/number`, NULL outside of one.
+pub const TABLES: &str = "
+    -- What shapes outputs beside their inputs. 0 fits nothing, and so does the output format 0 (not known). `artifact` is
+    -- the champion's, where it is known.
     CREATE TABLE recipes (
         id INTEGER PRIMARY KEY,
-        model TEXT NOT NULL, settings TEXT NOT NULL, output_format INTEGER NOT NULL,
-        UNIQUE (model, settings, output_format)
+        made_by TEXT NOT NULL, shape TEXT NOT NULL, output_format INTEGER NOT NULL,
+        artifact TEXT,
+        UNIQUE (made_by, shape, output_format)
     );
-    INSERT INTO recipes VALUES (0, '', '', 0);
-    -- What each input's output or report was made from. `input_hash` is BLAKE3, NULL where it failed.
+    INSERT INTO recipes VALUES (0, '', '', 0, NULL);
+    -- What each input's output or report was made from. Narrow rows: a look at every input of a large folder reads all of
+    -- them. `input_hash` is BLAKE3, NULL where it failed; `output_hash` the first half of the output's.
     CREATE TABLE results (
         input BLOB PRIMARY KEY,
         size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,
@@ -42,19 +37,39 @@ const RESULTS: &str = "
         input_hash BLOB,
         recipe INTEGER NOT NULL REFERENCES recipes,
         published INTEGER NOT NULL,
-        problem TEXT
+        problem TEXT,
+        verdict INTEGER NOT NULL,
+        first_seen INTEGER NOT NULL,
+        phase TEXT,
+        output_hash BLOB
     ) WITHOUT ROWID;
-";
-
-/// Schema 1 kept the recipe with every input.
-const FROM_1: &str = "
-    INSERT INTO recipes (model, settings, output_format)
-        SELECT DISTINCT model, settings, output_format FROM results_1 WHERE output_format > 0;
-    INSERT INTO results
-        SELECT r.input, r.size, r.mtime, r.ctime, r.racy, nullif(unhex(r.input_hash), x''),
-               coalesce(c.id, 0), r.published, r.problem
-        FROM results_1 r LEFT JOIN recipes c USING (model, settings, output_format);
-    DROP TABLE results_1;
+    CREATE INDEX failed ON results (input) WHERE problem IS NOT NULL;
+    -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY,
+        input BLOB NOT NULL, at INTEGER NOT NULL, micros INTEGER NOT NULL,
+        recipe INTEGER NOT NULL REFERENCES recipes,
+        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL, bytes INTEGER NOT NULL,
+        input_hash BLOB, output_hash BLOB,
+        verdict INTEGER NOT NULL, phase TEXT,
+        problem TEXT, message TEXT
+    );
+    CREATE INDEX history_of_input ON history (input, id);
+    -- What was decided on results, and by whom; kept for ever. `kind`: retry. `evidence` is JSON.
+    CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL, kind TEXT NOT NULL, input BLOB NOT NULL,
+        by TEXT NOT NULL, reason TEXT NOT NULL, evidence TEXT
+    );
+    CREATE INDEX decisions_of_input ON decisions (input, id);
+    -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256).
+    CREATE TABLE counts (
+        id INTEGER PRIMARY KEY,
+        input BLOB NOT NULL, made_by TEXT NOT NULL, baseline BLOB NOT NULL,
+        first_seen INTEGER NOT NULL, rows INTEGER NOT NULL, counts BLOB NOT NULL,
+        UNIQUE (input, made_by)
+    );
+    CREATE INDEX counts_by_time ON counts (first_seen);
 ";
 
 /// What the database says it is.
@@ -78,20 +93,10 @@ pub fn version(db: &Connection) -> rusqlite::Result<Version> {
 
 pub fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.execute_batch(RESULTS)?;
+    transaction.execute_batch(LASTING)?;
+    transaction.execute_batch(TABLES)?;
     transaction.execute("INSERT INTO meta VALUES ('instance', lower(hex(randomblob(4))))", [])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
-}
-
-/// From schema 1.
-pub fn upgrade(db: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = db.transaction()?;
-    transaction.execute_batch("ALTER TABLE results RENAME TO results_1")?;
-    transaction.execute_batch(RESULTS)?;
-    transaction.execute_batch(FROM_1)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

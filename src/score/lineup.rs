@@ -16,6 +16,13 @@ pub struct Identity {
     pub artifact: String,
 }
 
+impl Identity {
+    /// As the ledger names a lineup of this one alone: `group/version@SHA-256 of the manifest`.
+    pub fn made_by(&self) -> String {
+        format!("{self}@{}", self.manifest)
+    }
+}
+
 /// `group/version`
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,13 +46,7 @@ pub struct Lineup {
 impl Lineup {
     /// Who made an output, as the ledger keeps it: an output is stale once it differs.
     pub fn made_by(&self) -> String {
-        let Identity {
-            group,
-            version,
-            manifest,
-            ..
-        } = &self.champion.identity;
-        format!("{group}/{version}@{manifest}")
+        self.champion.identity.made_by()
     }
 
     /// The columns that are read and written.

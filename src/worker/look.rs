@@ -130,8 +130,8 @@ pub fn look_at(
 /// What an output by this model with these settings is made from.
 pub fn recipe(identity: &Identity, shape: &Shape) -> Recipe {
     Recipe {
-        model: format!("{identity}@{}", identity.artifact).into(),
-        settings: shape.legacy_hash().into(),
+        made_by: identity.made_by().into(),
+        shape: shape.text().into(),
         output_format: OUTPUT_FORMAT,
     }
 }

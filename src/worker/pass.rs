@@ -61,6 +61,10 @@ impl Worker {
                 self.home = Some(home);
             }
         }
+        if let Some(pin) = &self.pin {
+            let identity = &pin.lineup.champion.identity;
+            self.ledger.stamp(identity, &self.setup.config.shape)?;
+        }
         self.unreadable_before = std::mem::take(&mut self.unreadable);
         for folder in &self.unreadable_before {
             self.ledger.clear_fault(folder)?;

@@ -127,13 +127,11 @@ fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
 
 fn fits(record: &Record, want: &Want) -> bool {
     let Recipe {
-        settings,
-        output_format,
-        ..
+        shape, output_format, ..
     } = &want.recipe;
-    let same_shape = record.recipe.settings == *settings && record.recipe.output_format == *output_format;
+    let same_shape = record.recipe.shape == *shape && record.recipe.output_format == *output_format;
     let scored_before = want.keep_scored && record.problem.is_none();
-    same_shape && (scored_before || record.recipe.model == want.recipe.model)
+    same_shape && (scored_before || record.recipe.made_by == want.recipe.made_by)
 }
 
 /// Why what stands under an input's name can't be one.
@@ -167,6 +165,7 @@ fn nanos(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::Verdict;
 
     const SECOND: i64 = 1_000_000_000;
     const NOW: Now = Now {
@@ -186,10 +185,10 @@ mod tests {
         }
     }
 
-    fn recipe(model: &str) -> Recipe {
+    fn recipe(made_by: &str) -> Recipe {
         Recipe {
-            model: model.into(),
-            settings: "s".into(),
+            made_by: made_by.into(),
+            shape: "s".into(),
             output_format: 1,
         }
     }
@@ -210,6 +209,9 @@ mod tests {
             recipe: recipe("m1"),
             published: 50,
             problem: None,
+            verdict: Verdict::Publish,
+            first_seen: 0,
+            phase: None,
         }
     }
 
@@ -246,7 +248,7 @@ mod tests {
                 "other settings",
                 Record {
                     recipe: Recipe {
-                        settings: "t".into(),
+                        shape: "t".into(),
                         ..recipe("m1")
                     },
                     ..done.clone()

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Fault, Record, Transformation};
 use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
-use crate::transform::Summary;
+use crate::transform::{Summary, Verdict};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ impl Worker {
                     verified.push(name);
                 }
                 Outcome::Changed if matches!(job.task, Task::Verify(_)) => {
-                    self.ledger.forget(&name)?;
+                    self.ledger.doubt([&name])?;
                     self.look_again(&job);
                 }
                 Outcome::TooSoon => self.look_again(&job),
@@ -118,7 +118,7 @@ impl Worker {
         }
         self.ledger.confirm(&verified)?;
         if !replaced.is_empty() {
-            self.ledger.doubt(replaced.iter())?;
+            self.ledger.doubt(&replaced)?;
         }
         let results = self.setup.publisher.publish(items)?;
         let mut committed = Vec::new();
@@ -151,6 +151,11 @@ impl Worker {
         let pin = self.pin.as_ref().expect("scored by a model");
         let identity = &pin.lineup.champion.identity;
         let code = problem.as_ref().map(|(code, _)| code.to_string());
+        let at = wall_clock() / 1000;
+        let verdict = match code {
+            Some(_) => Verdict::Fail,
+            None => Verdict::Publish,
+        };
         let record = Record {
             fingerprint: job.fingerprint,
             racy,
@@ -158,15 +163,19 @@ impl Worker {
             recipe: pin.recipe.clone(),
             published: 0,
             problem: code.clone(),
+            verdict,
+            first_seen: at,
+            phase: None,
         };
         let done = Transformation {
             input: job.name.clone(),
-            at: wall_clock() / 1000,
+            at,
             micros: took.as_micros() as i64,
-            model_group: identity.group.clone(),
-            version: identity.version,
-            artifact: identity.artifact.clone(),
+            recipe: pin.recipe.clone(),
+            artifact: Some(identity.artifact.clone()),
             summary,
+            verdict,
+            phase: None,
             problem: code,
             message: problem.map(|(_, message)| message),
         };
@@ -185,7 +194,7 @@ impl Worker {
                     input = %done.input,
                     rows,
                     bad_rows,
-                    model = %format_args!("{}/{}", done.model_group, done.version),
+                    model = %done.recipe.model(),
                     ms = done.micros as f64 / 1000.0,
                     "scored"
                 );

@@ -9,6 +9,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod golden;
+mod ledger;
 mod once;
 mod onnx;
 mod parity;

@@ -1,0 +1,200 @@
+//! What each input's output or report was made from.
+
+use super::database::to_name;
+use super::history::{self, Transformation};
+use super::recipe::{self, Recipe};
+use super::{Ledger, verdict};
+use crate::error::Result;
+use crate::spool::{Fingerprint, Name};
+use crate::transform::Verdict;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+
+/// What an input's output or report was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub fingerprint: Fingerprint,
+    /// The fingerprint was taken so soon after the last change that another change could hide behind it.
+    pub racy: bool,
+    /// If it was scored.
+    pub input_hash: Option<blake3::Hash>,
+    pub recipe: Recipe,
+    /// The size of the published output or report.
+    pub published: u64,
+    /// The code of the problem, if it failed for good.
+    pub problem: Option<String>,
+    pub verdict: Verdict,
+    /// When an input with these contents was first seen, in microseconds since 1970. While the contents stay, the ledger
+    /// keeps what it has, whatever it is given.
+    pub first_seen: i64,
+    /// The phase of an experiment in which it was first seen: `experiment/number`. Kept like `first_seen`.
+    pub phase: Option<String>,
+}
+
+/// What tells whether an output is made again with the same bytes: half of its BLAKE3, which is enough where nobody
+/// gains by a collision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputHash([u8; 16]);
+
+impl OutputHash {
+    /// Of a BLAKE3 hash, hexadecimal; `None` if it is none.
+    pub fn of(hash: &str) -> Option<OutputHash> {
+        let hash = hash.parse::<blake3::Hash>().ok()?;
+        hash.as_bytes().first_chunk().copied().map(OutputHash)
+    }
+}
+
+impl Ledger {
+    pub fn record(&self, input: &Name) -> Result<Option<Record>> {
+        Ok(self.records(std::slice::from_ref(input))?.pop().flatten())
+    }
+
+    /// The records of many inputs, read at once.
+    pub fn records(&self, inputs: &[Name]) -> Result<Vec<Option<Record>>> {
+        let read = || {
+            let transaction = self.db.unchecked_transaction()?;
+            let recipes = recipe::all(&transaction)?;
+            let mut select = transaction.prepare_cached(
+                "SELECT size, mtime, ctime, racy, input_hash, recipe, published, problem, verdict, first_seen, phase
+                 FROM results WHERE input = ?",
+            )?;
+            let to_record = |row: &Row| to_record(row, &recipes);
+            let mut record = |input: &Name| select.query_row([input.bytes()], to_record).optional();
+            inputs.iter().map(&mut record).collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The hash of an input's output as it was published last; `None` if it has none, or if it is in doubt.
+    pub fn output_hash(&self, input: &Name) -> Result<Option<OutputHash>> {
+        let select = "SELECT output_hash FROM results WHERE input = ? AND recipe > 0 AND output_hash IS NOT NULL";
+        let read = || {
+            let mut select = self.db.prepare_cached(select)?;
+            select.query_row([input.bytes()], |row| row.get(0)).optional()
+        };
+        Ok(read().map_err(|e| self.error(e))?.map(OutputHash))
+    }
+
+    /// Commits a group: all of it, or nothing.
+    pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
+        self.write(|db| {
+            for (record, done) in group {
+                let recipe = recipe::number(db, &record.recipe, done.artifact.as_deref())?;
+                insert(db, record, done, recipe)?;
+                history::insert(db, done, recipe)?;
+                db.prepare_cached("DELETE FROM faults WHERE input = ?")?
+                    .execute([done.input.bytes()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The inputs were read again, after their fingerprints could no longer hide a change, and were the same.
+    ///
+    /// Doesn't wait for the disk: what a power cut takes back is only found out once more.
+    pub fn confirm(&mut self, inputs: &[Name]) -> Result<()> {
+        match inputs {
+            [] => Ok(()),
+            inputs => self.write_behind(|db| for_each(db, "UPDATE results SET racy = 0 WHERE input = ?", inputs)),
+        }
+    }
+
+    /// Forgets what was recorded for an input. The history stays.
+    pub fn forget(&mut self, input: &Name) -> Result<()> {
+        self.execute("DELETE FROM results WHERE input = ?", [input.bytes()])?;
+        self.clear_fault(input)
+    }
+
+    /// Makes every output stale.
+    pub fn make_stale(&mut self) -> Result<()> {
+        self.execute("UPDATE results SET recipe = 0", []).map(drop)
+    }
+
+    /// The results of these inputs are about to be replaced, and fit nothing until the replacements are committed. Without
+    /// that, a worker that is killed in between would leave outputs by one model that pass for another's, once that is
+    /// approved again: they may have the same size.
+    pub fn doubt<'a>(&mut self, inputs: impl IntoIterator<Item = &'a Name>) -> Result<()> {
+        self.write(|db| for_each(db, DOUBT, inputs))
+    }
+
+    /// Inputs that failed for good, in order.
+    pub fn failed(&self) -> Result<Vec<Name>> {
+        let sql = "SELECT input FROM results WHERE problem IS NOT NULL ORDER BY input";
+        self.select(sql, [], |row| to_name(row, 0))
+    }
+}
+
+/// Whatever an input's result was made from, it fits nothing now.
+pub(super) const DOUBT: &str = "UPDATE results SET recipe = 0 WHERE input = ?";
+
+/// Runs a statement for each input.
+pub(super) fn for_each<'a>(
+    db: &Connection,
+    sql: &str,
+    inputs: impl IntoIterator<Item = &'a Name>,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(sql)?;
+    for input in inputs {
+        statement.execute([input.bytes()])?;
+    }
+    Ok(())
+}
+
+fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
+    let Fingerprint { size, mtime, ctime } = record.fingerprint;
+    let output_hash = match record.problem {
+        None => OutputHash::of(&done.summary.output_hash),
+        Some(_) => None,
+    };
+    // An input that has the same hash, or the same fingerprint, is the one that was seen before.
+    db.prepare_cached(
+        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (input) DO UPDATE SET
+            size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
+            problem = ?9, verdict = ?10, output_hash = ?13,
+            (first_seen, phase) = (SELECT
+                iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
+                FROM (SELECT coalesce(results.input_hash = ?6, 0)
+                    OR (results.size, results.mtime, results.ctime) IS (?2, ?3, ?4) AS same))",
+    )?
+    .execute(params![
+        done.input.bytes(),
+        size,
+        mtime,
+        ctime,
+        record.racy,
+        record.input_hash.as_ref().map(|hash| hash.as_slice()),
+        recipe,
+        record.published,
+        record.problem,
+        verdict::number(record.verdict),
+        record.first_seen,
+        record.phase,
+        output_hash.map(|hash| hash.0),
+    ])?;
+    Ok(())
+}
+
+fn to_record(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite::Result<Record> {
+    let recipe: i64 = row.get(5)?;
+    let hash: Option<[u8; 32]> = row.get(4)?;
+    Ok(Record {
+        fingerprint: Fingerprint {
+            size: row.get(0)?,
+            mtime: row.get(1)?,
+            ctime: row.get(2)?,
+        },
+        racy: row.get(3)?,
+        input_hash: hash.map(blake3::Hash::from_bytes),
+        recipe: recipes
+            .get(&recipe)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(5, recipe))?
+            .0
+            .clone(),
+        published: row.get(6)?,
+        problem: row.get(7)?,
+        verdict: verdict::read(row, 8)?,
+        first_seen: row.get(9)?,
+        phase: row.get(10)?,
+    })
+}

@@ -1,0 +1,226 @@
+use super::*;
+use crate::error::Result;
+use crate::score::Identity;
+use crate::spool::{Fingerprint, Name};
+use crate::transform::{BadRows, Columns, Header, Limit, Shape, Share, Summary, Verdict};
+use std::path::Path;
+
+const ARTIFACT: &str = "a5ad6fda30434c7bf2ae51c6aac1257c86cfca3136c1d03d091d76711ad61c9f";
+
+fn name(text: &str) -> Name {
+    Name::new(text.as_bytes())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a folder of the test's own")]
+fn with_ledger(bytes: &[u8]) -> tempfile::TempDir {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("ledger.db"), bytes).unwrap();
+    let refused = Ledger::read(state.path()).err().unwrap().to_string();
+    assert!(refused.contains("older version"), "{refused}");
+    state
+}
+
+fn recipe(made_by: &str) -> Recipe {
+    Recipe {
+        made_by: made_by.into(),
+        shape: "".into(),
+        output_format: 1,
+    }
+}
+
+/// Of an input whose contents are `contents`.
+fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
+    let record = Record {
+        fingerprint: Fingerprint {
+            size: contents.len() as u64,
+            mtime: at,
+            ctime: None,
+        },
+        racy: false,
+        input_hash: Some(blake3::hash(contents.as_bytes())),
+        recipe: recipe("lines/1@m"),
+        published: 50,
+        problem: None,
+        verdict: Verdict::Publish,
+        first_seen: at,
+        phase: None,
+    };
+    let done = Transformation {
+        input: name(input),
+        at,
+        micros: 7,
+        recipe: record.recipe.clone(),
+        artifact: Some(ARTIFACT.into()),
+        summary: Summary {
+            rows: 1,
+            input_hash: blake3::hash(contents.as_bytes()).to_hex().to_string(),
+            output_hash: blake3::hash(b"output").to_hex().to_string(),
+            ..Summary::default()
+        },
+        verdict: Verdict::Publish,
+        phase: None,
+        problem: None,
+        message: None,
+    };
+    (record, done)
+}
+
+fn failed(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
+    let (mut record, mut done) = scored(input, contents, at);
+    record.input_hash = None;
+    record.problem = Some("no_such_column".into());
+    record.verdict = Verdict::Fail;
+    done.summary = Summary::default();
+    done.problem = record.problem.clone();
+    done.verdict = Verdict::Fail;
+    (record, done)
+}
+
+fn default_shape() -> Shape {
+    Shape {
+        header: Header::Auto,
+        delimiter: b',',
+        bad_rows: BadRows::Blank,
+        max_bad_rows: Limit::Share(Share::parse("10").unwrap()),
+        columns: Columns::Prediction,
+        probabilities: false,
+    }
+}
+
+/// One input scored, one failed.
+#[test]
+fn reads_a_ledger_of_schema_1() {
+    let state = with_ledger(include_bytes!("../../tests/fixtures/ledger-schema-1.db"));
+    let ledger = Ledger::open(state.path()).unwrap();
+    let good = ledger.record(&name("good.csv")).unwrap().unwrap();
+    let done = ledger
+        .history(Some(&name("good.csv")), None, Some(1))
+        .unwrap()
+        .remove(0);
+    assert_eq!(good.input_hash.unwrap().to_hex().as_str(), done.summary.input_hash);
+    assert_eq!(
+        *good.recipe.made_by,
+        format!("bench/1@{}", done.artifact.clone().unwrap())
+    );
+    assert_eq!(done.recipe.made_by, good.recipe.made_by);
+    assert_eq!((good.recipe.shape.len(), good.recipe.output_format), (16, 1));
+    assert_eq!((good.fingerprint.size, good.problem), (51, None));
+    assert_eq!(good.first_seen, done.at);
+    let bad = ledger.record(&name("bad.csv")).unwrap().unwrap();
+    assert_eq!((bad.input_hash, bad.problem.as_deref()), (None, Some("no_such_column")));
+    assert_eq!(bad.recipe, good.recipe);
+    drop(ledger);
+
+    let mut ledger = Ledger::read(state.path()).unwrap().unwrap();
+    ledger.make_stale().unwrap();
+    let stale = ledger.record(&name("good.csv")).unwrap().unwrap();
+    assert_eq!(stale.recipe.output_format, 0);
+}
+
+/// Two inputs scored, one of them with other settings, one failed.
+#[test]
+fn reads_a_ledger_of_schema_2() {
+    let state = with_ledger(include_bytes!("../../tests/fixtures/ledger-schema-2.db"));
+    let ledger = Ledger::open(state.path()).unwrap();
+    let records = [name("good.csv"), name("all.csv"), name("bad.csv")];
+    let records = || ledger.records(&records).unwrap().into_iter().map(Option::unwrap);
+    let model = format!("lines/1@{ARTIFACT}");
+    let settings = |record: Record| (record.recipe.made_by.to_string(), record.recipe.shape.to_string());
+    let before: Vec<_> = records().map(settings).collect();
+    let expected = ["887b5de8007d6051", "6a3b58fc2b60c25a", "887b5de8007d6051"].map(|s| (model.clone(), s.into()));
+    assert_eq!(before, expected);
+    assert_eq!(
+        records().map(|r| r.verdict).collect::<Vec<_>>(),
+        [Verdict::Publish, Verdict::Publish, Verdict::Fail]
+    );
+    assert_eq!(ledger.failed().unwrap(), [name("bad.csv")]);
+    let done = ledger.history(Some(&name("good.csv")), None, None).unwrap().remove(0);
+    assert_eq!(
+        (done.recipe.model(), done.artifact.as_deref()),
+        ("lines/1", Some(ARTIFACT))
+    );
+    assert_eq!(
+        ledger.output_hash(&name("good.csv")).unwrap(),
+        OutputHash::of(&done.summary.output_hash)
+    );
+    assert_eq!(ledger.output_hash(&name("bad.csv")).unwrap(), None);
+
+    // Neither another model nor other settings.
+    let identity = Identity {
+        group: "lines".into(),
+        version: 1,
+        manifest: "m".into(),
+        artifact: ARTIFACT.into(),
+    };
+    let shape = Shape {
+        columns: Columns::All,
+        ..default_shape()
+    };
+    let other = Identity {
+        artifact: "b".into(),
+        ..identity.clone()
+    };
+    ledger.stamp(&other, &shape).unwrap();
+    let stamped: Vec<_> = records().map(settings).collect();
+    assert_eq!(stamped[0], before[0]);
+    assert_eq!(stamped[1], (model, "columns = all\n".into()));
+    ledger.stamp(&identity, &default_shape()).unwrap();
+    let made_by = "lines/1@m".to_string();
+    let expected = ["", "columns = all\n", ""].map(|s| (made_by.clone(), s.to_string()));
+    assert_eq!(records().map(settings).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn first_seen_is_kept_while_the_contents_stay() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let first_seen = |ledger: &Ledger| ledger.record(&name("a")).unwrap().unwrap().first_seen;
+    let mut commit = |(record, done): (Record, Transformation)| {
+        ledger.commit(&[(record, done)]).unwrap();
+        first_seen(&ledger)
+    };
+    assert_eq!(commit(scored("a", "one", 10)), 10);
+    let (mut again, done) = scored("a", "one", 20);
+    again.phase = Some("prices/2".into());
+    assert_eq!(commit((again, done)), 10, "scored again");
+    assert_eq!(commit(scored("a", "two", 30)), 30, "another content");
+    let (mut record, done) = failed("a", "two", 30);
+    record.first_seen = 40;
+    assert_eq!(commit((record.clone(), done.clone())), 30, "by its fingerprint");
+    ledger.retry(&[name("a")], "ada@lab", 50).unwrap();
+    ledger.commit(&[(record, done)]).unwrap();
+    assert_eq!(first_seen(&ledger), 30, "retried");
+    assert_eq!(ledger.record(&name("a")).unwrap().unwrap().phase, None);
+}
+
+#[test]
+fn an_output_in_doubt_has_no_hash() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let output = OutputHash::of(blake3::hash(b"output").to_hex().as_str());
+    let a = name("a");
+    assert_eq!(ledger.output_hash(&a).unwrap(), None);
+    for doubt in [
+        |ledger: &mut Ledger| ledger.doubt([&name("a")]),
+        Ledger::make_stale,
+        |ledger: &mut Ledger| ledger.retry(&[name("a")], "ada@lab", 5),
+    ] as [fn(&mut Ledger) -> Result<()>; 3]
+    {
+        ledger.commit(&[scored("a", "one", 10)]).unwrap();
+        assert_eq!(ledger.output_hash(&a).unwrap(), output);
+        doubt(&mut ledger).unwrap();
+        assert_eq!(ledger.output_hash(&a).unwrap(), None);
+    }
+    ledger.commit(&[failed("a", "one", 10)]).unwrap();
+    assert_eq!(ledger.output_hash(&a).unwrap(), None);
+}
+
+#[test]
+fn an_unreadable_ledger_is_not_an_absent_one() {
+    let state = tempfile::tempdir().unwrap();
+    assert!(Ledger::read(state.path()).unwrap().is_none());
+    assert!(Ledger::read(&state.path().join("not made yet")).unwrap().is_none());
+    std::os::unix::fs::symlink("ledger.db", state.path().join("ledger.db")).unwrap();
+    assert!(Ledger::read(state.path()).is_err());
+    assert!(Ledger::read(Path::new("/proc/self/exe")).is_err());
+}

@@ -1,0 +1,106 @@
+//! What the ledger keeps, for how long, and what an upgrade makes of it.
+
+use crate::spool::{Spool, line};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// The inputs of `ledger-schema-2.db`, and what was published for the two that were scored.
+const GOOD: &str = "x\n1\n2\n";
+const ALL: &str = "x\n1\nfoo\n3\n4\n5\n6\n7\n8\n9\n10\n";
+const ALL_OUT: &str = "x,prediction\n1,3.0\nfoo,\n3,7.0\n4,9.0\n5,11.0\n6,13.0\n7,15.0\n8,17.0\n9,19.0\n10,21.0\n";
+
+/// Puts an input where the ledger says that it was scored, with its result.
+fn restore(spool: &Spool, ledger: &rusqlite::Connection, input: &str, text: &str) {
+    let seen = spool.drop_file(input, text).metadata().unwrap();
+    let nanos = |s: i64, ns: i64| s * 1_000_000_000 + ns;
+    let times = (
+        nanos(seen.mtime(), seen.mtime_nsec()),
+        nanos(seen.ctime(), seen.ctime_nsec()),
+        input.as_bytes(),
+    );
+    let update = "UPDATE results SET mtime = ?, ctime = ? WHERE input = ?";
+    assert_eq!(ledger.execute(update, times).unwrap(), 1);
+}
+
+#[test]
+fn an_upgrade_from_schema_2_scores_nothing_again() {
+    let spool = Spool::new();
+    let path = spool.path("state/ledger.db");
+    fs::create_dir(spool.path("state")).unwrap();
+    fs::write(&path, include_bytes!("../fixtures/ledger-schema-2.db")).unwrap();
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    restore(&spool, &ledger, "good.csv", GOOD);
+    restore(&spool, &ledger, "bad.csv", "y\n1\n");
+    let report = "SELECT published FROM results WHERE input = CAST('bad.csv' AS BLOB)";
+    let report: usize = ledger.query_row(report, [], |row| row.get(0)).unwrap();
+    drop(ledger);
+    fs::write(spool.path("failed/bad.csv.error.json"), vec![b' '; report]).unwrap();
+    fs::write(spool.path("output/good.csv.out"), line(2.0, 1.0, &[1.0, 2.0])).unwrap();
+    fs::write(spool.path("output/all.csv.out"), ALL_OUT).unwrap();
+    spool.run(&["status"]).exits(64).says("older version");
+
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    let transformations = |spool: &Spool| spool.run(&["history", "--json"]).exits(0).json();
+    assert_eq!(transformations(&spool).as_array().unwrap().len(), 3);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["done"], &status["pending"]), (&1.into(), &0.into()));
+    assert_eq!(status["failed_files"][0]["code"], "no_such_column");
+
+    // What was scored with other settings still counts once they are back.
+    let spool = spool.set("output.columns=all");
+    for gone in ["good.csv", "bad.csv"] {
+        fs::remove_file(spool.path("input").join(gone)).unwrap();
+    }
+    restore(&spool, &rusqlite::Connection::open(&path).unwrap(), "all.csv", ALL);
+    spool.once().exits(0).says("nothing to do");
+    assert_eq!(transformations(&spool).as_array().unwrap().len(), 3);
+    assert_eq!(spool.output("all.csv").as_deref(), Some(ALL_OUT));
+    let spool = spool.set("output.columns=prediction");
+    spool.once().exits(0).says("scored 1 file");
+}
+
+/// The artifact is the same, and means something else by another manifest.
+#[test]
+fn a_version_that_is_registered_again_with_other_class_names_scores_all_again() {
+    let spool = Spool::without_model();
+    let fixture = |name: &str| format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
+    let register = |names: &str| {
+        let artifact = fixture("xgboost-3.2.0/classifier.ubj");
+        let format = ["--format", "xgboost", "--class-names", names, "--approve"];
+        spool
+            .run(&[&["models", "register", &artifact][..], &format].concat())
+            .exits(0)
+            .says("lines/1");
+    };
+    register("aa,bb,cc");
+    spool.drop_file("rows.csv", fs::read(fixture("rows.csv")).unwrap());
+    spool.once().exits(0).says("scored 1 file");
+    let before = spool.output("rows.csv").unwrap();
+    fs::remove_dir_all(spool.path("models/lines/1")).unwrap();
+    register("cc,bb,aa");
+    spool.once().exits(0).says("scored 1 file");
+    let other_way: Vec<&str> = before
+        .lines()
+        .map(|label| match label {
+            "aa" => "cc",
+            "cc" => "aa",
+            same => same,
+        })
+        .collect();
+    assert!(before.contains("aa") && before.contains("cc"));
+    assert_eq!(spool.output("rows.csv").unwrap(), other_way.join("\n") + "\n");
+}
+
+#[test]
+fn an_unreadable_ledger_is_an_error_for_history_and_retry() {
+    let spool = Spool::new();
+    for command in [&["history"][..], &["retry"], &["status"]] {
+        spool.run(command).exits(0);
+    }
+    // A link to itself is nothing that could be opened.
+    fs::create_dir_all(spool.path("state")).unwrap();
+    std::os::unix::fs::symlink("ledger.db", spool.path("state/ledger.db")).unwrap();
+    for command in [&["history"][..], &["retry"], &["status"]] {
+        spool.run(command).exits(75).says("ledger.db");
+    }
+}
