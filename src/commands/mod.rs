@@ -14,6 +14,7 @@ mod train;
 use crate::cli::{Cli, Command, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
+use crate::evaluate::report::count;
 use crate::spool::Name;
 use crate::worker::progress::Progress;
 use crate::{logs, onnxruntime};
@@ -183,20 +184,9 @@ fn now() -> String {
     Timestamp::now().strftime("%FT%TZ").to_string()
 }
 
-/// At most `most` of `rows`, spread evenly.
-fn apart_from(rows: &[usize], most: usize) -> Vec<usize> {
-    let kept = rows.len().min(most);
-    (0..kept).map(|i| rows[i * rows.len() / kept]).collect()
-}
-
 #[allow(clippy::disallowed_methods, reason = "a page that somebody asked for is no result")]
 fn write_page(path: &Path, html: &str) -> Result<()> {
     std::fs::write(path, html).map_err(Error::io("write", path))
-}
-
-/// A count and its noun.
-fn count(n: u64, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The name of an input that a person gives by its name, or by its path.

@@ -3,8 +3,8 @@
 use super::axis::{Axis, thousands};
 use super::curves::{Histogram, calibration, roc, thin};
 use super::metrics::{Task, significant};
-use super::page::Story;
 use super::plot::{Plot, named_bars};
+use super::report::{Figure, Report};
 
 /// More coefficients than these are counted, not shown.
 const COEFFICIENTS: usize = 40;
@@ -13,51 +13,31 @@ const VERTICES: usize = 600;
 /// A line whose values span more than this is drawn on a logarithmic scale.
 const DECADES: f64 = 100.0;
 
-/// A plot with what is said of it.
-pub(super) struct Figure {
-    pub title: &'static str,
-    /// What the first colour is, and the second.
-    pub legend: Option<[String; 2]>,
-    pub note: String,
-    pub svg: String,
-}
-
-impl Figure {
-    fn new(title: &'static str, note: impl Into<String>, plot: Plot) -> Figure {
-        Figure {
-            title,
-            legend: None,
-            note: note.into(),
-            svg: plot.svg(title),
-        }
-    }
-}
-
-/// The plots that a story has, in the order in which they are read.
-pub(super) fn figures(story: &Story) -> Vec<Figure> {
-    let pairs = story
+/// The plots that a report has, in the order in which they are read.
+pub(super) fn figures(report: &Report) -> Vec<Figure> {
+    let pairs = report
         .examples
         .actual
         .iter()
-        .zip(story.examples.predicted)
+        .zip(report.examples.predicted)
         .map(|(&actual, &predicted)| (actual, predicted));
     let finite: Vec<(f64, f64)> = pairs.filter(|pair| pair.0.is_finite() && pair.1.is_finite()).collect();
-    let mut figures = match story.comparison.candidate.task {
+    let mut figures = match report.comparison.candidate.task {
         _ if finite.is_empty() => vec![],
         Task::Regression => vec![
-            against_actual(story, &finite),
-            residuals(story, &finite),
-            distribution(story, &finite),
+            against_actual(report, &finite),
+            residuals(report, &finite),
+            distribution(report, &finite),
         ],
         Task::Classification { threshold } => {
             let rows: Vec<(f64, bool)> = finite.iter().map(|pair| (pair.1, pair.0 == 1.0)).collect();
-            let mut figures = vec![probabilities(story, &rows, threshold), reliability(story, &rows)];
-            figures.extend(roc_curve(story, &rows, threshold));
+            let mut figures = vec![probabilities(report, &rows, threshold), reliability(report, &rows)];
+            figures.extend(roc_curve(report, &rows, threshold));
             figures
         }
     };
-    figures.extend(loss(story.loss));
-    figures.extend(coefficients(story.coefficients));
+    figures.extend(loss(report.loss));
+    figures.extend(coefficients(report.coefficients));
     figures
 }
 
@@ -77,9 +57,9 @@ fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> String {
         .join(" ")
 }
 
-fn against_actual(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+fn against_actual(report: &Report, pairs: &[(f64, f64)]) -> Figure {
     let (low, high) = ends(pairs.iter().flat_map(|pair| [pair.0, pair.1]));
-    let axis = |what| Axis::roomy(&story.label(what), low, high);
+    let axis = |what| Axis::roomy(&report.label(what), low, high);
     let mut plot = Plot::new(axis("actual"), axis("predicted"));
     let (low, high) = axis("").ends();
     let density = plot.scatter(pairs);
@@ -88,16 +68,16 @@ fn against_actual(story: &Story, pairs: &[(f64, f64)]) -> Figure {
     Figure::new("Predicted against actual", note, plot)
 }
 
-fn residuals(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+fn residuals(report: &Report, pairs: &[(f64, f64)]) -> Figure {
     let points: Vec<(f64, f64)> = pairs
         .iter()
         .map(|&(actual, predicted)| (predicted, actual - predicted))
         .collect();
     let (left, right) = ends(points.iter().map(|point| point.0));
     let (low, high) = ends(points.iter().map(|point| point.1).chain([0.0]));
-    let x = Axis::roomy(&story.label("predicted"), left, right);
+    let x = Axis::roomy(&report.label("predicted"), left, right);
     let (left, right) = x.ends();
-    let mut plot = Plot::new(x, Axis::roomy(&story.residual(), low, high));
+    let mut plot = Plot::new(x, Axis::roomy(&report.residual(), low, high));
     let density = plot.scatter(&points);
     plot.line("ideal", &[(left, 0.0), (right, 0.0)]);
     let note = sentences([
@@ -107,14 +87,14 @@ fn residuals(story: &Story, pairs: &[(f64, f64)]) -> Figure {
     Figure::new("Residuals against predicted", note, plot)
 }
 
-fn distribution(story: &Story, pairs: &[(f64, f64)]) -> Figure {
+fn distribution(report: &Report, pairs: &[(f64, f64)]) -> Figure {
     let residuals: Vec<f64> = pairs.iter().map(|&(actual, predicted)| actual - predicted).collect();
     let histogram = Histogram::of(&residuals);
     let bars = histogram.bars(1.0);
     let (left, right) = ends(bars.iter().flat_map(|bar| [bar.0, bar.1]).chain([0.0]));
     let most = histogram.counts.iter().copied().max().unwrap_or(0) as f64;
     let mut plot = Plot::new(
-        Axis::linear(&story.residual(), left, right),
+        Axis::linear(&report.residual(), left, right),
         Axis::counts("rows", most * 1.05),
     );
     plot.bars("first", &bars);
@@ -138,8 +118,8 @@ fn significant_short(value: f64) -> String {
     thousands(format_args!("{number}{exponent}"))
 }
 
-fn probabilities(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Figure {
-    let [no, yes] = story.classes();
+fn probabilities(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Figure {
+    let [no, yes] = report.classes();
     let class = |wanted: bool| rows.iter().filter(move |row| row.1 == wanted).map(|row| row.0);
     let bars = |wanted| {
         let whole = class(wanted).count().max(1) as f64;
@@ -164,8 +144,8 @@ fn probabilities(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Figure 
     }
 }
 
-fn reliability(story: &Story, rows: &[(f64, bool)]) -> Figure {
-    let [_, yes] = story.classes();
+fn reliability(report: &Report, rows: &[(f64, bool)]) -> Figure {
+    let [_, yes] = report.classes();
     let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
     let mut plot = Plot::new(
         axis(format!("mean probability of {yes}")),
@@ -197,8 +177,8 @@ fn reliability(story: &Story, rows: &[(f64, bool)]) -> Figure {
     Figure::new("Calibration", note, plot)
 }
 
-fn roc_curve(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
-    let [no, yes] = story.classes();
+fn roc_curve(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
+    let [no, yes] = report.classes();
     let curve = roc(rows)?;
     // Along the curve both rates ascend, so their sum numbers its runs.
     let along: Vec<(f64, f64)> = curve.iter().map(|&(x, y)| (x + y, y)).collect();
@@ -221,7 +201,7 @@ fn roc_curve(story: &Story, rows: &[(f64, bool)], threshold: f64) -> Option<Figu
     let (x, y) = (called(false), called(true));
     plot.dot("dot", x, y);
     plot.note(x, y, 10.0, -16.0, &format!("at {threshold}"));
-    let auc = story.comparison.candidate.metric("roc_auc");
+    let auc = report.comparison.candidate.metric("roc_auc");
     let area = auc.map_or(String::new(), |auc| format!("The area below is {auc:.4}. "));
     let note = format!("{area}The dot is the threshold, the dashed line guessing.");
     Some(Figure::new("ROC curve", note, plot))

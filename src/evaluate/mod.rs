@@ -2,8 +2,10 @@
 //!
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
 //! version: `evaluation.json`) -> [`Gate`] (verdicts) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
-//! no file, no log. [`scoring`] gives the predictions of any model.
+//! no file, no log. [`scoring`] gives the predictions of any model; [`approved`] and [`registered`] take it from the
+//! registry.
 
+pub mod approved;
 mod axis;
 pub mod bootstrap;
 mod charts;
@@ -12,15 +14,20 @@ pub mod gate;
 pub mod metrics;
 pub mod page;
 mod plot;
+pub mod registered;
+pub mod report;
 pub mod scoring;
 
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, Verdict};
 pub use metrics::{Confusion, Examples, Metric, Task};
-pub use page::{Story, Trials};
+pub use report::{Report, Trials};
 
 use metrics::Rows;
 use serde_json::{Map, Value, json};
+
+/// Of the intervals' resamples: the same figures each time.
+pub const SEED: u64 = 0;
 
 /// Of `evaluation.json`; a new one where a reader of the old would be misled.
 const FORMAT_VERSION: u32 = 1;

@@ -3,8 +3,10 @@
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
 //! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
 //! [`search`] tries hyperparameters, [`profile`] keeps what the training rows looked like.
+//! [`candidate`] holds what was fitted against the approved version, and registers it.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
+pub mod candidate;
 pub mod dataset;
 pub mod descent;
 pub mod design;

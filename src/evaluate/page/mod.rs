@@ -1,86 +1,27 @@
 //! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
 
 use super::axis::thousands;
-use super::charts::{Figure, figures};
+use super::charts::figures;
 use super::metrics::significant;
 use super::plot::Escaped;
-use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, Verdict, bootstrap};
+use super::report::{Figure, Report, Trials};
+use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
 use std::fmt::{self, Write};
 
 const STYLE: &str = include_str!("page.css");
 /// Trials beyond these are counted; `trials.csv` has them all.
 const TRIALS: usize = 100;
 
-/// All that the page shows. Texts may hold anything: they are escaped.
-#[derive(Clone, Copy, Debug)]
-pub struct Story<'a> {
-    /// Such as `diabetes/3`, or `diabetes, candidate`.
-    pub title: &'a str,
-    /// When, by what, from which data: names and values, in the order in which they are shown.
-    pub facts: &'a [(String, String)],
-    /// The target column's name.
-    pub target: &'a str,
-    /// The target's unit, where it is known.
-    pub unit: Option<&'a str>,
-    /// The classes' names, no and yes; None for a regression.
-    pub classes: Option<[&'a str; 2]>,
-    pub comparison: &'a Comparison,
-    /// What the baseline's constant is the mean of, such as `the training target`.
-    pub baseline_of: &'a str,
-    /// What the comparison was made from.
-    pub examples: Examples<'a>,
-    /// The gate's verdicts; empty if there is no gate.
-    pub verdicts: &'a [Verdict],
-    /// What training warned of.
-    pub warnings: &'a [String],
-    /// Terms and their coefficients; empty for models that have none.
-    pub coefficients: &'a [(String, f64)],
-    /// After each iteration; empty for trainers that have none.
-    pub loss: &'a [f64],
-    /// None if there was no search.
-    pub trials: Option<&'a Trials>,
-}
-
-/// What a search tried: a table, the best trial first.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trials {
-    pub columns: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Story<'_> {
-    /// An axis's label.
-    pub(super) fn label(&self, what: &str) -> String {
-        self.with_unit(format!("{what} {}", self.target))
-    }
-
-    pub(super) fn residual(&self) -> String {
-        self.with_unit("residual: actual \u{2212} predicted".into())
-    }
-
-    fn with_unit(&self, label: String) -> String {
-        match self.unit {
-            Some(unit) => format!("{label} ({unit})"),
-            None => label,
-        }
-    }
-
-    /// No, and yes.
-    pub(super) fn classes(&self) -> [&str; 2] {
-        self.classes.unwrap_or(["no", "yes"])
-    }
-}
-
 /// The page as HTML.
-pub fn page(story: &Story) -> String {
+pub fn page(report: &Report) -> String {
     let mut html = String::new();
     // Writing to a String can't fail.
-    let _ = write(story, &mut html);
+    let _ = write(report, &mut html);
     html
 }
 
-fn write(story: &Story, html: &mut String) -> fmt::Result {
-    let title = Escaped(story.title);
+fn write(report: &Report, html: &mut String) -> fmt::Result {
+    let title = Escaped(report.title);
     write!(
         html,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -88,38 +29,38 @@ fn write(story: &Story, html: &mut String) -> fmt::Result {
          <title>{title}: evaluation</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<p class=\"kind\">Evaluation</p>\n<h1>{title}</h1>\n"
     )?;
-    if !story.facts.is_empty() {
+    if !report.facts.is_empty() {
         html.push_str("<dl>\n");
-        for (name, value) in story.facts {
+        for (name, value) in report.facts {
             writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(name), Escaped(value))?;
         }
         html.push_str("</dl>\n");
     }
     html.push_str("</header>\n<main>\n");
-    verdicts(story, html)?;
+    verdicts(report, html)?;
     html.push_str("<div class=\"tables\">\n");
-    metrics(story, html)?;
-    confusion(story, html)?;
+    metrics(report, html)?;
+    confusion(report, html)?;
     html.push_str("</div>\n");
-    let figures = figures(story);
+    let figures = figures(report);
     if !figures.is_empty() {
         html.push_str("<section>\n<h2>Plots</h2>\n<div class=\"figures\">\n");
         figures.iter().try_for_each(|figure| self::figure(figure, html))?;
         html.push_str("</div>\n</section>\n");
     }
-    if let Some(trials) = story.trials {
+    if let Some(trials) = report.trials {
         self::trials(trials, html)?;
     }
     html.push_str("</main>\n</body>\n</html>\n");
     Ok(())
 }
 
-fn verdicts(story: &Story, html: &mut String) -> fmt::Result {
-    if story.verdicts.is_empty() && story.warnings.is_empty() {
+fn verdicts(report: &Report, html: &mut String) -> fmt::Result {
+    if report.verdicts.is_empty() && report.warnings.is_empty() {
         return Ok(());
     }
     html.push_str("<ul class=\"verdicts\">\n");
-    for verdict in story.verdicts {
+    for verdict in report.verdicts {
         let (class, word) = if verdict.holds {
             ("holds", "holds")
         } else {
@@ -131,19 +72,19 @@ fn verdicts(story: &Story, html: &mut String) -> fmt::Result {
             Escaped(&verdict.sentence)
         )?;
     }
-    for warning in story.warnings {
+    for warning in report.warnings {
         writeln!(html, "<li><b class=\"warns\">warning</b>{}</li>", Escaped(warning))?;
     }
     html.push_str("</ul>\n");
     Ok(())
 }
 
-fn metrics(story: &Story, html: &mut String) -> fmt::Result {
+fn metrics(report: &Report, html: &mut String) -> fmt::Result {
     let Comparison {
         candidate,
         baseline,
         approved,
-    } = story.comparison;
+    } = report.comparison;
     let task = candidate.task;
     html.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
     html.push_str(
@@ -168,7 +109,7 @@ fn metrics(story: &Story, html: &mut String) -> fmt::Result {
         write!(
             html,
             "<tr><th>{}<small>{better}</small></th><td class=\"number main\">{}</td><td class=\"number\">{}</td>",
-            title(story, metric),
+            title(report, metric),
             value(score),
             interval(score)
         )?;
@@ -180,27 +121,27 @@ fn metrics(story: &Story, html: &mut String) -> fmt::Result {
     writeln!(
         html,
         "<p class=\"note\">{}</p>\n</section>",
-        Escaped(&basis(story, task))
+        Escaped(&basis(report, task))
     )
 }
 
 /// How the table came about.
-fn basis(story: &Story, task: Task) -> String {
+fn basis(report: &Report, task: Task) -> String {
     let Comparison {
         candidate,
         baseline,
         approved,
-    } = story.comparison;
+    } = report.comparison;
     let rows = if candidate.rows == 1 {
         "1 row".into()
     } else {
         format!("{} rows", thousands(candidate.rows))
     };
     let resamples = thousands(bootstrap::resamples(candidate.rows));
-    let of = story.baseline_of;
+    let of = report.baseline_of;
     let constant = match task {
         Task::Regression => format!("the mean of {of}"),
-        Task::Classification { .. } => format!("the share of {} in {of}", story.classes()[1]),
+        Task::Classification { .. } => format!("the share of {} in {of}", report.classes()[1]),
     };
     let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction)));
     let none = if approved.is_some() {
@@ -208,7 +149,7 @@ fn basis(story: &Story, task: Task) -> String {
     } else {
         " No version is approved to compare with."
     };
-    let Examples { actual, predicted } = story.examples;
+    let Examples { actual, predicted } = report.examples;
     let infinite = actual
         .iter()
         .zip(predicted)
@@ -228,7 +169,7 @@ fn basis(story: &Story, task: Task) -> String {
     )
 }
 
-fn title(story: &Story, metric: Metric) -> String {
+fn title(report: &Report, metric: Metric) -> String {
     let name = match metric {
         Metric::R2 => "R\u{b2}",
         Metric::Mse => "MSE",
@@ -239,7 +180,7 @@ fn title(story: &Story, metric: Metric) -> String {
         Metric::F1 => "F1",
         Metric::Precision | Metric::Recall | Metric::Accuracy => metric.name(),
     };
-    match (metric, story.unit) {
+    match (metric, report.unit) {
         (Metric::Mse, Some(unit)) => format!("{name} ({}\u{b2})", Escaped(unit)),
         (Metric::Rmse | Metric::Mae, Some(unit)) => format!("{name} ({})", Escaped(unit)),
         _ => name.into(),
@@ -275,12 +216,12 @@ fn beside(evaluation: Option<&Evaluation>, metric: Metric, html: &mut String) ->
     }
 }
 
-fn confusion(story: &Story, html: &mut String) -> fmt::Result {
-    let candidate = &story.comparison.candidate;
+fn confusion(report: &Report, html: &mut String) -> fmt::Result {
+    let candidate = &report.comparison.candidate;
     let (Task::Classification { threshold }, Some(counts)) = (candidate.task, candidate.confusion) else {
         return Ok(());
     };
-    let [no, yes] = story.classes().map(Escaped);
+    let [no, yes] = report.classes().map(Escaped);
     let Confusion {
         true_yes,
         false_yes,

@@ -1,0 +1,237 @@
+//! How well a registered version predicts fresh labelled rows.
+
+use super::approved::{self, THRESHOLD};
+use super::page::page;
+use super::report::{Report, count, facts};
+use super::scoring::{Target, predictions};
+use super::{Comparison, Examples, SEED};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::registry::{Attachment, Registry};
+use crate::transform::columns::{self, Cells, Kind, Wanted};
+use crate::transform::problem::Problem;
+use crate::transform::records;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A version that is to be evaluated: proven.
+pub struct Registered<'a> {
+    registry: &'a Registry,
+    /// `group/version`
+    name: String,
+    version: u32,
+    model: Arc<Model>,
+    target: Target,
+}
+
+/// Rows with a header, and their labels.
+pub struct Labelled<'a> {
+    pub rows: Csv<'a>,
+    /// Where the target is, if not beside the rows.
+    pub labels: Option<Csv<'a>>,
+    /// The target's column; without it, the one that the version was trained on.
+    pub target: Option<&'a str>,
+    pub delimiter: u8,
+}
+
+pub struct Csv<'a> {
+    /// For errors.
+    pub path: &'a Path,
+    pub bytes: &'a [u8],
+}
+
+/// What came of it.
+pub struct Evaluated {
+    /// `group/version`
+    pub name: String,
+    /// Those that the model can score.
+    pub rows: usize,
+    pub comparison: Comparison,
+    pub warnings: Vec<String>,
+    /// A page that shows it.
+    pub page: String,
+}
+
+impl<'a> Registered<'a> {
+    /// `version`: without it, the latest approved one. `threshold`: of a classification, without it the model's own.
+    ///
+    /// # Errors
+    /// If there is no such version, if it is damaged, or predicts what can't be evaluated.
+    pub fn open(registry: &'a Registry, version: Option<u32>, threshold: Option<f64>) -> Result<Registered<'a>> {
+        let version = match version {
+            Some(version) => version,
+            None => registry.latest_approved()?.version,
+        };
+        let name = format!("{}/{version}", registry.group());
+        registry.show(version)?;
+        let model = registry.prove(version)?.model;
+        let threshold = threshold.or(model.threshold()).unwrap_or(THRESHOLD);
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(Error::config(
+                "--threshold",
+                format!("{threshold} is not between 0 and 1"),
+            ));
+        }
+        let target = Target::of(&model, threshold).map_err(|why| Error::config(&name, why))?;
+        Ok(Registered {
+            registry,
+            name,
+            version,
+            model,
+            target,
+        })
+    }
+
+    /// `at`: when, RFC 3339.
+    ///
+    /// # Errors
+    /// If the rows or their labels can't be read, if no row can be scored, or if the approved version is damaged.
+    pub fn evaluate(self, labelled: &Labelled, at: &str) -> Result<Evaluated> {
+        let Labelled { rows, delimiter, .. } = labelled;
+        let (target_name, actual) = self.labels(labelled)?;
+        let wrong = |message: String| Error::config(rows.path, message);
+        let predicted = predictions(&self.model, &self.target, rows.bytes, *delimiter).map_err(wrong)?;
+        if predicted.len() != actual.len() {
+            return Err(wrong(format!(
+                "it has {} rows, but there are {} targets",
+                predicted.len(),
+                actual.len()
+            )));
+        }
+        let good: Vec<usize> = (0..actual.len()).filter(|&row| predicted[row].is_some()).collect();
+        if good.is_empty() {
+            return Err(wrong("the model can't score any of its rows".into()));
+        }
+        let mut warnings = Vec::new();
+        if good.len() < actual.len() {
+            let bad = (actual.len() - good.len()) as u64;
+            warnings.push(format!("{} left out: the model can't score them", count(bad, "row")));
+        }
+        let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
+        let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
+        let approved = self.approved(rows, *delimiter, &good)?;
+        if let approved::Predictions::Incomparable(why) = &approved {
+            warnings.push(why.clone());
+        }
+        let examples = Examples {
+            actual: &actual,
+            predicted: &own,
+        };
+        let (baseline, baseline_of) = match self.baseline()? {
+            Some(baseline) => (baseline, "the training target"),
+            None => (
+                actual.iter().sum::<f64>() / actual.len() as f64,
+                "the target of these rows",
+            ),
+        };
+        let comparison = Comparison::of(self.target.task, &examples, baseline, approved.comparable(), SEED);
+        let coefficients = self.model.coefficients().unwrap_or_default();
+        let terms: Vec<(String, f64)> = coefficients
+            .into_iter()
+            .filter(|(name, _)| name != "(intercept)")
+            .collect();
+        let classes = self.target.classes.as_ref();
+        let page = page(&Report {
+            title: &self.name,
+            facts: &facts(&[
+                ("evaluated", at),
+                ("data", &rows.path.display().to_string()),
+                ("rows", &good.len().to_string()),
+            ]),
+            target: &target_name,
+            unit: None,
+            classes: classes.map(|[no, yes]| [no.as_str(), yes.as_str()]),
+            comparison: &comparison,
+            baseline_of,
+            examples,
+            verdicts: &[],
+            warnings: &warnings,
+            coefficients: &terms,
+            loss: &[],
+            trials: None,
+        });
+        Ok(Evaluated {
+            name: self.name,
+            rows: good.len(),
+            comparison,
+            warnings,
+            page,
+        })
+    }
+
+    /// What another version, that is approved, predicts for these rows.
+    fn approved(&self, csv: &Csv, delimiter: u8, rows: &[usize]) -> Result<approved::Predictions> {
+        match self.registry.latest_approved() {
+            Err(Error::NoModel { .. }) => Ok(approved::Predictions::Nothing),
+            Err(damaged) => Err(damaged),
+            Ok(identity) if identity.version == self.version => Ok(approved::Predictions::Nothing),
+            Ok(_) => {
+                let rows = records::pick(csv.bytes, delimiter, rows);
+                let Target { task, classes } = &self.target;
+                approved::Predictions::find(self.registry, &rows, delimiter, *task, classes.as_ref())
+            }
+        }
+    }
+
+    /// The target's name and its values: numbers, or 1 for yes and 0 for no.
+    fn labels(&self, labelled: &Labelled) -> Result<(String, Vec<f64>)> {
+        let Csv { path, bytes } = labelled.labels.as_ref().unwrap_or(&labelled.rows);
+        let faulty = |problem: Problem| Error::config(path, format!("{problem}; {}", problem.hint));
+        let names = columns::names(bytes, labelled.delimiter).map_err(faulty)?;
+        let name = match (labelled.target, &names[..]) {
+            (Some(name), _) => name.to_string(),
+            (None, [one]) if labelled.labels.is_some() => one.clone(),
+            _ => self
+                .trained_on()?
+                .ok_or_else(|| Error::config(path, "which column is the target can't be told; say it with --target"))?,
+        };
+        if !names.contains(&name) {
+            return Err(faulty(columns::no_such_column(&name, &names, "is the target")));
+        }
+        let wanted = Wanted {
+            name: name.clone(),
+            kind: if self.target.classes.is_some() {
+                Kind::Texts
+            } else {
+                Kind::Numbers
+            },
+            optional: false,
+        };
+        let mut read = columns::read(bytes, labelled.delimiter, &[wanted]).map_err(faulty)?;
+        let actual = match read.pop().map(|read| read.cells) {
+            Some(Cells::Numbers(numbers)) => numbers,
+            Some(Cells::Texts(texts)) => {
+                let texts: Vec<String> = texts.into_iter().flatten().collect();
+                self.target.actual(&texts).map_err(|why| Error::config(path, why))?
+            }
+            None => Vec::new(),
+        };
+        if let Some(row) = actual.iter().position(|y| y.is_infinite()) {
+            let message = format!(
+                "the target {name:?} is infinite in row {} (without the header)",
+                row + 1
+            );
+            return Err(Error::config(path, message));
+        }
+        match actual.is_empty() {
+            true => Err(Error::config(path, "it has no rows below the header")),
+            false => Ok((name, actual)),
+        }
+    }
+
+    /// The target's column in the training data.
+    fn trained_on(&self) -> Result<Option<String>> {
+        let pipeline = self.registry.attachment(self.version, Attachment::Pipeline)?;
+        let text = pipeline.and_then(|bytes| String::from_utf8(bytes).ok());
+        let keys: Option<toml::Table> = text.and_then(|text| toml::from_str(&text).ok());
+        let target = keys.as_ref().and_then(|keys| keys.get("data")?.get("target")?.as_str());
+        Ok(target.map(String::from))
+    }
+
+    /// What the baseline of the version's training predicted.
+    fn baseline(&self) -> Result<Option<f64>> {
+        let evaluation = self.registry.attachment(self.version, Attachment::Evaluation)?;
+        let json = evaluation.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        Ok(json.and_then(|json| json["baseline"]["prediction"].as_f64()))
+    }
+}

@@ -1,0 +1,97 @@
+//! What a page shows, and the parts that it is made of.
+
+use super::plot::Plot;
+use super::{Comparison, Examples, Verdict};
+
+/// All that the page shows. Texts may hold anything: they are escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Such as `diabetes/3`, or `diabetes, candidate`.
+    pub title: &'a str,
+    /// When, by what, from which data: names and values, in the order in which they are shown.
+    pub facts: &'a [(String, String)],
+    /// The target column's name.
+    pub target: &'a str,
+    /// The target's unit, where it is known.
+    pub unit: Option<&'a str>,
+    /// The classes' names, no and yes; None for a regression.
+    pub classes: Option<[&'a str; 2]>,
+    pub comparison: &'a Comparison,
+    /// What the baseline's constant is the mean of, such as `the training target`.
+    pub baseline_of: &'a str,
+    /// What the comparison was made from.
+    pub examples: Examples<'a>,
+    /// The gate's verdicts; empty if there is no gate.
+    pub verdicts: &'a [Verdict],
+    /// What training warned of.
+    pub warnings: &'a [String],
+    /// Terms and their coefficients; empty for models that have none.
+    pub coefficients: &'a [(String, f64)],
+    /// After each iteration; empty for trainers that have none.
+    pub loss: &'a [f64],
+    /// None if there was no search.
+    pub trials: Option<&'a Trials>,
+}
+
+/// What a search tried: a table, the best trial first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trials {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Report<'_> {
+    /// An axis's label.
+    pub(super) fn label(&self, what: &str) -> String {
+        self.with_unit(format!("{what} {}", self.target))
+    }
+
+    pub(super) fn residual(&self) -> String {
+        self.with_unit("residual: actual \u{2212} predicted".into())
+    }
+
+    fn with_unit(&self, label: String) -> String {
+        match self.unit {
+            Some(unit) => format!("{label} ({unit})"),
+            None => label,
+        }
+    }
+
+    /// No, and yes.
+    pub(super) fn classes(&self) -> [&str; 2] {
+        self.classes.unwrap_or(["no", "yes"])
+    }
+}
+
+/// A plot with what is said of it.
+pub(super) struct Figure {
+    pub title: &'static str,
+    /// What the first colour is, and the second.
+    pub legend: Option<[String; 2]>,
+    pub note: String,
+    pub svg: String,
+}
+
+impl Figure {
+    pub fn new(title: &'static str, note: impl Into<String>, plot: Plot) -> Figure {
+        Figure {
+            title,
+            legend: None,
+            note: note.into(),
+            svg: plot.svg(title),
+        }
+    }
+}
+
+/// Names and values for a page; without those that are empty.
+pub fn facts(facts: &[(&str, &str)]) -> Vec<(String, String)> {
+    let present = facts.iter().filter(|(_, value)| !value.is_empty());
+    present
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+/// A count of rows and the like, and its noun.
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

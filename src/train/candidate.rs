@@ -1,0 +1,328 @@
+//! A fitted model on its way into the registry: held against the baseline and the approved version, judged by its gate,
+//! registered as pending.
+
+use super::dataset::Dataset;
+use super::pipeline::Pipeline;
+use super::profile::Profile;
+use super::search::{Outcome, Search};
+use super::{Fitted, fit};
+use crate::config::is_group;
+use crate::error::{Error, Result};
+use crate::evaluate::approved::Predictions;
+use crate::evaluate::metrics::significant;
+use crate::evaluate::page::page;
+use crate::evaluate::report::{count, facts};
+use crate::evaluate::{Against, Comparison, Examples, Gate, Report, SEED, Trials, Verdict};
+use crate::model::Format;
+use crate::registry::golden::{GOLDEN_ROWS, Rows};
+use crate::registry::{self, Attachment, Registry, Training};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a pipeline file asks for, checked: what is wrong with it shows before anything is read or fitted.
+pub struct Plan<'a> {
+    file: &'a Path,
+    pipeline: Pipeline,
+    gate: Gate,
+    search: Option<Search>,
+    registry: Registry,
+}
+
+/// A model that was fitted, on its way into the registry.
+pub struct Candidate<'a> {
+    file: &'a Path,
+    gate: Gate,
+    registry: Registry,
+    dataset: Dataset,
+    pub pipeline: Pipeline,
+    pub fitted: Fitted,
+    /// None if there was no search.
+    pub outcome: Option<Outcome>,
+}
+
+/// What was found of a candidate.
+pub struct Findings {
+    pub comparison: Comparison,
+    pub verdicts: Vec<Verdict>,
+    pub warnings: Vec<String>,
+    /// A page that shows them.
+    pub page: String,
+    created: String,
+}
+
+impl Findings {
+    /// Whether it may be registered.
+    pub fn passed(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.holds)
+    }
+
+    /// `evaluation.json`, with the verdicts of the gate and the warnings.
+    pub fn json(&self) -> serde_json::Value {
+        let mut json = self.comparison.json();
+        json["gate"] = serde_json::to_value(&self.verdicts).expect("verdicts are JSON");
+        json["warnings"] = self.warnings.clone().into();
+        json
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// `file`: where the pipeline stands, for errors. `group`: where to register, unless the pipeline names one.
+    pub fn new(file: &'a Path, pipeline: Pipeline, models: &Path, group: &str) -> Result<Plan<'a>> {
+        let wrong = |message: String| Error::config(file, message);
+        let gate = Gate::parse(&pipeline.gate).map_err(wrong)?;
+        gate.fits(pipeline.task()).map_err(wrong)?;
+        let search = pipeline.search.as_ref().map(Search::parse).transpose().map_err(wrong)?;
+        let group = pipeline.register.group.as_deref().unwrap_or(group);
+        if !is_group(group) {
+            return Err(wrong(format!("register.group = {group:?} is no folder's name")));
+        }
+        let registry = Registry::new(models, group);
+        Ok(Plan {
+            file,
+            pipeline,
+            gate,
+            search,
+            registry,
+        })
+    }
+
+    /// How many fits the search makes.
+    pub fn fits(&self) -> Result<usize> {
+        let Some(search) = &self.search else {
+            return Ok(0);
+        };
+        match search.count() {
+            Ok(trials) => Ok(trials * search.folds),
+            Err(message) => Err(Error::config(self.file, message)),
+        }
+    }
+
+    /// Reads the examples and fits; searches before that, if the pipeline says so. `done` is called after each fit of the
+    /// search.
+    pub fn fit(self, done: impl Fn() + Sync) -> Result<Candidate<'a>> {
+        let dataset = Dataset::read(&self.pipeline)?;
+        let (pipeline, outcome) = match self.search {
+            Some(search) => {
+                let outcome = search.run(&self.pipeline, &dataset, done);
+                let outcome = outcome.map_err(|message| Error::config(self.file, message))?;
+                (self.pipeline.with(outcome.best())?, Some(outcome))
+            }
+            None => (self.pipeline, None),
+        };
+        let fitted = fit(&pipeline, &dataset, &dataset.parts.train, &dataset.parts.test)?;
+        if fitted.test.rows.is_empty() {
+            return Err(Error::config(
+                dataset.file(),
+                "the model can't take any of the rows that are kept to evaluate on: each has a missing value or an unknown category",
+            ));
+        }
+        Ok(Candidate {
+            file: self.file,
+            gate: self.gate,
+            registry: self.registry,
+            dataset,
+            pipeline,
+            fitted,
+            outcome,
+        })
+    }
+}
+
+impl Candidate<'_> {
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Holds it against the baseline and the approved version, on the rows that were kept to evaluate on. `at`: when,
+    /// RFC 3339.
+    ///
+    /// # Errors
+    /// If its main metric is undefined, or the approved version is damaged.
+    pub fn evaluate(&self, at: String) -> Result<Findings> {
+        let Candidate { fitted, dataset, .. } = self;
+        let mut warnings = fitted.warnings.clone();
+        let left_out = [(fitted.train.left_out, "training"), (fitted.test.left_out, "test")];
+        for (rows, what) in left_out.into_iter().filter(|(rows, _)| *rows > 0) {
+            warnings.push(format!(
+                "{} left out: a value is missing or unknown",
+                count(rows as u64, &format!("{what} row"))
+            ));
+        }
+        if let Some([one, other]) = dataset.equal_files() {
+            let (one, other) = (one.display(), other.display());
+            warnings.push(format!(
+                "{one} and {other} are the same: are rows evaluated that were trained on?"
+            ));
+        }
+        let approved = self.approved()?;
+        let comparison = self.compare(&approved);
+        let main = comparison.candidate.main();
+        if main.value.is_none() {
+            let message = format!(
+                "{} is undefined on the {} that are kept to evaluate on; keep more of them, or look for a target that never \
+                 differs or values beyond all bounds",
+                main.metric.name(),
+                count(fitted.test.rows.len() as u64, "row")
+            );
+            return Err(Error::config(dataset.file(), message));
+        }
+        let against = match (&approved, &comparison.approved) {
+            (Predictions::Incomparable(why), _) => {
+                warnings.push(why.clone());
+                Against::Incomparable(why)
+            }
+            (_, approved) => approved.as_ref().map(|a| &a.evaluation).into(),
+        };
+        let verdicts = self.gate.check(&comparison.candidate, against);
+        let page = self.page(&at, &comparison, &verdicts, &warnings);
+        Ok(Findings {
+            comparison,
+            verdicts,
+            warnings,
+            page,
+            created: at,
+        })
+    }
+
+    fn approved(&self) -> Result<Predictions> {
+        let rows = self.dataset.records(&self.pipeline, &self.fitted.test.rows);
+        let (delimiter, task) = (self.pipeline.data.delimiter, self.pipeline.task());
+        Predictions::find(&self.registry, &rows, delimiter, task, self.dataset.classes.as_ref())
+    }
+
+    fn compare(&self, approved: &Predictions) -> Comparison {
+        let target = &self.fitted.train.actual;
+        let mean = target.iter().sum::<f64>() / target.len() as f64;
+        let task = self.pipeline.task();
+        Comparison::of(task, &self.examples(), mean, approved.comparable(), SEED)
+    }
+
+    fn examples(&self) -> Examples<'_> {
+        Examples {
+            actual: &self.fitted.test.actual,
+            predicted: &self.fitted.test.predicted,
+        }
+    }
+
+    fn page(&self, created: &str, comparison: &Comparison, verdicts: &[Verdict], warnings: &[String]) -> String {
+        let Candidate {
+            pipeline,
+            dataset,
+            fitted,
+            ..
+        } = self;
+        let files: Vec<String> = dataset.files.iter().map(|f| f.path.display().to_string()).collect();
+        let facts = facts(&[
+            ("trained", created),
+            ("trainer", pipeline.trainer.name()),
+            ("settings", &settings(pipeline)),
+            ("data", &files.join(", ")),
+            (
+                "rows",
+                &format!(
+                    "{} to train on, {} to evaluate on",
+                    fitted.train.rows.len(),
+                    fitted.test.rows.len()
+                ),
+            ),
+            ("description", &pipeline.register.description),
+        ]);
+        let trials = self.outcome.as_ref().map(|outcome| {
+            let (columns, rows) = outcome.table();
+            // Rounded for people; trials.csv has all digits.
+            let short = |cell: &String| cell.parse().map_or(cell.clone(), significant);
+            let rows = rows.iter().map(|row| row.iter().map(short).collect()).collect();
+            Trials { columns, rows }
+        });
+        let terms = fitted.artifact.terms.iter();
+        let coefficients: Vec<(String, f64)> = terms.map(|term| (term.name.clone(), term.coefficient)).collect();
+        page(&Report {
+            title: &format!("{}, candidate", self.registry.group()),
+            facts: &facts,
+            target: &dataset.target_name,
+            unit: None,
+            classes: dataset.classes.as_ref().map(|[no, yes]| [no.as_str(), yes.as_str()]),
+            comparison,
+            baseline_of: "the training target",
+            examples: self.examples(),
+            verdicts,
+            warnings,
+            coefficients: &coefficients,
+            loss: &fitted.loss,
+            trials: trials.as_ref(),
+        })
+    }
+
+    /// Registers it as pending, with what was found. Returns its number. That the gate passed is its caller's to see.
+    pub fn register(&self, findings: &Findings) -> Result<u32> {
+        let Candidate {
+            file,
+            pipeline,
+            dataset,
+            fitted,
+            outcome,
+            registry,
+            ..
+        } = self;
+        let json = |value: serde_json::Value| {
+            let mut bytes = serde_json::to_vec_pretty(&value).expect("it is JSON");
+            bytes.push(b'\n');
+            bytes
+        };
+        // Of all of them, also those that were left out for a missing value.
+        let profile = Profile::of(&dataset.features.select(&dataset.parts.train));
+        let mut attachments = BTreeMap::from([
+            (Attachment::Evaluation, json(findings.comparison.json())),
+            (Attachment::EvaluationPage, findings.page.clone().into_bytes()),
+            (
+                Attachment::Profile,
+                json(serde_json::to_value(&profile).expect("a profile is JSON")),
+            ),
+            (Attachment::Pipeline, pipeline.text().into_bytes()),
+        ]);
+        if let Some(outcome) = outcome {
+            attachments.insert(Attachment::Trials, outcome.csv());
+        }
+        let scores = findings.comparison.candidate.scores.iter();
+        let metrics = scores.filter_map(|score| Some((score.metric.name().to_string(), score.value?.into())));
+        let golden = dataset.records(pipeline, &spread(&fitted.train.rows, GOLDEN_ROWS));
+        let candidate = registry::Candidate {
+            artifact: fitted.artifact.serialise(),
+            source: file,
+            format: Format::Pipeline,
+            description: pipeline.register.description.clone(),
+            metrics: metrics.collect(),
+            feature_names: None,
+            class_names: None,
+            training: Some(Training {
+                rows: fitted.train.rows.len() as u64,
+                fingerprint: dataset.fingerprint(),
+                crate_version: env!("CARGO_PKG_VERSION").into(),
+            }),
+            attachments,
+            golden: Some(Rows {
+                csv: golden,
+                delimiter: pipeline.data.delimiter,
+                source: dataset.file(),
+            }),
+        };
+        registry.register(candidate, findings.created.clone())
+    }
+}
+
+/// At most `most` of `rows`, spread evenly.
+fn spread(rows: &[usize], most: usize) -> Vec<usize> {
+    let kept = rows.len().min(most);
+    (0..kept).map(|i| rows[i * rows.len() / kept]).collect()
+}
+
+/// What the pipeline says of preprocessing and training, in a line.
+fn settings(pipeline: &Pipeline) -> String {
+    let sections = ["preprocess", "train"]
+        .iter()
+        .filter_map(|section| pipeline.keys.get(*section)?.as_table());
+    let keys = sections.flatten().filter(|(key, _)| *key != "trainer");
+    keys.map(|(key, value)| format!("{key} = {value}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
