@@ -1,8 +1,10 @@
 //! argv -> [`Cli`]. Pure.
 
 mod overrides;
+mod since;
 
 pub use overrides::Overrides;
+pub use since::Since;
 
 use crate::model::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -88,12 +90,17 @@ pub enum Command {
         json: bool,
     },
     /// Show every transformation of a file, or the last ones of all files: when, which model, rows, time, hashes
+    ///
+    /// The ledger keeps them for as long as state.history of the configuration says.
     History {
         /// The file, by its name in the input folder or its path
         file: Option<PathBuf>,
-        /// At most this many, newest first
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: u32,
+        /// From then on: a duration such as 7d or 36h, or a date (in UTC) such as 2026-11-01
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Since>,
+        /// At most this many, newest first [default: 50; all with --since]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
         /// Print an array of JSON objects, with hashes
         #[arg(long)]
         json: bool,

@@ -1,26 +1,41 @@
 //! `transform history`: what was done, by which model, with what result.
 
 use super::{input_name, say, say_json, say_table, time};
+use crate::cli::Since;
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::ledger::{Ledger, Transformation};
+use crate::ledger::{Decision, Ledger, Transformation};
 use crate::transform::{Summary, Verdict};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::path::Path;
 
-pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> Result<u8> {
+/// Transformations that are shown if nobody says how many, or since when.
+const LAST: u32 = 50;
+
+pub fn history(
+    config: &Config,
+    file: Option<&Path>,
+    since: Option<Since>,
+    limit: Option<u32>,
+    json: bool,
+) -> Result<u8> {
     let name = file.map(|f| input_name(config, f));
-    let history = match Ledger::read(&config.state.path)? {
-        Some(ledger) => ledger.history(name.as_ref(), None, Some(limit))?,
-        None => Vec::new(),
-    };
+    let most = limit.or(since.is_none().then_some(LAST));
+    let since = since.map(|since| since.moment(Timestamp::now()).as_microsecond());
+    let (mut history, mut decisions) = (Vec::new(), Vec::new());
+    if let Some(ledger) = Ledger::read(&config.state.path)? {
+        history = ledger.history(name.as_ref(), since, most)?;
+        decisions = name.as_ref().map_or(Ok(Vec::new()), |name| ledger.decisions(name))?;
+    }
     if json {
         say_json(&history.iter().map(Entry::of).collect::<Vec<_>>());
         return Ok(exit::CONVERGED);
     }
     if history.is_empty() {
         let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
-        say(format!("no transformation{of} yet"));
+        let when = if since.is_some() { "since then" } else { "yet" };
+        say(format!("no transformation{of} {when}"));
         return Ok(exit::CONVERGED);
     }
     let mut rows = vec![
@@ -30,6 +45,10 @@ pub fn history(config: &Config, file: Option<&Path>, limit: u32, json: bool) -> 
     ];
     rows.extend(history.iter().map(to_row));
     say_table(&rows);
+    for decision in decisions {
+        let Decision { kind, at, by, .. } = decision;
+        say(format!("{kind} by {by} at {} UTC", time(at)));
+    }
     Ok(exit::CONVERGED)
 }
 

@@ -54,9 +54,12 @@ pub fn run(cli: Cli) -> u8 {
         None if once => run::once(load, all, json, progress),
         None => run::daemon(load),
         Some(Command::Status { json }) => status::status(load, json),
-        Some(Command::History { file, limit, json }) => {
-            load().and_then(|config| history::history(&config, file.as_deref(), limit, json))
-        }
+        Some(Command::History {
+            file,
+            since,
+            limit,
+            json,
+        }) => load().and_then(|config| history::history(&config, file.as_deref(), since, limit, json)),
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
         Some(Command::Check { no_model_ok }) => load().and_then(|config| check::check(config, no_model_ok)),
         Some(Command::Score { model }) => load().and_then(|config| score::score(&config, model.as_deref())),

@@ -1,40 +1,31 @@
 //! `transform retry`: tries again what failed for good.
 
+use super::models::person;
 use super::{count, input_name, say, say_json};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::spool::{Name, publish};
 use crate::worker::lock::Lock;
+use crate::worker::wall_clock;
 use serde_json::json;
 use std::path::PathBuf;
 
 pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     let mut retried = Vec::new();
-    let ledger = Ledger::read(&config.state.path)?;
-    let failed = ledger.as_ref().map(Ledger::failed).transpose()?.unwrap_or_default();
-    let wanted: Vec<Name> = match files {
-        [] => failed.clone(),
-        files => files.iter().map(|f| input_name(config, f)).collect(),
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !failed.contains(name)) {
-        let faults = ledger.as_ref().map(Ledger::faults).transpose()?.unwrap_or_default();
-        let message = match faults.iter().any(|fault| fault.input == *unknown) {
-            true => format!("{unknown} failed only for now, and is tried again by itself; see 'transform status'"),
-            false => format!("{unknown} did not fail; 'transform status' lists what did"),
-        };
-        return Err(Error::config(&config.input.path, message));
-    }
-    if let Some(mut ledger) = ledger {
-        for name in wanted {
-            ledger.forget(&name)?;
+    if let Some(mut ledger) = Ledger::read(&config.state.path)? {
+        retried = wanted(config, &ledger, files)?;
+        ledger.retry(&retried, &person(), wall_clock() / 1000)?;
+        for name in &retried {
             // An event for the worker that runs: a failed file without its report is tried again.
-            publish::withdraw_report(&config.failed, &name)?;
-            retried.push(name.to_string());
+            publish::withdraw_report(&config.failed, name)?;
         }
+    } else if let Some(file) = files.first() {
+        return Err(did_not_fail(config, &input_name(config, file)));
     }
     let running = Lock::holder(&config.state.path)?.is_some();
     if json {
+        let retried: Vec<String> = retried.iter().map(Name::to_string).collect();
         say_json(&json!({"retried": retried, "worker_running": running}));
     } else {
         let when = if running {
@@ -48,4 +39,32 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
         }
     }
     Ok(exit::CONVERGED)
+}
+
+/// The inputs to try again, each once: those that were named, which must have failed, or all that failed.
+fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Name>> {
+    let failed = ledger.failed()?;
+    if files.is_empty() {
+        return Ok(failed);
+    }
+    let mut wanted: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
+    wanted.sort();
+    wanted.dedup();
+    if let Some(other) = wanted.iter().find(|name| failed.binary_search(name).is_err()) {
+        let faults = ledger.faults()?;
+        return Err(match faults.iter().any(|fault| fault.input == *other) {
+            true => {
+                let message =
+                    format!("{other} failed only for now, and is tried again by itself; see 'transform status'");
+                Error::config(&config.input.path, message)
+            }
+            false => did_not_fail(config, other),
+        });
+    }
+    Ok(wanted)
+}
+
+fn did_not_fail(config: &Config, name: &Name) -> Error {
+    let message = format!("{name} did not fail; 'transform status' lists what did");
+    Error::config(&config.input.path, message)
 }

@@ -10,6 +10,7 @@ mod error;
 mod faults;
 mod history;
 mod places;
+mod prune;
 mod recipe;
 mod results;
 mod schema;
@@ -20,6 +21,7 @@ pub use database::Ledger;
 pub use decisions::Decision;
 pub use faults::Fault;
 pub use history::Transformation;
+pub use prune::Pruning;
 pub use recipe::Recipe;
 pub use results::{OutputHash, Record};
 

@@ -224,3 +224,103 @@ fn an_unreadable_ledger_is_not_an_absent_one() {
     assert!(Ledger::read(state.path()).is_err());
     assert!(Ledger::read(Path::new("/proc/self/exe")).is_err());
 }
+
+/// All steps of a round. How many there were.
+fn prune(ledger: &mut Ledger, before: i64, rows: u32, gone: impl Fn(&Name) -> bool) -> u32 {
+    let day = 86_400_000_000;
+    assert!(Pruning::begin(ledger, 3 * day).unwrap().is_none(), "a new ledger");
+    assert!(Pruning::begin(ledger, 4 * day - 1).unwrap().is_none(), "not due yet");
+    let mut round = Pruning::begin(ledger, 4 * day).unwrap().unwrap();
+    let mut steps = 1;
+    while round.step(ledger, before, rows, |name, _| gone(name)).unwrap() {
+        steps += 1;
+    }
+    steps
+}
+
+#[test]
+fn what_is_old_is_pruned_in_small_steps() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    for at in 0..10 {
+        ledger
+            .commit(&[
+                scored("there", "one", at),
+                scored("gone", "one", at),
+                failed("bad", "y", at),
+            ])
+            .unwrap();
+    }
+    ledger
+        .commit(&[scored("recent", "one", 100), scored("gone and recent", "one", 100)])
+        .unwrap();
+    ledger.retry(&[name("bad")], "ada@lab", 5).unwrap();
+    let steps = prune(&mut ledger, 50, 4, |name| name.bytes().starts_with(b"gone"));
+    assert!(steps > 30 / 4 + 5 / 4, "{steps}");
+    let inputs: Vec<String> = ledger
+        .history(None, None, None)
+        .unwrap()
+        .iter()
+        .map(|t| t.input.to_string())
+        .collect();
+    assert_eq!(inputs, ["gone and recent", "recent", "bad"]);
+    assert_eq!(ledger.last_problem(&name("bad")).unwrap().unwrap().at, 9);
+    let kept = |input| ledger.record(&name(input)).unwrap().is_some();
+    assert!(["there", "bad", "recent", "gone and recent"].into_iter().all(kept));
+    assert!(!kept("gone"));
+    assert_eq!(ledger.decisions(&name("bad")).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_pruned_gives_its_room_back() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let (record, mut done) = failed("bad", "y", 1);
+    done.message = Some("x".repeat(1000));
+    ledger.commit(&vec![(record, done); 5000]).unwrap();
+    let pages = |ledger: &Ledger| {
+        let count = |pragma| ledger.db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        (count("page_count").unwrap(), count("freelist_count").unwrap())
+    };
+    let (before, _) = pages(&ledger);
+    prune(&mut ledger, 50, 500, |_| false);
+    let (after, free) = pages(&ledger);
+    assert!(before > 1250 && after < 300 && free <= 256, "{before} {after} {free}");
+}
+
+#[test]
+fn what_failed_is_found_by_an_index() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(state.path()).unwrap();
+    let plan = "EXPLAIN QUERY PLAN SELECT input FROM results WHERE problem IS NOT NULL ORDER BY input";
+    let plan: Vec<String> = ledger.select(plan, [], |row| row.get(3)).unwrap();
+    assert_eq!(plan, ["SCAN results USING INDEX failed"]);
+}
+
+#[test]
+fn a_retry_is_all_or_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let inputs = [name("a"), name("b"), name("c")];
+    ledger
+        .commit(&["a", "b", "c"].map(|input| failed(input, "y", 1)))
+        .unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON results WHEN OLD.input = CAST('c' AS BLOB)
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    ledger.db.execute_batch(refuse).unwrap();
+    assert!(ledger.retry(&inputs, "ada@lab", 5).is_err());
+    let stale = |ledger: &Ledger| {
+        ledger
+            .records(&inputs)
+            .unwrap()
+            .iter()
+            .flatten()
+            .filter(|r| r.recipe.output_format == 0)
+            .count()
+    };
+    assert_eq!((stale(&ledger), ledger.decisions(&inputs[0]).unwrap().len()), (0, 0));
+    ledger.db.execute_batch("DROP TRIGGER refuse").unwrap();
+    ledger.retry(&inputs, "ada@lab", 5).unwrap();
+    assert_eq!((stale(&ledger), ledger.decisions(&inputs[0]).unwrap().len()), (3, 1));
+    assert_eq!(ledger.failed().unwrap(), inputs, "until they are tried");
+}

@@ -95,6 +95,12 @@ impl Publisher {
         self.failed.release();
     }
 
+    /// An error if the mount of one of the folders is away.
+    pub fn check(&self) -> Result<()> {
+        self.output.root()?;
+        self.failed.root().map(drop)
+    }
+
     pub fn draft_output(&self, input: &Name) -> Result<Draft> {
         self.draft(&self.output, input)
     }

@@ -9,6 +9,7 @@ mod look;
 mod pass;
 mod plan;
 pub mod progress;
+mod prune;
 mod reconcile;
 mod settle;
 mod watch;

@@ -105,13 +105,23 @@ impl Worker {
                 true => {
                     self.forget_the_gone(&listing)?;
                     self.ledger.release_memory()?;
+                    self.pruner.begin(&mut self.ledger)?;
                 }
                 false => self.listing = Some(listing),
             }
         }
         self.finish_large()?;
         self.start_large()?;
-        self.run_group()
+        self.run_group()?;
+        match self.pruner.busy() && self.listing.is_none() && self.queue.small.is_empty() {
+            true => self.prune(home),
+            false => Ok(()),
+        }
+    }
+
+    fn prune(&mut self, home: Home) -> Result<()> {
+        let root = self.open_input(home)?;
+        self.pruner.step(&mut self.ledger, &self.setup, &root, !home.mount)
     }
 
     /// The input folder, if its mount is still there.
@@ -441,7 +451,7 @@ impl Worker {
     /// Is there more to do at once?
     pub(super) fn busy(&self) -> bool {
         let large = self.large.is_none() && !self.queue.large.is_empty();
-        self.listing.is_some() || !self.queue.small.is_empty() || !self.scored.is_empty() || large
+        self.listing.is_some() || !self.queue.small.is_empty() || !self.scored.is_empty() || large || self.pruner.busy()
     }
 
     /// Inputs that are known to lack a result.

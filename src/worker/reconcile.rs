@@ -10,6 +10,7 @@ use super::look::recipe;
 use super::pass::{Large, Queue};
 use super::plan::Now;
 use super::progress::Progress;
+use super::prune::Pruner;
 use super::settle::{Tally, as_fault};
 use super::watch::Watches;
 use crate::config::Config;
@@ -80,6 +81,7 @@ pub struct Worker {
     pub(super) unreadable_before: Vec<Name>,
     /// Were the reports looked through that a killed worker may have left?
     pub(super) recovered: bool,
+    pub(super) pruner: Pruner,
     trouble: Option<Trouble>,
     pub(super) tally: Tally,
     due: Due,
@@ -142,6 +144,7 @@ impl Worker {
             unreadable: Vec::new(),
             unreadable_before: Vec::new(),
             recovered: false,
+            pruner: Pruner::default(),
             trouble: None,
             tally: Tally::default(),
             due: Due::everything(),

@@ -1,6 +1,6 @@
 //! What the ledger keeps, for how long, and what an upgrade makes of it.
 
-use crate::spool::{Spool, line};
+use crate::spool::{Spool, line, xs};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -103,4 +103,99 @@ fn an_unreadable_ledger_is_an_error_for_history_and_retry() {
     for command in [&["history"][..], &["retry"], &["status"]] {
         spool.run(command).exits(75).says("ledger.db");
     }
+}
+
+/// Makes all that the ledger has so old that it is history, and a round of pruning due.
+fn age(spool: &Spool) {
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    let day = 24 * 60 * 60 * 1_000_000_i64;
+    for (sql, days) in [
+        ("UPDATE history SET at = at - ?", 100),
+        ("UPDATE results SET first_seen = first_seen - ?", 100),
+        (
+            "UPDATE meta SET value = CAST(value AS INTEGER) - ? WHERE key = 'pruned'",
+            1,
+        ),
+    ] {
+        assert!(ledger.execute(sql, [days * day]).unwrap() > 0);
+    }
+}
+
+#[test]
+fn the_ledger_does_not_grow_without_bound() {
+    let spool = Spool::new();
+    for name in ["stays.csv", "gone.csv", "taken.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+    }
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1).says("scored 3 files");
+    spool.run(&["retry"]).exits(0);
+    spool.once().exits(1);
+    // What is gone left its output; what was taken left nothing.
+    for gone in ["input/gone.csv", "input/taken.csv", "output/taken.csv.out"] {
+        fs::remove_file(spool.path(gone)).unwrap();
+    }
+    let inputs = |spool: &Spool| {
+        let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+        let mut select = ledger
+            .prepare("SELECT CAST(input AS TEXT) FROM results ORDER BY 1")
+            .unwrap();
+        let names = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        names.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let history = |spool: &Spool| {
+        let history = spool.run(&["history", "--json"]).exits(0).json();
+        history.as_array().unwrap().len()
+    };
+    age(&spool);
+    // Nothing goes while the mount of a folder is away.
+    let place = |kind: &str| {
+        let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+        let update = "UPDATE meta SET value = ? WHERE key = 'place output'";
+        assert_eq!(ledger.execute(update, [kind]).unwrap(), 1);
+    };
+    place("mount");
+    spool.once().exits(75).says("was on a mount");
+    assert_eq!((inputs(&spool).len(), history(&spool)), (4, 5));
+    place("local");
+
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    assert_eq!(inputs(&spool), ["bad.csv", "gone.csv", "stays.csv"]);
+    assert_eq!(history(&spool), 1);
+    let status = spool.run(&["status", "--json"]).json();
+    assert_eq!(status["failed_files"][0]["code"], "no_such_column");
+    spool.run(&["history", "bad.csv"]).exits(0).says("retry by ");
+    spool
+        .run(&["history", "--since", "7d"])
+        .exits(0)
+        .says("no transformation since then");
+    spool.run(&["history", "--since", "1000d"]).exits(0).says("bad.csv");
+    spool.run(&["history", "--since", "yesterday"]).exits(64).says("7d");
+    // A day later, and not before.
+    spool.drop_file("new.csv", xs(&[2.0]));
+    spool.once().exits(1).says("scored 1 file");
+    spool.run(&["history", "--since", "1h"]).exits(0).says("new.csv");
+}
+
+#[test]
+fn a_retry_keeps_when_an_input_was_first_seen() {
+    let spool = Spool::new();
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1);
+    let first_seen = || {
+        let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+        let select = "SELECT first_seen FROM results";
+        ledger.query_row(select, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let before = first_seen();
+    spool
+        .run(&["retry", "bad.csv", "bad.csv"])
+        .exits(0)
+        .says("1 file to try again");
+    assert!(spool.report("bad.csv").is_none());
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["pending"], &status["failed"]), (&1.into(), &0.into()));
+    spool.once().exits(1);
+    assert!(spool.report("bad.csv").is_some());
+    assert_eq!(first_seen(), before);
 }

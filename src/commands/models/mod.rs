@@ -136,14 +136,19 @@ pub fn group_flag(group: &str) -> String {
     }
 }
 
-fn vote(reason: String) -> Vote {
+/// Who asks: `user@host`.
+pub fn person() -> String {
     // Under sudo, the person who asked, not root.
     let user = std::env::var("SUDO_USER")
         .or_else(|_| whoami::username().map_err(drop))
         .unwrap_or("unknown".into());
     let host = whoami::hostname().unwrap_or("unknown".into());
+    format!("{user}@{host}")
+}
+
+fn vote(reason: String) -> Vote {
     Vote {
-        by: format!("{user}@{host}"),
+        by: person(),
         at: now(),
         reason,
     }

@@ -1,0 +1,60 @@
+//! What is old in the ledger goes, a little at a time, while nothing else is to be done.
+
+use super::job::{Setup, wall_clock};
+use super::look::Published;
+use crate::error::Result;
+use crate::ledger::{Ledger, Pruning};
+use crate::spool::{Dir, scan};
+
+/// Rows of a step: some milliseconds of work on a local disk.
+const ROWS: u32 = 512;
+/// The same on a mount, where each look is a request of its own that may take a second.
+const ROWS_ON_MOUNT: u32 = 16;
+
+#[derive(Default)]
+pub struct Pruner {
+    round: Option<Pruning>,
+}
+
+impl Pruner {
+    /// Begins a round, if one is due.
+    pub fn begin(&mut self, ledger: &mut Ledger) -> Result<()> {
+        if self.round.is_none() {
+            self.round = Pruning::begin(ledger, wall_clock() / 1000)?;
+        }
+        Ok(())
+    }
+
+    pub fn busy(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// One step. `root`: the input folder, which is where it was; `local`: on a local disk. Nothing goes while the mount of
+    /// another folder is away: that is an error.
+    pub fn step(&mut self, ledger: &mut Ledger, setup: &Setup, root: &Dir, local: bool) -> Result<()> {
+        let Some(round) = &mut self.round else {
+            return Ok(());
+        };
+        setup.publisher.release();
+        setup.publisher.check()?;
+        let published = Published::open(&setup.config)?;
+        let on_mount = !local || setup.publisher.on_mount();
+        let kept = i64::try_from(setup.config.state.history.as_micros()).unwrap_or(i64::MAX);
+        let before = (wall_clock() / 1000).saturating_sub(kept);
+        let more = round.step(
+            ledger,
+            before,
+            if on_mount { ROWS_ON_MOUNT } else { ROWS },
+            |name, record| {
+                // What can't be looked at may be there.
+                let input = scan::look(root, name, local);
+                matches!(input, Ok(None)) && matches!(published.size(name, Some(record)), Ok(None))
+            },
+        );
+        match more? {
+            true => {}
+            false => self.round = None,
+        }
+        Ok(())
+    }
+}
