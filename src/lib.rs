@@ -9,8 +9,11 @@
 //!
 //! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its
 //! record in the [`ledger`], its output) and asks the pure `plan` what to do. A stale input is cut into blocks of whole
-//! records; each block becomes columns, the columns go through the [`model`], the predictions become bytes
-//! ([`transform`]). The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
+//! records ([`format::csv::cut`]). The first one is opened: its head tells which field is which feature
+//! ([`transform::open`]). Each block becomes a part, on any thread: a reader fills batches of rows by the rule of what a
+//! cell means ([`score::cell`]), the lineup's [`model`] predicts, a writer makes bytes. Parts are joined in order
+//! ([`transform::Join`]), where bad rows get their lines and limits are held. The bytes are a draft until
+//! [`spool::publish`] gives them their name; then the ledger commits.
 //!
 //! # Where approved models come from
 //!
@@ -21,21 +24,23 @@
 //!
 //! # Who knows whom
 //!
-//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`model`]; beside it
-//! [`commands`] → [`train`] → [`evaluate`], [`registry`]; [`evaluate`], [`registry`] → [`transform`], for predictions and golden
-//! rows. `plan`, [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models are scored by a
-//! library that [`onnxruntime`] finds and loads. Only `worker::watch` knows tokio; the rest is plain threads and rayon. Only
-//! [`spool::publish`] writes to the output and failed folders.
+//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
+//! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
+//! golden rows. `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but
+//! ONNX models are scored by a library that [`onnxruntime`] finds and loads. Only `worker::watch` knows tokio; the rest is
+//! plain threads and rayon. Only [`spool::publish`] writes to the output and failed folders.
 
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod error;
 pub mod evaluate;
+pub mod format;
 pub mod ledger;
 pub mod logs;
 pub mod model;
 pub mod onnxruntime;
+pub mod problem;
 pub mod registry;
 pub mod score;
 pub mod spool;

@@ -4,6 +4,7 @@ use super::complain;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
+use crate::score::Lineup;
 use crate::transform::{Destination, Failure, Run, transform};
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,7 +30,7 @@ pub fn score(config: &Config, model: Option<&Path>) -> Result<u8> {
     let (mut out, mut rejects) = (io::stdout().lock(), Rejects);
     match transform(
         io::stdin().lock(),
-        &Arc::new(model),
+        &Lineup::alone(Arc::new(model)),
         &config.shape,
         &mut out,
         &mut rejects,

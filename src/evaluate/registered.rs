@@ -6,11 +6,11 @@ use super::report::{Report, count, facts};
 use super::scoring::{Target, predictions};
 use super::{Comparison, Examples, SEED};
 use crate::error::{Error, Result};
+use crate::format::csv::columns::{self, Cells, Kind, Wanted};
+use crate::format::csv::texts;
 use crate::model::Model;
+use crate::problem::Problem;
 use crate::registry::{Attachment, Registry};
-use crate::transform::columns::{self, Cells, Kind, Wanted};
-use crate::transform::problem::Problem;
-use crate::transform::records;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ impl<'a> Registered<'a> {
             Err(damaged) => Err(damaged),
             Ok(identity) if identity.version == self.version => Ok(approved::Predictions::Nothing),
             Ok(_) => {
-                let rows = records::pick(csv.bytes, delimiter, rows);
+                let rows = texts::pick(csv.bytes, delimiter, rows);
                 let Target { task, classes } = &self.target;
                 approved::Predictions::find(self.registry, &rows, delimiter, *task, classes.as_ref())
             }

@@ -1,9 +1,12 @@
-//! A model's predictions of labelled rows, through the way that inputs take: whatever its format, what is evaluated is what
-//! would be published.
+//! A model's predictions of labelled rows, by the way that inputs take: whatever its format, what is evaluated is what would
+//! be published.
 
 use super::Task;
+use crate::format;
+use crate::format::csv::batches;
 use crate::model::{Category, Model, Type};
-use crate::transform::sample;
+use crate::problem::{Code, Problem};
+use crate::score::predict;
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -76,8 +79,27 @@ impl Target {
 /// # Errors
 /// Why the CSV can't be scored.
 pub fn predictions(model: &Arc<Model>, target: &Target, csv: &[u8], delimiter: u8) -> Result<Vec<Option<f64>>, String> {
-    let column = target.column();
-    let records = sample::score(model, csv, delimiter)?.predictions;
-    let number = |record: Vec<String>| record.get(column).and_then(|cell| cell.parse().ok());
-    Ok(records.into_iter().map(number).collect())
+    let signature = model.signature();
+    let output = &signature.outputs[target.column()];
+    let (mut predicted, mut out) = (Vec::new(), Vec::new());
+    let read = batches::each::<Problem>(csv, delimiter, signature, |reader, _| {
+        let rows = reader.batch.rows();
+        out.resize(signature.outputs.len() * rows, 0.0);
+        predict(model, &mut reader.batch, &mut out);
+        let start = predicted.len();
+        // As it would be published: the digits of single precision are no more than it has.
+        let published = |&x: &f64| format::text(output, x).parse().ok();
+        predicted.extend(out[target.column() * rows..][..rows].iter().map(published));
+        reader
+            .batch
+            .bad()
+            .for_each(|flaw| predicted[start + flaw.row as usize] = None);
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(predicted),
+        // The hint to this one is about files without a header.
+        Err(problem) if problem.code == Code::NoSuchColumn => Err(problem.to_string()),
+        Err(problem) => Err(format!("{problem}; {}", problem.hint)),
+    }
 }

@@ -2,10 +2,14 @@
 //! use scores them again first. So neither another version of this program, nor another library or machine, changes
 //! predictions unseen.
 
+use crate::format;
+use crate::format::csv::{batches, texts};
 use crate::model::{Column, Model, Type};
-use crate::transform::records;
-use crate::transform::sample::{self, Sample};
+use crate::problem::{Code, Problem, internal};
+use crate::score::batch::ROWS;
+use crate::score::{Batch, Binding, predict};
 use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +17,6 @@ use std::sync::Arc;
 pub const GOLDEN_ROWS: usize = 32;
 /// How far a number may be off, relative to the larger of both.
 const TOLERANCE: f64 = 1e-9;
-const DELIMITER: u8 = b',';
 
 /// A CSV with a header to take golden rows from. It may have more columns than the model takes; they are left out.
 #[derive(Clone, Debug)]
@@ -39,10 +42,9 @@ impl Golden {
     /// Takes at most [`GOLDEN_ROWS`] rows, spread evenly over those that the model can score. An error says why there
     /// are none.
     pub fn of(model: &Arc<Model>, from: &Rows) -> Result<Golden, String> {
-        let scored = sample::score(model, &from.csv, from.delimiter)?;
-        let good: Vec<usize> = (0..scored.predictions.len()).filter(|&i| !scored.is_bad(i)).collect();
+        let (good, first_bad) = good_rows(model, from)?;
         if good.is_empty() {
-            return Err(match scored.reasons.first() {
+            return Err(match first_bad {
                 Some(reason) => format!("no row can be scored; the first: {reason}"),
                 None => "there are no rows".into(),
             });
@@ -50,7 +52,7 @@ impl Golden {
         let kept = good.len().min(GOLDEN_ROWS);
         let mut picks = (0..kept).map(|i| good[i * good.len() / kept]).peekable();
 
-        let mut records = records::read(&from.csv, from.delimiter);
+        let mut records = texts::read(&from.csv, from.delimiter);
         let header = records.next().expect("the file was scored by its header");
         let takes = |name: &str| model.signature().inputs.iter().any(|input| input.name == name);
         let taken: Vec<usize> = (0..header.len()).filter(|&i| takes(header[i].trim())).collect();
@@ -63,10 +65,16 @@ impl Golden {
         let mut golden = Golden {
             columns: cut(&header).iter().map(|name| name.trim().into()).collect(),
             rows,
-            outputs: scored.outputs,
+            outputs: model
+                .signature()
+                .outputs
+                .iter()
+                .map(|output| output.name.clone())
+                .collect(),
             predictions: Vec::new(),
         };
-        golden.predictions = golden.score(model)?.predictions;
+        let scored = golden.score(model)?;
+        golden.predictions = scored.into_iter().map(|row| row.unwrap_or_default()).collect();
         Ok(golden)
     }
 
@@ -106,27 +114,21 @@ impl Golden {
     /// letter. An error names the first row and column that differ.
     pub fn check(&self, model: &Arc<Model>) -> Result<(), String> {
         let scored = self.score(model)?;
-        if scored.outputs != self.outputs {
+        let outputs = &model.signature().outputs;
+        if !outputs.iter().map(|output| &output.name).eq(&self.outputs) {
+            let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
             return Err(format!(
                 "the version gives {}, but its golden rows have {}",
-                scored.outputs.join(", "),
+                names.join(", "),
                 self.outputs.join(", ")
             ));
         }
-        if scored.predictions.len() != self.predictions.len() {
-            let [found, expected] = [&scored.predictions, &self.predictions].map(Vec::len);
-            return Err(format!("the golden rows are {expected}, but were read as {found}"));
-        }
-        for (row, (expected, found)) in self.predictions.iter().zip(&scored.predictions).enumerate() {
-            let cells = model.signature().outputs.iter().zip(expected.iter().zip(found));
-            for (output, (expected, found)) in cells {
-                if same(output, expected, found) {
-                    continue;
-                }
-                let found = match scored.is_bad(row) {
-                    // Those in front of it were good, so the first reason is its own.
-                    true => format!("a bad row: {}", scored.reasons.first().map_or("", String::as_str)),
-                    false => found.clone(),
+        for (row, (expected, found)) in self.predictions.iter().zip(&scored).enumerate() {
+            for (place, (output, expected)) in outputs.iter().zip(expected).enumerate() {
+                let found = match found {
+                    Ok(found) if same(output, expected, &found[place]) => continue,
+                    Ok(found) => found[place].clone(),
+                    Err(reason) => format!("a bad row: {reason}"),
                 };
                 return Err(format!(
                     "the version doesn't reproduce its golden rows: row {}, {}: expected {expected}, found {found}",
@@ -138,12 +140,72 @@ impl Golden {
         Ok(())
     }
 
-    fn score(&self, model: &Arc<Model>) -> Result<Sample, String> {
-        let mut csv = Vec::new();
-        for record in [&self.columns].into_iter().chain(&self.rows) {
-            records::write(record, DELIMITER, &mut csv);
+    /// Of each row its predictions, as the worker writes them, or why it is bad.
+    fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
+        let signature = model.signature();
+        let binding = Binding::by_name(&self.columns, signature, &[]).map_err(shown)?;
+        let mut batch = Batch::new(&binding);
+        let mut scored = Vec::with_capacity(self.rows.len());
+        for rows in self.rows.chunks(ROWS) {
+            batch.clear();
+            rows.iter().for_each(|row| batch.push(&binding, row));
+            batch.end();
+            let mut predictions = vec![0.0; signature.outputs.len() * rows.len()];
+            calmly(|| predict(model, &mut batch, &mut predictions))?;
+            let of_row = |row| {
+                let outputs = signature.outputs.iter().enumerate();
+                let text = |(place, output)| format::text(output, predictions[place * rows.len() + row]);
+                Ok(outputs.map(text).collect())
+            };
+            let start = scored.len();
+            scored.extend((0..rows.len()).map(of_row));
+            for flaw in batch.bad() {
+                scored[start + flaw.row as usize] =
+                    Err(batch.reason(flaw, |feature| self.columns[binding.fields[feature]].as_str()));
+            }
         }
-        sample::score(model, &csv, DELIMITER)
+        Ok(scored)
+    }
+}
+
+type Scored = Result<Vec<String>, String>;
+
+/// The rows that the model can score, and why the first other one is bad.
+fn good_rows(model: &Model, from: &Rows) -> Result<(Vec<usize>, Option<String>), String> {
+    let (mut good, mut first_bad, mut before) = (Vec::new(), None, 0);
+    let mut predictions = Vec::new();
+    let read = calmly(|| {
+        batches::each::<Problem>(&from.csv, from.delimiter, model.signature(), |reader, _| {
+            let rows = reader.batch.rows();
+            predictions.resize(model.signature().outputs.len() * rows, 0.0);
+            predict(model, &mut reader.batch, &mut predictions);
+            let mut bad = reader.batch.bad().peekable();
+            if let (None, Some(&flaw)) = (&first_bad, bad.peek()) {
+                first_bad = Some(reader.reason(flaw));
+            }
+            good.extend(
+                (0..rows)
+                    .filter(|&row| bad.next_if(|flaw| flaw.row as usize == row).is_none())
+                    .map(|row| before + row),
+            );
+            before += rows;
+            Ok(())
+        })
+    })?;
+    read.map_err(shown)?;
+    Ok((good, first_bad))
+}
+
+/// A library that panics is an error of its model.
+fn calmly<T>(score: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(score)).map_err(|_| shown(internal()))
+}
+
+fn shown(problem: Problem) -> String {
+    match problem.code {
+        // The hint to this one is about files without a header.
+        Code::NoSuchColumn => problem.to_string(),
+        _ => format!("{problem}; {}", problem.hint),
     }
 }
 
@@ -335,9 +397,9 @@ mod tests {
         #[test]
         fn any_rows_are_reproduced(cells in prop::collection::vec(("[ -~\n\ré]{0,4}|[0-9]{1,3}", "[0-9.e-]{0,4}"), 0..80)) {
             let mut csv = Vec::new();
-            records::write(&["x", "y"], b';', &mut csv);
+            texts::write(&["x", "y"], b';', &mut csv);
             for (x, y) in &cells {
-                records::write(&[x, y], b';', &mut csv);
+                texts::write(&[x, y], b';', &mut csv);
             }
             let model = line("0.1");
             let whole = |cell: &str| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());

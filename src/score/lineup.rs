@@ -44,6 +44,19 @@ pub struct Lineup {
 }
 
 impl Lineup {
+    /// A model that is no version, for tests and tries.
+    pub fn alone(model: Arc<Model>) -> Arc<Lineup> {
+        let identity = Identity {
+            group: String::new(),
+            version: 0,
+            manifest: String::new(),
+            artifact: String::new(),
+        };
+        Arc::new(Lineup {
+            champion: Member { identity, model },
+        })
+    }
+
     /// Who made an output, as the ledger keeps it: an output is stale once it differs.
     pub fn made_by(&self) -> String {
         self.champion.identity.made_by()

@@ -1,5 +1,12 @@
 //! Rows in, predictions out. Pure: no bytes of a format, no files, no clock, no log.
 
+pub mod batch;
+pub mod binding;
+pub mod cell;
 mod lineup;
+mod predict;
 
+pub use batch::Batch;
+pub use binding::Binding;
 pub use lineup::{Identity, Lineup, Member};
+pub use predict::predict;

@@ -4,10 +4,11 @@ use super::frame::{Cells, Frame, Series};
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
+use crate::format::csv::columns::{self, Kind, Wanted};
+use crate::format::csv::texts;
+use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
-use crate::transform::columns::{self, Kind, Wanted};
-use crate::transform::problem::{Problem, excerpt};
-use crate::transform::records;
+use crate::score::cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +102,7 @@ impl Dataset {
         };
         let file = self.files.iter().find(|file| file.path == path).expect("it was read");
         let rows: Vec<usize> = rows.iter().map(|row| row - before).collect();
-        records::pick(&file.bytes, pipeline.data.delimiter, &rows)
+        texts::pick(&file.bytes, pipeline.data.delimiter, &rows)
     }
 
     /// Two files with the same bytes, if there are any.
@@ -309,7 +310,7 @@ impl Sheet {
         for (wanted, column) in wanted.into_iter().zip(columns) {
             if let (Some(problem), Cells::Texts(texts)) = (&column.turned, &column.cells) {
                 let present = texts.iter().flatten().count();
-                let numbers = texts.iter().flatten().filter(|text| columns::is_number(text)).count();
+                let numbers = texts.iter().flatten().filter(|text| cell::is_number(text)).count();
                 if 2 * numbers > present {
                     let problem = Problem {
                         hint: format!(

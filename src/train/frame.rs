@@ -1,6 +1,6 @@
 //! Rows of examples, as columns.
 
-pub use crate::transform::columns::Cells;
+pub use crate::format::csv::columns::Cells;
 
 /// Columns of equal length, each under its own name.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@
 use super::dataset::Dataset;
 use super::pipeline::Pipeline;
 use crate::evaluate::{Examples, Metric};
-use crate::transform::records;
+use crate::format::csv::texts;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -353,7 +353,7 @@ impl Outcome {
         let (header, rows) = self.table();
         let mut csv = Vec::new();
         for record in [header].iter().chain(&rows) {
-            records::write(record, b',', &mut csv);
+            texts::write(record, b',', &mut csv);
         }
         csv
     }

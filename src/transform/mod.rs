@@ -1,43 +1,33 @@
-//! One input -> one output's bytes. Straight through: blocks -> table -> model -> encode.
+//! One input -> one output's bytes: [`open`] its beginning, make a [`part`] of each run of records, [`join`] the parts.
 //!
-//! Blocks are scored in parallel and put together in order, so the bytes don't depend on who computed them.
+//! On one machine a part is one block. Blocks are scored in parallel and joined in order, so the bytes don't depend on who
+//! computed them; nor on where the input was cut.
 
-mod assembly;
-pub mod blocks;
-pub mod columns;
-mod dictionary;
-mod encode;
-mod layout;
-mod plain;
-pub mod problem;
-pub mod records;
-pub mod sample;
-mod scorer;
+mod join;
+mod open;
+mod part;
+mod report;
 pub mod shape;
-mod table;
-#[cfg(target_arch = "x86_64")]
-mod vector;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
-pub use encode::OUTPUT_FORMAT;
-pub use scorer::internal;
+pub use crate::format::csv::writer::OUTPUT_FORMAT;
+pub use crate::problem::{self, internal};
+pub use join::Join;
+pub use open::{Opened, open};
+pub use part::{Part, Place, Reject};
+pub use report::Report;
 pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
-#[cfg(fuzzing)]
-pub use table::fuzzing;
 pub use verdict::Verdict;
 
-use crate::model::{Column, Model};
-use assembly::Assembly;
-use blocks::{BLOCK, Blocks, RECORD_MAX};
-use encode::Writing;
-use layout::Layout;
-use memchr::memchr_iter;
-use problem::{Code, Problem};
-use scorer::{Scored, Scorer, nul_byte};
+use crate::format::csv::cut::{BLOCK, Blocks, CutError, RECORD_MAX};
+use crate::problem::Problem;
+use crate::score::Lineup;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 /// What came of an input.
@@ -93,52 +83,41 @@ pub struct Run<'a> {
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).
 pub fn transform(
     input: impl Read,
-    model: &Arc<Model>,
+    lineup: &Arc<Lineup>,
     shape: &Shape,
     out: &mut impl Write,
     rejects: &mut impl Write,
     run: &Run,
 ) -> Result<Summary, Failure> {
     let mut blocks = Blocks::new(input, shape.delimiter, run.size);
-    let mut assembly = Assembly::new(shape, out, rejects, run);
     let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
-        Err(e) => return Err(assembly.cut_error(e)),
+        Err(CutError::Read(e)) => return Err(Failure::Read(e)),
+        Err(e) => return Err(e.problem(0).into()),
     };
-    if let Some(problem) = encoding(&first) {
-        return Err(problem.into());
-    }
-    let signature = model.signature();
-    let outputs = signature.written(shape.probabilities);
-    let layout = Layout::of(&first, signature, shape).map_err(|problem| nul_byte(&first).unwrap_or(problem))?;
-    let head = Head::take(&mut first, &layout, outputs);
-    assembly.begin(&head)?;
-    let scorer = Arc::new(Scorer {
-        outputs: outputs.iter().map(|o| Writing::of(o, layout.delimiter)).collect(),
-        layout,
-        model: model.clone(),
-    });
-
+    let opened = Arc::new(open(&first, lineup, shape)?);
+    first.drain(..opened.end);
+    let join = Join::new(&opened, shape, out, rejects, run)?;
     match run.pool {
-        Some(pool) if !blocks.ended() => in_parallel(first, blocks, scorer, pool, assembly),
-        _ => in_line(first, blocks, scorer, assembly),
+        Some(pool) if !blocks.ended() => in_parallel(first, blocks, &opened, pool, run.memory, join),
+        _ => in_line(first, blocks, &opened, join),
     }
 }
 
 fn in_line<R: Read, O: Write, J: Write>(
     first: Vec<u8>,
     mut blocks: Blocks<R>,
-    scorer: Arc<Scorer>,
-    mut assembly: Assembly<O, J>,
+    opened: &Opened,
+    mut join: Join<O, J>,
 ) -> Result<Summary, Failure> {
     let mut block = first;
     loop {
-        let scored = scorer.score(block);
-        blocks.recycle(assembly.add(scored)?);
+        let part = opened.part(block);
+        blocks.recycle(join.add(part)?);
         match blocks.next_block() {
             Ok(Some(next)) => block = next,
-            Ok(None) => return assembly.finish(&blocks),
-            Err(e) => return Err(assembly.cut_error(e)),
+            Ok(None) => return join.finish(blocks.bytes(), blocks.hash()),
+            Err(e) => return Err(join.cut_error(e)),
         }
     }
 }
@@ -146,20 +125,24 @@ fn in_line<R: Read, O: Write, J: Write>(
 fn in_parallel<R: Read, O: Write, J: Write>(
     first: Vec<u8>,
     mut blocks: Blocks<R>,
-    scorer: Arc<Scorer>,
+    opened: &Arc<Opened>,
     pool: &rayon::ThreadPool,
-    mut assembly: Assembly<O, J>,
+    memory: u64,
+    mut join: Join<O, J>,
 ) -> Result<Summary, Failure> {
     // A block's output can be some ten times its size (short cells, long predictions).
-    let most = assembly.run.memory / (12 * BLOCK as u64);
+    let most = memory / (12 * BLOCK as u64);
     // Enough that the threads that score don't run dry while this one reads, hashes and writes.
     let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
-    let mut queue: VecDeque<mpsc::Receiver<Scored>> = VecDeque::with_capacity(in_flight);
+    let mut queue: VecDeque<mpsc::Receiver<Part>> = VecDeque::with_capacity(in_flight);
+    // Bytes that finished parts hold: bad rows can take more than their records.
+    let held = Arc::new(AtomicUsize::new(0));
+    let full = |held: &AtomicUsize| held.load(Ordering::Relaxed) as u64 >= memory;
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
     let mut first = Some(first);
     let mut stop = None;
     loop {
-        while queue.len() < in_flight && long < RECORD_MAX && stop.is_none() {
+        while queue.len() < in_flight && long < RECORD_MAX && stop.is_none() && (queue.is_empty() || !full(&held)) {
             let block = match first.take().map_or_else(|| blocks.next_block(), |b| Ok(Some(b))) {
                 Ok(Some(block)) => block,
                 Ok(None) => break,
@@ -170,20 +153,24 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             };
             long += long_bytes(&block);
             let (sender, receiver) = mpsc::sync_channel(1);
-            let scorer = scorer.clone();
+            let (opened, held) = (opened.clone(), held.clone());
             pool.spawn_fifo(move || {
+                let part = opened.part(block);
+                held.fetch_add(part.held(), Ordering::Relaxed);
                 // The receiver is gone where the run was given up.
-                let _ = sender.send(scorer.score(block));
+                let _ = sender.send(part);
             });
             queue.push_back(receiver);
         }
         let Some(oldest) = queue.pop_front() else {
             return match stop {
-                Some(e) => Err(assembly.cut_error(e)),
-                None => assembly.finish(&blocks),
+                Some(e) => Err(join.cut_error(e)),
+                None => join.finish(blocks.bytes(), blocks.hash()),
             };
         };
-        let block = assembly.add(oldest.recv().expect("every task sends"))?;
+        let part = oldest.recv().expect("every task sends");
+        held.fetch_sub(part.held(), Ordering::Relaxed);
+        let block = join.add(part)?;
         long -= long_bytes(&block);
         blocks.recycle(block);
     }
@@ -191,43 +178,4 @@ fn in_parallel<R: Read, O: Write, J: Write>(
 
 fn long_bytes(block: &[u8]) -> usize {
     if block.len() > 2 * BLOCK { block.len() } else { 0 }
-}
-
-/// The lines in front of the first record of values, cut off the first block.
-struct Head {
-    out: Vec<u8>,
-    lines: u64,
-}
-
-impl Head {
-    fn take(first: &mut Vec<u8>, layout: &Layout, outputs: &[Column]) -> Head {
-        let mut out = Vec::new();
-        if !layout.header {
-            return Head { out, lines: 0 };
-        }
-        let (line, record) = layout::first_record(first, layout.delimiter).expect("the layout was read from it");
-        encode::header(layout, record, outputs, &mut out);
-        let start = record.as_ptr() as usize - first.as_ptr() as usize;
-        let end = start + layout::record(&first[start..], layout.delimiter).len();
-        let lines = line - 1 + memchr_iter(b'\n', &first[start..end]).count() as u64;
-        first.drain(..end);
-        Head { out, lines }
-    }
-}
-
-/// Text that is not UTF-8 at all, told by its first bytes.
-fn encoding(first: &[u8]) -> Option<Problem> {
-    let start = &first[..first.len().min(64)];
-    let alternate =
-        |zero: usize| start.len() >= 4 && start.iter().enumerate().all(|(i, &b)| (b == 0) == (i % 2 == zero));
-    let marked = start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF");
-    let utf16 = marked || alternate(0) || alternate(1);
-    utf16.then(|| {
-        Problem::new(
-            Code::Utf16,
-            "the file is UTF-16 (Excel's \"Unicode Text\"), not UTF-8",
-            "save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
-        )
-        .line(1)
-    })
 }

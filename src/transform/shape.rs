@@ -1,5 +1,7 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
+pub use crate::format::Columns;
+pub use crate::format::csv::Header;
 use std::fmt;
 use std::fmt::Write;
 
@@ -16,13 +18,6 @@ pub struct Shape {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
-    Auto,
-    Present,
-    Absent,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadRows {
     /// An empty prediction, and a line in the rejects file.
     Blank,
@@ -35,13 +30,6 @@ pub enum BadRows {
 pub enum Limit {
     Count(u64),
     Share(Share),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Columns {
-    Prediction,
-    All,
-    Named(Vec<String>),
 }
 
 /// A share in percent, exactly as it was written: 29 of 100 rows are 29 %, whatever 0.29 is in binary.

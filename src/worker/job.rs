@@ -8,8 +8,7 @@ use crate::score::Lineup;
 use crate::spool::publish::{OUTPUT, Publisher, REJECTS};
 use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{Destination, Failure, Run, Summary, internal, transform};
-use serde::Serialize;
+use crate::transform::{Destination, Failure, Report, Run, Summary, internal, transform};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -170,14 +169,7 @@ impl Context<'_> {
             cancel: Some(self.cancel),
             progress: Some(self.progress),
         };
-        let result = transform(
-            file,
-            &self.pin.lineup.champion.model,
-            &config.shape,
-            &mut output,
-            &mut rejects,
-            &run,
-        );
+        let result = transform(file, &self.pin.lineup, &config.shape, &mut output, &mut rejects, &run);
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }
@@ -212,17 +204,14 @@ impl Context<'_> {
             rejects = self.setup.publisher.draft_failed(&job.name)?;
         }
         let path = self.setup.config.input.path.join(job.name.path());
-        let report = Report {
-            format_version: 1,
-            file: path.to_string_lossy().into_owned(),
-            problem: &problem,
-            model: self.pin.lineup.to_string(),
-        };
-        let mut text = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        text.push(b'\n');
+        let report = Report::of(
+            path.to_string_lossy().into_owned(),
+            &problem,
+            self.pin.lineup.to_string(),
+        );
         let mut draft = self.setup.publisher.draft_failed(&job.name)?;
         draft
-            .write_all(&text)
+            .write_all(&report.json())
             .map_err(Error::io("write to", &self.setup.config.failed))?;
         Ok(Outcome::Failed {
             report: draft,
@@ -245,16 +234,6 @@ impl Context<'_> {
             };
         }
     }
-}
-
-/// `failed/X.csv.error.json`.
-#[derive(Serialize)]
-struct Report<'a> {
-    format_version: u32,
-    file: String,
-    #[serde(flatten)]
-    problem: &'a Problem,
-    model: String,
 }
 
 fn not_a_file(code: Code) -> Problem {

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 use transform::model::{Format, Model};
+use transform::score::Lineup;
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const ROWS: usize = 20_000;
@@ -43,15 +44,15 @@ fn rows(mut cell: impl FnMut(&mut Random, &mut String)) -> String {
     text
 }
 
-fn model(features: &[&str]) -> Arc<Model> {
+fn model(features: &[&str]) -> Arc<Lineup> {
     let coefficients: Vec<f64> = (1..=features.len()).map(|i| i as f64 / 7.0).collect();
     let artifact = serde_json::json!({"features": features, "coefficients": coefficients, "intercept": 3.25});
-    Model::parse(Format::Linear, artifact.to_string().as_bytes())
-        .expect("a model")
-        .into()
+    Lineup::alone(Arc::new(
+        Model::parse(Format::Linear, artifact.to_string().as_bytes()).expect("a model"),
+    ))
 }
 
-fn score(input: &str, model: &Arc<Model>, columns: &Columns, out: &mut Vec<u8>) {
+fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>) {
     let shape = Shape {
         header: Header::Auto,
         delimiter: b',',
@@ -61,7 +62,7 @@ fn score(input: &str, model: &Arc<Model>, columns: &Columns, out: &mut Vec<u8>) 
         probabilities: false,
     };
     out.clear();
-    let summary = transform(input.as_bytes(), model, &shape, out, &mut Vec::new(), &Run::default());
+    let summary = transform(input.as_bytes(), lineup, &shape, out, &mut Vec::new(), &Run::default());
     assert_eq!(summary.expect("it can be scored").rows, ROWS as u64);
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
+use transform::score::Lineup;
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
@@ -22,7 +23,7 @@ fn shape(delimiter: u8, columns: Columns) -> Shape {
 
 /// Output and rejects.
 fn ours(input: &[u8], shape: &Shape, threads: Option<usize>) -> (Vec<u8>, Vec<u8>) {
-    let model = Arc::new(Model::parse(Format::Linear, MODEL).unwrap());
+    let lineup = Lineup::alone(Arc::new(Model::parse(Format::Linear, MODEL).unwrap()));
     let pool = threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
     let run = Run {
         pool: pool.as_ref(),
@@ -30,7 +31,7 @@ fn ours(input: &[u8], shape: &Shape, threads: Option<usize>) -> (Vec<u8>, Vec<u8
         ..Run::default()
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(input, &model, shape, &mut out, &mut rejects, &run).unwrap();
+    transform(input, &lineup, shape, &mut out, &mut rejects, &run).unwrap();
     (out, rejects)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::onnxruntime;
+use transform::score::Lineup;
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 fn fixtures() -> PathBuf {
@@ -41,7 +42,15 @@ fn score(model: Model, input: &[u8]) -> String {
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();
-    transform(input, &Arc::new(model), &shape, &mut out, &mut rejects, &run).unwrap();
+    transform(
+        input,
+        &Lineup::alone(Arc::new(model)),
+        &shape,
+        &mut out,
+        &mut rejects,
+        &run,
+    )
+    .unwrap();
     String::from_utf8(out).unwrap()
 }
 

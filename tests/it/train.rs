@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use toml::Value;
 use transform::model::{Format, Model};
+use transform::score::Lineup;
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
@@ -354,7 +355,14 @@ pub fn score(fitted: &Fitted, csv: &str) -> Output {
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();
-    let done = transform::transform::transform(csv.as_bytes(), &Arc::new(model), &shape, &mut out, &mut rejects, &run);
+    let done = transform::transform::transform(
+        csv.as_bytes(),
+        &Lineup::alone(Arc::new(model)),
+        &shape,
+        &mut out,
+        &mut rejects,
+        &run,
+    );
     assert!(done.is_ok(), "{done:?}");
     Output {
         output: String::from_utf8(out).unwrap(),

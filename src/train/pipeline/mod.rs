@@ -8,7 +8,7 @@ use super::{descent, preprocess};
 use crate::config::line_of;
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
-use crate::transform::columns::Kind;
+use crate::format::csv::columns::Kind;
 use raw::Raw;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};

@@ -3,4 +3,4 @@
 //! cargo +nightly fuzz run readers
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| transform::transform::fuzzing::readers_agree(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| transform::format::csv::reader::fuzzing::readers_agree(bytes));

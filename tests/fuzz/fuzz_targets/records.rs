@@ -4,7 +4,7 @@
 //! cargo +nightly fuzz run records
 #![no_main]
 
-use transform::transform::columns::{Cells, Kind, Wanted, read};
+use transform::format::csv::columns::{Cells, Kind, Wanted, read};
 
 /// All records; `None` if a quote never closes, or text stands behind one that does.
 fn simple(bytes: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {

@@ -119,6 +119,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A bug of this program's, not of the input.
+pub fn internal() -> Problem {
+    Problem::new(
+        Code::Internal,
+        "the program failed while it scored this file; this is a bug in it, not in the file",
+        "please report it with the file; the log has the details. The other files are not affected",
+    )
+}
+
 /// At most `limit` characters of somebody else's text, safe to print: control characters are escaped.
 pub fn excerpt(text: &[u8], limit: usize) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * limit)]);

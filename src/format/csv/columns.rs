@@ -1,13 +1,15 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
-use super::blocks::{BYTE_ORDER_MARK, Blocks, CutError, RECORD_MAX};
-use super::layout::{self, Layout};
-use super::problem::{Code, Problem, excerpt};
-use super::scorer::nul_byte;
-use super::table::{self, Number, Reason, Table};
-use super::{BadRows, Header, Limit, Shape, encoding};
+use super::batches::{self, Page};
+use super::cut::RECORD_MAX;
+use super::head::{empty, without_mark};
+use super::record::{fields, first_record, raw_fields, unquote};
+use super::{Cause, Reader};
 use crate::model::{Column, Signature, Type};
-use memchr::memchr_iter;
+use crate::problem::{Code, Problem, excerpt};
+use crate::score::batch::Flaw;
+use crate::score::binding::{nearest, shown};
+use crate::score::cell::{self, Fault, is_value};
 
 /// What a column may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +61,14 @@ pub struct Read {
     pub turned: Option<Problem>,
 }
 
-/// Does a cell say a number?
-pub fn is_number(cell: &str) -> bool {
-    matches!(table::number(cell.as_bytes()), Number::Value(_))
-}
-
 /// The names in the header; a CSV of examples must have one.
 pub fn names(input: &[u8], delimiter: u8) -> Result<Vec<String>, Problem> {
     let input = without_mark(input)?;
     // The first record alone, without the rest of the file behind a quote that never closes.
     let start = &input[..input.len().min(RECORD_MAX)];
-    let (line, record) = layout::first_record(start, delimiter).ok_or_else(layout::empty)?;
-    let names = layout::fields(record, delimiter);
-    if names.iter().all(|name| layout::is_value(name.as_bytes())) {
+    let (line, record) = first_record(start, delimiter).ok_or_else(empty)?;
+    let names = fields(record, delimiter);
+    if names.iter().all(|name| is_value(name.as_bytes())) {
         return Err(Problem::new(
             Code::NoSuchColumn,
             "the first line has values, not the names of the columns",
@@ -84,14 +81,11 @@ pub fn names(input: &[u8], delimiter: u8) -> Result<Vec<String>, Problem> {
 
 /// The error that `names` have none that `who` asks for.
 pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
-    let hint = match layout::nearest(wanted, names) {
+    let hint = match nearest(wanted, names) {
         Some(near) => format!("is {near:?} meant?"),
         None => "correct the name, or add the column to the file".into(),
     };
-    let message = format!(
-        "no column {wanted:?}, which {who}; the file has: {}",
-        layout::shown(names)
-    );
+    let message = format!("no column {wanted:?}, which {who}; the file has: {}", shown(names));
     Problem::new(Code::NoSuchColumn, message, hint).line(1).column(wanted)
 }
 
@@ -136,57 +130,28 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
         inputs: wanted.iter().map(Wanted::column).collect(),
         outputs: Vec::new(),
     };
-    let shape = Shape {
-        header: Header::Present,
-        delimiter,
-        bad_rows: BadRows::Fail,
-        max_bad_rows: Limit::Count(0),
-        columns: super::Columns::Prediction,
-        probabilities: false,
-    };
-    let layout = Layout::of(input, &signature, &shape)?;
-    let (line, _) = layout::first_record(input, delimiter).ok_or_else(layout::empty)?;
     let mut cells: Vec<Cells> = wanted.iter().map(Wanted::cells).collect();
-    let mut table = Table::new(&layout);
-    let mut blocks = Blocks::new(input, delimiter, Some(input.len() as u64));
-    let mut lines = 0;
-    let mut header = true;
-    while let Some(block) = blocks.next_block().map_err(|e| cut_problem(e, lines))? {
-        if let Some(problem) = nul_byte(&block) {
-            let within = problem.line.unwrap_or(1);
-            return Err(problem.line(lines + within).into());
+    let read = batches::each(input, delimiter, &signature, |reader, page| {
+        if let Some(flaw) = reader.batch.bad().next() {
+            let problem = flaw_problem(reader, flaw, page);
+            return Err(match reader.cause(flaw) {
+                Cause::Cell {
+                    feature,
+                    fault: Fault::NotANumber,
+                } => Stop::Text {
+                    column: feature as usize,
+                    problem,
+                },
+                _ => Stop::Problem(problem),
+            });
         }
-        let before = lines;
-        let mut at = 0;
-        if header {
-            let (_, record) = layout::first_record(&block, delimiter).ok_or_else(layout::empty)?;
-            let start = record.as_ptr() as usize - block.as_ptr() as usize;
-            at = start + layout::record(&block[start..], delimiter).len();
-            lines = line - 1 + memchr_iter(b'\n', &block[start..at]).count() as u64;
-            header = false;
-        }
-        while at < block.len() {
-            at = table.fill(&block, at, &mut lines);
-            if let Some(flaw) = table.flaws.first() {
-                let (start, end) = table.record(flaw.row);
-                let problem = flaw_problem(&layout, &flaw.reason, &block[start..end], flaw.line);
-                return Err(match flaw.reason {
-                    Reason::NotANumber { field } => Stop::Text {
-                        column: layout.roles[field].feature.expect("only features are read"),
-                        problem,
-                    },
-                    _ => Stop::Problem(problem),
-                });
-            }
-            let line_of = |row: usize| {
-                let (start, _) = table.record(row);
-                before + memchr_iter(b'\n', &block[..start]).count() as u64 + 1
-            };
-            add(&mut cells, &table, wanted, &layout, line_of)?;
-        }
-        blocks.recycle(block);
+        Ok(add(&mut cells, reader, wanted, page)?)
+    });
+    match read {
+        Ok(()) => Ok(cells),
+        Err(Stop::Problem(problem)) => Err(Stop::Problem(reworded(problem))),
+        Err(stop) => Err(stop),
     }
-    Ok(cells)
 }
 
 impl Wanted {
@@ -209,19 +174,13 @@ impl Wanted {
     }
 }
 
-/// Adds the rows of a batch without flaws. `line_of`: a row's line in the file.
-fn add(
-    cells: &mut [Cells],
-    table: &Table,
-    wanted: &[Wanted],
-    layout: &Layout,
-    line_of: impl Fn(usize) -> u64,
-) -> Result<(), Problem> {
-    for (feature, (cells, column)) in cells.iter_mut().zip(table.columns()).enumerate() {
-        match (cells, &layout.features[feature].cells) {
-            (Cells::Texts(texts), &layout::Cells::Texts(index)) => {
-                for (row, text) in table.texts()[index].iter().enumerate() {
-                    let missing = table::number(text.as_bytes()) == Number::Missing;
+/// Adds the rows of a batch without flaws.
+fn add(cells: &mut [Cells], reader: &Reader, wanted: &[Wanted], page: &Page) -> Result<(), Problem> {
+    for (feature, cells) in cells.iter_mut().enumerate() {
+        match (cells, &reader.layout().binding.features[feature].kind) {
+            (Cells::Texts(texts), &cell::Kind::Texts(index)) => {
+                for (row, text) in reader.batch.cells(index).iter().enumerate() {
+                    let missing = cell::is_missing(text);
                     let Wanted { name, optional, .. } = &wanted[feature];
                     let flaw = match () {
                         () if missing && !optional => (format!("column {name:?}: missing value"), MEND),
@@ -235,11 +194,11 @@ fn add(
                         }
                     };
                     return Err(Problem::new(Code::BadRow, flaw.0, flaw.1)
-                        .line(line_of(row))
+                        .line(page.line(reader, row))
                         .column(name));
                 }
             }
-            (Cells::Numbers(numbers), _) => numbers.extend_from_slice(column),
+            (Cells::Numbers(numbers), _) => numbers.extend_from_slice(reader.batch.column(feature)),
             (Cells::Texts(_), _) => unreachable!("a column of texts is read as text"),
         }
     }
@@ -249,48 +208,45 @@ fn add(
 const MEND: &str = "mend or remove the row";
 const RECODE: &str = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 old.csv > new.csv";
 
-fn flaw_problem(layout: &Layout, reason: &Reason, record: &[u8], line: u64) -> Problem {
-    let said = reason.text(layout.roles.len());
-    // A record can have more fields than there are columns.
-    let column = reason.field().and_then(|field| Some((field, layout.names.get(field)?)));
-    let Some((field, name)) = column else {
-        let message = format!("{said}: {}", excerpt(record, 80));
-        return Problem::new(Code::BadRow, message, MEND).line(line + 1);
+fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
+    let layout = reader.layout();
+    let row = flaw.row as usize;
+    let (start, end) = reader.record(row);
+    let record = &page.block[start..end];
+    let line = page.line(reader, row);
+    let cause = reader.cause(flaw);
+    let why = layout.reason(cause, |index| reader.batch.refusal(index));
+    let Some((field, name)) = layout.field(cause).zip(layout.column(cause)) else {
+        let message = format!("{why}: {}", excerpt(record, 80));
+        return Problem::new(Code::BadRow, message, MEND).line(line);
     };
-    let cell = layout::raw_fields(record, layout.delimiter)
+    let cell = raw_fields(record, layout.delimiter)
         .get(field)
         .copied()
         .unwrap_or_default();
-    let message = match reason {
-        Reason::Missing { .. } => format!("column {name:?}: {said}"),
-        _ => format!("column {name:?}: {said}: {}", excerpt(&layout::unquote(cell), 80)),
+    let message = match cause {
+        Cause::Cell {
+            fault: Fault::Missing, ..
+        } => format!("column {name:?}: {why}"),
+        _ => format!("column {name:?}: {why}: {}", excerpt(&unquote(cell), 80)),
     };
-    Problem::new(Code::BadRow, message, MEND).line(line + 1).column(name)
+    Problem::new(Code::BadRow, message, MEND).line(line).column(name)
 }
 
-fn cut_problem(error: CutError, before: u64) -> Problem {
-    match error {
-        CutError::UnclosedQuote { lines } => Problem::new(
-            Code::UnclosedQuote,
-            "a quote opens a field here and is never closed",
+/// What can't be cut, to a person who has the file at hand.
+fn reworded(problem: Problem) -> Problem {
+    let (message, hint) = match problem.code {
+        Code::UnclosedQuote => (
+            "a quote opens a field here and is never closed".into(),
             "close the quote, or double it where it is text",
-        )
-        .line(before + lines + 1),
-        CutError::RecordTooLong => Problem::new(
-            Code::RecordTooLong,
-            format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-            "is the file a CSV?",
-        )
-        .line(before + 1),
-        CutError::Read(_) => unreachable!("memory can be read"),
-    }
-}
-
-/// Without a byte order mark; text of another encoding is refused.
-fn without_mark(input: &[u8]) -> Result<&[u8], Problem> {
-    match encoding(input) {
-        Some(problem) => Err(problem),
-        None => Ok(input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input)),
+        ),
+        Code::RecordTooLong => (problem.message, "is the file a CSV?"),
+        _ => return problem,
+    };
+    Problem {
+        message,
+        hint: hint.into(),
+        ..problem
     }
 }
 

@@ -1,8 +1,10 @@
 //! Predictions, and the columns kept in front of them -> bytes.
 
-use super::layout::{Kept, Layout, raw_fields};
-use super::table::Table;
+use super::head::{Kept, Layout};
+use super::reader::Reader;
+use super::record::{quote, raw_fields};
 use crate::model::{Column, Type};
+use crate::score::batch::Reason;
 
 /// Goes up whenever the same input, model and settings would give other bytes than before; makes every output stale.
 pub const OUTPUT_FORMAT: u32 = 1;
@@ -67,32 +69,34 @@ impl Writing {
     }
 }
 
-/// One line per row of `table`. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
+/// One line per row of `reader`'s batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
 /// not finite.
 pub fn rows(
     layout: &Layout,
     block: &[u8],
-    table: &Table,
+    reader: &Reader,
     outputs: &[Writing],
     predictions: &[f64],
     out: &mut Vec<u8>,
 ) -> u64 {
     let mut not_finite = 0;
-    let mut flaws = table.flaws.iter().peekable();
+    let rows = reader.batch.rows();
+    let mut flaws = reader.batch.bad().peekable();
     let mut text = zmij::Buffer::new();
-    for row in 0..table.rows {
-        let flaw = flaws.next_if(|f| f.row == row);
-        let hidden = flaw.is_some_and(|f| f.reason.hides_fields());
+    for row in 0..rows {
+        let flaw = flaws.next_if(|f| f.row as usize == row);
+        // Where its fields are can't be told, so none of them is kept.
+        let hidden = flaw.is_some_and(|f| f.reason == Reason::Malformed);
         match &layout.kept {
             Kept::None => {}
             Kept::All if hidden => out.extend(layout.roles.iter().map(|_| layout.delimiter)),
             Kept::Some(indices) if hidden => out.extend(indices.iter().map(|_| layout.delimiter)),
             Kept::All => {
-                let (start, end) = table.record(row);
+                let (start, end) = reader.record(row);
                 push(out, &block[start..end], layout.delimiter);
             }
             Kept::Some(_) => {
-                for &(start, end) in table.kept(row) {
+                for &(start, end) in reader.kept(row) {
                     push(out, &block[start..end], layout.delimiter);
                 }
             }
@@ -107,7 +111,7 @@ pub fn rows(
                     if i > 0 {
                         out.push(layout.delimiter);
                     }
-                    finite &= output.write(predictions[i * table.rows + row], &mut text, out);
+                    finite &= output.write(predictions[i * rows + row], &mut text, out);
                 }
                 not_finite += u64::from(!finite);
             }
@@ -128,22 +132,6 @@ pub fn reject(line: u64, column: &str, reason: &str, record: &[u8], out: &mut Ve
 }
 
 pub const REJECTS_HEADER: &[u8] = b"line,column,reason,text\n";
-
-/// Writes a field, in quotes where it needs them.
-pub fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
-    let plain = |b: &u8| *b != delimiter && !matches!(b, b'"' | b'\n' | b'\r');
-    if field.iter().all(plain) {
-        return out.extend_from_slice(field);
-    }
-    out.push(b'"');
-    for &b in field {
-        if b == b'"' {
-            out.push(b'"');
-        }
-        out.push(b);
-    }
-    out.push(b'"');
-}
 
 fn push(out: &mut Vec<u8>, field: &[u8], delimiter: u8) {
     out.extend_from_slice(field);

@@ -1,8 +1,10 @@
 //! Cuts an input into blocks: runs of whole records, a quarter of a mebibyte or so each.
 //!
-//! The cut follows the same grammar as the table: a quote opens a quoted field only where a field begins. So a block
+//! The cut follows the same grammar as the readers: a quote opens a quoted field only where a field begins. So a block
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
 
+use super::record::closing_quote;
+use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, Read};
 
@@ -27,6 +29,28 @@ pub enum CutError {
 }
 
 impl CutError {
+    /// `lines`: the line feeds in front of the block that couldn't be cut.
+    ///
+    /// # Panics
+    /// On what can't be read, which is no fault of the input.
+    pub fn problem(self, lines: u64) -> Problem {
+        match self {
+            CutError::Read(e) => unreachable!("memory can be read: {e}"),
+            CutError::UnclosedQuote { lines: within } => Problem::new(
+                Code::UnclosedQuote,
+                "a quote opens on this line and never closes, so where the records end can't be told",
+                "close the quote, or double it (\"\") if it is part of the text",
+            )
+            .line(lines + within + 1),
+            CutError::RecordTooLong => Problem::new(
+                Code::RecordTooLong,
+                format!("a record is longer than {} MiB", RECORD_MAX >> 20),
+                "is this a CSV, with a line end behind every record?",
+            )
+            .line(lines + 1),
+        }
+    }
+
     fn unclosed(bytes: &[u8], quote: usize) -> CutError {
         CutError::UnclosedQuote {
             lines: memchr_iter(b'\n', &bytes[..quote]).count() as u64,
@@ -192,17 +216,6 @@ fn cut(bytes: &[u8], delimiter: u8) -> Cut {
                 };
             }
         };
-    }
-}
-
-/// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.
-pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let quote = at + memchr(b'"', &bytes[at..])?;
-        if bytes.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
-        }
-        at = quote + 2;
     }
 }
 

@@ -1,13 +1,13 @@
-//! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the table's work.
+//! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the readers' work.
 
-use super::encode::quote;
-use super::layout::{first_record, raw_fields, record, unquote};
+use super::cut::BYTE_ORDER_MARK;
+use super::record::{first_record, quote, raw_fields, record, unquote};
 use std::iter;
 
 /// The cells of each record, the header's first, without their quotes. Empty lines are no records. Text that is not UTF-8
 /// has U+FFFD in its place.
 pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
-    let mut rest = csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv);
+    let mut rest = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
     iter::from_fn(move || {
         let (_, first) = first_record(rest, delimiter)?;
         let start = first.as_ptr() as usize - rest.as_ptr() as usize;

@@ -1,6 +1,6 @@
 //! Plain records, read directly: unquoted fields, as many as there should be, a number in each that is needed.
 //!
-//! Whatever is unusual is left to the general reader in `table`, which also says what is wrong. On what is read here
+//! Whatever is unusual is left to the general one in `reader`, which also says what is wrong. On what is read here
 //! the two agree to the bit; a property test and a fuzz target hold them together.
 
 use memchr::memchr2;

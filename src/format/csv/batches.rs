@@ -1,0 +1,67 @@
+//! A whole CSV with a header, in memory, batch by batch, read as inputs are read when they are scored.
+
+use super::cut::Blocks;
+use super::head::{Head, Wanted, nul_byte};
+use super::{Header, Reader};
+use crate::format::Columns;
+use crate::model::Signature;
+use crate::problem::Problem;
+use memchr::memchr_iter;
+
+/// The block that a batch was read from.
+pub struct Page<'a> {
+    pub block: &'a [u8],
+    /// The line feeds in front of it.
+    lines: u64,
+}
+
+impl Page<'_> {
+    /// The line on which a row begins, counted from 1.
+    pub fn line(&self, reader: &Reader, row: usize) -> u64 {
+        let (start, _) = reader.record(row);
+        self.lines + memchr_iter(b'\n', &self.block[..start]).count() as u64 + 1
+    }
+}
+
+/// Has each batch of rows taken, in order.
+///
+/// # Errors
+/// Why the CSV can't be read, or what `take` returns.
+pub fn each<E: From<Problem>>(
+    csv: &[u8],
+    delimiter: u8,
+    signature: &Signature,
+    mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut blocks = Blocks::new(csv, delimiter, Some(csv.len() as u64));
+    let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    let wanted = Wanted {
+        header: Header::Present,
+        delimiter,
+        signature,
+        observed: &[],
+        columns: &Columns::Prediction,
+        outputs: &[],
+    };
+    let head = Head::read(&block, &wanted)?;
+    let mut reader = Reader::new(&head.layout);
+    let (mut at, mut lines) = (head.end, 0);
+    loop {
+        let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;
+        if let Some(problem) = nul_byte(&block[at..]) {
+            let line = problem.line.map(|line| line + lines + in_front(at));
+            return Err(Problem { line, ..problem }.into());
+        }
+        while at < block.len() {
+            at = reader.fill(&block, at, &mut 0);
+            take(&mut reader, &Page { block: &block, lines })?;
+        }
+        lines += in_front(block.len());
+        blocks.recycle(block);
+        at = 0;
+        block = match blocks.next_block().map_err(|e| e.problem(lines))? {
+            Some(block) => block,
+            None => return Ok(()),
+        };
+    }
+}

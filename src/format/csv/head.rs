@@ -1,0 +1,290 @@
+//! What stands in front of the rows: encoding, byte order mark, header or none; which field is which feature, which fields are
+//! kept.
+
+use super::cut::BYTE_ORDER_MARK;
+use super::record::{fields, first_record, record};
+use crate::format::Columns;
+use crate::model::{Column, Signature};
+use crate::problem::{Code, Problem};
+use crate::score::Binding;
+use crate::score::binding::{features, no_such_column};
+use crate::score::cell::is_value;
+use memchr::{memchr, memchr_iter};
+use std::collections::HashSet;
+use std::ops::Range;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    Auto,
+    Present,
+    Absent,
+}
+
+/// What is asked of an input beside its rows.
+pub struct Wanted<'a> {
+    pub header: Header,
+    pub delimiter: u8,
+    pub signature: &'a Signature,
+    /// Columns to read beside those that the model takes; their flaws make no row bad.
+    pub observed: &'a [Column],
+    /// Columns to keep.
+    pub columns: &'a Columns,
+    /// The columns that are written behind the kept ones.
+    pub outputs: &'a [Column],
+}
+
+/// What stands in front of the rows.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub layout: Layout,
+    /// Where the header stands, without its line end. Empty where there is none.
+    pub record: Range<usize>,
+    /// Where the rows begin, and how many line feeds stand in front.
+    pub end: usize,
+    pub lines: u64,
+}
+
+/// How to read the records of one input.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub delimiter: u8,
+    /// The columns' names; those of the model where the input has no header.
+    pub names: Vec<String>,
+    /// For each field of a record, what it is needed for.
+    pub roles: Vec<Role>,
+    pub kept: Kept,
+    pub binding: Binding,
+    pub header: bool,
+}
+
+/// What one field is needed for: the index of the feature that it is, and its place among the kept columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Role {
+    pub feature: Option<usize>,
+    pub kept: Option<usize>,
+}
+
+/// The input's columns that stand in front of the prediction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    None,
+    All,
+    /// The fields' indices, in the order of the output.
+    Some(Vec<usize>),
+}
+
+impl Head {
+    /// Reads the beginning of an input: `first` is its first block, without a byte order mark.
+    pub fn read(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
+        encoding(first)?;
+        let layout = Layout::of(first, wanted).map_err(|problem| nul_byte(first).unwrap_or(problem))?;
+        if !layout.header {
+            let (record, end, lines) = (0..0, 0, 0);
+            return Ok(Head {
+                layout,
+                record,
+                end,
+                lines,
+            });
+        }
+        let (line, header) = first_record(first, layout.delimiter).ok_or_else(empty)?;
+        let start = header.as_ptr() as usize - first.as_ptr() as usize;
+        let end = start + record(&first[start..], layout.delimiter).len();
+        Ok(Head {
+            record: start..start + header.len(),
+            end,
+            lines: line - 1 + memchr_iter(b'\n', &first[start..end]).count() as u64,
+            layout,
+        })
+    }
+}
+
+/// A whole text without its byte order mark.
+///
+/// # Errors
+/// If it is of another encoding.
+pub fn without_mark(text: &[u8]) -> Result<&[u8], Problem> {
+    encoding(text)?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+}
+
+impl Layout {
+    fn of(first: &[u8], wanted: &Wanted) -> Result<Layout, Problem> {
+        let Wanted {
+            delimiter, signature, ..
+        } = *wanted;
+        let (line, record) = first_record(first, delimiter).ok_or_else(empty)?;
+        let fields = fields(record, delimiter);
+        let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
+        let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
+        let names_all = features.iter().all(|f| present.contains(f));
+        let header = match wanted.header {
+            Header::Present => true,
+            Header::Absent => false,
+            Header::Auto => names_all || !are_values(&fields, signature),
+        };
+        if !header {
+            return Layout::by_position(fields.len(), &features, wanted)
+                .map_err(|p| wrong_delimiter(record, &features, delimiter).unwrap_or(p).line(line));
+        }
+        if !names_all && let Some(p) = wrong_delimiter(record, &features, delimiter) {
+            return Err(p.line(line));
+        }
+        if !names_all && memchr(b'\r', record).is_some() {
+            return Err(line_ends(line));
+        }
+        let bound = Binding::by_name(&fields, signature, wanted.observed);
+        bound
+            .and_then(|binding| Layout::new(fields, binding, wanted, true))
+            .map_err(|p| p.line(line))
+    }
+
+    fn by_position(fields: usize, features: &[&str], wanted: &Wanted) -> Result<Layout, Problem> {
+        if fields != features.len() {
+            return Err(Problem::new(
+                Code::WrongColumnCount,
+                format!(
+                    "the file has no header, so its columns are taken by position; it has {fields}, the model takes {}",
+                    features.len()
+                ),
+                format!("give it a header, or exactly these columns: {}", features.join(", ")),
+            ));
+        }
+        let names: Vec<String> = features.iter().map(|f| f.to_string()).collect();
+        Layout::new(names, Binding::by_position(wanted.signature), wanted, false)
+    }
+
+    fn new(names: Vec<String>, binding: Binding, wanted: &Wanted, header: bool) -> Result<Layout, Problem> {
+        let kept = match wanted.columns {
+            Columns::Prediction => Kept::None,
+            Columns::All => Kept::All,
+            Columns::Named(wanted) => Kept::Some(
+                wanted
+                    .iter()
+                    .map(|w| {
+                        let missing = || no_such_column(w, &names, "output.columns keeps");
+                        names.iter().position(|n| n == w).ok_or_else(missing)
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        let is_kept = |name: &str| match &kept {
+            Kept::None => false,
+            Kept::All => names.iter().any(|n| n == name),
+            Kept::Some(indices) => indices.iter().any(|&i| names[i] == name),
+        };
+        if let Some(output) = wanted.outputs.iter().find(|output| is_kept(&output.name)) {
+            return Err(Problem::new(
+                Code::DuplicateColumn,
+                format!(
+                    "the input has a column {:?}, and the output would have two",
+                    output.name
+                ),
+                "rename the column, or choose the kept columns in output.columns without it",
+            )
+            .column(&output.name));
+        }
+        let mut roles = vec![Role::default(); names.len()];
+        for (feature, &field) in binding.fields.iter().enumerate() {
+            roles[field].feature = Some(feature);
+        }
+        if let Kept::Some(indices) = &kept {
+            for (place, &field) in indices.iter().enumerate() {
+                roles[field].kept = Some(place);
+            }
+        }
+        Ok(Layout {
+            delimiter: wanted.delimiter,
+            binding,
+            names,
+            roles,
+            kept,
+            header,
+        })
+    }
+}
+
+/// Could these be cells of a record, by position?
+fn are_values(fields: &[String], signature: &Signature) -> bool {
+    let features = features(signature.inputs.iter());
+    let mut cells = fields.iter().enumerate();
+    cells.all(|(i, cell)| is_value(cell.as_bytes()) || features.get(i).is_some_and(|f| f.takes(cell.as_bytes())))
+}
+
+pub fn empty() -> Problem {
+    Problem::new(
+        Code::EmptyFile,
+        "the file is empty: not even a header",
+        "write the rows to it again; if it should be empty, give it the header line alone",
+    )
+}
+
+fn line_ends(line: u64) -> Problem {
+    Problem::new(
+        Code::LineEnds,
+        "the first line has carriage returns in it: lines seem to end in CR alone",
+        "save it with line feeds (LF or CRLF), for example: tr '\\r' '\\n' < old.csv > new.csv",
+    )
+    .line(line)
+}
+
+/// Tells whether `record` makes sense with another delimiter.
+fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<Problem> {
+    let fits = |delimiter: u8| {
+        let fields = fields(record, delimiter);
+        fields.len() > 1
+            && (features.iter().all(|f| fields.iter().any(|n| n == f)) || fields.iter().all(|f| is_value(f.as_bytes())))
+    };
+    let found = [b',', b';', b'\t', b'|']
+        .into_iter()
+        .find(|&d| d != configured && fits(d))?;
+    let show = |d: u8| match d {
+        b'\t' => "tabs".to_string(),
+        d => format!("{:?}", d as char),
+    };
+    let key = match found {
+        b'\t' => "\"\\t\"".to_string(),
+        d => format!("\"{}\"", d as char),
+    };
+    Some(Problem::new(
+        Code::WrongDelimiter,
+        format!(
+            "the file is separated by {}, and was read with {}",
+            show(found),
+            show(configured)
+        ),
+        format!(
+            "set input.delimiter = {key}, or save the file with {}",
+            show(configured)
+        ),
+    ))
+}
+
+/// Text that is not UTF-8 at all, told by its first bytes.
+fn encoding(first: &[u8]) -> Result<(), Problem> {
+    let start = &first[..first.len().min(64)];
+    let alternate =
+        |zero: usize| start.len() >= 4 && start.iter().enumerate().all(|(i, &b)| (b == 0) == (i % 2 == zero));
+    let marked = start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF");
+    let utf16 = marked || alternate(0) || alternate(1);
+    match utf16 {
+        false => Ok(()),
+        true => Err(Problem::new(
+            Code::Utf16,
+            "the file is UTF-16 (Excel's \"Unicode Text\"), not UTF-8",
+            "save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
+        )
+        .line(1)),
+    }
+}
+
+/// A NUL byte in a block, by its line there, counted from 1.
+pub fn nul_byte(block: &[u8]) -> Option<Problem> {
+    let nul = memchr(0, block)?;
+    let problem = Problem::new(
+        Code::NulByte,
+        "the file has a NUL byte: it is no text, or was damaged on its way (an interrupted upload leaves zeros)",
+        "write the file again from its source",
+    );
+    Some(problem.line(1 + memchr_iter(b'\n', &block[..nul]).count() as u64))
+}

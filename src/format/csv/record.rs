@@ -1,0 +1,114 @@
+//! The grammar of records. A quote opens a quoted field only where a field begins; a line feed outside quotes ends a record.
+
+use crate::score::cell::trim;
+use memchr::{memchr, memchr2};
+use std::borrow::Cow;
+
+/// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.
+pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let quote = at + memchr(b'"', &bytes[at..])?;
+        if bytes.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        at = quote + 2;
+    }
+}
+
+/// The first record that isn't an empty line, without its line end, and the number of its line.
+pub fn first_record(block: &[u8], delimiter: u8) -> Option<(u64, &[u8])> {
+    let (mut at, mut line) = (0, 1);
+    while at < block.len() {
+        let empty = match &block[at..] {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            _ => return Some((line, strip_line_end(record(&block[at..], delimiter)))),
+        };
+        at += empty;
+        line += 1;
+    }
+    None
+}
+
+/// The first record of `bytes`, with its line end.
+pub fn record(bytes: &[u8], delimiter: u8) -> &[u8] {
+    let mut at = 0;
+    loop {
+        at = match field(bytes, at, delimiter) {
+            Some(end) if bytes[end] == delimiter => end + 1,
+            Some(end) => return &bytes[..=end],
+            None => return bytes,
+        };
+    }
+}
+
+/// The delimiter or line feed that ends the field that begins at `at`.
+fn field(bytes: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
+    if bytes.get(at) == Some(&b'"') {
+        at = closing_quote(bytes, at + 1)? + 1;
+    }
+    memchr2(delimiter, b'\n', &bytes[at..]).map(|n| at + n)
+}
+
+fn strip_line_end(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}
+
+/// The texts of a record's fields: quotes resolved, spaces around them removed.
+pub fn fields(record: &[u8], delimiter: u8) -> Vec<String> {
+    raw_fields(record, delimiter)
+        .into_iter()
+        .map(|raw| String::from_utf8_lossy(trim(&unquote(raw))).into_owned())
+        .collect()
+}
+
+/// The fields of one record without its line end, as they stand there.
+pub fn raw_fields(record: &[u8], delimiter: u8) -> Vec<&[u8]> {
+    let mut fields = Vec::new();
+    let mut at = 0;
+    loop {
+        let end = field(record, at, delimiter).unwrap_or(record.len());
+        fields.push(&record[at..end]);
+        if end == record.len() {
+            return fields;
+        }
+        at = end + 1;
+    }
+}
+
+/// A field's text without its quotes.
+pub fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = field.strip_prefix(b"\"") else {
+        return field.into();
+    };
+    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
+    if memchr(b'"', inner).is_none() {
+        return inner.into();
+    }
+    let mut text = Vec::with_capacity(inner.len());
+    let mut bytes = inner.iter();
+    while let Some(&b) = bytes.next() {
+        text.push(b);
+        if b == b'"' {
+            bytes.next();
+        }
+    }
+    text.into()
+}
+
+/// Writes a field, in quotes where it needs them.
+pub fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+    let plain = |b: &u8| *b != delimiter && !matches!(b, b'"' | b'\n' | b'\r');
+    if field.iter().all(plain) {
+        return out.extend_from_slice(field);
+    }
+    out.push(b'"');
+    for &b in field {
+        if b == b'"' {
+            out.push(b'"');
+        }
+        out.push(b);
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,268 @@
+//! Rows as columns: what readers fill and models predict from.
+
+use super::binding::Binding;
+use super::cell::{self, Fault, Feature, Kind};
+use crate::problem::excerpt;
+
+/// Rows of one batch: its columns stay in a core's nearest cache while they are read, scored and written out.
+pub const ROWS: usize = 1024;
+
+/// Up to [`ROWS`] rows as columns by a binding, and what is wrong with them.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    rows: usize,
+    /// How many of the features the model takes; those behind them are observed.
+    taken: usize,
+    /// `[feature][row]`, `ROWS` rows; a value with a flaw means nothing, nor one of text.
+    columns: Vec<f64>,
+    /// The cells of the features of text, `[feature of text][row]`.
+    texts: Vec<Vec<String>>,
+    /// How many of those the model takes.
+    texts_taken: usize,
+    /// In the order of the rows, and within a row of the cells.
+    flaws: Vec<Flaw>,
+    /// Why the model refuses rows.
+    refusals: Vec<String>,
+}
+
+/// What is wrong with a row, or with a cell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    pub row: u32,
+    pub reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Cell {
+        feature: u32,
+        fault: Fault,
+    },
+    /// Where its cells are can't be told; its format knows why.
+    Malformed,
+    /// The model's own library takes the row for none; the index of why in [`Batch::refusal`].
+    Refused(u32),
+}
+
+impl Batch {
+    pub fn new(binding: &Binding) -> Batch {
+        let texts = |features: &[Feature]| features.iter().filter(|f| matches!(f.kind, Kind::Texts(_))).count();
+        Batch {
+            rows: 0,
+            taken: binding.taken,
+            columns: vec![0.0; binding.features.len() * ROWS],
+            texts: vec![Vec::new(); texts(&binding.features)],
+            texts_taken: texts(&binding.features[..binding.taken]),
+            flaws: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The features that the model takes: a slice of a value for each row.
+    pub fn columns(&self) -> Vec<&[f64]> {
+        self.columns
+            .chunks(ROWS)
+            .take(self.taken)
+            .map(|c| &c[..self.rows])
+            .collect()
+    }
+
+    /// The cells of the features of text that the model takes.
+    pub fn texts(&self) -> Vec<&[String]> {
+        self.texts[..self.texts_taken].iter().map(Vec::as_slice).collect()
+    }
+
+    /// Any feature, also an observed one.
+    pub fn column(&self, feature: usize) -> &[f64] {
+        &self.columns[feature * ROWS..][..self.rows]
+    }
+
+    /// The cells of any feature of text, also of an observed one.
+    pub fn cells(&self, text: usize) -> &[String] {
+        &self.texts[text]
+    }
+
+    /// All flaws, also those of observed cells, which make no row bad.
+    pub fn flaws(&self) -> &[Flaw] {
+        &self.flaws
+    }
+
+    /// Of each bad row, in order, its first flaw that concerns the model.
+    pub fn bad(&self) -> impl Iterator<Item = Flaw> + '_ {
+        let mut last = None;
+        let concerns =
+            |flaw: &Flaw| !matches!(flaw.reason, Reason::Cell { feature, .. } if feature as usize >= self.taken);
+        let of_row = move |flaw: &Flaw| last.replace(flaw.row) != Some(flaw.row);
+        self.flaws.iter().copied().filter(concerns).filter(of_row)
+    }
+
+    /// Why the model refuses a row.
+    pub fn refusal(&self, index: u32) -> &str {
+        &self.refusals[index as usize]
+    }
+
+    /// Marks a row as bad that the model refuses, unless it is bad already.
+    pub fn refuse(&mut self, row: usize, why: String) {
+        let row = row as u32;
+        if self.bad().any(|flaw| flaw.row == row) {
+            return;
+        }
+        let place = self.flaws.partition_point(|flaw| flaw.row <= row);
+        let reason = Reason::Refused(self.refusals.len() as u32);
+        self.refusals.push(why);
+        self.flaws.insert(place, Flaw { row, reason });
+    }
+
+    /// Why a row is bad, in words, with the column's name in front if it is one column's fault. A malformed row is its
+    /// format's to explain.
+    pub fn reason<'n>(&self, flaw: Flaw, name: impl FnOnce(usize) -> &'n str) -> String {
+        match flaw.reason {
+            Reason::Cell { feature, fault } => format!("{}: {}", name(feature as usize), fault.text()),
+            Reason::Malformed => "malformed".into(),
+            Reason::Refused(why) => refused(self.refusal(why)),
+        }
+    }
+
+    // For readers.
+
+    pub fn clear(&mut self) {
+        self.rows = 0;
+        self.flaws.clear();
+        self.refusals.clear();
+        self.texts.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Sets a cell of the row that is being read.
+    #[inline(always)]
+    pub fn set(&mut self, feature: usize, x: f64) {
+        self.columns[feature * ROWS + self.rows] = x;
+    }
+
+    /// Reads a cell of the row that is being read by the rule of its feature.
+    pub fn read(&mut self, feature: usize, of: &Feature, cell: &[u8]) {
+        if let Kind::Texts(index) = of.kind {
+            self.texts[index].resize(self.rows, String::new());
+            self.texts[index].push(cell::text(cell).into_owned());
+        }
+        match of.read(cell) {
+            Ok(x) => self.set(feature, x),
+            Err(fault) => self.flaws.push(Flaw {
+                row: self.rows as u32,
+                reason: Reason::Cell {
+                    feature: feature as u32,
+                    fault,
+                },
+            }),
+        }
+    }
+
+    /// Marks the row that is being read as malformed: what was read of its cells means nothing.
+    pub fn malformed(&mut self) {
+        let row = self.rows as u32;
+        while self.flaws.pop_if(|flaw| flaw.row == row).is_some() {}
+        self.flaws.push(Flaw {
+            row,
+            reason: Reason::Malformed,
+        });
+    }
+
+    /// Ends the row that is being read.
+    #[inline(always)]
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+    }
+
+    /// Ends the reading: rows whose texts weren't reached have empty ones.
+    pub fn end(&mut self) {
+        for texts in &mut self.texts {
+            texts.resize(self.rows, String::new());
+        }
+    }
+
+    /// Adds a row of texts, a cell for each field of `binding`.
+    pub fn push(&mut self, binding: &Binding, cells: &[String]) {
+        let mut features: Vec<usize> = (0..binding.features.len()).collect();
+        features.sort_by_key(|&feature| binding.fields[feature]);
+        for feature in features {
+            self.read(
+                feature,
+                &binding.features[feature],
+                cells[binding.fields[feature]].as_bytes(),
+            );
+        }
+        self.end_row();
+    }
+}
+
+/// What the model says of a row, in words.
+pub fn refused(why: &str) -> String {
+    format!("the model refuses it: {}", excerpt(why.as_bytes(), 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Column, Signature, Type};
+
+    fn binding() -> Binding {
+        let column = |name: &str, kind| Column::plain(name.into(), kind);
+        let signature = Signature {
+            inputs: vec![column("n", Type::Int64), column("t", Type::String)],
+            outputs: Vec::new(),
+        };
+        let names = ["seen", "t", "n", "note"].map(String::from);
+        let observed = [column("seen", Type::Float64), column("note", Type::String)];
+        Binding::by_name(&names, &signature, &observed).unwrap()
+    }
+
+    fn filled(rows: &[[&str; 4]]) -> Batch {
+        let binding = binding();
+        let mut batch = Batch::new(&binding);
+        batch.clear();
+        for row in rows {
+            batch.push(&binding, &row.map(String::from));
+        }
+        batch.end();
+        batch
+    }
+
+    #[test]
+    fn observed_columns_are_read_and_make_no_row_bad() {
+        let batch = filled(&[["1.5", " a ", "7", "x"], ["oops", "b", "8", "y"], ["2", "", "9.5", ""]]);
+        assert_eq!(batch.columns().len(), 2);
+        assert_eq!(batch.texts(), [["a", "b", ""]]);
+        assert_eq!((batch.column(0)[0], batch.column(2)[2]), (7.0, 2.0));
+        assert_eq!(batch.cells(1), ["x", "y", ""]);
+        let cell = |row, feature, fault| Flaw {
+            row,
+            reason: Reason::Cell { feature, fault },
+        };
+        // A cell of the second row and one of the third, but only the third row is bad.
+        let expected = [cell(1, 2, Fault::NotANumber), cell(2, 0, Fault::NotAnInteger)];
+        assert_eq!(batch.flaws(), expected);
+        assert_eq!(batch.bad().collect::<Vec<_>>(), expected[1..]);
+    }
+
+    #[test]
+    fn a_row_is_bad_for_its_first_flaw_and_all_are_kept() {
+        let mut batch = filled(&[["oops", "a", "", "x"], ["1", "a", "1", "x"], ["1", "a", "1", "x"]]);
+        batch.refuse(2, "too far".into());
+        batch.refuse(0, "bad already".into());
+        batch.refuse(1, "too near".into());
+        let bad: Vec<String> = batch.bad().map(|flaw| batch.reason(flaw, |_| "n")).collect();
+        assert_eq!(
+            bad,
+            [
+                "n: missing value",
+                "the model refuses it: too near",
+                "the model refuses it: too far"
+            ]
+        );
+        assert_eq!(batch.flaws().len(), 4);
+    }
+}

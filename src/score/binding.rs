@@ -1,0 +1,112 @@
+//! A signature and the names of an input's fields -> which field is which feature.
+
+use super::cell::Feature;
+use crate::model::{Column, Signature, Type};
+use crate::problem::{Code, Problem, excerpt};
+use std::collections::HashMap;
+
+/// Which field is which feature, and what its cells can hold.
+#[derive(Clone, Debug, Default)]
+pub struct Binding {
+    /// Those that the model takes, in its order; behind them those that are only observed.
+    pub features: Vec<Feature>,
+    /// Of each feature, the index of its field.
+    pub fields: Vec<usize>,
+    /// How many features the model takes.
+    pub taken: usize,
+}
+
+impl Binding {
+    /// By the fields' names. `observed`: columns to read beside those that the model takes.
+    ///
+    /// # Errors
+    /// A name that stands twice, or is missing.
+    pub fn by_name(names: &[String], signature: &Signature, observed: &[Column]) -> Result<Binding, Problem> {
+        let mut positions: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+        for (i, name) in names.iter().enumerate() {
+            if let Some(first) = positions.insert(name, i)
+                && !name.is_empty()
+            {
+                return Err(Problem::new(
+                    Code::DuplicateColumn,
+                    format!(
+                        "column {:?} stands twice in the header, as column {} and column {}",
+                        excerpt(name.as_bytes(), 80),
+                        first + 1,
+                        i + 1
+                    ),
+                    "rename or remove one of them",
+                )
+                .column(name));
+            }
+        }
+        let field = |column: &Column, who: &str| {
+            let missing = || no_such_column(&column.name, names, who);
+            positions.get(column.name.as_str()).copied().ok_or_else(missing)
+        };
+        let taken = signature.inputs.iter().map(|column| field(column, "the model takes"));
+        let observed_fields = observed.iter().map(|column| field(column, "is asked for"));
+        let fields = taken.chain(observed_fields).collect::<Result<Vec<_>, _>>()?;
+        Ok(Binding {
+            features: features(signature.inputs.iter().chain(observed)),
+            fields,
+            taken: signature.inputs.len(),
+        })
+    }
+
+    /// By position: there are as many fields as the model takes.
+    pub fn by_position(signature: &Signature) -> Binding {
+        Binding {
+            features: features(signature.inputs.iter()),
+            fields: (0..signature.inputs.len()).collect(),
+            taken: signature.inputs.len(),
+        }
+    }
+}
+
+/// What the cells of columns can hold.
+pub fn features<'a>(columns: impl Iterator<Item = &'a Column>) -> Vec<Feature> {
+    let mut texts = 0;
+    let feature = |column: &Column| {
+        let feature = Feature::of(column, texts);
+        texts += usize::from(column.kind == Type::String);
+        feature
+    };
+    columns.map(feature).collect()
+}
+
+/// The name most like `wanted`, if one is.
+pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
+    let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted.to_lowercase());
+    // Only short names are compared: the distance takes time in the product of the lengths.
+    let near = names
+        .iter()
+        .filter(|n| n.len() <= 64)
+        .take(1000)
+        .min_by_key(|n| distance(n))?;
+    (3 * distance(near) <= wanted.len()).then_some(near)
+}
+
+/// The first names of a file, for a message.
+pub fn shown(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|n| excerpt(n.as_bytes(), 40)).collect();
+    let more = if names.len() > 20 { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The error that `names` have none that `who` needs.
+pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
+    let hint = match nearest(wanted, names) {
+        Some(near) => format!(
+            "did the producer mean {:?}? It must be named {wanted:?}",
+            excerpt(near.as_bytes(), 64)
+        ),
+        None => format!("add the column {wanted:?}; if the file has no header, set input.header = false"),
+    };
+    Problem::new(
+        Code::NoSuchColumn,
+        format!("no column {wanted:?}, which {who}; the file has: {}", shown(names)),
+        hint,
+    )
+    .column(wanted)
+}

@@ -1,0 +1,253 @@
+//! What a cell means: THE rule, for scoring, training, golden rows and evaluation, whatever the format.
+//!
+//! A cell is a text without the quotes of its format. Spaces and tabs around it don't count. Nothing, `NA`, `N/A`, `NaN` and
+//! `null`, in any case, mean that the value is missing.
+
+use crate::model::{Category, Column, Type};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// What the cells of a column can hold.
+#[derive(Clone, Debug, Default)]
+pub struct Feature {
+    /// A missing value is no flaw.
+    pub optional: bool,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, Default)]
+pub enum Kind {
+    #[default]
+    Numbers,
+    Integers,
+    Categories(Dictionary),
+    /// The index among the features of text.
+    Texts(usize),
+}
+
+/// Why a cell is none of its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    NotANumber,
+    NotAnInteger,
+    Missing,
+    /// A category that the model doesn't know, and that its library would refuse.
+    UnknownCategory,
+}
+
+impl Fault {
+    pub fn text(self) -> &'static str {
+        match self {
+            Fault::NotANumber => "not a number",
+            Fault::NotAnInteger => "not a whole number",
+            Fault::Missing => "missing value",
+            Fault::UnknownCategory => "unknown category",
+        }
+    }
+}
+
+impl Feature {
+    /// `texts`: how many columns of texts stand in front of it.
+    pub fn of(column: &Column, texts: usize) -> Feature {
+        Feature {
+            optional: column.optional,
+            kind: match column.kind {
+                Type::Float32 | Type::Float64 => Kind::Numbers,
+                Type::Int64 => Kind::Integers,
+                Type::Category => Kind::Categories(Dictionary::of(&column.categories, column.open)),
+                Type::String => Kind::Texts(texts),
+            },
+        }
+    }
+
+    /// The value of a cell: a number, or the code of a category; NaN is missing. A text has none: see [`text`].
+    pub fn read(&self, cell: &[u8]) -> Result<f64, Fault> {
+        let missing = || match self.optional {
+            true => Ok(f64::NAN),
+            false => Err(Fault::Missing),
+        };
+        match &self.kind {
+            Kind::Numbers | Kind::Integers => match number(trim(cell)) {
+                Number::Value(x) if matches!(self.kind, Kind::Integers) && !is_integer(x) => Err(Fault::NotAnInteger),
+                Number::Value(x) => Ok(x),
+                Number::Missing => missing(),
+                Number::Invalid => Err(Fault::NotANumber),
+            },
+            Kind::Categories(categories) => match categories.read(cell) {
+                Reading::Code(code) => Ok(code),
+                Reading::Missing => missing(),
+                Reading::Unknown => Err(Fault::UnknownCategory),
+            },
+            // What is missing is the model's to decide, also of an empty text.
+            Kind::Texts(_) => Ok(0.0),
+        }
+    }
+
+    /// Could this be a cell of it?
+    pub fn takes(&self, cell: &[u8]) -> bool {
+        match &self.kind {
+            Kind::Numbers | Kind::Integers => is_value(cell),
+            Kind::Categories(categories) => categories.read(cell) != Reading::Unknown,
+            Kind::Texts(_) => true,
+        }
+    }
+}
+
+/// Of a column of texts. Bytes that are not UTF-8 have U+FFFD in their place.
+pub fn text(cell: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(trim(cell))
+}
+
+/// Of a text: does it mean that the value is missing?
+pub fn is_missing(text: &str) -> bool {
+    number(text.as_bytes()) == Number::Missing
+}
+
+/// Does a text mean a number?
+pub fn is_number(text: &str) -> bool {
+    matches!(number(text.as_bytes()), Number::Value(_))
+}
+
+/// Could this be a cell of a numeric column, and so not a column's name?
+pub fn is_value(cell: &[u8]) -> bool {
+    !matches!(number(cell), Number::Invalid)
+}
+
+/// Does it name one 64-bit integer? From 2^53 on a double stands for several.
+#[inline]
+pub fn is_integer(x: f64) -> bool {
+    x.trunc() == x && x.abs() < (1u64 << 53) as f64
+}
+
+/// What the text of a cell of numbers means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Number {
+    Value(f64),
+    Missing,
+    Invalid,
+}
+
+/// Reads a cell without spaces around it, correctly rounded.
+fn number(cell: &[u8]) -> Number {
+    const MISSING: [&str; 4] = ["NA", "N/A", "NaN", "null"];
+    if cell.is_empty() || MISSING.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(cell)) {
+        return Number::Missing;
+    }
+    match fast_float2::parse::<f64, _>(cell) {
+        Ok(x) if x.is_nan() => Number::Missing,
+        Ok(x) => Number::Value(x),
+        Err(_) => Number::Invalid,
+    }
+}
+
+/// Without the spaces and tabs around it.
+pub fn trim(cell: &[u8]) -> &[u8] {
+    let space = |b: &u8| *b == b' ' || *b == b'\t';
+    let start = cell.iter().position(|b| !space(b)).unwrap_or(cell.len());
+    let end = cell.iter().rposition(|b| !space(b)).map_or(start, |n| n + 1);
+    &cell[start..end]
+}
+
+/// The categories of a column: what their cells are -> their codes.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    texts: HashMap<Vec<u8>, f64>,
+    /// By the bits of the number: `10`, `10.0` and `1e1` are the same category.
+    numbers: HashMap<u64, f64>,
+    /// Other categories are taken, as [`UNKNOWN`].
+    open: bool,
+}
+
+/// The code of what is not among the categories of an open column: in no set of a tree, and none of the indicators of a
+/// pipeline, but not missing.
+const UNKNOWN: f64 = -1.0;
+
+/// What a cell of a column of categories means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reading {
+    Code(f64),
+    Missing,
+    Unknown,
+}
+
+impl Dictionary {
+    /// A category's code is its place in `categories`.
+    pub fn of(categories: &[Category], open: bool) -> Dictionary {
+        let mut dictionary = Dictionary {
+            open,
+            ..Dictionary::default()
+        };
+        for (code, category) in categories.iter().enumerate() {
+            dictionary.texts.insert(category.to_string().into_bytes(), code as f64);
+            if let Some(number) = category.number() {
+                dictionary.numbers.insert(bits(number), code as f64);
+            }
+        }
+        dictionary
+    }
+
+    /// Of a cell that is a category to the letter.
+    #[inline]
+    pub fn exact(&self, cell: &[u8]) -> Option<f64> {
+        self.texts.get(cell).copied()
+    }
+
+    /// Of any cell. Spaces around it count only if there is such a category.
+    fn read(&self, cell: &[u8]) -> Reading {
+        let trimmed = trim(cell);
+        let number = match self.exact(cell).or_else(|| self.exact(trimmed)) {
+            Some(code) => return Reading::Code(code),
+            None => number(trimmed),
+        };
+        let known = match number {
+            Number::Missing => return Reading::Missing,
+            Number::Value(x) => self.numbers.get(&bits(x)),
+            Number::Invalid => None,
+        };
+        match known {
+            Some(&code) => Reading::Code(code),
+            None if self.open => Reading::Code(UNKNOWN),
+            None => Reading::Unknown,
+        }
+    }
+}
+
+/// One pattern for both zeros.
+fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_categories_by_text_or_number() {
+        let text = |t: &str| Category::Text(t.into());
+        let words = Dictionary::of(&[text("Oslo"), text("07"), text("NA")], false);
+        for (cell, wanted) in [
+            ("Oslo", Reading::Code(0.0)),
+            ("07", Reading::Code(1.0)),
+            ("7", Reading::Unknown),
+            ("NA", Reading::Code(2.0)),
+            ("na", Reading::Missing),
+            ("", Reading::Missing),
+            ("oslo", Reading::Unknown),
+            (" Oslo\t", Reading::Code(0.0)),
+        ] {
+            assert_eq!(words.read(cell.as_bytes()), wanted, "{cell}");
+        }
+        let spaces = Dictionary::of(&[text(" "), text("a "), text("a")], false);
+        for (cell, code) in [(" ", 0.0), ("a ", 1.0), (" a ", 2.0), ("a", 2.0)] {
+            assert_eq!(spaces.read(cell.as_bytes()), Reading::Code(code), "{cell:?}");
+        }
+        let numbers = [Category::Integer(10), Category::Number(0.5), Category::Integer(0)];
+        let numbers = Dictionary::of(&numbers, true);
+        for (cell, code) in [("10", 0.0), ("10.0", 0.0), ("1e1", 0.0), (".5", 1.0), ("-0", 2.0)] {
+            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(code), "{cell}");
+        }
+        for cell in ["3", "x"] {
+            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(UNKNOWN), "{cell}");
+        }
+    }
+}

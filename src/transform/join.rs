@@ -1,0 +1,215 @@
+//! Parts, put together in order: the output, the rejects with their lines, the sums; limits on bad rows.
+
+use super::open::Opened;
+use super::part::{Part, Place, Reject};
+use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
+use crate::format::csv::cut::CutError;
+use crate::format::csv::writer;
+use crate::problem::{Code, Problem, excerpt};
+use std::io::Write;
+use std::sync::atomic::Ordering;
+
+/// A file whose rest is smaller is read to its end: its report can say how many rows are bad.
+const REST: u64 = 1 << 20;
+
+/// Puts parts together, in order.
+pub struct Join<'a, O, J> {
+    opened: &'a Opened,
+    shape: &'a Shape,
+    out: &'a mut O,
+    rejects: &'a mut J,
+    run: &'a Run<'a>,
+    summary: Summary,
+    /// What was joined of the input.
+    bytes: u64,
+    lines: u64,
+    first: Option<Bad>,
+    hasher: blake3::Hasher,
+}
+
+/// A bad row, in words.
+struct Bad {
+    place: Place,
+    column: String,
+    reason: String,
+    text: Vec<u8>,
+}
+
+impl<'a, O: Write, J: Write> Join<'a, O, J> {
+    /// Begins with what stands in front of the rows.
+    pub fn new(
+        opened: &'a Opened,
+        shape: &'a Shape,
+        out: &'a mut O,
+        rejects: &'a mut J,
+        run: &'a Run<'a>,
+    ) -> Result<Self, Failure> {
+        let mut join = Join {
+            opened,
+            shape,
+            out,
+            rejects,
+            run,
+            summary: Summary::default(),
+            bytes: opened.end as u64,
+            lines: opened.lines,
+            first: None,
+            hasher: blake3::Hasher::new(),
+        };
+        join.write(&opened.out)?;
+        Ok(join)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.hasher.update(bytes);
+        self.out
+            .write_all(bytes)
+            .map_err(|e| Failure::Write(Destination::Output, e))
+    }
+
+    /// Takes the next part and gives its range's memory back.
+    pub fn add(&mut self, part: Part) -> Result<Vec<u8>, Failure> {
+        if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
+            return Err(Failure::Cancelled);
+        }
+        self.add_rejects(&part)?;
+        if let Some(problem) = part.problem {
+            let line = problem.line.map(|line| line + self.lines);
+            return Err(Problem { line, ..problem }.into());
+        }
+        self.summary.rows += part.rows;
+        self.summary.not_finite += part.not_finite;
+        self.write(&part.out)?;
+        self.lines += part.lines;
+        self.bytes += part.source.len() as u64;
+        if let Some(progress) = self.run.progress {
+            progress.fetch_add(part.source.len() as u64, Ordering::Relaxed);
+        }
+        Ok(part.source)
+    }
+
+    fn add_rejects(&mut self, part: &Part) -> Result<(), Failure> {
+        if part.rejects.is_empty() {
+            return Ok(());
+        }
+        let mut text = Vec::new();
+        if self.first.is_none() {
+            text.extend_from_slice(writer::REJECTS_HEADER);
+        }
+        for reject in &part.rejects {
+            let place = reject.place(self.lines, self.summary.rows);
+            let column = self.opened.column(reject);
+            let reason = self.opened.reason(part, reject);
+            let record = &part.source[reject.start as usize..reject.end as usize];
+            writer::reject(place.number(), column, &reason, record, &mut text);
+            self.first.get_or_insert_with(|| Bad {
+                place,
+                column: column.into(),
+                reason: reason.into_owned(),
+                text: record.into(),
+            });
+            self.summary.bad_rows += 1;
+            if self.shape.bad_rows == BadRows::Fail {
+                return Err(self.bad_row().into());
+            }
+            if let Some(problem) = self.beyond_limit(reject, place) {
+                self.write_rejects(&text)?;
+                return Err(problem.into());
+            }
+        }
+        self.write_rejects(&text)
+    }
+
+    fn write_rejects(&mut self, text: &[u8]) -> Result<(), Failure> {
+        self.rejects
+            .write_all(text)
+            .map_err(|e| Failure::Write(Destination::Rejects, e))
+    }
+
+    /// What is wrong once no rest of the input, however good, could keep its bad rows within the limit.
+    fn beyond_limit(&self, reject: &Reject, place: Place) -> Option<Problem> {
+        match self.shape.max_bad_rows {
+            Limit::Count(most) if self.summary.bad_rows > most => Some(self.too_many(
+                format!("more than {most} rows can't be scored"),
+                "the rejects file beside this report has every such row; mend them, or raise input.max_bad_rows".into(),
+            )),
+            Limit::Count(_) => None,
+            Limit::Share(share) => {
+                let rest = self.run.size?.checked_sub(self.bytes + u64::from(reject.end))?;
+                let rows = self.summary.rows + u64::from(reject.row) + 1;
+                // The last row may have no line feed.
+                let most = rows + rest / self.opened.least() + 1;
+                (rest >= REST && share.is_exceeded(self.summary.bad_rows, most)).then(|| {
+                    let upto = place.number();
+                    self.too_many(
+                        format!("more than {share} of the rows can't be scored, whatever the rest holds"),
+                        format!(
+                            "the rejects file beside this report has every such row up to line {upto}, where it was given up; \
+                             mend them, or raise input.max_bad_rows"
+                        ),
+                    )
+                })
+            }
+        }
+    }
+
+    /// `bytes`, `hash`: of the input.
+    pub fn finish(mut self, bytes: u64, hash: blake3::Hash) -> Result<Summary, Failure> {
+        if let Limit::Share(share) = self.shape.max_bad_rows
+            && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
+        {
+            let Summary { rows, bad_rows, .. } = self.summary;
+            let problem = self.too_many(
+                format!("{bad_rows} of {rows} rows can't be scored"),
+                "the rejects file beside this report has every such row; mend them, or raise input.max_bad_rows".into(),
+            );
+            return Err(problem.into());
+        }
+        self.summary.bytes = bytes;
+        self.summary.input_hash = hash.to_hex().to_string();
+        self.summary.output_hash = self.hasher.finalize().to_hex().to_string();
+        self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
+        Ok(self.summary)
+    }
+
+    pub fn cut_error(&self, error: CutError) -> Failure {
+        match error {
+            CutError::Read(e) => Failure::Read(e),
+            error => error.problem(self.lines).into(),
+        }
+    }
+
+    fn bad_row(&self) -> Problem {
+        let bad = self.first.as_ref().expect("a row was bad");
+        let problem = Problem::new(
+            Code::BadRow,
+            format!("{}: {}", bad.reason, excerpt(&bad.text, 120)),
+            "mend the row, or set input.bad_rows = \"blank\" to score the others",
+        );
+        bad.locate(problem)
+    }
+
+    fn too_many(&self, what: String, hint: String) -> Problem {
+        let bad = self.first.as_ref().expect("rows were bad");
+        let message = format!(
+            "{what}, and max_bad_rows is {}; the first: {}: {}",
+            self.shape.max_bad_rows,
+            bad.reason,
+            excerpt(&bad.text, 120)
+        );
+        bad.locate(Problem::new(Code::TooManyBadRows, message, hint))
+    }
+}
+
+impl Bad {
+    fn locate(&self, problem: Problem) -> Problem {
+        let problem = match self.place {
+            Place::Line(line) => problem.line(line),
+            Place::Row(_) => problem,
+        };
+        match self.column.is_empty() {
+            true => problem,
+            false => problem.column(&self.column),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+use super::*;
+use crate::model::{Format, Model};
+use proptest::prelude::*;
+
+fn lineup() -> Arc<Lineup> {
+    let json = br#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#;
+    Lineup::alone(Arc::new(Model::parse(Format::Linear, json).unwrap()))
+}
+
+fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
+    Shape {
+        header: Header::Auto,
+        delimiter: b',',
+        bad_rows: BadRows::Blank,
+        max_bad_rows,
+        columns,
+        probabilities: false,
+    }
+}
+
+/// What comes of an input that is cut into parts where `cut` says so, or why there is none; with its output and rejects.
+/// `appended`: neighbouring parts are made one before they are joined.
+fn joined(
+    text: &[u8],
+    shape: &Shape,
+    run: &Run,
+    ends: &[usize],
+    appended: bool,
+) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
+    let (mut out, mut rejects) = (Vec::new(), Vec::new());
+    let opened = match open(text, &lineup(), shape) {
+        Ok(opened) => opened,
+        Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
+    };
+    let mut start = opened.end;
+    let mut parts = Vec::new();
+    for &end in ends.iter().filter(|&&end| end > opened.end).chain([&text.len()]) {
+        parts.push(opened.part(text[start..end].to_vec()));
+        start = end;
+    }
+    if appended {
+        let whole = parts.into_iter().reduce(|mut whole, next| {
+            whole.append(next);
+            whole
+        });
+        parts = whole.into_iter().collect();
+    }
+    let mut join = Join::new(&opened, shape, &mut out, &mut rejects, run).unwrap();
+    let shown = |failure: Failure| match failure {
+        Failure::Problem(problem) => format!("{problem:?}"),
+        failure => format!("{failure:?}"),
+    };
+    let added = parts.into_iter().try_for_each(|part| join.add(part).map(drop));
+    let summary = match added {
+        Ok(()) => join.finish(text.len() as u64, blake3::hash(text)).map_err(shown),
+        Err(failure) => Err(shown(failure)),
+    };
+    // What a failed file has of its output is nobody's.
+    if summary.is_err() {
+        out.clear();
+    }
+    (summary, out, rejects)
+}
+
+/// Where the records end that are whole in front of it.
+fn record_ends(text: &[u8]) -> Vec<usize> {
+    let mut quoted = false;
+    let mut ends = Vec::new();
+    for (i, &b) in text.iter().enumerate() {
+        quoted ^= b == b'"';
+        if b == b'\n' && !quoted {
+            ends.push(i + 1);
+        }
+    }
+    ends
+}
+
+proptest! {
+    /// Wherever an input is cut into parts, and whether they are joined one by one or made one first.
+    #[test]
+    fn any_parts_give_the_same_bytes_rejects_counts_lines_and_limits(
+        rows in prop::collection::vec(
+            prop::sample::select(vec![
+                "a,1,2", "b,,3", "c,oops,1", "\"d\nd\",4,5", "e,1", "f,1,2,3", "\"g\"g,1,2", "", "h,inf,-inf", "\"\n\n\",x,1", "i,1,\0",
+            ]),
+            1..40,
+        ),
+        chosen in prop::collection::vec(any::<bool>(), 60),
+        limit in 0usize..5,
+        columns in 0usize..3,
+    ) {
+        let mut text = b"id,x,y\n".to_vec();
+        for row in &rows {
+            text.extend_from_slice(row.as_bytes());
+            text.push(b'\n');
+        }
+        let columns = [Columns::Prediction, Columns::All, Columns::Named(vec!["id".into()])][columns].clone();
+        let share = |percent| Limit::Share(Share::parse(percent).unwrap());
+        let limit = [Limit::Count(0), Limit::Count(3), share("10"), share("50"), share("100")][limit];
+        let shape = shape(columns, limit);
+        let run = Run { size: Some(text.len() as u64), ..Run::default() };
+        let whole = joined(&text, &shape, &run, &[], false);
+        let ends = record_ends(&text);
+        let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
+        for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
+            prop_assert_eq!(&joined(&text, &shape, &run, ends, appended), &whole);
+        }
+        let (mut out, mut rejects) = (Vec::new(), Vec::new());
+        let done = transform(&text[..], &lineup(), &shape, &mut out, &mut rejects, &run);
+        prop_assert_eq!(done.is_ok(), whole.0.is_ok());
+        prop_assert_eq!(rejects, whole.2);
+    }
+}
+
+/// Two bytes a row, all bad: each was 176 bytes of heap until the file was done with.
+#[test]
+fn rejects_take_a_few_bytes_each() {
+    let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
+    let opened = open(&text, &lineup(), &shape(Columns::Prediction, Limit::Share(Share::ALL))).unwrap();
+    let part = opened.part(text[opened.end..].to_vec());
+    assert_eq!(part.rejects.len(), 100_000);
+    assert!(part.held() < 80 * 100_000, "{} bytes", part.held());
+}
+
+/// The rest can't make up for it; the file was read to its end, and its rejects grew to 12 times its size.
+#[test]
+fn a_share_of_bad_rows_that_no_rest_can_bring_down_stops_early() {
+    let rows = |bad: usize, good: usize| [&b"x,y\n"[..], &b"!\n".repeat(bad), &b"1,2\n".repeat(good)].concat();
+    let score = |text: &[u8], size: Option<u64>| {
+        let tenth = Limit::Share(Share::parse("10").unwrap());
+        let run = Run { size, ..Run::default() };
+        let (mut out, mut rejects) = (Vec::new(), Vec::new());
+        let done = transform(
+            text,
+            &lineup(),
+            &shape(Columns::Prediction, tenth),
+            &mut out,
+            &mut rejects,
+            &run,
+        );
+        let Err(Failure::Problem(problem)) = done else {
+            return (None, rejects.len());
+        };
+        (Some(problem.message), rejects.len())
+    };
+    // 2 million good rows at most could stand behind the first ones: 222,223 bad ones are too many.
+    let text = rows(2_000_000, 1_000_000);
+    let (message, rejects) = score(&text, Some(text.len() as u64));
+    let message = message.unwrap();
+    assert!(
+        message.starts_with("more than 10% of the rows can't be scored, whatever the rest holds, and"),
+        "{message}"
+    );
+    assert!(rejects < text.len(), "{rejects} bytes of rejects");
+    // Without a size nothing is known of the rest.
+    let (message, _) = score(&text, None);
+    assert!(
+        message
+            .unwrap()
+            .starts_with("2000000 of 3000000 rows can't be scored, and")
+    );
+    // Just as many as may be: bad rows in front, the good ones behind.
+    let text = rows(100_000, 900_000);
+    assert_eq!(score(&text, Some(text.len() as u64)).0, None);
+    let text = rows(100_001, 900_000);
+    let (message, _) = score(&text, Some(text.len() as u64));
+    assert!(message.unwrap().contains("can't be scored"));
+}
