@@ -3,6 +3,7 @@
 use super::disk;
 use super::manifest::MANIFEST_MAX;
 use crate::error::{Error, Result};
+use crate::spool::durable;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -99,5 +100,5 @@ pub fn decide(folder: &Path, status: Status, vote: Vote) -> Result<()> {
         decision,
     };
     let text = toml::to_string(&approval).expect("an approval is TOML");
-    disk::replace(&folder.join(APPROVAL), text.as_bytes())
+    durable::replace(&folder.join(APPROVAL), text.as_bytes())
 }

@@ -54,3 +54,70 @@ fn not_looked(registry: &Registry) -> Error {
         message: "not looked for yet".into(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test plays a vandal, and who mends")]
+mod tests {
+    use super::*;
+    use crate::model::Format;
+    use crate::registry::{Candidate, Vote};
+    use std::fs;
+    use std::path::Path;
+
+    fn register(registry: &Registry) -> u32 {
+        let candidate = Candidate {
+            artifact: br#"{"features":["x"],"coefficients":[2],"intercept":1}"#.to_vec(),
+            source: Path::new("line.json"),
+            format: Format::Linear,
+            feature_names: None,
+            class_names: None,
+            description: String::new(),
+            metrics: toml::Table::new(),
+            training: None,
+            attachments: Default::default(),
+            golden: None,
+        };
+        registry.register(candidate, "2026-11-26T00:00:00Z".into()).unwrap()
+    }
+
+    fn decide(registry: &Registry, version: u32, decide: fn(&Registry, u32, Vote) -> Result<()>) {
+        let vote = Vote {
+            by: "ada@lab".into(),
+            at: "2026-11-26T00:00:00Z".into(),
+            reason: String::new(),
+        };
+        decide(registry, version, vote).unwrap();
+    }
+
+    #[test]
+    fn a_lineup_is_proven_once_and_a_damaged_one_again_at_each_look() {
+        let models = tempfile::tempdir().unwrap();
+        let registry = Registry::new(models.path(), "lines");
+        let mut current = Current::new(registry.clone());
+        assert!(current.look() && !current.look());
+        assert!(matches!(current.lineup(), Err(Error::NoModel { .. })));
+        register(&registry);
+        decide(&registry, 1, Registry::approve);
+        assert!(current.look() && !current.look());
+
+        // It is in memory; nobody reads the artifact again.
+        let artifact = registry.folder(1).join("linear.json");
+        let whole = fs::read(&artifact).unwrap();
+        fs::remove_file(&artifact).unwrap();
+        assert!(!current.look());
+        assert_eq!(current.lineup().unwrap().to_string(), "lines/1");
+        let mut other = Current::new(registry.clone());
+        assert!(other.look() && !other.look());
+        assert!(matches!(other.lineup(), Err(Error::Model { .. })));
+        fs::write(&artifact, whole).unwrap();
+        assert!(other.look() && other.lineup().is_ok());
+
+        register(&registry);
+        decide(&registry, 2, Registry::approve);
+        assert!(current.look());
+        assert_eq!(current.lineup().unwrap().to_string(), "lines/2");
+        decide(&registry, 2, Registry::reject);
+        assert!(current.look());
+        assert_eq!(current.lineup().unwrap().to_string(), "lines/1");
+    }
+}

@@ -1,13 +1,10 @@
-//! Files of the registry: read with a bound, written durably, parsed with line numbers.
-
-#![allow(clippy::disallowed_methods, reason = "the registry writes models, never results")]
+//! Files of the registry: read with a bound, parsed with line numbers.
 
 use crate::error::{Error, Result};
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 pub fn sha256(bytes: &[u8]) -> String {
@@ -76,36 +73,4 @@ pub fn check_format(path: &Path, version: u32, newest: u32) -> Result<()> {
     };
     let message = format!("format_version {version} is not known to this version of transform, which knows {known}");
     Err(Error::model(path, message))
-}
-
-/// Writes a file that must not be there yet, durably; `frozen`: nobody is to change it.
-pub fn write_new(path: &Path, bytes: &[u8], frozen: bool) -> Result<()> {
-    let mut file = File::create_new(path).map_err(Error::io("create", path))?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
-    if frozen {
-        // Some mounts keep no modes; the checksum is what protects.
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o444));
-    }
-    file.sync_all().map_err(Error::io("write", path))
-}
-
-/// Replaces a file as a whole, durably; in place where a mount can't rename.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temp = path.with_extension("toml.tmp");
-    let _ = fs::remove_file(&temp);
-    write_new(&temp, bytes, false)?;
-    if fs::rename(&temp, path).is_err() {
-        let mut file = File::create(path).map_err(Error::io("create", path))?;
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(Error::io("write", path))?;
-        let _ = fs::remove_file(&temp);
-    }
-    sync_folder(path.parent().expect("a file has a folder"))
-}
-
-/// Makes the names in a folder durable, where that can be done.
-pub fn sync_folder(path: &Path) -> Result<()> {
-    let _ = File::open(path).map_err(Error::io("open", path))?.sync_all();
-    Ok(())
 }

@@ -11,7 +11,7 @@ pub mod diff;
 mod disk;
 pub mod golden;
 mod manifest;
-mod shelf;
+mod store;
 
 pub use approval::{Decision, Status, Vote};
 pub use current::Current;
@@ -233,7 +233,7 @@ impl Registry {
         files.extend(attachments.iter().map(|(name, bytes)| (name.name(), &bytes[..])));
         // The manifest comes last and makes the version whole.
         files.push((MANIFEST, text.as_bytes()));
-        shelf::put(&self.path, || self.versions(), &files)
+        store::put(&self.path, || self.versions(), &files)
     }
 
     /// Approves a version, if it loads and scores as it did when it was registered.

@@ -1,6 +1,7 @@
 //! What is in the folders: inputs are listed and opened here, outputs and reports are published here.
 
 mod draft;
+pub mod durable;
 mod folder;
 mod name;
 pub mod publish;

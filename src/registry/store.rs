@@ -2,8 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "the registry writes models, never results")]
 
-use super::disk::{sync_folder, write_new};
 use crate::error::{Error, Result};
+use crate::spool::durable;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str
         match renameat_with(CWD, &draft.path, CWD, &folder, RenameFlags::NOREPLACE) {
             Ok(()) => {
                 draft.keep();
-                sync_folder(group)?;
+                durable::sync_folder(group)?;
                 return Ok(version);
             }
             Err(Errno::EXIST | Errno::NOTEMPTY) => {}
@@ -50,7 +50,7 @@ fn put_in_place(group: &Path, mut version: u32, files: &[(&str, &[u8])]) -> Resu
                 let draft = Draft { path, lock: None };
                 draft.fill(files)?;
                 draft.keep();
-                sync_folder(group)?;
+                durable::sync_folder(group)?;
                 return Ok(version);
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => version += 1,
@@ -85,9 +85,9 @@ impl Draft {
 
     fn fill(&self, files: &[(&str, &[u8])]) -> Result<()> {
         for (name, bytes) in files {
-            write_new(&self.path.join(name), bytes, true)?;
+            durable::create_frozen(&self.path.join(name), bytes)?;
         }
-        sync_folder(&self.path)
+        durable::sync_folder(&self.path)
     }
 
     fn keep(mut self) {

@@ -1,0 +1,74 @@
+//! Files that outlast a power cut: written, synced, renamed, and their folder synced. For files of their own, named by their
+//! paths; results are drafts, which [`publish`](super::publish) syncs in groups.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "nothing here is a result: those go through spool::publish"
+)]
+
+use super::folder::Dir;
+use crate::error::{Error, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Writes a file that must not be there yet, and that nobody is to change.
+pub fn create_frozen(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = create(path, bytes)?;
+    // Some mounts keep no modes.
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o444));
+    file.sync_all().map_err(Error::io("write", path))
+}
+
+/// Replaces a file as a whole; in place where a mount can't rename.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temp = temp(path);
+    let _ = fs::remove_file(&temp);
+    create(&temp, bytes)?.sync_all().map_err(Error::io("write", &temp))?;
+    if fs::rename(&temp, path).is_err() {
+        let mut file = File::create(path).map_err(Error::io("create", path))?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io("write", path))?;
+        let _ = fs::remove_file(&temp);
+    }
+    sync_folder(path.parent().expect("a file has a folder"))
+}
+
+/// Makes the names in a folder durable. Not every mount can.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    let dir = Dir::open(path)?;
+    dir.sync(dir.is_mount()?)
+}
+
+fn create(path: &Path, bytes: &[u8]) -> Result<File> {
+    let mut file = File::create_new(path).map_err(Error::io("create", path))?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    Ok(file)
+}
+
+/// Never taken for an input, a version or a decision.
+fn temp(path: &Path) -> PathBuf {
+    let mut name = path.file_name().expect("a file has a name").to_os_string();
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_whatever_a_killed_writer_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("approval.toml");
+        create_frozen(&folder.path().join("approval.toml.tmp"), b"half").unwrap();
+        for text in ["one", "two, which is longer"] {
+            replace(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(create_frozen(&path, b"three").is_err(), "it is there");
+    }
+}
