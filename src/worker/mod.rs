@@ -12,10 +12,10 @@ pub mod progress;
 mod prune;
 mod reconcile;
 mod settle;
+pub mod status;
 mod watch;
 
 pub use job::wall_clock;
-pub use look::{Look, look_at, recipe};
 pub use reconcile::{End, Until, Worker, require_local};
 pub use settle::Tally;
 pub use watch::hear_signals;

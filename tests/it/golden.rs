@@ -155,6 +155,21 @@ fn the_worker_scores_nothing_by_a_version_that_does_not_reproduce_its_golden_row
 }
 
 #[test]
+fn status_shows_a_version_that_does_not_reproduce_its_golden_rows_as_what_it_is() {
+    let spool = Spool::new();
+    register_golden(&spool, 3.0, 1.0, "x\n1\n").exits(0);
+    spool.approve(2);
+    forge(&spool, 2, "linear.json", |text| text.replace("[3]", "[3.5]"));
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        (&status["model"], &status["model_proven"]),
+        (&Value::Null, &json!(false))
+    );
+    let error = status["model_error"].as_str().unwrap();
+    assert!(error.contains("row 1, prediction: expected 4.0, found 4.5"), "{error}");
+}
+
+#[test]
 fn a_changed_attachment_is_refused() {
     let spool = Spool::new();
     register_golden(&spool, 2.0, 1.0, "x\n1\n").exits(0);

@@ -149,6 +149,8 @@ fn without_the_library_the_error_says_how_to_get_it() {
         spool.run(&args).exits(0);
         spool.drop_file("x.csv", "f0,f1,f2,f3\n1,2,3,4\n");
         spool.once().exits(64).says("pip install onnxruntime");
+        // Status shows it as what it is, too.
+        spool.run(&["status"]).exits(0).says("pip install onnxruntime");
         spool.run(&["--once", "--set", &known]).exits(0);
         assert!(spool.output("x.csv").is_some());
         fs::remove_file(spool.path("input/x.csv")).unwrap();

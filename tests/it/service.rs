@@ -2,6 +2,7 @@
 
 use crate::spool::{Spool, line, wait_until, xs};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -143,6 +144,31 @@ fn status_tells_how_things_stand() {
     spool.run(&["status"]).exits(0).says("its one version is not approved");
     fs::remove_dir_all(spool.path("input")).unwrap();
     spool.run(&["status"]).exits(0).says("No such file");
+}
+
+#[test]
+fn status_shows_a_damaged_model_as_what_it_is() {
+    let spool = Spool::new();
+    let status = || spool.run(&["status", "--json"]).exits(0).json();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    assert_eq!(
+        (&status()["model"], &status()["model_proven"]),
+        (&"lines/1".into(), &true.into())
+    );
+    let artifact = spool.path("models/lines/1/linear.json");
+    fs::remove_file(&artifact).unwrap();
+    fs::write(&artifact, r#"{"features":["x"],"coefficients":[9],"intercept":1.0}"#).unwrap();
+    let damaged = status();
+    assert_eq!(
+        (&damaged["model"], &damaged["model_proven"]),
+        (&Value::Null, &false.into())
+    );
+    let error = damaged["model_error"].as_str().unwrap();
+    assert!(error.contains("linear.json: the artifact was changed after"), "{error}");
+    // What the version made while it was whole is no less done.
+    assert_eq!(damaged["done"], 1);
+    spool.run(&["status"]).exits(0).says(error);
 }
 
 #[test]

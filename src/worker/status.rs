@@ -1,0 +1,202 @@
+//! How things stand: what is done, pending and failed, by which model, and what is tried again. It finds out while a worker
+//! runs, and when none does, and changes nothing.
+
+use super::lock::Lock;
+use super::look::{Look, look_at, recipe};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ledger::{Fault, Ledger, Recipe};
+use crate::registry::{Current, Registry};
+use crate::spool::scan::Listing;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The pid of the worker that holds the state folder.
+    pub worker: Option<String>,
+    /// The latest approved version. None if it can't be used.
+    pub model: Option<String>,
+    /// Why there is no model.
+    pub model_error: Option<String>,
+    /// Whether it scores as it did when it was registered. None if to prove it takes longer than [`PATIENCE`].
+    pub model_proven: Option<bool>,
+    pub input: PathBuf,
+    /// Why the input folder can't be listed.
+    pub input_error: Option<String>,
+    pub done: u64,
+    pub pending: u64,
+    pub failed: u64,
+    pub pending_files: Vec<String>,
+    pub failed_files: Vec<FailedFile>,
+    /// What failed for now, and is tried again.
+    pub faults: Vec<Fault>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct FailedFile {
+    pub file: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// The folders have so long for each answer. A mount that hangs never gives one.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+const NO_ANSWER: &str = "no answer within 10 s: does its mount hang?";
+
+enum Answer {
+    /// The latest approved version, as the decisions have it.
+    Approved(Result<String>),
+    /// Whether it can be used.
+    Proven(Result<()>),
+    Input(Look, String),
+    Failed(FailedFile),
+    /// All inputs, or why they can't be listed to their end.
+    Listed(Result<()>),
+}
+
+/// Loads the configuration on a thread of its own: one of its folders may be on a mount that hangs.
+pub fn load(load: impl FnOnce() -> Result<Config> + Send + 'static) -> Result<Config> {
+    let (sender, loaded) = mpsc::sync_channel(1);
+    thread("configuration", move || drop(sender.send(load())))?;
+    match loaded.recv_timeout(PATIENCE) {
+        Ok(config) => config,
+        Err(_) => Err(Error::mount("a folder of the configuration", NO_ANSWER)),
+    }
+}
+
+impl Status {
+    /// Asks the ledger, the lock, the models and the inputs.
+    ///
+    /// # Errors
+    /// If the state folder can't be read. What is wrong with the model or the input folder is part of the status.
+    pub fn find(config: &Config) -> Result<Status> {
+        let mut status = Status::of_state(config)?;
+        let (sender, answers) = mpsc::sync_channel(1024);
+        // On threads, for who asks a mount that hangs doesn't come back. To prove a large model takes long: the inputs
+        // don't wait for that.
+        let (asked, answer) = (config.clone(), sender.clone());
+        thread("folders", move || ask_folders(&asked, &answer))?;
+        let registry = Registry::new(&config.models.path, &config.models.group);
+        thread("model", move || drop(sender.send(Answer::Proven(prove(registry)))))?;
+        let (mut approved, mut listed) = (false, false);
+        loop {
+            match answers.recv_timeout(PATIENCE) {
+                Ok(answer) => {
+                    approved |= matches!(answer, Answer::Approved(_));
+                    listed |= matches!(answer, Answer::Listed(_));
+                    status.add(answer);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let hangs = |path| Some(Error::mount(path, NO_ANSWER).to_string());
+                    match (approved, listed) {
+                        (false, _) => status.model_error = hangs(&config.models.path),
+                        (true, false) => status.input_error = hangs(&config.input.path),
+                        // Whoever proves a large model may be at it.
+                        (true, true) => {}
+                    }
+                    break;
+                }
+            }
+        }
+        if status.model_error.is_some() {
+            (status.model, status.model_proven) = (None, Some(false));
+        }
+        status.pending = status.pending_files.len() as u64;
+        status.failed = status.failed_files.len() as u64;
+        status.pending_files.sort();
+        status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
+        Ok(status)
+    }
+
+    /// What the state folder says.
+    fn of_state(config: &Config) -> Result<Status> {
+        let mut faults = match Ledger::read(&config.state.path)? {
+            Some(ledger) => ledger.faults()?,
+            None => Vec::new(),
+        };
+        let holder = Lock::holder(&config.state.path)?;
+        if let Some(unrecorded) = holder.as_ref().and_then(|h| h.fault.clone()) {
+            faults.retain(|fault| fault.input != unrecorded.input);
+            faults.insert(0, unrecorded);
+        }
+        Ok(Status {
+            worker: holder.map(|h| h.pid),
+            model: None,
+            model_error: None,
+            model_proven: None,
+            input: config.input.path.clone(),
+            input_error: None,
+            done: 0,
+            pending: 0,
+            failed: 0,
+            pending_files: Vec::new(),
+            failed_files: Vec::new(),
+            faults,
+        })
+    }
+
+    fn add(&mut self, answer: Answer) {
+        match answer {
+            Answer::Approved(Ok(model)) => self.model = Some(model),
+            Answer::Proven(Ok(())) => self.model_proven = Some(true),
+            Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
+            Answer::Input(Look::Done, _) => self.done += 1,
+            Answer::Input(_, file) => self.pending_files.push(file),
+            Answer::Failed(file) => self.failed_files.push(file),
+            Answer::Listed(Ok(())) => {}
+            Answer::Listed(Err(error)) => self.input_error = Some(error.to_string()),
+        }
+    }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(Error::io("start a thread for", name))
+}
+
+/// Whether the lineup can be used.
+fn prove(registry: Registry) -> Result<()> {
+    let mut current = Current::new(registry);
+    current.look();
+    current.take_error().map_or(Ok(()), Err)
+}
+
+/// Looks at the decisions and at each input. That nobody waits for an answer any more is no error.
+fn ask_folders(config: &Config, answers: &SyncSender<Answer>) {
+    let approved = Registry::new(&config.models.path, &config.models.group).latest_approved();
+    let recipe = approved.as_ref().ok().map(|identity| recipe(identity, &config.shape));
+    let _ = answers.send(Answer::Approved(approved.map(|identity| identity.to_string())));
+    let listed = ask_inputs(config, recipe.as_ref(), answers);
+    let _ = answers.send(Answer::Listed(listed));
+}
+
+fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Answer>) -> Result<()> {
+    let ledger = Ledger::read(&config.state.path)?;
+    let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
+    loop {
+        let names = listing.next(1024)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            let answer = match look_at(config, ledger.as_ref(), recipe, listing.root(), &name)? {
+                None => continue,
+                Some(Look::Failed) => {
+                    let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
+                    Answer::Failed(FailedFile {
+                        file: name.to_string(),
+                        code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
+                        message: last.and_then(|l| l.message).unwrap_or_default(),
+                    })
+                }
+                Some(look) => Answer::Input(look, name.to_string()),
+            };
+            let _ = answers.send(answer);
+        }
+    }
+}
