@@ -1,5 +1,6 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
+use super::invocation::Invocation;
 use super::{complain, say};
 use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
@@ -11,13 +12,13 @@ use crate::worker::lock::Lock;
 use crate::worker::require_local;
 use std::path::Path;
 
-pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
+pub fn check(config: Config, no_model_ok: bool, invocation: &Invocation) -> Result<u8> {
     let mut code = exit::CONVERGED;
     let mut note = |what: &str, result: Result<String>| match result {
         Ok(found) => say(format!("ok       {what}: {found}")),
         Err(error) => {
             say(format!("NOT OK   {what}"));
-            complain(&error);
+            complain(&error, invocation);
             // What a person must mend counts more than what passes.
             code = match (code, error.exit_code()) {
                 (exit::USAGE, _) | (_, exit::USAGE) => exit::USAGE,
@@ -37,7 +38,7 @@ pub fn check(config: Config, no_model_ok: bool) -> Result<u8> {
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {
             say("waiting  model");
-            complain(&error);
+            complain(&error, invocation);
         }
         result => note("model", result),
     }

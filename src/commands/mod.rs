@@ -4,6 +4,7 @@ mod apart;
 mod check;
 mod evaluate;
 mod history;
+mod invocation;
 mod models;
 mod retry;
 mod run;
@@ -19,11 +20,13 @@ use crate::spool::Name;
 use crate::worker::progress::Progress;
 use crate::{logs, onnxruntime};
 use clap::CommandFactory;
+use invocation::Invocation;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Runs the command. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
@@ -43,15 +46,18 @@ pub fn run(cli: Cli) -> u8 {
         .log_level
         .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
     logs::start(common.log_format, level, progress.bar());
+    let invocation = Arc::new(Invocation::new(&common));
     let sources = Sources::from_environment(common.config, common.set);
+    let invoked = invocation.clone();
     let load = move || {
-        sources
-            .load()
-            .inspect(|config| onnxruntime::configure(&config.models.onnxruntime))
+        let config = sources.load()?;
+        onnxruntime::configure(&config.models.onnxruntime);
+        invoked.configured(&config);
+        Ok(config)
     };
     let result = match command {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
-        None if once => run::once(load, all, json, progress),
+        None if once => run::once(load, all, json, progress, &invocation),
         None => run::daemon(load),
         Some(Command::Status { json }) => status::status(load, json),
         Some(Command::History {
@@ -61,10 +67,14 @@ pub fn run(cli: Cli) -> u8 {
             json,
         }) => load().and_then(|config| history::history(&config, file.as_deref(), since, limit, json)),
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
-        Some(Command::Check { no_model_ok }) => load().and_then(|config| check::check(config, no_model_ok)),
-        Some(Command::Score { model }) => load().and_then(|config| score::score(&config, model.as_deref())),
+        Some(Command::Check { no_model_ok }) => {
+            load().and_then(|config| check::check(config, no_model_ok, &invocation))
+        }
+        Some(Command::Score { model }) => {
+            load().and_then(|config| score::score(&config, model.as_deref(), &invocation))
+        }
         Some(Command::Models { command, group }) => {
-            load().and_then(|config| models::run(&with_group(config, group)?, command))
+            load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
         }
         Some(Command::Train {
             pipeline,
@@ -75,7 +85,7 @@ pub fn run(cli: Cli) -> u8 {
         }) => {
             let html = html.as_deref();
             let wishes = train::Wishes { dry_run, html, json };
-            load().and_then(|config| train::train(&config, &pipeline, &overrides, &wishes))
+            load().and_then(|config| train::train(&config, &pipeline, &overrides, &wishes, &invocation))
         }
         Some(Command::Evaluate {
             data,
@@ -107,7 +117,7 @@ pub fn run(cli: Cli) -> u8 {
         }
     };
     result.unwrap_or_else(|error| {
-        complain(&error);
+        complain(&error, &invocation);
         error.exit_code()
     })
 }
@@ -123,9 +133,9 @@ fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
 }
 
 /// An error that ends the program, for a person.
-fn complain(error: &Error) {
+fn complain(error: &Error, invocation: &Invocation) {
     let mut text = format!("transform: {error}\n");
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = invocation.hint(error) {
         text += &format!("  hint: {hint}\n");
     }
     let _ = io::stderr().write_all(text.as_bytes());

@@ -1,5 +1,6 @@
 //! The worker as a daemon, and as a one-shot.
 
+use super::invocation::Invocation;
 use super::{complain, count};
 use crate::config::Config;
 use crate::error::{Result, exit};
@@ -18,7 +19,13 @@ pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-pub fn once(load: impl Fn() -> Result<Config> + Send, all: bool, json: bool, progress: Progress) -> Result<u8> {
+pub fn once(
+    load: impl Fn() -> Result<Config> + Send,
+    all: bool,
+    json: bool,
+    progress: Progress,
+    invocation: &Invocation,
+) -> Result<u8> {
     let start = Instant::now();
     let result = pass(load, all, progress.clone());
     progress.end();
@@ -31,7 +38,7 @@ pub fn once(load: impl Fn() -> Result<Config> + Send, all: bool, json: bool, pro
         let mut object = match &result {
             Ok((tally, _)) => serde_json::to_value(tally).expect("a tally is JSON"),
             Err(error) => {
-                json!({"error": {"code": error.code(), "message": error.to_string(), "hint": error.hint()}})
+                json!({"error": {"code": error.code(), "message": error.to_string(), "hint": invocation.hint(error)}})
             }
         };
         object["exit_code"] = code.into();
@@ -49,7 +56,7 @@ pub fn once(load: impl Fn() -> Result<Config> + Send, all: bool, json: bool, pro
             }
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
-        Err(error) => complain(error),
+        Err(error) => complain(error, invocation),
     }
     Ok(code)
 }

@@ -1,6 +1,7 @@
 //! `transform score`: a filter from standard input to standard output.
 
 use super::complain;
+use super::invocation::Invocation;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-pub fn score(config: &Config, model: Option<&Path>) -> Result<u8> {
+pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> Result<u8> {
     let model = match model {
         Some(folder) => registry::load(folder)?,
         None => {
@@ -53,7 +54,7 @@ pub fn score(config: &Config, model: Option<&Path>) -> Result<u8> {
                 Destination::Output => "standard output",
                 Destination::Rejects => "standard error",
             };
-            complain(&Error::io("write", stream)(e));
+            complain(&Error::io("write", stream)(e), invocation);
             Ok(exit::TRY_AGAIN)
         }
         Err(Failure::Cancelled) => Ok(exit::TRY_AGAIN),

@@ -1,6 +1,7 @@
 //! `transform train`: from a CSV of examples to a version that waits for approval.
 
 use super::evaluate::figures;
+use super::invocation::Invocation;
 use super::{count, now, say, say_json, write_page};
 use crate::cli::Overrides;
 use crate::config::Config;
@@ -19,7 +20,13 @@ pub struct Wishes<'a> {
     pub json: bool,
 }
 
-pub fn train(config: &Config, file: &Path, overrides: &Overrides, wishes: &Wishes) -> Result<u8> {
+pub fn train(
+    config: &Config,
+    file: &Path,
+    overrides: &Overrides,
+    wishes: &Wishes,
+    invocation: &Invocation,
+) -> Result<u8> {
     let pipeline = Pipeline::read(file, &overrides.0)?;
     let plan = Plan::new(file, pipeline, &config.models.path, &config.models.group)?;
     let bar = progress(plan.fits()?);
@@ -42,7 +49,7 @@ pub fn train(config: &Config, file: &Path, overrides: &Overrides, wishes: &Wishe
         say_json(&json);
     } else {
         print(&candidate, &findings);
-        conclude(&candidate, version, passed);
+        conclude(&candidate, version, passed, invocation);
     }
     Ok(if passed { exit::CONVERGED } else { exit::GATE })
 }
@@ -93,7 +100,7 @@ fn print(candidate: &Candidate, findings: &Findings) {
     }
 }
 
-fn conclude(candidate: &Candidate, version: Option<u32>, passed: bool) {
+fn conclude(candidate: &Candidate, version: Option<u32>, passed: bool, invocation: &Invocation) {
     let registry = candidate.registry();
     let group = registry.group();
     match version {
@@ -103,8 +110,8 @@ fn conclude(candidate: &Candidate, version: Option<u32>, passed: bool) {
                 "registered {group}/{version}, pending; look at {}",
                 page.display()
             ));
-            let flag = super::models::group_flag(group);
-            say(format!("to use it: transform models approve {version}{flag}"));
+            let approve = invocation.next(&format!("models approve {version}"), group);
+            say(format!("to use it: {approve}"));
         }
         None if passed => say("nothing was registered (--dry-run)"),
         None => say("nothing was registered: the gate failed"),

@@ -49,6 +49,36 @@ fn versions_count_up_and_never_change() {
 }
 
 #[test]
+fn the_printed_next_command_names_the_group_and_the_configuration() {
+    let spool = Spool::without_model();
+    let config = spool.path("transform.toml");
+    let next = |words: &str, more: &str| format!("transform models {words}{more} --config {}\n", config.display());
+    let artifact = spool.path("m.json");
+    fs::write(&artifact, r#"{"features":["x"],"coefficients":[2],"intercept":1.0}"#).unwrap();
+    let register = ["models", "register", artifact.to_str().unwrap(), "--format", "linear"];
+    spool.run(&register).exits(0).says(&next("approve 1", ""));
+    // The built-in default is no more than another group here.
+    for group in ["diabetes", "other"] {
+        let flag = format!(" --group {group}");
+        let of_group = |words: &[&str]| spool.run(&[words, &["--group", group]].concat());
+        of_group(&["models", "list"]).exits(0).says(&next("register", &flag));
+        of_group(&register).exits(0).says(&next("approve 1", &flag));
+        // A hint, too: this one has no approved version.
+        let rows = spool.path("rows.csv");
+        fs::write(&rows, "x,y\n1,2\n").unwrap();
+        let ran = of_group(&["evaluate", rows.to_str().unwrap()]).exits(3);
+        let hint = format!("hint: '{}' shows the versions", next("list", &flag).trim_end());
+        ran.says(&hint);
+    }
+    // What --set says of the models is repeated.
+    let args = [&register[..], &["--set", "models.group=third"]].concat();
+    spool.run(&args).exits(0).says(&format!(
+        "transform models approve 1 --config {} --set models.group=third\n",
+        config.display()
+    ));
+}
+
+#[test]
 fn every_decision_is_kept() {
     let spool = Spool::new();
     let decide = |args: &[&str], user: &str| {

@@ -1,5 +1,6 @@
 //! `transform models list`.
 
+use super::super::invocation::Invocation;
 use super::super::{complain, say, say_json, say_table};
 use super::figure;
 use crate::error::Result;
@@ -24,7 +25,7 @@ struct Metric {
     value: f64,
 }
 
-pub fn list(registry: &Registry, json: bool) -> Result<()> {
+pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<()> {
     // A damaged version doesn't hide the others.
     let (mut versions, mut damaged) = (Vec::new(), Vec::new());
     for number in registry.versions()? {
@@ -34,7 +35,7 @@ pub fn list(registry: &Registry, json: bool) -> Result<()> {
         }
     }
     for (_, error) in &damaged {
-        complain(error);
+        complain(error, invocation);
     }
     let latest = versions.iter().rev().find(|v| v.status == Status::Approved);
     let latest = latest.map(|v| v.version);
@@ -54,8 +55,9 @@ pub fn list(registry: &Registry, json: bool) -> Result<()> {
         return Ok(());
     }
     if listed.is_empty() && damaged.is_empty() {
+        let register = invocation.next("models register", registry.group());
         say(format!(
-            "model group {} has no versions; add one with: transform models register",
+            "model group {} has no versions; add one with: {register}",
             registry.group()
         ));
         return Ok(());

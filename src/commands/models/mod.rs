@@ -4,6 +4,7 @@ mod diff;
 mod list;
 mod show;
 
+use super::invocation::Invocation;
 use super::{apart, count, now, say};
 use crate::cli::Models;
 use crate::config::Config;
@@ -16,11 +17,11 @@ use std::collections::BTreeMap;
 /// A CSV to take golden rows from is held in memory.
 const GOLDEN_MAX: u64 = 64 << 20;
 
-pub fn run(config: &Config, command: Models) -> Result<u8> {
+pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     match command {
-        Models::List { json } => list::list(&registry, json)?,
-        Models::Show { version, json } => show::show(&registry, version, json)?,
+        Models::List { json } => list::list(&registry, json, invocation)?,
+        Models::Show { version, json } => show::show(&registry, version, json, invocation)?,
         Models::Diff { old, new, json } => diff::diff(&registry, old, new, json)?,
         Models::Register {
             artifact,
@@ -62,10 +63,8 @@ pub fn run(config: &Config, command: Models) -> Result<u8> {
                 registry.approve(version, vote("approved when it was registered".into()))?;
                 say(format!("registered and approved {name}{with}"));
             } else {
-                say(format!(
-                    "registered {name}, pending{with}; to use it: transform models approve {version}{}",
-                    group_flag(registry.group())
-                ));
+                let approve = invocation.next(&format!("models approve {version}"), registry.group());
+                say(format!("registered {name}, pending{with}; to use it: {approve}"));
             }
         }
         Models::Try { artifact, format } => apart::read_here(&artifact, format)?,
@@ -127,13 +126,6 @@ fn figure(x: f64, digits: i32) -> String {
     let text = format!("{x:.*e}", digits as usize - 1);
     let (mantissa, exponent) = text.split_once('e').expect("it was asked for");
     format!("{}e{exponent}", trim(mantissa))
-}
-
-pub fn group_flag(group: &str) -> String {
-    match group {
-        "diabetes" => String::new(),
-        group => format!(" --group {group}"),
-    }
 }
 
 /// Who asks: `user@host`.

@@ -1,5 +1,6 @@
-//! `transform models show`: the whole story of a version.
+//! `transform models show`: the whole shown of a version.
 
+use super::super::invocation::Invocation;
 use super::super::{align, complain, count, say_json, say_table};
 use super::describe;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Serialize)]
-struct Story {
+struct Shown {
     group: String,
     #[serde(flatten)]
     version: Version,
@@ -22,29 +23,30 @@ struct Story {
     intervals: BTreeMap<String, [f64; 2]>,
 }
 
-pub fn show(registry: &Registry, number: u32, json: bool) -> Result<()> {
+pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocation) -> Result<()> {
     let version = registry.show(number)?;
     let folder = registry.folder(number);
     let attached = version.manifest.attachments.iter();
-    let story = Story {
+    let shown = Shown {
         group: registry.group().into(),
         artifact: folder.join(&version.manifest.artifact),
         attachments: attached.map(|a| (a.name, folder.join(a.name.name()))).collect(),
         // What is damaged doesn't hide the rest.
-        golden_rows: or_complain(registry.golden(number)).map(|golden| golden.rows.len()),
-        intervals: or_complain(evaluation(registry, number)).map_or(BTreeMap::new(), |json| intervals(&json)),
+        golden_rows: or_none(registry.golden(number), invocation).map(|golden| golden.rows.len()),
+        intervals: or_none(evaluation(registry, number), invocation).map_or(BTreeMap::new(), |json| intervals(&json)),
         version,
     };
     match json {
-        true => say_json(&story),
-        false => say_table(&rows(&story)),
+        true => say_json(&shown),
+        false => say_table(&rows(&shown)),
     }
     Ok(())
 }
 
-fn or_complain<T>(found: Result<Option<T>>) -> Option<T> {
+/// Prints the error of what is none for it.
+fn or_none<T>(found: Result<Option<T>>, invocation: &Invocation) -> Option<T> {
     found.unwrap_or_else(|error| {
-        complain(&error);
+        complain(&error, invocation);
         None
     })
 }
@@ -73,20 +75,20 @@ fn intervals(evaluation: &Value) -> BTreeMap<String, [f64; 2]> {
         .collect()
 }
 
-fn rows(story: &Story) -> Vec<Vec<String>> {
+fn rows(shown: &Shown) -> Vec<Vec<String>> {
     let Version {
         version,
         status,
         manifest,
         decisions,
-    } = &story.version;
+    } = &shown.version;
     let mut rows = Vec::new();
     let mut add = |what: &str, lines: Vec<String>| {
         for (i, line) in lines.into_iter().enumerate() {
             rows.push(vec![if i == 0 { what } else { "" }.to_string(), line]);
         }
     };
-    add("version", vec![format!("{}/{version}", story.group)]);
+    add("version", vec![format!("{}/{version}", shown.group)]);
     add("status", vec![status.to_string()]);
     if !manifest.description.is_empty() {
         add("description", vec![plain(&manifest.description)]);
@@ -94,11 +96,11 @@ fn rows(story: &Story) -> Vec<Vec<String>> {
     add("format", vec![manifest.format.to_string()]);
     add("created", vec![manifest.created_at.clone()]);
     let sha256 = format!("SHA-256 {}", manifest.sha256);
-    add("artifact", vec![story.artifact.display().to_string(), sha256]);
+    add("artifact", vec![shown.artifact.display().to_string(), sha256]);
     add("inputs", manifest.signature.inputs.iter().map(describe).collect());
     add("outputs", manifest.signature.outputs.iter().map(describe).collect());
     let metric = |(name, value): (&String, &toml::Value)| {
-        let interval = story.intervals.get(name);
+        let interval = shown.intervals.get(name);
         let interval = interval.map_or(String::new(), |[lower, upper]| format!("95 %: {lower} to {upper}"));
         vec![name.clone(), value.to_string(), interval]
     };
@@ -116,7 +118,7 @@ fn rows(story: &Story) -> Vec<Vec<String>> {
     }
     add(
         "attachments",
-        story
+        shown
             .attachments
             .values()
             .map(|path| path.display().to_string())
@@ -124,7 +126,7 @@ fn rows(story: &Story) -> Vec<Vec<String>> {
     );
     add(
         "golden rows",
-        vec![story.golden_rows.map_or("none".into(), |n| n.to_string())],
+        vec![shown.golden_rows.map_or("none".into(), |n| n.to_string())],
     );
     let decision =
         |d: &crate::registry::Decision| vec![d.status.to_string(), d.at.clone(), d.by.clone(), plain(&d.reason)];
