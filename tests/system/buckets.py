@@ -532,6 +532,32 @@ def test_a_slow_mount_does_not_look_like_a_worker_that_hangs(room):
         assert longest < 15, f"silent for {longest:.1f} s"
 
 
+def test_a_large_result_on_a_slow_mount_holds_up_nobody(room):
+    """It is written for seconds on end. The service manager hears from the worker meanwhile, and small files go on."""
+    mount = Mountpoint(room, "--allow-overwrite", "--allow-delete")
+    spool = on(mount, "output")
+    mount.remount(*mount.flags, "--slow")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(room.folder / "notify"))
+        manager.settimeout(60)
+        worker = spool.worker(NOTIFY_SOCKET=str(room.folder / "notify"), WATCHDOG_USEC="3000000")
+        values = range(1_500_000)
+        spool.input.joinpath("large.csv").write_text(xs(values))
+        half_way = spool.output / "large.csv.out"
+        until("it is being written", lambda: half_way.exists() and half_way.stat().st_size > 0)
+        spool.input.joinpath("small.csv").write_text(xs([1]))
+        longest, last, keys = 0, time.monotonic(), []
+        while "output/large.csv.out" not in keys:
+            if b"WATCHDOG=1" in manager.recv(4096):
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            before, keys = keys, mount.keys("output/")
+        assert "output/small.csv.out" in before, "the small file waited for the large one"
+        assert longest < 3, f"silent for {longest:.1f} s"
+        assert mount.get("output/large.csv.out") == line(2, 1, values)
+        until("it is recorded", lambda: spool.counts() == {"done": 2, "pending": 0, "failed": 0})
+        assert worker.stop()[0] == 0
+
+
 def test_done_markers_follow_whole_outputs(room):
     """Whoever reads only what is marked, and looks again that it still is, never reads a short one."""
     _, mount = mounted(room, Mountpoint)

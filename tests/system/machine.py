@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import Process, Spool, Worker, line, unmount, until, xs
+from harness import Process, Spool, Worker, always, line, unmount, until, xs
 
 DEBIAN = {"strace": "strace", "faketime": "faketime", "unshare": "util-linux", "setpriv": "util-linux", "prlimit": "util-linux"}
 
@@ -135,6 +135,31 @@ def test_a_full_output_disk_heals_when_there_is_space(room):
 
 def test_a_full_state_disk_heals_when_there_is_space(room):
     full_disk(room, "state")
+
+
+def test_a_result_that_does_not_fit_the_disk_keeps_back_its_input_alone(room):
+    """Not all others; and the disk isn't filled with it again and again."""
+    for folder, large in (("output", xs(range(1_000_000))), ("failed", xs(range(300_000)) + "x\n" * 250_000)):
+        spool = lines(room, input__max_bad_rows="100%", **SOON)
+        disk = spool.paths[folder]
+        tmpfs(room, disk, "4m")
+        worker = start(spool)
+        (spool.input / "large.csv").write_text(large)
+        shown = fault(spool, "disk_full")
+        assert shown["input"] == "large.csv", shown
+        names = [f"f{n}.csv" for n in range(20)]
+        drop(spool, *names)
+        scored(spool, *names)
+        room_left = lambda: os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize > 3 << 20
+        always("there is room on the disk", room_left, during=2)
+        assert [f["input"] for f in status(spool)["faults"]] == ["large.csv"]
+        once_more = (spool.input / "large.csv").stat()
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        until("the large one is scored", (spool.output / "large.csv.out").exists)
+        healed(spool)
+        assert (spool.input / "large.csv").stat() == once_more
+        assert worker.stop()[0] == 0
+        sound(spool)
 
 
 # A 1 of eight bytes, written to an eventfd.
@@ -421,6 +446,42 @@ def test_what_permissions_deny_is_shown_and_heals(room):
         path.chmod(mode)
         once(spool, *NOBODY, codes=(1,))
         scored(spool, "late.csv")
+    sound(spool)
+
+
+def test_an_unreadable_subfolder_keeps_back_what_is_in_it_alone(room):
+    """Of the input folder, with a failed input in it; and of the output folder."""
+    spool = given_to_nobody(room, input__recursive=True, **SOON)
+    for name in ("good", "bad"):
+        (spool.input / name).mkdir()
+        os.chown(spool.input / name, 65534, 65534)
+    worker = start(spool, *NOBODY)
+    drop(spool, "good/a.csv")
+    (spool.input / "bad" / "b.csv").write_text("y\n1\n")
+    scored(spool, "good/a.csv")
+    report = spool.failed / "bad" / "b.csv.error.json"
+    until("the report", report.exists)
+    for folder in (spool.input / "bad", spool.output / "good"):
+        mode = folder.stat().st_mode & 0o777
+        folder.chmod(0)
+        worker.signal(signal.SIGHUP)  # all is looked at anew
+        name = f"{folder.name}-is-closed.csv"
+        drop(spool, name)
+        scored(spool, name)
+        shown = fault(spool, "permission_denied")
+        assert shown["input"].startswith(folder.name), shown
+        assert report.exists()
+        folder.chmod(mode)
+        healed(spool)
+    assert worker.stop()[0] == 0
+    for folder in (spool.input / "bad", spool.output / "good"):
+        mode = folder.stat().st_mode & 0o777
+        folder.chmod(0)
+        drop(spool, "late.csv")
+        once(spool, *NOBODY, codes=(1, 75))
+        scored(spool, "late.csv")
+        folder.chmod(mode)
+        (spool.output / "late.csv.out").unlink()
     sound(spool)
 
 
