@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
-use crate::transform::{Destination, Failure, Run, transform};
+use crate::transform::{Destination, Failure, Run, pool, transform};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,7 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
             registry.load(registry.latest_approved()?.version)?
         }
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.worker.threads)
-        .build()
-        .map_err(|e| Error::config("worker.threads", e.to_string()))?;
+    let pool = pool(config.worker.threads)?;
     let run = Run {
         pool: Some(&pool),
         memory: config.worker.memory,

@@ -39,10 +39,20 @@ impl Draft {
     pub(super) fn open(&mut self) -> Result<&mut (Arc<Dir>, File)> {
         if self.open.is_none() {
             let dir = below(&self.root, &self.folder)?;
-            let file = dir.create_file(self.temp.as_bytes())?;
+            let file = dir.create_new_file(self.temp.as_bytes())?;
             self.open = Some((dir, file));
         }
         Ok(self.open.as_mut().expect("just made"))
+    }
+
+    /// Bytes that were written.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The folder on whose disk it stands.
+    pub fn disk(&self) -> Arc<Dir> {
+        self.root.clone()
     }
 
     pub(super) fn sync(&self) -> Result<()> {

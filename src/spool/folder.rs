@@ -143,6 +143,12 @@ impl Dir {
         Ok(stat.st_dev)
     }
 
+    /// Bytes that are free on the disk that the folder is on.
+    pub fn free(&self) -> Result<u64> {
+        let disk = rustix::fs::fstatvfs(&self.fd).map_err(Error::io("stat", &self.path))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Is it on a mount whose changes raise no events here: FUSE, or a network's file system?
     pub fn is_mount(&self) -> Result<bool> {
         let stat = rustix::fs::fstatfs(&self.fd).map_err(Error::io("stat", &self.path))?;
@@ -172,19 +178,28 @@ impl Dir {
     }
 
     /// Creates a file, or empties the one that is there.
-    pub fn create_file(&self, name: &[u8]) -> Result<File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    pub(super) fn create_file(&self, name: &[u8]) -> Result<File> {
+        self.create(name, OFlags::TRUNC)
+    }
+
+    /// Creates a file that isn't there.
+    pub(super) fn create_new_file(&self, name: &[u8]) -> Result<File> {
+        self.create(name, OFlags::EXCL)
+    }
+
+    fn create(&self, name: &[u8], how: OFlags) -> Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | how;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o666))
             .map_err(Error::io("create", self.join(name)))?;
         Ok(File::from(fd))
     }
 
-    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
+    pub(super) fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
         rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(Error::io("rename to", self.join(to)))
     }
 
     /// Removes a file; it is no error if there is none. Says whether there was one.
-    pub fn remove(&self, name: &[u8]) -> Result<bool> {
+    pub(super) fn remove(&self, name: &[u8]) -> Result<bool> {
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),

@@ -19,6 +19,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// file, against 90 ms for two thousand).
 const SYNC_TOGETHER: usize = 8;
 
+/// Numbers the drafts of this process. Never begun anew: after a reload, a thread that was given up may still write one.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 /// How a finished result gets its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -34,7 +37,6 @@ pub struct Publisher {
     staging: Arc<Dir>,
     /// Begins the names of drafts; one per state folder, so that two workers never take each other's for leftovers.
     prefix: String,
-    drafts: AtomicU64,
     done_marker: bool,
 }
 
@@ -73,7 +75,6 @@ impl Publisher {
             failed: Place::open(options.failed, options.mode, &prefix)?,
             staging: Dir::open_or_make(&options.staging)?.into(),
             prefix,
-            drafts: AtomicU64::new(0),
             done_marker: options.done_marker,
         })
     }
@@ -110,7 +111,7 @@ impl Publisher {
     }
 
     fn draft(&self, place: &Place, input: &Name) -> Result<Draft> {
-        let n = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let n = DRAFTS.fetch_add(1, Ordering::Relaxed);
         let (root, folder) = match place.mode {
             Mode::Rename => (place.root()?, input.split().0),
             Mode::Direct => (self.staging.clone(), &b""[..]),
@@ -312,7 +313,14 @@ fn walk(dir: &Dir, below: &mut Vec<u8>, visit: &mut impl FnMut(&Dir, &[u8], &[u8
             let length = below.len();
             below.extend_from_slice(name);
             below.push(b'/');
-            walk(&dir.below(name, false)?, below, visit)?;
+            match dir.below(name, false) {
+                Ok(dir) => walk(&dir, below, visit)?,
+                // It keeps back what is in it, and nothing else.
+                Err(error) if error.code() == "permission_denied" => {
+                    tracing::warn!(%error, "can't look into a folder of results");
+                }
+                Err(error) => return Err(error),
+            }
             below.truncate(length);
         }
     }
@@ -477,5 +485,40 @@ impl Folders {
 
     fn sync(self) -> Result<()> {
         self.0.into_iter().try_for_each(|(dir, mount)| dir.sync(mount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publisher(root: &Path) -> Publisher {
+        Publisher::open(&Options {
+            output: &root.join("output"),
+            failed: &root.join("failed"),
+            staging: root.join("staging"),
+            mode: None,
+            done_marker: false,
+            instance: "test",
+        })
+        .unwrap()
+    }
+
+    /// A thread that was given up at a reload may still write a draft; the names began anew, and both wrote one file.
+    #[test]
+    fn a_reload_does_not_give_a_drafts_name_to_another() {
+        let root = tempfile::tempdir().unwrap();
+        let input = Name::new(*b"a.csv");
+        let drafts = [0, 1].map(|_| {
+            let mut draft = publisher(root.path()).draft_output(&input).unwrap();
+            draft.write_all(b"x").unwrap();
+            draft
+        });
+        assert_ne!(drafts[0].temp, drafts[1].temp);
+        let output = Dir::open(&root.path().join("output")).unwrap();
+        assert!(
+            output.create_new_file(drafts[0].temp.as_bytes()).is_err(),
+            "it is there"
+        );
     }
 }

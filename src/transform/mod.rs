@@ -6,6 +6,7 @@
 mod join;
 mod open;
 mod part;
+mod pool;
 mod report;
 pub mod shape;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use crate::problem::{self, internal};
 pub use join::Join;
 pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
+pub use pool::pool;
 pub use report::Report;
 pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
 pub use verdict::Verdict;

@@ -2,6 +2,7 @@
 
 use super::plan::Before;
 use crate::spool::Name;
+use crate::transform::Destination;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -17,14 +18,33 @@ pub struct Agenda {
     relist_at: Option<Duration>,
 }
 
+/// A disk that was too small for an input's results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    pub place: Destination,
+    /// Bytes that were free there, and not enough.
+    pub room: u64,
+}
+
+impl Shortage {
+    /// Is it worth another try with so many bytes free? A little more would only be filled again, to everybody's harm.
+    pub fn is_over(self, free: u64) -> bool {
+        free > self.room.saturating_add(self.room / 8)
+    }
+}
+
 /// What is remembered of an input until it is looked at again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Note {
     pub before: Option<Before>,
     /// How often it was seen unsettled.
     pub unsettled: u32,
+    /// How often it was found to be another one than before.
+    pub changes: u32,
     /// How often it failed for now.
     pub faults: u32,
+    /// Bytes of room that its results didn't fit into, and where.
+    pub short: Option<Shortage>,
     pub retry_at: Option<Duration>,
     pub due: Option<Duration>,
 }
@@ -45,16 +65,29 @@ impl Agenda {
         self.notes.insert(name.clone(), Note { due: Some(due), ..note });
     }
 
+    /// Remembers `note` until the input is looked at by another reason.
+    pub fn keep(&mut self, name: &Name, note: Note) {
+        self.forget(name);
+        if self.notes.len() < MOST {
+            self.notes.insert(name.clone(), Note { due: None, ..note });
+        }
+    }
+
+    /// Another model or other settings may need less room.
+    pub fn lift_shortages(&mut self) {
+        self.notes.values_mut().for_each(|note| note.short = None);
+    }
+
     pub fn forget(&mut self, name: &Name) {
         if let Some(Note { due: Some(due), .. }) = self.notes.remove(name) {
             self.due.remove(&(due, name.clone()));
         }
     }
 
-    /// The inputs whose time has come. Their notes stay until they are forgotten or set anew.
-    pub fn take_due(&mut self, now: Duration) -> Vec<Name> {
+    /// At most `most` of the inputs whose time has come. Their notes stay until they are forgotten or set anew.
+    pub fn take_due(&mut self, now: Duration, most: usize) -> Vec<Name> {
         let mut names = Vec::new();
-        while self.due.first().is_some_and(|(due, _)| *due <= now) {
+        while names.len() < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
             let (_, name) = self.due.pop_first().expect("there is a first");
             self.notes.entry(name.clone()).and_modify(|n| n.due = None);
             names.push(name);

@@ -96,7 +96,7 @@ impl News {
     }
 
     /// What an event says of an input. That something happened doesn't override what is known of its writer.
-    pub fn say(&mut self, name: Name, word: Word) {
+    pub fn note(&mut self, name: Name, word: Word) {
         match word {
             Word::Nothing => drop(self.names.entry(name).or_insert(word)),
             _ => drop(self.names.insert(name, word)),

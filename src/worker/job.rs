@@ -1,6 +1,7 @@
 //! One input, from its open to its drafts. Runs on any thread; publishes and records nothing.
 
-use super::plan::{racy_until, refusal};
+use super::agenda::Shortage;
+use super::plan::{is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
@@ -16,9 +17,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
-
-/// Inputs above this many bytes are scored block by block on all threads, others whole on one.
-const LARGE: u64 = 1 << 20;
 
 /// What the worker and the threads that score share until the configuration is read again.
 pub struct Setup {
@@ -41,13 +39,15 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// The ledger knows of a result of it, which this one replaces.
     pub recorded: bool,
+    /// That result stands in its folder.
+    pub stands: bool,
     pub task: Task,
 }
 
 impl Job {
     /// Is it more than one block of work, so that others shouldn't wait for it?
     pub fn is_large(&self) -> bool {
-        !matches!(self.task, Task::Refuse(_)) && self.fingerprint.size > LARGE
+        !matches!(self.task, Task::Refuse(_)) && is_large(self.fingerprint.size)
     }
 }
 
@@ -86,7 +86,11 @@ pub enum Outcome {
     /// The input is not the one that was planned, or changed while it was read.
     Changed,
     /// For now.
-    Fault(Error),
+    Fault {
+        error: Error,
+        /// If a disk was full.
+        short: Option<Shortage>,
+    },
     Cancelled,
 }
 
@@ -108,7 +112,7 @@ impl Context<'_> {
         let start = Instant::now();
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
             .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?));
-        let outcome = attempt.unwrap_or_else(Outcome::Fault);
+        let outcome = attempt.unwrap_or_else(|error| Outcome::Fault { error, short: None });
         Done {
             job,
             outcome,
@@ -187,12 +191,22 @@ impl Context<'_> {
             Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
             Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects),
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
-            Err(Failure::Write(to, e)) => {
-                let path = match to {
-                    Destination::Output => config.output.path.join(job.name.with(OUTPUT).path()),
-                    Destination::Rejects => config.failed.join(job.name.with_shortened(REJECTS).path()),
+            Err(Failure::Write(place, e)) => {
+                let (path, draft) = match place {
+                    Destination::Output => (config.output.path.join(job.name.with(OUTPUT).path()), &output),
+                    Destination::Rejects => (config.failed.join(job.name.with_shortened(REJECTS).path()), &rejects),
                 };
-                Err(Error::io("write", path)(e))
+                let (disk, written) = (draft.disk(), draft.bytes());
+                drop((output, rejects)); // for the room that they take
+                let error = Error::io("write", path)(e);
+                let short = match error.code() {
+                    "disk_full" => Some(Shortage {
+                        place,
+                        room: disk.free().unwrap_or(0).max(written),
+                    }),
+                    _ => None,
+                };
+                Ok(Outcome::Fault { error, short })
             }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }

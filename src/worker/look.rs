@@ -110,6 +110,8 @@ pub fn look_at(
         record: record.as_ref(),
         published,
         retry_at: None,
+        changes: 0,
+        no_room: false,
     };
     let now = Now {
         wall: wall_clock(),
@@ -148,5 +150,6 @@ pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
         } else {
             input.settle.max(input.poll_interval)
         },
+        changes_max: None,
     }
 }

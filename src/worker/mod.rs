@@ -1,7 +1,9 @@
 //! When to work: what wakes the worker, what is stale, and one pass after the other.
 
 mod agenda;
+mod commit;
 mod descriptors;
+mod faults;
 mod inbox;
 mod job;
 pub mod lock;
@@ -11,11 +13,10 @@ mod plan;
 pub mod progress;
 mod prune;
 mod reconcile;
-mod settle;
 pub mod status;
 mod watch;
 
+pub use commit::Tally;
 pub use job::wall_clock;
 pub use reconcile::{End, Until, Worker, require_local};
-pub use settle::Tally;
 pub use watch::hear_signals;

@@ -1,16 +1,17 @@
 //! One pass: list, look, plan, and transform what is stale.
 
-use super::agenda::Note;
+use super::agenda::{Note, Shortage};
+use super::faults::as_fault;
 use super::inbox::News;
 use super::job::{Context, Done, Job, Task};
 use super::look::{self, Found, Published, want};
-use super::plan::{self, Before, Decision, Sighting, Word};
-use super::reconcile::Worker;
-use super::settle::as_fault;
+use super::plan::{self, Before, Charge, Decision, Sighting, Want, Word};
+use super::reconcile::{Until, Worker};
 use crate::error::{Error, Result};
 use crate::ledger::Record;
 use crate::spool::scan::{self, Listing};
 use crate::spool::{Dir, Home, Name, Seen};
+use crate::transform::Destination;
 use rayon::prelude::*;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -40,6 +41,13 @@ pub struct Queue {
     pub jobs: HashMap<Name, Job>,
 }
 
+impl Queue {
+    /// A listing goes on only while there is.
+    fn has_room(&self) -> bool {
+        self.jobs.len() < QUEUE_MAX
+    }
+}
+
 /// The large input that is being scored.
 pub struct Large {
     name: Name,
@@ -67,7 +75,7 @@ impl Worker {
         }
         self.unreadable_before = std::mem::take(&mut self.unreadable);
         for folder in &self.unreadable_before {
-            self.ledger.clear_fault(folder)?;
+            self.faults.clear(&mut self.ledger, folder)?;
         }
         self.tally.recount();
         self.listing = Some(listing);
@@ -80,21 +88,23 @@ impl Worker {
             return Ok(());
         };
         let now = self.now().monotonic;
-        looks.extend(self.agenda.take_due(now).into_iter().map(|name| (name, Word::Nothing)));
+        let chunk = if self.on_mount() { CHUNK_ON_MOUNT } else { CHUNK };
+        let due = self.agenda.take_due(now, chunk);
+        looks.extend(due.into_iter().map(|name| (name, Word::Nothing)));
         if self.agenda.take_relist(now) {
             self.relist();
         }
         if !looks.is_empty() || self.listing.is_some() {
-            self.settle_scored()?; // what is looked at now must find its record
+            self.commit_scored()?; // what is looked at now must find its record
         }
         if !looks.is_empty() {
             let root = self.open_input(home)?;
             self.look(&root, looks, false)?;
         }
-        if self.queue.jobs.len() < QUEUE_MAX
+        if self.queue.has_room()
             && let Some(mut listing) = self.listing.take()
         {
-            let names = listing.next(if self.on_mount() { CHUNK_ON_MOUNT } else { CHUNK })?;
+            let names = listing.next(chunk)?;
             for (folder, error) in listing.take_unreadable() {
                 self.set_unreadable(folder, &error)?;
             }
@@ -110,6 +120,7 @@ impl Worker {
                 false => self.listing = Some(listing),
             }
         }
+        self.finish_publishing(false)?;
         self.finish_large()?;
         self.start_large()?;
         self.run_group()?;
@@ -141,6 +152,9 @@ impl Worker {
             if let Some(large) = self.large.as_mut().filter(|l| l.name == name) {
                 large.word = Some(word);
             }
+            if let Some(publishing) = self.publishing.as_mut().filter(|p| p.name == name) {
+                publishing.word = Some(word);
+            }
             match word {
                 Word::Writing => drop(self.writing.insert(name)),
                 Word::Closed => {
@@ -158,13 +172,18 @@ impl Worker {
         let Some(pin) = &self.pin else {
             return Ok(());
         };
-        let want = want(&self.setup.config, pin.recipe.clone(), self.local());
+        let want = Want {
+            changes_max: (self.until == Until::Converged).then_some(1),
+            ..want(&self.setup.config, pin.recipe.clone(), self.local())
+        };
         let local = self.local();
         let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
         let published = Published::open(&self.setup.config)?;
         let looked = look::at_each(root, &names, local, &self.ledger, &published, &self.setup.pool)?;
         for ((name, word), Found { seen, record, size }) in names.into_iter().zip(words).zip(looked) {
-            if self.large.as_ref().is_some_and(|l| l.name == name) {
+            if self.large.as_ref().is_some_and(|l| l.name == name)
+                || self.publishing.as_ref().is_some_and(|p| p.name == name)
+            {
                 continue;
             }
             let seen = match seen {
@@ -183,38 +202,58 @@ impl Worker {
             } else {
                 word
             };
-            let note = self.agenda.note(&name);
+            let size = match size {
+                Ok(size) => size,
+                Err(error) => {
+                    self.fault(&name, error)?;
+                    continue;
+                }
+            };
+            let note = self.changed(&name, seen);
+            let stands = size.is_some() && size == record.as_ref().map(|r| r.published);
             let sighting = Sighting {
                 seen,
                 word,
                 before: note.before,
                 record: record.as_ref(),
-                published: size?,
+                published: size,
                 retry_at: note.retry_at,
+                changes: note.changes,
+                no_room: note.short.is_some_and(|short| self.is_short(&name, short)),
             };
             let now = self.now();
             match plan::decide(&sighting, &want, now) {
                 Decision::Current { failed } => {
                     self.agenda.forget(&name);
+                    self.faults.clear(&mut self.ledger, &name)?;
                     match failed {
                         _ if !listed => {}
                         true => self.tally.count_failed(&name),
                         false => self.tally.unchanged += 1,
                     }
                 }
-                Decision::Transform => self.enqueue(name, seen, record.is_some(), Task::Score),
-                Decision::Refuse(code) => self.enqueue(name, seen, record.is_some(), Task::Refuse(code)),
-                Decision::Verify => match record.as_ref().and_then(|r| r.input_hash) {
-                    Some(hash) => self.enqueue(name, seen, true, Task::Verify(hash)),
-                    None => self.enqueue(name, seen, record.is_some(), Task::Score),
-                },
-                Decision::Wait(until) => {
+                decision @ (Decision::Transform | Decision::Refuse(_) | Decision::Verify) => {
+                    let task = match (decision, record.as_ref().and_then(|r| r.input_hash)) {
+                        (Decision::Refuse(code), _) => Task::Refuse(code),
+                        (Decision::Verify, Some(hash)) => Task::Verify(hash),
+                        _ => Task::Score,
+                    };
+                    self.enqueue(Job {
+                        name,
+                        fingerprint: seen.fingerprint,
+                        recorded: record.is_some(),
+                        stands,
+                        task,
+                    });
+                }
+                decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
                     let same = note.before.filter(|b| b.fingerprint == seen.fingerprint);
-                    let before = same.unwrap_or(Before {
+                    let mut before = same.unwrap_or(Before {
                         fingerprint: seen.fingerprint,
                         since: now.monotonic,
                         settled: false,
                     });
+                    before.settled |= matches!(decision, Decision::Outwait(_));
                     let note = Note {
                         before: Some(before),
                         unsettled: note.unsettled + u32::from(same.is_none()),
@@ -228,18 +267,41 @@ impl Worker {
         Ok(())
     }
 
-    fn enqueue(&mut self, name: Name, seen: Seen, recorded: bool, task: Task) {
-        let job = Job {
-            name: name.clone(),
-            fingerprint: seen.fingerprint,
-            recorded,
-            task,
+    /// What is remembered of an input; with one change more, if it is another one than when it was looked at last.
+    fn changed(&mut self, name: &Name, seen: Seen) -> Note {
+        let note = self.agenda.note(name);
+        if note.before.is_none_or(|before| before.fingerprint == seen.fingerprint) {
+            return note;
+        }
+        let note = Note {
+            changes: note.changes + 1,
+            short: None,
+            ..note
         };
-        let large = job.is_large();
+        if self.until == Until::Converged {
+            self.agenda.keep(name, note);
+        }
+        note
+    }
+
+    /// Has the disk still no more room than what an input's results didn't fit into?
+    fn is_short(&self, name: &Name, short: Shortage) -> bool {
+        let publisher = &self.setup.publisher;
+        let draft = match short.place {
+            Destination::Output => publisher.draft_output(name),
+            Destination::Rejects => publisher.draft_failed(name),
+        };
+        draft
+            .and_then(|draft| draft.disk().free())
+            .is_ok_and(|free| !short.is_over(free))
+    }
+
+    fn enqueue(&mut self, job: Job) {
+        let (name, large, size) = (job.name.clone(), job.is_large(), job.fingerprint.size);
         if self.queue.jobs.insert(name.clone(), job).is_some() {
             return;
         }
-        self.progress.plan(seen.fingerprint.size);
+        self.progress.plan(size);
         match large {
             true => self.queue.large.push_back(name),
             false => self.queue.small.push_back(name),
@@ -250,7 +312,7 @@ impl Worker {
     fn forget(&mut self, name: &Name, record: Option<&Record>) -> Result<()> {
         self.agenda.forget(name);
         self.writing.remove(name);
-        self.ledger.clear_fault(name)?;
+        self.faults.clear(&mut self.ledger, name)?;
         if record.is_some_and(|r| r.problem.is_some()) {
             self.setup.publisher.withdraw_reports(name)?;
             self.ledger.forget(name)?;
@@ -263,16 +325,19 @@ impl Worker {
     fn forget_the_gone(&mut self, listing: &Listing) -> Result<()> {
         for name in self.ledger.failed()? {
             self.beat(); // there may be many, and each look may take long
-            if scan::look(listing.root(), &name, self.local())?.is_none() {
+            let gone = self.is_gone(listing.root(), &name)?;
+            if gone {
                 let record = self.ledger.record(&name)?;
-                self.forget(&name, record.as_ref())?;
+                if let Err(error) = self.forget(&name, record.as_ref()) {
+                    self.fault(&name, error)?;
+                }
             }
         }
         // A worker that was killed can have left a report that its ledger knows nothing of.
         if !self.recovered {
             for name in self.setup.publisher.reported()? {
                 self.beat();
-                if scan::look(listing.root(), &name, self.local())?.is_none() {
+                if self.is_gone(listing.root(), &name)? {
                     self.setup.publisher.withdraw_reports(&name)?;
                 }
             }
@@ -281,12 +346,21 @@ impl Worker {
         Ok(())
     }
 
+    /// What can't be looked at may be there: a subfolder that is closed keeps back what is in it, and nothing else.
+    fn is_gone(&self, root: &Dir, name: &Name) -> Result<bool> {
+        match scan::look(root, name, self.local()) {
+            Ok(seen) => Ok(seen.is_none()),
+            Err(error) if plan::charge(error.code(), 0) == Charge::All => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// A subfolder that can't be listed keeps back what is in it, and nothing else.
     fn set_unreadable(&mut self, folder: Name, error: &Error) -> Result<()> {
         if !self.unreadable_before.contains(&folder) {
             tracing::warn!(input = %folder, code = error.code(), %error, "can't list a subfolder; trying again");
         }
-        self.ledger.set_fault(&as_fault(folder.clone(), error, 1))?;
+        self.faults.set(&mut self.ledger, &as_fault(folder.clone(), error, 1))?;
         self.unreadable.push(folder);
         Ok(())
     }
@@ -327,7 +401,7 @@ impl Worker {
         let pin = pin.clone();
         let jobs = self.next_group();
         if jobs.is_empty() {
-            return self.settle_scored();
+            return self.commit_scored();
         }
         self.setup.publisher.release();
         let root = self.open_input(home)?;
@@ -343,12 +417,12 @@ impl Worker {
         };
         let mut done = Vec::new();
         if jobs.len() == 1 {
-            self.settle_scored()?;
+            self.commit_scored()?;
             done.extend(jobs.into_iter().map(|job| context.run(job)));
         } else {
             setup.pool.in_place_scope(|scope| {
                 scope.spawn(|_| done = jobs.into_par_iter().map(|job| context.run(job)).collect());
-                self.settle_scored()
+                self.commit_scored()
             })?;
         }
         // The model may have been found to be another one meanwhile; then all is planned again.
@@ -356,21 +430,21 @@ impl Worker {
             self.scored = done;
         }
         match self.queue.small.is_empty() {
-            true => self.settle_scored(),
+            true => self.commit_scored(),
             false => Ok(()),
         }
     }
 
-    fn settle_scored(&mut self) -> Result<()> {
+    fn commit_scored(&mut self) -> Result<()> {
         let scored = std::mem::take(&mut self.scored);
         match scored.is_empty() {
             true => Ok(()),
-            false => self.settle(scored),
+            false => self.commit(scored),
         }
     }
 
     fn start_large(&mut self) -> Result<()> {
-        let (Some(pin), Some(home), None) = (&self.pin, self.home, &self.large) else {
+        let (Some(pin), Some(home), None, None) = (&self.pin, self.home, &self.large, &self.publishing) else {
             return Ok(());
         };
         let Some(name) = self.queue.large.pop_front() else {
@@ -424,11 +498,8 @@ impl Worker {
                 return Ok(());
             }
         };
-        let Large { name, word, .. } = self.large.take().expect("just seen");
-        if let Some(word) = word {
-            self.inbox.add(|news| news.say(name, word));
-        }
-        self.settle(vec![done])
+        let word = self.large.take().and_then(|large| large.word);
+        self.commit_large(done, word)
     }
 
     /// Gives up the large input that is being scored, without waiting for its thread to notice.
@@ -450,27 +521,61 @@ impl Worker {
 
     /// Is there more to do at once?
     pub(super) fn busy(&self) -> bool {
-        let large = self.large.is_none() && !self.queue.large.is_empty();
-        self.listing.is_some() || !self.queue.small.is_empty() || !self.scored.is_empty() || large || self.pruner.busy()
+        let large = self.large.is_none() && self.publishing.is_none() && !self.queue.large.is_empty();
+        let listing = self.listing.is_some() && self.queue.has_room();
+        listing || !self.queue.small.is_empty() || !self.scored.is_empty() || large || self.pruner.busy()
     }
 
     /// Inputs that are known to lack a result.
     pub(super) fn pending(&self) -> usize {
-        self.queue.jobs.len() + self.scored.len() + usize::from(self.large.is_some()) + self.agenda.iter().count()
+        let large = usize::from(self.large.is_some()) + usize::from(self.publishing.is_some());
+        self.queue.jobs.len() + self.scored.len() + large + self.agenda.iter().count()
     }
 
     /// The one-shot waits for a file to settle once; one that goes on changing is left to the next run.
     pub(super) fn converged(&self) -> bool {
         self.large.is_none()
+            && self.publishing.is_none()
             && self
                 .agenda
                 .iter()
-                .all(|(_, note)| note.unsettled > 1 || note.faults > 0)
+                .all(|(_, note)| note.unsettled > 1 || note.changes > 1 || note.faults > 0)
     }
 
     pub(super) fn count_unfinished(&mut self) {
         let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
         self.tally.faults = (faults + self.unreadable.len()) as u64;
         self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::Fingerprint;
+
+    /// The loop took a listing that couldn't go on for work that could be done, and spun.
+    #[test]
+    fn a_full_queue_of_large_inputs_is_nothing_to_do_at_once() {
+        let mut queue = Queue::default();
+        for n in 0..QUEUE_MAX {
+            assert!(queue.has_room());
+            let name = Name::new(n.to_string().into_bytes());
+            queue.jobs.insert(
+                name.clone(),
+                Job {
+                    name,
+                    fingerprint: Fingerprint {
+                        size: 2 << 20,
+                        mtime: 0,
+                        ctime: None,
+                    },
+                    recorded: false,
+                    stands: false,
+                    task: Task::Score,
+                },
+            );
+        }
+        assert!(!queue.has_room());
     }
 }

@@ -2,7 +2,9 @@
 //! serves the daemon and the one-shot; they differ in when it ends.
 
 use super::agenda::Agenda;
+use super::commit::{Publishing, Tally};
 use super::descriptors;
+use super::faults::{Faults, as_fault};
 use super::inbox::Inbox;
 use super::job::{Done, Pin, Setup, wall_clock};
 use super::lock::Lock;
@@ -11,7 +13,6 @@ use super::pass::{Large, Queue};
 use super::plan::Now;
 use super::progress::Progress;
 use super::prune::Pruner;
-use super::settle::{Tally, as_fault};
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
@@ -20,6 +21,7 @@ use crate::registry::{Current, Registry};
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
+use crate::transform::pool;
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::path::Path;
@@ -71,9 +73,13 @@ pub struct Worker {
     /// Small inputs that were scored, to be published while the next are.
     pub(super) scored: Vec<Done>,
     pub(super) large: Option<Large>,
+    /// A large input's result that is being published.
+    pub(super) publishing: Option<Publishing>,
     /// Threads of large inputs that were given up.
     pub(super) ending: Vec<JoinHandle<()>>,
     pub(super) agenda: Agenda,
+    pub(super) faults: Faults,
+    pub(super) until: Until,
     /// Inputs that somebody writes to, by the word of events.
     pub(super) writing: HashSet<Name>,
     /// Subfolders that this listing couldn't read, and those that the one before couldn't.
@@ -138,6 +144,9 @@ impl Worker {
             together,
             scored: Vec::new(),
             large: None,
+            publishing: None,
+            faults: Faults::default(),
+            until: Until::Stopped,
             ending: Vec::new(),
             agenda: Agenda::default(),
             writing: HashSet::new(),
@@ -164,9 +173,12 @@ impl Worker {
 
     /// Works until `until`. `read` gives the configuration anew on SIGHUP.
     pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
+        self.until = until;
         let end = self.run_until(until, read);
         self.end_large();
-        end
+        // What is published already should be known to be.
+        let recorded = self.finish_publishing(true);
+        end.and_then(|end| recorded.map(|()| end))
     }
 
     fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
@@ -212,7 +224,7 @@ impl Worker {
                 self.notify(&[NotifyState::Ready]);
                 tracing::info!(input = %self.setup.config.input.path.display(), "ready");
             }
-            if self.able() && (self.busy() || self.due.relist) {
+            if self.able() && (self.busy() || self.due.relist && self.listing.is_none()) {
                 continue;
             }
             if !daemon && !self.able() {
@@ -298,6 +310,7 @@ impl Worker {
                 self.home = None;
                 self.pin = None;
                 self.agenda.clear();
+                let _ = self.faults.clear_all(&mut self.ledger);
                 self.writing.clear();
                 if self.trouble.is_some() {
                     self.attempt(Worker::forget_trouble);
@@ -339,6 +352,7 @@ impl Worker {
         }
         self.tally.model = pin.as_ref().map(|pin| pin.lineup.to_string());
         self.pin = pin;
+        self.agenda.lift_shortages();
         self.start_over();
         true
     }
@@ -483,11 +497,7 @@ impl Setup {
             ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
         let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(config.worker.threads)
-            .thread_name(|i| format!("score {i}"))
-            .build()
-            .map_err(|e| Error::config("worker.threads", e.to_string()))?;
+        let pool = pool(config.worker.threads)?;
         Ok(Setup {
             config,
             publisher,

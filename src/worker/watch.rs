@@ -230,7 +230,7 @@ impl Sorter {
                     news.folders = true;
                 } else if below.file_name().is_some_and(|n| !n.as_bytes().starts_with(b".")) {
                     match publish::input_of(&Name::new(below.as_os_str().as_bytes())) {
-                        Some(input) => news.say(input, Word::Nothing),
+                        Some(input) => news.note(input, Word::Nothing),
                         None => news.subfolder |= self.rules.recursive() && folder_came,
                     }
                 }
@@ -248,7 +248,7 @@ impl Sorter {
         }
         let name = Name::new(below.as_os_str().as_bytes());
         if self.rules.accept(&name) {
-            news.say(name, word);
+            news.note(name, word);
         } else if self.rules.recursive() && folder_came {
             // Files may have come with it, or before it was under watch.
             news.subfolder = true;

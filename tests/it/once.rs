@@ -3,6 +3,7 @@
 use crate::spool::{Spool, line, wait_until, xs};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -344,4 +345,76 @@ fn a_ledger_that_is_deleted_is_made_again_and_the_outputs_are_the_same() {
     let again: Vec<_> = (0..5).map(|i| spool.output(&format!("{i}.csv")).unwrap()).collect();
     assert_eq!(again, outputs);
     spool.once().exits(1).says("5 up to date");
+}
+
+/// Each time it had settled, it was scored again, without end.
+#[test]
+fn a_file_that_is_appended_to_again_and_again_is_left_to_the_next_run() {
+    let spool = Spool::new();
+    let path = spool.drop_file("log.csv", xs(&[1.0]));
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writer = {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            let mut file = fs::File::options().append(true).open(path).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                file.write_all(b"2\n").unwrap();
+                std::thread::yield_now();
+            }
+        })
+    };
+    let ran = spool.run(&["--once", "--json"]);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+    assert_eq!(ran.exits(75).json()["unsettled"], 1);
+    spool.once().exits(0);
+    let rows = fs::read_to_string(spool.path("input/log.csv")).unwrap().lines().count();
+    assert_eq!(spool.output("log.csv").unwrap().lines().count(), rows);
+}
+
+/// It was taken for a wrong configuration (64), after which no service manager starts it again.
+#[test]
+fn threads_that_can_not_be_had_now_are_tried_for_again() {
+    let spool = Spool::new().set("worker.threads=1024");
+    spool.drop_file("a.csv", xs(&[1.0]));
+    for arguments in [&["--once"][..], &["score"]] {
+        let mut command = spool.command(arguments);
+        command.stdin(Stdio::null());
+        let limited = Command::new("prlimit")
+            .arg("--as=1000000000")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(command.get_current_dir().unwrap())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(limited.stderr).unwrap();
+        assert_eq!(limited.status.code(), Some(75), "{stderr}");
+        assert!(stderr.contains("1024 threads"), "{stderr}");
+    }
+    spool.once().exits(0);
+}
+
+/// A new approval that predicts the same takes no file out of a reader's hands.
+#[test]
+fn a_result_of_the_same_bytes_is_recorded_and_not_published_again() {
+    use std::os::unix::fs::MetadataExt;
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0, 2.0]));
+    spool.once().exits(0);
+    let file = || fs::metadata(spool.path("output/a.csv.out")).unwrap().ino();
+    let before = file();
+    spool.approve_line(2.0, 1.0);
+    spool.once().exits(0).says("scored 1 file (2 rows) by lines/2");
+    assert_eq!(file(), before);
+    let history = spool.run(&["history", "a.csv", "--json"]).exits(0).json();
+    assert_eq!((&history[0]["version"], &history[1]["version"]), (&2.into(), &1.into()));
+    spool.once().exits(0).says("nothing to do");
+    // What is asked for is done, and what was taken away comes back.
+    spool.run(&["--once", "--all"]).exits(0);
+    assert_ne!(file(), before);
+    fs::remove_file(spool.path("output/a.csv.out")).unwrap();
+    spool.approve_line(2.0, 1.0);
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0, 2.0]));
 }

@@ -1,0 +1,53 @@
+//! What failed for now, as `status` shows it: remembered here, kept in the ledger.
+
+use super::job::wall_clock;
+use crate::error::{Error, Result};
+use crate::ledger::{Fault, Ledger};
+use crate::spool::Name;
+use std::collections::HashSet;
+
+/// More names than this are not remembered; the ledger is asked then.
+const MOST: usize = 50_000;
+
+/// Inputs, and subfolders of the input folder, that failed for now.
+#[derive(Default)]
+pub struct Faults {
+    names: HashSet<Name>,
+    /// There were too many.
+    more: bool,
+}
+
+impl Faults {
+    pub fn set(&mut self, ledger: &mut Ledger, fault: &Fault) -> Result<()> {
+        match self.names.len() < MOST {
+            true => drop(self.names.insert(fault.input.clone())),
+            false => self.more = true,
+        }
+        ledger.set_fault(fault)
+    }
+
+    /// It is over, if there was one.
+    pub fn clear(&mut self, ledger: &mut Ledger, name: &Name) -> Result<()> {
+        match self.names.remove(name) || self.more {
+            true => ledger.clear_fault(name),
+            false => Ok(()),
+        }
+    }
+
+    /// All will be looked at anew.
+    pub fn clear_all(&mut self, ledger: &mut Ledger) -> Result<()> {
+        *self = Faults::default();
+        ledger.clear_faults()
+    }
+}
+
+/// As `status` shows it.
+pub fn as_fault(input: Name, error: &Error, tries: u32) -> Fault {
+    Fault {
+        input,
+        code: error.code().into(),
+        message: error.to_string(),
+        tries,
+        since: wall_clock() / 1000,
+    }
+}

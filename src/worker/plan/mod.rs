@@ -1,0 +1,223 @@
+//! PURE: what is × what was recorded × what is wanted -> what to do, and when to look again. No clock, no file, no log.
+
+use crate::ledger::{Recipe, Record};
+use crate::spool::{Fingerprint, Kind, Seen};
+use crate::transform::problem::Code;
+use std::time::Duration;
+
+/// The time of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds since 1970: only to be compared with a file's times.
+    pub wall: i64,
+    /// Since some moment; never goes back.
+    pub monotonic: Duration,
+}
+
+/// What events said about an input's writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It closed the file, or renamed it in.
+    Closed,
+    /// It writes.
+    Writing,
+    Nothing,
+}
+
+/// An earlier look at an input that had not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    pub fingerprint: Fingerprint,
+    /// The first look that saw this fingerprint, on the monotonic clock.
+    pub since: Duration,
+    /// It had settled then.
+    pub settled: bool,
+}
+
+/// All that is known of one input.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    pub seen: Seen,
+    pub word: Word,
+    pub before: Option<Before>,
+    pub record: Option<&'a Record>,
+    /// The size of the output that is there now, or of the report if the record says that it failed.
+    pub published: Option<u64>,
+    /// It failed for now, and is not to be tried again before this moment of the monotonic clock.
+    pub retry_at: Option<Duration>,
+    /// How often it was found to be another one than before.
+    pub changes: u32,
+    /// The disk has no more room than what its results didn't fit into.
+    pub no_room: bool,
+}
+
+/// What every input should have.
+#[derive(Clone, Debug)]
+pub struct Want {
+    pub recipe: Recipe,
+    /// A new approval leaves alone what an older version scored.
+    pub keep_scored: bool,
+    /// How long a fingerprint must stand before a file counts as finished.
+    pub settle: Duration,
+    /// A file that changes more often than this is left alone; `None`: never. For the one-shot, which else would go on as
+    /// long as somebody appends to it.
+    pub changes_max: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Its output, or the report of why it has none, is as it should be.
+    Current {
+        failed: bool,
+    },
+    Transform,
+    /// Read it again: a change could hide behind its fingerprint.
+    Verify,
+    /// It is no file.
+    Refuse(Code),
+    /// Look again at this moment of the monotonic clock.
+    Wait(Duration),
+    /// It has settled; look again at this moment, when no change can hide behind its fingerprint.
+    Outwait(Duration),
+    /// Its writer has it open; an event will tell.
+    Await,
+}
+
+pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
+    let Sighting {
+        seen,
+        record,
+        published,
+        ..
+    } = *sighting;
+    let same_input = record.filter(|r| r.fingerprint == seen.fingerprint && published == Some(r.published));
+    if let Some(code) = refusal(seen.kind) {
+        return match same_input.and_then(|r| r.problem.as_deref()) == Some(code.name()) {
+            true => Decision::Current { failed: true },
+            false => Decision::Refuse(code),
+        };
+    }
+    if let Some(record) = same_input.filter(|r| fits(r, want)) {
+        let failed = record.problem.is_some();
+        return match racy_until(seen.fingerprint, now.wall) {
+            _ if !record.racy => Decision::Current { failed },
+            Some(left) => Decision::Wait(now.monotonic + left),
+            None => Decision::Verify,
+        };
+    }
+    if let Some(at) = sighting.retry_at.filter(|at| *at > now.monotonic) {
+        return Decision::Wait(at);
+    }
+    if sighting.no_room || want.changes_max.is_some_and(|most| sighting.changes > most) {
+        return Decision::Wait(now.monotonic + want.settle.max(LATER));
+    }
+    // What was scored before had settled before.
+    let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
+    let decision = match sighting.word {
+        Word::Writing => Decision::Await,
+        Word::Closed => Decision::Transform,
+        Word::Nothing if scored => Decision::Transform,
+        Word::Nothing => settle(sighting, want.settle, now),
+    };
+    // A racy fingerprint means to read the input twice. That costs nothing for a small one, which is wanted at once.
+    match racy_until(seen.fingerprint, now.wall) {
+        Some(left) if decision == Decision::Transform && is_large(seen.fingerprint.size) => {
+            Decision::Outwait(now.monotonic + left)
+        }
+        _ => decision,
+    }
+}
+
+/// Inputs above this many bytes are scored block by block on all threads, beside the small ones; those whole on one.
+const LARGE: u64 = 1 << 20;
+
+/// Is an input of `size` bytes more than one block of work, so that others shouldn't wait for it?
+pub fn is_large(size: u64) -> bool {
+    size > LARGE
+}
+
+/// Whom a passing fault keeps waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The input that met it.
+    Input,
+    /// All: it would fail every other one, too.
+    All,
+}
+
+/// `code`: of the fault. `free`: of a full disk, the bytes that are free there without the input's own unfinished results; 0
+/// if that isn't known.
+pub fn charge(code: &str, free: u64) -> Charge {
+    /// Enough for others to go on.
+    const ROOM: u64 = 1 << 20;
+    match code {
+        "disk_full" if free >= ROOM => Charge::Input,
+        "disk_full" | "read_only" | "mount" | "ledger" => Charge::All,
+        _ => Charge::Input,
+    }
+}
+
+/// How long to wait after so many failures, from 1 on; never longer than `most`.
+pub fn backoff(tries: u32, most: Duration) -> Duration {
+    const FIRST: Duration = Duration::from_secs(1);
+    FIRST.saturating_mul(1 << (tries.max(1) - 1).min(20)).min(most)
+}
+
+/// For what can't be done now.
+const LATER: Duration = Duration::from_secs(1);
+
+/// No event tells, so its times must.
+fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
+    let fingerprint = sighting.seen.fingerprint;
+    // Nobody but the kernel sets a ctime: if it is old, the file has stood that long.
+    let aged = fingerprint
+        .ctime
+        .is_some_and(|ctime| now.wall.saturating_sub(ctime) >= nanos(settle));
+    let before = sighting.before.filter(|b| b.fingerprint == fingerprint);
+    let since = before.map_or(now.monotonic, |b| b.since);
+    let stood = before.is_some_and(|b| b.settled || now.monotonic >= since + settle);
+    match aged || stood {
+        true => Decision::Transform,
+        false => Decision::Wait(since + settle),
+    }
+}
+
+fn fits(record: &Record, want: &Want) -> bool {
+    let Recipe {
+        shape, output_format, ..
+    } = &want.recipe;
+    let same_shape = record.recipe.shape == *shape && record.recipe.output_format == *output_format;
+    let scored_before = want.keep_scored && record.problem.is_none();
+    same_shape && (scored_before || record.recipe.made_by == want.recipe.made_by)
+}
+
+/// Why what stands under an input's name can't be one.
+pub fn refusal(kind: Kind) -> Option<Code> {
+    match kind {
+        Kind::File => None,
+        Kind::Link => Some(Code::Link),
+        Kind::Folder | Kind::Other => Some(Code::NotAFile),
+    }
+}
+
+/// Was the fingerprint taken, at `wall`, so soon after the last change that a further change would leave it the same?
+/// Then how long until that is over. (Git calls such an index entry racily clean.)
+pub fn racy_until(fingerprint: Fingerprint, wall: i64) -> Option<Duration> {
+    // Kernels stamp files with a clock that ticks every 1 to 10 ms; file systems that keep whole seconds, or two, show
+    // it by their zeros.
+    const TICK: i64 = 20_000_000;
+    const SECONDS: i64 = 2_000_000_000;
+    let newest = fingerprint.ctime.unwrap_or(fingerprint.mtime);
+    let granularity = if newest % 1_000_000_000 == 0 { SECONDS } else { TICK };
+    let age = wall.saturating_sub(newest);
+    // A time far in the future is somebody's wrong clock, not a recent change.
+    let racy = age < granularity && age > -granularity;
+    racy.then(|| Duration::from_nanos((granularity - age) as u64))
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

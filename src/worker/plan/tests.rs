@@ -1,0 +1,471 @@
+use super::*;
+use crate::transform::Verdict;
+
+const SECOND: i64 = 1_000_000_000;
+const NOW: Now = Now {
+    wall: 1_000 * SECOND + 7,
+    monotonic: Duration::from_secs(100),
+};
+
+fn file(size: u64, age: Duration) -> Seen {
+    let time = NOW.wall - nanos(age);
+    Seen {
+        kind: Kind::File,
+        fingerprint: Fingerprint {
+            size,
+            mtime: time,
+            ctime: Some(time),
+        },
+    }
+}
+
+fn recipe(made_by: &str) -> Recipe {
+    Recipe {
+        made_by: made_by.into(),
+        shape: "s".into(),
+        output_format: 1,
+    }
+}
+
+fn want() -> Want {
+    Want {
+        recipe: recipe("m1"),
+        keep_scored: false,
+        settle: Duration::from_secs(2),
+        changes_max: None,
+    }
+}
+
+fn record(seen: Seen) -> Record {
+    Record {
+        fingerprint: seen.fingerprint,
+        racy: false,
+        input_hash: None,
+        recipe: recipe("m1"),
+        published: 50,
+        problem: None,
+        verdict: Verdict::Publish,
+        first_seen: 0,
+        phase: None,
+    }
+}
+
+fn sighting<'a>(seen: Seen, record: Option<&'a Record>) -> Sighting<'a> {
+    Sighting {
+        seen,
+        word: Word::Nothing,
+        before: None,
+        record,
+        published: record.map(|r| r.published),
+        retry_at: None,
+        changes: 0,
+        no_room: false,
+    }
+}
+
+#[test]
+fn what_makes_a_file_stale() {
+    let seen = file(10, Duration::from_secs(60));
+    let done = record(seen);
+    let current = Decision::Current { failed: false };
+    let table: Vec<(&str, Record, Option<u64>, Decision)> = vec![
+        ("all as recorded", done.clone(), Some(50), current),
+        ("output gone", done.clone(), None, Decision::Transform),
+        ("output of another size", done.clone(), Some(49), Decision::Transform),
+        (
+            "another model",
+            Record {
+                recipe: recipe("m0"),
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "other settings",
+            Record {
+                recipe: Recipe {
+                    shape: "t".into(),
+                    ..recipe("m1")
+                },
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "an older output format",
+            Record {
+                recipe: Recipe {
+                    output_format: 0,
+                    ..recipe("m1")
+                },
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "another size",
+            Record {
+                fingerprint: Fingerprint {
+                    size: 11,
+                    ..seen.fingerprint
+                },
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "a newer mtime in the record: restored from a backup",
+            Record {
+                fingerprint: Fingerprint {
+                    mtime: NOW.wall,
+                    ..seen.fingerprint
+                },
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "another ctime alone",
+            Record {
+                fingerprint: Fingerprint {
+                    ctime: Some(1),
+                    ..seen.fingerprint
+                },
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Transform,
+        ),
+        (
+            "failed for good",
+            Record {
+                problem: Some("empty_file".into()),
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Current { failed: true },
+        ),
+        (
+            "failed for good, its report taken away",
+            Record {
+                problem: Some("empty_file".into()),
+                ..done.clone()
+            },
+            None,
+            Decision::Transform,
+        ),
+    ];
+    for (case, record, published, expected) in table {
+        let sighting = Sighting {
+            published,
+            ..sighting(seen, Some(&record))
+        };
+        assert_eq!(decide(&sighting, &want(), NOW), expected, "{case}");
+    }
+    assert_eq!(
+        decide(&sighting(seen, None), &want(), NOW),
+        Decision::Transform,
+        "never scored"
+    );
+}
+
+#[test]
+fn new_files_only_keeps_what_an_older_model_scored() {
+    let seen = file(10, Duration::from_secs(60));
+    let want = Want {
+        keep_scored: true,
+        ..want()
+    };
+    let old = Record {
+        recipe: recipe("m0"),
+        ..record(seen)
+    };
+    assert_eq!(
+        decide(&sighting(seen, Some(&old)), &want, NOW),
+        Decision::Current { failed: false }
+    );
+    let failed = Record {
+        problem: Some("bad_row".into()),
+        ..old.clone()
+    };
+    assert_eq!(decide(&sighting(seen, Some(&failed)), &want, NOW), Decision::Transform);
+    let changed = Record {
+        fingerprint: Fingerprint {
+            size: 1,
+            ..seen.fingerprint
+        },
+        ..old
+    };
+    assert_eq!(decide(&sighting(seen, Some(&changed)), &want, NOW), Decision::Transform);
+}
+
+#[test]
+fn what_settles_a_file() {
+    let (fresh, old) = (file(10, Duration::from_millis(500)), file(10, Duration::from_secs(3)));
+    let mount = |seen: Seen| Seen {
+        fingerprint: Fingerprint {
+            ctime: None,
+            ..seen.fingerprint
+        },
+        ..seen
+    };
+    let before = |seen: Seen, seconds: u64| {
+        Some(Before {
+            fingerprint: seen.fingerprint,
+            since: NOW.monotonic - Duration::from_secs(seconds),
+            settled: false,
+        })
+    };
+    let settled = |seen: Seen| before(seen, 0).map(|b| Before { settled: true, ..b });
+    let at = |seconds: u64| Decision::Wait(NOW.monotonic + Duration::from_secs(seconds));
+    let table = [
+        ("closed", fresh, Word::Closed, None, Decision::Transform),
+        ("open", old, Word::Writing, before(old, 50), Decision::Await),
+        ("found fresh", fresh, Word::Nothing, None, at(2)),
+        ("found old", old, Word::Nothing, None, Decision::Transform),
+        ("seen a second ago", fresh, Word::Nothing, before(fresh, 1), at(1)),
+        (
+            "seen two seconds ago",
+            fresh,
+            Word::Nothing,
+            before(fresh, 2),
+            Decision::Transform,
+        ),
+        ("changed since", fresh, Word::Nothing, before(old, 9), at(2)),
+        (
+            "closed a moment ago, then looked at again",
+            fresh,
+            Word::Nothing,
+            settled(fresh),
+            Decision::Transform,
+        ),
+        ("closed, then changed", fresh, Word::Nothing, settled(old), at(2)),
+        ("old on a mount", mount(old), Word::Nothing, None, at(2)),
+        (
+            "old on a mount, seen before",
+            mount(old),
+            Word::Nothing,
+            before(mount(old), 2),
+            Decision::Transform,
+        ),
+    ];
+    for (case, seen, word, before, expected) in table {
+        let sighting = Sighting {
+            word,
+            before,
+            ..sighting(seen, None)
+        };
+        assert_eq!(decide(&sighting, &want(), NOW), expected, "{case}");
+    }
+}
+
+#[test]
+fn what_was_scored_has_settled() {
+    let fresh = file(10, Duration::from_millis(500));
+    let done = record(fresh);
+    let gone = Sighting {
+        published: None,
+        ..sighting(fresh, Some(&done))
+    };
+    assert_eq!(decide(&gone, &want(), NOW), Decision::Transform);
+    let writing = Sighting {
+        word: Word::Writing,
+        ..gone
+    };
+    assert_eq!(decide(&writing, &want(), NOW), Decision::Await);
+}
+
+#[test]
+fn a_ctime_in_the_future_settles_by_the_monotonic_clock() {
+    let seen = file(10, Duration::from_secs(0));
+    let ctime = Some(NOW.wall + 3600 * SECOND);
+    let seen = Seen {
+        fingerprint: Fingerprint {
+            ctime,
+            ..seen.fingerprint
+        },
+        ..seen
+    };
+    let first = sighting(seen, None);
+    assert_eq!(
+        decide(&first, &want(), NOW),
+        Decision::Wait(NOW.monotonic + Duration::from_secs(2))
+    );
+    let before = Some(Before {
+        fingerprint: seen.fingerprint,
+        since: NOW.monotonic,
+        settled: false,
+    });
+    let later = Now {
+        monotonic: NOW.monotonic + Duration::from_secs(2),
+        ..NOW
+    };
+    assert_eq!(
+        decide(&Sighting { before, ..first }, &want(), later),
+        Decision::Transform
+    );
+}
+
+#[test]
+fn a_racy_fingerprint_is_verified_later() {
+    let seen = file(10, Duration::from_millis(5));
+    let racy = Record {
+        racy: true,
+        ..record(seen)
+    };
+    let sighting = sighting(seen, Some(&racy));
+    assert_eq!(
+        decide(&sighting, &want(), NOW),
+        Decision::Wait(NOW.monotonic + Duration::from_millis(15))
+    );
+    let later = Now {
+        wall: NOW.wall + 15_000_000,
+        ..NOW
+    };
+    assert_eq!(decide(&sighting, &want(), later), Decision::Verify);
+}
+
+#[test]
+fn whole_seconds_are_racy_for_two() {
+    let whole = Fingerprint {
+        size: 1,
+        mtime: 5 * SECOND,
+        ctime: None,
+    };
+    assert_eq!(
+        racy_until(whole, 5 * SECOND + 7),
+        Some(Duration::from_nanos(2_000_000_000 - 7))
+    );
+    assert_eq!(racy_until(whole, 7 * SECOND), None);
+    assert_eq!(racy_until(whole, 0), None, "far in the future is a wrong clock");
+}
+
+#[test]
+fn a_fault_waits_for_its_time() {
+    let seen = file(10, Duration::from_secs(60));
+    let retry_at = |at| Sighting {
+        retry_at: Some(Duration::from_secs(at)),
+        ..sighting(seen, None)
+    };
+    assert_eq!(
+        decide(&retry_at(130), &want(), NOW),
+        Decision::Wait(Duration::from_secs(130))
+    );
+    assert_eq!(decide(&retry_at(100), &want(), NOW), Decision::Transform);
+}
+
+#[test]
+fn what_is_no_file_is_refused_once() {
+    let seen = Seen {
+        kind: Kind::Link,
+        ..file(10, Duration::ZERO)
+    };
+    assert_eq!(
+        decide(&sighting(seen, None), &want(), NOW),
+        Decision::Refuse(Code::Link)
+    );
+    let refused = Record {
+        problem: Some("link".into()),
+        ..record(seen)
+    };
+    assert_eq!(
+        decide(&sighting(seen, Some(&refused)), &want(), NOW),
+        Decision::Current { failed: true }
+    );
+    let folder = Seen {
+        kind: Kind::Folder,
+        ..seen
+    };
+    assert_eq!(
+        decide(&sighting(folder, Some(&refused)), &want(), NOW),
+        Decision::Refuse(Code::NotAFile)
+    );
+}
+
+/// A 2 GB file that was dropped was read twice, the second time 20 ms later.
+#[test]
+fn a_large_input_is_read_once_no_change_can_hide() {
+    let seen = file(2 << 30, Duration::from_millis(5));
+    let closed = Sighting {
+        word: Word::Closed,
+        ..sighting(seen, None)
+    };
+    let over = NOW.monotonic + Duration::from_millis(15);
+    assert_eq!(decide(&closed, &want(), NOW), Decision::Outwait(over));
+    let later = Now {
+        wall: NOW.wall + 15_000_000,
+        monotonic: over,
+    };
+    let outwaited = Sighting {
+        before: Some(Before {
+            fingerprint: seen.fingerprint,
+            since: NOW.monotonic,
+            settled: true,
+        }),
+        ..sighting(seen, None)
+    };
+    assert_eq!(decide(&outwaited, &want(), later), Decision::Transform);
+    let small = Sighting {
+        seen: file(2 << 10, Duration::from_millis(5)),
+        ..closed
+    };
+    assert_eq!(decide(&small, &want(), NOW), Decision::Transform);
+}
+
+#[test]
+fn the_one_shot_leaves_what_goes_on_changing() {
+    let once = Want {
+        changes_max: Some(1),
+        ..want()
+    };
+    let seen = file(10, Duration::from_secs(60));
+    let changed = |changes| Sighting {
+        changes,
+        ..sighting(seen, None)
+    };
+    assert_eq!(decide(&changed(1), &once, NOW), Decision::Transform);
+    assert!(matches!(decide(&changed(2), &once, NOW), Decision::Wait(_)));
+    assert_eq!(
+        decide(&changed(99), &want(), NOW),
+        Decision::Transform,
+        "the daemon goes on"
+    );
+}
+
+#[test]
+fn what_has_no_room_waits_for_it() {
+    let seen = file(10, Duration::from_secs(60));
+    let no_room = Sighting {
+        no_room: true,
+        ..sighting(seen, None)
+    };
+    assert!(matches!(decide(&no_room, &want(), NOW), Decision::Wait(_)));
+}
+
+#[test]
+fn a_full_disk_stops_all_but_where_one_input_fills_it() {
+    for (code, free, charged) in [
+        ("disk_full", 0, Charge::All),
+        ("disk_full", 4096, Charge::All),
+        ("disk_full", 1 << 20, Charge::Input),
+        ("read_only", 1 << 40, Charge::All),
+        ("mount", 0, Charge::All),
+        ("ledger", 0, Charge::All),
+        ("permission_denied", 0, Charge::Input),
+        ("io_error", 0, Charge::Input),
+    ] {
+        assert_eq!(charge(code, free), charged, "{code} {free}");
+    }
+}
+
+#[test]
+fn waits_double_up_to_the_longest() {
+    let most = Duration::from_secs(300);
+    let waits = [1, 2, 3, 9, 10, 100].map(|tries| backoff(tries, most).as_secs());
+    assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
+}
