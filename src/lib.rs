@@ -26,9 +26,10 @@
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but
-//! ONNX models are scored by a library that [`onnxruntime`] finds and loads. Only `worker::watch` knows tokio; the rest is
-//! plain threads and rayon. Only [`spool::publish`] writes to the output and failed folders.
+//! golden rows. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
+//! `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
+//! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] knows tokio; the rest is plain threads and
+//! rayon. Only [`spool::publish`] writes to the output and failed folders.
 
 pub mod cli;
 pub mod commands;
@@ -37,12 +38,12 @@ pub mod error;
 pub mod evaluate;
 pub mod format;
 pub mod ledger;
-pub mod logs;
 pub mod model;
 pub mod onnxruntime;
 pub mod problem;
 pub mod registry;
 pub mod score;
+pub mod service;
 pub mod spool;
 pub mod train;
 pub mod transform;

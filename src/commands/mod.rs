@@ -12,13 +12,13 @@ mod score;
 mod status;
 mod train;
 
-use crate::cli::{Cli, Command, LogLevel};
+use crate::cli::{Cli, Command, LogFormat, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
+use crate::onnxruntime;
+use crate::service::{Progress, logs};
 use crate::spool::Name;
-use crate::worker::progress::Progress;
-use crate::{logs, onnxruntime};
 use clap::CommandFactory;
 use invocation::Invocation;
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use tracing::level_filters::LevelFilter;
 
 /// Runs the command. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
@@ -45,7 +46,7 @@ pub fn run(cli: Cli) -> u8 {
     let level = common
         .log_level
         .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
-    logs::start(common.log_format, level, progress.bar());
+    start_logs(common.log_format, level, &progress);
     let invocation = Arc::new(Invocation::new(&common));
     let sources = Sources::from_environment(common.config, common.set);
     let invoked = invocation.clone();
@@ -120,6 +121,20 @@ pub fn run(cli: Cli) -> u8 {
         complain(&error, &invocation);
         error.exit_code()
     })
+}
+
+fn start_logs(format: LogFormat, level: LogLevel, progress: &Progress) {
+    let format = match format {
+        LogFormat::Text => logs::Format::Text,
+        LogFormat::Json => logs::Format::Json,
+    };
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    logs::start(format, level, progress.bar());
 }
 
 fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {

@@ -5,9 +5,9 @@ use super::{count, input_name, say, say_json};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
+use crate::service::clock::wall_clock;
 use crate::spool::{Name, publish};
 use crate::worker::lock::Lock;
-use crate::worker::wall_clock;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -4,14 +4,15 @@ use super::invocation::Invocation;
 use super::{complain, count};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::worker::progress::Progress;
-use crate::worker::{End, Tally, Until, Worker, hear_signals};
+use crate::service::{Progress, signals};
+use crate::worker::{End, Inbox, Tally, Until, Worker};
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
-    hear_signals(exit::CONVERGED, |inbox| {
+    let inbox = Inbox::new();
+    signals::run("worker", inbox.handlers(exit::CONVERGED), || {
         let mut worker = Worker::open(load()?, inbox, Progress::hidden())?;
         worker.run(Until::Stopped, load)
     })??;
@@ -62,7 +63,8 @@ pub fn once(
 }
 
 fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress) -> Result<(Tally, End)> {
-    hear_signals(exit::TRY_AGAIN, |inbox| {
+    let inbox = Inbox::new();
+    signals::run("worker", inbox.handlers(exit::TRY_AGAIN), || {
         let mut worker = Worker::open(load()?, inbox, progress)?;
         if all {
             worker.make_stale()?;

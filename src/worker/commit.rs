@@ -3,11 +3,12 @@
 use super::agenda::{Note, Shortage};
 use super::faults::as_fault;
 use super::inbox::Inbox;
-use super::job::{Done, Job, Outcome, Setup, Task, wall_clock};
+use super::job::{Done, Job, Outcome, Setup, Task};
 use super::plan::{self, Before, Charge, Word, racy_until};
 use super::reconcile::{Until, Worker};
 use crate::error::{Error, Result};
 use crate::ledger::{OutputHash, Record, Transformation};
+use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::transform::{Summary, Verdict};

@@ -1,8 +1,8 @@
 //! What failed for now, as `status` shows it: remembered here, kept in the ledger.
 
-use super::job::wall_clock;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, Ledger};
+use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use std::collections::HashSet;
 

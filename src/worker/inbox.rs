@@ -1,11 +1,12 @@
 //! The one thing that wakes the worker: a mark that something changed, and what is known of it.
 
 use super::plan::Word;
+use crate::service::signals::Handlers;
+use crate::service::{Step, Stop};
 use crate::spool::Name;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More names than this are not kept: a listing finds them.
 const NAMES_MAX: usize = 10_000;
@@ -14,10 +15,10 @@ const NAMES_MAX: usize = 10_000;
 pub struct Inbox {
     news: Mutex<News>,
     bell: Condvar,
-    /// Set by a signal to stop: what is in flight is dropped.
-    pub cancel: Arc<AtomicBool>,
-    /// Since when the worker is at one step; `None`: it waits.
-    step: Mutex<Option<Instant>>,
+    /// What is in flight is dropped.
+    pub stop: Stop,
+    /// The worker's, from one take or wait to the next.
+    step: Arc<Step>,
 }
 
 /// What came in since it was last taken. It only says where to look; the look decides.
@@ -41,6 +42,13 @@ pub struct News {
 }
 
 impl Inbox {
+    /// Empty. The worker's first step begins now: to open the folders is one.
+    pub fn new() -> Arc<Inbox> {
+        let inbox = Inbox::default();
+        inbox.step.begin();
+        inbox.into()
+    }
+
     /// Adds to the news and wakes the worker.
     pub fn add(&self, add: impl FnOnce(&mut News)) {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,25 +65,32 @@ impl Inbox {
 
     /// Takes the news at once. A step of the worker begins.
     pub fn take(&self) -> News {
-        self.set_step(Some(Instant::now()));
+        self.step.begin();
         std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until there is news, or the time is over.
     pub fn wait(&self, timeout: Duration) {
-        self.set_step(None);
+        self.step.end();
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.bell.wait_timeout_while(news, timeout, |news| !news.any()));
     }
 
-    /// How long the worker is at its step.
-    pub fn at_step(&self) -> Duration {
-        let step = *self.step.lock().unwrap_or_else(PoisonError::into_inner);
-        step.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    fn set_step(&self, since: Option<Instant>) {
-        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    /// What signals do to the worker. `exit_if_stuck`: the process's exit code if the worker hangs when it is to stop.
+    pub fn handlers(self: &Arc<Self>, exit_if_stuck: u8) -> Handlers {
+        let (stopped, reloaded) = (self.clone(), self.clone());
+        Handlers {
+            stop: self.stop.clone(),
+            on_stop: Box::new(move || stopped.add(|news| news.stop = true)),
+            on_reload: Box::new(move || reloaded.add(|news| news.reload = true)),
+            step: self.step.clone(),
+            if_stuck: Box::new(move || {
+                tracing::warn!(
+                    "stopped while a file was still being read or written; it is done again at the next start"
+                );
+                exit_if_stuck
+            }),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
 use crate::score::Lineup;
+use crate::service::clock::wall_clock;
 use crate::spool::publish::{OUTPUT, Publisher, REJECTS};
 use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
@@ -16,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// What the worker and the threads that score share until the configuration is read again.
 pub struct Setup {
@@ -267,12 +268,4 @@ fn name_too_long() -> Problem {
         "the name is so long that the output's, with \".out\" behind it, would be too long for the file system",
         "give the file a name of at most 251 bytes",
     )
-}
-
-/// Nanoseconds since 1970.
-pub fn wall_clock() -> i64 {
-    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => since.as_nanos() as i64,
-        Err(before) => -(before.duration().as_nanos() as i64),
-    }
 }

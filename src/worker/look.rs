@@ -1,11 +1,11 @@
 //! What stands in the folders, as the plan needs to see it.
 
-use super::job::wall_clock;
 use super::plan::{self, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
+use crate::service::clock::wall_clock;
 use crate::spool::{Dir, Home, Name, Seen, publish, scan};
 use crate::transform::{OUTPUT_FORMAT, Shape};
 use rayon::prelude::*;

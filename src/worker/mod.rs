@@ -10,13 +10,11 @@ pub mod lock;
 mod look;
 mod pass;
 mod plan;
-pub mod progress;
 mod prune;
 mod reconcile;
 pub mod status;
 mod watch;
 
 pub use commit::Tally;
-pub use job::wall_clock;
+pub use inbox::Inbox;
 pub use reconcile::{End, Until, Worker, require_local};
-pub use watch::hear_signals;

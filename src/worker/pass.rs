@@ -324,7 +324,7 @@ impl Worker {
     /// After a whole listing: reports on inputs that are no longer there.
     fn forget_the_gone(&mut self, listing: &Listing) -> Result<()> {
         for name in self.ledger.failed()? {
-            self.beat(); // there may be many, and each look may take long
+            self.manager.heartbeat(); // there may be many, and each look may take long
             let gone = self.is_gone(listing.root(), &name)?;
             if gone {
                 let record = self.ledger.record(&name)?;
@@ -336,7 +336,7 @@ impl Worker {
         // A worker that was killed can have left a report that its ledger knows nothing of.
         if !self.recovered {
             for name in self.setup.publisher.reported()? {
-                self.beat();
+                self.manager.heartbeat();
                 if self.is_gone(listing.root(), &name)? {
                     self.setup.publisher.withdraw_reports(&name)?;
                 }
@@ -405,14 +405,14 @@ impl Worker {
         }
         self.setup.publisher.release();
         let root = self.open_input(home)?;
-        let (setup, cancel, bytes) = (self.setup.clone(), self.cancel.clone(), self.progress.bytes.clone());
+        let (setup, stop, bytes) = (self.setup.clone(), self.inbox.stop.clone(), self.progress.bytes.clone());
         let context = Context {
             setup: &setup,
             pin: &pin,
             root: &root,
             local: !home.mount,
             in_parallel: false,
-            cancel: &cancel,
+            cancel: stop.flag(),
             progress: &bytes,
         };
         let mut done = Vec::new();

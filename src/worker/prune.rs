@@ -1,9 +1,10 @@
 //! What is old in the ledger goes, a little at a time, while nothing else is to be done.
 
-use super::job::{Setup, wall_clock};
+use super::job::Setup;
 use super::look::Published;
 use crate::error::Result;
 use crate::ledger::{Ledger, Pruning};
+use crate::service::clock::wall_clock;
 use crate::spool::{Dir, scan};
 
 /// Rows of a step: some milliseconds of work on a local disk.

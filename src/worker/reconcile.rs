@@ -6,34 +6,33 @@ use super::commit::{Publishing, Tally};
 use super::descriptors;
 use super::faults::{Faults, as_fault};
 use super::inbox::Inbox;
-use super::job::{Done, Pin, Setup, wall_clock};
+use super::job::{Done, Pin, Setup};
 use super::lock::Lock;
 use super::look::recipe;
 use super::pass::{Large, Queue};
 use super::plan::Now;
-use super::progress::Progress;
 use super::prune::Pruner;
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Fault, Ledger};
 use crate::registry::{Current, Registry};
+use crate::service::clock::{monotonic, wall_clock};
+use crate::service::{Progress, ServiceManager};
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
 use crate::transform::pool;
-use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The service manager hears from the loop about this often, and a person at a terminal sees the bar move.
-const BEAT: Duration = Duration::from_secs(1);
 /// A subfolder is under watch this long after it came.
 const WATCHED_WITHIN: Duration = Duration::from_millis(500);
+/// Where nobody waits for a heartbeat.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const DRAW: Duration = Duration::from_millis(100);
 
 /// When the loop ends.
@@ -56,9 +55,7 @@ pub struct Worker {
     pub(super) ledger: Ledger,
     lock: Lock,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) cancel: Arc<AtomicBool>,
     pub(super) progress: Progress,
-    started: Instant,
 
     current: Current,
     /// The lineup at work, and what it makes.
@@ -91,8 +88,7 @@ pub struct Worker {
     trouble: Option<Trouble>,
     pub(super) tally: Tally,
     due: Due,
-    beaten: Option<Instant>,
-    status: String,
+    pub(super) manager: ServiceManager,
 }
 
 /// What keeps the worker as a whole from working, for now.
@@ -133,10 +129,8 @@ impl Worker {
             setup: setup.into(),
             ledger,
             lock,
-            cancel: inbox.cancel.clone(),
             inbox,
             progress,
-            started: Instant::now(),
             home: None,
             watches: None,
             listing: None,
@@ -157,8 +151,7 @@ impl Worker {
             trouble: None,
             tally: Tally::default(),
             due: Due::everything(),
-            beaten: None,
-            status: String::new(),
+            manager: ServiceManager::default(),
         })
     }
 
@@ -189,11 +182,11 @@ impl Worker {
         let mut ready = false;
         loop {
             if daemon {
-                self.beat();
+                self.manager.heartbeat();
             }
             let news = self.inbox.take();
             if news.stop {
-                self.notify(&[NotifyState::Stopping]);
+                self.manager.stopping();
                 return Ok(End::Stopped);
             }
             if news.reload && daemon {
@@ -221,7 +214,7 @@ impl Worker {
             }
             if daemon && !ready && self.listing.is_none() {
                 ready = true;
-                self.notify(&[NotifyState::Ready]);
+                self.manager.ready();
                 tracing::info!(input = %self.setup.config.input.path.display(), "ready");
             }
             if self.able() && (self.busy() || self.due.relist && self.listing.is_none()) {
@@ -232,7 +225,7 @@ impl Worker {
             }
             self.out_of_trouble();
             if daemon {
-                self.tell();
+                self.report_status();
             } else if self.converged() {
                 self.count_unfinished();
                 return Ok(End::Converged);
@@ -290,9 +283,7 @@ impl Worker {
 
     /// Reads the configuration again. A bad one is refused, and the old one stays.
     fn reload(&mut self, read: impl Fn() -> Result<Config>) {
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            self.notify(&[NotifyState::Reloading, now]);
-        }
+        self.manager.reloading();
         let setup = read().and_then(|config| {
             if config.state.path != self.setup.config.state.path {
                 return Err(Error::config(
@@ -321,7 +312,7 @@ impl Worker {
             }
             Err(error) => tracing::error!(%error, "the new configuration is refused; the old one stays"),
         }
-        self.notify(&[NotifyState::Ready]);
+        self.manager.ready();
     }
 
     /// Finds the approved model. True if it is another one than before.
@@ -421,7 +412,7 @@ impl Worker {
         let least = if self.progress.visible() {
             DRAW
         } else {
-            BEAT.max(self.watchdog())
+            self.manager.heartbeat_interval().unwrap_or(LONGEST_SLEEP)
         };
         let trouble = self.trouble.as_ref().and_then(|t| t.until);
         let due = [self.due.next_relist, self.due.next_folders];
@@ -432,7 +423,7 @@ impl Worker {
     pub(super) fn now(&self) -> Now {
         Now {
             wall: wall_clock(),
-            monotonic: self.started.elapsed(),
+            monotonic: monotonic(),
         }
     }
 
@@ -441,21 +432,8 @@ impl Worker {
         self.home.is_none_or(|home| !home.mount)
     }
 
-    /// How often the service manager wants to hear from the loop; an hour if it doesn't.
-    fn watchdog(&self) -> Duration {
-        sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |period| period / 3)
-    }
-
-    /// Tells the service manager that the loop is alive.
-    pub(super) fn beat(&mut self) {
-        if self.beaten.is_none_or(|at| at.elapsed() >= BEAT) {
-            self.beaten = Some(Instant::now());
-            self.notify(&[NotifyState::Watchdog]);
-        }
-    }
-
     /// Tells the service manager how things stand.
-    fn tell(&mut self) {
+    fn report_status(&mut self) {
         let Tally { scored, failed, .. } = self.tally;
         let model = match (self.current.lineup(), &self.trouble) {
             (_, Some(trouble)) => format!("waiting: {}", trouble.error),
@@ -466,15 +444,7 @@ impl Worker {
             "{model}; scored {scored} since start, failed {failed}, pending {}",
             self.pending()
         );
-        if status != self.status {
-            self.notify(&[NotifyState::Status(&status)]);
-            self.status = status;
-        }
-    }
-
-    /// Speaks to the service manager, if there is one.
-    fn notify(&self, state: &[NotifyState]) {
-        let _ = sd_notify::notify(state);
+        self.manager.status(status);
     }
 }
 

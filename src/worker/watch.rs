@@ -1,9 +1,8 @@
-//! notify and signals -> news. The only module that knows tokio.
+//! What happens in the folders -> news.
 
 use super::inbox::{Inbox, News};
 use super::plan::Word;
 use crate::config::{Config, Watch};
-use crate::error::{Error, Result};
 use crate::spool::scan::Rules;
 use crate::spool::{Dir, Name, publish};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
@@ -12,79 +11,6 @@ use rustix::fs::Stat;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
-
-/// After a signal to stop, how long the worker has to put things down before the process ends all the same.
-const STOP_WITHIN: Duration = Duration::from_secs(9);
-/// A step that takes longer is told of: most likely a mount hangs.
-const LONG_STEP: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// As much as a process's first thread has.
-const STACK: usize = 8 << 20;
-
-/// Works on a thread of its own, and hears signals on this one. This one must be the process's first: the kernel gives
-/// it every signal that it can take, and a thread that waits for a mount takes none.
-///
-/// A worker that hangs on a mount can't hold up a stop: the process then ends with `if_stuck`.
-pub fn hear_signals<T: Send>(if_stuck: u8, work: impl FnOnce(Arc<Inbox>) -> T + Send) -> Result<T> {
-    let failed = |e| Error::io("listen for", "signals")(e);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let guard = runtime.enter();
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    drop(guard);
-    let inbox = Arc::new(Inbox::default());
-    drop(inbox.take()); // to open the folders is a step too
-    let (done, mut ended) = oneshot::channel::<()>();
-    let theirs = inbox.clone();
-    let working = move || {
-        let _done = done; // when dropped, also by a panic, the listening ends
-        work(theirs)
-    };
-    let listen = async move {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        let mut told = false;
-        loop {
-            tokio::select! {
-                _ = &mut ended => return,
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => inbox.add(|news| news.reload = true),
-                _ = looks.tick() => told = tell_long_step(&inbox, told),
-            }
-        }
-        inbox.cancel.store(true, Ordering::Relaxed);
-        inbox.add(|news| news.stop = true);
-        if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
-            tracing::warn!("stopped while a file was still being read or written; it is done again at the next start");
-            std::process::exit(if_stuck.into());
-        }
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK);
-        let worker = thread.spawn_scoped(scope, working).map_err(failed)?;
-        runtime.block_on(listen);
-        Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
-/// Says once that a step takes long, and once that it is over. `told`: the first was said.
-fn tell_long_step(inbox: &Inbox, told: bool) -> bool {
-    let long = inbox.at_step() > LONG_STEP;
-    match (told, long) {
-        (false, true) => tracing::warn!("a folder doesn't answer, or slowly; waiting for it. Does its mount hang?"),
-        (true, false) => tracing::info!("it answers again"),
-        _ => {}
-    }
-    long
-}
 
 /// The folders under watch.
 pub struct Watches {

@@ -1,30 +1,29 @@
 //! Logs on stderr: text, or JSON with `--log-format json`. WARN means that it recovered, ERROR that a person is needed.
 
-use crate::cli::{LogFormat, LogLevel};
 use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
 /// Starts logging; once a process. `bar` steps aside while a line is written.
-pub fn start(format: LogFormat, level: LogLevel, bar: Option<ProgressBar>) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
+pub fn start(format: Format, level: LevelFilter, bar: Option<ProgressBar>) {
     // The journal has its own clock.
-    let journal = format == LogFormat::Text && std::env::var_os("JOURNAL_STREAM").is_some();
+    let journal = format == Format::Text && std::env::var_os("JOURNAL_STREAM").is_some();
     let logs = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(Stderr { bar, journal })
         .with_target(false);
     match format {
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-        LogFormat::Text if journal => logs.with_ansi(false).without_time().init(),
-        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).init(),
+        Format::Json => logs.json().flatten_event(true).init(),
+        Format::Text if journal => logs.with_ansi(false).without_time().init(),
+        Format::Text => logs.with_ansi(io::stderr().is_terminal()).init(),
     }
 }
 

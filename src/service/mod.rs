@@ -1,0 +1,17 @@
+//! What any process that serves needs, be it the worker or a server beside it: [`signals`] that stop it or have it read its
+//! configuration again, the one [`Stop`] token, the [`ServiceManager`] that started it, clocks, logs, and a progress bar.
+//!
+//! Nothing here knows what the process does: it passes what is to happen. tokio is known here, and to servers.
+
+pub mod clock;
+pub mod logs;
+mod progress;
+pub mod signals;
+mod step;
+mod stop;
+mod systemd;
+
+pub use progress::Progress;
+pub use step::Step;
+pub use stop::Stop;
+pub use systemd::ServiceManager;

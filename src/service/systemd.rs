@@ -1,0 +1,59 @@
+//! What the service manager is told (sd_notify).
+
+use sd_notify::NotifyState;
+use std::time::{Duration, Instant};
+
+/// At most one heartbeat in this time.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// The service manager that started this process. Where there is none, nothing happens.
+#[derive(Debug, Default)]
+pub struct ServiceManager {
+    heartbeat: Option<Instant>,
+    status: String,
+}
+
+impl ServiceManager {
+    /// Started up, or the configuration was read again.
+    pub fn ready(&self) {
+        self.notify(&[NotifyState::Ready]);
+    }
+
+    /// The configuration is being read again; [`ready`](Self::ready) ends it.
+    pub fn reloading(&self) {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            self.notify(&[NotifyState::Reloading, now]);
+        }
+    }
+
+    pub fn stopping(&self) {
+        self.notify(&[NotifyState::Stopping]);
+    }
+
+    /// How things stand, for people. Sent if it is news.
+    pub fn status(&mut self, status: String) {
+        if status != self.status {
+            self.notify(&[NotifyState::Status(&status)]);
+            self.status = status;
+        }
+    }
+
+    /// The process is alive. May be called as often as one likes, and must be within each
+    /// [`heartbeat_interval`](Self::heartbeat_interval).
+    pub fn heartbeat(&mut self) {
+        if self.heartbeat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
+            self.heartbeat = Some(Instant::now());
+            self.notify(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// A third of the time after which the manager takes the process for dead, and no less than a second; `None`: it doesn't
+    /// watch.
+    pub fn heartbeat_interval(&self) -> Option<Duration> {
+        sd_notify::watchdog_enabled().map(|period| HEARTBEAT.max(period / 3))
+    }
+
+    fn notify(&self, state: &[NotifyState]) {
+        let _ = sd_notify::notify(state);
+    }
+}
