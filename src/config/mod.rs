@@ -1,27 +1,35 @@
-//! TOML -> validated [`Config`]. Reads one file.
+//! Settings -> validated [`Config`]. Reads one file.
 //!
 //! The built-in defaults are the shipped `config/transform.toml` itself, so that it can't tell another story.
-//! Order: the defaults, the file, `TRANSFORM_SECTION__KEY` variables, `--set section.key=value`.
+//! Order: the defaults, the file, `TRANSFORM_SECTION__KEY` variables, `--set section.key=value`: [`layers`], one over the
+//! other. A section is a file here: what it may say (`Raw`), and what the program uses. [`value`] has what several share.
 
-mod keys;
+mod input;
+pub mod layers;
+mod models;
+mod output;
+mod reader;
+mod state;
+mod value;
+mod worker;
+
+pub use input::{Input, Watch};
+pub use models::{Models, OnApproval, is_group};
+pub use output::Output;
+pub use state::State;
+pub use worker::Worker;
 
 use crate::error::{Error, Result};
-use crate::spool::publish::{Mode, Options};
-use crate::spool::scan::Rules;
-use crate::transform::{BadRows, Columns, Header, Limit, Shape, Share};
-use keys::Keys;
-pub(crate) use keys::line_of;
+use crate::spool::publish::Options;
+use crate::transform::Shape;
+use layers::{Assignment, Content, Layers, Origin};
+use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
-use toml::Value;
 
 const DEFAULTS: &str = include_str!("../../config/transform.toml");
 /// Looked for in this order where no file is named.
 pub const PLACES: [&str; 2] = ["config/transform.toml", "/etc/transform/transform.toml"];
-const MEMORY_MIN: u64 = 32 << 20;
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A configuration that holds together.
 #[derive(Clone, Debug)]
@@ -38,60 +46,40 @@ pub struct Config {
     pub worker: Worker,
 }
 
-#[derive(Clone, Debug)]
-pub struct Input {
-    pub path: PathBuf,
-    pub rules: Rules,
-    pub watch: Watch,
-    pub poll_interval: Duration,
-    pub rescan_interval: Duration,
-    pub settle: Duration,
+/// As it is written: a field a section.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    input: input::Raw,
+    output: output::Raw,
+    failed: state::Failed,
+    models: models::Raw,
+    state: state::Raw,
+    worker: worker::Raw,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
-    Auto,
-    Events,
-    Poll,
-}
-
-#[derive(Clone, Debug)]
-pub struct Output {
-    pub path: PathBuf,
-    /// `None`: found out at start.
-    pub publish: Option<Mode>,
-    pub done_marker: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct Models {
-    pub path: PathBuf,
-    pub group: String,
-    /// ONNX Runtime's library; empty: it is looked for.
-    pub onnxruntime: PathBuf,
-    pub on_approval: OnApproval,
-}
-
-/// What a new approval means for files that are scored already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnApproval {
-    Rescore,
-    NewFiles,
-}
-
-#[derive(Clone, Debug)]
-pub struct State {
-    pub path: PathBuf,
-    /// How long the ledger keeps what is only history.
-    pub history: Duration,
-}
-
-#[derive(Clone, Debug)]
-pub struct Worker {
-    pub threads: usize,
-    /// Bytes.
-    pub memory: u64,
-    pub retry_max_backoff: Duration,
+impl Raw {
+    fn validate(self, layers: &Layers, file: Option<PathBuf>) -> Result<Config> {
+        let config = Config {
+            file,
+            input: self.input.validate(layers)?,
+            shape: Shape {
+                header: self.input.header,
+                delimiter: self.input.delimiter,
+                bad_rows: self.input.bad_rows,
+                max_bad_rows: self.input.max_bad_rows,
+                columns: self.output.columns.clone(),
+                probabilities: self.output.probabilities,
+            },
+            output: self.output.validate(),
+            failed: self.failed.path.0,
+            models: self.models.validate(),
+            state: self.state.validate(),
+            worker: self.worker.validate(),
+        };
+        keep_apart(&config, layers)?;
+        Ok(config)
+    }
 }
 
 impl Config {
@@ -133,18 +121,22 @@ impl Sources {
     }
 
     pub fn load(&self) -> Result<Config> {
-        let mut keys = Keys::defaults();
+        let mut layers = Layers::defaults(DEFAULTS);
         let file = match &self.file {
             Some(file) => Some(file.clone()),
             None => place()?,
         };
         if let Some(file) = &file {
             let text = std::fs::read_to_string(file).map_err(|e| unreadable(file, e))?;
-            keys.merge_file(file, &text)?;
+            layers.merge(file, &text)?;
         }
         for (name, value) in &self.environment {
-            let key = name["TRANSFORM_".len()..].to_lowercase().replacen("__", ".", 1);
-            keys.merge_text(&key, value, name)?;
+            let key = name["TRANSFORM_".len()..].to_lowercase();
+            layers.assign(Assignment {
+                key: key.split("__").map(String::from).collect(),
+                content: Content::Text(value.clone()),
+                origin: Origin::named(name),
+            });
         }
         for assignment in &self.set {
             let Some((key, value)) = assignment.split_once('=') else {
@@ -153,23 +145,22 @@ impl Sources {
                     format!("{assignment:?} is not section.key=value"),
                 ));
             };
-            keys.merge_text(key.trim(), value, "--set")?;
+            layers.assign(Assignment {
+                key: layers::dotted(key.trim()),
+                content: Content::Text(value.into()),
+                origin: Origin::named("--set"),
+            });
         }
-        keys.validate(file)
+        layers.read::<Raw>()?.validate(&layers, file)
     }
-}
-
-/// Can a model group be called so? It is a folder below the models.
-pub fn is_group(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('.') && !name.chars().any(|c| c == '/' || c.is_control())
 }
 
 /// A configuration file of any text.
 #[cfg(fuzzing)]
 pub fn fuzz(text: &str) -> Result<Config> {
-    let mut keys = Keys::defaults();
-    keys.merge_file(Path::new("transform.toml"), text)?;
-    keys.validate(None)
+    let mut layers = Layers::defaults(DEFAULTS);
+    layers.merge(Path::new("transform.toml"), text)?;
+    layers.read::<Raw>()?.validate(&layers, None)
 }
 
 /// The first of the usual places that has a configuration. One that can't be looked at is no missing one.
@@ -194,181 +185,26 @@ fn unreadable(file: &Path, e: io::Error) -> Error {
     }
 }
 
-impl Keys {
-    fn validate(&self, file: Option<PathBuf>) -> Result<Config> {
-        let delimiter = self.string("input.delimiter")?;
-        let delimiter = match delimiter.as_bytes() {
-            [b] if is_delimiter(*b) => *b,
-            b"\\t" => b'\t',
-            _ => {
-                return self.wrong(
-                    "input.delimiter",
-                    "one ASCII character that is no letter, digit, quote, space, + - or .",
-                );
-            }
-        };
-        let path = |key: &str| match self.string(key)? {
-            "" => self.wrong(key, "the path of a folder"),
-            path => Ok(PathBuf::from(path)),
-        };
-        let group = self.string("models.group")?.to_string();
-        if !is_group(&group) {
-            return self.wrong("models.group", "a folder's name");
-        }
-        let threads = match self.integer("worker.threads")? {
-            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
-            n => n.min(1024) as usize,
-        };
-        let memory = self.string("worker.memory")?.parse::<bytesize::ByteSize>();
-        let memory = match memory {
-            Ok(size) if size.as_u64() >= MEMORY_MIN => size.as_u64(),
-            _ => return self.wrong("worker.memory", "a size of at least \"32MiB\", such as \"512MiB\""),
-        };
-        let config = Config {
-            file,
-            input: Input {
-                path: path("input.path")?,
-                rules: self.rules()?,
-                watch: self.choice(
-                    "input.watch",
-                    &[("auto", Watch::Auto), ("events", Watch::Events), ("poll", Watch::Poll)],
-                )?,
-                poll_interval: self.duration("input.poll_interval", Duration::from_millis(10), WEEK)?,
-                rescan_interval: self.duration("input.rescan_interval", Duration::from_millis(10), WEEK)?,
-                settle: self.duration("input.settle", Duration::ZERO, WEEK)?,
-            },
-            shape: Shape {
-                header: self.header()?,
-                delimiter,
-                bad_rows: self.choice("input.bad_rows", &[("blank", BadRows::Blank), ("fail", BadRows::Fail)])?,
-                max_bad_rows: self.limit("input.max_bad_rows")?,
-                columns: self.columns("output.columns")?,
-                probabilities: self.boolean("output.probabilities")?,
-            },
-            output: Output {
-                path: path("output.path")?,
-                publish: self.choice(
-                    "output.publish",
-                    &[
-                        ("auto", None),
-                        ("rename", Some(Mode::Rename)),
-                        ("direct", Some(Mode::Direct)),
-                    ],
-                )?,
-                done_marker: self.boolean("output.done_marker")?,
-            },
-            failed: path("failed.path")?,
-            models: Models {
-                path: path("models.path")?,
-                group,
-                onnxruntime: self.string("models.onnxruntime")?.into(),
-                on_approval: self.choice(
-                    "models.on_approval",
-                    &[("rescore", OnApproval::Rescore), ("new-files", OnApproval::NewFiles)],
-                )?,
-            },
-            state: State {
-                path: path("state.path")?,
-                history: self.duration("state.history", DAY, 36_500 * DAY)?,
-            },
-            worker: Worker {
-                threads,
-                memory,
-                retry_max_backoff: self.duration("worker.retry_max_backoff", Duration::from_millis(10), WEEK)?,
-            },
-        };
-        self.keep_apart(&config)?;
-        Ok(config)
-    }
-
-    /// An output inside the input folder would be an input, and so on.
-    fn keep_apart(&self, config: &Config) -> Result<()> {
-        let input = resolve(&config.input.path);
-        for (key, path) in [
-            ("output.path", &config.output.path),
-            ("failed.path", &config.failed),
-            ("models.path", &config.models.path),
-            ("state.path", &config.state.path),
-        ] {
-            let other = resolve(path);
-            if other.starts_with(&input) || input.starts_with(&other) {
-                let message = format!(
-                    "{key} = {} and input.path = {} must lie apart, neither inside the other",
-                    path.display(),
-                    config.input.path.display()
-                );
-                return Err(Error::config(self.origin(key), message));
-            }
-        }
-        Ok(())
-    }
-
-    fn rules(&self) -> Result<Rules> {
-        let key = "input.include";
-        let Value::Array(globs) = self.value(key) else {
-            return self.wrong(key, "an array of globs, such as [\"*.csv\"]");
-        };
-        let globs: Option<Vec<String>> = globs.iter().map(|g| g.as_str().map(str::to_string)).collect();
-        match globs.filter(|g| !g.is_empty()).map(|g| {
-            Rules::new(self.boolean("input.recursive")?, &g).map_err(|e| Error::config(self.origin(key), e.to_string()))
-        }) {
-            Some(rules) => rules,
-            None => self.wrong(key, "an array of globs, such as [\"*.csv\"]"),
+/// An output inside the input folder would be an input, and so on.
+fn keep_apart(config: &Config, layers: &Layers) -> Result<()> {
+    let input = resolve(&config.input.path);
+    for (key, path) in [
+        ("output.path", &config.output.path),
+        ("failed.path", &config.failed),
+        ("models.path", &config.models.path),
+        ("state.path", &config.state.path),
+    ] {
+        let other = resolve(path);
+        if other.starts_with(&input) || input.starts_with(&other) {
+            let message = format!(
+                "{key} = {} and input.path = {} must lie apart, neither inside the other",
+                path.display(),
+                config.input.path.display()
+            );
+            return Err(layers.fault(key, message));
         }
     }
-
-    fn header(&self) -> Result<Header> {
-        match self.value("input.header") {
-            Value::Boolean(true) => Ok(Header::Present),
-            Value::Boolean(false) => Ok(Header::Absent),
-            _ => self.choice(
-                "input.header",
-                &[
-                    ("auto", Header::Auto),
-                    ("true", Header::Present),
-                    ("false", Header::Absent),
-                ],
-            ),
-        }
-    }
-
-    fn limit(&self, key: &str) -> Result<Limit> {
-        let limit = match self.value(key) {
-            Value::Integer(n) => u64::try_from(*n).ok().map(Limit::Count),
-            Value::String(text) => match text.strip_suffix('%') {
-                Some(percent) => Share::parse(percent.trim()).map(Limit::Share),
-                None => text.trim().parse().ok().map(Limit::Count),
-            },
-            _ => None,
-        };
-        limit.map_or_else(
-            || self.wrong(key, "a count, or a share between \"0%\" and \"100%\""),
-            Ok,
-        )
-    }
-
-    fn columns(&self, key: &str) -> Result<Columns> {
-        let expected = "\"prediction\", \"all\", or an array of column names, each once";
-        match self.value(key) {
-            Value::String(word) if word == "prediction" => Ok(Columns::Prediction),
-            Value::String(word) if word == "all" => Ok(Columns::All),
-            Value::Array(names) if !names.is_empty() => {
-                let names: Option<Vec<String>> = names.iter().map(|n| n.as_str().map(str::to_string)).collect();
-                match names {
-                    Some(names) if (1..names.len()).all(|i| !names[..i].contains(&names[i])) => {
-                        Ok(Columns::Named(names))
-                    }
-                    _ => self.wrong(key, expected),
-                }
-            }
-            _ => self.wrong(key, expected),
-        }
-    }
-}
-
-/// Any other byte could be part of a number or of a quoted field.
-fn is_delimiter(b: u8) -> bool {
-    b == b'\t' || b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'+' | b'-' | b'.')
+    Ok(())
 }
 
 /// An absolute path without links or dots, as far as it exists.
@@ -392,6 +228,8 @@ fn resolve(path: &Path) -> PathBuf {
 #[allow(clippy::disallowed_methods, reason = "a test writes what it reads")]
 mod tests {
     use super::*;
+    use crate::transform::{Columns, Header, Limit, Share};
+    use std::time::Duration;
 
     fn load(file: &str, environment: &[(&str, &str)], set: &[&str]) -> Result<Config> {
         let dir = tempfile::tempdir().unwrap();
@@ -442,7 +280,7 @@ mod tests {
                 "\n[input]\nsettle = 3",
                 "t.toml:3: input.settle = 3 should be a duration",
             ),
-            ("[input\n", "t.toml: TOML parse error at line 1"),
+            ("[input\n", "t.toml:1: this is no TOML at column 7"),
             ("settle = 1", "outside of a [section]"),
             ("[worker]\nmemory = \"1MiB\"", "at least \"32MiB\""),
             ("[input]\ndelimiter = \"ab\"", "one ASCII character"),
@@ -470,6 +308,31 @@ mod tests {
         );
         let error = load("", &[], &["input.settle"]).unwrap_err();
         assert!(error.to_string().contains("section.key=value"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_and_a_flag_are_named_where_they_are_wrong() {
+        let variable = [("TRANSFORM_INPUT__SETTLE", "soon")];
+        let error = load("", &variable, &[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("TRANSFORM_INPUT__SETTLE: input.settle = \"soon\" should be a duration"),
+            "{error}"
+        );
+        let error = load("[worker]\nthreads = 2", &[], &["worker.treads=3"]).unwrap_err();
+        let said = "--set: unknown key worker.treads; the nearest is worker.threads";
+        assert_eq!(error.to_string(), said);
+        // What a flag makes good is good.
+        load("[input]\nsettle = 3", &[], &["input.settle=3s"]).unwrap();
+    }
+
+    /// Its keys and their meaning hold for ever.
+    #[test]
+    fn reads_the_configuration_of_version_0_1() {
+        let old = include_str!("../../tests/fixtures/config-0.1.toml");
+        let config = load(old, &[], &[]).unwrap();
+        assert_eq!(config.state.history, Duration::from_secs(90 * 24 * 3600));
+        assert_eq!(config.shape.text(), "");
+        assert_eq!(config.input.rescan_interval, Duration::from_secs(60));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod raw;
 
 use super::{descent, preprocess};
-use crate::config::line_of;
+use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
 use crate::format::csv::columns::Kind;
@@ -137,75 +137,41 @@ impl Pipeline {
 
     /// `file`: the name of `text`.
     pub fn parse(file: &Path, text: &str, overrides: &[(String, Value)]) -> Result<Pipeline> {
-        let fault = |e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            let key = text.lines().nth(line - 1).and_then(|l| l.split_once('='));
-            let key = key.map_or("", |(key, _)| key.trim());
-            let message = match e.message() {
-                said if key.is_empty() || said.contains(&format!("`{key}`")) => said.to_string(),
-                said => format!("{key}: {said}"),
-            };
-            Error::config(format!("{}:{line}", file.display()), message)
-        };
-        toml::from_str::<Raw>(text).map_err(fault)?;
-        let keys: Table = toml::from_str(text).map_err(fault)?;
-        Origin { file, text }.build(keys, overrides)
+        let mut layers = Layers::new(&file.display().to_string());
+        layers.merge(file, text)?;
+        // What is wrong with the file is wrong also where something overrides it.
+        layers.read::<Raw>()?;
+        Pipeline::build(file, layers, overrides, "flags")
     }
 
-    /// The same with other values of some keys.
+    /// The same with other values of some keys, as a search tries them.
     pub fn with(&self, overrides: &[(String, Value)]) -> Result<Pipeline> {
-        let origin = Origin {
-            file: &self.file,
-            text: "",
-        };
-        origin.build(self.keys.clone(), overrides)
+        let layers = Layers::of(&self.file.display().to_string(), &self.keys);
+        Pipeline::build(&self.file, layers, overrides, "search.over")
     }
 
-    /// All keys that hold, as a pipeline file.
-    pub fn text(&self) -> String {
-        toml::to_string(&self.keys).expect("keys are TOML")
-    }
-}
-
-/// Where keys were said, for messages.
-struct Origin<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Origin<'_> {
-    fn build(&self, mut keys: Table, overrides: &[(String, Value)]) -> Result<Pipeline> {
+    /// `by`: who overrides.
+    fn build(file: &Path, mut layers: Layers, overrides: &[(String, Value)], by: &str) -> Result<Pipeline> {
         for (key, _) in overrides {
-            give_way(&mut keys, key);
+            give_way(&mut layers, key);
         }
+        let origin = Origin::named(by);
         for (key, value) in overrides {
-            let wrong = |message: String| Error::config(format!("{key} = {value}"), message);
-            set(&mut keys, key, value).map_err(&wrong)?;
-            // One by one, so that the one that is wrong is named.
-            let raw: std::result::Result<Raw, _> = keys.clone().try_into();
-            raw.map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
+            layers.assign(Assignment {
+                key: path(key),
+                content: Content::of(value, &origin),
+                origin: origin.clone(),
+            });
         }
-        let raw: Raw = keys
-            .clone()
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::config(self.file, e.message()))?;
-        let said = |key: &str| overrides.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value);
-        let wrong = |key: &str, message: String| {
-            let (section, name) = key.split_once('.').unwrap_or((key, ""));
-            let place = match (said(key), line_of(self.text, section, name)) {
-                (Some(value), _) => format!("{key} = {value}"),
-                (None, Some(line)) => format!("{}:{line}", self.file.display()),
-                (None, None) => self.file.display().to_string(),
-            };
-            Error::config(place, message)
-        };
-        let data = raw::data(raw.data).map_err(|(key, message)| wrong(key, message))?;
-        let split = raw::split(raw.split, &data).map_err(|(key, message)| wrong(key, message))?;
-        let trainer = raw::trainer(raw.train).map_err(|(key, message)| wrong(key, message))?;
-        let preprocess = raw::preprocess(raw.preprocess, &trainer).map_err(|(key, message)| wrong(key, message))?;
+        let raw: Raw = layers.read()?;
+        let wrong = |(key, message): raw::Fault| layers.fault(key, message);
+        let data = raw::data(raw.data).map_err(wrong)?;
+        let split = raw::split(raw.split, &data).map_err(wrong)?;
+        let trainer = raw::trainer(raw.train).map_err(wrong)?;
+        let preprocess = raw::preprocess(raw.preprocess, &trainer).map_err(wrong)?;
         Ok(Pipeline {
-            file: self.file.into(),
-            keys,
+            file: file.into(),
+            keys: layers.table(),
             data,
             split,
             preprocess,
@@ -215,48 +181,32 @@ impl Origin<'_> {
             register: raw.register,
         })
     }
-}
 
-fn give_way(keys: &mut Table, key: &str) {
-    for (section, ways) in WAYS {
-        let name = key.strip_prefix(section).and_then(|k| k.strip_prefix('.'));
-        if let (Some(name), Some(Value::Table(table))) = (name, keys.get_mut(section))
-            && ways.iter().any(|way| way.contains(&name))
-        {
-            let others = ways.iter().filter(|way| !way.contains(&name));
-            others.copied().flatten().for_each(|other| {
-                table.remove(*other);
-            });
-        }
+    /// All keys that hold, as a pipeline file.
+    pub fn text(&self) -> String {
+        toml::to_string(&self.keys).expect("keys are TOML")
     }
 }
 
-fn set(keys: &mut Table, key: &str, value: &Value) -> std::result::Result<(), String> {
-    let Some((section, name)) = key.split_once('.') else {
-        return Err(format!("{key:?} is no section.key"));
-    };
-    // A range is named by another section's key.
-    let (section, name) = match name.strip_prefix("over.") {
-        Some(searched) if section == "search" => {
-            let search = keys.entry(section).or_insert_with(|| Table::new().into());
-            let over = search
-                .as_table_mut()
-                .map(|s| s.entry("over").or_insert_with(|| Table::new().into()));
-            let over = over
-                .and_then(|over| over.as_table_mut())
-                .ok_or("search.over is no table")?;
-            over.insert(searched.into(), value.clone());
-            return Ok(());
+/// The steps to a key. A range to search is named by another section's key, as one step.
+fn path(key: &str) -> Vec<String> {
+    match key.strip_prefix("search.over.") {
+        Some(searched) => ["search", "over", searched].map(String::from).into(),
+        None => layers::dotted(key),
+    }
+}
+
+fn give_way(layers: &mut Layers, key: &str) {
+    for (section, ways) in WAYS {
+        if let Some(name) = key.strip_prefix(section).and_then(|k| k.strip_prefix('.'))
+            && ways.iter().any(|way| way.contains(&name))
+        {
+            let others = ways.iter().filter(|way| !way.contains(&name));
+            others
+                .copied()
+                .flatten()
+                .for_each(|other| layers.remove(section, other));
         }
-        _ => (section, name),
-    };
-    let section = keys.entry(section).or_insert_with(|| Table::new().into());
-    match section.as_table_mut() {
-        Some(table) => {
-            table.insert(name.into(), value.clone());
-            Ok(())
-        }
-        None => Err(format!("{key:?} is no section.key")),
     }
 }
 
@@ -302,39 +252,46 @@ mod tests {
     #[test]
     fn faults_name_the_file_the_line_and_the_key() {
         for (more, said) in [
-            ("learning = 1", "p.toml:6: unknown field `learning`"),
+            (
+                "learning = 1",
+                "p.toml:6: unknown key train.learning; the nearest is train.learning_rate",
+            ),
             (
                 "learning_rate = \"x\"",
-                "p.toml:6: learning_rate: invalid type: string \"x\", expected f64",
+                "p.toml:6: train.learning_rate = \"x\" should be a number",
             ),
             ("learning_rate = 0", "p.toml:6: learning_rate = 0 is not above 0"),
             ("alpha = -1.0", "p.toml:6: alpha = -1 is below 0"),
             ("iterations = 0", "p.toml:6: iterations = 0 is not 1 to"),
-            ("[splits]", "p.toml:6: unknown field `splits`"),
+            ("[splits]", "p.toml:6: unknown key splits; the nearest is split"),
             (
                 "[split]\nshare = 1.5",
                 "p.toml:7: split.share = 1.5 is not between 0 and 1",
             ),
-            ("[split]\nlast = 3\nshare = 0.5", "p.toml: give one of split.last"),
+            ("[split]\nlast = 3\nshare = 0.5", "p.toml:6: give one of split.last"),
             (
                 "[preprocess]\nmissing = \"zero\"",
-                "p.toml:7: missing: expected \"mean\", \"median\", \"drop\" or a number",
+                "p.toml:7: preprocess.missing = \"zero\": expected \"mean\", \"median\", \"drop\" or a number",
             ),
             ("[preprocess]\ndegree = 17", "p.toml:7: degree 17 is not 1 to 16"),
             (
                 "[preprocess]\nunknown = \"fail\"",
-                "p.toml:7: unknown: unknown variant `fail`",
+                "p.toml:7: preprocess.unknown = \"fail\" should be \"refuse\" or \"ignore\"",
             ),
-            ("a b", "p.toml:6:"),
+            ("a b", "p.toml:6: this is no TOML at column 3"),
         ] {
             let message = parse(&format!("{LEAST}{more}\n"), &[]).unwrap_err();
             assert!(message.starts_with(said), "{more}: {message}");
         }
         for (key, value, said) in [
-            ("train.rate", 1.into(), "train.rate = 1: unknown field `rate`"),
-            ("train.alpha", "much".into(), "train.alpha = \"much\": invalid type"),
-            ("train.alpha", (-1).into(), "train.alpha = -1: alpha = -1 is below 0"),
-            ("alpha", 1.into(), "alpha = 1: \"alpha\" is no section.key"),
+            ("train.rate", 1.into(), "flags: unknown key train.rate"),
+            (
+                "train.alpha",
+                "much".into(),
+                "flags: train.alpha = \"much\" should be a number",
+            ),
+            ("train.alpha", (-1).into(), "flags: alpha = -1 is below 0"),
+            ("alpha", 1.into(), "flags: \"alpha\" stands outside of a [section]"),
         ] {
             let message = parse(LEAST, &[(key, value)]).unwrap_err();
             assert!(message.starts_with(said), "{key}: {message}");

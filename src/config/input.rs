@@ -1,0 +1,121 @@
+//! `[input]`: where inputs are, which files are inputs, and how they are read.
+
+use super::layers::Layers;
+use super::value::{Any, Folder, Period, any, text};
+use crate::error::Result;
+use crate::spool::scan::Rules;
+use crate::transform::{BadRows, Header, Limit, Share};
+use serde::{Deserialize, Deserializer};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub path: PathBuf,
+    pub rules: Rules,
+    pub watch: Watch,
+    pub poll_interval: Duration,
+    pub rescan_interval: Duration,
+    pub settle: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Watch {
+    Auto,
+    Events,
+    Poll,
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    path: Folder,
+    recursive: bool,
+    #[serde(deserialize_with = "globs")]
+    include: Vec<String>,
+    #[serde(deserialize_with = "header")]
+    pub header: Header,
+    #[serde(deserialize_with = "delimiter")]
+    pub delimiter: u8,
+    #[serde(deserialize_with = "bad_rows")]
+    pub bad_rows: BadRows,
+    #[serde(deserialize_with = "limit")]
+    pub max_bad_rows: Limit,
+    watch: Watch,
+    poll_interval: Period<10, 7>,
+    rescan_interval: Period<10, 7>,
+    settle: Period<0, 7>,
+}
+
+impl Raw {
+    pub fn validate(&self, layers: &Layers) -> Result<Input> {
+        let rules = Rules::new(self.recursive, &self.include);
+        Ok(Input {
+            path: self.path.0.clone(),
+            rules: rules.map_err(|e| layers.fault("input.include", e.to_string()))?,
+            watch: self.watch,
+            poll_interval: self.poll_interval.0,
+            rescan_interval: self.rescan_interval.0,
+            settle: self.settle.0,
+        })
+    }
+}
+
+fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let globs = Vec::<String>::deserialize(deserializer)?;
+    match globs.is_empty() {
+        true => Err(super::value::invalid("an array of globs, such as [\"*.csv\"]")),
+        false => Ok(globs),
+    }
+}
+
+fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error> {
+    let read = |value| match value {
+        Any::Flag(true) => Some(Header::Present),
+        Any::Flag(false) => Some(Header::Absent),
+        Any::Text(word) => match word.as_str() {
+            "auto" => Some(Header::Auto),
+            "true" => Some(Header::Present),
+            "false" => Some(Header::Absent),
+            _ => None,
+        },
+        Any::Number(_) | Any::Texts(_) => None,
+    };
+    any(deserializer, "\"auto\" or \"true\" or \"false\"", read)
+}
+
+fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let expected = "one ASCII character that is no letter, digit, quote, space, + - or .";
+    text(deserializer, expected, |text| match text.as_bytes() {
+        [b] if is_delimiter(*b) => Some(*b),
+        b"\\t" => Some(b'\t'),
+        _ => None,
+    })
+}
+
+/// Any other byte could be part of a number or of a quoted field.
+fn is_delimiter(b: u8) -> bool {
+    b == b'\t' || b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'+' | b'-' | b'.')
+}
+
+fn bad_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BadRows, D::Error> {
+    text(deserializer, "\"blank\" or \"fail\"", |word| match word {
+        "blank" => Some(BadRows::Blank),
+        "fail" => Some(BadRows::Fail),
+        _ => None,
+    })
+}
+
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> {
+    let read = |value| match value {
+        Any::Number(n) => u64::try_from(n).ok().map(Limit::Count),
+        Any::Text(text) => match text.strip_suffix('%') {
+            Some(percent) => Share::parse(percent.trim()).map(Limit::Share),
+            None => text.trim().parse().ok().map(Limit::Count),
+        },
+        Any::Flag(_) | Any::Texts(_) => None,
+    };
+    any(deserializer, "a count, or a share between \"0%\" and \"100%\"", read)
+}

@@ -1,0 +1,63 @@
+//! `[output]`: where outputs go, how they get there, and what is in them.
+
+use super::value::{Any, Folder, any};
+use crate::spool::publish::Mode;
+use crate::transform::Columns;
+use serde::{Deserialize, Deserializer};
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub path: PathBuf,
+    /// `None`: found out at start.
+    pub publish: Option<Mode>,
+    pub done_marker: bool,
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    path: Folder,
+    #[serde(deserialize_with = "columns")]
+    pub columns: Columns,
+    pub probabilities: bool,
+    publish: Publish,
+    done_marker: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Publish {
+    Auto,
+    Rename,
+    Direct,
+}
+
+impl Raw {
+    pub fn validate(&self) -> Output {
+        Output {
+            path: self.path.0.clone(),
+            publish: match self.publish {
+                Publish::Auto => None,
+                Publish::Rename => Some(Mode::Rename),
+                Publish::Direct => Some(Mode::Direct),
+            },
+            done_marker: self.done_marker,
+        }
+    }
+}
+
+fn columns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Columns, D::Error> {
+    let read = |value| match value {
+        Any::Text(word) if word == "prediction" => Some(Columns::Prediction),
+        Any::Text(word) if word == "all" => Some(Columns::All),
+        Any::Texts(names) if !names.is_empty() => {
+            let once = (1..names.len()).all(|i| !names[..i].contains(&names[i]));
+            once.then_some(Columns::Named(names))
+        }
+        _ => None,
+    };
+    let expected = "\"prediction\", \"all\", or an array of column names, each once";
+    any(deserializer, expected, read)
+}
