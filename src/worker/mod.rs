@@ -8,13 +8,15 @@ mod inbox;
 mod job;
 pub mod lock;
 mod look;
+mod r#loop;
 mod pass;
 mod plan;
 mod prune;
-mod reconcile;
+mod queue;
 pub mod status;
+mod tally;
 mod watch;
 
-pub use commit::Tally;
 pub use inbox::Inbox;
-pub use reconcile::{End, Until, Worker, require_local};
+pub use r#loop::{End, Until, Worker, require_local};
+pub use tally::Tally;

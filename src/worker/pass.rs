@@ -5,16 +5,14 @@ use super::faults::as_fault;
 use super::inbox::News;
 use super::job::{Context, Done, Job, Task};
 use super::look::{self, Found, Published, want};
+use super::r#loop::{Until, Worker};
 use super::plan::{self, Before, Charge, Decision, Sighting, Want, Word};
-use super::reconcile::{Until, Worker};
 use crate::error::{Error, Result};
 use crate::ledger::Record;
 use crate::spool::scan::{self, Listing};
 use crate::spool::{Dir, Home, Name, Seen};
 use crate::transform::Destination;
 use rayon::prelude::*;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
@@ -22,31 +20,9 @@ use std::thread::JoinHandle;
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
-/// Jobs that wait; the listing pauses until there are fewer.
-const QUEUE_MAX: usize = 65_536;
-/// Small inputs that are published and committed together: they share the syncs. Few enough that a file that is
-/// dropped meanwhile doesn't wait long.
-const GROUP: usize = 256;
-const GROUP_BYTES: u64 = 32 << 20;
-/// The same on a mount, where each look, each result and each sync is a request of its own that may take a second: the
-/// loop must come around before the service manager loses patience, and nothing is gained by sharing.
+/// The same on a mount, where each look is a request of its own that may take a second: the loop must come around before
+/// the service manager loses patience.
 const CHUNK_ON_MOUNT: usize = 64;
-const GROUP_ON_MOUNT: usize = 16;
-
-/// Jobs that wait, each input once.
-#[derive(Default)]
-pub struct Queue {
-    pub small: VecDeque<Name>,
-    pub large: VecDeque<Name>,
-    pub jobs: HashMap<Name, Job>,
-}
-
-impl Queue {
-    /// A listing goes on only while there is.
-    fn has_room(&self) -> bool {
-        self.jobs.len() < QUEUE_MAX
-    }
-}
 
 /// The large input that is being scored.
 pub struct Large {
@@ -124,7 +100,7 @@ impl Worker {
         self.finish_large()?;
         self.start_large()?;
         self.run_group()?;
-        match self.pruner.busy() && self.listing.is_none() && self.queue.small.is_empty() {
+        match self.pruner.busy() && self.listing.is_none() && !self.queue.has_small() {
             true => self.prune(home),
             false => Ok(()),
         }
@@ -297,14 +273,9 @@ impl Worker {
     }
 
     fn enqueue(&mut self, job: Job) {
-        let (name, large, size) = (job.name.clone(), job.is_large(), job.fingerprint.size);
-        if self.queue.jobs.insert(name.clone(), job).is_some() {
-            return;
-        }
-        self.progress.plan(size);
-        match large {
-            true => self.queue.large.push_back(name),
-            false => self.queue.small.push_back(name),
+        let size = job.fingerprint.size;
+        if self.queue.push(job) {
+            self.progress.plan(size);
         }
     }
 
@@ -370,36 +341,13 @@ impl Worker {
         !self.local() || self.setup.publisher.on_mount()
     }
 
-    /// The next small inputs to be scored together.
-    fn next_group(&mut self) -> Vec<Job> {
-        let most = if self.on_mount() { GROUP_ON_MOUNT } else { GROUP };
-        let mut jobs: Vec<Job> = Vec::new();
-        let mut bytes = 0;
-        while jobs.len() < most.min(self.together) && bytes < GROUP_BYTES {
-            let Some(name) = self.queue.small.pop_front() else {
-                break;
-            };
-            let Entry::Occupied(job) = self.queue.jobs.entry(name) else {
-                continue;
-            };
-            // It may have grown since it was queued.
-            if job.get().is_large() {
-                self.queue.large.push_back(job.key().clone());
-                continue;
-            }
-            bytes += job.get().fingerprint.size;
-            jobs.push(job.remove());
-        }
-        jobs
-    }
-
     /// Scores a group of small inputs, while the group before is published and committed.
     fn run_group(&mut self) -> Result<()> {
         let (Some(pin), Some(home)) = (&self.pin, self.home) else {
             return Ok(());
         };
         let pin = pin.clone();
-        let jobs = self.next_group();
+        let jobs = self.queue.next_group(self.together, self.on_mount());
         if jobs.is_empty() {
             return self.commit_scored();
         }
@@ -429,9 +377,9 @@ impl Worker {
         if self.pin.as_ref().is_some_and(|now| now.recipe == pin.recipe) {
             self.scored = done;
         }
-        match self.queue.small.is_empty() {
-            true => self.commit_scored(),
-            false => Ok(()),
+        match self.queue.has_small() {
+            true => Ok(()),
+            false => self.commit_scored(),
         }
     }
 
@@ -447,10 +395,10 @@ impl Worker {
         let (Some(pin), Some(home), None, None) = (&self.pin, self.home, &self.large, &self.publishing) else {
             return Ok(());
         };
-        let Some(name) = self.queue.large.pop_front() else {
+        let Some(job) = self.queue.next_large() else {
             return Ok(());
         };
-        let job = self.queue.jobs.remove(&name).expect("what is queued has a job");
+        let name = job.name.clone();
         self.setup.publisher.release();
         let root = self.open_input(home)?;
         let cancel = Arc::new(AtomicBool::new(false));
@@ -521,15 +469,15 @@ impl Worker {
 
     /// Is there more to do at once?
     pub(super) fn busy(&self) -> bool {
-        let large = self.large.is_none() && self.publishing.is_none() && !self.queue.large.is_empty();
+        let large = self.large.is_none() && self.publishing.is_none() && self.queue.has_large();
         let listing = self.listing.is_some() && self.queue.has_room();
-        listing || !self.queue.small.is_empty() || !self.scored.is_empty() || large || self.pruner.busy()
+        listing || self.queue.has_small() || !self.scored.is_empty() || large || self.pruner.busy()
     }
 
     /// Inputs that are known to lack a result.
     pub(super) fn pending(&self) -> usize {
         let large = usize::from(self.large.is_some()) + usize::from(self.publishing.is_some());
-        self.queue.jobs.len() + self.scored.len() + large + self.agenda.iter().count()
+        self.queue.len() + self.scored.len() + large + self.agenda.iter().count()
     }
 
     /// The one-shot waits for a file to settle once; one that goes on changing is left to the next run.
@@ -546,36 +494,5 @@ impl Worker {
         let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
         self.tally.faults = (faults + self.unreadable.len()) as u64;
         self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spool::Fingerprint;
-
-    /// The loop took a listing that couldn't go on for work that could be done, and spun.
-    #[test]
-    fn a_full_queue_of_large_inputs_is_nothing_to_do_at_once() {
-        let mut queue = Queue::default();
-        for n in 0..QUEUE_MAX {
-            assert!(queue.has_room());
-            let name = Name::new(n.to_string().into_bytes());
-            queue.jobs.insert(
-                name.clone(),
-                Job {
-                    name,
-                    fingerprint: Fingerprint {
-                        size: 2 << 20,
-                        mtime: 0,
-                        ctime: None,
-                    },
-                    recorded: false,
-                    stands: false,
-                    task: Task::Score,
-                },
-            );
-        }
-        assert!(!queue.has_room());
     }
 }

@@ -2,16 +2,18 @@
 //! serves the daemon and the one-shot; they differ in when it ends.
 
 use super::agenda::Agenda;
-use super::commit::{Publishing, Tally};
+use super::commit::Publishing;
 use super::descriptors;
 use super::faults::{Faults, as_fault};
 use super::inbox::Inbox;
 use super::job::{Done, Pin, Setup};
 use super::lock::Lock;
 use super::look::recipe;
-use super::pass::{Large, Queue};
+use super::pass::Large;
 use super::plan::Now;
 use super::prune::Pruner;
+use super::queue::Queue;
+use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
