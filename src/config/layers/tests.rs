@@ -1,0 +1,68 @@
+use super::*;
+use serde::Deserialize;
+
+/// As sections to come will be: tables of tables.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Nested {
+    monitor: Monitor,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Monitor {
+    psi: f64,
+    #[serde(default)]
+    column: BTreeMap<String, Bars>,
+}
+
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+struct Bars {
+    psi: Option<f64>,
+    drift: Option<bool>,
+}
+
+fn flag(key: &str, text: &str) -> Assignment {
+    Assignment {
+        key: dotted(key),
+        content: Content::Text(text.into()),
+        origin: Origin::named("--set"),
+    }
+}
+
+#[test]
+fn tables_of_tables_are_laid_over_one_another_key_by_key() {
+    let mut layers = Layers::defaults("[monitor]\npsi = 0.2\n");
+    let file = "[monitor]\n[monitor.column.\"a.b\"]\npsi = 0.3\n[monitor.column.c]\ndrift = true\n";
+    layers.merge(Path::new("m.toml"), file).unwrap();
+    layers.assign(flag("monitor.column.\"a.b\".psi", "0.5"));
+    layers.assign(flag("monitor.column.c.psi", "1"));
+    let read: Nested = layers.read().unwrap();
+    let bars = |psi, drift| Bars { psi: Some(psi), drift };
+    assert_eq!(read.monitor.psi, 0.2);
+    assert_eq!(read.monitor.column["a.b"], bars(0.5, None));
+    assert_eq!(read.monitor.column["c"], bars(1.0, Some(true)));
+}
+
+#[test]
+fn a_fault_deep_below_is_named_with_its_line() {
+    for (file, said) in [
+        (
+            "[monitor.column.\"a.b\"]\npsi = \"x\"\n",
+            "m.toml:2: monitor.column.\"a.b\".psi = \"x\" should be a number",
+        ),
+        (
+            "[monitor]\npsi = 1\n[monitor.column.c]\n\ndrfit = true\n",
+            "m.toml:5: unknown key monitor.column.c.drfit; the nearest is monitor.column.c.drift",
+        ),
+        (
+            "[monitor]\ncolumn = 3\n",
+            "m.toml:2: monitor.column = 3 should be a table",
+        ),
+    ] {
+        let mut layers = Layers::defaults("[monitor]\npsi = 0.2\n");
+        layers.merge(Path::new("m.toml"), file).unwrap();
+        assert_eq!(layers.read::<Nested>().unwrap_err().to_string(), said);
+    }
+}
