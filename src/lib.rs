@@ -15,12 +15,31 @@
 //! ([`transform::Join`]), where bad rows get their lines and limits are held. The bytes are a draft until
 //! [`spool::publish`] gives them their name; then the ledger commits.
 //!
-//! # Where approved models come from
+//! # The way of one request
+//!
+//! Rows that don't come through the spool go the same way, without its first and last steps: `transform score` reads standard
+//! input and writes standard output by [`transform::transform`], with the lineup that [`registry::Current`] finds and proves. Golden
+//! rows and evaluation have no bytes at all: they fill a [`score::Batch`] from texts by the rule of a cell, and
+//! [`score::predict`]. A server will hold a [`registry::Current`] of its own, beside the worker's, and share [`service`].
+//!
+//! # The way of one version
 //!
 //! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part of
 //! the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a baseline
-//! and the approved version; a gate decides. The [`registry`] keeps it as pending, with all that was found. A person
-//! approves.
+//! and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another library wrote. The
+//! [`registry`] keeps it as pending, with all that was found. A person approves. [`registry::Current`] sees the decision, has the
+//! version prove itself by its golden rows, and makes a [`score::Lineup`] of it; its identity holds the hash of the whole manifest.
+//! What another lineup made is stale then: the [`ledger`] keeps, as text, who made each result and by which settings
+//! ([`transform::Shape`]).
+//!
+//! # Where to change what
+//!
+//! - what a cell means: [`score::cell`]; an input format: a folder beside [`format::csv`];
+//! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
+//! - a key: the section's file in [`config`], and its line in `config/transform.toml`;
+//! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::commit`;
+//! - what the ledger keeps: `ledger::schema`, with an upgrade; a figure of an evaluation: [`evaluate::metrics`];
+//! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
 //!
