@@ -137,14 +137,18 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     // Enough that the threads that score don't run dry while this one reads, hashes and writes.
     let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
     let mut queue: VecDeque<mpsc::Receiver<Part>> = VecDeque::with_capacity(in_flight);
-    // Bytes that finished parts hold: bad rows can take more than their records.
-    let held = Arc::new(AtomicUsize::new(0));
-    let full = |held: &AtomicUsize| held.load(Ordering::Relaxed) as u64 >= memory;
+    // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
+    let largest = Arc::new(AtomicUsize::new(0));
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
     let mut first = Some(first);
     let mut stop = None;
     loop {
-        while queue.len() < in_flight && long < RECORD_MAX && stop.is_none() && (queue.is_empty() || !full(&held)) {
+        loop {
+            let taken = queue.len() * largest.load(Ordering::Relaxed);
+            let full = !queue.is_empty() && taken as u64 >= memory;
+            if queue.len() >= in_flight || long >= RECORD_MAX || full || stop.is_some() {
+                break;
+            }
             let block = match first.take().map_or_else(|| blocks.next_block(), |b| Ok(Some(b))) {
                 Ok(Some(block)) => block,
                 Ok(None) => break,
@@ -155,10 +159,10 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             };
             long += long_bytes(&block);
             let (sender, receiver) = mpsc::sync_channel(1);
-            let (opened, held) = (opened.clone(), held.clone());
+            let (opened, largest) = (opened.clone(), largest.clone());
             pool.spawn_fifo(move || {
                 let part = opened.part(block);
-                held.fetch_add(part.held(), Ordering::Relaxed);
+                largest.fetch_max(part.held(), Ordering::Relaxed);
                 // The receiver is gone where the run was given up.
                 let _ = sender.send(part);
             });
@@ -171,7 +175,6 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             };
         };
         let part = oldest.recv().expect("every task sends");
-        held.fetch_sub(part.held(), Ordering::Relaxed);
         let block = join.add(part)?;
         long -= long_bytes(&block);
         blocks.recycle(block);

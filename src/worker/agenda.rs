@@ -1,6 +1,7 @@
 //! When to look at which input again.
 
 use super::plan::Before;
+use crate::error::Error;
 use crate::spool::Name;
 use crate::transform::Destination;
 use std::collections::{BTreeSet, HashMap};
@@ -22,14 +23,25 @@ pub struct Agenda {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
     pub place: Destination,
-    /// Bytes that were free there, and not enough.
-    pub room: u64,
+    /// Bytes that were written there before it was full.
+    pub own: u64,
+    /// Bytes that were free there, and not enough; `None`: the disk doesn't tell, as under a quota.
+    pub room: Option<u64>,
 }
 
 impl Shortage {
+    /// `own`: bytes that were written; `free`: what the disk has without them.
+    pub fn of(error: &Error, place: Destination, own: u64, free: u64) -> Option<Shortage> {
+        (error.code() == "disk_full").then_some(Shortage {
+            place,
+            own,
+            room: (free / 2 <= own).then_some(free.max(own)),
+        })
+    }
+
     /// Is it worth another try with so many bytes free? A little more would only be filled again, to everybody's harm.
     pub fn is_over(self, free: u64) -> bool {
-        free > self.room.saturating_add(self.room / 8)
+        self.room.is_none_or(|room| free > room.saturating_add(room / 8))
     }
 }
 

@@ -187,7 +187,12 @@ impl Worker {
                     self.agenda.set(&name, Note { before, ..note }, due);
                 }
                 Outcome::Cancelled => {}
-                Outcome::Fault { error, short } => self.fault_of(&name, error, short)?,
+                Outcome::Fault { error, short } => {
+                    if let Some(short) = short {
+                        self.note_shortage(&job, short);
+                    }
+                    self.fault_of(&name, error, short)?;
+                }
             }
         }
         self.ledger.confirm(&verified)?;
@@ -306,7 +311,7 @@ impl Worker {
     }
 
     fn fault_of(&mut self, name: &Name, error: Error, short: Option<Shortage>) -> Result<()> {
-        if plan::charge(error.code(), short.map_or(0, |s| s.room)) == Charge::All {
+        if plan::charge(error.code(), short.map_or(0, |short| short.own)) == Charge::All {
             return Err(error);
         }
         let note = self.agenda.note(name);
@@ -317,7 +322,7 @@ impl Worker {
             name,
             Note {
                 faults,
-                short,
+                short: short.or(note.short),
                 retry_at: Some(retry_at),
                 ..note
             },
@@ -325,6 +330,20 @@ impl Worker {
         );
         self.faults
             .set(&mut self.ledger, &as_fault(name.clone(), &error, faults))
+    }
+
+    /// Of this input as it is: another one may need less room.
+    fn note_shortage(&mut self, job: &Job, short: Shortage) {
+        let note = Note {
+            before: Some(Before {
+                fingerprint: job.fingerprint,
+                since: self.now().monotonic,
+                settled: true,
+            }),
+            short: Some(short),
+            ..self.agenda.note(&job.name)
+        };
+        self.agenda.keep(&job.name, note);
     }
 
     pub(super) fn backoff(&self, tries: u32) -> Duration {

@@ -200,14 +200,11 @@ impl Context<'_> {
                 let (disk, written) = (draft.disk(), draft.bytes());
                 drop((output, rejects)); // for the room that they take
                 let error = Error::io("write", path)(e);
-                let short = match error.code() {
-                    "disk_full" => Some(Shortage {
-                        place,
-                        room: disk.free().unwrap_or(0).max(written),
-                    }),
-                    _ => None,
-                };
-                Ok(Outcome::Fault { error, short })
+                let free = disk.free().unwrap_or(0);
+                Ok(Outcome::Fault {
+                    short: Shortage::of(&error, place, written, free),
+                    error,
+                })
             }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }

@@ -145,13 +145,12 @@ pub enum Charge {
     All,
 }
 
-/// `code`: of the fault. `free`: of a full disk, the bytes that are free there without the input's own unfinished results; 0
-/// if that isn't known.
-pub fn charge(code: &str, free: u64) -> Charge {
+/// `code`: of the fault. `own`: bytes of the input's unfinished results, whose room is free again now.
+pub fn charge(code: &str, own: u64) -> Charge {
     /// Enough for others to go on.
     const ROOM: u64 = 1 << 20;
     match code {
-        "disk_full" if free >= ROOM => Charge::Input,
+        "disk_full" if own >= ROOM => Charge::Input,
         "disk_full" | "read_only" | "mount" | "ledger" => Charge::All,
         _ => Charge::Input,
     }

@@ -449,7 +449,7 @@ fn what_has_no_room_waits_for_it() {
 
 #[test]
 fn a_full_disk_stops_all_but_where_one_input_fills_it() {
-    for (code, free, charged) in [
+    for (code, own, charged) in [
         ("disk_full", 0, Charge::All),
         ("disk_full", 4096, Charge::All),
         ("disk_full", 1 << 20, Charge::Input),
@@ -459,7 +459,7 @@ fn a_full_disk_stops_all_but_where_one_input_fills_it() {
         ("permission_denied", 0, Charge::Input),
         ("io_error", 0, Charge::Input),
     ] {
-        assert_eq!(charge(code, free), charged, "{code} {free}");
+        assert_eq!(charge(code, own), charged, "{code} {own}");
     }
 }
 
