@@ -1,7 +1,7 @@
 //! `[output]`: where outputs go, how they get there, and what is in them.
 
 use super::value::{Any, Folder, any};
-use crate::spool::publish::Mode;
+use crate::spool::Mode;
 use crate::transform::Columns;
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;

@@ -98,7 +98,7 @@ impl Dir {
     }
 
     /// Opens the folder `below` this one (empty: this one again), and makes it where it is missing, if asked to.
-    pub fn below(&self, below: &[u8], create: bool) -> Result<Dir> {
+    pub(super) fn below(&self, below: &[u8], create: bool) -> Result<Dir> {
         let mut dir = Dir {
             fd: self.fd.try_clone().map_err(Error::io("open", &self.path))?,
             path: self.path.clone(),
@@ -208,7 +208,7 @@ impl Dir {
     }
 
     /// Makes the names in this folder durable. Not every mount can: `lenient` forgives that.
-    pub fn sync(&self, lenient: bool) -> Result<()> {
+    pub(super) fn sync(&self, lenient: bool) -> Result<()> {
         match rustix::fs::fsync(&self.fd) {
             Ok(()) => Ok(()),
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::BADF | Errno::ISDIR) if lenient => Ok(()),

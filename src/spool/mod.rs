@@ -4,9 +4,13 @@ mod draft;
 pub mod durable;
 mod folder;
 mod name;
+mod place;
+mod probe;
 pub mod publish;
+pub mod results;
 pub mod scan;
 
 pub use draft::Draft;
 pub use folder::{Dir, Fingerprint, Home, Kind, Seen};
 pub use name::Name;
+pub use probe::Mode;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
 use crate::service::clock::wall_clock;
-use crate::spool::{Dir, Home, Name, Seen, publish, scan};
+use crate::spool::{Dir, Home, Name, Seen, results, scan};
 use crate::transform::{OUTPUT_FORMAT, Shape};
 use rayon::prelude::*;
 use std::time::Duration;
@@ -35,8 +35,8 @@ impl Published {
     /// The size of what was published for an input: of its report if the record says that it failed, else its output.
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
         match (record, &self.output, &self.failed) {
-            (Some(Record { problem: Some(_), .. }), _, Some(failed)) => publish::report_size(failed, name),
-            (Some(Record { problem: None, .. }), Some(output), _) => publish::output_size(output, name, self.marked),
+            (Some(Record { problem: Some(_), .. }), _, Some(failed)) => results::report_size(failed, name),
+            (Some(Record { problem: None, .. }), Some(output), _) => results::output_size(output, name, self.marked),
             _ => Ok(None),
         }
     }

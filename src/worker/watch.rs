@@ -4,7 +4,7 @@ use super::inbox::{Inbox, News};
 use super::plan::Word;
 use crate::config::{Config, Watch};
 use crate::spool::scan::Rules;
-use crate::spool::{Dir, Name, publish};
+use crate::spool::{Dir, Name, results};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::Stat;
@@ -155,7 +155,7 @@ impl Sorter {
                 if below.as_os_str().is_empty() {
                     news.folders = true;
                 } else if below.file_name().is_some_and(|n| !n.as_bytes().starts_with(b".")) {
-                    match publish::input_of(&Name::new(below.as_os_str().as_bytes())) {
+                    match results::input_of(&Name::new(below.as_os_str().as_bytes())) {
                         Some(input) => news.note(input, Word::Nothing),
                         None => news.subfolder |= self.rules.recursive() && folder_came,
                     }

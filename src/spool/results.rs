@@ -1,0 +1,77 @@
+//! The names of what belongs to an input, and what stands under them.
+
+use super::folder::Dir;
+use super::name::Name;
+use super::scan::look;
+use crate::error::Result;
+
+/// The output's suffix.
+pub const OUTPUT: &str = ".out";
+pub const REJECTS: &str = ".rejects.csv";
+pub(super) const REPORT: &str = ".error.json";
+pub(super) const HELD: &str = ".held.json";
+/// The longest suffix that an output needs.
+const DONE_MARKER: &str = ".out.done";
+
+pub(super) fn output(input: &Name) -> Name {
+    input.with(OUTPUT)
+}
+
+pub(super) fn done_marker(input: &Name) -> Name {
+    input.with_shortened(DONE_MARKER)
+}
+
+pub(super) fn report(input: &Name) -> Name {
+    input.with_shortened(REPORT)
+}
+
+pub(super) fn held_report(input: &Name) -> Name {
+    input.with_shortened(HELD)
+}
+
+pub(super) fn rejects(input: &Name) -> Name {
+    input.with_shortened(REJECTS)
+}
+
+/// The input that a file in the output or failed folder belongs to.
+pub fn input_of(published: &Name) -> Option<Name> {
+    let suffixes = [OUTPUT, DONE_MARKER, REPORT, HELD, REJECTS];
+    let input = |suffix: &&str| published.bytes().strip_suffix(suffix.as_bytes());
+    suffixes.iter().find_map(input).map(Name::new)
+}
+
+/// The size of an input's output below `root`, if there is one; with its done marker, if it should have one.
+pub fn output_size(root: &Dir, input: &Name, marked: bool) -> Result<Option<u64>> {
+    if input.too_long_with(OUTPUT) || marked && size(root, &done_marker(input))?.is_none() {
+        return Ok(None);
+    }
+    size(root, &output(input))
+}
+
+/// The size of the report below `root` on why an input failed, if there is one.
+pub fn report_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
+    size(root, &report(input))
+}
+
+/// The size of the report below `root` on why an input's result is held, if there is one.
+pub fn held_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
+    size(root, &held_report(input))
+}
+
+fn size(root: &Dir, name: &Name) -> Result<Option<u64>> {
+    Ok(look(root, name, false)?.map(|seen| seen.fingerprint.size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_published_names_its_input() {
+        let input = Name::new(*b"in/a.csv");
+        for name in [output, done_marker, report, held_report, rejects].map(|name| name(&input)) {
+            assert_eq!(input_of(&name), Some(input.clone()), "{name}");
+        }
+        assert_eq!(input_of(&Name::new(*b"in/a.json")), None);
+    }
+}
