@@ -40,7 +40,7 @@ Exit codes:
   2   a trained model didn't pass its gate; nothing was registered
   3   no approved model, or it is damaged
   64  wrong usage or configuration, or a state that needs a person
-  75  another worker holds the state folder, or a passing fault (disk, mount): try again
+  75  another worker holds the state folder, a passing fault (disk, mount), or a file still being written: try again
 
 Examples:
   transform --once                          score what is new, from cron or by hand
@@ -218,7 +218,7 @@ pub enum Models {
     Register {
         /// The artifact's file
         artifact: PathBuf,
-        /// How the artifact is written: linear, xgboost, lightgbm or onnx
+        /// How the artifact is written: linear, pipeline, xgboost, lightgbm or onnx
         #[arg(long)]
         format: Format,
         /// A line for people
