@@ -2,7 +2,7 @@
 
 use super::plan::Before;
 use crate::error::Error;
-use crate::spool::Name;
+use crate::spool::{Fingerprint, Name};
 use crate::transform::Destination;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -75,6 +75,49 @@ impl Agenda {
         self.forget(name);
         self.due.insert((due, name.clone()));
         self.notes.insert(name.clone(), Note { due: Some(due), ..note });
+    }
+
+    /// An input that has not settled, or not for long enough, is looked at again at `until`.
+    pub fn wait(
+        &mut self,
+        name: &Name,
+        note: Note,
+        fingerprint: Fingerprint,
+        settled: bool,
+        now: Duration,
+        until: Duration,
+    ) {
+        let same = note.before.filter(|b| b.fingerprint == fingerprint);
+        let mut before = same.unwrap_or(Before {
+            fingerprint,
+            since: now,
+            settled: false,
+        });
+        before.settled |= settled;
+        let note = Note {
+            before: Some(before),
+            unsettled: note.unsettled + u32::from(same.is_none()),
+            ..note
+        };
+        self.set(name, note, until);
+    }
+
+    /// What is remembered of an input; with one change more, if it is another one than when it was looked at last. `keep`:
+    /// remember that.
+    pub fn seen(&mut self, name: &Name, fingerprint: Fingerprint, keep: bool) -> Note {
+        let note = self.note(name);
+        if note.before.is_none_or(|before| before.fingerprint == fingerprint) {
+            return note;
+        }
+        let note = Note {
+            changes: note.changes + 1,
+            short: None,
+            ..note
+        };
+        if keep {
+            self.keep(name, note);
+        }
+        note
     }
 
     /// Remembers `note` until the input is looked at by another reason.

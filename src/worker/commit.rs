@@ -1,19 +1,20 @@
 //! What was scored is published, then recorded; what failed for now is tried again.
 
-use super::agenda::{Note, Shortage};
-use super::faults::as_fault;
+use super::agenda::{Agenda, Note, Shortage};
+use super::faults::{Faults, as_fault};
 use super::inbox::Inbox;
-use super::job::{Done, Job, Outcome, Setup, Task};
-use super::r#loop::{Until, Worker};
+use super::job::{Done, Job, Outcome, Pin, Setup, Task};
+use super::look::{self, now};
 use super::plan::{self, Before, Charge, Word, racy_until};
+use super::tally::Tally;
 use crate::error::{Error, Result};
-use crate::ledger::{OutputHash, Record, Transformation};
-use crate::service::clock::wall_clock;
-use crate::spool::Name;
+use crate::ledger::{Ledger, OutputHash, Record, Transformation};
+use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::publish::{Item, Product};
+use crate::spool::{Dir, Name};
 use crate::transform::{Summary, Verdict};
 use std::sync::Arc;
-use std::sync::mpsc::{self, TryRecvError};
+use std::sync::mpsc::{self, RecvError, TryRecvError};
 use std::time::Duration;
 
 /// Results that are to be published and recorded together.
@@ -54,78 +55,81 @@ impl Publishing {
             word: None,
         })
     }
+
+    /// The results, once it is done. `wait`: until it is. An error: its thread ended without a word.
+    pub fn results(&self, wait: bool) -> Option<std::result::Result<Result<Vec<Result<u64>>>, RecvError>> {
+        match self.results.try_recv() {
+            Err(TryRecvError::Empty) if !wait => None,
+            Err(TryRecvError::Empty) => Some(self.results.recv()),
+            results => Some(results.map_err(|_| RecvError)),
+        }
+    }
 }
 
-impl Worker {
-    /// Publishes and records what was scored.
-    pub(super) fn commit(&mut self, group: Vec<Done>) -> Result<()> {
-        let Some(mut ready) = self.sort_out(group)? else {
-            return Ok(());
-        };
+/// What is known of the inputs: what was done with each, what it failed over for now, and when it is looked at again.
+/// Nothing else publishes or records.
+pub struct Commit {
+    pub ledger: Ledger,
+    pub agenda: Agenda,
+    pub faults: Faults,
+    pub tally: Tally,
+    /// Remember how often an input changed after it was scored, too.
+    pub count_changes: bool,
+}
+
+impl Commit {
+    pub fn new(ledger: Ledger) -> Commit {
+        Commit {
+            ledger,
+            agenda: Agenda::default(),
+            faults: Faults::default(),
+            tally: Tally::default(),
+            count_changes: false,
+        }
+    }
+
+    /// Publishes and records what was scored by `pin`'s lineup, which is still the one at work.
+    pub fn publish(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<()> {
+        let mut ready = self.sort_out(group, pin, setup)?;
         let items = std::mem::take(&mut ready.items);
-        let results = self.setup.publisher.publish(items)?;
-        self.record_all(ready, results)
+        let results = setup.publisher.publish(items)?;
+        self.record_all(ready, results, setup)
     }
 
-    /// Publishes what was made of a large input beside the loop, which records it when that is done: a mount may take
-    /// longer than the service manager has patience.
-    pub(super) fn commit_large(&mut self, done: Done, word: Option<Word>) -> Result<()> {
+    /// The same for a large input, which is published beside the loop: a mount may take longer than the service manager
+    /// has patience. `None` if there was nothing to publish.
+    pub fn publish_large(
+        &mut self,
+        done: Done,
+        pin: &Pin,
+        setup: &Arc<Setup>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Option<Publishing>> {
         let name = done.job.name.clone();
-        match self.sort_out(vec![done])? {
-            Some(ready) if !ready.items.is_empty() => {
-                let publishing = Publishing::start(name, ready, &self.setup, &self.inbox)?;
-                self.publishing = Some(Publishing { word, ..publishing });
-                return Ok(());
-            }
-            Some(ready) => self.record_all(ready, Vec::new())?,
-            None => {}
-        }
-        if let Some(word) = word {
-            self.inbox.add(|news| news.note(name, word));
-        }
-        Ok(())
-    }
-
-    /// Records what was published beside the loop, if that is done. `wait`: until it is.
-    pub(super) fn finish_publishing(&mut self, wait: bool) -> Result<()> {
-        let Some(publishing) = &self.publishing else {
-            return Ok(());
-        };
-        let results = match publishing.results.try_recv() {
-            Err(TryRecvError::Empty) if !wait => {
-                self.progress.draw();
-                return Ok(());
-            }
-            Err(TryRecvError::Empty) => publishing.results.recv().ok(),
-            results => results.ok(),
-        };
-        let Publishing { name, ready, word, .. } = self.publishing.take().expect("just seen");
-        if let Some(word) = word {
-            self.inbox.add(|news| news.note(name, word));
-        }
-        match results {
-            Some(results) => self.record_all(ready, results?),
-            // Its thread ended without a word; what it published is in doubt, and made again.
-            None => {
-                self.relist();
-                Ok(())
-            }
+        let ready = self.sort_out(vec![done], pin, setup)?;
+        match ready.items.is_empty() {
+            true => self.record_all(ready, Vec::new(), setup).map(|()| None),
+            false => Publishing::start(name, ready, setup, inbox).map(Some),
         }
     }
 
-    /// Sorts out what came of a group. `None`: nothing of it may be published, for the lineup is another one now.
-    fn sort_out(&mut self, group: Vec<Done>) -> Result<Option<Ready>> {
-        // An approval that was revoked meanwhile publishes nothing more.
-        if self.resolve() || self.pin.is_none() {
-            self.relist();
-            return Ok(None);
-        }
+    /// Records what was published beside the loop. `results`: of its thread.
+    pub fn record_published(
+        &mut self,
+        publishing: Publishing,
+        results: Result<Vec<Result<u64>>>,
+        setup: &Setup,
+    ) -> Result<()> {
+        self.record_all(publishing.ready, results?, setup)
+    }
+
+    /// Sorts out what came of a group, and doubts the records of what is to be replaced.
+    fn sort_out(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<Ready> {
         let mut ready = Ready::default();
         let mut replaced = Vec::new();
         let mut verified = Vec::new();
         for Done { job, outcome, took } in group {
             let name = job.name.clone();
-            self.progress.file_done();
             match outcome {
                 Outcome::Scored {
                     output,
@@ -135,7 +139,7 @@ impl Worker {
                 } => {
                     ready.racy.extend(racy.then(|| job.clone()));
                     let stands = summary.bad_rows == 0 && self.stands(&job, &summary)?;
-                    let mut record = self.record(&job, summary, None, racy, took);
+                    let mut record = record(pin, &job, summary, None, racy, took);
                     if stands {
                         record.0.published = output.bytes();
                         ready.standing.push(record);
@@ -157,7 +161,7 @@ impl Worker {
                     let said = Some((problem.code.name(), problem.to_string()));
                     ready
                         .records
-                        .push(self.record(&job, Summary::default(), said, false, took));
+                        .push(record(pin, &job, Summary::default(), said, false, took));
                     replaced.extend(job.recorded.then(|| name.clone()));
                     ready.items.push(Item {
                         name,
@@ -176,14 +180,14 @@ impl Worker {
                 }
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => {
-                    let now = self.now().monotonic;
+                    let now = monotonic();
                     let before = Some(Before {
                         fingerprint: job.fingerprint,
                         since: now,
                         settled: false,
                     });
                     let note = self.agenda.note(&name);
-                    let due = now + self.setup.config.input.settle;
+                    let due = now + setup.config.input.settle;
                     self.agenda.set(&name, Note { before, ..note }, due);
                 }
                 Outcome::Cancelled => {}
@@ -191,7 +195,7 @@ impl Worker {
                     if let Some(short) = short {
                         self.note_shortage(&job, short);
                     }
-                    self.fault_of(&name, error, short)?;
+                    self.fault(&name, error, short, setup)?;
                 }
             }
         }
@@ -199,7 +203,7 @@ impl Worker {
         if !replaced.is_empty() {
             self.ledger.doubt(&replaced)?;
         }
-        Ok(Some(ready))
+        Ok(ready)
     }
 
     /// Are the bytes that were made those that stand already?
@@ -209,7 +213,7 @@ impl Worker {
     }
 
     /// `results`: of the items that were published.
-    fn record_all(&mut self, ready: Ready, results: Vec<Result<u64>>) -> Result<()> {
+    fn record_all(&mut self, ready: Ready, results: Vec<Result<u64>>, setup: &Setup) -> Result<()> {
         let mut committed = ready.standing;
         for ((mut record, done), result) in ready.records.into_iter().zip(results) {
             match result {
@@ -217,14 +221,14 @@ impl Worker {
                     record.published = size;
                     committed.push((record, done));
                 }
-                Err(error) => self.fault(&done.input, error)?,
+                Err(error) => self.fault(&done.input, error, None, setup)?,
             }
         }
         self.ledger.commit(&committed)?;
         for (_, done) in &committed {
             let Note { changes, .. } = self.agenda.note(&done.input);
             self.agenda.forget(&done.input);
-            if self.until == Until::Converged && changes > 0 {
+            if self.count_changes && changes > 0 {
                 let note = Note {
                     changes,
                     ..Note::default()
@@ -236,48 +240,6 @@ impl Worker {
         }
         ready.racy.iter().for_each(|job| self.look_again(job));
         Ok(())
-    }
-
-    fn record(
-        &self,
-        job: &Job,
-        summary: Summary,
-        problem: Option<(&str, String)>,
-        racy: bool,
-        took: Duration,
-    ) -> (Record, Transformation) {
-        let pin = self.pin.as_ref().expect("scored by a model");
-        let identity = &pin.lineup.champion.identity;
-        let code = problem.as_ref().map(|(code, _)| code.to_string());
-        let at = wall_clock() / 1000;
-        let verdict = match code {
-            Some(_) => Verdict::Fail,
-            None => Verdict::Publish,
-        };
-        let record = Record {
-            fingerprint: job.fingerprint,
-            racy,
-            input_hash: summary.input_hash.parse().ok(),
-            recipe: pin.recipe.clone(),
-            published: 0,
-            problem: code.clone(),
-            verdict,
-            first_seen: at,
-            phase: None,
-        };
-        let done = Transformation {
-            input: job.name.clone(),
-            at,
-            micros: took.as_micros() as i64,
-            recipe: pin.recipe.clone(),
-            artifact: Some(identity.artifact.clone()),
-            summary,
-            verdict,
-            phase: None,
-            problem: code,
-            message: problem.map(|(_, message)| message),
-        };
-        (record, done)
     }
 
     fn count(&mut self, done: &Transformation) {
@@ -306,17 +268,13 @@ impl Worker {
     }
 
     /// An input failed for now: tried again, later and later. What would fail every other input too stops all of them.
-    pub(super) fn fault(&mut self, name: &Name, error: Error) -> Result<()> {
-        self.fault_of(name, error, None)
-    }
-
-    fn fault_of(&mut self, name: &Name, error: Error, short: Option<Shortage>) -> Result<()> {
+    pub fn fault(&mut self, name: &Name, error: Error, short: Option<Shortage>, setup: &Setup) -> Result<()> {
         if plan::charge(error.code(), short.map_or(0, |short| short.own)) == Charge::All {
             return Err(error);
         }
         let note = self.agenda.note(name);
         let faults = note.faults + 1;
-        let retry_at = self.now().monotonic + self.backoff(faults);
+        let retry_at = monotonic() + plan::backoff(faults, setup.config.worker.retry_max_backoff);
         tracing::warn!(input = %name, code = error.code(), %error, tries = faults, "failed for now; it is tried again");
         self.agenda.set(
             name,
@@ -337,7 +295,7 @@ impl Worker {
         let note = Note {
             before: Some(Before {
                 fingerprint: job.fingerprint,
-                since: self.now().monotonic,
+                since: monotonic(),
                 settled: true,
             }),
             short: Some(short),
@@ -346,13 +304,58 @@ impl Worker {
         self.agenda.keep(&job.name, note);
     }
 
-    pub(super) fn backoff(&self, tries: u32) -> Duration {
-        plan::backoff(tries, self.setup.config.worker.retry_max_backoff)
+    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
+    pub fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
+        self.agenda.forget(name);
+        self.faults.clear(&mut self.ledger, name)?;
+        if record.is_some_and(|r| r.problem.is_some()) {
+            setup.publisher.withdraw_reports(name)?;
+            self.ledger.forget(name)?;
+            tracing::info!(input = %name, "the input is gone, and so is the report on it");
+        }
+        Ok(())
+    }
+
+    /// After a whole listing: reports on inputs that are no longer there go. `recover`: those too that the ledger knows
+    /// nothing of, which a worker that was killed can have left.
+    pub fn forget_gone(
+        &mut self,
+        root: &Dir,
+        local: bool,
+        recover: bool,
+        setup: &Setup,
+        mut heartbeat: impl FnMut(),
+    ) -> Result<()> {
+        for name in self.ledger.failed()? {
+            heartbeat();
+            if look::is_gone(root, &name, local)? {
+                let record = self.ledger.record(&name)?;
+                if let Err(error) = self.forget(&name, record.as_ref(), setup) {
+                    self.fault(&name, error, None, setup)?;
+                }
+            }
+        }
+        if recover {
+            for name in setup.publisher.reported()? {
+                heartbeat();
+                if look::is_gone(root, &name, local)? {
+                    setup.publisher.withdraw_reports(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what is left for another time.
+    pub fn count_unfinished(&mut self) {
+        let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
+        self.tally.faults = (faults + self.faults.unreadable()) as u64;
+        self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
     }
 
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
     fn look_again(&mut self, job: &Job) {
-        let now = self.now();
+        let now = now();
         let before = Some(Before {
             fingerprint: job.fingerprint,
             since: now.monotonic,
@@ -367,4 +370,46 @@ impl Worker {
         };
         self.agenda.set(&job.name, note, due);
     }
+}
+
+/// What the ledger will have on a job that was done.
+fn record(
+    pin: &Pin,
+    job: &Job,
+    summary: Summary,
+    problem: Option<(&str, String)>,
+    racy: bool,
+    took: Duration,
+) -> (Record, Transformation) {
+    let identity = &pin.lineup.champion.identity;
+    let code = problem.as_ref().map(|(code, _)| code.to_string());
+    let at = wall_clock() / 1000;
+    let verdict = match code {
+        Some(_) => Verdict::Fail,
+        None => Verdict::Publish,
+    };
+    let record = Record {
+        fingerprint: job.fingerprint,
+        racy,
+        input_hash: summary.input_hash.parse().ok(),
+        recipe: pin.recipe.clone(),
+        published: 0,
+        problem: code.clone(),
+        verdict,
+        first_seen: at,
+        phase: None,
+    };
+    let done = Transformation {
+        input: job.name.clone(),
+        at,
+        micros: took.as_micros() as i64,
+        recipe: pin.recipe.clone(),
+        artifact: Some(identity.artifact.clone()),
+        summary,
+        verdict,
+        phase: None,
+        problem: code,
+        message: problem.map(|(_, message)| message),
+    };
+    (record, done)
 }

@@ -15,6 +15,9 @@ pub struct Faults {
     names: HashSet<Name>,
     /// There were too many.
     more: bool,
+    /// Subfolders that this listing couldn't read, and those that the one before couldn't.
+    unreadable: Vec<Name>,
+    unreadable_before: Vec<Name>,
 }
 
 impl Faults {
@@ -34,9 +37,34 @@ impl Faults {
         }
     }
 
+    /// A listing finds anew which subfolders can't be read.
+    pub fn begin_listing(&mut self, ledger: &mut Ledger) -> Result<()> {
+        self.unreadable_before = std::mem::take(&mut self.unreadable);
+        for folder in self.unreadable_before.clone() {
+            self.clear(ledger, &folder)?;
+        }
+        Ok(())
+    }
+
+    /// A subfolder that can't be listed keeps back what is in it, and nothing else.
+    pub fn set_unreadable(&mut self, ledger: &mut Ledger, folder: Name, error: &Error) -> Result<()> {
+        if !self.unreadable_before.contains(&folder) {
+            tracing::warn!(input = %folder, code = error.code(), %error, "can't list a subfolder; trying again");
+        }
+        self.set(ledger, &as_fault(folder.clone(), error, 1))?;
+        self.unreadable.push(folder);
+        Ok(())
+    }
+
+    /// Subfolders that couldn't be read.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable.len()
+    }
+
     /// All will be looked at anew.
     pub fn clear_all(&mut self, ledger: &mut Ledger) -> Result<()> {
-        *self = Faults::default();
+        self.names.clear();
+        self.more = false;
         ledger.clear_faults()
     }
 }

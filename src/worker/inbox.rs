@@ -4,7 +4,7 @@ use super::plan::Word;
 use crate::service::signals::Handlers;
 use crate::service::{Step, Stop};
 use crate::spool::Name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,6 +108,25 @@ impl News {
             stop,
         } = self;
         !names.is_empty() || *lost || *relist || *subfolder || *models || *folders || *finished || *reload || *stop
+    }
+
+    /// What is to be looked at. `writing`: the inputs that somebody writes to.
+    pub fn into_looks(self, writing: &mut HashSet<Name>) -> Vec<(Name, Word)> {
+        if self.lost {
+            writing.clear();
+        }
+        let mut looks = Vec::new();
+        for (name, word) in self.names {
+            match word {
+                Word::Writing => drop(writing.insert(name)),
+                Word::Closed => {
+                    writing.remove(&name);
+                    looks.push((name, word));
+                }
+                Word::Nothing => looks.push((name, word)),
+            }
+        }
+        looks
     }
 
     /// What an event says of an input. That something happened doesn't override what is known of its writer.

@@ -1,7 +1,7 @@
 //! One input, from its open to its drafts. Runs on any thread; publishes and records nothing.
 
 use super::agenda::Shortage;
-use super::plan::{is_large, racy_until, refusal};
+use super::plan::{Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
@@ -60,6 +60,17 @@ pub enum Task {
     Verify(blake3::Hash),
     /// It is no file.
     Refuse(Code),
+}
+
+impl Task {
+    /// `recorded`: the hash of the input as it was when it was read last.
+    pub fn of(decision: Decision, recorded: Option<blake3::Hash>) -> Task {
+        match (decision, recorded) {
+            (Decision::Refuse(code), _) => Task::Refuse(code),
+            (Decision::Verify, Some(hash)) => Task::Verify(hash),
+            _ => Task::Score,
+        }
+    }
 }
 
 /// What came of a job.

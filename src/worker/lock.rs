@@ -57,12 +57,12 @@ impl Lock {
             }
         }
         let mut lock = Lock { file };
-        lock.tell(None).map_err(Error::io("write", &path))?;
+        lock.show(None).map_err(Error::io("write", &path))?;
         Ok(lock)
     }
 
     /// Says what keeps the worker from working, or that nothing does.
-    pub fn tell(&mut self, fault: Option<&Fault>) -> std::io::Result<()> {
+    pub fn show(&mut self, fault: Option<&Fault>) -> std::io::Result<()> {
         let mut text = format!("{}\n", std::process::id());
         if let Some(fault) = fault {
             text += &serde_json::to_string(fault).expect("a fault is JSON");
@@ -140,10 +140,10 @@ mod tests {
             tries: 2,
             since: 3,
         };
-        lock.tell(Some(&fault)).unwrap();
+        lock.show(Some(&fault)).unwrap();
         assert_eq!(told().pid, std::process::id().to_string());
         assert_eq!(told().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
-        lock.tell(None).unwrap();
+        lock.show(None).unwrap();
         assert!(told().fault.is_none());
         drop(lock);
         assert!(Lock::holder(state.path()).unwrap().is_none());

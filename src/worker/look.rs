@@ -1,15 +1,16 @@
 //! What stands in the folders, as the plan needs to see it.
 
-use super::plan::{self, Decision, Now, Sighting, Want, Word};
+use super::agenda::Shortage;
+use super::plan::{self, Charge, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
-use crate::service::clock::wall_clock;
+use crate::service::clock::{monotonic, wall_clock};
+use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Home, Name, Seen, results, scan};
-use crate::transform::{OUTPUT_FORMAT, Shape};
+use crate::transform::{Destination, OUTPUT_FORMAT, Shape};
 use rayon::prelude::*;
-use std::time::Duration;
 
 /// The output and failed folders, for looking.
 pub struct Published {
@@ -81,6 +82,26 @@ pub fn at_each(
     Ok(pool.install(|| names.par_iter().zip(seen).zip(records).map(found).collect()))
 }
 
+/// Has the disk still no more room than what an input's results didn't fit into?
+pub fn is_short(publisher: &Publisher, name: &Name, short: Shortage) -> bool {
+    let draft = match short.place {
+        Destination::Output => publisher.draft_output(name),
+        Destination::Rejects => publisher.draft_failed(name),
+    };
+    draft
+        .and_then(|draft| draft.disk().free())
+        .is_ok_and(|free| !short.is_over(free))
+}
+
+/// What can't be looked at may be there: a subfolder that is closed keeps back what is in it, and nothing else.
+pub fn is_gone(root: &Dir, name: &Name, local: bool) -> Result<bool> {
+    match scan::look(root, name, local) {
+        Ok(seen) => Ok(seen.is_none()),
+        Err(error) if plan::charge(error.code(), 0) == Charge::All => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
 /// What `transform status` says of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -113,20 +134,23 @@ pub fn look_at(
         changes: 0,
         no_room: false,
     };
-    let now = Now {
-        wall: wall_clock(),
-        monotonic: Duration::ZERO,
-    };
     let Some(recipe) = recipe else {
         return Ok(Some(Look::Pending));
     };
     Ok(Some(
-        match plan::decide(&sighting, &want(config, recipe.clone(), !home.mount), now) {
+        match plan::decide(&sighting, &want(config, recipe.clone(), !home.mount), now()) {
             Decision::Current { failed: false } => Look::Done,
             Decision::Current { failed: true } => Look::Failed,
             _ => Look::Pending,
         },
     ))
+}
+
+pub fn now() -> Now {
+    Now {
+        wall: wall_clock(),
+        monotonic: monotonic(),
+    }
 }
 
 /// What an output by this model with these settings is made from.

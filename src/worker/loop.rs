@@ -1,34 +1,26 @@
 //! The loop: wake, find the approved model, make a pass, wait. The only place that puts the parts together. The same loop
 //! serves the daemon and the one-shot; they differ in when it ends.
 
-use super::agenda::Agenda;
-use super::commit::Publishing;
 use super::descriptors;
-use super::faults::{Faults, as_fault};
+use super::faults::as_fault;
 use super::inbox::Inbox;
-use super::job::{Done, Pin, Setup};
+use super::job::{Pin, Setup};
 use super::lock::Lock;
-use super::look::recipe;
-use super::pass::Large;
-use super::plan::Now;
-use super::prune::Pruner;
-use super::queue::Queue;
+use super::look::{now, recipe};
+use super::pass::{Pass, Step};
+use super::plan::{self, Word};
 use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Fault, Ledger};
 use crate::registry::{Current, Registry};
-use crate::service::clock::{monotonic, wall_clock};
-use crate::service::{Progress, ServiceManager};
+use crate::service::Progress;
 use crate::spool::publish::Publisher;
-use crate::spool::scan::Listing;
-use crate::spool::{Dir, Home, Name};
+use crate::spool::{Dir, Name};
 use crate::transform::pool;
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A subfolder is under watch this long after it came.
@@ -53,48 +45,16 @@ pub enum End {
 }
 
 pub struct Worker {
-    pub(super) setup: Arc<Setup>,
-    pub(super) ledger: Ledger,
-    lock: Lock,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) progress: Progress,
-
+    pass: Pass,
     current: Current,
-    /// The lineup at work, and what it makes.
-    pub(super) pin: Option<Pin>,
-    /// Where the input folder was when it was first seen.
-    pub(super) home: Option<Home>,
     watches: Option<Watches>,
-    pub(super) listing: Option<Listing>,
-    pub(super) queue: Queue,
-    /// How many small inputs may be worked on together.
-    pub(super) together: usize,
-    /// Small inputs that were scored, to be published while the next are.
-    pub(super) scored: Vec<Done>,
-    pub(super) large: Option<Large>,
-    /// A large input's result that is being published.
-    pub(super) publishing: Option<Publishing>,
-    /// Threads of large inputs that were given up.
-    pub(super) ending: Vec<JoinHandle<()>>,
-    pub(super) agenda: Agenda,
-    pub(super) faults: Faults,
-    pub(super) until: Until,
-    /// Inputs that somebody writes to, by the word of events.
-    pub(super) writing: HashSet<Name>,
-    /// Subfolders that this listing couldn't read, and those that the one before couldn't.
-    pub(super) unreadable: Vec<Name>,
-    pub(super) unreadable_before: Vec<Name>,
-    /// Were the reports looked through that a killed worker may have left?
-    pub(super) recovered: bool,
-    pub(super) pruner: Pruner,
-    trouble: Option<Trouble>,
-    pub(super) tally: Tally,
+    lock: Lock,
+    outage: Option<Outage>,
     due: Due,
-    pub(super) manager: ServiceManager,
 }
 
 /// What keeps the worker as a whole from working, for now.
-struct Trouble {
+struct Outage {
     error: Error,
     tries: u32,
     /// When to try again; `None`: that is being done.
@@ -127,68 +87,47 @@ impl Worker {
         setup.publisher.release();
         Ok(Worker {
             current: setup.current(),
-            pin: None,
-            setup: setup.into(),
-            ledger,
-            lock,
-            inbox,
-            progress,
-            home: None,
+            pass: Pass::new(setup, ledger, inbox, progress, together),
             watches: None,
-            listing: None,
-            queue: Queue::default(),
-            together,
-            scored: Vec::new(),
-            large: None,
-            publishing: None,
-            faults: Faults::default(),
-            until: Until::Stopped,
-            ending: Vec::new(),
-            agenda: Agenda::default(),
-            writing: HashSet::new(),
-            unreadable: Vec::new(),
-            unreadable_before: Vec::new(),
-            recovered: false,
-            pruner: Pruner::default(),
-            trouble: None,
-            tally: Tally::default(),
+            lock,
+            outage: None,
             due: Due::everything(),
-            manager: ServiceManager::default(),
         })
     }
 
     /// Makes every output stale.
     pub fn make_stale(&mut self) -> Result<()> {
-        self.ledger.make_stale()
+        self.pass.commit.ledger.make_stale()
     }
 
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.pass.commit.tally
     }
 
     /// Works until `until`. `read` gives the configuration anew on SIGHUP.
     pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
-        self.until = until;
+        self.pass.once = until == Until::Converged;
+        self.pass.commit.count_changes = self.pass.once;
         let end = self.run_until(until, read);
-        self.end_large();
+        self.pass.end_large();
         // What is published already should be known to be.
-        let recorded = self.finish_publishing(true);
-        end.and_then(|end| recorded.map(|()| end))
+        let recorded = self.pass.finish_publishing(true);
+        end.and_then(|end| recorded.map(|_| end))
     }
 
     fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
         let daemon = until == Until::Stopped;
         if daemon {
-            self.watches = Watches::new(&self.setup.config, self.inbox.clone());
+            self.watches = Watches::new(&self.pass.setup.config, self.pass.inbox.clone());
         }
         let mut ready = false;
         loop {
             if daemon {
-                self.manager.heartbeat();
+                self.pass.manager.heartbeat();
             }
-            let news = self.inbox.take();
+            let news = self.pass.inbox.take();
             if news.stop {
-                self.manager.stopping();
+                self.pass.manager.stopping();
                 return Ok(End::Stopped);
             }
             if news.reload && daemon {
@@ -196,17 +135,17 @@ impl Worker {
             }
             self.due.relist |= news.relist || news.subfolder;
             if news.subfolder {
-                self.due.next_relist = self.due.next_relist.min(self.now().monotonic + WATCHED_WITHIN);
+                self.due.next_relist = self.due.next_relist.min(now().monotonic + WATCHED_WITHIN);
             }
             self.due.models |= news.models;
             self.due.folders |= news.folders;
-            let looks = self.hear(news);
+            let looks = self.pass.sort_news(news);
             self.prepare(daemon);
-            if !daemon && let Some(trouble) = self.trouble.take() {
-                return Err(trouble.error);
+            if !daemon && let Some(outage) = self.outage.take() {
+                return Err(outage.error);
             }
             if !daemon
-                && self.pin.is_none()
+                && self.pass.pin.is_none()
                 && let Some(error) = self.current.take_error()
             {
                 return Err(error);
@@ -214,33 +153,33 @@ impl Worker {
             if self.able() {
                 self.attempt(|worker| worker.work(looks));
             }
-            if daemon && !ready && self.listing.is_none() {
+            if daemon && !ready && !self.pass.is_listing() {
                 ready = true;
-                self.manager.ready();
-                tracing::info!(input = %self.setup.config.input.path.display(), "ready");
+                self.pass.manager.ready();
+                tracing::info!(input = %self.pass.setup.config.input.path.display(), "ready");
             }
-            if self.able() && (self.busy() || self.due.relist && self.listing.is_none()) {
+            if self.able() && (self.pass.busy() || self.due.relist && !self.pass.is_listing()) {
                 continue;
             }
             if !daemon && !self.able() {
                 continue; // to say why
             }
-            self.out_of_trouble();
+            self.end_outage_if_over();
             if daemon {
                 self.report_status();
-            } else if self.converged() {
-                self.count_unfinished();
+            } else if self.pass.converged() {
+                self.pass.commit.count_unfinished();
                 return Ok(End::Converged);
             }
-            self.setup.publisher.release();
-            self.inbox.wait(self.sleep());
+            self.pass.setup.publisher.release();
+            self.pass.inbox.wait(self.sleep());
         }
     }
 
     /// What must be known before a pass: the folders under watch, the approved model, a listing to work on.
     fn prepare(&mut self, daemon: bool) {
-        let now = self.now().monotonic;
-        let input = &self.setup.config.input;
+        let now = now().monotonic;
+        let input = &self.pass.setup.config.input;
         if now >= self.due.next_folders {
             self.due.next_folders = now + input.poll_interval;
             self.due.folders = true;
@@ -250,10 +189,10 @@ impl Worker {
             self.due.next_relist = now + input.rescan_interval;
             self.due.relist = true;
         }
-        if let Some(trouble) = &mut self.trouble
-            && trouble.until.is_some_and(|at| at <= now)
+        if let Some(outage) = &mut self.outage
+            && outage.until.is_some_and(|at| at <= now)
         {
-            trouble.until = None;
+            outage.until = None;
             self.due.folders = true;
             self.due.relist = true;
         }
@@ -261,12 +200,13 @@ impl Worker {
         if std::mem::take(&mut self.due.folders) && daemon {
             self.watch();
         }
-        if std::mem::take(&mut self.due.models) && self.resolve() {
+        if std::mem::take(&mut self.due.models) && self.current.look() {
+            self.take_lineup();
             self.due.relist = true;
         }
-        if self.due.relist && self.listing.is_none() && self.able() {
+        if self.due.relist && !self.pass.is_listing() && self.able() {
             self.due.relist = false;
-            self.attempt(|worker| worker.begin_listing());
+            self.attempt(|worker| worker.pass.begin_listing());
         }
     }
 
@@ -277,53 +217,57 @@ impl Worker {
             return;
         };
         let anew = watches.refresh();
-        self.due.relist |= anew || !watches.hears_inputs();
-        if let Some(trouble) = self.trouble.as_mut().filter(|_| anew) {
-            trouble.until = None; // a folder came back
+        self.due.relist |= anew || !watches.covers_inputs();
+        if let Some(outage) = self.outage.as_mut().filter(|_| anew) {
+            outage.until = None; // a folder came back
         }
     }
 
     /// Reads the configuration again. A bad one is refused, and the old one stays.
     fn reload(&mut self, read: impl Fn() -> Result<Config>) {
-        self.manager.reloading();
+        self.pass.manager.reloading();
         let setup = read().and_then(|config| {
-            if config.state.path != self.setup.config.state.path {
+            if config.state.path != self.pass.setup.config.state.path {
                 return Err(Error::config(
                     &config.state.path,
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
-            Setup::open(config, &self.ledger)
+            Setup::open(config, &self.pass.commit.ledger)
         });
         match setup {
             Ok(setup) => {
-                self.setup = setup.into();
-                self.current = self.setup.current();
-                self.watches = Watches::new(&self.setup.config, self.inbox.clone());
-                self.home = None;
-                self.pin = None;
-                self.agenda.clear();
-                let _ = self.faults.clear_all(&mut self.ledger);
-                self.writing.clear();
-                if self.trouble.is_some() {
-                    self.attempt(Worker::forget_trouble);
+                self.current = setup.current();
+                self.watches = Watches::new(&setup.config, self.pass.inbox.clone());
+                self.pass.replace_setup(setup);
+                if self.outage.is_some() {
+                    self.attempt(Worker::end_outage);
                 }
-                self.start_over();
                 self.due = Due::everything();
                 tracing::info!("configuration read again");
             }
             Err(error) => tracing::error!(%error, "the new configuration is refused; the old one stays"),
         }
-        self.manager.ready();
+        self.pass.manager.ready();
     }
 
-    /// Finds the approved model. True if it is another one than before.
-    pub(super) fn resolve(&mut self) -> bool {
-        if !self.current.look() {
-            return false;
+    /// One step of the pass; the only place where it starts over because the lineup is another one.
+    fn work(&mut self, looks: Vec<(Name, Word)>) -> Result<()> {
+        match self.pass.work(looks, &mut self.current)? {
+            Step::Done => {}
+            Step::Relist => self.due.relist = true,
+            Step::NewLineup => {
+                self.take_lineup();
+                self.due.relist = true;
+            }
         }
+        Ok(())
+    }
+
+    /// Works by the lineup that is the approved one now.
+    fn take_lineup(&mut self) {
         let pin = self.current.lineup().ok().map(|lineup| Pin {
-            recipe: recipe(&lineup.champion.identity, &self.setup.config.shape),
+            recipe: recipe(&lineup.champion.identity, &self.pass.setup.config.shape),
             lineup: lineup.clone(),
         });
         match self.current.lineup() {
@@ -339,24 +283,14 @@ impl Worker {
         let passing = self.current.lineup().err().filter(|e| e.exit_code() == exit::TRY_AGAIN);
         match passing.map(|error| as_fault(Name::new(*b""), error, 1)) {
             // That others can look at the models doesn't mean that the worker can.
-            Some(fault) => self.show_trouble(&fault),
-            None if self.trouble.is_none() => drop(self.forget_trouble()),
+            Some(fault) => self.show_outage(&fault),
+            None if self.outage.is_none() => drop(self.end_outage()),
             None => {}
         }
-        self.tally.model = pin.as_ref().map(|pin| pin.lineup.to_string());
-        self.pin = pin;
-        self.agenda.lift_shortages();
-        self.start_over();
-        true
-    }
-
-    /// What was planned, or is being scored, was for another model or configuration: it is planned again.
-    fn start_over(&mut self) {
-        self.drop_large();
-        self.queue = Queue::default();
-        self.scored.clear();
-        self.listing = None;
-        self.tally.recount();
+        self.pass.commit.tally.model = pin.as_ref().map(|pin| pin.lineup.to_string());
+        self.pass.pin = pin;
+        self.pass.commit.agenda.lift_shortages();
+        self.pass.start_over();
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.
@@ -364,89 +298,80 @@ impl Worker {
         let Err(error) = step(self) else {
             return;
         };
-        let (tries, same) = match &self.trouble {
+        let (tries, same) = match &self.outage {
             Some(old) => (old.tries + 1, old.error.to_string() == error.to_string()),
             None => (1, false),
         };
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        self.show_trouble(&as_fault(Name::new(*b""), &error, tries));
-        self.start_over();
-        let until = Some(self.now().monotonic + self.backoff(tries));
-        self.trouble = Some(Trouble { error, tries, until });
+        self.show_outage(&as_fault(Name::new(*b""), &error, tries));
+        self.pass.start_over();
+        let until = Some(now().monotonic + plan::backoff(tries, self.pass.setup.config.worker.retry_max_backoff));
+        self.outage = Some(Outage { error, tries, until });
     }
 
     /// Tells `status` what keeps the worker from working.
-    fn show_trouble(&mut self, fault: &Fault) {
-        let untold = self.ledger.set_fault(fault).is_err(); // its disk may be full
-        let _ = self.lock.tell(untold.then_some(fault));
+    fn show_outage(&mut self, fault: &Fault) {
+        let untold = self.pass.commit.ledger.set_fault(fault).is_err(); // its disk may be full
+        let _ = self.lock.show(untold.then_some(fault));
     }
 
     /// All was tried again, and went well.
-    fn out_of_trouble(&mut self) {
-        let tried = self.trouble.as_ref().is_some_and(|t| t.until.is_none());
-        if tried && self.pin.is_some() && self.forget_trouble().is_ok() {
+    fn end_outage_if_over(&mut self) {
+        let tried = self.outage.as_ref().is_some_and(|t| t.until.is_none());
+        if tried && self.pass.pin.is_some() && self.end_outage().is_ok() {
             tracing::info!("working again");
         }
     }
 
-    /// `status` shows no trouble any more. While that can't be told, there is trouble.
-    fn forget_trouble(&mut self) -> Result<()> {
-        self.ledger.clear_fault(&Name::new(*b""))?;
-        let _ = self.lock.tell(None);
-        self.trouble = None;
+    /// `status` shows no outage any more. While that can't be recorded, it goes on.
+    fn end_outage(&mut self) -> Result<()> {
+        self.pass.commit.ledger.clear_fault(&Name::new(*b""))?;
+        let _ = self.lock.show(None);
+        self.outage = None;
         Ok(())
-    }
-
-    /// The input folder is to be listed again.
-    pub(super) fn relist(&mut self) {
-        self.due.relist = true;
     }
 
     /// Can a pass be made at all?
     fn able(&self) -> bool {
-        self.pin.is_some() && self.trouble.as_ref().is_none_or(|t| t.until.is_none())
+        self.pass.pin.is_some() && self.outage.as_ref().is_none_or(|t| t.until.is_none())
     }
 
     /// How long nothing is to be done unless somebody wakes the worker.
     fn sleep(&self) -> Duration {
-        let least = if self.progress.visible() {
+        let least = if self.pass.progress.visible() {
             DRAW
         } else {
-            self.manager.heartbeat_interval().unwrap_or(LONGEST_SLEEP)
+            self.pass.manager.heartbeat_interval().unwrap_or(LONGEST_SLEEP)
         };
-        let trouble = self.trouble.as_ref().and_then(|t| t.until);
+        let outage = self.outage.as_ref().and_then(|t| t.until);
         let due = [self.due.next_relist, self.due.next_folders];
-        let next = self.agenda.next().into_iter().chain(trouble).chain(due).min();
-        next.map_or(least, |at| at.saturating_sub(self.now().monotonic).min(least))
-    }
-
-    pub(super) fn now(&self) -> Now {
-        Now {
-            wall: wall_clock(),
-            monotonic: monotonic(),
-        }
-    }
-
-    /// Is the input folder on a local disk?
-    pub(super) fn local(&self) -> bool {
-        self.home.is_none_or(|home| !home.mount)
+        let next = self
+            .pass
+            .commit
+            .agenda
+            .next()
+            .into_iter()
+            .chain(outage)
+            .chain(due)
+            .min();
+        next.map_or(least, |at| at.saturating_sub(now().monotonic).min(least))
     }
 
     /// Tells the service manager how things stand.
     fn report_status(&mut self) {
-        let Tally { scored, failed, .. } = self.tally;
-        let model = match (self.current.lineup(), &self.trouble) {
-            (_, Some(trouble)) => format!("waiting: {}", trouble.error),
+        let Tally { scored, failed, .. } = self.pass.commit.tally;
+        let model = match (self.current.lineup(), &self.outage) {
+            (_, Some(outage)) => format!("waiting: {}", outage.error),
             (Ok(lineup), None) => format!("model {lineup}"),
             (Err(error), None) => format!("waiting: {error}"),
         };
         let status = format!(
             "{model}; scored {scored} since start, failed {failed}, pending {}",
-            self.pending()
+            self.pass.pending()
         );
-        self.manager.status(status);
+        self.pass.manager.status(status);
     }
 }
 

@@ -6,6 +6,7 @@ mod descriptors;
 mod faults;
 mod inbox;
 mod job;
+mod large;
 pub mod lock;
 mod look;
 mod r#loop;

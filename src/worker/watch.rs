@@ -112,7 +112,7 @@ impl Watches {
     }
 
     /// Do events tell what happens in the input folder? If not, it must be listed again and again.
-    pub fn hears_inputs(&self) -> bool {
+    pub fn covers_inputs(&self) -> bool {
         self.targets.iter().any(|t| t.path == self.input && t.watched)
     }
 }

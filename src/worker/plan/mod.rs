@@ -162,6 +162,12 @@ pub fn backoff(tries: u32, most: Duration) -> Duration {
     FIRST.saturating_mul(1 << (tries.max(1) - 1).min(20)).min(most)
 }
 
+/// Does the one-shot wait for an input that is to be looked at again? It waits for it to settle once; one that goes on
+/// changing, or failed for now, is left to the next run. The counts are of what was seen of it in this run.
+pub fn is_awaited(unsettled: u32, changes: u32, faults: u32) -> bool {
+    unsettled <= 1 && changes <= 1 && faults == 0
+}
+
 /// For what can't be done now.
 const LATER: Duration = Duration::from_secs(1);
 

@@ -469,3 +469,21 @@ fn waits_double_up_to_the_longest() {
     let waits = [1, 2, 3, 9, 10, 100].map(|tries| backoff(tries, most).as_secs());
     assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
 }
+
+#[test]
+fn what_the_one_shot_waits_for() {
+    for (unsettled, changes, faults, awaited) in [
+        (0, 0, 0, true),
+        (1, 0, 0, true),
+        (1, 1, 0, true),
+        (2, 0, 0, false),
+        (0, 2, 0, false),
+        (1, 0, 1, false),
+    ] {
+        assert_eq!(
+            is_awaited(unsettled, changes, faults),
+            awaited,
+            "{unsettled} {changes} {faults}"
+        );
+    }
+}
