@@ -7,6 +7,7 @@
 mod input;
 pub mod layers;
 mod models;
+mod node;
 mod output;
 mod reader;
 mod state;

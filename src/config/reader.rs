@@ -1,6 +1,6 @@
 //! A tree of settings as serde reads it: a fault knows the way to its value.
 
-use super::layers::{Content, Node, literal};
+use super::node::{Content, Node, Step, literal};
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
@@ -9,13 +9,6 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use std::fmt;
 use toml::Value;
-
-/// From a table or an array to a value in it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    Key(String),
-    Item(usize),
-}
 
 /// What is wrong, and with which value.
 #[derive(Debug)]
@@ -36,13 +29,6 @@ pub enum Kind {
 }
 
 impl Fault {
-    pub fn expected(path: Vec<Step>, what: String) -> Fault {
-        Fault {
-            path: path.into_iter().rev().collect(),
-            kind: Kind::Expected(what),
-        }
-    }
-
     /// The way from the root, and what is wrong.
     pub fn parts(mut self) -> (Vec<Step>, Kind) {
         self.path.reverse();

@@ -1,5 +1,6 @@
 //! Bytes of a format <-> batches of rows. A format knows no model and no file: it fills a [`Batch`](crate::score::Batch) by a
-//! [`Binding`](crate::score::Binding), and writes predictions. A new format is a folder beside `csv`.
+//! [`Binding`](crate::score::Binding), and writes predictions. A new format is a folder beside `csv`,
+//! chosen where an input is opened: `transform::{open, part, join}` name CSV's types, for it is the only one.
 
 pub mod csv;
 

@@ -57,11 +57,6 @@ impl Lineup {
         })
     }
 
-    /// Who made an output, as the ledger keeps it: an output is stale once it differs.
-    pub fn made_by(&self) -> String {
-        self.champion.identity.made_by()
-    }
-
     /// The columns that are read and written.
     pub fn signature(&self) -> &Signature {
         self.champion.model.signature()

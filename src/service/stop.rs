@@ -12,10 +12,6 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
     /// For what is cancelled by a flag, whoever sets it.
     pub fn flag(&self) -> &AtomicBool {
         &self.0

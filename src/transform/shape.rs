@@ -41,7 +41,6 @@ pub struct Share {
 }
 
 impl Share {
-    pub const NONE: Share = Share { digits: 0, scale: 0 };
     pub const ALL: Share = Share { digits: 100, scale: 0 };
     const TENTH: Share = Share { digits: 10, scale: 0 };
 
