@@ -14,6 +14,7 @@ mod prune;
 mod recipe;
 mod results;
 mod schema;
+mod stamp;
 mod upgrade;
 mod verdict;
 
@@ -24,6 +25,7 @@ pub use history::Transformation;
 pub use prune::Pruning;
 pub use recipe::Recipe;
 pub use results::{OutputHash, Record};
+pub use stamp::Former;
 
 #[cfg(test)]
 mod tests;

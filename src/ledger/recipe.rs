@@ -1,9 +1,5 @@
 //! What shapes outputs beside their inputs.
 
-use super::Ledger;
-use crate::error::Result;
-use crate::score::Identity;
-use crate::transform::Shape;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,25 +23,6 @@ impl Recipe {
             .find('@')
             .map_or(self.made_by.len(), |at| group + at);
         &self.made_by[..end]
-    }
-}
-
-impl Ledger {
-    /// Ledgers of schema 1 and 2 named a model by its artifact, and the settings by a hash. What fits the lineup and the
-    /// shape of today gets their names of today, so that nothing is made again for an upgrade; what doesn't fit is stale,
-    /// as it was. To be called before outputs are compared with a lineup or shape for the first time.
-    pub fn stamp(&self, identity: &Identity, shape: &Shape) -> Result<()> {
-        let old = params![format!("{identity}@{}", identity.artifact), shape.legacy_hash()];
-        let any = "SELECT id FROM recipes WHERE made_by = ? OR shape = ?";
-        if self.select(any, old, |row| row.get::<_, i64>(0))?.is_empty() {
-            return Ok(()); // without asking to write
-        }
-        let both = params![identity.made_by(), shape.text()];
-        for (column, at) in [("made_by", 0), ("shape", 1)] {
-            let update = format!("UPDATE OR IGNORE recipes SET {column} = ?1 WHERE {column} = ?2");
-            self.execute(&update, [both[at], old[at]])?;
-        }
-        Ok(())
     }
 }
 

@@ -145,29 +145,83 @@ fn reads_a_ledger_of_schema_2() {
     );
     assert_eq!(ledger.output_hash(&name("bad.csv")).unwrap(), None);
 
-    // Neither another model nor other settings.
+    let shape = Shape {
+        columns: Columns::All,
+        ..default_shape()
+    };
+    ledger.stamp_shape(&shape).unwrap();
+    let stamped: Vec<_> = records().map(settings).collect();
+    assert_eq!(stamped[0], before[0]);
+    assert_eq!(stamped[1], (model, "columns = all\n".into()));
+}
+
+fn lines_1() -> (Former, Identity) {
+    let former = Former {
+        group: "lines".into(),
+        version: 1,
+        artifact: ARTIFACT.into(),
+    };
     let identity = Identity {
         group: "lines".into(),
         version: 1,
         manifest: "m".into(),
         artifact: ARTIFACT.into(),
     };
-    let shape = Shape {
-        columns: Columns::All,
-        ..default_shape()
-    };
-    let other = Identity {
-        artifact: "b".into(),
-        ..identity.clone()
-    };
-    ledger.stamp(&other, &shape).unwrap();
-    let stamped: Vec<_> = records().map(settings).collect();
-    assert_eq!(stamped[0], before[0]);
-    assert_eq!(stamped[1], (model, "columns = all\n".into()));
-    ledger.stamp(&identity, &default_shape()).unwrap();
-    let made_by = "lines/1@m".to_string();
-    let expected = ["", "columns = all\n", ""].map(|s| (made_by.clone(), s.to_string()));
-    assert_eq!(records().map(settings).collect::<Vec<_>>(), expected);
+    (former, identity)
+}
+
+/// Who made each result of the ledger of schema 2, after it was stamped with a version that was registered at `since`.
+fn made_by(since: Option<i64>) -> (Ledger, [String; 3], tempfile::TempDir) {
+    let state = with_ledger(include_bytes!("../../tests/fixtures/ledger-schema-2.db"));
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    ledger.stamp_shape(&default_shape()).unwrap();
+    let (former, identity) = lines_1();
+    assert_eq!(ledger.former().unwrap(), std::slice::from_ref(&former));
+    ledger.stamp(&former, since.map(|since| (&identity, since))).unwrap();
+    assert_eq!(ledger.former().unwrap(), []);
+    let of = |input| ledger.record(&name(input)).unwrap().unwrap().recipe.made_by.to_string();
+    let made_by = ["good.csv", "all.csv", "bad.csv"].map(of);
+    (ledger, made_by, state)
+}
+
+#[test]
+fn what_fits_a_version_is_stamped_once() {
+    let known = "lines/1@m".to_string();
+    let unknown = format!("lines/1@?{ARTIFACT}");
+    let (_, all, _state) = made_by(Some(0));
+    assert_eq!(all, [&known, &known, &known].map(String::clone));
+
+    // Nothing fits, and nothing will: a version that comes later is another one.
+    let (mut ledger, none, _state) = made_by(None);
+    assert_eq!(none, [&unknown, &unknown, &unknown].map(String::clone));
+    let (former, identity) = lines_1();
+    ledger.stamp(&former, Some((&identity, 0))).unwrap();
+    assert_eq!(
+        *ledger.record(&name("good.csv")).unwrap().unwrap().recipe.made_by,
+        *unknown
+    );
+    let history = ledger.history(None, None, None).unwrap();
+    assert!(history.iter().all(|done| done.recipe.model() == "lines/1"));
+    assert!(history.iter().all(|done| done.artifact.as_deref() == Some(ARTIFACT)));
+
+    // Registered after the first of them was made.
+    let mut at: Vec<i64> = history.iter().map(|done| done.at).collect();
+    at.sort_unstable();
+    let (ledger, some, _state) = made_by(Some(at[0] + 1));
+    let by = |at: i64, first: i64| if at > first { &known } else { &unknown };
+    for done in ledger.history(None, None, None).unwrap() {
+        let record = ledger.record(&done.input).unwrap().unwrap().recipe;
+        assert_eq!(
+            (&*record.made_by, &*done.recipe.made_by),
+            (by(done.at, at[0]).as_str(), by(done.at, at[0]).as_str())
+        );
+        assert_ne!(
+            (record.shape.len(), record.output_format),
+            (0, 0),
+            "its settings stay known"
+        );
+    }
+    assert!(some.contains(&known) && some.contains(&unknown));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Ledgers of earlier versions become today's. What they say of lineups and settings is theirs until it is stamped
-//! ([`Ledger::stamp`](super::Ledger::stamp)).
+//! ([`stamp`](super::stamp)).
 
 use super::schema::{TABLES, VERSION};
 use rusqlite::Connection;

@@ -9,6 +9,7 @@ use super::lock::Lock;
 use super::look::{now, recipe};
 use super::pass::{Pass, Step};
 use super::plan::{self, Word};
+use super::stamp::stamp;
 use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
@@ -79,6 +80,8 @@ impl Worker {
         let lock = Lock::take(&config.state.path)?;
         let mut ledger = Ledger::open(&config.state.path)?;
         ledger.clear_faults()?;
+        // For `status`, which finds a ledger as it is. What can't be read yet is asked for again before the first pass.
+        let _ = stamp(&mut ledger, &config);
         let setup = Setup::open(config, &ledger)?;
         let leftovers = setup.publisher.remove_leftovers()?;
         if leftovers > 0 {

@@ -14,6 +14,7 @@ mod pass;
 mod plan;
 mod prune;
 mod queue;
+mod stamp;
 pub mod status;
 mod tally;
 mod watch;

@@ -9,6 +9,7 @@ use super::look::{self, Found, Published, now, want};
 use super::plan::{self, Decision, Sighting, Want, Word};
 use super::prune::Pruner;
 use super::queue::Queue;
+use super::stamp::stamp;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::registry::Current;
@@ -124,10 +125,7 @@ impl Pass {
                 self.home = Some(home);
             }
         }
-        if let Some(pin) = &self.pin {
-            let identity = &pin.lineup.champion.identity;
-            self.commit.ledger.stamp(identity, &self.setup.config.shape)?;
-        }
+        stamp(&mut self.commit.ledger, &self.setup.config)?;
         self.commit.faults.begin_listing(&mut self.commit.ledger)?;
         self.commit.tally.recount();
         self.listing = Some(listing);

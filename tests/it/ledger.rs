@@ -3,10 +3,14 @@
 use crate::spool::{Spool, line, xs};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// The inputs of `ledger-schema-2.db`, and what was published for the two that were scored.
 const GOOD: &str = "x\n1\n2\n";
 const ALL: &str = "x\n1\nfoo\n3\n4\n5\n6\n7\n8\n9\n10\n";
+/// The artifact of the version that it names.
+const LINE: &str = r#"{"features":["x"],"coefficients":[2],"intercept":1}"#;
 const ALL_OUT: &str = "x,prediction\n1,3.0\nfoo,\n3,7.0\n4,9.0\n5,11.0\n6,13.0\n7,15.0\n8,17.0\n9,19.0\n10,21.0\n";
 
 /// Puts an input where the ledger says that it was scored, with its result.
@@ -22,20 +26,28 @@ fn restore(spool: &Spool, ledger: &rusqlite::Connection, input: &str, text: &str
     assert_eq!(ledger.execute(update, times).unwrap(), 1);
 }
 
-#[test]
-fn an_upgrade_from_schema_2_scores_nothing_again() {
-    let spool = Spool::new();
+/// A ledger of schema 2 that says that the approved version scored one input and failed another, with what was published.
+fn with_ledger_2(spool: &Spool) -> PathBuf {
     let path = spool.path("state/ledger.db");
     fs::create_dir(spool.path("state")).unwrap();
     fs::write(&path, include_bytes!("../fixtures/ledger-schema-2.db")).unwrap();
     let ledger = rusqlite::Connection::open(&path).unwrap();
-    restore(&spool, &ledger, "good.csv", GOOD);
-    restore(&spool, &ledger, "bad.csv", "y\n1\n");
+    restore(spool, &ledger, "good.csv", GOOD);
+    restore(spool, &ledger, "bad.csv", "y\n1\n");
+    // After the version was registered.
+    let now = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
+    assert_eq!(ledger.execute("UPDATE history SET at = ?", [now]).unwrap(), 3);
     let report = "SELECT published FROM results WHERE input = CAST('bad.csv' AS BLOB)";
     let report: usize = ledger.query_row(report, [], |row| row.get(0)).unwrap();
-    drop(ledger);
     fs::write(spool.path("failed/bad.csv.error.json"), vec![b' '; report]).unwrap();
     fs::write(spool.path("output/good.csv.out"), line(2.0, 1.0, &[1.0, 2.0])).unwrap();
+    path
+}
+
+#[test]
+fn an_upgrade_from_schema_2_scores_nothing_again() {
+    let spool = Spool::new();
+    let path = with_ledger_2(&spool);
     fs::write(spool.path("output/all.csv.out"), ALL_OUT).unwrap();
     spool.run(&["status"]).exits(64).says("older version");
 
@@ -57,6 +69,81 @@ fn an_upgrade_from_schema_2_scores_nothing_again() {
     assert_eq!(spool.output("all.csv").as_deref(), Some(ALL_OUT));
     let spool = spool.set("output.columns=prediction");
     spool.once().exits(0).says("scored 1 file");
+}
+
+#[test]
+fn an_upgrade_without_an_approved_model_knows_what_every_version_made() {
+    let spool = Spool::new();
+    with_ledger_2(&spool);
+    spool.reject(1);
+    spool.once().exits(3);
+    spool.approve(1);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        (&status["done"], &status["failed"], &status["pending"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+}
+
+#[test]
+fn an_upgrade_waits_for_the_models_to_know_who_made_what() {
+    let spool = Spool::new();
+    with_ledger_2(&spool);
+    fs::rename(spool.path("models"), spool.path("away")).unwrap();
+    spool.once().exits(3);
+    fs::rename(spool.path("away"), spool.path("models")).unwrap();
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+}
+
+/// `prediction = 2 x + 1` once more, by another manifest.
+fn register_the_line_again(spool: &Spool) {
+    fs::remove_dir_all(spool.path("models/lines")).unwrap();
+    fs::write(spool.path("line.json"), LINE).unwrap();
+    let register = [
+        "models",
+        "register",
+        "line.json",
+        "--format",
+        "linear",
+        "--description",
+        "another one",
+    ];
+    spool
+        .run(&[&register[..], &["--approve"]].concat())
+        .exits(0)
+        .says("lines/1");
+}
+
+#[test]
+fn a_version_that_is_registered_again_after_an_upgrade_scores_all_again() {
+    let spool = Spool::new().set("models.on_approval=new-files");
+    with_ledger_2(&spool);
+    spool.approve_line(3.0, 0.0);
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    register_the_line_again(&spool);
+    let spool = spool.set("models.on_approval=rescore");
+    spool.once().exits(1).says("scored 1 file (2 rows) by lines/1");
+}
+
+#[test]
+fn a_version_that_was_registered_again_before_an_upgrade_did_not_make_what_is_older() {
+    let spool = Spool::new();
+    let path = with_ledger_2(&spool);
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    ledger.execute("UPDATE history SET at = at - 60000000", []).unwrap();
+    register_the_line_again(&spool);
+    spool.once().exits(1).says("scored 1 file (2 rows) by lines/1");
+    let history = spool.run(&["history", "good.csv", "--json"]).exits(0).json();
+    let made_by: Vec<&str> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["made_by"].as_str().unwrap())
+        .collect();
+    assert!(
+        made_by.len() == 2 && made_by.iter().all(|m| m.starts_with("lines/1@")) && made_by[0] != made_by[1],
+        "{made_by:?}"
+    );
 }
 
 /// The artifact is the same, and means something else by another manifest.
