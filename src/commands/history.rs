@@ -90,9 +90,11 @@ impl Entry<'_> {
 }
 
 fn to_row(done: &Transformation) -> Vec<String> {
-    let result = match (&done.problem, &done.message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        _ => format!("scored {}", &done.summary.output_hash.get(..12).unwrap_or_default()),
+    let made = done.summary.output_hash.get(..12).unwrap_or_default();
+    let result = match (done.verdict, &done.problem, &done.message) {
+        (Verdict::Fail, Some(code), Some(message)) => format!("{code}: {message}"),
+        (Verdict::Hold, ..) => format!("held {made}"),
+        _ => format!("scored {made}"),
     };
     vec![
         time(done.at),

@@ -49,10 +49,11 @@ pub fn once(
     match &result {
         Ok((tally, _)) => {
             let mut text = format!("transform: {line}\n");
-            for file in &tally.failed_files {
-                text += &format!("  failed: {file}\n");
+            let failed = tally.failed_files.iter().map(|file| ("failed", file));
+            for (what, file) in failed.chain(tally.held_files.iter().map(|file| ("held", file))) {
+                text += &format!("  {what}: {file}\n");
             }
-            if tally.failed > tally.failed_files.len() as u64 {
+            if tally.failed + tally.held > (tally.failed_files.len() + tally.held_files.len()) as u64 {
                 text += "  and more: transform status lists them\n";
             }
             let _ = std::io::stderr().write_all(text.as_bytes());
@@ -77,7 +78,7 @@ fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress)
 fn exit_code(tally: &Tally, end: End) -> u8 {
     match tally {
         _ if end == End::Stopped => exit::TRY_AGAIN,
-        Tally { failed: 1.., .. } => exit::SOME_FAILED,
+        Tally { failed: 1.., .. } | Tally { held: 1.., .. } => exit::SOME_FAILED,
         Tally { faults: 1.., .. } | Tally { unsettled: 1.., .. } => exit::TRY_AGAIN,
         _ => exit::CONVERGED,
     }
@@ -100,7 +101,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
             "scored {} ({rows}) by {model} in {ms} ms",
             count(tally.scored, "file")
         ));
-    } else if end == End::Converged && tally.failed + tally.faults + tally.unsettled == 0 {
+    } else if end == End::Converged && tally.failed + tally.held + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
             0 => "there are no inputs".into(),
             1 => "1 output is up to date".into(),
@@ -115,6 +116,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     }
     for (n, what) in [
         (tally.failed, "failed"),
+        (tally.held, "held"),
         (tally.faults, "failed for now: try again"),
         (tally.unsettled, "still being written: try again"),
     ] {

@@ -42,6 +42,7 @@ fn print(status: &Status, config: &Config) {
         vec!["done".into(), status.done.to_string()],
         vec!["pending".into(), status.pending.to_string()],
         vec!["failed".into(), status.failed.to_string()],
+        vec!["held".into(), status.held.to_string()],
     ]);
     for fault in &status.faults {
         let who = if fault.input.bytes().is_empty() {
@@ -64,6 +65,15 @@ fn print(status: &Status, config: &Config) {
             .take(NAMED)
             .for_each(|file| say(format!("  {file}")));
         more(status.pending_files.len());
+    }
+    if !status.held_files.is_empty() {
+        say(format!("\nheld (the reasons are in {}):", config.failed.display()));
+        status
+            .held_files
+            .iter()
+            .take(NAMED)
+            .for_each(|file| say(format!("  {file}")));
+        more(status.held_files.len());
     }
     if !status.failed_files.is_empty() {
         say(format!(

@@ -98,7 +98,7 @@ impl Ledger {
         };
         self.write_behind(|db| {
             let delete = "DELETE FROM history WHERE id > ?1 AND id <= ?2 AND NOT (
-                    EXISTS (SELECT 1 FROM results r WHERE r.input = history.input AND r.problem IS NOT NULL)
+                    EXISTS (SELECT 1 FROM results r WHERE r.input = history.input AND r.verdict > 0)
                     AND id = (SELECT max(id) FROM history h WHERE h.input = history.input))";
             db.prepare_cached(delete)?.execute([after, *last])
         })?;

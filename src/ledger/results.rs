@@ -119,10 +119,18 @@ impl Ledger {
 
     /// Inputs that failed for good, in order.
     pub fn failed(&self) -> Result<Vec<Name>> {
-        let sql = "SELECT input FROM results WHERE problem IS NOT NULL ORDER BY input";
-        self.select(sql, [], |row| to_name(row, 0))
+        self.select(FAILED, [], |row| to_name(row, 0))
+    }
+
+    /// Inputs that have a report, for they failed for good or are held; in order.
+    pub fn reported(&self) -> Result<Vec<Name>> {
+        self.select(REPORTED, [], |row| to_name(row, 0))
     }
 }
+
+// Both by the index of the few that have a report.
+pub(super) const FAILED: &str = "SELECT input FROM results WHERE verdict > 0 AND problem IS NOT NULL ORDER BY input";
+pub(super) const REPORTED: &str = "SELECT input FROM results WHERE verdict > 0 ORDER BY input";
 
 /// Whatever an input's result was made from, it fits nothing now.
 pub(super) const DOUBT: &str = "UPDATE results SET recipe = 0 WHERE input = ?";

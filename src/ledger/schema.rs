@@ -43,7 +43,7 @@ pub const TABLES: &str = "
         phase TEXT,
         output_hash BLOB
     ) WITHOUT ROWID;
-    CREATE INDEX failed ON results (input) WHERE problem IS NOT NULL;
+    CREATE INDEX reported ON results (input) WHERE verdict > 0;
     -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.
     CREATE TABLE history (
         id INTEGER PRIMARY KEY,

@@ -1,3 +1,4 @@
+use super::results::{FAILED, REPORTED};
 use super::*;
 use crate::error::Result;
 use crate::score::Identity;
@@ -343,12 +344,18 @@ fn what_is_pruned_gives_its_room_back() {
 }
 
 #[test]
-fn what_failed_is_found_by_an_index() {
+fn what_has_a_report_is_found_by_an_index() {
     let state = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(state.path()).unwrap();
-    let plan = "EXPLAIN QUERY PLAN SELECT input FROM results WHERE problem IS NOT NULL ORDER BY input";
-    let plan: Vec<String> = ledger.select(plan, [], |row| row.get(3)).unwrap();
-    assert_eq!(plan, ["SCAN results USING INDEX failed"]);
+    for sql in [FAILED, REPORTED] {
+        let plan: Vec<String> = ledger
+            .select(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.get(3))
+            .unwrap();
+        assert!(
+            plan[0].starts_with("SCAN results USING") && plan[0].ends_with("INDEX reported"),
+            "{plan:?}"
+        );
+    }
 }
 
 #[test]

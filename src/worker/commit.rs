@@ -243,12 +243,9 @@ impl Commit {
     }
 
     fn count(&mut self, done: &Transformation) {
-        match &done.problem {
-            None => {
-                self.tally.scored += 1;
-                self.tally.rows += done.summary.rows;
-                self.tally.bad_rows += done.summary.bad_rows;
-                self.tally.not_finite += done.summary.not_finite;
+        self.tally.count(&done.input, done.verdict, &done.summary);
+        match done.verdict {
+            Verdict::Publish => {
                 let Summary { rows, bad_rows, .. } = done.summary;
                 tracing::info!(
                     input = %done.input,
@@ -259,8 +256,9 @@ impl Commit {
                     "scored"
                 );
             }
-            Some(code) => {
-                self.tally.count_failed(&done.input);
+            Verdict::Hold => tracing::warn!(input = %done.input, "held; the failed folder says why, and what to do"),
+            Verdict::Fail => {
+                let code = done.problem.as_deref().unwrap_or_default();
                 let problem = done.message.as_deref().unwrap_or_default();
                 tracing::error!(input = %done.input, code, problem, "failed; the report is in the failed folder");
             }
@@ -308,7 +306,7 @@ impl Commit {
     pub fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
         self.agenda.forget(name);
         self.faults.clear(&mut self.ledger, name)?;
-        if record.is_some_and(|r| r.problem.is_some()) {
+        if record.is_some_and(|r| r.verdict != Verdict::Publish) {
             setup.publisher.withdraw_reports(name)?;
             self.ledger.forget(name)?;
             tracing::info!(input = %name, "the input is gone, and so is the report on it");
@@ -326,7 +324,7 @@ impl Commit {
         setup: &Setup,
         mut heartbeat: impl FnMut(),
     ) -> Result<()> {
-        for name in self.ledger.failed()? {
+        for name in self.ledger.reported()? {
             heartbeat();
             if look::is_gone(root, &name, local)? {
                 let record = self.ledger.record(&name)?;

@@ -9,7 +9,7 @@ use crate::score::Identity;
 use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Home, Name, Seen, results, scan};
-use crate::transform::{Destination, OUTPUT_FORMAT, Shape};
+use crate::transform::{Destination, OUTPUT_FORMAT, Shape, Verdict};
 use rayon::prelude::*;
 
 /// The output and failed folders, for looking.
@@ -33,11 +33,12 @@ impl Published {
         })
     }
 
-    /// The size of what was published for an input: of its report if the record says that it failed, else its output.
+    /// The size of what was published for an input by the record's verdict: of its output, or of a report.
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
-        match (record, &self.output, &self.failed) {
-            (Some(Record { problem: Some(_), .. }), _, Some(failed)) => results::report_size(failed, name),
-            (Some(Record { problem: None, .. }), Some(output), _) => results::output_size(output, name, self.marked),
+        match (record.map(|r| r.verdict), &self.output, &self.failed) {
+            (Some(Verdict::Publish), Some(output), _) => results::output_size(output, name, self.marked),
+            (Some(Verdict::Hold), _, Some(failed)) => results::held_size(failed, name),
+            (Some(Verdict::Fail), _, Some(failed)) => results::report_size(failed, name),
             _ => Ok(None),
         }
     }
@@ -106,6 +107,7 @@ pub fn is_gone(root: &Dir, name: &Name, local: bool) -> Result<bool> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     Done,
+    Held,
     Failed,
     Pending,
 }
@@ -139,8 +141,9 @@ pub fn look_at(
     };
     Ok(Some(
         match plan::decide(&sighting, &want(config, recipe.clone(), !home.mount), now()) {
-            Decision::Current { failed: false } => Look::Done,
-            Decision::Current { failed: true } => Look::Failed,
+            Decision::Current(Verdict::Publish) => Look::Done,
+            Decision::Current(Verdict::Hold) => Look::Held,
+            Decision::Current(Verdict::Fail) => Look::Failed,
             _ => Look::Pending,
         },
     ))

@@ -16,6 +16,7 @@ use crate::registry::Current;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
+use crate::transform::Verdict;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -260,7 +261,8 @@ impl Pass {
                 word
             };
             let note = self.commit.agenda.seen(&name, seen.fingerprint, self.once);
-            let stands = size.is_some() && size == record.as_ref().map(|r| r.published);
+            let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
+            let stands = size.is_some() && size == output.map(|r| r.published);
             let sighting = Sighting {
                 seen,
                 word,
@@ -275,13 +277,11 @@ impl Pass {
             };
             let now = now();
             match plan::decide(&sighting, &want, now) {
-                Decision::Current { failed } => {
+                Decision::Current(verdict) => {
                     self.commit.agenda.forget(&name);
                     self.commit.faults.clear(&mut self.commit.ledger, &name)?;
-                    match failed {
-                        _ if !listed => {}
-                        true => self.commit.tally.count_failed(&name),
-                        false => self.commit.tally.unchanged += 1,
+                    if listed {
+                        self.commit.tally.count_unchanged(&name, verdict);
                     }
                 }
                 decision @ (Decision::Transform | Decision::Refuse(_) | Decision::Verify) => {

@@ -1,4 +1,4 @@
-//! How things stand: what is done, pending and failed, by which model, and what is tried again. It finds out while a worker
+//! How things stand: what is done, pending, held and failed, by which model, and what is tried again. It finds out while a worker
 //! runs, and when none does, and changes nothing.
 
 use super::lock::Lock;
@@ -29,7 +29,10 @@ pub struct Status {
     pub done: u64,
     pub pending: u64,
     pub failed: u64,
+    /// Outputs that wait for a person.
+    pub held: u64,
     pub pending_files: Vec<String>,
+    pub held_files: Vec<String>,
     pub failed_files: Vec<FailedFile>,
     /// What failed for now, and is tried again.
     pub faults: Vec<Fault>,
@@ -108,7 +111,9 @@ impl Status {
         }
         status.pending = status.pending_files.len() as u64;
         status.failed = status.failed_files.len() as u64;
+        status.held = status.held_files.len() as u64;
         status.pending_files.sort();
+        status.held_files.sort();
         status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(status)
     }
@@ -134,7 +139,9 @@ impl Status {
             done: 0,
             pending: 0,
             failed: 0,
+            held: 0,
             pending_files: Vec::new(),
+            held_files: Vec::new(),
             failed_files: Vec::new(),
             faults,
         })
@@ -146,6 +153,7 @@ impl Status {
             Answer::Proven(Ok(())) => self.model_proven = Some(true),
             Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
             Answer::Input(Look::Done, _) => self.done += 1,
+            Answer::Input(Look::Held, file) => self.held_files.push(file),
             Answer::Input(_, file) => self.pending_files.push(file),
             Answer::Failed(file) => self.failed_files.push(file),
             Answer::Listed(Ok(())) => {}

@@ -1,9 +1,10 @@
 //! What was done since the start, or in one run.
 
 use crate::spool::Name;
+use crate::transform::{Summary, Verdict};
 use serde::Serialize;
 
-/// Failed files that the one-shot names; the ledger has them all.
+/// Files that failed or are held that the one-shot names; the ledger has them all.
 const NAMED: usize = 100;
 
 /// What was done, and what was found.
@@ -19,6 +20,10 @@ pub struct Tally {
     pub failed: u64,
     /// Some of them.
     pub failed_files: Vec<String>,
+    /// Inputs whose outputs wait for a person.
+    pub held: u64,
+    /// Some of them.
+    pub held_files: Vec<String>,
     /// Inputs whose writers had not finished.
     pub unsettled: u64,
     /// Inputs that failed for now.
@@ -30,14 +35,61 @@ impl Tally {
     /// A new listing counts again what it finds.
     pub fn recount(&mut self) {
         self.unchanged = 0;
-        self.failed = 0;
+        (self.failed, self.held) = (0, 0);
         self.failed_files.clear();
+        self.held_files.clear();
     }
 
-    pub fn count_failed(&mut self, name: &Name) {
-        self.failed += 1;
-        if self.failed_files.len() < NAMED {
-            self.failed_files.push(name.to_string());
+    /// An input was scored, or can't be.
+    pub fn count(&mut self, name: &Name, verdict: Verdict, summary: &Summary) {
+        self.scored += u64::from(verdict != Verdict::Fail);
+        self.rows += summary.rows;
+        self.bad_rows += summary.bad_rows;
+        self.not_finite += summary.not_finite;
+        self.count_reported(name, verdict);
+    }
+
+    /// An input was found to have what it should.
+    pub fn count_unchanged(&mut self, name: &Name, verdict: Verdict) {
+        self.unchanged += u64::from(verdict == Verdict::Publish);
+        self.count_reported(name, verdict);
+    }
+
+    fn count_reported(&mut self, name: &Name, verdict: Verdict) {
+        let (files, named) = match verdict {
+            Verdict::Publish => return,
+            Verdict::Hold => (&mut self.held, &mut self.held_files),
+            Verdict::Fail => (&mut self.failed, &mut self.failed_files),
+        };
+        *files += 1;
+        if named.len() < NAMED {
+            named.push(name.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_verdict_is_counted_where_people_look() {
+        let (mut tally, name) = (Tally::default(), Name::new(*b"a.csv"));
+        let summary = Summary {
+            rows: 3,
+            ..Summary::default()
+        };
+        tally.count(&name, Verdict::Publish, &summary);
+        tally.count(&name, Verdict::Hold, &summary);
+        tally.count(&name, Verdict::Fail, &Summary::default());
+        for verdict in [Verdict::Publish, Verdict::Hold, Verdict::Fail] {
+            tally.count_unchanged(&name, verdict);
+        }
+        let counts = |t: &Tally| (t.scored, t.rows, t.unchanged, t.held, t.failed);
+        assert_eq!(counts(&tally), (2, 6, 1, 2, 2));
+        assert_eq!(tally.held_files, ["a.csv", "a.csv"]);
+        tally.recount();
+        assert_eq!(counts(&tally), (2, 6, 0, 0, 0));
+        assert!(tally.held_files.is_empty() && tally.failed_files.is_empty());
     }
 }

@@ -286,3 +286,38 @@ fn a_retry_keeps_when_an_input_was_first_seen() {
     assert!(spool.report("bad.csv").is_some());
     assert_eq!(first_seen(), before);
 }
+
+/// Nothing holds results yet; a ledger that says so was written by a later version's policy, or by this test.
+#[test]
+fn a_held_result_waits_for_a_person() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", GOOD);
+    spool.once().exits(0);
+    let report = spool.path("failed/a.csv.held.json");
+    fs::remove_file(spool.path("output/a.csv.out")).unwrap();
+    fs::write(&report, "{}").unwrap();
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    ledger
+        .execute("UPDATE results SET verdict = 2, published = 2", [])
+        .unwrap();
+    drop(ledger);
+
+    let run = spool
+        .run(&["--once", "--json"])
+        .exits(1)
+        .says("1 held")
+        .says("held: a.csv");
+    assert_eq!((&run.json()["held"], &run.json()["scored"]), (&1.into(), &0.into()));
+    assert_eq!(spool.output("a.csv"), None);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        (&status["held"], &status["done"], &status["failed"]),
+        (&1.into(), &0.into(), &0.into())
+    );
+    assert_eq!(status["held_files"][0], "a.csv");
+    spool.run(&["retry", "a.csv"]).exits(64).says("did not fail");
+
+    fs::remove_file(spool.path("input/a.csv")).unwrap();
+    spool.once().exits(0);
+    assert!(!report.exists(), "a report about nothing");
+}

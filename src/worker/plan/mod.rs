@@ -2,6 +2,7 @@
 
 use crate::ledger::{Recipe, Record};
 use crate::spool::{Fingerprint, Kind, Seen};
+use crate::transform::Verdict;
 use crate::transform::problem::Code;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct Sighting<'a> {
     pub word: Word,
     pub before: Option<Before>,
     pub record: Option<&'a Record>,
-    /// The size of the output that is there now, or of the report if the record says that it failed.
+    /// The size of what is there now of what the record says was published: the output, or a report.
     pub published: Option<u64>,
     /// It failed for now, and is not to be tried again before this moment of the monotonic clock.
     pub retry_at: Option<Duration>,
@@ -67,9 +68,7 @@ pub struct Want {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Its output, or the report of why it has none, is as it should be.
-    Current {
-        failed: bool,
-    },
+    Current(Verdict),
     Transform,
     /// Read it again: a change could hide behind its fingerprint.
     Verify,
@@ -93,14 +92,13 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
     let same_input = record.filter(|r| r.fingerprint == seen.fingerprint && published == Some(r.published));
     if let Some(code) = refusal(seen.kind) {
         return match same_input.and_then(|r| r.problem.as_deref()) == Some(code.name()) {
-            true => Decision::Current { failed: true },
+            true => Decision::Current(Verdict::Fail),
             false => Decision::Refuse(code),
         };
     }
     if let Some(record) = same_input.filter(|r| fits(r, want)) {
-        let failed = record.problem.is_some();
         return match racy_until(seen.fingerprint, now.wall) {
-            _ if !record.racy => Decision::Current { failed },
+            _ if !record.racy => Decision::Current(record.verdict),
             Some(left) => Decision::Wait(now.monotonic + left),
             None => Decision::Verify,
         };
@@ -192,7 +190,7 @@ fn fits(record: &Record, want: &Want) -> bool {
         shape, output_format, ..
     } = &want.recipe;
     let same_shape = record.recipe.shape == *shape && record.recipe.output_format == *output_format;
-    let scored_before = want.keep_scored && record.problem.is_none();
+    let scored_before = want.keep_scored && record.verdict != Verdict::Fail;
     same_shape && (scored_before || record.recipe.made_by == want.recipe.made_by)
 }
 

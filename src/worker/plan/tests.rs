@@ -67,7 +67,7 @@ fn sighting<'a>(seen: Seen, record: Option<&'a Record>) -> Sighting<'a> {
 fn what_makes_a_file_stale() {
     let seen = file(10, Duration::from_secs(60));
     let done = record(seen);
-    let current = Decision::Current { failed: false };
+    let current = Decision::Current(Verdict::Publish);
     let table: Vec<(&str, Record, Option<u64>, Decision)> = vec![
         ("all as recorded", done.clone(), Some(50), current),
         ("output gone", done.clone(), None, Decision::Transform),
@@ -145,15 +145,35 @@ fn what_makes_a_file_stale() {
             "failed for good",
             Record {
                 problem: Some("empty_file".into()),
+                verdict: Verdict::Fail,
                 ..done.clone()
             },
             Some(50),
-            Decision::Current { failed: true },
+            Decision::Current(Verdict::Fail),
+        ),
+        (
+            "held",
+            Record {
+                verdict: Verdict::Hold,
+                ..done.clone()
+            },
+            Some(50),
+            Decision::Current(Verdict::Hold),
+        ),
+        (
+            "held, its report taken away",
+            Record {
+                verdict: Verdict::Hold,
+                ..done.clone()
+            },
+            None,
+            Decision::Transform,
         ),
         (
             "failed for good, its report taken away",
             Record {
                 problem: Some("empty_file".into()),
+                verdict: Verdict::Fail,
                 ..done.clone()
             },
             None,
@@ -187,13 +207,23 @@ fn new_files_only_keeps_what_an_older_model_scored() {
     };
     assert_eq!(
         decide(&sighting(seen, Some(&old)), &want, NOW),
-        Decision::Current { failed: false }
+        Decision::Current(Verdict::Publish)
     );
     let failed = Record {
         problem: Some("bad_row".into()),
+        verdict: Verdict::Fail,
         ..old.clone()
     };
     assert_eq!(decide(&sighting(seen, Some(&failed)), &want, NOW), Decision::Transform);
+    let held = Record {
+        verdict: Verdict::Hold,
+        ..old.clone()
+    };
+    assert_eq!(
+        decide(&sighting(seen, Some(&held)), &want, NOW),
+        Decision::Current(Verdict::Hold),
+        "it waits for a person"
+    );
     let changed = Record {
         fingerprint: Fingerprint {
             size: 1,
@@ -371,11 +401,12 @@ fn what_is_no_file_is_refused_once() {
     );
     let refused = Record {
         problem: Some("link".into()),
+        verdict: Verdict::Fail,
         ..record(seen)
     };
     assert_eq!(
         decide(&sighting(seen, Some(&refused)), &want(), NOW),
-        Decision::Current { failed: true }
+        Decision::Current(Verdict::Fail)
     );
     let folder = Seen {
         kind: Kind::Folder,
