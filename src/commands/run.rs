@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
     let inbox = Inbox::new();
     signals::run("worker", inbox.handlers(exit::CONVERGED), || {
-        let mut worker = Worker::open(load()?, inbox, Progress::hidden())?;
-        worker.run(Until::Stopped, load)
+        let mut worker = Worker::open(load()?, Until::Stopped, inbox, Progress::hidden())?;
+        worker.run(load)
     })??;
     tracing::info!("stopped");
     Ok(exit::CONVERGED)
@@ -66,11 +66,11 @@ pub fn once(
 fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress) -> Result<(Tally, End)> {
     let inbox = Inbox::new();
     signals::run("worker", inbox.handlers(exit::TRY_AGAIN), || {
-        let mut worker = Worker::open(load()?, inbox, progress)?;
+        let mut worker = Worker::open(load()?, Until::Converged, inbox, progress)?;
         if all {
             worker.make_stale()?;
         }
-        let end = worker.run(Until::Converged, load)?;
+        let end = worker.run(load)?;
         Ok((worker.tally().clone(), end))
     })?
 }

@@ -1,7 +1,7 @@
 //! One input, from its open to its drafts. Runs on any thread; publishes and records nothing.
 
 use super::agenda::Shortage;
-use super::plan::{Decision, is_large, racy_until, refusal};
+use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Recipe;
@@ -39,6 +39,8 @@ pub struct Job {
     pub name: Name,
     /// The input as it was planned; another one is not scored.
     pub fingerprint: Fingerprint,
+    /// When it was first seen so, on the monotonic clock.
+    pub since: Duration,
     /// The ledger knows of a result of it, which this one replaces.
     pub recorded: bool,
     /// That result stands in its folder.
@@ -47,6 +49,15 @@ pub struct Job {
 }
 
 impl Job {
+    /// How it was when it was planned.
+    pub fn settled(&self) -> Before {
+        Before {
+            fingerprint: self.fingerprint,
+            since: self.since,
+            settled: true,
+        }
+    }
+
     /// Is it more than one block of work, so that others shouldn't wait for it?
     pub fn is_large(&self) -> bool {
         !matches!(self.task, Task::Refuse(_)) && is_large(self.fingerprint.size)

@@ -47,9 +47,14 @@ impl Published {
 /// What stands in the folders and in the ledger for an input.
 pub struct Found {
     /// `None` if it is gone.
-    pub seen: Result<Option<Seen>>,
+    pub there: Result<Option<There>>,
     pub record: Option<Record>,
-    pub size: Result<Option<u64>>,
+}
+
+/// An input, and what was published for it.
+pub struct There {
+    pub seen: Seen,
+    pub size: Option<u64>,
 }
 
 /// Fewer looks than this are quicker made than handed to other threads.
@@ -65,9 +70,11 @@ pub fn at_each(
     pool: &rayon::ThreadPool,
 ) -> Result<Vec<Found>> {
     let stat = |name: &Name| scan::look(root, name, local);
-    let found = |((name, seen), record): ((&Name, _), Option<Record>)| Found {
-        seen,
-        size: published.size(name, record.as_ref()),
+    let found = |((name, seen), record): ((&Name, Result<Option<Seen>>), Option<Record>)| Found {
+        there: seen.and_then(|seen| {
+            let there = |seen| published.size(name, record.as_ref()).map(|size| There { seen, size });
+            seen.map(there).transpose()
+        }),
         record,
     };
     if names.len() < ALONE {

@@ -1,22 +1,23 @@
 //! The loop: wake, find the approved model, make a pass, wait. The only place that puts the parts together. The same loop
 //! serves the daemon and the one-shot; they differ in when it ends.
 
+use super::commit::Commit;
 use super::descriptors;
-use super::faults::as_fault;
 use super::inbox::Inbox;
-use super::job::{Pin, Setup};
+use super::job::Setup;
 use super::lock::Lock;
-use super::look::{now, recipe};
+use super::look::now;
+use super::outage::Outage;
 use super::pass::{Pass, Step};
-use super::plan::{self, Word};
+use super::plan::Word;
 use super::stamp::stamp;
 use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Fault, Ledger};
+use crate::ledger::Ledger;
 use crate::registry::{Current, Registry};
-use crate::service::Progress;
+use crate::service::{Progress, ServiceManager};
 use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Name};
 use crate::transform::pool;
@@ -47,19 +48,14 @@ pub enum End {
 
 pub struct Worker {
     pass: Pass,
+    until: Until,
+    inbox: Arc<Inbox>,
+    progress: Progress,
+    manager: ServiceManager,
     current: Current,
     watches: Option<Watches>,
-    lock: Lock,
-    outage: Option<Outage>,
+    outage: Outage,
     due: Due,
-}
-
-/// What keeps the worker as a whole from working, for now.
-struct Outage {
-    error: Error,
-    tries: u32,
-    /// When to try again; `None`: that is being done.
-    until: Option<Duration>,
 }
 
 /// What the loop has to do, beside the work at hand.
@@ -74,7 +70,7 @@ struct Due {
 
 impl Worker {
     /// Takes the state folder, opens everything, and clears away what an earlier worker was killed over.
-    pub fn open(config: Config, inbox: Arc<Inbox>, progress: Progress) -> Result<Worker> {
+    pub fn open(config: Config, until: Until, inbox: Arc<Inbox>, progress: Progress) -> Result<Worker> {
         let together = descriptors::raise_limit();
         require_local(&config.state.path)?;
         let lock = Lock::take(&config.state.path)?;
@@ -88,49 +84,52 @@ impl Worker {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
         }
         setup.publisher.release();
+        let once = until == Until::Converged;
+        let commit = Commit::new(ledger, once);
         Ok(Worker {
             current: setup.current(),
-            pass: Pass::new(setup, ledger, inbox, progress, together),
+            pass: Pass::new(setup, commit, inbox.clone(), progress.clone(), together, once),
+            until,
+            inbox,
+            progress,
+            manager: ServiceManager::default(),
             watches: None,
-            lock,
-            outage: None,
+            outage: Outage::none(lock),
             due: Due::everything(),
         })
     }
 
     /// Makes every output stale.
     pub fn make_stale(&mut self) -> Result<()> {
-        self.pass.commit.ledger.make_stale()
+        self.pass.commit_mut().make_stale()
     }
 
     pub fn tally(&self) -> &Tally {
-        &self.pass.commit.tally
+        self.pass.commit().tally()
     }
 
-    /// Works until `until`. `read` gives the configuration anew on SIGHUP.
-    pub fn run(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
-        self.pass.once = until == Until::Converged;
-        self.pass.commit.count_changes = self.pass.once;
-        let end = self.run_until(until, read);
+    /// Works until it is done or stopped. `read` gives the configuration anew on SIGHUP.
+    pub fn run(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let end = self.run_until_end(read);
         self.pass.end_large();
         // What is published already should be known to be.
         let recorded = self.pass.finish_publishing(true);
         end.and_then(|end| recorded.map(|_| end))
     }
 
-    fn run_until(&mut self, until: Until, read: impl Fn() -> Result<Config>) -> Result<End> {
-        let daemon = until == Until::Stopped;
+    fn run_until_end(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
+        let daemon = self.until == Until::Stopped;
         if daemon {
-            self.watches = Watches::new(&self.pass.setup.config, self.pass.inbox.clone());
+            self.watches = Watches::new(self.pass.config(), self.inbox.clone());
         }
         let mut ready = false;
         loop {
             if daemon {
-                self.pass.manager.heartbeat();
+                self.manager.heartbeat();
             }
-            let news = self.pass.inbox.take();
+            let news = self.inbox.take();
             if news.stop {
-                self.pass.manager.stopping();
+                self.manager.stopping();
                 return Ok(End::Stopped);
             }
             if news.reload && daemon {
@@ -144,11 +143,11 @@ impl Worker {
             self.due.folders |= news.folders;
             let looks = self.pass.sort_news(news);
             self.prepare(daemon);
-            if !daemon && let Some(outage) = self.outage.take() {
-                return Err(outage.error);
+            if !daemon && let Some(error) = self.outage.take_error() {
+                return Err(error);
             }
             if !daemon
-                && self.pass.pin.is_none()
+                && !self.pass.has_lineup()
                 && let Some(error) = self.current.take_error()
             {
                 return Err(error);
@@ -158,8 +157,8 @@ impl Worker {
             }
             if daemon && !ready && !self.pass.is_listing() {
                 ready = true;
-                self.pass.manager.ready();
-                tracing::info!(input = %self.pass.setup.config.input.path.display(), "ready");
+                self.manager.ready();
+                tracing::info!(input = %self.pass.config().input.path.display(), "ready");
             }
             if self.able() && (self.pass.busy() || self.due.relist && !self.pass.is_listing()) {
                 continue;
@@ -171,18 +170,18 @@ impl Worker {
             if daemon {
                 self.report_status();
             } else if self.pass.converged() {
-                self.pass.commit.count_unfinished();
+                self.pass.commit_mut().count_unfinished();
                 return Ok(End::Converged);
             }
-            self.pass.setup.publisher.release();
-            self.pass.inbox.wait(self.sleep());
+            self.pass.release_folders();
+            self.inbox.wait(self.sleep());
         }
     }
 
     /// What must be known before a pass: the folders under watch, the approved model, a listing to work on.
     fn prepare(&mut self, daemon: bool) {
         let now = now().monotonic;
-        let input = &self.pass.setup.config.input;
+        let input = &self.pass.config().input;
         if now >= self.due.next_folders {
             self.due.next_folders = now + input.poll_interval;
             self.due.folders = true;
@@ -192,10 +191,7 @@ impl Worker {
             self.due.next_relist = now + input.rescan_interval;
             self.due.relist = true;
         }
-        if let Some(outage) = &mut self.outage
-            && outage.until.is_some_and(|at| at <= now)
-        {
-            outage.until = None;
+        if self.outage.is_due(now) {
             self.due.folders = true;
             self.due.relist = true;
         }
@@ -221,42 +217,42 @@ impl Worker {
         };
         let anew = watches.refresh();
         self.due.relist |= anew || !watches.covers_inputs();
-        if let Some(outage) = self.outage.as_mut().filter(|_| anew) {
-            outage.until = None; // a folder came back
+        if anew {
+            self.outage.try_now(); // a folder came back
         }
     }
 
     /// Reads the configuration again. A bad one is refused, and the old one stays.
     fn reload(&mut self, read: impl Fn() -> Result<Config>) {
-        self.pass.manager.reloading();
+        self.manager.reloading();
         let setup = read().and_then(|config| {
-            if config.state.path != self.pass.setup.config.state.path {
+            if config.state.path != self.pass.config().state.path {
                 return Err(Error::config(
                     &config.state.path,
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
-            Setup::open(config, &self.pass.commit.ledger)
+            Setup::open(config, self.pass.commit().ledger())
         });
         match setup {
             Ok(setup) => {
                 self.current = setup.current();
-                self.watches = Watches::new(&setup.config, self.pass.inbox.clone());
+                self.watches = Watches::new(&setup.config, self.inbox.clone());
                 self.pass.replace_setup(setup);
-                if self.outage.is_some() {
-                    self.attempt(Worker::end_outage);
+                if self.outage.error().is_some() {
+                    self.attempt(|worker| worker.outage.end(worker.pass.commit_mut()));
                 }
                 self.due = Due::everything();
                 tracing::info!("configuration read again");
             }
             Err(error) => tracing::error!(%error, "the new configuration is refused; the old one stays"),
         }
-        self.pass.manager.ready();
+        self.manager.ready();
     }
 
     /// One step of the pass; the only place where it starts over because the lineup is another one.
     fn work(&mut self, looks: Vec<(Name, Word)>) -> Result<()> {
-        match self.pass.work(looks, &mut self.current)? {
+        match self.pass.work(looks, &mut self.current, &mut self.manager)? {
             Step::Done => {}
             Step::Relist => self.due.relist = true,
             Step::NewLineup => {
@@ -269,10 +265,6 @@ impl Worker {
 
     /// Works by the lineup that is the approved one now.
     fn take_lineup(&mut self) {
-        let pin = self.current.lineup().ok().map(|lineup| Pin {
-            recipe: recipe(&lineup.champion.identity, &self.pass.setup.config.shape),
-            lineup: lineup.clone(),
-        });
         match self.current.lineup() {
             Ok(lineup) => {
                 let sha256 = &lineup.champion.identity.artifact;
@@ -284,16 +276,13 @@ impl Worker {
             }
         }
         let passing = self.current.lineup().err().filter(|e| e.exit_code() == exit::TRY_AGAIN);
-        match passing.map(|error| as_fault(Name::new(*b""), error, 1)) {
+        match passing {
             // That others can look at the models doesn't mean that the worker can.
-            Some(fault) => self.show_outage(&fault),
-            None if self.outage.is_none() => drop(self.end_outage()),
+            Some(error) => self.outage.show(error, 1, self.pass.commit_mut()),
+            None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        self.pass.commit.tally.model = pin.as_ref().map(|pin| pin.lineup.to_string());
-        self.pass.pin = pin;
-        self.pass.commit.agenda.lift_shortages();
-        self.pass.start_over();
+        self.pass.take_lineup(self.current.lineup().ok());
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.
@@ -301,72 +290,42 @@ impl Worker {
         let Err(error) = step(self) else {
             return;
         };
-        let (tries, same) = match &self.outage {
-            Some(old) => (old.tries + 1, old.error.to_string() == error.to_string()),
-            None => (1, false),
-        };
-        if !same {
-            tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
-        }
-        self.show_outage(&as_fault(Name::new(*b""), &error, tries));
+        let most = self.pass.config().worker.retry_max_backoff;
+        self.outage.begin(error, self.pass.commit_mut(), now().monotonic, most);
         self.pass.start_over();
-        let until = Some(now().monotonic + plan::backoff(tries, self.pass.setup.config.worker.retry_max_backoff));
-        self.outage = Some(Outage { error, tries, until });
-    }
-
-    /// Tells `status` what keeps the worker from working.
-    fn show_outage(&mut self, fault: &Fault) {
-        let untold = self.pass.commit.ledger.set_fault(fault).is_err(); // its disk may be full
-        let _ = self.lock.show(untold.then_some(fault));
     }
 
     /// All was tried again, and went well.
     fn end_outage_if_over(&mut self) {
-        let tried = self.outage.as_ref().is_some_and(|t| t.until.is_none());
-        if tried && self.pass.pin.is_some() && self.end_outage().is_ok() {
+        let tried = self.outage.is_being_tried() && self.pass.has_lineup();
+        if tried && self.outage.end(self.pass.commit_mut()).is_ok() {
             tracing::info!("working again");
         }
     }
 
-    /// `status` shows no outage any more. While that can't be recorded, it goes on.
-    fn end_outage(&mut self) -> Result<()> {
-        self.pass.commit.ledger.clear_fault(&Name::new(*b""))?;
-        let _ = self.lock.show(None);
-        self.outage = None;
-        Ok(())
-    }
-
     /// Can a pass be made at all?
     fn able(&self) -> bool {
-        self.pass.pin.is_some() && self.outage.as_ref().is_none_or(|t| t.until.is_none())
+        self.pass.has_lineup() && self.outage.until().is_none()
     }
 
     /// How long nothing is to be done unless somebody wakes the worker.
     fn sleep(&self) -> Duration {
-        let least = if self.pass.progress.visible() {
+        let least = if self.progress.visible() {
             DRAW
         } else {
-            self.pass.manager.heartbeat_interval().unwrap_or(LONGEST_SLEEP)
+            self.manager.heartbeat_interval().unwrap_or(LONGEST_SLEEP)
         };
-        let outage = self.outage.as_ref().and_then(|t| t.until);
         let due = [self.due.next_relist, self.due.next_folders];
-        let next = self
-            .pass
-            .commit
-            .agenda
-            .next()
-            .into_iter()
-            .chain(outage)
-            .chain(due)
-            .min();
+        let next = [self.pass.commit().next_due(), self.outage.until()];
+        let next = next.into_iter().flatten().chain(due).min();
         next.map_or(least, |at| at.saturating_sub(now().monotonic).min(least))
     }
 
     /// Tells the service manager how things stand.
     fn report_status(&mut self) {
-        let Tally { scored, failed, .. } = self.pass.commit.tally;
-        let model = match (self.current.lineup(), &self.outage) {
-            (_, Some(outage)) => format!("waiting: {}", outage.error),
+        let Tally { scored, failed, .. } = *self.pass.commit().tally();
+        let model = match (self.current.lineup(), self.outage.error()) {
+            (_, Some(error)) => format!("waiting: {error}"),
             (Ok(lineup), None) => format!("model {lineup}"),
             (Err(error), None) => format!("waiting: {error}"),
         };
@@ -374,7 +333,7 @@ impl Worker {
             "{model}; scored {scored} since start, failed {failed}, pending {}",
             self.pass.pending()
         );
-        self.pass.manager.status(status);
+        self.manager.status(status);
     }
 }
 

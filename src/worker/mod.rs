@@ -10,6 +10,7 @@ mod large;
 pub mod lock;
 mod look;
 mod r#loop;
+mod outage;
 mod pass;
 mod plan;
 mod prune;

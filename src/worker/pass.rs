@@ -1,22 +1,19 @@
 //! One pass: list, look, plan, and transform what is stale.
 
-use super::agenda::Note;
-use super::commit::{Commit, Publishing};
+use super::commit::{Commit, Publishing, View};
 use super::inbox::{Inbox, News};
-use super::job::{Context, Done, Job, Pin, Setup, Task};
+use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
-use super::look::{self, Found, Published, now, want};
-use super::plan::{self, Decision, Sighting, Want, Word};
-use super::prune::Pruner;
+use super::look::{recipe, want};
+use super::plan::{Want, Word};
 use super::queue::Queue;
-use super::stamp::stamp;
+use crate::config::Config;
 use crate::error::Result;
-use crate::ledger::Ledger;
 use crate::registry::Current;
+use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Home, Name};
-use crate::transform::Verdict;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,13 +37,12 @@ pub enum Step {
 
 /// The state of a pass, and of the next: they overlap, for a large input goes on beside the small ones.
 pub struct Pass {
-    pub setup: Arc<Setup>,
-    pub commit: Commit,
-    pub inbox: Arc<Inbox>,
-    pub progress: Progress,
-    pub manager: ServiceManager,
+    setup: Arc<Setup>,
+    commit: Commit,
+    inbox: Arc<Inbox>,
+    progress: Progress,
     /// The lineup at work, and what it makes.
-    pub pin: Option<Pin>,
+    pin: Option<Pin>,
     /// Where the input folder was when it was first seen.
     home: Option<Home>,
     listing: Option<Listing>,
@@ -61,22 +57,26 @@ pub struct Pass {
     /// Threads of large inputs that were given up.
     ending: Vec<JoinHandle<()>>,
     /// Leave alone what changes again and again.
-    pub once: bool,
+    once: bool,
     /// Inputs that somebody writes to, by the word of events.
     writing: HashSet<Name>,
-    /// Were the reports looked through that a killed worker may have left?
-    recovered: bool,
-    pruner: Pruner,
 }
 
 impl Pass {
-    pub fn new(setup: Setup, ledger: Ledger, inbox: Arc<Inbox>, progress: Progress, together: usize) -> Pass {
+    /// `together`: how many small inputs may be worked on together; `once`: leave alone what changes again and again.
+    pub fn new(
+        setup: Setup,
+        commit: Commit,
+        inbox: Arc<Inbox>,
+        progress: Progress,
+        together: usize,
+        once: bool,
+    ) -> Pass {
         Pass {
             setup: setup.into(),
-            commit: Commit::new(ledger),
+            commit,
             inbox,
             progress,
-            manager: ServiceManager::default(),
             pin: None,
             home: None,
             listing: None,
@@ -86,19 +86,48 @@ impl Pass {
             large: None,
             publishing: None,
             ending: Vec::new(),
-            once: false,
+            once,
             writing: HashSet::new(),
-            recovered: false,
-            pruner: Pruner::default(),
         }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.setup.config
+    }
+
+    pub fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
+    /// To show on it what keeps the worker from working.
+    pub fn commit_mut(&mut self) -> &mut Commit {
+        &mut self.commit
+    }
+
+    pub fn has_lineup(&self) -> bool {
+        self.pin.is_some()
+    }
+
+    /// Works by this lineup from now on, or waits for one.
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>) {
+        self.pin = lineup.map(|lineup| Pin {
+            recipe: recipe(&lineup.champion.identity, &self.setup.config.shape),
+            lineup: lineup.clone(),
+        });
+        self.commit.take_lineup(lineup.map(Arc::as_ref));
+        self.start_over();
+    }
+
+    /// Lets go of the folders of results.
+    pub fn release_folders(&self) {
+        self.setup.publisher.release();
     }
 
     pub fn replace_setup(&mut self, setup: Setup) {
         self.setup = setup.into();
         self.home = None;
         self.pin = None;
-        self.commit.agenda.clear();
-        let _ = self.commit.faults.clear_all(&mut self.commit.ledger);
+        self.commit.forget_all();
         self.writing.clear();
         self.start_over();
     }
@@ -109,7 +138,7 @@ impl Pass {
         self.queue = Queue::default();
         self.scored.clear();
         self.listing = None;
-        self.commit.tally.recount();
+        self.commit.start_over();
     }
 
     pub fn is_listing(&self) -> bool {
@@ -122,27 +151,28 @@ impl Pass {
             Some(home) => home.check(listing.root())?,
             None => {
                 let home = Home::of(listing.root())?;
-                self.commit.ledger.remember_place(listing.root().path(), home.mount)?;
+                self.commit.ledger().remember_place(listing.root().path(), home.mount)?;
                 self.home = Some(home);
             }
         }
-        stamp(&mut self.commit.ledger, &self.setup.config)?;
-        self.commit.faults.begin_listing(&mut self.commit.ledger)?;
-        self.commit.tally.recount();
+        self.commit.begin_listing(&self.setup.config)?;
         self.listing = Some(listing);
         Ok(())
     }
 
     /// One step: first what events told, then what is due, then the listing, then one group.
-    pub fn work(&mut self, mut looks: Vec<(Name, Word)>, current: &mut Current) -> Result<Step> {
+    pub fn work(
+        &mut self,
+        mut looks: Vec<(Name, Word)>,
+        current: &mut Current,
+        manager: &mut ServiceManager,
+    ) -> Result<Step> {
         let Some(home) = self.home else {
             return Ok(Step::Done);
         };
-        let at = now().monotonic;
         let chunk = if self.on_mount() { CHUNK_ON_MOUNT } else { CHUNK };
-        let due = self.commit.agenda.take_due(at, chunk);
+        let (due, mut relist) = self.commit.take_due(chunk);
         looks.extend(due.into_iter().map(|name| (name, Word::Nothing)));
-        let mut relist = self.commit.agenda.take_relist(at);
         if (!looks.is_empty() || self.listing.is_some()) && self.commit_scored(current)? == Step::NewLineup
         // what is looked at now must find its record
         {
@@ -154,7 +184,7 @@ impl Pass {
             let root = self.open_input(home)?;
             self.look(&root, looks, false)?;
         }
-        self.go_on_listing(chunk)?;
+        self.go_on_listing(chunk, manager)?;
         relist |= self.finish_publishing(false)? == Step::Relist;
         match self.finish_large(current)? {
             Step::Done => {}
@@ -165,16 +195,15 @@ impl Pass {
         if self.run_group(current)? == Step::NewLineup {
             return Ok(Step::NewLineup);
         }
-        if self.pruner.busy() && self.listing.is_none() && !self.queue.has_small() {
+        if self.commit.is_pruning() && self.listing.is_none() && !self.queue.has_small() {
             let root = self.open_input(home)?;
-            self.pruner
-                .step(&mut self.commit.ledger, &self.setup, &root, !home.mount)?;
+            self.commit.prune(&root, !home.mount, &self.setup)?;
         }
         Ok(if relist { Step::Relist } else { Step::Done })
     }
 
     /// Looks at the next names of the listing.
-    fn go_on_listing(&mut self, chunk: usize) -> Result<()> {
+    fn go_on_listing(&mut self, chunk: usize, manager: &mut ServiceManager) -> Result<()> {
         if !self.queue.has_room() {
             return Ok(());
         }
@@ -183,21 +212,16 @@ impl Pass {
         };
         let names = listing.next(chunk)?;
         for (folder, error) in listing.take_unreadable() {
-            self.commit
-                .faults
-                .set_unreadable(&mut self.commit.ledger, folder, &error)?;
+            self.commit.set_unreadable(folder, &error)?;
         }
         let done = names.is_empty();
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
         self.look(listing.root(), looks, true)?;
         if done {
             // There may be many reports, and each look may take long.
-            let (local, recover, manager) = (self.local(), !self.recovered, &mut self.manager);
+            let heartbeat = || manager.heartbeat();
             self.commit
-                .forget_gone(listing.root(), local, recover, &self.setup, || manager.heartbeat())?;
-            self.recovered = true;
-            self.commit.ledger.release_memory()?;
-            self.pruner.begin(&mut self.commit.ledger)
+                .end_listing(listing.root(), self.local(), &self.setup, heartbeat)
         } else {
             self.listing = Some(listing);
             Ok(())
@@ -224,86 +248,38 @@ impl Pass {
         news.into_looks(&mut self.writing)
     }
 
-    /// Looks at inputs and decides on each.
-    fn look(&mut self, root: &Dir, looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
+    /// Looks at inputs, and queues what is to be done.
+    fn look(&mut self, root: &Dir, mut looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
         let Some(pin) = &self.pin else {
             return Ok(());
         };
-        let want = Want {
-            changes_max: (self.once).then_some(1),
-            ..want(&self.setup.config, pin.recipe.clone(), self.local())
-        };
-        let local = self.local();
-        let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
-        let published = Published::open(&self.setup.config)?;
-        let looked = look::at_each(root, &names, local, &self.commit.ledger, &published, &self.setup.pool)?;
-        for ((name, word), Found { seen, record, size }) in names.into_iter().zip(words).zip(looked) {
-            if self.large.as_ref().is_some_and(|l| l.name == name)
-                || self.publishing.as_ref().is_some_and(|p| p.name == name)
-            {
-                continue;
+        let (large, publishing) = (&self.large, &self.publishing);
+        looks.retain(|(name, _)| {
+            large.as_ref().is_none_or(|l| l.name != *name) && publishing.as_ref().is_none_or(|p| p.name != *name)
+        });
+        for (name, word) in &mut looks {
+            if self.writing.contains(name) {
+                *word = Word::Writing;
             }
-            let (seen, size) = match (seen, size) {
-                (Ok(Some(seen)), Ok(size)) => (seen, size),
-                (Ok(None), _) => {
-                    self.writing.remove(&name);
-                    self.commit.forget(&name, record.as_ref(), &self.setup)?;
-                    continue;
-                }
-                (Err(error), _) | (_, Err(error)) => {
-                    self.commit.fault(&name, error, None, &self.setup)?;
-                    continue;
-                }
-            };
-            let word = if self.writing.contains(&name) {
-                Word::Writing
-            } else {
-                word
-            };
-            let note = self.commit.agenda.seen(&name, seen.fingerprint, self.once);
-            let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
-            let stands = size.is_some() && size == output.map(|r| r.published);
-            let sighting = Sighting {
-                seen,
-                word,
-                before: note.before,
-                record: record.as_ref(),
-                published: size,
-                retry_at: note.retry_at,
-                changes: note.changes,
-                no_room: note
-                    .short
-                    .is_some_and(|short| look::is_short(&self.setup.publisher, &name, short)),
-            };
-            let now = now();
-            match plan::decide(&sighting, &want, now) {
-                Decision::Current(verdict) => {
-                    self.commit.agenda.forget(&name);
-                    self.commit.faults.clear(&mut self.commit.ledger, &name)?;
-                    if listed {
-                        self.commit.tally.count_unchanged(&name, verdict);
-                    }
-                }
-                decision @ (Decision::Transform | Decision::Refuse(_) | Decision::Verify) => {
-                    let task = Task::of(decision, record.as_ref().and_then(|r| r.input_hash));
-                    let job = Job {
-                        name,
-                        fingerprint: seen.fingerprint,
-                        recorded: record.is_some(),
-                        stands,
-                        task,
-                    };
-                    if self.queue.push(job) {
-                        self.progress.plan(seen.fingerprint.size);
-                    }
-                }
-                decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
-                    let settled = matches!(decision, Decision::Outwait(_));
-                    self.commit
-                        .agenda
-                        .wait(&name, note, seen.fingerprint, settled, now.monotonic, until);
-                }
-                Decision::Await => self.commit.agenda.forget(&name),
+        }
+        let view = View {
+            root,
+            local: self.local(),
+            listed,
+            want: &Want {
+                changes_max: self.once.then_some(1),
+                ..want(&self.setup.config, pin.recipe.clone(), self.local())
+            },
+            setup: &self.setup,
+        };
+        let planned = self.commit.plan(looks, &view)?;
+        for name in &planned.gone {
+            self.writing.remove(name);
+        }
+        for job in planned.jobs {
+            let size = job.fingerprint.size;
+            if self.queue.push(job) {
+                self.progress.plan(size);
             }
         }
         Ok(())
@@ -475,18 +451,17 @@ impl Pass {
     pub fn busy(&self) -> bool {
         let large = self.large.is_none() && self.publishing.is_none() && self.queue.has_large();
         let listing = self.listing.is_some() && self.queue.has_room();
-        listing || self.queue.has_small() || !self.scored.is_empty() || large || self.pruner.busy()
+        listing || self.queue.has_small() || !self.scored.is_empty() || large || self.commit.is_pruning()
     }
 
     /// Inputs that are known to lack a result.
     pub fn pending(&self) -> usize {
         let large = usize::from(self.large.is_some()) + usize::from(self.publishing.is_some());
-        self.queue.len() + self.scored.len() + large + self.commit.agenda.iter().count()
+        self.queue.len() + self.scored.len() + large + self.commit.waiting()
     }
 
     /// Is there nothing that the one-shot waits for?
     pub fn converged(&self) -> bool {
-        let open = |note: &Note| plan::is_awaited(note.unsettled, note.changes, note.faults);
-        self.large.is_none() && self.publishing.is_none() && !self.commit.agenda.iter().any(|(_, note)| open(note))
+        self.large.is_none() && self.publishing.is_none() && self.commit.converged()
     }
 }

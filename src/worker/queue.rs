@@ -96,6 +96,7 @@ mod tests {
                 mtime: 0,
                 ctime: None,
             },
+            since: std::time::Duration::ZERO,
             recorded: false,
             stands: false,
             task: Task::Score,

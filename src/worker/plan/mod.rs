@@ -9,10 +9,19 @@ use std::time::Duration;
 /// The time of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Nanoseconds since 1970: only to be compared with a file's times.
+    /// Nanoseconds since 1970.
     pub wall: i64,
     /// Since some moment; never goes back.
     pub monotonic: Duration,
+}
+
+impl Now {
+    /// When that was, in microseconds since 1970.
+    pub fn time_of(self, monotonic: Duration) -> i64 {
+        self.wall
+            .saturating_sub(nanos(self.monotonic.saturating_sub(monotonic)))
+            / 1000
+    }
 }
 
 /// What events said about an input's writer.
@@ -50,6 +59,14 @@ pub struct Sighting<'a> {
     pub changes: u32,
     /// The disk has no more room than what its results didn't fit into.
     pub no_room: bool,
+}
+
+impl Sighting<'_> {
+    /// The first look that saw the input as it is, on the monotonic clock.
+    pub fn since(&self, now: Now) -> Duration {
+        let before = self.before.filter(|b| b.fingerprint == self.seen.fingerprint);
+        before.map_or(now.monotonic, |b| b.since)
+    }
 }
 
 /// What every input should have.
@@ -177,7 +194,7 @@ fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
         .ctime
         .is_some_and(|ctime| now.wall.saturating_sub(ctime) >= nanos(settle));
     let before = sighting.before.filter(|b| b.fingerprint == fingerprint);
-    let since = before.map_or(now.monotonic, |b| b.since);
+    let since = sighting.since(now);
     let stood = before.is_some_and(|b| b.settled || now.monotonic >= since + settle);
     match aged || stood {
         true => Decision::Transform,

@@ -68,119 +68,63 @@ fn what_makes_a_file_stale() {
     let seen = file(10, Duration::from_secs(60));
     let done = record(seen);
     let current = Decision::Current(Verdict::Publish);
-    let table: Vec<(&str, Record, Option<u64>, Decision)> = vec![
-        ("all as recorded", done.clone(), Some(50), current),
-        ("output gone", done.clone(), None, Decision::Transform),
-        ("output of another size", done.clone(), Some(49), Decision::Transform),
+    let fail = |r: &mut Record| (r.problem, r.verdict) = (Some("empty_file".into()), Verdict::Fail);
+    let hold = |r: &mut Record| r.verdict = Verdict::Hold;
+    type Change<'a> = &'a dyn Fn(&mut Record);
+    let table: [(&str, Change, Option<u64>, Decision); 14] = [
+        ("all as recorded", &|_| {}, Some(50), current),
+        ("output gone", &|_| {}, None, Decision::Transform),
+        ("output of another size", &|_| {}, Some(49), Decision::Transform),
         (
             "another model",
-            Record {
-                recipe: recipe("m0"),
-                ..done.clone()
-            },
+            &|r| r.recipe.made_by = "m0".into(),
             Some(50),
             Decision::Transform,
         ),
         (
             "other settings",
-            Record {
-                recipe: Recipe {
-                    shape: "t".into(),
-                    ..recipe("m1")
-                },
-                ..done.clone()
-            },
+            &|r| r.recipe.shape = "t".into(),
             Some(50),
             Decision::Transform,
         ),
         (
             "an older output format",
-            Record {
-                recipe: Recipe {
-                    output_format: 0,
-                    ..recipe("m1")
-                },
-                ..done.clone()
-            },
+            &|r| r.recipe.output_format = 0,
             Some(50),
             Decision::Transform,
         ),
         (
             "another size",
-            Record {
-                fingerprint: Fingerprint {
-                    size: 11,
-                    ..seen.fingerprint
-                },
-                ..done.clone()
-            },
+            &|r| r.fingerprint.size = 11,
             Some(50),
             Decision::Transform,
         ),
         (
             "a newer mtime in the record: restored from a backup",
-            Record {
-                fingerprint: Fingerprint {
-                    mtime: NOW.wall,
-                    ..seen.fingerprint
-                },
-                ..done.clone()
-            },
+            &|r| r.fingerprint.mtime = NOW.wall,
             Some(50),
             Decision::Transform,
         ),
         (
             "another ctime alone",
-            Record {
-                fingerprint: Fingerprint {
-                    ctime: Some(1),
-                    ..seen.fingerprint
-                },
-                ..done.clone()
-            },
+            &|r| r.fingerprint.ctime = Some(1),
             Some(50),
             Decision::Transform,
         ),
-        (
-            "failed for good",
-            Record {
-                problem: Some("empty_file".into()),
-                verdict: Verdict::Fail,
-                ..done.clone()
-            },
-            Some(50),
-            Decision::Current(Verdict::Fail),
-        ),
-        (
-            "held",
-            Record {
-                verdict: Verdict::Hold,
-                ..done.clone()
-            },
-            Some(50),
-            Decision::Current(Verdict::Hold),
-        ),
-        (
-            "held, its report taken away",
-            Record {
-                verdict: Verdict::Hold,
-                ..done.clone()
-            },
-            None,
-            Decision::Transform,
-        ),
+        ("failed for good", &fail, Some(50), Decision::Current(Verdict::Fail)),
         (
             "failed for good, its report taken away",
-            Record {
-                problem: Some("empty_file".into()),
-                verdict: Verdict::Fail,
-                ..done.clone()
-            },
+            &fail,
             None,
             Decision::Transform,
         ),
+        ("held", &hold, Some(50), Decision::Current(Verdict::Hold)),
+        ("held, its report taken away", &hold, None, Decision::Transform),
+        ("held, and an output stands", &hold, Some(49), Decision::Transform),
     ];
-    for (case, record, published, expected) in table {
+    for (case, change, published, expected) in table {
+        let mut record = done.clone();
+        change(&mut record);
         let sighting = Sighting {
             published,
             ..sighting(seen, Some(&record))
@@ -517,4 +461,27 @@ fn what_the_one_shot_waits_for() {
             "{unsettled} {changes} {faults}"
         );
     }
+}
+
+/// It was the time of the first commit: a file that waited for its writer, a disk or a mount came late into a window.
+#[test]
+fn an_input_is_first_seen_before_it_settles() {
+    let seen = file(10, Duration::ZERO);
+    let since = NOW.monotonic - Duration::from_secs(60);
+    let before = Some(Before {
+        fingerprint: seen.fingerprint,
+        since,
+        settled: true,
+    });
+    let waited = Sighting {
+        before,
+        ..sighting(seen, None)
+    };
+    assert_eq!(waited.since(NOW), since);
+    assert_eq!(NOW.time_of(since), (NOW.wall - 60 * SECOND) / 1000);
+    let changed = Sighting {
+        before,
+        ..sighting(file(11, Duration::ZERO), None)
+    };
+    assert_eq!(changed.since(NOW), NOW.monotonic, "another input");
 }

@@ -1,90 +1,144 @@
 //! What was scored is published, then recorded; what failed for now is tried again.
 
-use super::agenda::{Agenda, Note, Shortage};
-use super::faults::{Faults, as_fault};
+mod inputs;
+mod publishing;
+
+pub use inputs::View;
+pub use publishing::Publishing;
+
+use super::agenda::{Agenda, Note};
+use super::faults::Faults;
 use super::inbox::Inbox;
 use super::job::{Done, Job, Outcome, Pin, Setup, Task};
-use super::look::{self, now};
-use super::plan::{self, Before, Charge, Word, racy_until};
+use super::look::now;
+use super::plan;
+use super::prune::Pruner;
+use super::stamp::stamp;
 use super::tally::Tally;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, OutputHash, Record, Transformation};
-use crate::service::clock::{monotonic, wall_clock};
+use crate::ledger::{Fault, Ledger, OutputHash, Record, Transformation};
+use crate::score::Lineup;
 use crate::spool::publish::{Item, Product};
 use crate::spool::{Dir, Name};
 use crate::transform::{Summary, Verdict};
+use publishing::Ready;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvError, TryRecvError};
 use std::time::Duration;
-
-/// Results that are to be published and recorded together.
-#[derive(Default)]
-struct Ready {
-    items: Vec<Item>,
-    /// What the ledger will say of each, in the same order.
-    records: Vec<(Record, Transformation)>,
-    /// What is recorded alone: the bytes that stand are those that were made.
-    standing: Vec<(Record, Transformation)>,
-    /// To be read again once no change can hide.
-    racy: Vec<Job>,
-}
-
-/// A result of a large input on its way into its folder, which may take long on a mount.
-pub struct Publishing {
-    pub name: Name,
-    ready: Ready,
-    results: mpsc::Receiver<Result<Vec<Result<u64>>>>,
-    /// What events said of the input meanwhile.
-    pub word: Option<Word>,
-}
-
-impl Publishing {
-    fn start(name: Name, mut ready: Ready, setup: &Arc<Setup>, inbox: &Arc<Inbox>) -> Result<Publishing> {
-        let (sender, results) = mpsc::sync_channel(1);
-        let (setup, inbox, items) = (setup.clone(), inbox.clone(), std::mem::take(&mut ready.items));
-        let publish = move || {
-            let _ = sender.send(setup.publisher.publish(items));
-            inbox.add(|news| news.finished = true);
-        };
-        let thread = std::thread::Builder::new().name("publish".into()).spawn(publish);
-        thread.map_err(Error::io("start a thread for", name.path()))?;
-        Ok(Publishing {
-            name,
-            ready,
-            results,
-            word: None,
-        })
-    }
-
-    /// The results, once it is done. `wait`: until it is. An error: its thread ended without a word.
-    pub fn results(&self, wait: bool) -> Option<std::result::Result<Result<Vec<Result<u64>>>, RecvError>> {
-        match self.results.try_recv() {
-            Err(TryRecvError::Empty) if !wait => None,
-            Err(TryRecvError::Empty) => Some(self.results.recv()),
-            results => Some(results.map_err(|_| RecvError)),
-        }
-    }
-}
 
 /// What is known of the inputs: what was done with each, what it failed over for now, and when it is looked at again.
 /// Nothing else publishes or records.
 pub struct Commit {
-    pub ledger: Ledger,
-    pub agenda: Agenda,
-    pub faults: Faults,
-    pub tally: Tally,
+    ledger: Ledger,
+    agenda: Agenda,
+    faults: Faults,
+    tally: Tally,
     /// Remember how often an input changed after it was scored, too.
-    pub count_changes: bool,
+    count_changes: bool,
+    pruner: Pruner,
+    /// Were the reports looked through that a killed worker may have left?
+    recovered: bool,
 }
 
 impl Commit {
-    pub fn new(ledger: Ledger) -> Commit {
+    pub fn new(ledger: Ledger, count_changes: bool) -> Commit {
         Commit {
             ledger,
             agenda: Agenda::default(),
             faults: Faults::default(),
             tally: Tally::default(),
-            count_changes: false,
+            count_changes,
+            pruner: Pruner::default(),
+            recovered: false,
+        }
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Makes every output stale.
+    pub fn make_stale(&mut self) -> Result<()> {
+        self.ledger.make_stale()
+    }
+
+    /// What is done from now on is by this lineup, if there is one.
+    pub fn take_lineup(&mut self, lineup: Option<&Lineup>) {
+        self.tally.model = lineup.map(Lineup::to_string);
+        self.agenda.lift_shortages();
+    }
+
+    /// All inputs are looked at anew, as if nothing were known of them but what the ledger has.
+    pub fn forget_all(&mut self) {
+        self.agenda.clear();
+        let _ = self.faults.clear_all(&mut self.ledger);
+    }
+
+    /// What the listing found is found again.
+    pub fn start_over(&mut self) {
+        self.tally.recount();
+    }
+
+    pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
+        stamp(&mut self.ledger, config)?;
+        self.faults.begin_listing(&mut self.ledger)?;
+        self.tally.recount();
+        Ok(())
+    }
+
+    /// The listing couldn't read a subfolder.
+    pub fn set_unreadable(&mut self, folder: Name, error: &Error) -> Result<()> {
+        self.faults.set_unreadable(&mut self.ledger, folder, error)
+    }
+
+    /// All inputs below `root` were listed.
+    pub fn end_listing(&mut self, root: &Dir, local: bool, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
+        self.forget_gone(root, local, !self.recovered, setup, heartbeat)?;
+        self.recovered = true;
+        self.ledger.release_memory()?;
+        self.pruner.begin(&mut self.ledger)
+    }
+
+    pub fn is_pruning(&self) -> bool {
+        self.pruner.busy()
+    }
+
+    pub fn prune(&mut self, root: &Dir, local: bool, setup: &Setup) -> Result<()> {
+        self.pruner.step(&mut self.ledger, setup, root, local)
+    }
+
+    /// Inputs whose time to be looked at again has come, at most `most`; and whether the whole folder is to be listed for
+    /// those that were too many to remember.
+    pub fn take_due(&mut self, most: usize) -> (Vec<Name>, bool) {
+        let now = now().monotonic;
+        (self.agenda.take_due(now, most), self.agenda.take_relist(now))
+    }
+
+    /// When something is next due, on the monotonic clock.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.agenda.next()
+    }
+
+    /// Inputs that are looked at again.
+    pub fn waiting(&self) -> usize {
+        self.agenda.iter().count()
+    }
+
+    /// Is there no input that the one-shot waits for?
+    pub fn converged(&self) -> bool {
+        let open = |note: &Note| plan::is_awaited(note.unsettled, note.changes, note.faults);
+        !self.agenda.iter().any(|(_, note)| open(note))
+    }
+
+    /// What keeps the worker as a whole from working is shown, or nothing any more.
+    pub fn show_outage(&mut self, fault: Option<&Fault>) -> Result<()> {
+        match fault {
+            Some(fault) => self.ledger.set_fault(fault),
+            None => self.ledger.clear_fault(&Name::new(*b"")),
         }
     }
 
@@ -146,6 +200,7 @@ impl Commit {
                         continue;
                     }
                     replaced.extend(job.recorded.then(|| name.clone()));
+                    ready.jobs.push(job);
                     ready.records.push(record);
                     ready.items.push(Item {
                         name,
@@ -163,6 +218,7 @@ impl Commit {
                         .records
                         .push(record(pin, &job, Summary::default(), said, false, took));
                     replaced.extend(job.recorded.then(|| name.clone()));
+                    ready.jobs.push(job);
                     ready.items.push(Item {
                         name,
                         result: Product::Report(report),
@@ -179,24 +235,9 @@ impl Commit {
                     self.look_again(&job);
                 }
                 Outcome::TooSoon => self.look_again(&job),
-                Outcome::Changed => {
-                    let now = monotonic();
-                    let before = Some(Before {
-                        fingerprint: job.fingerprint,
-                        since: now,
-                        settled: false,
-                    });
-                    let note = self.agenda.note(&name);
-                    let due = now + setup.config.input.settle;
-                    self.agenda.set(&name, Note { before, ..note }, due);
-                }
+                Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}
-                Outcome::Fault { error, short } => {
-                    if let Some(short) = short {
-                        self.note_shortage(&job, short);
-                    }
-                    self.fault(&name, error, short, setup)?;
-                }
+                Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
             }
         }
         self.ledger.confirm(&verified)?;
@@ -215,13 +256,13 @@ impl Commit {
     /// `results`: of the items that were published.
     fn record_all(&mut self, ready: Ready, results: Vec<Result<u64>>, setup: &Setup) -> Result<()> {
         let mut committed = ready.standing;
-        for ((mut record, done), result) in ready.records.into_iter().zip(results) {
+        for ((job, (mut record, done)), result) in ready.jobs.iter().zip(ready.records).zip(results) {
             match result {
                 Ok(size) => {
                     record.published = size;
                     committed.push((record, done));
                 }
-                Err(error) => self.fault(&done.input, error, None, setup)?,
+                Err(error) => self.job_fault(job, error, None, setup)?,
             }
         }
         self.ledger.commit(&committed)?;
@@ -265,108 +306,11 @@ impl Commit {
         }
     }
 
-    /// An input failed for now: tried again, later and later. What would fail every other input too stops all of them.
-    pub fn fault(&mut self, name: &Name, error: Error, short: Option<Shortage>, setup: &Setup) -> Result<()> {
-        if plan::charge(error.code(), short.map_or(0, |short| short.own)) == Charge::All {
-            return Err(error);
-        }
-        let note = self.agenda.note(name);
-        let faults = note.faults + 1;
-        let retry_at = monotonic() + plan::backoff(faults, setup.config.worker.retry_max_backoff);
-        tracing::warn!(input = %name, code = error.code(), %error, tries = faults, "failed for now; it is tried again");
-        self.agenda.set(
-            name,
-            Note {
-                faults,
-                short: short.or(note.short),
-                retry_at: Some(retry_at),
-                ..note
-            },
-            retry_at,
-        );
-        self.faults
-            .set(&mut self.ledger, &as_fault(name.clone(), &error, faults))
-    }
-
-    /// Of this input as it is: another one may need less room.
-    fn note_shortage(&mut self, job: &Job, short: Shortage) {
-        let note = Note {
-            before: Some(Before {
-                fingerprint: job.fingerprint,
-                since: monotonic(),
-                settled: true,
-            }),
-            short: Some(short),
-            ..self.agenda.note(&job.name)
-        };
-        self.agenda.keep(&job.name, note);
-    }
-
-    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
-    pub fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
-        self.agenda.forget(name);
-        self.faults.clear(&mut self.ledger, name)?;
-        if record.is_some_and(|r| r.verdict != Verdict::Publish) {
-            setup.publisher.withdraw_reports(name)?;
-            self.ledger.forget(name)?;
-            tracing::info!(input = %name, "the input is gone, and so is the report on it");
-        }
-        Ok(())
-    }
-
-    /// After a whole listing: reports on inputs that are no longer there go. `recover`: those too that the ledger knows
-    /// nothing of, which a worker that was killed can have left.
-    pub fn forget_gone(
-        &mut self,
-        root: &Dir,
-        local: bool,
-        recover: bool,
-        setup: &Setup,
-        mut heartbeat: impl FnMut(),
-    ) -> Result<()> {
-        for name in self.ledger.reported()? {
-            heartbeat();
-            if look::is_gone(root, &name, local)? {
-                let record = self.ledger.record(&name)?;
-                if let Err(error) = self.forget(&name, record.as_ref(), setup) {
-                    self.fault(&name, error, None, setup)?;
-                }
-            }
-        }
-        if recover {
-            for name in setup.publisher.reported()? {
-                heartbeat();
-                if look::is_gone(root, &name, local)? {
-                    setup.publisher.withdraw_reports(&name)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Counts what is left for another time.
     pub fn count_unfinished(&mut self) {
         let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
         self.tally.faults = (faults + self.faults.unreadable()) as u64;
         self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
-    }
-
-    /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
-    fn look_again(&mut self, job: &Job) {
-        let now = now();
-        let before = Some(Before {
-            fingerprint: job.fingerprint,
-            since: now.monotonic,
-            settled: true,
-        });
-        let note = self.agenda.note(&job.name);
-        let due = now.monotonic + racy_until(job.fingerprint, now.wall).unwrap_or_default();
-        let note = Note {
-            before,
-            changes: note.changes,
-            ..Note::default()
-        };
-        self.agenda.set(&job.name, note, due);
     }
 }
 
@@ -381,7 +325,8 @@ fn record(
 ) -> (Record, Transformation) {
     let identity = &pin.lineup.champion.identity;
     let code = problem.as_ref().map(|(code, _)| code.to_string());
-    let at = wall_clock() / 1000;
+    let now = now();
+    let at = now.wall / 1000;
     let verdict = match code {
         Some(_) => Verdict::Fail,
         None => Verdict::Publish,
@@ -394,7 +339,7 @@ fn record(
         published: 0,
         problem: code.clone(),
         verdict,
-        first_seen: at,
+        first_seen: now.time_of(job.since),
         phase: None,
     };
     let done = Transformation {

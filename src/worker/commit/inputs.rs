@@ -1,0 +1,205 @@
+//! What is to be done with inputs, by all that is known of them; and when each is looked at again.
+
+use super::Commit;
+use crate::error::{Error, Result};
+use crate::ledger::Record;
+use crate::spool::{Dir, Name};
+use crate::transform::Verdict;
+use crate::worker::agenda::{Note, Shortage};
+use crate::worker::faults::as_fault;
+use crate::worker::job::{Job, Setup, Task};
+use crate::worker::look::{self, Found, Published, There, now};
+use crate::worker::plan::{self, Before, Charge, Decision, Sighting, Want, Word, racy_until};
+use std::time::Duration;
+
+/// How inputs are looked at.
+pub struct View<'a> {
+    /// The input folder, and whether it is on a local disk.
+    pub root: &'a Dir,
+    pub local: bool,
+    /// By a listing, which counts what is as it should be.
+    pub listed: bool,
+    pub want: &'a Want,
+    pub setup: &'a Setup,
+}
+
+/// What looks at inputs came to.
+#[derive(Default)]
+pub struct Planned {
+    pub jobs: Vec<Job>,
+    pub gone: Vec<Name>,
+}
+
+impl Commit {
+    /// Looks at inputs and decides on each.
+    pub fn plan(&mut self, looks: Vec<(Name, Word)>, view: &View) -> Result<Planned> {
+        let View { root, local, setup, .. } = *view;
+        let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
+        let published = Published::open(&setup.config)?;
+        let found = look::at_each(root, &names, local, &self.ledger, &published, &setup.pool)?;
+        let mut planned = Planned::default();
+        for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
+            match there {
+                Ok(Some(there)) => planned.jobs.extend(self.decide(name, word, there, record, view)?),
+                Ok(None) => {
+                    self.forget(&name, record.as_ref(), setup)?;
+                    planned.gone.push(name);
+                }
+                Err(error) => self.fault(&name, error, None, setup)?,
+            }
+        }
+        Ok(planned)
+    }
+
+    /// What is to be done with one input, if anything now.
+    fn decide(
+        &mut self,
+        name: Name,
+        word: Word,
+        there: There,
+        record: Option<Record>,
+        view: &View,
+    ) -> Result<Option<Job>> {
+        let There { seen, size } = there;
+        let note = self.agenda.seen(&name, seen.fingerprint, self.count_changes);
+        let sighting = Sighting {
+            seen,
+            word,
+            before: note.before,
+            record: record.as_ref(),
+            published: size,
+            retry_at: note.retry_at,
+            changes: note.changes,
+            no_room: note
+                .short
+                .is_some_and(|short| look::is_short(&view.setup.publisher, &name, short)),
+        };
+        let now = now();
+        match plan::decide(&sighting, view.want, now) {
+            Decision::Current(verdict) => {
+                self.agenda.forget(&name);
+                self.faults.clear(&mut self.ledger, &name)?;
+                if view.listed {
+                    self.tally.count_unchanged(&name, verdict);
+                }
+            }
+            decision @ (Decision::Transform | Decision::Refuse(_) | Decision::Verify) => {
+                let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
+                return Ok(Some(Job {
+                    name,
+                    fingerprint: seen.fingerprint,
+                    since: sighting.since(now),
+                    recorded: record.is_some(),
+                    stands: size.is_some() && size == output.map(|r| r.published),
+                    task: Task::of(decision, record.and_then(|r| r.input_hash)),
+                }));
+            }
+            decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
+                let settled = matches!(decision, Decision::Outwait(_));
+                self.agenda
+                    .wait(&name, note, seen.fingerprint, settled, now.monotonic, until);
+            }
+            Decision::Await => self.agenda.forget(&name),
+        }
+        Ok(None)
+    }
+
+    /// A job failed for now.
+    pub(super) fn job_fault(&mut self, job: &Job, error: Error, short: Option<Shortage>, setup: &Setup) -> Result<()> {
+        let note = self.agenda.note(&job.name);
+        // Another input may need less room.
+        let same = note.before.is_some_and(|before| before.fingerprint == job.fingerprint);
+        let note = Note {
+            before: Some(job.settled()),
+            short: short.or(note.short.filter(|_| same)),
+            ..note
+        };
+        self.agenda.keep(&job.name, note);
+        self.fault(&job.name, error, short, setup)
+    }
+
+    /// An input failed for now: tried again, later and later. What would fail every other input too stops all of them.
+    pub(super) fn fault(&mut self, name: &Name, error: Error, short: Option<Shortage>, setup: &Setup) -> Result<()> {
+        if plan::charge(error.code(), short.map_or(0, |short| short.own)) == Charge::All {
+            return Err(error);
+        }
+        let note = self.agenda.note(name);
+        let faults = note.faults + 1;
+        let retry_at = now().monotonic + plan::backoff(faults, setup.config.worker.retry_max_backoff);
+        tracing::warn!(input = %name, code = error.code(), %error, tries = faults, "failed for now; it is tried again");
+        let note = Note {
+            faults,
+            retry_at: Some(retry_at),
+            ..note
+        };
+        self.agenda.set(name, note, retry_at);
+        self.faults
+            .set(&mut self.ledger, &as_fault(name.clone(), &error, faults))
+    }
+
+    /// The input is another one than was planned.
+    pub(super) fn wait_until_settled(&mut self, job: &Job, settle: Duration) {
+        let now = now().monotonic;
+        let before = Some(Before {
+            fingerprint: job.fingerprint,
+            since: now,
+            settled: false,
+        });
+        let note = self.agenda.note(&job.name);
+        self.agenda.set(&job.name, Note { before, ..note }, now + settle);
+    }
+
+    /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
+    pub(super) fn look_again(&mut self, job: &Job) {
+        let now = now();
+        let due = now.monotonic + racy_until(job.fingerprint, now.wall).unwrap_or_default();
+        let note = Note {
+            before: Some(job.settled()),
+            changes: self.agenda.note(&job.name).changes,
+            ..Note::default()
+        };
+        self.agenda.set(&job.name, note, due);
+    }
+
+    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
+    fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
+        self.agenda.forget(name);
+        self.faults.clear(&mut self.ledger, name)?;
+        if record.is_some_and(|r| r.verdict != Verdict::Publish) {
+            setup.publisher.withdraw_reports(name)?;
+            self.ledger.forget(name)?;
+            tracing::info!(input = %name, "the input is gone, and so is the report on it");
+        }
+        Ok(())
+    }
+
+    /// After a whole listing: reports on inputs that are no longer there go. `recover`: those too that the ledger knows
+    /// nothing of, which a worker that was killed can have left.
+    pub(super) fn forget_gone(
+        &mut self,
+        root: &Dir,
+        local: bool,
+        recover: bool,
+        setup: &Setup,
+        mut heartbeat: impl FnMut(),
+    ) -> Result<()> {
+        for name in self.ledger.reported()? {
+            heartbeat();
+            if look::is_gone(root, &name, local)? {
+                let record = self.ledger.record(&name)?;
+                if let Err(error) = self.forget(&name, record.as_ref(), setup) {
+                    self.fault(&name, error, None, setup)?;
+                }
+            }
+        }
+        if recover {
+            for name in setup.publisher.reported()? {
+                heartbeat();
+                if look::is_gone(root, &name, local)? {
+                    setup.publisher.withdraw_reports(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
