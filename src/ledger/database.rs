@@ -4,7 +4,7 @@ use super::error::error;
 use super::schema::{self, Version};
 use super::upgrade;
 use crate::error::{Error, Result};
-use crate::spool::Name;
+use crate::spool::{Name, durable};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row, Transaction};
 use std::io;
@@ -24,10 +24,14 @@ impl Ledger {
     /// Opens the ledger for a worker, and makes it where there is none.
     pub fn open(state: &Path) -> Result<Ledger> {
         let path = state.join("ledger.db");
+        if matches!(path.symlink_metadata(), Err(e) if e.kind() == io::ErrorKind::NotFound) {
+            durable::make(&path, |temp| make(temp).map_err(|e| error(&path, e)))?;
+        }
         let db = Connection::open(&path).map_err(|e| error(&path, e))?;
         let mut ledger = Ledger { db, path };
         ledger.prepare().map_err(|e| ledger.error(e))?;
         match ledger.schema_version()? {
+            // Left by an earlier version that was killed while it made it.
             0 => schema::create(&mut ledger.db),
             schema::VERSION => Ok(()),
             older => {
@@ -151,6 +155,16 @@ impl Ledger {
     pub(super) fn error(&self, e: rusqlite::Error) -> Error {
         error(&self.path, e)
     }
+}
+
+/// A new ledger. Whoever makes it syncs it, once: SQLite would for each of its settings.
+fn make(path: &Path) -> rusqlite::Result<()> {
+    let mut db = Connection::open(path)?;
+    db.pragma_update(None, "synchronous", "off")?;
+    db.pragma_update(None, "auto_vacuum", "incremental")?;
+    schema::create(&mut db)?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.close().map_err(|(_, e)| e)
 }
 
 pub(super) fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {

@@ -21,6 +21,17 @@ pub fn create_frozen(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all().map_err(Error::io("write", path))
 }
 
+/// Makes a file that isn't there yet, as a whole: `write` writes it under the name that it is given.
+pub fn make(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let temp = temp(path);
+    let _ = fs::remove_file(&temp);
+    write(&temp)?;
+    let synced = File::open(&temp).and_then(|file| file.sync_all());
+    synced.map_err(Error::io("write", &temp))?;
+    fs::rename(&temp, path).map_err(Error::io("create", path))?;
+    sync_folder(path.parent().expect("a file has a folder"))
+}
+
 /// Replaces a file as a whole; in place where a mount can't rename.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let temp = temp(path);
