@@ -24,7 +24,7 @@ pub use faults::Fault;
 pub use history::Transformation;
 pub use prune::Pruning;
 pub use recipe::Recipe;
-pub use results::{OutputHash, Record};
+pub use results::{HalfHash, Record};
 pub use stamp::Former;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Record {
     /// The fingerprint was taken so soon after the last change that another change could hide behind it.
     pub racy: bool,
     /// If it was scored.
-    pub input_hash: Option<blake3::Hash>,
+    pub input_hash: Option<HalfHash>,
     pub recipe: Recipe,
     /// The size of the published output or report.
     pub published: u64,
@@ -31,16 +31,21 @@ pub struct Record {
     pub phase: Option<String>,
 }
 
-/// What tells whether an output is made again with the same bytes: half of its BLAKE3, which is enough where nobody
-/// gains by a collision.
+/// What tells whether an input or an output has the same bytes as before: half of their BLAKE3, which is enough where nobody
+/// gains by a collision. The history has the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutputHash([u8; 16]);
+pub struct HalfHash([u8; 16]);
 
-impl OutputHash {
+impl HalfHash {
     /// Of a BLAKE3 hash, hexadecimal; `None` if it is none.
-    pub fn of(hash: &str) -> Option<OutputHash> {
-        let hash = hash.parse::<blake3::Hash>().ok()?;
-        hash.as_bytes().first_chunk().copied().map(OutputHash)
+    pub fn of(hash: &str) -> Option<HalfHash> {
+        hash.parse::<blake3::Hash>().ok().map(HalfHash::from)
+    }
+}
+
+impl From<blake3::Hash> for HalfHash {
+    fn from(hash: blake3::Hash) -> HalfHash {
+        HalfHash(*hash.as_bytes().first_chunk().expect("it has 32 bytes"))
     }
 }
 
@@ -66,13 +71,13 @@ impl Ledger {
     }
 
     /// The hash of an input's output as it was published last; `None` if it has none, or if it is in doubt.
-    pub fn output_hash(&self, input: &Name) -> Result<Option<OutputHash>> {
+    pub fn output_hash(&self, input: &Name) -> Result<Option<HalfHash>> {
         let select = "SELECT output_hash FROM results WHERE input = ? AND recipe > 0 AND output_hash IS NOT NULL";
         let read = || {
             let mut select = self.db.prepare_cached(select)?;
             select.query_row([input.bytes()], |row| row.get(0)).optional()
         };
-        Ok(read().map_err(|e| self.error(e))?.map(OutputHash))
+        Ok(read().map_err(|e| self.error(e))?.map(HalfHash))
     }
 
     /// Commits a group: all of it, or nothing.
@@ -151,7 +156,7 @@ pub(super) fn for_each<'a>(
 fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
     let Fingerprint { size, mtime, ctime } = record.fingerprint;
     let output_hash = match record.problem {
-        None => OutputHash::of(&done.summary.output_hash),
+        None => HalfHash::of(&done.summary.output_hash),
         Some(_) => None,
     };
     // An input that has the same hash, or the same fingerprint, is the one that was seen before.
@@ -169,9 +174,9 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
         done.input.bytes(),
         size,
         mtime,
-        ctime,
+        ctime.map(|ctime| ctime.wrapping_sub(mtime)),
         record.racy,
-        record.input_hash.as_ref().map(|hash| hash.as_slice()),
+        record.input_hash.map(|hash| hash.0),
         recipe,
         record.published,
         record.problem,
@@ -185,15 +190,16 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
 
 fn to_record(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite::Result<Record> {
     let recipe: i64 = row.get(5)?;
-    let hash: Option<[u8; 32]> = row.get(4)?;
+    let mtime: i64 = row.get(1)?;
+    let ctime: Option<i64> = row.get(2)?;
     Ok(Record {
         fingerprint: Fingerprint {
             size: row.get(0)?,
-            mtime: row.get(1)?,
-            ctime: row.get(2)?,
+            mtime,
+            ctime: ctime.map(|later| mtime.wrapping_add(later)),
         },
         racy: row.get(3)?,
-        input_hash: hash.map(blake3::Hash::from_bytes),
+        input_hash: row.get::<_, Option<[u8; 16]>>(4)?.map(HalfHash),
         recipe: recipes
             .get(&recipe)
             .ok_or(rusqlite::Error::IntegralValueOutOfRange(5, recipe))?

@@ -29,7 +29,7 @@ pub const TABLES: &str = "
     );
     INSERT INTO recipes VALUES (0, '', '', 0, NULL);
     -- What each input's output or report was made from. Narrow rows: a look at every input of a large folder reads all of
-    -- them. `input_hash` is BLAKE3, NULL where it failed; `output_hash` the first half of the output's.
+    -- them. `ctime` counts from `mtime`, which takes least room. Hashes are the first half of BLAKE3, NULL where it failed.
     CREATE TABLE results (
         input BLOB PRIMARY KEY,
         size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER,

@@ -38,7 +38,7 @@ fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
             ctime: None,
         },
         racy: false,
-        input_hash: Some(blake3::hash(contents.as_bytes())),
+        input_hash: Some(blake3::hash(contents.as_bytes()).into()),
         recipe: recipe("lines/1@m"),
         published: 50,
         problem: None,
@@ -98,7 +98,7 @@ fn reads_a_ledger_of_schema_1() {
         .history(Some(&name("good.csv")), None, Some(1))
         .unwrap()
         .remove(0);
-    assert_eq!(good.input_hash.unwrap().to_hex().as_str(), done.summary.input_hash);
+    assert!(good.input_hash.is_some() && good.input_hash == HalfHash::of(&done.summary.input_hash));
     assert_eq!(
         *good.recipe.made_by,
         format!("bench/1@{}", done.artifact.clone().unwrap())
@@ -142,7 +142,7 @@ fn reads_a_ledger_of_schema_2() {
     );
     assert_eq!(
         ledger.output_hash(&name("good.csv")).unwrap(),
-        OutputHash::of(&done.summary.output_hash)
+        HalfHash::of(&done.summary.output_hash)
     );
     assert_eq!(ledger.output_hash(&name("bad.csv")).unwrap(), None);
 
@@ -252,7 +252,7 @@ fn first_seen_is_kept_while_the_contents_stay() {
 fn an_output_in_doubt_has_no_hash() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();
-    let output = OutputHash::of(blake3::hash(b"output").to_hex().as_str());
+    let output = HalfHash::of(blake3::hash(b"output").to_hex().as_str());
     let a = name("a");
     assert_eq!(ledger.output_hash(&a).unwrap(), None);
     for doubt in [
@@ -278,6 +278,49 @@ fn an_unreadable_ledger_is_not_an_absent_one() {
     std::os::unix::fs::symlink("ledger.db", state.path().join("ledger.db")).unwrap();
     assert!(Ledger::read(state.path()).is_err());
     assert!(Ledger::read(Path::new("/proc/self/exe")).is_err());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what a killed worker left")]
+fn a_ledger_is_made_whole_or_not_at_all() {
+    let state = tempfile::tempdir().unwrap();
+    for left in ["ledger.db.tmp", "ledger.db.tmp-journal"] {
+        std::fs::write(state.path().join(left), "half").unwrap();
+    }
+    assert!(Ledger::read(state.path()).unwrap().is_none());
+    let instance = Ledger::open(state.path()).unwrap().instance().unwrap();
+    assert_eq!(Ledger::open(state.path()).unwrap().instance().unwrap(), instance);
+    let mode: String = {
+        let ledger = Ledger::read(state.path()).unwrap().unwrap();
+        ledger
+            .db
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(
+        (mode.as_str(), std::fs::read_dir(state.path()).unwrap().count()),
+        ("wal", 1)
+    );
+}
+
+/// An input whose times are as far from each other as can be, and one that is on a mount.
+#[test]
+fn fingerprints_are_read_as_they_were() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let times = [
+        (i64::MIN, Some(i64::MAX)),
+        (i64::MAX, Some(-1)),
+        (7, Some(7)),
+        (7, Some(9)),
+        (7, None),
+    ];
+    for (mtime, ctime) in times {
+        let (mut record, done) = scored("a", "one", 10);
+        record.fingerprint = Fingerprint { size: 3, mtime, ctime };
+        ledger.commit(&[(record.clone(), done)]).unwrap();
+        assert_eq!(ledger.record(&name("a")).unwrap(), Some(record));
+    }
 }
 
 /// All steps of a round. How many there were.

@@ -52,9 +52,10 @@ const FROM_2: &str = "
         FROM history_2 h JOIN recipes r
              ON r.made_by = h.model_group || '/' || h.version || '@' || h.artifact AND r.shape = '' AND r.output_format = 0
         ORDER BY h.id;
-    -- The last row of an input's history is about what stands.
+    -- The last row of an input's history is about what stands. (Times that are too far from each other are no integer.)
     INSERT INTO results
-        SELECT r.input, r.size, r.mtime, r.ctime, r.racy, r.input_hash, r.recipe, r.published, r.problem,
+        SELECT r.input, r.size, r.mtime, iif(typeof(r.ctime - r.mtime) = 'real', 0, r.ctime - r.mtime), r.racy,
+               substr(r.input_hash, 1, 16), r.recipe, r.published, r.problem,
                r.problem IS NOT NULL,
                coalesce(
                    (SELECT min(h.at) FROM history h WHERE h.input = r.input AND h.input_hash IS r.input_hash),

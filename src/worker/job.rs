@@ -4,7 +4,7 @@ use super::agenda::Shortage;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::Recipe;
+use crate::ledger::{HalfHash, Recipe};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::publish::Publisher;
@@ -68,14 +68,14 @@ impl Job {
 pub enum Task {
     Score,
     /// Read the input again: has it still this hash?
-    Verify(blake3::Hash),
+    Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
 }
 
 impl Task {
     /// `recorded`: the hash of the input as it was when it was read last.
-    pub fn of(decision: Decision, recorded: Option<blake3::Hash>) -> Task {
+    pub fn of(decision: Decision, recorded: Option<HalfHash>) -> Task {
         match (decision, recorded) {
             (Decision::Refuse(code), _) => Task::Refuse(code),
             (Decision::Verify, Some(hash)) => Task::Verify(hash),
@@ -169,7 +169,7 @@ impl Context<'_> {
         if let Task::Verify(hash) = &job.task {
             let same = self
                 .hash(file, &self.root.join(job.name.bytes()))?
-                .is_some_and(|h| h == *hash)
+                .is_some_and(|h| HalfHash::from(h) == *hash)
                 && unchanged()?;
             return Ok(if same { Outcome::Verified } else { Outcome::Changed });
         }

@@ -17,7 +17,7 @@ use super::stamp::stamp;
 use super::tally::Tally;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Ledger, OutputHash, Record, Transformation};
+use crate::ledger::{Fault, HalfHash, Ledger, Record, Transformation};
 use crate::score::Lineup;
 use crate::spool::publish::{Item, Product};
 use crate::spool::{Dir, Name};
@@ -249,7 +249,7 @@ impl Commit {
 
     /// Are the bytes that were made those that stand already?
     fn stands(&self, job: &Job, summary: &Summary) -> Result<bool> {
-        let made = OutputHash::of(&summary.output_hash);
+        let made = HalfHash::of(&summary.output_hash);
         Ok(job.stands && made.is_some() && self.ledger.output_hash(&job.name)? == made)
     }
 
@@ -334,7 +334,7 @@ fn record(
     let record = Record {
         fingerprint: job.fingerprint,
         racy,
-        input_hash: summary.input_hash.parse().ok(),
+        input_hash: HalfHash::of(&summary.input_hash),
         recipe: pin.recipe.clone(),
         published: 0,
         problem: code.clone(),
