@@ -12,7 +12,7 @@ const PERIOD: u64 = 24 * 60 * 60 * 1_000_000;
 /// Pages of 4 KiB that a step gives back to the disk.
 const PAGES: i64 = 256;
 
-/// One round through the ledger: the history, then results of inputs long gone, then the room that they took.
+/// One round through the ledger: the history, then what was counted, then results of inputs long gone, then the room that they took.
 #[derive(Debug)]
 pub struct Pruning {
     stage: Stage,
@@ -22,6 +22,7 @@ pub struct Pruning {
 enum Stage {
     /// Behind this number.
     History(i64),
+    Counts,
     /// Behind this input.
     Results(Name),
     Room,
@@ -56,7 +57,11 @@ impl Pruning {
         self.stage = match &self.stage {
             Stage::History(after) => match ledger.prune_history(*after, before, rows)? {
                 Some(last) => Stage::History(last),
-                None => Stage::Results(Name::new(*b"")),
+                None => Stage::Counts,
+            },
+            Stage::Counts => match ledger.prune_counts(before, rows)? {
+                true => Stage::Counts,
+                false => Stage::Results(Name::new(*b"")),
             },
             Stage::Results(after) => match ledger.prune_results(after, before, rows, gone)? {
                 Some(last) => Stage::Results(last),
@@ -103,6 +108,15 @@ impl Ledger {
             db.prepare_cached(delete)?.execute([after, *last])
         })?;
         Ok(Some(*last))
+    }
+
+    /// What was counted of inputs that were first seen long ago goes, also where they still have their results: the time of a
+    /// count is its input's. True if there may be more.
+    fn prune_counts(&mut self, before: i64, rows: u32) -> Result<bool> {
+        let delete = "DELETE FROM counts WHERE id IN (
+                SELECT id FROM counts WHERE first_seen < ? ORDER BY first_seen LIMIT ?)";
+        let gone = self.write_behind(|db| db.prepare_cached(delete)?.execute(params![before, rows]))?;
+        Ok(gone == rows as usize)
     }
 
     /// Goes through the next results behind `after`. The last input; `None` at the end.

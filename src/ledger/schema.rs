@@ -62,7 +62,8 @@ pub const TABLES: &str = "
         by TEXT NOT NULL, reason TEXT NOT NULL, evidence TEXT
     );
     CREATE INDEX decisions_of_input ON decisions (input, id);
-    -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256).
+    -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256). For as long as
+    -- state.history says.
     CREATE TABLE counts (
         id INTEGER PRIMARY KEY,
         input BLOB NOT NULL, made_by TEXT NOT NULL, baseline BLOB NOT NULL,

@@ -370,6 +370,21 @@ fn what_is_old_is_pruned_in_small_steps() {
 }
 
 #[test]
+fn counts_of_inputs_that_were_first_seen_long_ago_are_pruned() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    for first_seen in 0..100 {
+        let insert = "INSERT INTO counts VALUES (NULL, ?1, 'lines/1@m', x'', ?1, 1, x'')";
+        ledger.execute(insert, [first_seen]).unwrap();
+    }
+    prune(&mut ledger, 50, 8, |_| false);
+    let left: Result<Vec<i64>> = ledger.select("SELECT first_seen FROM counts ORDER BY first_seen", [], |row| {
+        row.get(0)
+    });
+    assert_eq!(left.unwrap(), (50..100).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_pruned_gives_its_room_back() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();
