@@ -7,7 +7,7 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::spool::publish::Publisher;
-use crate::spool::{Dir, Mode};
+use crate::spool::{Dir, Mode, durable};
 use crate::worker::lock::Lock;
 use crate::worker::require_local;
 use std::path::Path;
@@ -57,13 +57,10 @@ fn input(input: &Input) -> Result<String> {
     Ok(format!("{}, {how}", input.path.display()))
 }
 
-#[allow(clippy::disallowed_methods, reason = "a probe in the state folder is no result")]
 fn state(path: &Path) -> Result<String> {
     require_local(path)?;
     Ledger::read(path)?;
-    let probe = path.join(".transform-check");
-    std::fs::write(&probe, b"").map_err(Error::io("write", &probe))?;
-    std::fs::remove_file(&probe).map_err(Error::io("remove", &probe))?;
+    durable::rehearse(path)?;
     let holder = Lock::holder(path)?.map_or("no worker runs".into(), |h| format!("worker {} runs", h.pid));
     Ok(format!("{}, {holder}", path.display()))
 }

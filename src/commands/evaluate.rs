@@ -1,11 +1,12 @@
 //! `transform evaluate`: how well a registered version predicts fresh labelled rows.
 
-use super::{count, now, say, say_json, say_table, with_group, write_page};
+use super::{count, now, say, say_json, say_table, with_group};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::registered::{Csv, Labelled, Registered};
 use crate::evaluate::{Comparison, Evaluation, Score};
 use crate::registry::{Registry, read_source};
+use crate::spool::durable;
 use crate::train::dataset::EXAMPLES_MAX;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     };
     let evaluated = version.evaluate(&labelled, &now())?;
     if let Some(path) = &question.html {
-        write_page(path, &evaluated.page)?;
+        durable::hand_out(path, evaluated.page.as_bytes())?;
     }
     if question.json {
         let mut json = evaluated.comparison.json();

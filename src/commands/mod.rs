@@ -212,11 +212,6 @@ fn now() -> String {
     Timestamp::now().strftime("%FT%TZ").to_string()
 }
 
-#[allow(clippy::disallowed_methods, reason = "a page that somebody asked for is no result")]
-fn write_page(path: &Path, html: &str) -> Result<()> {
-    std::fs::write(path, html).map_err(Error::io("write", path))
-}
-
 /// The name of an input that a person gives by its name, or by its path.
 fn input_name(config: &Config, file: &Path) -> Name {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());

@@ -2,10 +2,11 @@
 
 use super::evaluate::figures;
 use super::invocation::Invocation;
-use super::{count, now, say, say_json, write_page};
+use super::{count, now, say, say_json};
 use crate::cli::Overrides;
 use crate::config::Config;
 use crate::error::{Result, exit};
+use crate::spool::durable;
 use crate::train::candidate::{Candidate, Findings, Plan};
 use crate::train::pipeline::Pipeline;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,7 +36,7 @@ pub fn train(
     let candidate = fitted?;
     let findings = candidate.evaluate(now())?;
     if let Some(path) = wishes.html {
-        write_page(path, &findings.page)?;
+        durable::hand_out(path, findings.page.as_bytes())?;
     }
     let passed = findings.passed();
     let version = match passed && !wishes.dry_run {

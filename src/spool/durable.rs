@@ -29,14 +29,19 @@ pub fn make(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> 
     let synced = File::open(&temp).and_then(|file| file.sync_all());
     synced.map_err(Error::io("write", &temp))?;
     fs::rename(&temp, path).map_err(Error::io("create", path))?;
-    sync_folder(path.parent().expect("a file has a folder"))
+    sync_folder(folder(path))
 }
 
-/// Replaces a file as a whole; in place where a mount can't rename.
+/// Replaces a file as a whole, and keeps its mode; in place where a mount can't rename.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let temp = temp(path);
     let _ = fs::remove_file(&temp);
-    create(&temp, bytes)?.sync_all().map_err(Error::io("write", &temp))?;
+    let file = create(&temp, bytes)?;
+    if let Ok(there) = path.metadata() {
+        // Some mounts keep no modes.
+        let _ = file.set_permissions(there.permissions());
+    }
+    file.sync_all().map_err(Error::io("write", &temp))?;
     if fs::rename(&temp, path).is_err() {
         let mut file = File::create(path).map_err(Error::io("create", path))?;
         file.write_all(bytes)
@@ -44,13 +49,42 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
             .map_err(Error::io("write", path))?;
         let _ = fs::remove_file(&temp);
     }
-    sync_folder(path.parent().expect("a file has a folder"))
+    sync_folder(folder(path))
+}
+
+/// Writes what somebody asked for: a file is replaced as a whole; a pipe, a terminal, a link, and a file in a folder that is
+/// closed are written to.
+pub fn hand_out(path: &Path, bytes: &[u8]) -> Result<()> {
+    let in_place = || fs::write(path, bytes).map_err(Error::io("write", path));
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        return in_place();
+    }
+    match replace(path, bytes) {
+        Err(error) if error.code() == "permission_denied" => in_place(),
+        replaced => replaced,
+    }
+}
+
+/// Makes a file in a folder, and takes it away again.
+pub fn rehearse(folder: &Path) -> Result<()> {
+    let path = folder.join(".transform-check");
+    let _ = fs::remove_file(&path);
+    create(&path, b"")?;
+    fs::remove_file(&path).map_err(Error::io("remove", &path))
 }
 
 /// Makes the names in a folder durable. Not every mount can.
 pub fn sync_folder(path: &Path) -> Result<()> {
     let dir = Dir::open(path)?;
     dir.sync(dir.is_mount()?)
+}
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn create(path: &Path, bytes: &[u8]) -> Result<File> {
@@ -69,6 +103,24 @@ fn temp(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_handed_out_replaces_a_file_and_goes_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (page, link) = (folder.path().join("page.html"), folder.path().join("link"));
+        hand_out(&page, b"one").unwrap();
+        fs::set_permissions(&page, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("page.html", &link).unwrap();
+        for (path, text) in [(&page, "two"), (&link, "three")] {
+            hand_out(path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&page).unwrap(), text);
+        }
+        assert!(link.is_symlink());
+        assert_eq!(page.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        rehearse(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(super::folder(Path::new("page.html")), Path::new("."));
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_whatever_a_killed_writer_left() {
