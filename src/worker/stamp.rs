@@ -21,26 +21,24 @@ pub fn stamp(ledger: &mut Ledger, config: &Config) -> Result<()> {
     }
     for former in former {
         let registry = registry(&former.group);
-        let version = match registry.versions()?.contains(&former.version) {
-            true => registered(&registry, &former)?,
-            false => None,
+        let version = match registered(&registry, &former) {
+            // Another group doesn't answer, nor does what is damaged or closed; asked for again with the next listing.
+            Err(_) if former.group != config.models.group => continue,
+            Err(error) if matches!(error, Error::Model { .. }) || error.code() == "permission_denied" => continue,
+            version => version?,
         };
         ledger.stamp(&former, version.as_ref().map(|(identity, since)| (identity, *since)))?;
     }
     Ok(())
 }
 
-/// The version of this number, if it has the same artifact, and when it was registered, in microseconds since 1970. A damaged one
-/// has made nothing that anybody could show.
+/// The version of this number, if it has the same artifact, and when it was registered, in microseconds since 1970.
 fn registered(registry: &Registry, former: &Former) -> Result<Option<(Identity, i64)>> {
-    let found = registry
-        .identity(former.version)
-        .and_then(|identity| Ok((identity, Manifest::read(&registry.folder(former.version))?)));
-    let (identity, manifest) = match found {
-        Ok(found) => found,
-        Err(Error::Model { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    if !registry.versions()?.contains(&former.version) {
+        return Ok(None);
+    }
+    let identity = registry.identity(former.version)?;
+    let manifest = Manifest::read(&registry.folder(former.version))?;
     let since = manifest.created_at.parse::<Timestamp>();
     let since = since.map_or(i64::MIN, Timestamp::as_microsecond);
     Ok((identity.artifact == former.artifact).then_some((identity, since)))

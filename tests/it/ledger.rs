@@ -97,6 +97,23 @@ fn an_upgrade_waits_for_the_models_to_know_who_made_what() {
     spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
 }
 
+#[test]
+fn a_group_that_cannot_be_read_keeps_no_upgrade_from_its_work() {
+    let spool = Spool::new();
+    let path = with_ledger_2(&spool);
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    let insert = "INSERT INTO recipes (model, settings, output_format)
+                  SELECT replace(model, 'lines/', 'others/'), settings, output_format FROM recipes WHERE id > 0";
+    assert!(ledger.execute(insert, []).unwrap() > 0);
+    // A link to itself is nothing that could be listed.
+    std::os::unix::fs::symlink("others", spool.path("models/others")).unwrap();
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    fs::remove_file(spool.path("models/others")).unwrap();
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    let unknown = "SELECT count(*) FROM recipes WHERE made_by LIKE 'others/1@?%'";
+    assert!(ledger.query_row(unknown, [], |row| row.get::<_, u32>(0)).unwrap() > 0);
+}
+
 /// `prediction = 2 x + 1` once more, by another manifest.
 fn register_the_line_again(spool: &Spool) {
     fs::remove_dir_all(spool.path("models/lines")).unwrap();
