@@ -241,7 +241,7 @@ pub enum Models {
         #[arg(long)]
         approve: bool,
     },
-    /// Read an artifact, and end: `register` runs this apart from itself, for libraries that could crash
+    /// Read an artifact, and end: `register` runs this in a process of its own, for libraries that could crash
     #[command(hide = true)]
     Try {
         artifact: PathBuf,

@@ -1,7 +1,7 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
 use super::invocation::Invocation;
-use super::{complain, say};
+use super::{print_error, print_line};
 use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
@@ -15,10 +15,10 @@ use std::path::Path;
 pub fn check(config: Config, no_model_ok: bool, invocation: &Invocation) -> Result<u8> {
     let mut code = exit::CONVERGED;
     let mut note = |what: &str, result: Result<String>| match result {
-        Ok(found) => say(format!("ok       {what}: {found}")),
+        Ok(found) => print_line(format!("ok       {what}: {found}")),
         Err(error) => {
-            say(format!("NOT OK   {what}"));
-            complain(&error, invocation);
+            print_line(format!("NOT OK   {what}"));
+            print_error(&error, invocation);
             // What a person must mend counts more than what passes.
             code = match (code, error.exit_code()) {
                 (exit::USAGE, _) | (_, exit::USAGE) => exit::USAGE,
@@ -37,8 +37,8 @@ pub fn check(config: Config, no_model_ok: bool, invocation: &Invocation) -> Resu
     note("output, failed", publishing(&config));
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {
-            say("waiting  model");
-            complain(&error, invocation);
+            print_line("waiting  model");
+            print_error(&error, invocation);
         }
         result => note("model", result),
     }

@@ -1,6 +1,6 @@
 //! `transform evaluate`: how well a registered version predicts fresh labelled rows.
 
-use super::{count, now, say, say_json, say_table, with_group};
+use super::{count, now, print_json, print_line, print_table, with_group};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::registered::{Csv, Labelled, Registered};
@@ -47,17 +47,17 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         let mut json = evaluated.comparison.json();
         json["model"] = evaluated.name.into();
         json["warnings"] = evaluated.warnings.into();
-        say_json(&json);
+        print_json(&json);
         return Ok(exit::CONVERGED);
     }
     let rows = count(evaluated.rows as u64, "row");
-    say(format!("evaluated {} on {rows}", evaluated.name));
+    print_line(format!("evaluated {} on {rows}", evaluated.name));
     figures(&evaluated.comparison);
     for warning in &evaluated.warnings {
-        say(format!("warning: {warning}"));
+        print_line(format!("warning: {warning}"));
     }
     if let Some(path) = &question.html {
-        say(format!("look at {}", path.display()));
+        print_line(format!("look at {}", path.display()));
     }
     Ok(exit::CONVERGED)
 }
@@ -88,5 +88,5 @@ pub fn figures(comparison: &Comparison) {
         row.extend(comparison.approved.as_ref().map(|approved| of(&approved.evaluation)));
         rows.push(row);
     }
-    say_table(&rows);
+    print_table(&rows);
 }

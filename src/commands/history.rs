@@ -1,6 +1,6 @@
 //! `transform history`: what was done, by which model, with what result.
 
-use super::{input_name, say, say_json, say_table, time};
+use super::{input_name, print_json, print_line, print_table, time};
 use crate::cli::Since;
 use crate::config::Config;
 use crate::error::{Result, exit};
@@ -29,13 +29,13 @@ pub fn history(
         decisions = name.as_ref().map_or(Ok(Vec::new()), |name| ledger.decisions(name))?;
     }
     if json {
-        say_json(&history.iter().map(Entry::of).collect::<Vec<_>>());
+        print_json(&history.iter().map(Entry::of).collect::<Vec<_>>());
         return Ok(exit::CONVERGED);
     }
     if history.is_empty() {
         let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
         let when = if since.is_some() { "since then" } else { "yet" };
-        say(format!("no transformation{of} {when}"));
+        print_line(format!("no transformation{of} {when}"));
         return Ok(exit::CONVERGED);
     }
     let mut rows = vec![
@@ -44,10 +44,10 @@ pub fn history(
             .to_vec(),
     ];
     rows.extend(history.iter().map(to_row));
-    say_table(&rows);
+    print_table(&rows);
     for decision in decisions {
         let Decision { kind, at, by, .. } = decision;
-        say(format!("{kind} by {by} at {} UTC", time(at)));
+        print_line(format!("{kind} by {by} at {} UTC", time(at)));
     }
     Ok(exit::CONVERGED)
 }

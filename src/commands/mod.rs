@@ -1,6 +1,5 @@
 //! What each command does, and what it prints.
 
-mod apart;
 mod check;
 mod evaluate;
 mod history;
@@ -8,6 +7,7 @@ mod invocation;
 mod models;
 mod retry;
 mod run;
+mod sandbox;
 mod score;
 mod status;
 mod train;
@@ -118,7 +118,7 @@ pub fn run(cli: Cli) -> u8 {
         }
     };
     result.unwrap_or_else(|error| {
-        complain(&error, &invocation);
+        print_error(&error, &invocation);
         error.exit_code()
     })
 }
@@ -148,7 +148,7 @@ fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
 }
 
 /// An error that ends the program, for a person.
-fn complain(error: &Error, invocation: &Invocation) {
+fn print_error(error: &Error, invocation: &Invocation) {
     let mut text = format!("transform: {error}\n");
     if let Some(hint) = invocation.hint(error) {
         text += &format!("  hint: {hint}\n");
@@ -159,7 +159,7 @@ fn complain(error: &Error, invocation: &Invocation) {
 /// Prints a line on stdout. That nobody reads it any more is no error.
 ///
 /// Names and categories come from files: control characters are shown, not obeyed.
-fn say(line: impl AsRef<str>) {
+fn print_line(line: impl AsRef<str>) {
     let mut shown = String::with_capacity(line.as_ref().len());
     for c in line.as_ref().chars() {
         match c.is_control() && c != '\n' {
@@ -170,13 +170,13 @@ fn say(line: impl AsRef<str>) {
     let _ = writeln!(io::stdout(), "{shown}");
 }
 
-fn say_json(value: &impl Serialize) {
-    say(serde_json::to_string_pretty(value).expect("a result is JSON"));
+fn print_json(value: &impl Serialize) {
+    print_line(serde_json::to_string_pretty(value).expect("a result is JSON"));
 }
 
 /// Prints rows as columns.
-fn say_table(rows: &[Vec<String>]) {
-    align(rows).iter().for_each(say);
+fn print_table(rows: &[Vec<String>]) {
+    align(rows).iter().for_each(print_line);
 }
 
 /// A line for each row, with its cells in columns.

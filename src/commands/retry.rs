@@ -1,7 +1,7 @@
 //! `transform retry`: tries again what failed for good.
 
 use super::models::person;
-use super::{count, input_name, say, say_json};
+use super::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
@@ -26,7 +26,7 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     let running = Lock::holder(&config.state.path)?.is_some();
     if json {
         let retried: Vec<String> = retried.iter().map(Name::to_string).collect();
-        say_json(&json!({"retried": retried, "worker_running": running}));
+        print_json(&json!({"retried": retried, "worker_running": running}));
     } else {
         let when = if running {
             "the worker tries them now"
@@ -34,8 +34,8 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
             "the next run tries them"
         };
         match retried.len() as u64 {
-            0 => say("no file has failed"),
-            n => say(format!("{} to try again; {when}", count(n, "file"))),
+            0 => print_line("no file has failed"),
+            n => print_line(format!("{} to try again; {when}", count(n, "file"))),
         }
     }
     Ok(exit::CONVERGED)

@@ -1,7 +1,7 @@
 //! The worker as a daemon, and as a one-shot.
 
 use super::invocation::Invocation;
-use super::{complain, count};
+use super::{count, print_error};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::service::{Progress, signals};
@@ -44,7 +44,7 @@ pub fn once(
         };
         object["exit_code"] = code.into();
         object["seconds"] = took.as_secs_f64().into();
-        super::say(object.to_string());
+        super::print_line(object.to_string());
     }
     match &result {
         Ok((tally, _)) => {
@@ -58,7 +58,7 @@ pub fn once(
             }
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
-        Err(error) => complain(error, invocation),
+        Err(error) => print_error(error, invocation),
     }
     Ok(code)
 }

@@ -1,7 +1,7 @@
 //! `transform score`: a filter from standard input to standard output.
 
-use super::complain;
 use super::invocation::Invocation;
+use super::print_error;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
@@ -51,7 +51,7 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
                 Destination::Output => "standard output",
                 Destination::Rejects => "standard error",
             };
-            complain(&Error::io("write", stream)(e), invocation);
+            print_error(&Error::io("write", stream)(e), invocation);
             Ok(exit::TRY_AGAIN)
         }
         Err(Failure::Cancelled) => Ok(exit::TRY_AGAIN),

@@ -1,6 +1,6 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, say, say_json, say_table};
+use super::{count, print_json, print_line, print_table};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::worker::status::{self, PATIENCE, Status};
@@ -12,7 +12,7 @@ pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, json: bool
     let config = status::load(load)?;
     let status = Status::find(&config)?;
     match json {
-        true => say_json(&status),
+        true => print_json(&status),
         false => print(&status, &config),
     }
     Ok(exit::CONVERGED)
@@ -35,7 +35,7 @@ fn print(status: &Status, config: &Config) {
         None => "not running".into(),
     };
     let input = status.input_error.clone().unwrap_or(status.input.display().to_string());
-    say_table(&[
+    print_table(&[
         vec!["worker".into(), worker],
         vec!["model".into(), model(status)],
         vec!["input".into(), input],
@@ -50,7 +50,7 @@ fn print(status: &Status, config: &Config) {
         } else {
             fault.input.to_string()
         };
-        say(format!(
+        print_line(format!(
             "\ntrying again: {who}: {} ({}, {})",
             fault.message,
             fault.code,
@@ -58,30 +58,30 @@ fn print(status: &Status, config: &Config) {
         ));
     }
     if !status.pending_files.is_empty() {
-        say("\npending:");
+        print_line("\npending:");
         status
             .pending_files
             .iter()
             .take(NAMED)
-            .for_each(|file| say(format!("  {file}")));
+            .for_each(|file| print_line(format!("  {file}")));
         more(status.pending_files.len());
     }
     if !status.held_files.is_empty() {
-        say(format!("\nheld (the reasons are in {}):", config.failed.display()));
+        print_line(format!("\nheld (the reasons are in {}):", config.failed.display()));
         status
             .held_files
             .iter()
             .take(NAMED)
-            .for_each(|file| say(format!("  {file}")));
+            .for_each(|file| print_line(format!("  {file}")));
         more(status.held_files.len());
     }
     if !status.failed_files.is_empty() {
-        say(format!(
+        print_line(format!(
             "\nfailed (reports in {}; 'transform retry' tries again):",
             config.failed.display()
         ));
         for failed in status.failed_files.iter().take(NAMED) {
-            say(format!("  {}  {}: {}", failed.file, failed.code, failed.message));
+            print_line(format!("  {}  {}: {}", failed.file, failed.code, failed.message));
         }
         more(status.failed_files.len());
     }
@@ -89,6 +89,6 @@ fn print(status: &Status, config: &Config) {
 
 fn more(files: usize) {
     if files > NAMED {
-        say(format!("  and {} more: transform status --json", files - NAMED));
+        print_line(format!("  and {} more: transform status --json", files - NAMED));
     }
 }

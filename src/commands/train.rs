@@ -2,7 +2,7 @@
 
 use super::evaluate::figures;
 use super::invocation::Invocation;
-use super::{count, now, say, say_json};
+use super::{count, now, print_json, print_line};
 use crate::cli::Overrides;
 use crate::config::Config;
 use crate::error::{Result, exit};
@@ -47,7 +47,7 @@ pub fn train(
         let group = candidate.registry().group();
         let mut json = findings.json();
         json["registered"] = json!(version.map(|version| format!("{group}/{version}")));
-        say_json(&json);
+        print_json(&json);
     } else {
         print(&candidate, &findings);
         conclude(&candidate, version, passed, invocation);
@@ -74,7 +74,7 @@ fn print(candidate: &Candidate, findings: &Findings) {
         ..
     } = candidate;
     let terms = count(fitted.artifact.terms.len() as u64, "term");
-    say(format!(
+    print_line(format!(
         "trained {terms} on {} by {}, evaluated on {}",
         count(fitted.train.rows.len() as u64, "row"),
         pipeline.trainer.name(),
@@ -82,7 +82,7 @@ fn print(candidate: &Candidate, findings: &Findings) {
     ));
     if let Some(outcome) = outcome {
         let keys = outcome.best().iter().map(|(key, value)| format!("{key} = {value}"));
-        say(format!(
+        print_line(format!(
             "the best of {}: {}",
             count(outcome.trials.len() as u64, "trial"),
             keys.collect::<Vec<_>>().join(", ")
@@ -90,10 +90,10 @@ fn print(candidate: &Candidate, findings: &Findings) {
     }
     figures(&findings.comparison);
     for warning in &findings.warnings {
-        say(format!("warning: {warning}"));
+        print_line(format!("warning: {warning}"));
     }
     for verdict in &findings.verdicts {
-        say(format!(
+        print_line(format!(
             "gate {}: {}",
             if verdict.holds { "passed" } else { "FAILED" },
             verdict.sentence
@@ -107,14 +107,14 @@ fn conclude(candidate: &Candidate, version: Option<u32>, passed: bool, invocatio
     match version {
         Some(version) => {
             let page = registry.folder(version).join("evaluation.html");
-            say(format!(
+            print_line(format!(
                 "registered {group}/{version}, pending; look at {}",
                 page.display()
             ));
             let approve = invocation.next(&format!("models approve {version}"), group);
-            say(format!("to use it: {approve}"));
+            print_line(format!("to use it: {approve}"));
         }
-        None if passed => say("nothing was registered (--dry-run)"),
-        None => say("nothing was registered: the gate failed"),
+        None if passed => print_line("nothing was registered (--dry-run)"),
+        None => print_line("nothing was registered: the gate failed"),
     }
 }

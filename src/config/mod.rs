@@ -78,7 +78,7 @@ impl Raw {
             state: self.state.validate(),
             worker: self.worker.validate(),
         };
-        keep_apart(&config, layers)?;
+        check_disjoint(&config, layers)?;
         Ok(config)
     }
 }
@@ -187,7 +187,7 @@ fn unreadable(file: &Path, e: io::Error) -> Error {
 }
 
 /// An output inside the input folder would be an input, and so on.
-fn keep_apart(config: &Config, layers: &Layers) -> Result<()> {
+fn check_disjoint(config: &Config, layers: &Layers) -> Result<()> {
     let input = resolve(&config.input.path);
     for (key, path) in [
         ("output.path", &config.output.path),
@@ -320,8 +320,8 @@ mod tests {
             "{error}"
         );
         let error = load("[worker]\nthreads = 2", &[], &["worker.treads=3"]).unwrap_err();
-        let said = "--set: unknown key worker.treads; the nearest is worker.threads";
-        assert_eq!(error.to_string(), said);
+        let expected = "--set: unknown key worker.treads; the nearest is worker.threads";
+        assert_eq!(error.to_string(), expected);
         // What a flag makes good is good.
         load("[input]\nsettle = 3", &[], &["input.settle=3s"]).unwrap();
     }

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn calibration_tells_the_share_in_each_tenth() {
+    fn calibration_is_the_share_in_each_tenth() {
         let rows = [(0.11, false), (0.13, true), (0.18, false), (0.14, false), (1.0, true)];
         let tenths = calibration(&rows);
         assert_eq!(tenths.len(), 2);

@@ -243,7 +243,7 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
     if !out.iter().all(|y| y.is_finite()) {
         return Err(format!("the model can't score: rows of zeros and of ones give {out:?}"));
     }
-    let apart: Vec<f64> = predict(&[0.0])?
+    let separate: Vec<f64> = predict(&[0.0])?
         .into_iter()
         .zip(predict(&[1.0])?)
         .flat_map(|(a, b)| [a, b])
@@ -252,7 +252,7 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
         .chunks(2)
         .flat_map(|pair| [pair[1], pair[0]])
         .collect();
-    match out == apart && out == swapped {
+    match out == separate && out == swapped {
         true => Ok(()),
         false => Err(
             "the same row doesn't always give the same prediction: it depends on the rows beside it, or on chance"
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn another_model_is_told_by_row_column_and_both_numbers() {
+    fn another_model_is_reported_by_row_column_and_both_numbers() {
         let golden = golden("x;y\n0;1\n3;1\n").unwrap();
         golden.check(&line("0.1000000000001")).unwrap();
         let why = golden.check(&line("0.1000001")).unwrap_err();

@@ -1,6 +1,6 @@
 //! One worker per state folder. The kernel lets go of the lock when its holder dies, however it dies.
 //!
-//! The file says who holds it, and what keeps that worker from working where the ledger can't be told: it is written over
+//! The file says who holds it, and what keeps that worker from working where the ledger can't record it: it is written over
 //! in place, which takes no space of a full disk.
 
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub struct Lock {
 /// Who holds a lock.
 pub struct Holder {
     pub pid: String,
-    /// What keeps it from working, if it could not tell the ledger.
+    /// What keeps it from working, if the ledger could not record it.
     pub fault: Option<Fault>,
 }
 
@@ -61,7 +61,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Says what keeps the worker from working, or that nothing does.
+    /// Writes what keeps the worker from working, or that nothing does.
     pub fn show(&mut self, fault: Option<&Fault>) -> std::io::Result<()> {
         let mut text = format!("{}\n", std::process::id());
         if let Some(fault) = fault {
@@ -95,18 +95,18 @@ impl Lock {
 impl Holder {
     fn parse(text: &str) -> Holder {
         #[derive(Deserialize)]
-        struct Told {
+        struct Stored {
             code: String,
             message: String,
             tries: u32,
             since: i64,
         }
-        let (pid, told) = text.split_once('\n').unwrap_or((text, ""));
-        let told = serde_json::from_str(told).ok(); // it may be read while it is written
+        let (pid, stored) = text.split_once('\n').unwrap_or((text, ""));
+        let stored = serde_json::from_str(stored).ok(); // it may be read while it is written
         Holder {
             pid: pid.trim().into(),
-            fault: told.map(
-                |Told {
+            fault: stored.map(
+                |Stored {
                      code,
                      message,
                      tries,
@@ -128,11 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_of_a_lock_can_tell_what_keeps_it_from_working() {
+    fn the_holder_of_a_lock_can_record_what_keeps_it_from_working() {
         let state = tempfile::tempdir().unwrap();
         let mut lock = Lock::take(state.path()).unwrap();
-        let told = || Lock::holder(state.path()).unwrap().unwrap();
-        assert!(told().fault.is_none());
+        let holder = || Lock::holder(state.path()).unwrap().unwrap();
+        assert!(holder().fault.is_none());
         let fault = Fault {
             input: Name::new(*b""),
             code: "ledger".into(),
@@ -141,10 +141,10 @@ mod tests {
             since: 3,
         };
         lock.show(Some(&fault)).unwrap();
-        assert_eq!(told().pid, std::process::id().to_string());
-        assert_eq!(told().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
+        assert_eq!(holder().pid, std::process::id().to_string());
+        assert_eq!(holder().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
         lock.show(None).unwrap();
-        assert!(told().fault.is_none());
+        assert!(holder().fault.is_none());
         drop(lock);
         assert!(Lock::holder(state.path()).unwrap().is_none());
     }

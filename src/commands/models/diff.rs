@@ -1,6 +1,6 @@
 //! `transform models diff`: what changed between two versions.
 
-use super::super::{align, say, say_json, say_table};
+use super::super::{align, print_json, print_line, print_table};
 use super::{describe, figure, shorten};
 use crate::error::{Error, Result};
 use crate::model::Column;
@@ -15,11 +15,11 @@ const DIGITS: i32 = 6;
 pub fn diff(registry: &Registry, old: u32, new: u32, json: bool) -> Result<()> {
     let diff = Diff::between(&side(registry, old)?, &side(registry, new)?);
     if json {
-        say_json(&diff);
+        print_json(&diff);
         return Ok(());
     }
-    say(format!("{}/{old} -> {}/{new}", registry.group(), registry.group()));
-    say_table(&rows(&diff));
+    print_line(format!("{}/{old} -> {}/{new}", registry.group(), registry.group()));
+    print_table(&rows(&diff));
     Ok(())
 }
 

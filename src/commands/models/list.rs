@@ -1,7 +1,7 @@
 //! `transform models list`.
 
 use super::super::invocation::Invocation;
-use super::super::{complain, say, say_json, say_table};
+use super::super::{print_error, print_json, print_line, print_table};
 use super::figure;
 use crate::error::Result;
 use crate::registry::{Registry, Status, Version};
@@ -35,7 +35,7 @@ pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<
         }
     }
     for (_, error) in &damaged {
-        complain(error, invocation);
+        print_error(error, invocation);
     }
     let latest = versions.iter().rev().find(|v| v.status == Status::Approved);
     let latest = latest.map(|v| v.version);
@@ -51,12 +51,12 @@ pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<
         })
         .collect();
     if json {
-        say_json(&listed);
+        print_json(&listed);
         return Ok(());
     }
     if listed.is_empty() && damaged.is_empty() {
         let register = invocation.next("models register", registry.group());
-        say(format!(
+        print_line(format!(
             "model group {} has no versions; add one with: {register}",
             registry.group()
         ));
@@ -80,7 +80,7 @@ pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<
     );
     rows.sort_by_key(|(number, _)| *number);
     let rows = rows.into_iter().map(|(_, row)| row);
-    say_table(
+    print_table(
         &[header.map(String::from).to_vec()]
             .into_iter()
             .chain(rows)

@@ -5,7 +5,7 @@ mod list;
 mod show;
 
 use super::invocation::Invocation;
-use super::{apart, count, now, say};
+use super::{count, now, print_line, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
@@ -53,7 +53,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 golden: golden.as_deref().map(rows).transpose()?,
             };
             if format == Format::Onnx {
-                apart::read(config, &artifact, format)?;
+                sandbox::check(config, &artifact, format)?;
             }
             let version = registry.register(candidate, now())?;
             let golden = registry.golden(version)?.map(|golden| golden.rows.len() as u64);
@@ -61,19 +61,19 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             let name = format!("{}/{version}", registry.group());
             if approve {
                 registry.approve(version, vote("approved when it was registered".into()))?;
-                say(format!("registered and approved {name}{with}"));
+                print_line(format!("registered and approved {name}{with}"));
             } else {
                 let approve = invocation.next(&format!("models approve {version}"), registry.group());
-                say(format!("registered {name}, pending{with}; to use it: {approve}"));
+                print_line(format!("registered {name}, pending{with}; to use it: {approve}"));
             }
         }
-        Models::Try { artifact, format } => apart::read_here(&artifact, format)?,
+        Models::Try { artifact, format } => sandbox::run_child(&artifact, format)?,
         Models::Approve { version, reason } => {
             registry.approve(version, vote(reason))?;
-            say(format!("approved {}/{version}", registry.group()));
+            print_line(format!("approved {}/{version}", registry.group()));
             let latest = registry.latest_approved()?;
             if latest.version != version {
-                say(format!(
+                print_line(format!(
                     "version {} is approved too, and higher: it goes on scoring",
                     latest.version
                 ));
@@ -81,10 +81,10 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         }
         Models::Reject { version, reason } => {
             registry.reject(version, vote(reason))?;
-            say(format!("rejected {}/{version}", registry.group()));
+            print_line(format!("rejected {}/{version}", registry.group()));
             match registry.latest_approved() {
-                Ok(latest) => say(format!("{latest} is the latest approved version")),
-                Err(_) => say("no approved version is left: nothing is scored"),
+                Ok(latest) => print_line(format!("{latest} is the latest approved version")),
+                Err(_) => print_line("no approved version is left: nothing is scored"),
             }
         }
     }

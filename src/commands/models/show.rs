@@ -1,7 +1,7 @@
 //! `transform models show`: the whole shown of a version.
 
 use super::super::invocation::Invocation;
-use super::super::{align, complain, count, say_json, say_table};
+use super::super::{align, count, print_error, print_json, print_table};
 use super::describe;
 use crate::error::{Error, Result};
 use crate::registry::{Attachment, Registry, Version};
@@ -37,8 +37,8 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
         version,
     };
     match json {
-        true => say_json(&shown),
-        false => say_table(&rows(&shown)),
+        true => print_json(&shown),
+        false => print_table(&rows(&shown)),
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
 /// Prints the error of what is none for it.
 fn or_none<T>(found: Result<Option<T>>, invocation: &Invocation) -> Option<T> {
     found.unwrap_or_else(|error| {
-        complain(&error, invocation);
+        print_error(&error, invocation);
         None
     })
 }

@@ -47,7 +47,7 @@ fn tables_of_tables_are_laid_over_one_another_key_by_key() {
 
 #[test]
 fn a_fault_deep_below_is_named_with_its_line() {
-    for (file, said) in [
+    for (file, expected) in [
         (
             "[monitor.column.\"a.b\"]\npsi = \"x\"\n",
             "m.toml:2: monitor.column.\"a.b\".psi = \"x\" should be a number",
@@ -63,6 +63,6 @@ fn a_fault_deep_below_is_named_with_its_line() {
     ] {
         let mut layers = Layers::defaults("[monitor]\npsi = 0.2\n");
         layers.merge(Path::new("m.toml"), file).unwrap();
-        assert_eq!(layers.read::<Nested>().unwrap_err().to_string(), said);
+        assert_eq!(layers.read::<Nested>().unwrap_err().to_string(), expected);
     }
 }

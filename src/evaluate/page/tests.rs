@@ -232,7 +232,7 @@ fn many(rows: usize) -> Case {
 }
 
 #[test]
-fn a_page_of_few_rows_tells_all_of_its_story() {
+fn a_page_of_few_rows_shows_all_of_them() {
     let html = diabetes().show("few.html");
     for text in [
         "<h1>diabetes, candidate</h1>",

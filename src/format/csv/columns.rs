@@ -276,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_flaw_is_told_with_its_line_and_column() {
+    fn the_first_flaw_is_reported_with_its_line_and_column() {
         let number = |optional| [wanted("a", Kind::Numbers, optional)];
-        for (csv, optional, said) in [
+        for (csv, optional, expected) in [
             ("a,b\n1,2\n\nx,3\n", true, "line 4: column \"a\": not a number: x"),
             ("a,b\n1,2\n,3\n", false, "line 3: column \"a\": missing value"),
             // Found by fuzzing: behind the last column.
@@ -305,7 +305,7 @@ mod tests {
             ),
         ] {
             let problem = read(csv.as_bytes(), b',', &number(optional)).unwrap_err();
-            assert_eq!(problem.to_string(), said, "{csv}");
+            assert_eq!(problem.to_string(), expected, "{csv}");
         }
         let latin = b"t\nfine\nS\xE3o\n";
         let problem = read(latin, b',', &[wanted("t", Kind::Any, true)]).unwrap_err();

@@ -133,7 +133,7 @@ impl Onnx {
             )
         };
         let zeros = vec![vec![0.0]; kinds.len()];
-        let can_tell = kinds.len() <= ASKED && numbers(&zeros, 1).is_some_and(|is_number| is_number[0]);
+        let decidable = kinds.len() <= ASKED && numbers(&zeros, 1).is_some_and(|is_number| is_number[0]);
         // Trees give a number for whatever they are given. What they weren't trained to take only an imputer may take away.
         if graph.trees_ignore_missing() {
             let inputs = self.inputs.iter().flat_map(|i| vec![i; i.width]);
@@ -142,7 +142,7 @@ impl Onnx {
         }
         // What can't be told, or where labels alone come out, is taken from what the model is made of.
         let by_operators = graph.takes_missing();
-        if !can_tell || !self.gives_numbers() {
+        if !decidable || !self.gives_numbers() {
             let taken = |&kind: &Type| kind == Type::String || by_operators && is_float(kind);
             return kinds.iter().map(taken).collect();
         }

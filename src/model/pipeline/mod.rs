@@ -209,12 +209,12 @@ mod tests {
     fn is_reached_by_its_format_and_written_as_it_was_read() {
         let model = parse(WHOLE).unwrap();
         let inputs = &model.signature().inputs;
-        let said: Vec<_> = inputs
+        let found: Vec<_> = inputs
             .iter()
             .map(|c| (c.name.as_str(), c.kind, c.optional, c.open))
             .collect();
         assert_eq!(
-            said,
+            found,
             [
                 ("x", Type::Float64, true, false),
                 ("age", Type::Float64, false, false),
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn refuses_what_does_not_hold_together() {
-        for (from, to, said) in [
+        for (from, to, expected) in [
             ("100.0", "1e999", "number out of range"),
             ("100.0", "null", "expected f64"),
             ("\"intercept\"", "\"offset\"", "unknown field `offset`"),
@@ -307,7 +307,7 @@ mod tests {
         ] {
             assert!(WHOLE.contains(from), "{from}");
             let error = parse(&WHOLE.replacen(from, to, 1)).unwrap_err();
-            assert!(error.contains(said), "{from} -> {to}: {error}");
+            assert!(error.contains(expected), "{from} -> {to}: {error}");
         }
         let empty = r#"{"inputs": [], "terms": [], "intercept": 0, "output": "number"}"#;
         assert!(parse(empty).unwrap_err().contains("no features"));

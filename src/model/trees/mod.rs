@@ -88,14 +88,14 @@ impl Ensemble {
             Objective::Binary(link) => {
                 for (row, &sum) in sums[0].iter().enumerate() {
                     let yes = self.round(link.of(sum));
-                    outputs[0][row] = told(yes, yes > 0.5);
+                    outputs[0][row] = label_or_nan(yes, yes > 0.5);
                     outputs[1][row] = 1.0 - yes;
                     outputs[2][row] = yes;
                 }
             }
             Objective::Hinge => {
                 for (y, &sum) in outputs[0].iter_mut().zip(&sums[0]) {
-                    *y = told(sum, sum > 0.0);
+                    *y = label_or_nan(sum, sum > 0.0);
                 }
             }
             Objective::Softmax => {
@@ -130,7 +130,7 @@ impl Ensemble {
 ///
 /// XGBoost and LightGBM have no such label: a comparison with NaN is false, and `argmax` takes the first NaN for the
 /// greatest, so both give the first class, as if the model had chosen it.
-fn told(decided_by: f64, yes: bool) -> f64 {
+fn label_or_nan(decided_by: f64, yes: bool) -> f64 {
     if decided_by.is_nan() { f64::NAN } else { f64::from(yes) }
 }
 

@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn faults_name_the_file_the_line_and_the_key() {
-        for (more, said) in [
+        for (more, expected) in [
             (
                 "learning = 1",
                 "p.toml:6: unknown key train.learning; the nearest is train.learning_rate",
@@ -281,9 +281,9 @@ mod tests {
             ("a b", "p.toml:6: this is no TOML at column 3"),
         ] {
             let message = parse(&format!("{LEAST}{more}\n"), &[]).unwrap_err();
-            assert!(message.starts_with(said), "{more}: {message}");
+            assert!(message.starts_with(expected), "{more}: {message}");
         }
-        for (key, value, said) in [
+        for (key, value, expected) in [
             ("train.rate", 1.into(), "flags: unknown key train.rate"),
             (
                 "train.alpha",
@@ -294,7 +294,7 @@ mod tests {
             ("alpha", 1.into(), "flags: \"alpha\" stands outside of a [section]"),
         ] {
             let message = parse(LEAST, &[(key, value)]).unwrap_err();
-            assert!(message.starts_with(said), "{key}: {message}");
+            assert!(message.starts_with(expected), "{key}: {message}");
         }
         let message = parse("[train]\ntrainer = \"logistic\"\n", &[]).unwrap_err();
         assert!(message.contains("no examples"), "{message}");

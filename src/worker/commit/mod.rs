@@ -213,10 +213,10 @@ impl Commit {
                     rejects,
                     problem,
                 } => {
-                    let said = Some((problem.code.name(), problem.to_string()));
+                    let failure = Some((problem.code.name(), problem.to_string()));
                     ready
                         .records
-                        .push(record(pin, &job, Summary::default(), said, false, took));
+                        .push(record(pin, &job, Summary::default(), failure, false, took));
                     replaced.extend(job.recorded.then(|| name.clone()));
                     ready.jobs.push(job);
                     ready.items.push(Item {

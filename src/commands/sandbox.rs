@@ -24,7 +24,7 @@ const SCORES: &str = "scores";
 const REFUSED: &str = "refused: ";
 
 /// An error if `artifact` is no model that scores, or if the process that tried it has no answer.
-pub fn read(config: &Config, artifact: &Path, format: Format) -> Result<()> {
+pub fn check(config: &Config, artifact: &Path, format: Format) -> Result<()> {
     let program = std::env::current_exe().map_err(Error::io("find", "this program"))?;
     let mut command = Command::new(&program);
     command.args(["models", "try", "--format", &format.to_string()]);
@@ -40,11 +40,11 @@ pub fn read(config: &Config, artifact: &Path, format: Format) -> Result<()> {
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("run", &program))?;
-    let said = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let out_of_memory = stderr.contains("memory allocation of") || stderr.contains("bad_alloc");
-    let refusal = said.lines().find_map(|line| line.strip_prefix(REFUSED));
-    let (loaded, scores) = (said.contains(LOADED), said.lines().any(|line| line == SCORES));
+    let refusal = stdout.lines().find_map(|line| line.strip_prefix(REFUSED));
+    let (loaded, scores) = (stdout.contains(LOADED), stdout.lines().any(|line| line == SCORES));
     match (output.status.signal(), refusal) {
         (None, None) if scores => Ok(()),
         (None, Some(why)) => Err(Error::config(artifact, why)),
@@ -73,11 +73,11 @@ fn hostile(artifact: &Path, what: &str) -> Error {
     Error::config(artifact, message)
 }
 
-/// What the process does: says on stdout how far it came.
-pub fn read_here(artifact: &Path, format: Format) -> Result<()> {
+/// What the process does: prints on stdout how far it came.
+pub fn run_child(artifact: &Path, format: Format) -> Result<()> {
     match attempt(artifact, format) {
-        Ok(()) => super::say(SCORES),
-        Err(why) => super::say(format!("{REFUSED}{}", why.replace('\n', " "))),
+        Ok(()) => super::print_line(SCORES),
+        Err(why) => super::print_line(format!("{REFUSED}{}", why.replace('\n', " "))),
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn attempt(artifact: &Path, format: Format) -> std::result::Result<(), String> {
     limit(Resource::Cpu, time, 1)?;
     limit(Resource::Core, 0, 0)?;
     onnxruntime::environment()?;
-    super::say(LOADED);
+    super::print_line(LOADED);
     let model = Model::parse(format, &bytes).map_err(|defect| defect.to_string())?;
     registry::rehearse(&model)
 }
