@@ -1,5 +1,6 @@
 //! The directions of plots: what they span, and their round ticks.
 
+use super::digits::trim;
 use std::fmt;
 
 /// A whole number with commas.
@@ -138,14 +139,7 @@ fn tick_label(tick: f64, step: f64, size: f64) -> String {
         thousands(format_args!("{tick:.0$}", decimals.max(0) as usize))
     } else {
         let digits = (magnitude(tick.abs() * (1.0 + 1e-9)) + decimals).clamp(0, 12) as usize;
-        let text = format!("{tick:.digits$e}");
-        let (number, exponent) = text.split_at(text.find('e').unwrap_or(text.len()));
-        let number = if digits > 0 {
-            number.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            number
-        };
-        thousands(format_args!("{number}{exponent}"))
+        thousands(trim(&format!("{tick:.digits$e}")))
     }
 }
 

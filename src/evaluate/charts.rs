@@ -2,7 +2,8 @@
 
 use super::axis::{Axis, thousands};
 use super::curves::{Histogram, calibration, roc, thin};
-use super::metrics::{Task, significant};
+use super::digits::{short, significant};
+use super::metrics::Task;
 use super::plot::{Plot, named_bars};
 use super::report::{Figure, Report};
 
@@ -101,21 +102,9 @@ fn distribution(report: &Report, pairs: &[(f64, f64)]) -> Figure {
     plot.line("ideal", &[(0.0, 0.0), (0.0, most * 1.05)]);
     let note = format!(
         "In bins of {}. Right of the dashed line, the prediction was too low.",
-        significant_short(histogram.step)
+        thousands(short(histogram.step, 4))
     );
     Figure::new("Distribution of residuals", note, plot)
-}
-
-/// A round number without needless digits.
-fn significant_short(value: f64) -> String {
-    let text = significant(value);
-    let (number, exponent) = text.split_at(text.find('e').unwrap_or(text.len()));
-    let number = if number.contains('.') {
-        number.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        number
-    };
-    thousands(format_args!("{number}{exponent}"))
 }
 
 fn probabilities(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Figure {
@@ -251,7 +240,7 @@ fn loss(losses: &[f64]) -> Option<Figure> {
     };
     let infinite = losses.len() - points.len();
     let missing = (infinite > 0).then(|| format!("{} values are not finite, and not drawn", thousands(infinite)));
-    let [from, to] = [start, end].map(|loss| thousands(significant(loss)));
+    let [from, to] = [start, end].map(|loss| thousands(significant(loss, 4)));
     let fell = format!("From {from} to {to} in {} iterations", thousands(losses.len()));
     Some(Figure::new(
         "Loss per iteration",
@@ -269,13 +258,13 @@ fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
     let shown = &sorted[..sorted.len().min(COEFFICIENTS)];
     let bars: Vec<(&str, f64, String)> = shown
         .iter()
-        .map(|(name, value)| (name.as_str(), *value, thousands(significant(*value))))
+        .map(|(name, value)| (name.as_str(), *value, thousands(significant(*value, 4))))
         .collect();
     let rest = sorted.len() - shown.len();
     let hidden = match (rest, sorted.get(COEFFICIENTS)) {
         (1, _) => Some("1 smaller one is not shown".to_owned()),
         (2.., Some(next)) => {
-            let size = significant(next.1.abs());
+            let size = significant(next.1.abs(), 4);
             Some(format!("{} smaller ones, up to {size}, are not shown", thousands(rest)))
         }
         _ => None,

@@ -102,7 +102,7 @@ impl Gate {
             let metric = Metric::named(key).ok_or_else(|| {
                 format!(
                     "`gate.{key}`: no such metric; allowed are {}, and {NOT_WORSE}",
-                    names(&Metric::ALL)
+                    names(&Metric::all().collect::<Vec<_>>())
                 )
             })?;
             let text = value.as_str().and_then(relation);

@@ -4,6 +4,7 @@
 //! called yes) has no value here, where others warn and say 0 or 1: a gate must not pass, or fail, on an invented
 //! figure. Everything else equals scikit-learn.
 
+use super::digits::significant;
 use std::ops::Not;
 
 /// What is predicted.
@@ -54,11 +55,11 @@ pub enum Metric {
 }
 
 impl Metric {
-    pub const ALL: [Metric; 10] = [
-        Metric::R2,
-        Metric::Mse,
-        Metric::Rmse,
-        Metric::Mae,
+    /// The main one first: it stands for the model where there is room for one figure.
+    pub const REGRESSION: [Metric; 4] = [Metric::R2, Metric::Mse, Metric::Rmse, Metric::Mae];
+
+    /// The main one first.
+    pub const CLASSIFICATION: [Metric; 6] = [
         Metric::RocAuc,
         Metric::LogLoss,
         Metric::Precision,
@@ -67,11 +68,14 @@ impl Metric {
         Metric::Accuracy,
     ];
 
-    /// The metrics of a task. The first is the main one: it stands for the model where there is room for one figure.
+    pub fn all() -> impl Iterator<Item = Metric> {
+        Metric::REGRESSION.into_iter().chain(Metric::CLASSIFICATION)
+    }
+
     pub fn of(task: Task) -> &'static [Metric] {
         match task {
-            Task::Regression => &Metric::ALL[..4],
-            Task::Classification { .. } => &Metric::ALL[4..],
+            Task::Regression => &Metric::REGRESSION,
+            Task::Classification { .. } => &Metric::CLASSIFICATION,
         }
     }
 
@@ -80,7 +84,7 @@ impl Metric {
     }
 
     pub fn named(name: &str) -> Option<Metric> {
-        Metric::ALL.into_iter().find(|metric| metric.name() == name)
+        Metric::all().find(|metric| metric.name() == name)
     }
 
     /// Its name in files; never changes.
@@ -112,23 +116,10 @@ impl Metric {
     /// A value as people read it: four digits.
     pub fn show(self, value: f64) -> String {
         match self {
-            Metric::Mse | Metric::Rmse | Metric::Mae => significant(value),
+            Metric::Mse | Metric::Rmse | Metric::Mae => significant(value, 4),
             // So that a baseline's R2 of -3e-17 is 0.
             _ => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
         }
-    }
-}
-
-/// Four significant digits, or all digits before the point; very large and small numbers with an exponent.
-pub fn significant(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 || !value.is_finite() {
-        format!("{}", value + 0.0)
-    } else if (1e-4..1e10).contains(&size) {
-        let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
-        format!("{value:.decimals$}")
-    } else {
-        format!("{value:.3e}")
     }
 }
 

@@ -10,6 +10,7 @@ mod axis;
 pub mod bootstrap;
 mod charts;
 mod curves;
+pub mod digits;
 pub mod gate;
 pub mod metrics;
 pub mod page;

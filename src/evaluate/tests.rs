@@ -185,22 +185,6 @@ fn the_baseline_of_its_own_rows_explains_nothing() {
     assert_eq!(r2.metric.show(r2.value.unwrap()), "0.0000");
 }
 
-#[test]
-fn figures_have_four_digits() {
-    for (value, text) in [
-        (2549.2646, "2549"),
-        (50.49024, "50.49"),
-        (0.00123456, "0.001235"),
-        (0.0, "0"),
-        (-0.0, "0"),
-        (123456.7, "123457"),
-        (1.5e12, "1.500e12"),
-        (-2.5e-9, "-2.500e-9"),
-    ] {
-        assert_eq!(metrics::significant(value), text);
-    }
-}
-
 /// Probabilities on a coarse grid, so that there are ties.
 fn calls() -> impl Strategy<Value = Vec<(bool, u8)>> {
     prop::collection::vec((any::<bool>(), 0u8..12), 1..60)

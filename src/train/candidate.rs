@@ -9,7 +9,7 @@ use super::{Fitted, fit};
 use crate::config::is_group;
 use crate::error::{Error, Result};
 use crate::evaluate::approved::Predictions;
-use crate::evaluate::metrics::significant;
+use crate::evaluate::digits::significant;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::{Against, Comparison, Examples, Gate, Report, SEED, Trials, Verdict};
@@ -230,7 +230,7 @@ impl Candidate<'_> {
         let trials = self.outcome.as_ref().map(|outcome| {
             let (columns, rows) = outcome.table();
             // Rounded for people; trials.csv has all digits.
-            let short = |cell: &String| cell.parse().map_or(cell.clone(), significant);
+            let short = |cell: &String| cell.parse().map_or(cell.clone(), |x| significant(x, 4));
             let rows = rows.iter().map(|row| row.iter().map(short).collect()).collect();
             Trials { columns, rows }
         });

@@ -1,8 +1,9 @@
 //! `transform models diff`: what changed between two versions.
 
 use super::super::{align, print_json, print_line, print_table};
-use super::{describe, figure, shorten};
+use super::{describe, shorten};
 use crate::error::{Error, Result};
+use crate::evaluate::digits;
 use crate::model::Column;
 use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Side};
 use crate::registry::{Registry, Training};
@@ -10,7 +11,7 @@ use std::collections::HashSet;
 
 /// So many coefficients are shown; with `--json` all that differ.
 const SHOWN: usize = 40;
-const DIGITS: i32 = 6;
+const DIGITS: usize = 6;
 
 pub fn diff(registry: &Registry, old: u32, new: u32, json: bool) -> Result<()> {
     let diff = Diff::between(&side(registry, old)?, &side(registry, new)?);
@@ -157,7 +158,7 @@ fn figures(figures: &[Figure], versions: &Change<u32>) -> Vec<String> {
     if figures.is_empty() {
         return Vec::new();
     }
-    let cell = |x: Option<f64>| x.map_or("-".into(), |x| figure(x, DIGITS));
+    let cell = |x: Option<f64>| x.map_or("-".into(), |x| digits::short(x, DIGITS));
     let header = vec![
         "NAME".into(),
         versions.old.to_string(),
@@ -168,7 +169,7 @@ fn figures(figures: &[Figure], versions: &Change<u32>) -> Vec<String> {
         let sign = if f.difference.is_some_and(|d| d > 0.0) { "+" } else { "" };
         let difference = f
             .difference
-            .map_or(String::new(), |d| format!("{sign}{}", figure(d, DIGITS)));
+            .map_or(String::new(), |d| format!("{sign}{}", digits::short(d, DIGITS)));
         vec![f.name.clone(), cell(f.old), cell(f.new), difference]
     };
     align(&[vec![header], figures.iter().map(row).collect()].concat())

@@ -2,8 +2,8 @@
 
 use super::super::invocation::Invocation;
 use super::super::{print_error, print_json, print_line, print_table};
-use super::figure;
 use crate::error::Result;
+use crate::evaluate::digits;
 use crate::registry::{Registry, Status, Version};
 use crate::transform::problem::excerpt;
 use serde::Serialize;
@@ -103,7 +103,7 @@ fn row(listed: &Listed) -> Vec<String> {
         status.to_string(),
         manifest.format.to_string(),
         manifest.created_at.chars().take(10).collect(),
-        metric.map_or(String::new(), |m| format!("{} {}", m.name, figure(m.value, 4))),
+        metric.map_or(String::new(), |m| format!("{} {}", m.name, digits::short(m.value, 4))),
         decisions.last().map(|d| d.by.clone()).unwrap_or_default(),
         excerpt(manifest.description.as_bytes(), DESCRIPTION),
     ]

@@ -110,24 +110,6 @@ fn shorten(names: &[String]) -> String {
     names[..names.len().min(20)].join(", ") + more
 }
 
-/// A number for people, with at most so many significant digits; all digits in front of the point.
-fn figure(x: f64, digits: i32) -> String {
-    if x == 0.0 || !x.is_finite() {
-        return x.to_string();
-    }
-    let trim = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text.to_string(),
-    };
-    let magnitude = x.abs().log10().floor() as i32;
-    if (-5..15).contains(&magnitude) {
-        return trim(&format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize));
-    }
-    let text = format!("{x:.*e}", digits as usize - 1);
-    let (mantissa, exponent) = text.split_once('e').expect("it was asked for");
-    format!("{}e{exponent}", trim(mantissa))
-}
-
 /// Who asks: `user@host`.
 pub fn person() -> String {
     // Under sudo, the person who asked, not root.
@@ -143,30 +125,5 @@ fn vote(reason: String) -> Vote {
         by: person(),
         at: now(),
         reason,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_keep_their_significant_digits() {
-        let cases = [
-            (0.47232866977966736, "0.4723"),
-            (2549.2646, "2549"),
-            (25492646.0, "25492646"),
-            (-12.3456, "-12.35"),
-            (0.99999, "1"),
-            (0.5, "0.5"),
-            (1200.0, "1200"),
-            (1e-7, "1e-7"),
-            (1.23456e300, "1.235e300"),
-            (0.0, "0"),
-            (f64::NAN, "NaN"),
-        ];
-        for (x, text) in cases {
-            assert_eq!(figure(x, 4), text);
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::axis::thousands;
 use super::charts::figures;
-use super::metrics::significant;
+use super::digits::significant;
 use super::plot::Escaped;
 use super::report::{Figure, Report, Trials};
 use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
@@ -143,7 +143,7 @@ fn basis(report: &Report, task: Task) -> String {
         Task::Regression => format!("the mean of {of}"),
         Task::Classification { .. } => format!("the share of {} in {of}", report.classes()[1]),
     };
-    let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction)));
+    let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction, 4)));
     let none = if approved.is_some() {
         ""
     } else {
