@@ -74,11 +74,13 @@ fn a_folder_that_is_swapped_in_the_middle_leads_nowhere() {
             for folder in ["output/sub", "input/sub"].iter().cycle() {
                 let (here, aside) = (spool.path(folder), spool.path("aside"));
                 if fs::rename(&here, &aside).is_ok() {
-                    symlink(&elsewhere, &here).unwrap();
-                    fs::remove_file(&here).unwrap();
-                    // The worker may have made the folder anew.
+                    // Before and after the link stands there, the worker may make the folder anew.
+                    if symlink(&elsewhere, &here).is_ok() {
+                        fs::remove_file(&here).unwrap();
+                    }
                     if fs::rename(&aside, &here).is_err() {
-                        fs::remove_dir_all(&aside).unwrap();
+                        // It may still write into the one that it holds open.
+                        wait_until("the folder is gone", || fs::remove_dir_all(&aside).is_ok());
                     }
                 }
                 if stop.load(Ordering::Relaxed) {
