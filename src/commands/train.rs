@@ -92,11 +92,11 @@ fn print(candidate: &Candidate, findings: &Findings) {
     for warning in &findings.warnings {
         print_line(format!("warning: {warning}"));
     }
-    for verdict in &findings.verdicts {
+    for check in &findings.checks {
         print_line(format!(
             "gate {}: {}",
-            if verdict.holds { "passed" } else { "FAILED" },
-            verdict.sentence
+            if check.holds { "passed" } else { "FAILED" },
+            check.sentence
         ));
     }
 }

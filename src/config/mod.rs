@@ -140,7 +140,7 @@ impl Sources {
             });
         }
         for assignment in &self.set {
-            let Some((key, value)) = assignment.split_once('=') else {
+            let Some((key, value)) = layers::assignment(assignment) else {
                 return Err(Error::config(
                     "--set",
                     format!("{assignment:?} is not section.key=value"),
@@ -189,20 +189,20 @@ fn unreadable(file: &Path, e: io::Error) -> Error {
 /// An output inside the input folder would be an input, and so on.
 fn check_disjoint(config: &Config, layers: &Layers) -> Result<()> {
     let input = resolve(&config.input.path);
-    for (key, path) in [
-        ("output.path", &config.output.path),
-        ("failed.path", &config.failed),
-        ("models.path", &config.models.path),
-        ("state.path", &config.state.path),
+    for (section, path) in [
+        ("output", &config.output.path),
+        ("failed", &config.failed),
+        ("models", &config.models.path),
+        ("state", &config.state.path),
     ] {
         let other = resolve(path);
         if other.starts_with(&input) || input.starts_with(&other) {
             let message = format!(
-                "{key} = {} and input.path = {} must lie apart, neither inside the other",
+                "{section}.path = {} and input.path = {} must lie apart, neither inside the other",
                 path.display(),
                 config.input.path.display()
             );
-            return Err(layers.fault(key, message));
+            return Err(layers.invalid(&[section, "path"], message));
         }
     }
     Ok(())

@@ -134,6 +134,23 @@ pub fn literal(text: &str, origin: &Origin) -> Option<Node> {
     node(&value, 0, &|_| origin.clone()).ok()
 }
 
+/// `key=value`, cut at the first `=` that isn't within quotes of the key.
+pub fn assignment(text: &str) -> Option<(&str, &str)> {
+    let (mut quote, mut escaped) = (None, false);
+    for (i, c) in text.char_indices() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(open), _) if open == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '=') => return Some((&text[..i], &text[i + 1..])),
+            _ => {}
+        }
+    }
+    // A quote that never closes is part of the name.
+    text.split_once('=')
+}
+
 /// `a."b.c".d`; what is no TOML key is cut at its points.
 pub fn dotted(key: &str) -> Vec<String> {
     let names = || {
@@ -176,10 +193,6 @@ pub fn shown(path: &[Step]) -> String {
         }
     }
     text
-}
-
-pub fn steps(key: &str) -> Vec<Step> {
-    key.split('.').map(|name| Step::Key(name.into())).collect()
 }
 
 pub fn leaves(node: &Node, path: &mut Vec<Step>, all: &mut Vec<String>) {

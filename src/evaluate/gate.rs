@@ -50,7 +50,7 @@ impl<'a> From<Option<&'a Evaluation>> for Against<'a> {
 
 /// Whether one condition holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct GateCheck {
     /// The gate's key.
     pub key: String,
     pub holds: bool,
@@ -145,14 +145,14 @@ impl Gate {
         }
     }
 
-    /// A verdict for each condition: the metrics in the order of their names, then the approved version. The candidate
+    /// A check of each condition: the metrics in the order of their names, then the approved version. The candidate
     /// passes if all hold. An undefined metric fulfils no condition, nor does what can't be compared.
-    pub fn check<'a>(&self, new: &Evaluation, approved: impl Into<Against<'a>>) -> Vec<Verdict> {
-        let mut verdicts: Vec<Verdict> = self.conditions.iter().map(|condition| condition.check(new)).collect();
+    pub fn check<'a>(&self, new: &Evaluation, approved: impl Into<Against<'a>>) -> Vec<GateCheck> {
+        let mut checks: Vec<GateCheck> = self.conditions.iter().map(|condition| condition.check(new)).collect();
         if self.not_worse_than_approved {
-            verdicts.push(not_worse(new, approved.into()));
+            checks.push(not_worse(new, approved.into()));
         }
-        verdicts
+        checks
     }
 }
 
@@ -172,7 +172,7 @@ fn relation(text: &str) -> Option<(Relation, f64)> {
 }
 
 impl Condition {
-    fn check(&self, new: &Evaluation) -> Verdict {
+    fn check(&self, new: &Evaluation) -> GateCheck {
         let Condition {
             metric,
             relation,
@@ -194,7 +194,7 @@ impl Condition {
                 format!("{name} {figure} {is} {relation} {bound}")
             }
         };
-        Verdict {
+        GateCheck {
             key: name.into(),
             holds,
             found,
@@ -205,7 +205,7 @@ impl Condition {
 }
 
 /// By the main metric.
-fn not_worse(new: &Evaluation, approved: Against) -> Verdict {
+fn not_worse(new: &Evaluation, approved: Against) -> GateCheck {
     let metric = new.main().metric;
     let (name, found) = (metric.name(), new.main().value);
     let against = match approved {
@@ -235,7 +235,7 @@ fn not_worse(new: &Evaluation, approved: Against) -> Verdict {
             (holds, format!("{name} {new} {is} than the approved version's {old}"))
         }
     };
-    Verdict {
+    GateCheck {
         key: NOT_WORSE.into(),
         holds,
         found,
@@ -268,10 +268,10 @@ mod tests {
     }
 
     /// Whether each holds, and its sentence.
-    fn verdicts(gate: &Gate, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<(bool, String)> {
+    fn checks(gate: &Gate, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<(bool, String)> {
         gate.check(new, approved)
             .into_iter()
-            .map(|verdict| (verdict.holds, verdict.sentence))
+            .map(|check| (check.holds, check.sentence))
             .collect()
     }
 
@@ -280,7 +280,7 @@ mod tests {
         let gate = gate("r2 = '>= 0.2'\nmse = '<3000'\nnot_worse_than_approved = true").unwrap();
         let approved = regression(Some(0.4), 2_700.0);
         assert_eq!(
-            verdicts(&gate, &regression(Some(0.47234), 2_549.26), Some(&approved)),
+            checks(&gate, &regression(Some(0.47234), 2_549.26), Some(&approved)),
             [
                 (true, "mse 2549 is < 3000".into()),
                 (true, "r2 0.4723 is >= 0.2".into()),
@@ -288,7 +288,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            verdicts(&gate, &regression(Some(0.1), 3_000.0), Some(&approved)),
+            checks(&gate, &regression(Some(0.1), 3_000.0), Some(&approved)),
             [
                 (false, "mse 3000 is not < 3000".into()),
                 (false, "r2 0.1000 is not >= 0.2".into()),
@@ -323,7 +323,7 @@ mod tests {
         let gate = gate("r2 = '>= 0.2'").unwrap();
         let close = regression(Some(0.199999), 0.0);
         assert_eq!(
-            verdicts(&gate, &close, None),
+            checks(&gate, &close, None),
             [(false, "r2 0.199999 is not >= 0.2".into())]
         );
     }
@@ -336,7 +336,7 @@ mod tests {
         assert!(gate.check(&regression(Some(-3.0), 1.0), Some(&regression(None, 1.0)))[0].holds);
         let same = regression(Some(0.4 - 1e-12), 1.0);
         assert!(gate.check(&same, Some(&regression(Some(0.4), 1.0)))[0].holds);
-        let worse = verdicts(
+        let worse = checks(
             &gate,
             &regression(Some(0.39999), 1.0),
             Some(&regression(Some(0.4), 1.0)),
@@ -356,15 +356,15 @@ mod tests {
     #[test]
     fn what_can_not_be_compared_passes_no_gate_on_it() {
         let gate = gate("not_worse_than_approved = true").unwrap();
-        let verdict = &gate.check(&regression(Some(0.9), 1.0), Against::Incomparable("other columns"))[0];
-        assert_eq!((verdict.holds, verdict.sentence.as_str()), (false, "other columns"));
+        let check = &gate.check(&regression(Some(0.9), 1.0), Against::Incomparable("other columns"))[0];
+        assert_eq!((check.holds, check.sentence.as_str()), (false, "other columns"));
     }
 
     #[test]
     fn an_undefined_metric_fulfils_no_condition() {
         let gate = gate("r2 = '< 2'").unwrap();
         assert_eq!(
-            verdicts(&gate, &regression(None, 1.0), None),
+            checks(&gate, &regression(None, 1.0), None),
             [(false, "r2 is undefined on these 20 rows; it must be < 2".into())]
         );
     }

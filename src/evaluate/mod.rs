@@ -1,7 +1,7 @@
 //! How well predictions fit what came true: metrics with intervals, gates, and the pages that show them.
 //!
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
-//! version: `evaluation.json`) -> [`Gate`] (verdicts) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
+//! version: `evaluation.json`) -> [`Gate`] (checks) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
 //! no file, no log. [`scoring`] gives the predictions of any model; [`approved`] and [`registered`] take it from the
 //! registry.
 
@@ -20,7 +20,7 @@ pub mod report;
 pub mod scoring;
 
 pub use bootstrap::Interval;
-pub use gate::{Against, Gate, Verdict};
+pub use gate::{Against, Gate, GateCheck};
 pub use metrics::{Confusion, Examples, Metric, Task};
 pub use report::{Report, Trials};
 

@@ -6,7 +6,7 @@ use super::report::{Report, count, facts};
 use super::scoring::{Target, predictions};
 use super::{Comparison, Examples, SEED};
 use crate::error::{Error, Result};
-use crate::format::csv::columns::{self, Cells, Kind, Wanted};
+use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
 use crate::format::csv::texts;
 use crate::model::Model;
 use crate::problem::Problem;
@@ -144,7 +144,7 @@ impl<'a> Registered<'a> {
             comparison: &comparison,
             baseline_of,
             examples,
-            verdicts: &[],
+            checks: &[],
             warnings: &warnings,
             coefficients: &terms,
             loss: &[],
@@ -191,9 +191,9 @@ impl<'a> Registered<'a> {
         let wanted = Wanted {
             name: name.clone(),
             kind: if self.target.classes.is_some() {
-                Kind::Texts
+                ReadAs::Texts
             } else {
-                Kind::Numbers
+                ReadAs::Numbers
             },
             optional: false,
         };

@@ -1,7 +1,7 @@
 //! What a page shows, and the parts that it is made of.
 
 use super::plot::Plot;
-use super::{Comparison, Examples, Verdict};
+use super::{Comparison, Examples, GateCheck};
 
 /// All that the page shows. Texts may hold anything: they are escaped.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,8 @@ pub struct Report<'a> {
     pub baseline_of: &'a str,
     /// What the comparison was made from.
     pub examples: Examples<'a>,
-    /// The gate's verdicts; empty if there is no gate.
-    pub verdicts: &'a [Verdict],
+    /// The gate's checks; empty if there is no gate.
+    pub checks: &'a [GateCheck],
     /// What training warned of.
     pub warnings: &'a [String],
     /// Terms and their coefficients; empty for models that have none.

@@ -1,7 +1,7 @@
 //! Rows as columns: what readers fill and models predict from.
 
 use super::binding::Binding;
-use super::cell::{self, Fault, Feature, Kind};
+use super::cell::{self, CellError, Feature, Kind};
 use crate::problem::excerpt;
 
 /// Rows of one batch: its columns stay in a core's nearest cache while they are read, scored and written out.
@@ -36,7 +36,7 @@ pub struct Flaw {
 pub enum Reason {
     Cell {
         feature: u32,
-        fault: Fault,
+        error: CellError,
     },
     /// Where its cells are can't be told; its format knows why.
     Malformed,
@@ -122,7 +122,7 @@ impl Batch {
     /// format's to explain.
     pub fn reason<'n>(&self, flaw: Flaw, name: impl FnOnce(usize) -> &'n str) -> String {
         match flaw.reason {
-            Reason::Cell { feature, fault } => format!("{}: {}", name(feature as usize), fault.text()),
+            Reason::Cell { feature, error } => format!("{}: {}", name(feature as usize), error.text()),
             Reason::Malformed => "malformed".into(),
             Reason::Refused(why) => refused(self.refusal(why)),
         }
@@ -151,11 +151,11 @@ impl Batch {
         }
         match of.read(cell) {
             Ok(x) => self.set(feature, x),
-            Err(fault) => self.flaws.push(Flaw {
+            Err(error) => self.flaws.push(Flaw {
                 row: self.rows as u32,
                 reason: Reason::Cell {
                     feature: feature as u32,
-                    fault,
+                    error,
                 },
             }),
         }
@@ -238,12 +238,12 @@ mod tests {
         assert_eq!(batch.texts(), [["a", "b", ""]]);
         assert_eq!((batch.column(0)[0], batch.column(2)[2]), (7.0, 2.0));
         assert_eq!(batch.cells(1), ["x", "y", ""]);
-        let cell = |row, feature, fault| Flaw {
+        let cell = |row, feature, error| Flaw {
             row,
-            reason: Reason::Cell { feature, fault },
+            reason: Reason::Cell { feature, error },
         };
         // A cell of the second row and one of the third, but only the third row is bad.
-        let expected = [cell(1, 2, Fault::NotANumber), cell(2, 0, Fault::NotAnInteger)];
+        let expected = [cell(1, 2, CellError::NotANumber), cell(2, 0, CellError::NotAnInteger)];
         assert_eq!(batch.flaws(), expected);
         assert_eq!(batch.bad().collect::<Vec<_>>(), expected[1..]);
     }

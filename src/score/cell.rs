@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// Why a cell is none of its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum CellError {
     NotANumber,
     NotAnInteger,
     Missing,
@@ -35,13 +35,13 @@ pub enum Fault {
     UnknownCategory,
 }
 
-impl Fault {
+impl CellError {
     pub fn text(self) -> &'static str {
         match self {
-            Fault::NotANumber => "not a number",
-            Fault::NotAnInteger => "not a whole number",
-            Fault::Missing => "missing value",
-            Fault::UnknownCategory => "unknown category",
+            CellError::NotANumber => "not a number",
+            CellError::NotAnInteger => "not a whole number",
+            CellError::Missing => "missing value",
+            CellError::UnknownCategory => "unknown category",
         }
     }
 }
@@ -61,22 +61,24 @@ impl Feature {
     }
 
     /// The value of a cell: a number, or the code of a category; NaN is missing. A text has none: see [`text`].
-    pub fn read(&self, cell: &[u8]) -> Result<f64, Fault> {
+    pub fn read(&self, cell: &[u8]) -> Result<f64, CellError> {
         let missing = || match self.optional {
             true => Ok(f64::NAN),
-            false => Err(Fault::Missing),
+            false => Err(CellError::Missing),
         };
         match &self.kind {
             Kind::Numbers | Kind::Integers => match number(trim(cell)) {
-                Number::Value(x) if matches!(self.kind, Kind::Integers) && !is_integer(x) => Err(Fault::NotAnInteger),
+                Number::Value(x) if matches!(self.kind, Kind::Integers) && !is_integer(x) => {
+                    Err(CellError::NotAnInteger)
+                }
                 Number::Value(x) => Ok(x),
                 Number::Missing => missing(),
-                Number::Invalid => Err(Fault::NotANumber),
+                Number::Invalid => Err(CellError::NotANumber),
             },
             Kind::Categories(categories) => match categories.read(cell) {
                 Reading::Code(code) => Ok(code),
                 Reading::Missing => missing(),
-                Reading::Unknown => Err(Fault::UnknownCategory),
+                Reading::Unknown => Err(CellError::UnknownCategory),
             },
             // What is missing is the model's to decide, also of an empty text.
             Kind::Texts(_) => Ok(0.0),

@@ -12,6 +12,6 @@ mod stop;
 mod systemd;
 
 pub use progress::Progress;
-pub use step::Step;
+pub use step::StepTimer;
 pub use stop::Stop;
 pub use systemd::ServiceManager;

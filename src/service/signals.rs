@@ -1,6 +1,6 @@
 //! Signals: to stop, and to read the configuration again.
 
-use super::{Step, Stop};
+use super::{StepTimer, Stop};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Handlers {
     /// SIGHUP: the configuration is to be read again.
     pub on_reload: Box<dyn Fn() + Send>,
     /// What the work is at.
-    pub step: Arc<Step>,
+    pub step: Arc<StepTimer>,
     /// The work didn't stop in time: it may hang on a mount. The process ends with the exit code that this returns.
     pub if_stuck: Box<dyn FnOnce() -> u8 + Send>,
 }
@@ -97,7 +97,7 @@ impl Signals {
 }
 
 /// Warns once of a step that takes long, and says once that it is over. `warned`: so far.
-fn warn_of_long_step(step: &Step, warned: bool) -> bool {
+fn warn_of_long_step(step: &StepTimer, warned: bool) -> bool {
     let long = step.elapsed() > LONG_STEP;
     match (warned, long) {
         (false, true) => tracing::warn!("a folder doesn't answer, or slowly; waiting for it. Does its mount hang?"),

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// Since when a thread is at one step of its work. Others may look: a thread that hangs on a mount can't report it.
 #[derive(Debug, Default)]
-pub struct Step(Mutex<Option<Instant>>);
+pub struct StepTimer(Mutex<Option<Instant>>);
 
-impl Step {
+impl StepTimer {
     /// A step begins; so does the next one, without an end between them.
     pub fn begin(&self) {
         self.set(Some(Instant::now()));

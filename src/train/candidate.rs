@@ -12,7 +12,7 @@ use crate::evaluate::approved::Predictions;
 use crate::evaluate::digits::significant;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
-use crate::evaluate::{Against, Comparison, Examples, Gate, Report, SEED, Trials, Verdict};
+use crate::evaluate::{Against, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
 use crate::model::Format;
 use crate::registry::golden::{GOLDEN_ROWS, Rows};
 use crate::registry::{self, Attachment, Registry, Training};
@@ -43,7 +43,7 @@ pub struct Candidate<'a> {
 /// What was found of a candidate.
 pub struct Findings {
     pub comparison: Comparison,
-    pub verdicts: Vec<Verdict>,
+    pub checks: Vec<GateCheck>,
     pub warnings: Vec<String>,
     /// A page that shows them.
     pub page: String,
@@ -53,13 +53,13 @@ pub struct Findings {
 impl Findings {
     /// Whether it may be registered.
     pub fn passed(&self) -> bool {
-        self.verdicts.iter().all(|verdict| verdict.holds)
+        self.checks.iter().all(|check| check.holds)
     }
 
-    /// `evaluation.json`, with the verdicts of the gate and the warnings.
+    /// `evaluation.json`, with the checks of the gate and the warnings.
     pub fn json(&self) -> serde_json::Value {
         let mut json = self.comparison.json();
-        json["gate"] = serde_json::to_value(&self.verdicts).expect("verdicts are JSON");
+        json["gate"] = serde_json::to_value(&self.checks).expect("checks are JSON");
         json["warnings"] = self.warnings.clone().into();
         json
     }
@@ -173,11 +173,11 @@ impl Candidate<'_> {
             }
             (_, approved) => approved.as_ref().map(|a| &a.evaluation).into(),
         };
-        let verdicts = self.gate.check(&comparison.candidate, against);
-        let page = self.page(&at, &comparison, &verdicts, &warnings);
+        let checks = self.gate.check(&comparison.candidate, against);
+        let page = self.page(&at, &comparison, &checks, &warnings);
         Ok(Findings {
             comparison,
-            verdicts,
+            checks,
             warnings,
             page,
             created: at,
@@ -204,7 +204,7 @@ impl Candidate<'_> {
         }
     }
 
-    fn page(&self, created: &str, comparison: &Comparison, verdicts: &[Verdict], warnings: &[String]) -> String {
+    fn page(&self, created: &str, comparison: &Comparison, checks: &[GateCheck], warnings: &[String]) -> String {
         let Candidate {
             pipeline,
             dataset,
@@ -245,7 +245,7 @@ impl Candidate<'_> {
             comparison,
             baseline_of: "the training target",
             examples: self.examples(),
-            verdicts,
+            checks,
             warnings,
             coefficients: &coefficients,
             loss: &fitted.loss,

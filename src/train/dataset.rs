@@ -4,7 +4,7 @@ use super::frame::{Cells, Frame, Series};
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
-use crate::format::csv::columns::{self, Kind, Wanted};
+use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::texts;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
@@ -41,7 +41,7 @@ impl Dataset {
     pub fn read(pipeline: &Pipeline) -> Result<Dataset> {
         let data = &pipeline.data;
         let classification = matches!(pipeline.trainer, Trainer::Logistic { .. });
-        let kind = if classification { Kind::Any } else { Kind::Numbers };
+        let kind = if classification { ReadAs::Any } else { ReadAs::Numbers };
         let mut files = Vec::new();
         let mut examples = read(&data.source, data, kind, None, &mut files)?;
         let own = examples.features.rows;
@@ -160,7 +160,7 @@ fn extend(cells: &mut Cells, more: Cells) {
 fn read(
     source: &Source,
     data: &Data,
-    target: Kind,
+    target: ReadAs,
     like: Option<&Examples>,
     files: &mut Vec<File>,
 ) -> Result<Examples> {
@@ -242,14 +242,14 @@ fn read(
     })
 }
 
-fn kind_of(cells: &Cells) -> Kind {
+fn kind_of(cells: &Cells) -> ReadAs {
     match cells {
-        Cells::Numbers(_) => Kind::Numbers,
-        Cells::Texts(_) => Kind::Texts,
+        Cells::Numbers(_) => ReadAs::Numbers,
+        Cells::Texts(_) => ReadAs::Texts,
     }
 }
 
-fn wanted(name: &str, kind: Kind) -> Wanted {
+fn wanted(name: &str, kind: ReadAs) -> Wanted {
     Wanted {
         name: name.into(),
         kind,
@@ -284,7 +284,7 @@ impl Sheet {
     }
 
     /// A column without missing values.
-    fn column(&self, name: &str, kind: Kind, who: &str) -> Result<Series> {
+    fn column(&self, name: &str, kind: ReadAs, who: &str) -> Result<Series> {
         self.require(name, who)?;
         let wanted = Wanted {
             optional: false,

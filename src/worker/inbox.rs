@@ -2,7 +2,7 @@
 
 use super::plan::Word;
 use crate::service::signals::Handlers;
-use crate::service::{Step, Stop};
+use crate::service::{StepTimer, Stop};
 use crate::spool::Name;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub struct Inbox {
     /// What is in flight is dropped.
     pub stop: Stop,
     /// The worker's, from one take or wait to the next.
-    step: Arc<Step>,
+    step: Arc<StepTimer>,
 }
 
 /// What came in since it was last taken. It only says where to look; the look decides.

@@ -1,6 +1,6 @@
 //! Layers of settings, one over the other: a tree of values, each with its origin.
 
-use super::node::{Node, Step, leaves, parse, shown, steps};
+use super::node::{Node, Step, leaves, parse, shown};
 use super::reader::{self, Fault};
 use crate::error::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use toml::{Table, Value};
 
-pub use super::node::{Content, Origin, dotted};
+pub use super::node::{Content, Origin, assignment, dotted};
 
 /// A key of a table of tables, its value, and where it was given.
 #[derive(Clone, Debug)]
@@ -114,9 +114,11 @@ impl Layers {
         T::deserialize(reader::Reader(&self.root)).map_err(|fault| self.explain(fault))
     }
 
-    /// What is wrong with `section.key`, at its place; if it isn't given, at that of its section.
-    pub fn fault(&self, key: &str, message: impl Into<String>) -> Error {
-        Error::config(self.origin(&steps(key)).place(), message)
+    /// What is wrong with the key that these names lead to, at its place; if it isn't given, at that of the table that it is
+    /// missing from.
+    pub fn invalid(&self, key: &[&str], message: impl Into<String>) -> Error {
+        let path: Vec<Step> = key.iter().map(|name| Step::Key((*name).into())).collect();
+        Error::config(self.origin(&path).place(), message)
     }
 
     /// All keys that hold.

@@ -66,3 +66,27 @@ fn a_fault_deep_below_is_named_with_its_line() {
         assert_eq!(layers.read::<Nested>().unwrap_err().to_string(), expected);
     }
 }
+
+#[test]
+fn a_name_with_points_or_equals_signs_is_one_step_of_a_key() {
+    let mut layers = Layers::defaults("[monitor]\npsi = 0.2\n");
+    let file = "[monitor.column.\"a.b\"]\npsi = 1\n[monitor.column.a]\nb = 2\n";
+    layers.merge(Path::new("m.toml"), file).unwrap();
+    let error = layers.invalid(&["monitor", "column", "a.b", "psi"], "too large");
+    assert_eq!(error.to_string(), "m.toml:2: too large");
+    for (text, key, value) in [
+        ("a.b=1", "a.b", "1"),
+        ("a.b=c=d", "a.b", "c=d"),
+        ("a.\"b=c\"=1", "a.\"b=c\"", "1"),
+        ("a.'b=\"'.d=1", "a.'b=\"'.d", "1"),
+        (r#"a."b\"=c".d="x=y""#, r#"a."b\"=c".d"#, "\"x=y\""),
+        ("a.b\"=1", "a.b\"", "1"),
+    ] {
+        assert_eq!(assignment(text), Some((key, value)), "{text}");
+    }
+    assert_eq!(assignment("a.b"), None);
+    let (key, value) = assignment("monitor.column.\"b=c\".psi=1").unwrap();
+    let mut layers = Layers::defaults("[monitor]\npsi = 0.2\n");
+    layers.assign(flag(key, value));
+    assert_eq!(layers.read::<Nested>().unwrap().monitor.column["b=c"].psi, Some(1.0));
+}

@@ -37,7 +37,7 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
         html.push_str("</dl>\n");
     }
     html.push_str("</header>\n<main>\n");
-    verdicts(report, html)?;
+    checks(report, html)?;
     html.push_str("<div class=\"tables\">\n");
     metrics(report, html)?;
     confusion(report, html)?;
@@ -55,13 +55,13 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn verdicts(report: &Report, html: &mut String) -> fmt::Result {
-    if report.verdicts.is_empty() && report.warnings.is_empty() {
+fn checks(report: &Report, html: &mut String) -> fmt::Result {
+    if report.checks.is_empty() && report.warnings.is_empty() {
         return Ok(());
     }
     html.push_str("<ul class=\"verdicts\">\n");
-    for verdict in report.verdicts {
-        let (class, word) = if verdict.holds {
+    for check in report.checks {
+        let (class, word) = if check.holds {
             ("holds", "holds")
         } else {
             ("fails", "fails")
@@ -69,7 +69,7 @@ fn verdicts(report: &Report, html: &mut String) -> fmt::Result {
         writeln!(
             html,
             "<li><b class=\"{class}\">{word}</b>{}</li>",
-            Escaped(&verdict.sentence)
+            Escaped(&check.sentence)
         )?;
     }
     for warning in report.warnings {

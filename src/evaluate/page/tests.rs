@@ -63,7 +63,7 @@ impl Case {
             comparison: &comparison,
             baseline_of: "the training target",
             examples,
-            verdicts: &gate.check(&comparison.candidate, approved),
+            checks: &gate.check(&comparison.candidate, approved),
             warnings: &self.warnings,
             coefficients: &self.coefficients,
             loss: &self.loss,

@@ -9,19 +9,19 @@ use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
-use crate::score::cell::{self, Fault, is_value};
+use crate::score::cell::{self, CellError, is_value};
 
 /// What a column may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ReadAs,
     /// May cells be missing?
     pub optional: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ReadAs {
     Numbers,
     Texts,
     /// Numbers, unless a cell is neither a number nor missing.
@@ -57,7 +57,7 @@ impl Cells {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub cells: Cells,
-    /// The first cell that made a column of `Kind::Any` one of texts.
+    /// The first cell that made a column of `ReadAs::Any` one of texts.
     pub turned: Option<Problem>,
 }
 
@@ -101,8 +101,8 @@ pub fn read(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Read>,
                 return Ok(cells.into_iter().zip(turned).map(read).collect());
             }
             // From here on it is a column of texts: its earlier cells, too.
-            Err(Stop::Text { column, problem }) if wanted[column].kind == Kind::Any => {
-                wanted[column].kind = Kind::Texts;
+            Err(Stop::Text { column, problem }) if wanted[column].kind == ReadAs::Any => {
+                wanted[column].kind = ReadAs::Texts;
                 turned[column] = Some(problem);
             }
             Err(Stop::Text { problem, .. } | Stop::Problem(problem)) => return Err(problem),
@@ -137,7 +137,7 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
             return Err(match reader.cause(flaw) {
                 Cause::Cell {
                     feature,
-                    fault: Fault::NotANumber,
+                    error: CellError::NotANumber,
                 } => Stop::Text {
                     column: feature as usize,
                     problem,
@@ -157,8 +157,8 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
 impl Wanted {
     fn column(&self) -> Column {
         let kind = match self.kind {
-            Kind::Numbers | Kind::Any => Type::Float64,
-            Kind::Texts => Type::String,
+            ReadAs::Numbers | ReadAs::Any => Type::Float64,
+            ReadAs::Texts => Type::String,
         };
         Column {
             optional: self.optional,
@@ -168,8 +168,8 @@ impl Wanted {
 
     fn cells(&self) -> Cells {
         match self.kind {
-            Kind::Numbers | Kind::Any => Cells::Numbers(Vec::new()),
-            Kind::Texts => Cells::Texts(Vec::new()),
+            ReadAs::Numbers | ReadAs::Any => Cells::Numbers(Vec::new()),
+            ReadAs::Texts => Cells::Texts(Vec::new()),
         }
     }
 }
@@ -226,7 +226,8 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
         .unwrap_or_default();
     let message = match cause {
         Cause::Cell {
-            fault: Fault::Missing, ..
+            error: CellError::Missing,
+            ..
         } => format!("column {name:?}: {why}"),
         _ => format!("column {name:?}: {why}: {}", excerpt(&unquote(cell), 80)),
     };
@@ -254,7 +255,7 @@ fn reworded(problem: Problem) -> Problem {
 mod tests {
     use super::*;
 
-    fn wanted(name: &str, kind: Kind, optional: bool) -> Wanted {
+    fn wanted(name: &str, kind: ReadAs, optional: bool) -> Wanted {
         Wanted {
             name: name.into(),
             kind,
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn a_column_is_numbers_until_a_cell_says_otherwise() {
         let csv = b"n,note,t\n1.5,x,07\n,y,\n2,z,\"a, \"\"b\"\"\"\n";
-        let all = [wanted("t", Kind::Any, true), wanted("n", Kind::Any, true)];
+        let all = [wanted("t", ReadAs::Any, true), wanted("n", ReadAs::Any, true)];
         let cells = read(csv, b',', &all).unwrap();
         let text = |t: &str| Some(t.to_string());
         assert_eq!(cells[0].cells, Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_first_flaw_is_reported_with_its_line_and_column() {
-        let number = |optional| [wanted("a", Kind::Numbers, optional)];
+        let number = |optional| [wanted("a", ReadAs::Numbers, optional)];
         for (csv, optional, expected) in [
             ("a,b\n1,2\n\nx,3\n", true, "line 4: column \"a\": not a number: x"),
             ("a,b\n1,2\n,3\n", false, "line 3: column \"a\": missing value"),
@@ -308,12 +309,12 @@ mod tests {
             assert_eq!(problem.to_string(), expected, "{csv}");
         }
         let latin = b"t\nfine\nS\xE3o\n";
-        let problem = read(latin, b',', &[wanted("t", Kind::Any, true)]).unwrap_err();
+        let problem = read(latin, b',', &[wanted("t", ReadAs::Any, true)]).unwrap_err();
         assert_eq!(
             problem.to_string(),
             "line 3: column \"t\": text that is not UTF-8: S\u{FFFD}o"
         );
-        let target = [wanted("t", Kind::Texts, false), wanted("n", Kind::Any, true)];
+        let target = [wanted("t", ReadAs::Texts, false), wanted("n", ReadAs::Any, true)];
         let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &target).unwrap_err();
         assert_eq!(problem.to_string(), "line 4: column \"t\": missing value");
         assert!(names(b"1,2\n3,4\n", b',').unwrap_err().to_string().contains("values"));
@@ -324,7 +325,7 @@ mod tests {
     fn many_blocks_are_one_column() {
         let rows = 60_000;
         let csv: String = (0..rows).fold("x,t\n".into(), |csv, i| format!("{csv}{i}.5,t{}\n", i % 7));
-        let all = [wanted("x", Kind::Any, false), wanted("t", Kind::Any, false)];
+        let all = [wanted("x", ReadAs::Any, false), wanted("t", ReadAs::Any, false)];
         let cells = read(csv.as_bytes(), b',', &all).unwrap();
         let numbers = (0..rows).map(|i| i as f64 + 0.5).collect();
         assert_eq!(cells[0].cells, Cells::Numbers(numbers));

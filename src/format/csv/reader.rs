@@ -7,7 +7,7 @@ use super::record::{closing_quote, unquote};
 use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason, refused};
-use crate::score::cell::{Fault, Feature, Kind, is_integer};
+use crate::score::cell::{CellError, Feature, Kind, is_integer};
 use memchr::{memchr_iter, memchr2};
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub enum Cause {
     Malformed(Malformed),
     Cell {
         feature: u32,
-        fault: Fault,
+        error: CellError,
     },
     /// An index among the model's refusals.
     Refused(u32),
@@ -62,7 +62,7 @@ impl Layout {
     /// In words. `refusal`: what the model says.
     pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         match cause {
-            Cause::Cell { fault, .. } => fault.text().into(),
+            Cause::Cell { error, .. } => error.text().into(),
             Cause::Malformed(Malformed::AfterQuote { .. }) => "text after a closing quote".into(),
             Cause::Malformed(Malformed::FieldCount { found }) => {
                 let s = if found == 1 { "" } else { "s" };
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
     /// Why a row is bad, by its first flaw.
     pub fn cause(&self, flaw: Flaw) -> Cause {
         match flaw.reason {
-            Reason::Cell { feature, fault } => Cause::Cell { feature, fault },
+            Reason::Cell { feature, error } => Cause::Cell { feature, error },
             Reason::Refused(why) => Cause::Refused(why),
             Reason::Malformed => {
                 let place = self.malformed.binary_search_by_key(&flaw.row, |(row, _)| *row);

@@ -8,7 +8,7 @@ use super::{descent, preprocess};
 use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
-use crate::format::csv::columns::Kind;
+use crate::format::csv::columns::ReadAs;
 use raw::Raw;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -45,10 +45,10 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn kind(&self, name: &str) -> Kind {
+    pub fn kind(&self, name: &str) -> ReadAs {
         match self.texts.iter().any(|text| text == name) {
-            true => Kind::Texts,
-            false => Kind::Any,
+            true => ReadAs::Texts,
+            false => ReadAs::Any,
         }
     }
 }
@@ -164,7 +164,7 @@ impl Pipeline {
             });
         }
         let raw: Raw = layers.read()?;
-        let wrong = |(key, message): raw::Fault| layers.fault(key, message);
+        let wrong = |invalid: raw::Invalid| layers.invalid(invalid.key, invalid.message);
         let data = raw::data(raw.data).map_err(wrong)?;
         let split = raw::split(raw.split, &data).map_err(wrong)?;
         let trainer = raw::trainer(raw.train).map_err(wrong)?;

@@ -142,50 +142,56 @@ enum RawWeights {
     Each(Vec<f64>),
 }
 
-/// The key that is wrong, and why.
-pub type Fault = (&'static str, String);
-pub type Checked<T> = std::result::Result<T, Fault>;
+/// What is wrong with a key.
+pub struct Invalid {
+    /// From the root.
+    pub key: &'static [&'static str],
+    pub message: String,
+}
 
-fn fault<T>(key: &'static str, message: impl Into<String>) -> Checked<T> {
-    Err((key, message.into()))
+pub type Checked<T> = std::result::Result<T, Invalid>;
+
+fn invalid<T>(key: &'static [&'static str], message: impl Into<String>) -> Checked<T> {
+    let message = message.into();
+    Err(Invalid { key, message })
 }
 
 pub fn data(raw: RawData) -> Checked<Data> {
     let source = match (raw.file, raw.features_file, raw.target_file) {
         (Some(file), None, None) => Source::Together(file),
         (None, Some(features), Some(target)) => Source::Apart { features, target },
-        (None, Some(_), None) => return fault("data.features_file", "data.target_file is missing beside it"),
-        (None, None, Some(_)) => return fault("data.target_file", "data.features_file is missing beside it"),
+        (None, Some(_), None) => return invalid(&["data", "features_file"], "data.target_file is missing beside it"),
+        (None, None, Some(_)) => return invalid(&["data", "target_file"], "data.features_file is missing beside it"),
         (None, None, None) => {
-            return fault(
-                "data",
+            return invalid(
+                &["data"],
                 "no examples: give data.file, or data.features_file and target_file",
             );
         }
         (Some(_), _, _) => {
-            return fault(
-                "data.file",
+            return invalid(
+                &["data", "file"],
                 "data.file has features and target; no other files go with it",
             );
         }
     };
     if raw.target.is_none() && matches!(source, Source::Together(_)) {
-        return fault("data", "data.target is missing: the column to predict");
+        return invalid(&["data"], "data.target is missing: the column to predict");
     }
     if let Some(features) = &raw.features {
         if features.is_empty() {
-            return fault(
-                "data.features",
+            return invalid(
+                &["data", "features"],
                 "data.features is empty; leave it out to take all columns",
             );
         }
         for (i, name) in features.iter().enumerate() {
             if features[..i].contains(name) {
-                return fault("data.features", format!("data.features has {name:?} twice"));
+                return invalid(&["data", "features"], format!("data.features has {name:?} twice"));
             }
             if raw.target.as_ref() == Some(name) {
-                return fault(
-                    "data.features",
+                return invalid(
+                    &["data", "features"],
                     format!("{name:?} is the target, it can't be a feature too"),
                 );
             }
@@ -195,8 +201,8 @@ pub fn data(raw: RawData) -> Checked<Data> {
         b"\\t" => b'\t',
         &[byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => byte,
         _ => {
-            return fault(
-                "data.delimiter",
+            return invalid(
+                &["data", "delimiter"],
                 "data.delimiter should be one ASCII character, and no quote",
             );
         }
@@ -212,26 +218,27 @@ pub fn data(raw: RawData) -> Checked<Data> {
 
 pub fn split(raw: RawSplit, data: &Data) -> Checked<Split> {
     match (raw.last, raw.share, raw.test_file, raw.test_target_file) {
-        (Some(0), None, None, None) => fault("split.last", "split.last should be at least 1"),
+        (Some(0), None, None, None) => invalid(&["split", "last"], "split.last should be at least 1"),
         (Some(last), None, None, None) => Ok(Split::Last(usize::try_from(last).unwrap_or(usize::MAX))),
         (None, Some(share), None, None) if share > 0.0 && share < 1.0 => Ok(Split::Share {
             share,
             seed: raw.seed.unwrap_or(0),
         }),
-        (None, Some(share), None, None) => {
-            fault("split.share", format!("split.share = {share} is not between 0 and 1"))
-        }
+        (None, Some(share), None, None) => invalid(
+            &["split", "share"],
+            format!("split.share = {share} is not between 0 and 1"),
+        ),
         (None, None, Some(features), Some(target)) => Ok(Split::Test(Source::Apart { features, target })),
         (None, None, Some(_), None) if data.target.is_none() => {
-            fault("split.test_file", "split.test_target_file is missing beside it")
+            invalid(&["split", "test_file"], "split.test_target_file is missing beside it")
         }
         (None, None, Some(file), None) => Ok(Split::Test(Source::Together(file))),
-        (None, None, None, Some(_)) => fault("split.test_target_file", "split.test_file is missing beside it"),
+        (None, None, None, Some(_)) => invalid(&["split", "test_target_file"], "split.test_file is missing beside it"),
         (None, None, None, None) => Ok(Split::Share {
             share: 0.2,
             seed: raw.seed.unwrap_or(0),
         }),
-        _ => fault("split", "give one of split.last, split.share and split.test_file"),
+        _ => invalid(&["split"], "give one of split.last, split.share and split.test_file"),
     }
 }
 
@@ -241,7 +248,9 @@ pub fn preprocess(raw: RawPreprocess, trainer: &Trainer) -> Checked<preprocess::
         Some(RawMissing::Word(MissingWord::Median)) => Missing::Median,
         Some(RawMissing::Word(MissingWord::Drop)) => Missing::Drop,
         Some(RawMissing::Number(number)) if number.is_finite() => Missing::Constant(number),
-        Some(RawMissing::Number(number)) => return fault("preprocess.missing", format!("{number} is not finite")),
+        Some(RawMissing::Number(number)) => {
+            return invalid(&["preprocess", "missing"], format!("{number} is not finite"));
+        }
     };
     let missing_text = match raw.missing_text {
         None | Some(RawMissingText::Word(MissingTextWord::MostFrequent)) => MissingText::MostFrequent,
@@ -253,15 +262,18 @@ pub fn preprocess(raw: RawPreprocess, trainer: &Trainer) -> Checked<preprocess::
             MissingText::Category(category)
         }
         Some(RawMissingText::Category(_)) => {
-            return fault(
-                "preprocess.missing_text",
+            return invalid(
+                &["preprocess", "missing_text"],
                 "the category is empty or has spaces around it",
             );
         }
     };
     let degree = raw.degree.unwrap_or(1);
     let Some(degree) = u32::try_from(degree).ok().filter(|d| (1..=POWER_MAX).contains(d)) else {
-        return fault("preprocess.degree", format!("degree {degree} is not 1 to {POWER_MAX}"));
+        return invalid(
+            &["preprocess", "degree"],
+            format!("degree {degree} is not 1 to {POWER_MAX}"),
+        );
     };
     let unique = match trainer {
         Trainer::GradientDescent(_) => false,
@@ -291,32 +303,35 @@ pub fn trainer(raw: RawTrain) -> Checked<Trainer> {
     let threshold = raw.threshold.unwrap_or(0.5);
     let initial_intercept = raw.initial_intercept.unwrap_or(0.0);
     if !(learning_rate.is_finite() && learning_rate > 0.0) {
-        return fault(
-            "train.learning_rate",
+        return invalid(
+            &["train", "learning_rate"],
             format!("learning_rate = {learning_rate} is not above 0"),
         );
     }
     if !(alpha.is_finite() && alpha >= 0.0) {
-        return fault("train.alpha", format!("alpha = {alpha} is below 0"));
+        return invalid(&["train", "alpha"], format!("alpha = {alpha} is below 0"));
     }
     if !(tolerance.is_finite() && tolerance >= 0.0) {
-        return fault("train.tolerance", format!("tolerance = {tolerance} is below 0"));
+        return invalid(&["train", "tolerance"], format!("tolerance = {tolerance} is below 0"));
     }
     if !(0.0..=1.0).contains(&threshold) {
-        return fault(
-            "train.threshold",
+        return invalid(
+            &["train", "threshold"],
             format!("threshold = {threshold} is not between 0 and 1"),
         );
     }
     if !initial_intercept.is_finite() {
-        return fault("train.initial_intercept", format!("{initial_intercept} is not finite"));
+        return invalid(
+            &["train", "initial_intercept"],
+            format!("{initial_intercept} is not finite"),
+        );
     }
     let iterations = match raw.iterations {
         None => None,
         Some(count @ 1..=ITERATIONS_MAX) => Some(count as usize),
         Some(count) => {
-            return fault(
-                "train.iterations",
+            return invalid(
+                &["train", "iterations"],
                 format!("iterations = {count} is not 1 to {ITERATIONS_MAX}"),
             );
         }
@@ -333,11 +348,11 @@ pub fn trainer(raw: RawTrain) -> Checked<Trainer> {
         Initial::Random { .. } => true,
     };
     if !finite {
-        return fault("train.initial_weight", "a weight is not finite");
+        return invalid(&["train", "initial_weight"], "a weight is not finite");
     }
     match raw.trainer {
-        None => fault(
-            "train",
+        None => invalid(
+            &["train"],
             "train.trainer is missing: \"gradient-descent\", \"least-squares\" or \"logistic\"",
         ),
         Some(RawTrainer::GradientDescent) => Ok(Trainer::GradientDescent(descent::Settings {
