@@ -54,7 +54,7 @@ impl Raw {
         let rules = Rules::new(self.recursive, &self.include);
         Ok(Input {
             path: self.path.0.clone(),
-            rules: rules.map_err(|e| layers.fault("input.include", e.to_string()))?,
+            rules: rules.map_err(|e| layers.invalid(&["input", "include"], e.to_string()))?,
             watch: self.watch,
             poll_interval: self.poll_interval.0,
             rescan_interval: self.rescan_interval.0,
@@ -117,5 +117,9 @@ fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> 
         },
         Any::Flag(_) | Any::Texts(_) => None,
     };
-    any(deserializer, "a count, or a share between \"0%\" and \"100%\"", read)
+    any(
+        deserializer,
+        "a count, or a share between \"0%\" and \"100%\" of at most 17 decimals",
+        read,
+    )
 }

@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering;
 /// A file whose rest is smaller is read to its end: its report can say how many rows are bad.
 const REST: u64 = 1 << 20;
 
+/// For hints: where they stand, whoever asked.
+const REJECTS: &str = "the rejects (`*.rejects.csv` beside a report, or standard error of `transform score`)";
+
 /// Puts parts together, in order.
 pub struct Join<'a, O, J> {
     opened: &'a Opened,
@@ -131,7 +134,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         match self.shape.max_bad_rows {
             Limit::Count(most) if self.summary.bad_rows > most => Some(self.too_many(
                 format!("more than {most} rows can't be scored"),
-                "the rejects file beside this report has every such row; mend them, or raise input.max_bad_rows".into(),
+                format!("{REJECTS} have every such row; mend them, or raise input.max_bad_rows"),
             )),
             Limit::Count(_) => None,
             Limit::Share(share) => {
@@ -144,7 +147,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                     self.too_many(
                         format!("more than {share} of the rows can't be scored, whatever the rest holds"),
                         format!(
-                            "the rejects file beside this report has every such row up to line {upto}, where it was given up; \
+                            "{REJECTS} have every such row up to line {upto}, where it was given up; \
                              mend them, or raise input.max_bad_rows"
                         ),
                     )
@@ -161,7 +164,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             let Summary { rows, bad_rows, .. } = self.summary;
             let problem = self.too_many(
                 format!("{bad_rows} of {rows} rows can't be scored"),
-                "the rejects file beside this report has every such row; mend them, or raise input.max_bad_rows".into(),
+                format!("{REJECTS} have every such row; mend them, or raise input.max_bad_rows"),
             );
             return Err(problem.into());
         }

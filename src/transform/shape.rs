@@ -44,15 +44,34 @@ impl Share {
     pub const ALL: Share = Share { digits: 100, scale: 0 };
     const TENTH: Share = Share { digits: 10, scale: 0 };
 
-    /// Between 0 and 100, of at most 15 digits behind the point; without the percent sign.
+    /// More decimals don't fit beside a count of rows: `some * 100 * 10^17` is below 2^128 for every `some`.
+    pub const DECIMALS: u32 = 17;
+
+    /// Between 0 and 100, of at most so many decimals; without the percent sign.
     pub fn parse(percent: &str) -> Option<Share> {
-        let number = percent.parse::<f64>().ok().filter(|p| (0.0..=100.0).contains(p))?;
-        // The shortest text that is this number: what was written, without an exponent and zeros at its end.
-        let text = number.abs().to_string();
-        let (whole, behind) = text.split_once('.').unwrap_or((&text, ""));
-        let scale = u32::try_from(behind.len()).ok().filter(|n| *n <= 15)?;
-        let digits = format!("{whole}{behind}").parse().ok()?;
-        Some(Share { digits, scale })
+        percent.parse::<f64>().ok().filter(|p| (0.0..=100.0).contains(p))?;
+        let (mantissa, exponent) = match percent.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+            None => (percent, 0),
+        };
+        let mantissa = mantissa.trim_start_matches(['+', '-']);
+        let (whole, behind) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = [whole, behind].concat();
+        let short = digits.trim_end_matches('0');
+        if short.is_empty() {
+            return Some(Share { digits: 0, scale: 0 });
+        }
+        let decimals = (short.len() as i64 - whole.len() as i64).checked_sub(exponent)?;
+        let scale = u32::try_from(decimals.max(0)).ok().filter(|n| *n <= Share::DECIMALS)?;
+        let zeros = u32::try_from(-decimals.min(0)).ok()?;
+        let digits = short.parse::<u64>().ok()?.checked_mul(10u64.checked_pow(zeros)?)?;
+        let share = Share { digits, scale };
+        (!share.is_above_all()).then_some(share)
+    }
+
+    /// Such as 100.00000000000000001, which a binary number doesn't tell from 100.
+    fn is_above_all(self) -> bool {
+        u128::from(self.digits) > 100 * 10u128.pow(self.scale)
     }
 
     /// Are `some` of `all` more than this share of them?
@@ -194,10 +213,28 @@ mod tests {
             ("12.50", "12.5%"),
             ("1e1", "10%"),
             ("0.001", "0.001%"),
+            ("-0", "0%"),
+            ("-0.00", "0%"),
+            (".5", "0.5%"),
+            ("+5.", "5%"),
+            ("1.5e-3", "0.0015%"),
+            ("100.00000000000000000000", "100%"),
+            ("0.01234567890123456", "0.01234567890123456%"),
+            ("99.99999999999999999", "99.99999999999999999%"),
         ] {
             assert_eq!(share(percent).to_string(), shown);
         }
-        for wrong in ["", "101", "-1", "NaN", "inf", "x", "1e-30"] {
+        for wrong in [
+            "",
+            "101",
+            "-1",
+            "NaN",
+            "inf",
+            "x",
+            "1e-30",
+            "0.123456789012345678",
+            "100.00000000000000001",
+        ] {
             assert_eq!(Share::parse(wrong), None, "{wrong}");
         }
     }
@@ -216,6 +253,8 @@ mod tests {
         }
         assert!(!share("0").is_exceeded(0, 0));
         assert!(share("99.9").is_exceeded(u64::MAX, u64::MAX));
+        assert!(share("99.99999999999999999").is_exceeded(u64::MAX, u64::MAX));
+        assert!(!share("100").is_exceeded(u64::MAX, u64::MAX));
     }
 
     #[test]

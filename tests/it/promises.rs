@@ -289,3 +289,11 @@ fn promise_9_errors_name_the_file_the_line_the_column_and_the_way_out() {
     assert_eq!(report["hint"], "did the producer mean \"X\"? It must be named \"x\"");
     assert_eq!(report["model"], "lines/1");
 }
+
+/// There is no file beside a report of the filter.
+#[test]
+fn a_hint_of_the_filter_names_where_its_rejects_are() {
+    let ran = Spool::new().filter(&["score"], b"x\nfoo\n").exits(1);
+    assert!(ran.stderr.contains("2,x,not a number,foo"), "{ran:?}");
+    ran.says("standard error of `transform score`) have every such row");
+}
