@@ -18,7 +18,7 @@
 //! # The way of one request
 //!
 //! Rows that don't come through the spool go the same way, without its first and last steps: `transform score` reads standard
-//! input and writes standard output by [`transform::transform`], with the lineup that [`registry::Current`] finds and proves. Golden
+//! input and writes standard output by [`transform::transform`], with a lineup of one version, as it stands in the [`registry`]. Golden
 //! rows and evaluation have no bytes at all: they fill a [`score::Batch`] from texts by the rule of a cell, and
 //! [`score::predict`]. A server will hold a [`registry::Current`] of its own, beside the worker's, and share [`service`].
 //!
@@ -38,7 +38,8 @@
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`;
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::commit`;
-//! - what the ledger keeps: `ledger::schema`, with an upgrade; a figure of an evaluation: [`evaluate::metrics`];
+//! - what the ledger keeps: `ledger::schema`, with an upgrade;
+//! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
@@ -47,8 +48,9 @@
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
 //! golden rows. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
-//! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] knows tokio; the rest is plain threads and
-//! rayon. Only [`spool::publish`] writes to the output and failed folders.
+//! are scored by a library that [`onnxruntime`] finds and loads, and [`evaluate::approved`] and [`evaluate::registered`] read
+//! versions and examples. Only [`service`] knows tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
+//! the output and failed folders.
 
 pub mod cli;
 pub mod commands;

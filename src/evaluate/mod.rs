@@ -2,8 +2,8 @@
 //!
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
 //! version: `evaluation.json`) -> [`Gate`] (checks) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
-//! no file, no log. [`scoring`] gives the predictions of any model; [`approved`] and [`registered`] take it from the
-//! registry.
+//! no file, no log; but [`approved`] and [`registered`] read versions and examples. [`scoring`] gives the predictions of any
+//! model.
 
 pub mod approved;
 mod axis;
