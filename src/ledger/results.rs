@@ -16,7 +16,7 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// The fingerprint was taken so soon after the last change that another change could hide behind it.
     pub racy: bool,
-    /// If it was scored.
+    /// If it was read whole.
     pub input_hash: Option<HalfHash>,
     pub recipe: Recipe,
     /// The size of the published output or report.
@@ -94,14 +94,23 @@ impl Ledger {
         })
     }
 
-    /// The inputs were read again, after their fingerprints could no longer hide a change, and were the same.
+    /// The inputs were read again, and had the contents that were recorded. They have these fingerprints now; behind those that
+    /// are racy, another change can still hide.
     ///
     /// Doesn't wait for the disk: what a power cut takes back is only found out once more.
-    pub fn confirm(&mut self, inputs: &[Name]) -> Result<()> {
-        match inputs {
-            [] => Ok(()),
-            inputs => self.write_behind(|db| for_each(db, "UPDATE results SET racy = 0 WHERE input = ?", inputs)),
+    pub fn confirm(&mut self, inputs: &[(Name, Fingerprint, bool)]) -> Result<()> {
+        if inputs.is_empty() {
+            return Ok(());
         }
+        self.write_behind(|db| {
+            let mut update =
+                db.prepare_cached("UPDATE results SET size = ?, mtime = ?, ctime = ?, racy = ? WHERE input = ?")?;
+            for (input, fingerprint, racy) in inputs {
+                let Fingerprint { size, mtime, .. } = *fingerprint;
+                update.execute(params![size, mtime, after_mtime(*fingerprint), racy, input.bytes()])?;
+            }
+            Ok(())
+        })
     }
 
     /// Forgets what was recorded for an input. The history stays.
@@ -153,8 +162,13 @@ pub(super) fn for_each<'a>(
     Ok(())
 }
 
+/// A ctime as it is kept: how long after the mtime.
+fn after_mtime(fingerprint: Fingerprint) -> Option<i64> {
+    fingerprint.ctime.map(|ctime| ctime.wrapping_sub(fingerprint.mtime))
+}
+
 fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
-    let Fingerprint { size, mtime, ctime } = record.fingerprint;
+    let Fingerprint { size, mtime, .. } = record.fingerprint;
     let output_hash = match record.problem {
         None => HalfHash::of(&done.summary.output_hash),
         Some(_) => None,
@@ -174,7 +188,7 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
         done.input.bytes(),
         size,
         mtime,
-        ctime.map(|ctime| ctime.wrapping_sub(mtime)),
+        after_mtime(record.fingerprint),
         record.racy,
         record.input_hash.map(|hash| hash.0),
         recipe,

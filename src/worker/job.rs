@@ -11,11 +11,10 @@ use crate::spool::publish::Publisher;
 use crate::spool::results::{OUTPUT, REJECTS};
 use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{Destination, Failure, Report, Run, Summary, internal, transform};
+use crate::transform::{Destination, Failure, Report, Run, Summary, Verdict, internal, transform};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -41,8 +40,10 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// When it was first seen so, on the monotonic clock.
     pub since: Duration,
-    /// The ledger knows of a result of it, which this one replaces.
-    pub recorded: bool,
+    /// The verdict of a result that the ledger knows of, which this one replaces.
+    pub recorded: Option<Verdict>,
+    /// That result was made of an input with another fingerprint.
+    pub touched: bool,
     /// That result stands in its folder.
     pub stands: bool,
     pub task: Task,
@@ -67,7 +68,7 @@ impl Job {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     Score,
-    /// Read the input again: has it still this hash?
+    /// Read the input again, and score it if it hasn't this hash any more.
     Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
@@ -103,10 +104,15 @@ pub enum Outcome {
         report: Draft,
         rejects: Draft,
         problem: Box<Problem>,
+        /// Of the input, if it was read whole for that.
+        input_hash: Option<HalfHash>,
     },
     /// It failed so soon after its last change that another one could hide: to be read again a little later.
     TooSoon,
-    Verified,
+    /// The input has the contents that were recorded.
+    Verified {
+        racy: bool,
+    },
     /// The input is not the one that was planned, or changed while it was read.
     Changed,
     /// For now.
@@ -135,7 +141,7 @@ impl Context<'_> {
     pub fn run(&self, job: Job) -> Done {
         let start = Instant::now();
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
-            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?));
+            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?, None));
         let outcome = attempt.unwrap_or_else(|error| Outcome::Fault { error, short: None });
         Done {
             job,
@@ -148,13 +154,13 @@ impl Context<'_> {
         let publisher = &self.setup.publisher;
         let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
-            return self.fail(job, not_a_file(code), rejects);
+            return self.fail(job, not_a_file(code), rejects, None);
         }
         if job.name.too_long_with(OUTPUT) {
-            return self.fail(job, name_too_long(), rejects);
+            return self.fail(job, name_too_long(), rejects, None);
         }
         // It may have gone since it was planned, or become a link.
-        let Some((file, stat)) = scan::open(self.root, &job.name)? else {
+        let Some((mut file, stat)) = scan::open(self.root, &job.name)? else {
             return Ok(Outcome::Changed);
         };
         let seen = Seen::of(&stat, self.local);
@@ -167,11 +173,14 @@ impl Context<'_> {
             Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
         };
         if let Task::Verify(hash) = &job.task {
-            let same = self
-                .hash(file, &self.root.join(job.name.bytes()))?
-                .is_some_and(|h| HalfHash::from(h) == *hash)
-                && unchanged()?;
-            return Ok(if same { Outcome::Verified } else { Outcome::Changed });
+            match self.hash(&file, job)? {
+                None => return Ok(Outcome::Cancelled),
+                Some(_) if !unchanged()? => return Ok(Outcome::Changed),
+                Some(found) if found == *hash => return Ok(Outcome::Verified { racy }),
+                Some(_) => file
+                    .rewind()
+                    .map_err(Error::io("read", self.root.join(job.name.bytes())))?,
+            }
         }
         self.score(job, file, racy, rejects, unchanged)
     }
@@ -213,7 +222,14 @@ impl Context<'_> {
                 racy,
             }),
             Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
-            Err(Failure::Problem(problem)) => self.fail(job, *problem, rejects),
+            Err(Failure::Problem(problem)) => {
+                let input_hash = self.hash_failed(job)?;
+                // It was read once more.
+                match unchanged()? {
+                    true => self.fail(job, *problem, rejects, input_hash),
+                    false => Ok(Outcome::Changed),
+                }
+            }
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
             Err(Failure::Write(place, e)) => {
                 let (path, draft) = match place {
@@ -233,7 +249,7 @@ impl Context<'_> {
         }
     }
 
-    fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft) -> Result<Outcome> {
+    fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft, input_hash: Option<HalfHash>) -> Result<Outcome> {
         if problem.code != Code::TooManyBadRows {
             // It holds only the bad rows in front of the problem.
             rejects = self.setup.publisher.draft_failed(&job.name)?;
@@ -252,19 +268,30 @@ impl Context<'_> {
             report: draft,
             rejects,
             problem: Box::new(problem),
+            input_hash,
         })
     }
 
+    /// What failed isn't always read to its end; its hash tells later whether it is still the same. `None`: it would take long.
+    fn hash_failed(&self, job: &Job) -> Result<Option<HalfHash>> {
+        const MOST: u64 = 64 << 20;
+        match scan::open(self.root, &job.name)? {
+            Some((file, _)) if job.fingerprint.size <= MOST => self.hash(&file, job),
+            _ => Ok(None),
+        }
+    }
+
     /// `None` if it was cancelled.
-    fn hash(&self, mut file: File, path: &Path) -> Result<Option<blake3::Hash>> {
+    fn hash(&self, mut file: &File, job: &Job) -> Result<Option<HalfHash>> {
+        let path = self.root.join(job.name.bytes());
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 256 << 10];
         loop {
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            match file.read(&mut buffer).map_err(Error::io("read", path))? {
-                0 => return Ok(Some(hasher.finalize())),
+            match file.read(&mut buffer).map_err(Error::io("read", &path))? {
+                0 => return Ok(Some(hasher.finalize().into())),
                 n => hasher.update(&buffer[..n]),
             };
         }

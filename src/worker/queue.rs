@@ -97,7 +97,8 @@ mod tests {
                 ctime: None,
             },
             since: std::time::Duration::ZERO,
-            recorded: false,
+            recorded: None,
+            touched: false,
             stands: false,
             task: Task::Score,
         }

@@ -89,7 +89,8 @@ impl Commit {
                     name,
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
-                    recorded: record.is_some(),
+                    recorded: record.as_ref().map(|r| r.verdict),
+                    touched: record.as_ref().is_some_and(|r| r.fingerprint != seen.fingerprint),
                     stands: size.is_some() && size == output.map(|r| r.published),
                     task: Task::of(decision, record.and_then(|r| r.input_hash)),
                 }));

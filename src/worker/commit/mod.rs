@@ -9,7 +9,7 @@ pub use publishing::Publishing;
 use super::agenda::{Agenda, Note};
 use super::faults::Faults;
 use super::inbox::Inbox;
-use super::job::{Done, Job, Outcome, Pin, Setup, Task};
+use super::job::{Done, Job, Outcome, Pin, Setup};
 use super::look::now;
 use super::plan;
 use super::prune::Pruner;
@@ -199,7 +199,7 @@ impl Commit {
                         ready.standing.push(record);
                         continue;
                     }
-                    replaced.extend(job.recorded.then(|| name.clone()));
+                    replaced.extend(job.recorded.map(|_| name.clone()));
                     ready.jobs.push(job);
                     ready.records.push(record);
                     ready.items.push(Item {
@@ -212,12 +212,13 @@ impl Commit {
                     report,
                     rejects,
                     problem,
+                    input_hash,
                 } => {
                     let failure = Some((problem.code.name(), problem.to_string()));
-                    ready
-                        .records
-                        .push(record(pin, &job, Summary::default(), failure, false, took));
-                    replaced.extend(job.recorded.then(|| name.clone()));
+                    let mut record = record(pin, &job, Summary::default(), failure, false, took);
+                    record.0.input_hash = input_hash;
+                    ready.records.push(record);
+                    replaced.extend(job.recorded.map(|_| name.clone()));
                     ready.jobs.push(job);
                     ready.items.push(Item {
                         name,
@@ -225,14 +226,15 @@ impl Commit {
                         rejects,
                     });
                 }
-                Outcome::Verified => {
+                Outcome::Verified { racy } => {
                     self.agenda.forget(&name);
                     self.faults.clear(&mut self.ledger, &name)?;
-                    verified.push(name);
-                }
-                Outcome::Changed if matches!(job.task, Task::Verify(_)) => {
-                    self.ledger.doubt([&name])?;
-                    self.look_again(&job);
+                    if let Some(verdict) = job.recorded.filter(|_| job.touched) {
+                        tracing::debug!(input = %name, "only its times changed; its result is left as it is");
+                        self.tally.count_unchanged(&name, verdict);
+                    }
+                    ready.racy.extend(racy.then(|| job.clone()));
+                    verified.push((name, job.fingerprint, racy));
                 }
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),

@@ -87,7 +87,8 @@ pub enum Decision {
     /// Its output, or the report of why it has none, is as it should be.
     Current(Verdict),
     Transform,
-    /// Read it again: a change could hide behind its fingerprint.
+    /// Read it again, and score it only if it is another one: a change could hide behind its fingerprint, or nothing but its
+    /// times changed.
     Verify,
     /// It is no file.
     Refuse(Code),
@@ -106,40 +107,47 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
         published,
         ..
     } = *sighting;
-    let same_input = record.filter(|r| r.fingerprint == seen.fingerprint && published == Some(r.published));
+    let stands = record.filter(|r| published == Some(r.published));
     if let Some(code) = refusal(seen.kind) {
-        return match same_input.and_then(|r| r.problem.as_deref()) == Some(code.name()) {
+        // Whatever its times are.
+        return match stands.and_then(|r| r.problem.as_deref()) == Some(code.name()) {
             true => Decision::Current(Verdict::Fail),
             false => Decision::Refuse(code),
         };
     }
-    if let Some(record) = same_input.filter(|r| fits(r, want)) {
+    let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
+    let fitting = stands.filter(|r| fits(r, want));
+    if let Some(record) = fitting.filter(|_| scored) {
         return match racy_until(seen.fingerprint, now.wall) {
             _ if !record.racy => Decision::Current(record.verdict),
             Some(left) => Decision::Wait(now.monotonic + left),
             None => Decision::Verify,
         };
     }
+    // A backup by hard links, chmod, touch, the same bytes uploaded again: contents decide, not times.
+    let may_be_same = |r: &&Record| r.input_hash.is_some() && r.fingerprint.size == seen.fingerprint.size;
+    let needed = match fitting.filter(may_be_same) {
+        Some(_) => Decision::Verify,
+        None => Decision::Transform,
+    };
     if let Some(at) = sighting.retry_at.filter(|at| *at > now.monotonic) {
         return Decision::Wait(at);
     }
     if sighting.no_room || want.changes_max.is_some_and(|most| sighting.changes > most) {
         return Decision::Wait(now.monotonic + want.settle.max(LATER));
     }
-    // What was scored before had settled before.
-    let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
-    let decision = match sighting.word {
-        Word::Writing => Decision::Await,
-        Word::Closed => Decision::Transform,
-        Word::Nothing if scored => Decision::Transform,
-        Word::Nothing => settle(sighting, want.settle, now),
+    let unsettled = match sighting.word {
+        Word::Writing => Some(Decision::Await),
+        Word::Closed => None,
+        // What was scored before had settled before.
+        Word::Nothing if scored => None,
+        Word::Nothing => settles_at(sighting, want.settle, now).map(Decision::Wait),
     };
     // A racy fingerprint means to read the input twice. That costs nothing for a small one, which is wanted at once.
-    match racy_until(seen.fingerprint, now.wall) {
-        Some(left) if decision == Decision::Transform && is_large(seen.fingerprint.size) => {
-            Decision::Outwait(now.monotonic + left)
-        }
-        _ => decision,
+    match (unsettled, racy_until(seen.fingerprint, now.wall)) {
+        (Some(decision), _) => decision,
+        (None, Some(left)) if is_large(seen.fingerprint.size) => Decision::Outwait(now.monotonic + left),
+        (None, _) => needed,
     }
 }
 
@@ -186,8 +194,8 @@ pub fn is_awaited(unsettled: u32, changes: u32, faults: u32) -> bool {
 /// For what can't be done now.
 const LATER: Duration = Duration::from_secs(1);
 
-/// No event tells, so its times must.
-fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
+/// No event tells, so its times must: when it will have settled; `None`: it has.
+fn settles_at(sighting: &Sighting, settle: Duration, now: Now) -> Option<Duration> {
     let fingerprint = sighting.seen.fingerprint;
     // Nobody but the kernel sets a ctime: if it is old, the file has stood that long.
     let aged = fingerprint
@@ -196,10 +204,7 @@ fn settle(sighting: &Sighting, settle: Duration, now: Now) -> Decision {
     let before = sighting.before.filter(|b| b.fingerprint == fingerprint);
     let since = sighting.since(now);
     let stood = before.is_some_and(|b| b.settled || now.monotonic >= since + settle);
-    match aged || stood {
-        true => Decision::Transform,
-        false => Decision::Wait(since + settle),
-    }
+    (!aged && !stood).then_some(since + settle)
 }
 
 fn fits(record: &Record, want: &Want) -> bool {
