@@ -3,7 +3,7 @@
 use super::layers::Layers;
 use super::value::{Any, Folder, Period, any, text};
 use crate::error::Result;
-use crate::spool::scan::Rules;
+use crate::spool::{Hidden, Rules};
 use crate::transform::{BadRows, Header, Limit, Share};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -35,6 +35,7 @@ pub struct Raw {
     recursive: bool,
     #[serde(deserialize_with = "globs")]
     include: Vec<String>,
+    hidden: Vec<String>,
     #[serde(deserialize_with = "header")]
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
@@ -51,7 +52,8 @@ pub struct Raw {
 
 impl Raw {
     pub fn validate(&self, layers: &Layers) -> Result<Input> {
-        let rules = Rules::new(self.recursive, &self.include);
+        let hidden = Hidden::new(&self.hidden).map_err(|e| layers.invalid(&["input", "hidden"], e.to_string()))?;
+        let rules = Rules::new(self.recursive, &self.include, hidden);
         Ok(Input {
             path: self.path.0.clone(),
             rules: rules.map_err(|e| layers.invalid(&["input", "include"], e.to_string()))?,

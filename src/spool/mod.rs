@@ -8,9 +8,11 @@ mod place;
 mod probe;
 pub mod publish;
 pub mod results;
+mod rules;
 pub mod scan;
 
 pub use draft::Draft;
 pub use folder::{Dir, Fingerprint, Home, Kind, Seen};
 pub use name::Name;
 pub use probe::Mode;
+pub use rules::{Hidden, Rules};

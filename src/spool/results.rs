@@ -2,7 +2,7 @@
 
 use super::folder::Dir;
 use super::name::Name;
-use super::scan::look;
+use super::scan::stat;
 use crate::error::Result;
 
 /// The output's suffix.
@@ -59,7 +59,7 @@ pub fn held_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
 }
 
 fn size(root: &Dir, name: &Name) -> Result<Option<u64>> {
-    Ok(look(root, name, false)?.map(|seen| seen.fingerprint.size))
+    Ok(stat(root, name)?.map(|stat| stat.st_size as u64))
 }
 
 #[cfg(test)]

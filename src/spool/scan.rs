@@ -1,58 +1,87 @@
 //! Lists inputs, looks at them and opens them. Writes nothing.
 
-use super::folder::{Dir, Seen};
+use super::folder::{Dir, Kind, Seen};
 use super::name::Name;
+use super::rules::Rules;
 use crate::error::{Error, Result};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::{FileType, Stat};
-use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Which names are inputs.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    recursive: bool,
-    include: GlobSet,
+/// The input folder, held open: what stands under an input's name in it, however it was found.
+pub struct Inputs {
+    dir: Dir,
+    rules: Rules,
+    local: bool,
 }
 
-impl Rules {
-    /// `include`: globs on the file name, case ignored.
-    pub fn new(recursive: bool, include: &[String]) -> Result<Rules, globset::Error> {
-        let mut set = GlobSetBuilder::new();
-        for glob in include {
-            set.add(GlobBuilder::new(glob).case_insensitive(true).build()?);
-        }
-        Ok(Rules {
-            recursive,
-            include: set.build()?,
+impl Inputs {
+    pub fn open(path: &Path, rules: &Rules) -> Result<Inputs> {
+        let dir = Dir::open(path)?;
+        Ok(Inputs {
+            local: !dir.is_mount()?,
+            rules: rules.clone(),
+            dir,
         })
     }
 
-    pub fn recursive(&self) -> bool {
-        self.recursive
+    pub fn dir(&self) -> &Dir {
+        &self.dir
     }
 
-    /// Could `name` be an input? Names that begin with a dot, or end as those of files in the making do, never are.
+    /// Is it on a local disk, so that ctimes mean something?
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
+    pub fn is_recursive(&self) -> bool {
+        self.rules.recursive()
+    }
+
+    /// Could `name` be an input?
     pub fn accept(&self, name: &Name) -> bool {
+        self.rules.accept(name)
+    }
+
+    /// What stands under an input's name now; `None` if nothing does, or a folder whose files are inputs themselves.
+    pub fn look(&self, name: &Name) -> Result<Option<Seen>> {
+        let seen = stat(&self.dir, name)?.map(|stat| Seen::of(&stat, self.local));
+        Ok(seen.filter(|seen| !self.enters(seen.kind)))
+    }
+
+    /// Opens an input; `None` if there is none, or a link on the way.
+    pub fn open_file(&self, name: &Name) -> Result<Option<(File, Seen)>> {
         let (folder, file) = name.split();
-        let hidden = |part: &[u8]| part.first() == Some(&b'.');
-        if !folder.is_empty() && (!self.recursive || folder.split(|b| *b == b'/').any(hidden)) {
-            return false;
-        }
-        let lower = file.to_ascii_lowercase();
-        let unfinished = [".tmp", ".part", ".partial"]
-            .iter()
-            .any(|s| lower.ends_with(s.as_bytes()));
-        !hidden(file) && !unfinished && self.include.is_match(OsStr::from_bytes(file))
+        let opened = match folder {
+            b"" => self.dir.open_file(file)?,
+            _ => match self.dir.below_if_there(folder)? {
+                Some(dir) => dir.open_file(file)?,
+                None => None,
+            },
+        };
+        Ok(opened.map(|(file, stat)| (file, Seen::of(&stat, self.local))))
+    }
+
+    fn enters(&self, kind: Kind) -> bool {
+        self.rules.recursive() && kind == Kind::Folder
+    }
+}
+
+/// What stands under `name` below `root`, without following a link.
+pub(super) fn stat(root: &Dir, name: &Name) -> Result<Option<Stat>> {
+    let (folder, file) = name.split();
+    match folder {
+        b"" => root.stat(file),
+        _ => match root.below_if_there(folder)? {
+            Some(dir) => dir.stat(file),
+            None => Ok(None),
+        },
     }
 }
 
 /// A listing under way. Folders are read as they come: memory doesn't grow with the number of files.
 pub struct Listing {
-    root: Dir,
-    rules: Rules,
+    inputs: Inputs,
     open: Option<(Vec<u8>, rustix::fs::Dir, PathBuf)>,
     folders: Vec<Vec<u8>>,
     unreadable: Vec<(Name, Error)>,
@@ -61,16 +90,15 @@ pub struct Listing {
 impl Listing {
     pub fn new(root: &Path, rules: &Rules) -> Result<Listing> {
         Ok(Listing {
-            root: Dir::open(root)?,
-            rules: rules.clone(),
+            inputs: Inputs::open(root, rules)?,
             open: None,
             folders: vec![Vec::new()],
             unreadable: Vec::new(),
         })
     }
 
-    pub fn root(&self) -> &Dir {
-        &self.root
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// Subfolders that couldn't be opened, and why.
@@ -87,7 +115,7 @@ impl Listing {
                     break;
                 };
                 // A subfolder may have gone, or become a link, since it was listed.
-                let opened = self.root.below_if_there(&folder).and_then(|dir| {
+                let opened = self.inputs.dir.below_if_there(&folder).and_then(|dir| {
                     dir.map(|dir| Ok((dir.entries()?, dir.path().to_path_buf())))
                         .transpose()
                 });
@@ -113,83 +141,26 @@ impl Listing {
             } else {
                 [folder, &b"/"[..], file].concat()
             };
-            if self.rules.recursive {
+            if self.inputs.rules.recursive() {
                 let kind = match entry.file_type() {
                     FileType::Unknown => {
-                        let stat = self.root.below(folder, false)?.stat(file)?;
+                        let stat = self.inputs.dir.below(folder, false)?.stat(file)?;
                         stat.map_or(FileType::Unknown, |s| FileType::from_raw_mode(s.st_mode))
                     }
                     kind => kind,
                 };
                 if kind == FileType::Directory {
-                    self.folders.push(full);
+                    if self.inputs.rules.enter(&full) {
+                        self.folders.push(full);
+                    }
                     continue;
                 }
             }
             let name = Name::new(full);
-            if self.rules.accept(&name) {
+            if self.inputs.rules.accept(&name) {
                 names.push(name);
             }
         }
         Ok(names)
-    }
-}
-
-/// What stands under `name` below `root` now; `None` if nothing does.
-pub fn look(root: &Dir, name: &Name, local: bool) -> Result<Option<Seen>> {
-    let (folder, file) = name.split();
-    let stat = match folder {
-        b"" => root.stat(file)?,
-        _ => match root.below_if_there(folder)? {
-            Some(dir) => dir.stat(file)?,
-            None => None,
-        },
-    };
-    Ok(stat.map(|s| Seen::of(&s, local)))
-}
-
-/// Opens the file `name` below `root`; `None` if there is none, or a link on the way.
-pub fn open(root: &Dir, name: &Name) -> Result<Option<(File, Stat)>> {
-    let (folder, file) = name.split();
-    match folder {
-        b"" => root.open_file(file),
-        _ => match root.below_if_there(folder)? {
-            Some(dir) => dir.open_file(file),
-            None => Ok(None),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accepts(recursive: bool, include: &[&str], name: &str) -> bool {
-        let include: Vec<String> = include.iter().map(|s| s.to_string()).collect();
-        Rules::new(recursive, &include)
-            .unwrap()
-            .accept(&Name::new(name.as_bytes()))
-    }
-
-    #[test]
-    fn only_finished_visible_csvs_are_inputs() {
-        for (name, is) in [
-            ("a.csv", true),
-            ("A.CSV", true),
-            (".a.csv", false),
-            (".a.csv.Xy12Zw", false),
-            ("a.csv.tmp", false),
-            ("a.csv.part", false),
-            ("a.csv.PARTIAL", false),
-            ("a.csv.out", false),
-            ("a.txt", false),
-            ("b/a.csv", false),
-        ] {
-            assert_eq!(accepts(false, &["*.csv"], name), is, "{name}");
-        }
-        assert!(accepts(true, &["*.csv"], "b/c/a.csv"));
-        assert!(!accepts(true, &["*.csv"], "b/.c/a.csv"));
-        assert!(accepts(false, &["*.csv", "rows-*"], "rows-1"));
-        assert!(!accepts(false, &["*"], "rows.tmp"));
     }
 }

@@ -9,7 +9,8 @@ use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::publish::Publisher;
 use crate::spool::results::{OUTPUT, REJECTS};
-use crate::spool::{Dir, Draft, Fingerprint, Name, Seen, scan};
+use crate::spool::scan::Inputs;
+use crate::spool::{Draft, Fingerprint, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Destination, Failure, Report, Run, Summary, Verdict, internal, transform};
 use std::fs::File;
@@ -128,9 +129,7 @@ pub enum Outcome {
 pub struct Context<'a> {
     pub setup: &'a Setup,
     pub pin: &'a Pin,
-    /// The input folder, and whether it is on a local disk.
-    pub root: &'a Dir,
-    pub local: bool,
+    pub inputs: &'a Inputs,
     /// Score blocks in parallel, for a large input.
     pub in_parallel: bool,
     pub cancel: &'a AtomicBool,
@@ -160,16 +159,15 @@ impl Context<'_> {
             return self.fail(job, name_too_long(), rejects, None);
         }
         // It may have gone since it was planned, or become a link.
-        let Some((mut file, stat)) = scan::open(self.root, &job.name)? else {
+        let Some((mut file, seen)) = self.inputs.open_file(&job.name)? else {
             return Ok(Outcome::Changed);
         };
-        let seen = Seen::of(&stat, self.local);
         if seen.fingerprint != job.fingerprint || refusal(seen.kind).is_some() {
             return Ok(Outcome::Changed);
         }
         let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
         let unchanged = || -> Result<bool> {
-            let now = scan::look(self.root, &job.name, self.local)?;
+            let now = self.inputs.look(&job.name)?;
             Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
         };
         if let Task::Verify(hash) = &job.task {
@@ -179,7 +177,7 @@ impl Context<'_> {
                 Some(found) if found == *hash => return Ok(Outcome::Verified { racy }),
                 Some(_) => file
                     .rewind()
-                    .map_err(Error::io("read", self.root.join(job.name.bytes())))?,
+                    .map_err(Error::io("read", self.inputs.dir().join(job.name.bytes())))?,
             }
         }
         self.score(job, file, racy, rejects, unchanged)
@@ -275,7 +273,7 @@ impl Context<'_> {
     /// What failed isn't always read to its end; its hash tells later whether it is still the same. `None`: it would take long.
     fn hash_failed(&self, job: &Job) -> Result<Option<HalfHash>> {
         const MOST: u64 = 64 << 20;
-        match scan::open(self.root, &job.name)? {
+        match self.inputs.open_file(&job.name)? {
             Some((file, _)) if job.fingerprint.size <= MOST => self.hash(&file, job),
             _ => Ok(None),
         }
@@ -283,7 +281,7 @@ impl Context<'_> {
 
     /// `None` if it was cancelled.
     fn hash(&self, mut file: &File, job: &Job) -> Result<Option<HalfHash>> {
-        let path = self.root.join(job.name.bytes());
+        let path = self.inputs.dir().join(job.name.bytes());
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 256 << 10];
         loop {

@@ -4,7 +4,8 @@ use super::inbox::Inbox;
 use super::job::{Context, Done, Job, Pin, Setup};
 use super::plan::Word;
 use crate::error::{Error, Result};
-use crate::spool::{Dir, Name};
+use crate::spool::Name;
+use crate::spool::scan::Inputs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
@@ -29,9 +30,7 @@ pub enum State {
 
 /// Where the input is, and who counts its bytes.
 pub struct Source {
-    /// The input folder, and whether it is on a local disk.
-    pub root: Dir,
-    pub local: bool,
+    pub inputs: Inputs,
     pub bytes: Arc<AtomicU64>,
 }
 
@@ -45,8 +44,7 @@ impl Large {
             let context = Context {
                 setup: &setup,
                 pin: &pin,
-                root: &source.root,
-                local: source.local,
+                inputs: &source.inputs,
                 in_parallel: true,
                 cancel: &stop,
                 progress: &source.bytes,

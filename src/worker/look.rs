@@ -8,7 +8,8 @@ use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
 use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::publish::Publisher;
-use crate::spool::{Dir, Home, Name, Seen, results, scan};
+use crate::spool::scan::Inputs;
+use crate::spool::{Dir, Name, Seen, results};
 use crate::transform::{Destination, OUTPUT_FORMAT, Shape, Verdict};
 use rayon::prelude::*;
 
@@ -62,14 +63,13 @@ const ALONE: usize = 64;
 
 /// Looks at each input, in order.
 pub fn at_each(
-    root: &Dir,
+    inputs: &Inputs,
     names: &[Name],
-    local: bool,
     ledger: &Ledger,
     published: &Published,
     pool: &rayon::ThreadPool,
 ) -> Result<Vec<Found>> {
-    let stat = |name: &Name| scan::look(root, name, local);
+    let stat = |name: &Name| inputs.look(name);
     let found = |((name, seen), record): ((&Name, Result<Option<Seen>>), Option<Record>)| Found {
         there: seen.and_then(|seen| {
             let there = |seen| published.size(name, record.as_ref()).map(|size| There { seen, size });
@@ -101,9 +101,13 @@ pub fn is_short(publisher: &Publisher, name: &Name, short: Shortage) -> bool {
         .is_ok_and(|free| !short.is_over(free))
 }
 
-/// What can't be looked at may be there: a subfolder that is closed keeps back what is in it, and nothing else.
-pub fn is_gone(root: &Dir, name: &Name, local: bool) -> Result<bool> {
-    match scan::look(root, name, local) {
+/// Is there no input of this name any more, or are files of such names no inputs now? What can't be looked at may be there:
+/// a subfolder that is closed keeps back what is in it, and nothing else.
+pub fn is_gone(inputs: &Inputs, name: &Name) -> Result<bool> {
+    if !inputs.accept(name) {
+        return Ok(true);
+    }
+    match inputs.look(name) {
         Ok(seen) => Ok(seen.is_none()),
         Err(error) if plan::charge(error.code(), 0) == Charge::All => Err(error),
         Err(_) => Ok(false),
@@ -124,11 +128,10 @@ pub fn look_at(
     config: &Config,
     ledger: Option<&Ledger>,
     recipe: Option<&Recipe>,
-    root: &Dir,
+    inputs: &Inputs,
     name: &Name,
 ) -> Result<Option<Look>> {
-    let home = Home::of(root)?;
-    let Some(seen) = scan::look(root, name, !home.mount)? else {
+    let Some(seen) = inputs.look(name)? else {
         return Ok(None);
     };
     let record = ledger.map(|l| l.record(name)).transpose()?.flatten();
@@ -147,7 +150,7 @@ pub fn look_at(
         return Ok(Some(Look::Pending));
     };
     Ok(Some(
-        match plan::decide(&sighting, &want(config, recipe.clone(), !home.mount), now()) {
+        match plan::decide(&sighting, &want(config, recipe.clone(), inputs.is_local()), now()) {
             Decision::Current(Verdict::Publish) => Look::Done,
             Decision::Current(Verdict::Hold) => Look::Held,
             Decision::Current(Verdict::Fail) => Look::Failed,

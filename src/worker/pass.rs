@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::registry::Current;
 use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
-use crate::spool::scan::Listing;
-use crate::spool::{Dir, Home, Name};
+use crate::spool::scan::{Inputs, Listing};
+use crate::spool::{Home, Name};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -148,10 +148,11 @@ impl Pass {
     pub fn begin_listing(&mut self) -> Result<()> {
         let listing = Listing::new(&self.setup.config.input.path, &self.setup.config.input.rules)?;
         match &self.home {
-            Some(home) => home.check(listing.root())?,
+            Some(home) => home.check(listing.inputs().dir())?,
             None => {
-                let home = Home::of(listing.root())?;
-                self.commit.ledger().remember_place(listing.root().path(), home.mount)?;
+                let dir = listing.inputs().dir();
+                let home = Home::of(dir)?;
+                self.commit.ledger().remember_place(dir.path(), home.mount)?;
                 self.home = Some(home);
             }
         }
@@ -181,8 +182,8 @@ impl Pass {
             return Ok(Step::NewLineup);
         }
         if !looks.is_empty() {
-            let root = self.open_input(home)?;
-            self.look(&root, looks, false)?;
+            let inputs = self.open_input(home)?;
+            self.look(&inputs, looks, false)?;
         }
         self.go_on_listing(chunk, manager)?;
         relist |= self.finish_publishing(false)? == Step::Relist;
@@ -196,8 +197,8 @@ impl Pass {
             return Ok(Step::NewLineup);
         }
         if self.commit.is_pruning() && self.listing.is_none() && !self.queue.has_small() {
-            let root = self.open_input(home)?;
-            self.commit.prune(&root, !home.mount, &self.setup)?;
+            let inputs = self.open_input(home)?;
+            self.commit.prune(&inputs, &self.setup)?;
         }
         Ok(if relist { Step::Relist } else { Step::Done })
     }
@@ -216,12 +217,11 @@ impl Pass {
         }
         let done = names.is_empty();
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
-        self.look(listing.root(), looks, true)?;
+        self.look(listing.inputs(), looks, true)?;
         if done {
             // There may be many reports, and each look may take long.
             let heartbeat = || manager.heartbeat();
-            self.commit
-                .end_listing(listing.root(), self.local(), &self.setup, heartbeat)
+            self.commit.end_listing(listing.inputs(), &self.setup, heartbeat)
         } else {
             self.listing = Some(listing);
             Ok(())
@@ -229,10 +229,11 @@ impl Pass {
     }
 
     /// The input folder, if its mount is still there.
-    fn open_input(&self, home: Home) -> Result<Dir> {
-        let root = Dir::open(&self.setup.config.input.path)?;
-        home.check(&root)?;
-        Ok(root)
+    fn open_input(&self, home: Home) -> Result<Inputs> {
+        let input = &self.setup.config.input;
+        let inputs = Inputs::open(&input.path, &input.rules)?;
+        home.check(inputs.dir())?;
+        Ok(inputs)
     }
 
     /// Sorts out what events said. Returns what to look at.
@@ -249,7 +250,7 @@ impl Pass {
     }
 
     /// Looks at inputs, and queues what is to be done.
-    fn look(&mut self, root: &Dir, mut looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
+    fn look(&mut self, inputs: &Inputs, mut looks: Vec<(Name, Word)>, listed: bool) -> Result<()> {
         let Some(pin) = &self.pin else {
             return Ok(());
         };
@@ -263,8 +264,7 @@ impl Pass {
             }
         }
         let view = View {
-            root,
-            local: self.local(),
+            inputs,
             listed,
             want: &Want {
                 changes_max: self.once.then_some(1),
@@ -275,6 +275,9 @@ impl Pass {
         let planned = self.commit.plan(looks, &view)?;
         for name in &planned.gone {
             self.writing.remove(name);
+        }
+        if planned.subfolder {
+            self.inbox.add(|news| news.subfolder = true);
         }
         for job in planned.jobs {
             let size = job.fingerprint.size;
@@ -306,13 +309,12 @@ impl Pass {
             return self.commit_scored(current);
         }
         self.setup.publisher.release();
-        let root = self.open_input(home)?;
+        let inputs = self.open_input(home)?;
         let (setup, stop, bytes) = (self.setup.clone(), self.inbox.stop.clone(), self.progress.bytes.clone());
         let context = Context {
             setup: &setup,
             pin: &pin,
-            root: &root,
-            local: !home.mount,
+            inputs: &inputs,
             in_parallel: false,
             cancel: stop.flag(),
             progress: &bytes,
@@ -361,13 +363,9 @@ impl Pass {
             return Ok(());
         };
         self.setup.publisher.release();
-        let root = self.open_input(home)?;
+        let inputs = self.open_input(home)?;
         let bytes = self.progress.bytes.clone();
-        let context = Source {
-            root,
-            local: !home.mount,
-            bytes,
-        };
+        let context = Source { inputs, bytes };
         self.large = Some(Large::start(
             job,
             self.setup.clone(),

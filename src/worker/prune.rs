@@ -5,7 +5,7 @@ use super::look::Published;
 use crate::error::Result;
 use crate::ledger::{Ledger, Pruning};
 use crate::service::clock::wall_clock;
-use crate::spool::{Dir, scan};
+use crate::spool::scan::Inputs;
 
 /// Rows of a step: some milliseconds of work on a local disk.
 const ROWS: u32 = 512;
@@ -30,16 +30,16 @@ impl Pruner {
         self.round.is_some()
     }
 
-    /// One step. `root`: the input folder, which is where it was; `local`: on a local disk. Nothing goes while the mount of
-    /// another folder is away: that is an error.
-    pub fn step(&mut self, ledger: &mut Ledger, setup: &Setup, root: &Dir, local: bool) -> Result<()> {
+    /// One step. `inputs`: the input folder, which is where it was. Nothing goes while the mount of another folder is away: that
+    /// is an error.
+    pub fn step(&mut self, ledger: &mut Ledger, setup: &Setup, inputs: &Inputs) -> Result<()> {
         let Some(round) = &mut self.round else {
             return Ok(());
         };
         setup.publisher.release();
         setup.publisher.check()?;
         let published = Published::open(&setup.config)?;
-        let on_mount = !local || setup.publisher.on_mount();
+        let on_mount = !inputs.is_local() || setup.publisher.on_mount();
         let kept = i64::try_from(setup.config.state.history.as_micros()).unwrap_or(i64::MAX);
         let before = (wall_clock() / 1000).saturating_sub(kept);
         let more = round.step(
@@ -48,7 +48,7 @@ impl Pruner {
             if on_mount { ROWS_ON_MOUNT } else { ROWS },
             |name, record| {
                 // What can't be looked at may be there.
-                let input = scan::look(root, name, local);
+                let input = inputs.look(name);
                 matches!(input, Ok(None)) && matches!(published.size(name, Some(record)), Ok(None))
             },
         );

@@ -192,7 +192,7 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
             return Ok(());
         }
         for name in names {
-            let answer = match look_at(config, ledger.as_ref(), recipe, listing.root(), &name)? {
+            let answer = match look_at(config, ledger.as_ref(), recipe, listing.inputs(), &name)? {
                 None => continue,
                 Some(Look::Failed) => {
                     let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();

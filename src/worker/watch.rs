@@ -3,8 +3,7 @@
 use super::inbox::{Inbox, News};
 use super::plan::Word;
 use crate::config::{Config, Watch};
-use crate::spool::scan::Rules;
-use crate::spool::{Dir, Name, results};
+use crate::spool::{Dir, Name, Rules, results};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::Stat;
@@ -117,6 +116,14 @@ impl Watches {
     }
 }
 
+/// What came into a folder by an event's word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Folder,
+    FileOrFolder,
+    Nothing,
+}
+
 /// Tells what an event is about.
 struct Sorter {
     input: PathBuf,
@@ -144,20 +151,21 @@ impl Sorter {
             EventKind::Modify(ModifyKind::Data(_)) => Word::Writing,
             _ => Word::Nothing,
         };
-        let folder_came = matches!(
-            event.kind,
-            EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To))
-        );
+        let came = match event.kind {
+            EventKind::Create(CreateKind::Folder) => Came::Folder,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Came::FileOrFolder,
+            _ => Came::Nothing,
+        };
         for path in &event.paths {
             if let Ok(below) = path.strip_prefix(&self.input) {
-                self.sort_input(below, word, folder_came, news);
+                self.sort_input(below, word, came, news);
             } else if let Some(below) = self.published.iter().find_map(|p| path.strip_prefix(p).ok()) {
                 if below.as_os_str().is_empty() {
                     news.folders = true;
                 } else if below.file_name().is_some_and(|n| !n.as_bytes().starts_with(b".")) {
                     match results::input_of(&Name::new(below.as_os_str().as_bytes())) {
                         Some(input) => news.note(input, Word::Nothing),
-                        None => news.subfolder |= self.rules.recursive() && folder_came,
+                        None => news.subfolder |= self.rules.recursive() && came != Came::Nothing,
                     }
                 }
             } else if path.starts_with(&self.models) {
@@ -167,15 +175,16 @@ impl Sorter {
         }
     }
 
-    fn sort_input(&self, below: &Path, word: Word, folder_came: bool, news: &mut News) {
+    fn sort_input(&self, below: &Path, word: Word, came: Came, news: &mut News) {
         if below.as_os_str().is_empty() {
             news.folders = true;
             return;
         }
         let name = Name::new(below.as_os_str().as_bytes());
-        if self.rules.accept(&name) {
+        let recursive = self.rules.recursive();
+        if self.rules.accept(&name) && !(recursive && came == Came::Folder) {
             news.note(name, word);
-        } else if self.rules.recursive() && folder_came {
+        } else if recursive && came != Came::Nothing && self.rules.enter(name.bytes()) {
             // Files may have come with it, or before it was under watch.
             news.subfolder = true;
         }

@@ -10,6 +10,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod golden;
+mod inputs;
 mod ledger;
 mod once;
 mod onnx;

@@ -3,7 +3,8 @@
 use super::Commit;
 use crate::error::{Error, Result};
 use crate::ledger::Record;
-use crate::spool::{Dir, Name};
+use crate::spool::Name;
+use crate::spool::scan::Inputs;
 use crate::transform::Verdict;
 use crate::worker::agenda::{Note, Shortage};
 use crate::worker::faults::as_fault;
@@ -14,9 +15,7 @@ use std::time::Duration;
 
 /// How inputs are looked at.
 pub struct View<'a> {
-    /// The input folder, and whether it is on a local disk.
-    pub root: &'a Dir,
-    pub local: bool,
+    pub inputs: &'a Inputs,
     /// By a listing, which counts what is as it should be.
     pub listed: bool,
     pub want: &'a Want,
@@ -28,20 +27,23 @@ pub struct View<'a> {
 pub struct Planned {
     pub jobs: Vec<Job>,
     pub gone: Vec<Name>,
+    /// Something was renamed in that is no file: a folder, by its name an input's.
+    pub subfolder: bool,
 }
 
 impl Commit {
     /// Looks at inputs and decides on each.
     pub fn plan(&mut self, looks: Vec<(Name, Word)>, view: &View) -> Result<Planned> {
-        let View { root, local, setup, .. } = *view;
+        let View { inputs, setup, .. } = *view;
         let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
         let published = Published::open(&setup.config)?;
-        let found = look::at_each(root, &names, local, &self.ledger, &published, &setup.pool)?;
+        let found = look::at_each(inputs, &names, &self.ledger, &published, &setup.pool)?;
         let mut planned = Planned::default();
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
             match there {
                 Ok(Some(there)) => planned.jobs.extend(self.decide(name, word, there, record, view)?),
                 Ok(None) => {
+                    planned.subfolder |= word == Word::Closed && inputs.is_recursive();
                     self.forget(&name, record.as_ref(), setup)?;
                     planned.gone.push(name);
                 }
@@ -178,15 +180,14 @@ impl Commit {
     /// nothing of, which a worker that was killed can have left.
     pub(super) fn forget_gone(
         &mut self,
-        root: &Dir,
-        local: bool,
+        inputs: &Inputs,
         recover: bool,
         setup: &Setup,
         mut heartbeat: impl FnMut(),
     ) -> Result<()> {
         for name in self.ledger.reported()? {
             heartbeat();
-            if look::is_gone(root, &name, local)? {
+            if look::is_gone(inputs, &name)? {
                 let record = self.ledger.record(&name)?;
                 if let Err(error) = self.forget(&name, record.as_ref(), setup) {
                     self.fault(&name, error, None, setup)?;
@@ -196,7 +197,7 @@ impl Commit {
         if recover {
             for name in setup.publisher.reported()? {
                 heartbeat();
-                if look::is_gone(root, &name, local)? {
+                if look::is_gone(inputs, &name)? {
                     setup.publisher.withdraw_reports(&name)?;
                 }
             }

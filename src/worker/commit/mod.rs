@@ -19,8 +19,9 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, HalfHash, Ledger, Record, Transformation};
 use crate::score::Lineup;
+use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
-use crate::spool::{Dir, Name};
+use crate::spool::scan::Inputs;
 use crate::transform::{Summary, Verdict};
 use publishing::Ready;
 use std::sync::Arc;
@@ -95,9 +96,9 @@ impl Commit {
         self.faults.set_unreadable(&mut self.ledger, folder, error)
     }
 
-    /// All inputs below `root` were listed.
-    pub fn end_listing(&mut self, root: &Dir, local: bool, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
-        self.forget_gone(root, local, !self.recovered, setup, heartbeat)?;
+    /// All inputs were listed.
+    pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
+        self.forget_gone(inputs, !self.recovered, setup, heartbeat)?;
         self.recovered = true;
         self.ledger.release_memory()?;
         self.pruner.begin(&mut self.ledger)
@@ -107,8 +108,8 @@ impl Commit {
         self.pruner.busy()
     }
 
-    pub fn prune(&mut self, root: &Dir, local: bool, setup: &Setup) -> Result<()> {
-        self.pruner.step(&mut self.ledger, setup, root, local)
+    pub fn prune(&mut self, inputs: &Inputs, setup: &Setup) -> Result<()> {
+        self.pruner.step(&mut self.ledger, setup, inputs)
     }
 
     /// Inputs whose time to be looked at again has come, at most `most`; and whether the whole folder is to be listed for
