@@ -3,6 +3,7 @@
 use super::binding::Binding;
 use super::cell::{self, CellError, Feature, Kind};
 use crate::problem::excerpt;
+use std::str::from_utf8;
 
 /// Rows of one batch: its columns stay in a core's nearest cache while they are read, scored and written out.
 pub const ROWS: usize = 1024;
@@ -147,7 +148,8 @@ impl Batch {
     pub fn read(&mut self, feature: usize, of: &Feature, cell: &[u8]) {
         if let Kind::Texts(index) = of.kind {
             self.texts[index].resize(self.rows, String::new());
-            self.texts[index].push(cell::text(cell).into_owned());
+            let text = from_utf8(cell::trim(cell)).unwrap_or_default();
+            self.texts[index].push(text.into());
         }
         match of.read(cell) {
             Ok(x) => self.set(feature, x),

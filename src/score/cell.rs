@@ -4,8 +4,8 @@
 //! `null`, in any case, mean that the value is missing.
 
 use crate::model::{Category, Column, Type};
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::str::from_utf8;
 
 /// What the cells of a column can hold.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub enum CellError {
     Missing,
     /// A category that the model doesn't know, and that its library would refuse.
     UnknownCategory,
+    /// A text of another encoding: no model knows what it would be decoded to.
+    NotUtf8,
 }
 
 impl CellError {
@@ -42,6 +44,7 @@ impl CellError {
             CellError::NotAnInteger => "not a whole number",
             CellError::Missing => "missing value",
             CellError::UnknownCategory => "unknown category",
+            CellError::NotUtf8 => "text that is not UTF-8",
         }
     }
 }
@@ -60,7 +63,7 @@ impl Feature {
         }
     }
 
-    /// The value of a cell: a number, or the code of a category; NaN is missing. A text has none: see [`text`].
+    /// The value of a cell: a number, or the code of a category; NaN is missing. A text has none: see [`trim`].
     pub fn read(&self, cell: &[u8]) -> Result<f64, CellError> {
         let missing = || match self.optional {
             true => Ok(f64::NAN),
@@ -79,7 +82,9 @@ impl Feature {
                 Reading::Code(code) => Ok(code),
                 Reading::Missing => missing(),
                 Reading::Unknown => Err(CellError::UnknownCategory),
+                Reading::Undecoded => Err(CellError::NotUtf8),
             },
+            Kind::Texts(_) if from_utf8(cell).is_err() => Err(CellError::NotUtf8),
             // What is missing is the model's to decide, also of an empty text.
             Kind::Texts(_) => Ok(0.0),
         }
@@ -89,15 +94,10 @@ impl Feature {
     pub fn takes(&self, cell: &[u8]) -> bool {
         match &self.kind {
             Kind::Numbers | Kind::Integers => is_value(cell),
-            Kind::Categories(categories) => categories.read(cell) != Reading::Unknown,
+            Kind::Categories(categories) => !matches!(categories.read(cell), Reading::Unknown | Reading::Undecoded),
             Kind::Texts(_) => true,
         }
     }
-}
-
-/// Of a column of texts. Bytes that are not UTF-8 have U+FFFD in their place.
-pub fn text(cell: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(trim(cell))
 }
 
 /// Of a text: does it mean that the value is missing?
@@ -170,6 +170,8 @@ enum Reading {
     Code(f64),
     Missing,
     Unknown,
+    /// It is not UTF-8, as all categories are.
+    Undecoded,
 }
 
 impl Dictionary {
@@ -208,6 +210,7 @@ impl Dictionary {
         };
         match known {
             Some(&code) => Reading::Code(code),
+            None if from_utf8(cell).is_err() => Reading::Undecoded,
             None if self.open => Reading::Code(UNKNOWN),
             None => Reading::Unknown,
         }
@@ -239,6 +242,7 @@ mod tests {
         ] {
             assert_eq!(words.read(cell.as_bytes()), wanted, "{cell}");
         }
+        assert_eq!(words.read(b"Osl\xF8"), Reading::Undecoded);
         let spaces = Dictionary::of(&[text(" "), text("a "), text("a")], false);
         for (cell, code) in [(" ", 0.0), ("a ", 1.0), (" a ", 2.0), ("a", 2.0)] {
             assert_eq!(spaces.read(cell.as_bytes()), Reading::Code(code), "{cell:?}");

@@ -182,20 +182,14 @@ fn add(cells: &mut [Cells], reader: &Reader, wanted: &[Wanted], page: &Page) -> 
                 for (row, text) in reader.batch.cells(index).iter().enumerate() {
                     let missing = cell::is_missing(text);
                     let Wanted { name, optional, .. } = &wanted[feature];
-                    let flaw = match () {
-                        () if missing && !optional => (format!("column {name:?}: missing value"), MEND),
-                        () if text.contains(char::REPLACEMENT_CHARACTER) => {
-                            let text = excerpt(text.as_bytes(), 80);
-                            (format!("column {name:?}: text that is not UTF-8: {text}"), RECODE)
-                        }
-                        () => {
-                            texts.push((!missing).then(|| text.clone()));
-                            continue;
-                        }
-                    };
-                    return Err(Problem::new(Code::BadRow, flaw.0, flaw.1)
-                        .line(page.line(reader, row))
-                        .column(name));
+                    if missing && !optional {
+                        return Err(
+                            Problem::new(Code::BadRow, format!("column {name:?}: missing value"), MEND)
+                                .line(page.line(reader, row))
+                                .column(name),
+                        );
+                    }
+                    texts.push((!missing).then(|| text.clone()));
                 }
             }
             (Cells::Numbers(numbers), _) => numbers.extend_from_slice(reader.batch.column(feature)),
@@ -231,7 +225,13 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
         } => format!("column {name:?}: {why}"),
         _ => format!("column {name:?}: {why}: {}", excerpt(&unquote(cell), 80)),
     };
-    Problem::new(Code::BadRow, message, MEND).line(line).column(name)
+    let hint = match cause {
+        Cause::Cell {
+            error: CellError::NotUtf8, ..
+        } => RECODE,
+        _ => MEND,
+    };
+    Problem::new(Code::BadRow, message, hint).line(line).column(name)
 }
 
 /// What can't be cut, to a person who has the file at hand.

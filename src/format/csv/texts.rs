@@ -5,28 +5,33 @@ use super::record::{first_record, quote, raw_fields, record, unquote};
 use std::iter;
 
 /// The cells of each record, the header's first, without their quotes. Empty lines are no records. Text that is not UTF-8
-/// has U+FFFD in its place.
+/// has U+FFFD in its place: such cells are to be looked at only, or known to be good.
 pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
+    let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
+    let cells = move |record| raw_fields(record, delimiter).into_iter().map(cell).collect();
+    records(csv, delimiter).map(cells)
+}
+
+/// Without their line ends.
+fn records(csv: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
     iter::from_fn(move || {
         let (_, first) = first_record(rest, delimiter)?;
         let start = first.as_ptr() as usize - rest.as_ptr() as usize;
         rest = &rest[start + record(&rest[start..], delimiter).len()..];
-        let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
-        Some(raw_fields(first, delimiter).into_iter().map(cell).collect())
+        Some(first)
     })
 }
 
-/// The header and some records, by their places behind it, ascending.
+/// The header and some records, by their places behind it, ascending, as they stand.
 pub fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
-    let mut records = read(csv, delimiter);
-    let mut picked = Vec::new();
-    if let Some(header) = records.next() {
-        write(&header, delimiter, &mut picked);
-    }
     let mut wanted = rows.iter().peekable();
-    for (_, record) in records.enumerate().filter(|(row, _)| wanted.next_if_eq(&row).is_some()) {
-        write(&record, delimiter, &mut picked);
+    let mut picked = Vec::new();
+    for (place, record) in records(csv, delimiter).enumerate() {
+        if place == 0 || wanted.next_if_eq(&&(place - 1)).is_some() {
+            picked.extend_from_slice(record);
+            picked.push(b'\n');
+        }
     }
     picked
 }

@@ -1,0 +1,77 @@
+//! What a cell means, to a person and to the model.
+
+use crate::spool::Spool;
+use serde_json::json;
+use std::fs;
+
+/// Approves a pipeline over the column `c`: a category's prediction is 10 for the first, 20 for the second..., that of one it
+/// doesn't know 0, and that of a missing one 10.
+pub fn approve_categories(spool: &Spool, categories: &[&str]) {
+    let term = |(place, category): (usize, &&str)| {
+        json!({
+            "name": format!("c={category}"), "factors": [{"input": "c", "category": category}],
+            "mean": 0.0, "scale": 1.0, "coefficient": 10.0 * (place + 1) as f64,
+        })
+    };
+    let terms: Vec<_> = categories.iter().enumerate().map(term).collect();
+    let missing = json!({"category": categories[0]});
+    let artifact = json!({
+        "inputs": [{"name": "c", "categories": categories, "missing": missing, "unknown": "ignore"}],
+        "terms": terms, "intercept": 0.0, "output": "number",
+    });
+    let path = spool.path("pipeline.json");
+    fs::write(&path, artifact.to_string()).unwrap();
+    let register = [
+        "models",
+        "register",
+        path.to_str().unwrap(),
+        "--format",
+        "pipeline",
+        "--approve",
+    ];
+    spool.run(&register).exits(0);
+}
+
+#[test]
+fn a_text_that_is_not_utf_8_is_a_bad_row_and_no_unknown_category() {
+    let spool = Spool::without_model()
+        .set("input.max_bad_rows=100%")
+        .set("output.columns=all");
+    approve_categories(&spool, &["Bern", "Gen\u{e8}ve"]);
+    let utf8 = "c,note\nBern,a\nGen\u{e8}ve,b\nOslo,c\n";
+    spool.drop_file("utf8.csv", utf8);
+    // The note passes as it stands: no model reads it.
+    spool.drop_file("latin1.csv", b"c,note\nBern,\xE9\nGen\xE8ve,b\n\"Gen\xE8ve\",c\n");
+    spool.once().exits(0).says("2 bad");
+    assert_eq!(
+        spool.output("utf8.csv").unwrap(),
+        "c,note,prediction\nBern,a,10.0\nGen\u{e8}ve,b,20.0\nOslo,c,0.0\n"
+    );
+    let out = spool.output_bytes("latin1.csv").unwrap();
+    assert_eq!(
+        out,
+        b"c,note,prediction\nBern,\xE9,10.0\nGen\xE8ve,b,\n\"Gen\xE8ve\",c,\n"
+    );
+    let rejects = fs::read(spool.path("failed/latin1.csv.rejects.csv")).unwrap();
+    let rejects = String::from_utf8_lossy(&rejects);
+    assert!(rejects.contains("\n3,c,text that is not UTF-8,"), "{rejects}");
+}
+
+#[test]
+fn golden_rows_are_none_whose_texts_are_not_utf_8() {
+    let spool = Spool::without_model();
+    approve_categories(&spool, &["Bern", "Gen\u{e8}ve"]);
+    fs::write(spool.path("rows.csv"), b"c\nGen\xE8ve\n").unwrap();
+    let register = [
+        "models",
+        "register",
+        "pipeline.json",
+        "--format",
+        "pipeline",
+        "--golden",
+        "rows.csv",
+    ];
+    spool.run(&register).exits(64).says("c: text that is not UTF-8");
+    fs::write(spool.path("rows.csv"), b"c\nGen\xE8ve\nBern\n").unwrap();
+    spool.run(&register).exits(0);
+}
