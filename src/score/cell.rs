@@ -156,6 +156,8 @@ pub struct Dictionary {
     texts: HashMap<Vec<u8>, f64>,
     /// By the bits of the number: `10`, `10.0` and `1e1` are the same category.
     numbers: HashMap<u64, f64>,
+    /// The numbers are written as texts, where `010` is another code than `10`.
+    codes: bool,
     /// Other categories are taken, as [`UNKNOWN`].
     open: bool,
 }
@@ -187,6 +189,9 @@ impl Dictionary {
                 dictionary.numbers.insert(bits(number), code as f64);
             }
         }
+        if let Some(numbers) = whole_numbers(categories) {
+            (dictionary.numbers, dictionary.codes) = (numbers, true);
+        }
         dictionary
     }
 
@@ -205,6 +210,7 @@ impl Dictionary {
         };
         let known = match number {
             Number::Missing => return Reading::Missing,
+            Number::Value(_) if self.codes && has_leading_zero(trimmed) => None,
             Number::Value(x) => self.numbers.get(&bits(x)),
             Number::Invalid => None,
         };
@@ -215,6 +221,51 @@ impl Dictionary {
             None => Reading::Unknown,
         }
     }
+}
+
+/// The codes of whole numbers that a table has as texts, as training does. One missing value makes floats of a producer's whole
+/// numbers, and 270 becomes 270.0. None where a text is a number of another kind, such as 007 or 1.5; one word is no
+/// hindrance: it is what missing values are filled with.
+fn whole_numbers(categories: &[Category]) -> Option<HashMap<u64, f64>> {
+    let (mut numbers, mut words) = (HashMap::new(), 0);
+    for (code, category) in categories.iter().enumerate() {
+        let text = category.text()?;
+        match number(text.as_bytes()) {
+            Number::Value(x) if is_whole(&text, x) && numbers.insert(bits(x), code as f64).is_none() => {}
+            Number::Value(_) => return None,
+            Number::Missing | Number::Invalid => words += 1,
+        }
+    }
+    (words <= 1 && !numbers.is_empty()).then_some(numbers)
+}
+
+/// Is it a whole number as people and frames write it: `270`, `-3` or `270.0`?
+fn is_whole(text: &str, x: f64) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (digits, behind) = digits.split_once('.').unwrap_or((digits, "0"));
+    is_integer(x)
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !behind.is_empty()
+        && behind.bytes().all(|b| b == b'0')
+        && !has_leading_zero(text.as_bytes())
+        && !text.starts_with("-0")
+}
+
+/// The whole number that a text is, as it is written without a point.
+pub fn whole(text: &str) -> Option<String> {
+    match number(text.as_bytes()) {
+        Number::Value(x) if is_whole(text, x) => Some(format!("{x:.0}")),
+        _ => None,
+    }
+}
+
+/// As in `0270`, which is a code and no number.
+fn has_leading_zero(number: &[u8]) -> bool {
+    let digits = number
+        .strip_prefix(b"-")
+        .or(number.strip_prefix(b"+"))
+        .unwrap_or(number);
+    matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
 /// One pattern for both zeros.
@@ -247,6 +298,33 @@ mod tests {
         for (cell, code) in [(" ", 0.0), ("a ", 1.0), (" a ", 2.0), ("a", 2.0)] {
             assert_eq!(spaces.read(cell.as_bytes()), Reading::Code(code), "{cell:?}");
         }
+        let texts = |categories: &[&str]| {
+            let categories: Vec<Category> = categories.iter().map(|t| text(t)).collect();
+            Dictionary::of(&categories, false)
+        };
+        let whole = ["270", "-3", "0", "none"];
+        for (cell, wanted) in [
+            ("270", Reading::Code(0.0)),
+            (" 270.0 ", Reading::Code(0.0)),
+            ("2.7e2", Reading::Code(0.0)),
+            ("-3.0", Reading::Code(1.0)),
+            ("0.0", Reading::Code(2.0)),
+            ("-0", Reading::Code(2.0)),
+            ("none", Reading::Code(3.0)),
+            ("0270", Reading::Unknown),
+            ("+0270.0", Reading::Unknown),
+            ("270.5", Reading::Unknown),
+            ("", Reading::Missing),
+        ] {
+            assert_eq!(texts(&whole).read(cell.as_bytes()), wanted, "{cell}");
+        }
+        // As frames write whole numbers beside missing ones.
+        assert_eq!(texts(&["270.0", "5.0"]).read(b"5"), Reading::Code(1.0));
+        // Not numbers but codes, versions, sizes; or too large to be told apart.
+        for other in ["007", "1.5", "1e3", "270.0", "-0", "inf", "9007199254740993"] {
+            assert_eq!(texts(&["270", "5", other]).read(b"5.0"), Reading::Unknown, "{other}");
+        }
+        assert_eq!(texts(&["1", "2", "beta", "rc"]).read(b"1.0"), Reading::Unknown);
         let numbers = [Category::Integer(10), Category::Number(0.5), Category::Integer(0)];
         let numbers = Dictionary::of(&numbers, true);
         for (cell, code) in [("10", 0.0), ("10.0", 0.0), ("1e1", 0.0), (".5", 1.0), ("-0", 2.0)] {

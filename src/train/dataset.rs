@@ -325,7 +325,7 @@ impl Sheet {
             frame.rows = column.cells.len();
             frame.columns.push(Series {
                 name: wanted.name,
-                cells: column.cells,
+                cells: categories(column.cells),
             });
         }
         Ok(frame)
@@ -341,6 +341,18 @@ impl Sheet {
             false => Err(faulty(&self.path, &columns::no_such_column(name, &self.names, who))),
         }
     }
+}
+
+/// Whole numbers that are categories are the same ones with and without a point, as when inputs are scored: beside a missing
+/// value, frames write 270.0 for 270.
+fn categories(cells: Cells) -> Cells {
+    let Cells::Texts(texts) = cells else { return cells };
+    let written = texts.iter().map(|text| match text {
+        Some(text) => cell::whole(text).map(Some),
+        None => Some(None),
+    });
+    let whole: Option<Vec<Option<String>>> = written.collect();
+    Cells::Texts(whole.unwrap_or(texts))
 }
 
 fn faulty(path: &Path, problem: &Problem) -> Error {

@@ -75,3 +75,46 @@ fn golden_rows_are_none_whose_texts_are_not_utf_8() {
     fs::write(spool.path("rows.csv"), b"c\nGen\xE8ve\nBern\n").unwrap();
     spool.run(&register).exits(0);
 }
+
+/// One missing code in the producer's frame, and 270 is written 270.0.
+#[test]
+fn a_whole_number_with_a_point_is_the_same_category() {
+    let spool = Spool::without_model();
+    approve_categories(&spool, &["101", "270", "none"]);
+    spool.drop_file("a.csv", "c\n270\n270.0\n2.7e2\n0270\n101.0\n\"\"\nnone\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction\n20.0\n20.0\n20.0\n0.0\n10.0\n10.0\n30.0\n"
+    );
+}
+
+#[test]
+fn training_takes_whole_numbers_with_and_without_a_point_for_one_category() {
+    let spool = Spool::without_model();
+    let rows = (0..40).map(|i| {
+        let code = ["101", "270.0", "101.0", "270", ""][i % 5];
+        let y = if code.starts_with("101") { 1.0 } else { 5.0 };
+        format!("{code},{},{}\n", i % 7, y + (i % 3) as f64 / 10.0)
+    });
+    fs::write(
+        spool.path("examples.csv"),
+        format!("code,v,y\n{}", rows.collect::<String>()),
+    )
+    .unwrap();
+    let pipeline =
+        "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\ntexts = [\"code\"]\n[train]\ntrainer = \"least-squares\"\n";
+    fs::write(spool.path("p.toml"), pipeline).unwrap();
+    spool.run(&["train", "p.toml"]).exits(0);
+    let artifact = fs::read(spool.path("models/lines/1/pipeline.json")).unwrap();
+    let artifact: serde_json::Value = serde_json::from_slice(&artifact).unwrap();
+    assert_eq!(artifact["inputs"][0]["categories"], json!(["101", "270"]));
+    spool.approve(1);
+    let scored = spool
+        .filter(&["score"], b"code,v\n270,1\n270.0,1\n101,1\n")
+        .exits(0)
+        .stdout;
+    let lines: Vec<&str> = scored.lines().collect();
+    assert_eq!(lines[1], lines[2]);
+    assert_ne!(lines[1], lines[3]);
+}

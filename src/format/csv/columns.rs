@@ -227,7 +227,8 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
     };
     let hint = match cause {
         Cause::Cell {
-            error: CellError::NotUtf8, ..
+            error: CellError::NotUtf8,
+            ..
         } => RECODE,
         _ => MEND,
     };
