@@ -3,6 +3,7 @@
 mod draft;
 pub mod durable;
 mod folder;
+pub mod lease;
 mod name;
 mod place;
 mod probe;

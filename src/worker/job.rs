@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Recipe};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
+use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::Publisher;
 use crate::spool::results::{OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
@@ -47,6 +48,8 @@ pub struct Job {
     pub touched: bool,
     /// That result stands in its folder.
     pub stands: bool,
+    /// It settled by its age: no event told that its writer closed it.
+    pub aged: bool,
     pub task: Task,
 }
 
@@ -114,6 +117,8 @@ pub enum Outcome {
     Verified {
         racy: bool,
     },
+    /// Somebody has the input open for writing.
+    Unfinished,
     /// The input is not the one that was planned, or changed while it was read.
     Changed,
     /// For now.
@@ -164,6 +169,11 @@ impl Context<'_> {
         };
         if seen.fingerprint != job.fingerprint || refusal(seen.kind).is_some() {
             return Ok(Outcome::Changed);
+        }
+        // On a local disk the kernel may tell. Asked of what is about to be read, not of what has its output.
+        let local = seen.fingerprint.ctime.is_some();
+        if job.aged && local && writers(&file) == Writers::Some {
+            return Ok(Outcome::Unfinished);
         }
         let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
         let unchanged = || -> Result<bool> {

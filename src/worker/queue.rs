@@ -100,6 +100,7 @@ mod tests {
             recorded: None,
             touched: false,
             stands: false,
+            aged: false,
             task: Task::Score,
         }
     }

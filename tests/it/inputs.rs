@@ -2,6 +2,7 @@
 
 use crate::spool::{Spool, line, wait_until, xs};
 use std::fs;
+use std::io::Write;
 
 /// The parts that Spark writes below `_temporary` were scored there too, and their outputs stayed.
 #[test]
@@ -78,4 +79,81 @@ fn a_report_on_a_file_that_is_no_input_any_more_goes() {
     spool.once().exits(0);
     assert_eq!(spool.names("failed"), ["b"]);
     assert_eq!(spool.names("failed/b"), [""; 0]);
+}
+
+/// 25 was scored for the 250 that its writer was amid of.
+#[test]
+fn a_file_that_its_writer_still_has_open_is_left_to_the_next_run() {
+    let spool = Spool::new();
+    spool.drop_file("done.csv", xs(&[1.0]));
+    let mut writer = fs::File::create(spool.path("input/a.csv")).unwrap();
+    writer.write_all(b"x\n1\n25").unwrap();
+    let ran = spool.run(&["--once", "--json"]).exits(75).says("1 still being written");
+    assert_eq!(
+        (&ran.json()["unsettled"], &ran.json()["scored"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(spool.output("a.csv"), None);
+    assert_eq!(spool.run(&["status", "--json"]).json()["pending_files"][0], "a.csv");
+    // A reader is no writer.
+    let _reader = fs::File::open(spool.path("input/a.csv")).unwrap();
+    writer.write_all(b"0\n").unwrap();
+    drop(writer);
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0, 250.0]));
+}
+
+/// Events tell of what happens after its start alone.
+#[test]
+fn a_file_that_its_writer_has_open_since_before_the_start_is_waited_for() {
+    let spool = Spool::new()
+        .set("input.rescan_interval=10ms")
+        .set("input.poll_interval=10ms");
+    let mut writer = fs::File::create(spool.path("input/a.csv")).unwrap();
+    writer.write_all(b"x\n1\n25").unwrap();
+    let daemon = spool.daemon();
+    for i in 0..5 {
+        let name = format!("{i}.csv");
+        spool.drop_file(&name, xs(&[1.0]));
+        wait_until("another one is scored", || spool.output(&name).is_some());
+        assert_eq!(spool.output("a.csv"), None);
+    }
+    writer.write_all(b"0\n").unwrap();
+    drop(writer);
+    wait_until("it is scored", || spool.output("a.csv").is_some());
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0, 250.0]));
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// Without a word of events: a log that is open for days, and one whose writer died.
+#[test]
+fn what_was_open_is_scored_by_a_poll_once_it_is_closed() {
+    let spool = Spool::new().set("input.watch=poll").set("input.poll_interval=10ms");
+    let mut writer = fs::File::options()
+        .append(true)
+        .create(true)
+        .open(spool.path("input/a.csv"))
+        .unwrap();
+    writer.write_all(xs(&[1.0]).as_bytes()).unwrap();
+    let daemon = spool.daemon();
+    spool.drop_file("b.csv", xs(&[1.0]));
+    wait_until("another one is scored", || spool.output("b.csv").is_some());
+    assert_eq!(spool.output("a.csv"), None);
+    drop(writer);
+    wait_until("it is scored", || spool.output("a.csv") == Some(line(2.0, 1.0, &[1.0])));
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// The worker rescores what was scored before without asking: another writer makes it stale by what it writes.
+#[test]
+fn a_new_model_does_not_wait_for_whoever_has_a_scored_file_open() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    let _writer = fs::File::options()
+        .append(true)
+        .open(spool.path("input/a.csv"))
+        .unwrap();
+    spool.approve_line(3.0, 0.0);
+    spool.once().exits(0).says("scored 1 file");
 }

@@ -94,6 +94,7 @@ impl Commit {
                     recorded: record.as_ref().map(|r| r.verdict),
                     touched: record.as_ref().is_some_and(|r| r.fingerprint != seen.fingerprint),
                     stands: size.is_some() && size == output.map(|r| r.published),
+                    aged: plan::settled_by_age(&sighting),
                     task: Task::of(decision, record.and_then(|r| r.input_hash)),
                 }));
             }
@@ -150,6 +151,18 @@ impl Commit {
         });
         let note = self.agenda.note(&job.name);
         self.agenda.set(&job.name, Note { before, ..note }, now + settle);
+    }
+
+    /// Somebody has the input open for writing, who may pause for as long as they like. The one-shot waits no longer.
+    pub(super) fn wait_until_closed(&mut self, job: &Job, settle: Duration) {
+        let note = self.agenda.note(&job.name);
+        let note = Note {
+            before: Some(job.settled()),
+            unsettled: note.unsettled + 2,
+            ..note
+        };
+        let due = now().monotonic + plan::until_closed(settle);
+        self.agenda.set(&job.name, note, due);
     }
 
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.

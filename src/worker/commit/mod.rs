@@ -237,6 +237,7 @@ impl Commit {
                     ready.racy.extend(racy.then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
+                Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}

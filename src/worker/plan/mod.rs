@@ -179,6 +179,20 @@ pub fn charge(code: &str, own: u64) -> Charge {
     }
 }
 
+/// Has an input that is to be scored settled by its age alone, so that its writer may still have it open? What was scored
+/// before had settled before.
+pub fn settled_by_age(sighting: &Sighting) -> bool {
+    let scored = sighting
+        .record
+        .is_some_and(|r| r.fingerprint == sighting.seen.fingerprint);
+    sighting.word == Word::Nothing && !scored
+}
+
+/// How long an input that somebody has open for writing is left alone.
+pub fn until_closed(settle: Duration) -> Duration {
+    settle.max(LATER)
+}
+
 /// How long to wait after so many failures, from 1 on; never longer than `most`.
 pub fn backoff(tries: u32, most: Duration) -> Duration {
     const FIRST: Duration = Duration::from_secs(1);

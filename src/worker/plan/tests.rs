@@ -255,6 +255,22 @@ fn what_was_scored_has_settled() {
     assert_eq!(decide(&writing, &want(), NOW), Decision::Await);
 }
 
+/// Where nobody said that it was closed, the kernel is asked.
+#[test]
+fn what_settles_by_its_age_alone_may_still_be_open() {
+    let old = file(10, Duration::from_secs(60));
+    let (done, changed) = (record(old), record(file(11, Duration::from_secs(90))));
+    let by_age = |word, record| {
+        settled_by_age(&Sighting {
+            word,
+            ..sighting(old, record)
+        })
+    };
+    assert!(by_age(Word::Nothing, None) && by_age(Word::Nothing, Some(&changed)));
+    assert!(!by_age(Word::Closed, None) && !by_age(Word::Nothing, Some(&done)));
+    assert_eq!(until_closed(Duration::ZERO), LATER);
+}
+
 #[test]
 fn a_ctime_in_the_future_settles_by_the_monotonic_clock() {
     let seen = file(10, Duration::from_secs(0));
