@@ -104,6 +104,12 @@ impl Problem {
         self
     }
 
+    /// The same, with `lines` more in front of it.
+    pub fn behind(mut self, lines: u64) -> Problem {
+        self.line = self.line.map(|line| line + lines);
+        self
+    }
+
     pub fn column(mut self, column: impl Into<String>) -> Problem {
         self.column = Some(column.into());
         self

@@ -3,7 +3,7 @@
 use super::open::Opened;
 use super::part::{Part, Place, Reject};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
-use crate::format::csv::cut::CutError;
+use crate::format::CutError;
 use crate::format::csv::writer;
 use crate::problem::{Code, Problem, excerpt};
 use std::io::Write;
@@ -54,12 +54,12 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             rejects,
             run,
             summary: Summary::default(),
-            bytes: opened.end as u64,
-            lines: opened.lines,
+            bytes: opened.input.end as u64,
+            lines: opened.input.lines,
             first: None,
             hasher: blake3::Hasher::new(),
         };
-        join.write(&opened.out)?;
+        join.write(&opened.input.out)?;
         Ok(join)
     }
 
@@ -77,8 +77,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.add_rejects(&part)?;
         if let Some(problem) = part.problem {
-            let line = problem.line.map(|line| line + self.lines);
-            return Err(Problem { line, ..problem }.into());
+            return Err(problem.behind(self.lines).into());
         }
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
@@ -141,7 +140,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                 let rest = self.run.size?.checked_sub(self.bytes + u64::from(reject.end))?;
                 let rows = self.summary.rows + u64::from(reject.row) + 1;
                 // The last row may have no line feed.
-                let most = rows + rest / self.opened.least() + 1;
+                let most = rows + rest / self.opened.input.least() + 1;
                 (rest >= REST && share.is_exceeded(self.summary.bad_rows, most)).then(|| {
                     let upto = place.number();
                     self.too_many(

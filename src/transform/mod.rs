@@ -13,7 +13,7 @@ pub mod shape;
 mod tests;
 mod verdict;
 
-pub use crate::format::csv::writer::OUTPUT_FORMAT;
+pub use crate::format::OUTPUT_FORMAT;
 pub use crate::problem::{self, internal};
 pub use join::Join;
 pub use open::{Opened, open};
@@ -23,7 +23,7 @@ pub use report::Report;
 pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
-use crate::format::csv::cut::{BLOCK, Blocks, CutError, RECORD_MAX};
+use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
 use crate::problem::Problem;
 use crate::score::Lineup;
 use serde::Serialize;
@@ -98,7 +98,7 @@ pub fn transform(
         Err(e) => return Err(e.problem(0).into()),
     };
     let opened = Arc::new(open(&first, lineup, shape)?);
-    first.drain(..opened.end);
+    first.drain(..opened.input.end);
     let join = Join::new(&opened, shape, out, rejects, run)?;
     match run.pool {
         Some(pool) if !blocks.ended() => in_parallel(first, blocks, &opened, pool, run.memory, join),

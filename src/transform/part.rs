@@ -1,14 +1,10 @@
 //! A run of whole records -> its part of the output, its bad rows, its counts; or what is wrong with it.
 
 use super::open::Opened;
-use crate::format::csv::cut::BLOCK;
-use crate::format::csv::head::nul_byte;
-use crate::format::csv::reader::{Cause, Reader};
-use crate::format::csv::writer;
+use crate::format::{BLOCK, Cause};
 use crate::problem::{Problem, internal};
-use crate::score::batch::ROWS;
+use crate::score::batch::{Flaw, ROWS};
 use crate::score::predict;
-use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -89,31 +85,21 @@ impl Opened {
     }
 
     fn score(&self, part: &mut Part) {
-        let Part { source, out, .. } = part;
-        let nul = memchr(0, source);
         let model = &self.lineup.champion.model;
-        let mut reader = Reader::new(&self.layout);
+        let mut rows = self.input.rows(&part.source);
         let width = model.signature().outputs.len();
         let mut predictions = vec![0.0; width * ROWS];
-        let mut at = 0;
-        let (mut counted, mut line) = (0, 0); // lines are counted up to the last bad row
-        while at < source.len() && part.problem.is_none() {
-            at = reader.fill(source, at, &mut part.lines);
-            let rows = reader.batch.rows();
-            let predictions = &mut predictions[..width * rows];
-            predict(model, &mut reader.batch, predictions);
-            part.not_finite += writer::rows(&self.layout, source, &reader, &self.outputs, predictions, out);
-            for flaw in reader.batch.bad() {
-                let (start, end) = reader.record(flaw.row as usize);
-                // What stands in front of a NUL byte is told first, wherever the range begins.
-                if nul.is_some_and(|nul| nul < end) {
-                    break;
-                }
-                line += memchr_iter(b'\n', &source[counted..start]).count() as u32;
-                counted = start;
-                let mut cause = reader.cause(flaw);
+        while rows.fill() {
+            let count = rows.batch().rows();
+            let predictions = &mut predictions[..width * count];
+            predict(model, rows.batch(), predictions);
+            part.not_finite += rows.write(predictions, &mut part.out);
+            let bad: Vec<Flaw> = rows.batch().bad().collect();
+            for flaw in bad {
+                let Some(record) = rows.record(flaw.row) else { break };
+                let mut cause = rows.cause(flaw);
                 if let Cause::Refused(why) = cause {
-                    let why = reader.batch.refusal(why);
+                    let why = rows.batch().refusal(why);
                     if part.refusals.last().is_none_or(|last| last != why) {
                         part.refusals.push(why.into());
                     }
@@ -121,34 +107,25 @@ impl Opened {
                 }
                 part.rejects.push(Reject {
                     row: part.rows as u32 + flaw.row,
-                    line: Some(line),
-                    start: start as u32,
-                    end: end as u32,
+                    line: record.line,
+                    start: record.start,
+                    end: record.end,
                     cause,
                 });
             }
-            part.rows += rows as u64;
-            if nul.is_some_and(|nul| nul < at) {
-                part.problem = nul_byte(source);
-            }
+            part.rows += count as u64;
         }
+        part.lines = rows.lines();
+        part.problem = rows.problem();
     }
 
     /// The column that a row is bad for; empty where it is the row as a whole.
     pub fn column(&self, reject: &Reject) -> &str {
-        self.layout.column(reject.cause).unwrap_or_default()
+        self.input.column(reject.cause)
     }
 
     pub fn reason(&self, part: &Part, reject: &Reject) -> Cow<'static, str> {
-        self.layout.reason(reject.cause, |why| &part.refusals[why as usize])
-    }
-
-    /// The fewest bytes of a good row, with its line feed.
-    pub fn least(&self) -> u64 {
-        use crate::score::cell::Kind;
-        let features = self.layout.binding.features.iter();
-        let filled = features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers));
-        (self.layout.roles.len() + filled.count()).max(2) as u64
+        self.input.reason(reject.cause, |why| &part.refusals[why as usize])
     }
 }
 
@@ -169,10 +146,7 @@ impl Part {
             },
         };
         self.rejects.extend(next.rejects.into_iter().map(shifted));
-        self.problem = next.problem.map(|problem| Problem {
-            line: problem.line.map(|line| line + self.lines),
-            ..problem
-        });
+        self.problem = next.problem.map(|problem| problem.behind(self.lines));
         self.refusals.extend(next.refusals);
         self.source.extend(next.source);
         self.out.extend(next.out);

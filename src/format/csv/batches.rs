@@ -49,8 +49,7 @@ pub fn each<E: From<Problem>>(
     loop {
         let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;
         if let Some(problem) = nul_byte(&block[at..]) {
-            let line = problem.line.map(|line| line + lines + in_front(at));
-            return Err(Problem { line, ..problem }.into());
+            return Err(problem.behind(lines + in_front(at)).into());
         }
         while at < block.len() {
             at = reader.fill(&block, at, &mut 0);

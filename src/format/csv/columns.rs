@@ -1,10 +1,10 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
 use super::batches::{self, Page};
-use super::cut::RECORD_MAX;
 use super::head::{empty, without_mark};
 use super::record::{fields, first_record, raw_fields, unquote};
 use super::{Cause, Reader};
+use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::batch::Flaw;

@@ -4,64 +4,29 @@
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
 
 use super::record::closing_quote;
+use crate::format::{BLOCK, CutError, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, Read};
 
-/// The unit of parallel work. Small enough that a block, its columns and its output stay in a core's cache (with 1 MiB,
-/// keeping all columns takes 13% longer), and that a small file never waits long behind a large one; large enough that
-/// handing it over costs nothing beside scoring it.
-pub const BLOCK: usize = if cfg!(fuzzing) { 16 } else { 256 << 10 };
-
-/// The longest record. A quote that never closes would otherwise swallow the rest of a file of any size.
-pub const RECORD_MAX: usize = 16 << 20;
-
-/// Why an input can't be cut.
-#[derive(Debug)]
-pub enum CutError {
-    Read(io::Error),
-    /// `lines`: the line ends between the end of the last block and the quote.
-    UnclosedQuote {
-        lines: u64,
-    },
-    /// The record that begins where the last block ended.
-    RecordTooLong,
+/// Where a quote stands that never closes.
+fn unclosed(bytes: &[u8], quote: usize) -> CutError {
+    let line = 1 + memchr_iter(b'\n', &bytes[..quote]).count() as u64;
+    let problem = Problem::new(
+        Code::UnclosedQuote,
+        "a quote opens on this line and never closes, so where the records end can't be told",
+        "close the quote, or double it (\"\") if it is part of the text",
+    );
+    problem.line(line).into()
 }
 
-impl CutError {
-    /// `lines`: the line feeds in front of the block that couldn't be cut.
-    ///
-    /// # Panics
-    /// On what can't be read, which is no fault of the input.
-    pub fn problem(self, lines: u64) -> Problem {
-        match self {
-            CutError::Read(e) => unreachable!("memory can be read: {e}"),
-            CutError::UnclosedQuote { lines: within } => Problem::new(
-                Code::UnclosedQuote,
-                "a quote opens on this line and never closes, so where the records end can't be told",
-                "close the quote, or double it (\"\") if it is part of the text",
-            )
-            .line(lines + within + 1),
-            CutError::RecordTooLong => Problem::new(
-                Code::RecordTooLong,
-                format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-                "is this a CSV, with a line end behind every record?",
-            )
-            .line(lines + 1),
-        }
-    }
-
-    fn unclosed(bytes: &[u8], quote: usize) -> CutError {
-        CutError::UnclosedQuote {
-            lines: memchr_iter(b'\n', &bytes[..quote]).count() as u64,
-        }
-    }
-}
-
-impl From<io::Error> for CutError {
-    fn from(e: io::Error) -> CutError {
-        CutError::Read(e)
-    }
+fn too_long() -> CutError {
+    let problem = Problem::new(
+        Code::RecordTooLong,
+        format!("a record is longer than {} MiB", RECORD_MAX >> 20),
+        "is this a CSV, with a line end behind every record?",
+    );
+    problem.line(1).into()
 }
 
 /// Of UTF-8. It is no part of the first field: a quote behind it opens one.
@@ -133,8 +98,8 @@ impl<R: Read> Blocks<R> {
             }
             if bytes.len() >= self.record_max {
                 return Err(match cut.open_quote {
-                    Some(quote) => CutError::unclosed(&bytes, quote),
-                    None => CutError::RecordTooLong,
+                    Some(quote) => unclosed(&bytes, quote),
+                    None => too_long(),
                 });
             }
         }
@@ -167,7 +132,7 @@ impl<R: Read> Blocks<R> {
             return Ok(None);
         }
         if let Some(quote) = cut(&bytes, self.delimiter).open_quote {
-            return Err(CutError::unclosed(&bytes, quote));
+            return Err(unclosed(&bytes, quote));
         }
         if bytes.last() != Some(&b'\n') {
             bytes.push(b'\n');
@@ -267,7 +232,7 @@ mod tests {
         ) {
             let (ends, open) = record_ends(&text);
             match blocks(&text, size, 1000) {
-                Err(CutError::UnclosedQuote { .. }) => prop_assert!(open),
+                Err(CutError::Problem(problem)) if problem.code == Code::UnclosedQuote => prop_assert!(open),
                 Err(e) => prop_assert!(false, "{e:?}"),
                 Ok(all) => {
                     prop_assert!(!open);
@@ -289,17 +254,20 @@ mod tests {
     #[test]
     fn a_quote_that_never_closes_is_found_where_it_opens() {
         let text = b"a,b\n1,2\n\"x\ny\",\"z\n4,5\n";
-        let Err(CutError::UnclosedQuote { lines }) = blocks(text, 1000, 1000) else {
+        let Err(CutError::Problem(problem)) = blocks(text, 1000, 1000) else {
             panic!("cut");
         };
-        assert_eq!(lines, 3);
+        assert_eq!((problem.code, problem.line), (Code::UnclosedQuote, Some(4)));
     }
 
     #[test]
     fn a_record_without_end_stops_the_reading() {
         let endless = std::io::repeat(b'1');
         let mut blocks = Blocks::with_sizes(endless, b',', 100, 1000);
-        assert!(matches!(blocks.next_block(), Err(CutError::RecordTooLong)));
+        let Err(CutError::Problem(problem)) = blocks.next_block() else {
+            panic!("cut");
+        };
+        assert_eq!((problem.code, problem.line), (Code::RecordTooLong, Some(1)));
         assert!(blocks.bytes() <= 1100);
     }
 }

@@ -6,9 +6,6 @@ use super::record::{quote, raw_fields};
 use crate::model::{Column, Type};
 use crate::score::batch::Reason;
 
-/// Goes up whenever the same input, model and settings would give other bytes than before; makes every output stale.
-pub const OUTPUT_FORMAT: u32 = 1;
-
 /// The output's header. `record`: the input's, without its line end.
 pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], out: &mut Vec<u8>) {
     match &layout.kept {

@@ -1,0 +1,156 @@
+//! An opened CSV: its rows in any range of it, what is written of them, and why one is bad.
+
+use super::head::{Head, Layout, Wanted, nul_byte};
+use super::reader::{Cause, Reader};
+use super::writer::{self, Writing};
+use crate::problem::Problem;
+use crate::score::Batch;
+use crate::score::batch::Flaw;
+use crate::score::cell::Kind;
+use memchr::{memchr, memchr_iter};
+use std::borrow::Cow;
+
+/// What is the same for all ranges of an input; shared by the threads that score them.
+pub struct Input {
+    layout: Layout,
+    /// The outputs that are written.
+    outputs: Vec<Writing>,
+    /// What the output begins with.
+    pub out: Vec<u8>,
+    /// Where the rows begin in the first block, and how many line feeds stand in front.
+    pub end: usize,
+    pub lines: u64,
+}
+
+/// The rows of a range of whole records, batch by batch.
+pub struct Rows<'a> {
+    input: &'a Input,
+    range: &'a [u8],
+    reader: Reader<'a>,
+    /// Where the next batch begins, and the line feeds in front of it.
+    at: usize,
+    lines: u64,
+    nul: Option<usize>,
+    /// Lines are counted up to the last bad row.
+    counted: usize,
+    line: u32,
+}
+
+/// Where a row stands in its range.
+pub struct Record {
+    /// On which it begins, counted from 0. `None`: its format has no lines.
+    pub line: Option<u32>,
+    /// Its bytes, without its line end.
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Input {
+    /// `first`: the input's first block, without a byte order mark.
+    ///
+    /// # Errors
+    /// Why the rows can't be told, or aren't the model's.
+    pub fn open(first: &[u8], wanted: &Wanted) -> Result<Input, Problem> {
+        let head = Head::read(first, wanted)?;
+        let mut out = Vec::new();
+        if head.layout.header {
+            writer::header(&head.layout, &first[head.record.clone()], wanted.outputs, &mut out);
+        }
+        let delimiter = head.layout.delimiter;
+        Ok(Input {
+            outputs: wanted.outputs.iter().map(|o| Writing::of(o, delimiter)).collect(),
+            layout: head.layout,
+            out,
+            end: head.end,
+            lines: head.lines,
+        })
+    }
+
+    /// `range`: whole records, the first one without what stands in front of the rows.
+    pub fn rows<'a>(&'a self, range: &'a [u8]) -> Rows<'a> {
+        Rows {
+            input: self,
+            range,
+            reader: Reader::new(&self.layout),
+            at: 0,
+            lines: 0,
+            nul: memchr(0, range),
+            counted: 0,
+            line: 0,
+        }
+    }
+
+    /// The column that a row is bad for; empty where it is the row as a whole.
+    pub fn column(&self, cause: Cause) -> &str {
+        self.layout.column(cause).unwrap_or_default()
+    }
+
+    /// In words. `refusal`: what the model says.
+    pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
+        self.layout.reason(cause, refusal)
+    }
+
+    /// The fewest bytes of a good row, with its line feed.
+    pub fn least(&self) -> u64 {
+        let features = self.layout.binding.features.iter();
+        let filled = features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers));
+        (self.layout.roles.len() + filled.count()).max(2) as u64
+    }
+}
+
+impl Rows<'_> {
+    /// Fills the batch with the next rows; false at the end, or behind a [`Rows::problem`].
+    pub fn fill(&mut self) -> bool {
+        if self.at == self.range.len() || self.is_damaged() {
+            return false;
+        }
+        self.at = self.reader.fill(self.range, self.at, &mut self.lines);
+        true
+    }
+
+    pub fn batch(&mut self) -> &mut Batch {
+        &mut self.reader.batch
+    }
+
+    /// Writes the batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is not finite.
+    pub fn write(&self, predictions: &[f64], out: &mut Vec<u8>) -> u64 {
+        let Rows {
+            input, range, reader, ..
+        } = self;
+        writer::rows(&input.layout, range, reader, &input.outputs, predictions, out)
+    }
+
+    /// Where a bad row of the batch stands; rows are asked for in order. `None`: a problem stands in front of its end, and
+    /// counts first, wherever the range begins.
+    pub fn record(&mut self, row: u32) -> Option<Record> {
+        let (start, end) = self.reader.record(row as usize);
+        if self.nul.is_some_and(|nul| nul < end) {
+            return None;
+        }
+        self.line += memchr_iter(b'\n', &self.range[self.counted..start]).count() as u32;
+        self.counted = start;
+        Some(Record {
+            line: Some(self.line),
+            start: start as u32,
+            end: end as u32,
+        })
+    }
+
+    pub fn cause(&self, flaw: Flaw) -> Cause {
+        self.reader.cause(flaw)
+    }
+
+    /// The line feeds in front of what is read next.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Why nothing behind the batch can be read. Its line is counted from 1 at the beginning of the range.
+    pub fn problem(&self) -> Option<Problem> {
+        if self.is_damaged() { nul_byte(self.range) } else { None }
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.nul.is_some_and(|nul| nul < self.at)
+    }
+}
