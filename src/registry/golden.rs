@@ -143,7 +143,7 @@ impl Golden {
     /// Of each row its predictions, as the worker writes them, or why it is bad.
     fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
         let signature = model.signature();
-        let binding = Binding::by_name(&self.columns, signature, &[]).map_err(shown)?;
+        let binding = Binding::by_name(&self.columns, signature).map_err(shown)?;
         let mut batch = Batch::new(&binding);
         let mut scored = Vec::with_capacity(self.rows.len());
         for rows in self.rows.chunks(ROWS) {

@@ -12,14 +12,10 @@ pub const ROWS: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Batch {
     rows: usize,
-    /// How many of the features the model takes; those behind them are observed.
-    taken: usize,
     /// `[feature][row]`, `ROWS` rows; a value with a flaw means nothing, nor one of text.
     columns: Vec<f64>,
     /// The cells of the features of text, `[feature of text][row]`.
     texts: Vec<Vec<String>>,
-    /// How many of those the model takes.
-    texts_taken: usize,
     /// In the order of the rows, and within a row of the cells.
     flaws: Vec<Flaw>,
     /// Why the model refuses rows.
@@ -47,13 +43,11 @@ pub enum Reason {
 
 impl Batch {
     pub fn new(binding: &Binding) -> Batch {
-        let texts = |features: &[Feature]| features.iter().filter(|f| matches!(f.kind, Kind::Texts(_))).count();
+        let texts = binding.features.iter().filter(|f| matches!(f.kind, Kind::Texts(_)));
         Batch {
             rows: 0,
-            taken: binding.taken,
             columns: vec![0.0; binding.features.len() * ROWS],
-            texts: vec![Vec::new(); texts(&binding.features)],
-            texts_taken: texts(&binding.features[..binding.taken]),
+            texts: vec![Vec::new(); texts.count()],
             flaws: Vec::new(),
             refusals: Vec::new(),
         }
@@ -64,42 +58,35 @@ impl Batch {
         self.rows
     }
 
-    /// The features that the model takes: a slice of a value for each row.
+    /// The features: a slice of a value for each row.
     pub fn columns(&self) -> Vec<&[f64]> {
-        self.columns
-            .chunks(ROWS)
-            .take(self.taken)
-            .map(|c| &c[..self.rows])
-            .collect()
+        self.columns.chunks(ROWS).map(|c| &c[..self.rows]).collect()
     }
 
-    /// The cells of the features of text that the model takes.
+    /// The cells of the features of text.
     pub fn texts(&self) -> Vec<&[String]> {
-        self.texts[..self.texts_taken].iter().map(Vec::as_slice).collect()
+        self.texts.iter().map(Vec::as_slice).collect()
     }
 
-    /// Any feature, also an observed one.
+    /// One feature.
     pub fn column(&self, feature: usize) -> &[f64] {
         &self.columns[feature * ROWS..][..self.rows]
     }
 
-    /// The cells of any feature of text, also of an observed one.
+    /// The cells of one feature of text.
     pub fn cells(&self, text: usize) -> &[String] {
         &self.texts[text]
     }
 
-    /// All flaws, also those of observed cells, which make no row bad.
     pub fn flaws(&self) -> &[Flaw] {
         &self.flaws
     }
 
-    /// Of each bad row, in order, its first flaw that concerns the model.
+    /// Of each bad row, in order, its first flaw.
     pub fn bad(&self) -> impl Iterator<Item = Flaw> + '_ {
         let mut last = None;
-        let concerns =
-            |flaw: &Flaw| !matches!(flaw.reason, Reason::Cell { feature, .. } if feature as usize >= self.taken);
         let of_row = move |flaw: &Flaw| last.replace(flaw.row) != Some(flaw.row);
-        self.flaws.iter().copied().filter(concerns).filter(of_row)
+        self.flaws.iter().copied().filter(of_row)
     }
 
     /// Why the model refuses a row.
@@ -214,12 +201,15 @@ mod tests {
     fn binding() -> Binding {
         let column = |name: &str, kind| Column::plain(name.into(), kind);
         let signature = Signature {
-            inputs: vec![column("n", Type::Int64), column("t", Type::String)],
+            inputs: vec![
+                column("n", Type::Int64),
+                column("t", Type::String),
+                column("m", Type::Float64),
+            ],
             outputs: Vec::new(),
         };
-        let names = ["seen", "t", "n", "note"].map(String::from);
-        let observed = [column("seen", Type::Float64), column("note", Type::String)];
-        Binding::by_name(&names, &signature, &observed).unwrap()
+        let names = ["note", "t", "n", "m"].map(String::from);
+        Binding::by_name(&names, &signature).unwrap()
     }
 
     fn filled(rows: &[[&str; 4]]) -> Batch {
@@ -234,25 +224,24 @@ mod tests {
     }
 
     #[test]
-    fn observed_columns_are_read_and_make_no_row_bad() {
-        let batch = filled(&[["1.5", " a ", "7", "x"], ["oops", "b", "8", "y"], ["2", "", "9.5", ""]]);
-        assert_eq!(batch.columns().len(), 2);
+    fn only_the_columns_that_the_model_takes_are_read() {
+        let batch = filled(&[["x", " a ", "7", "1.5"], ["oops", "b", "8", "2"], ["", "", "9.5", "3"]]);
+        assert_eq!(batch.columns()[1..], [[0.0; 3], [1.5, 2.0, 3.0]]);
         assert_eq!(batch.texts(), [["a", "b", ""]]);
-        assert_eq!((batch.column(0)[0], batch.column(2)[2]), (7.0, 2.0));
-        assert_eq!(batch.cells(1), ["x", "y", ""]);
-        let cell = |row, feature, error| Flaw {
-            row,
-            reason: Reason::Cell { feature, error },
+        assert_eq!(
+            (batch.column(0)[0], batch.cells(0)),
+            (7.0, &["a", "b", ""].map(String::from)[..])
+        );
+        let reason = Reason::Cell {
+            feature: 0,
+            error: CellError::NotAnInteger,
         };
-        // A cell of the second row and one of the third, but only the third row is bad.
-        let expected = [cell(1, 2, CellError::NotANumber), cell(2, 0, CellError::NotAnInteger)];
-        assert_eq!(batch.flaws(), expected);
-        assert_eq!(batch.bad().collect::<Vec<_>>(), expected[1..]);
+        assert_eq!(batch.flaws(), [Flaw { row: 2, reason }]);
     }
 
     #[test]
     fn a_row_is_bad_for_its_first_flaw_and_all_are_kept() {
-        let mut batch = filled(&[["oops", "a", "", "x"], ["1", "a", "1", "x"], ["1", "a", "1", "x"]]);
+        let mut batch = filled(&[["x", "a", "", "oops"], ["x", "a", "1", "1"], ["x", "a", "1", "1"]]);
         batch.refuse(2, "too far".into());
         batch.refuse(0, "bad already".into());
         batch.refuse(1, "too near".into());

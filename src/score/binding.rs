@@ -8,20 +8,18 @@ use std::collections::HashMap;
 /// Which field is which feature, and what its cells can hold.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
-    /// Those that the model takes, in its order; behind them those that are only observed.
+    /// Those that the model takes, in its order.
     pub features: Vec<Feature>,
     /// Of each feature, the index of its field.
     pub fields: Vec<usize>,
-    /// How many features the model takes.
-    pub taken: usize,
 }
 
 impl Binding {
-    /// By the fields' names. `observed`: columns to read beside those that the model takes.
+    /// By the fields' names.
     ///
     /// # Errors
     /// A name that stands twice, or is missing.
-    pub fn by_name(names: &[String], signature: &Signature, observed: &[Column]) -> Result<Binding, Problem> {
+    pub fn by_name(names: &[String], signature: &Signature) -> Result<Binding, Problem> {
         let mut positions: HashMap<&str, usize> = HashMap::with_capacity(names.len());
         for (i, name) in names.iter().enumerate() {
             if let Some(first) = positions.insert(name, i)
@@ -40,17 +38,13 @@ impl Binding {
                 .column(name));
             }
         }
-        let field = |column: &Column, who: &str| {
-            let missing = || no_such_column(&column.name, names, who);
+        let field = |column: &Column| {
+            let missing = || no_such_column(&column.name, names, "the model takes");
             positions.get(column.name.as_str()).copied().ok_or_else(missing)
         };
-        let taken = signature.inputs.iter().map(|column| field(column, "the model takes"));
-        let observed_fields = observed.iter().map(|column| field(column, "is asked for"));
-        let fields = taken.chain(observed_fields).collect::<Result<Vec<_>, _>>()?;
         Ok(Binding {
-            features: features(signature.inputs.iter().chain(observed)),
-            fields,
-            taken: signature.inputs.len(),
+            features: features(signature.inputs.iter()),
+            fields: signature.inputs.iter().map(field).collect::<Result<_, _>>()?,
         })
     }
 
@@ -59,7 +53,6 @@ impl Binding {
         Binding {
             features: features(signature.inputs.iter()),
             fields: (0..signature.inputs.len()).collect(),
-            taken: signature.inputs.len(),
         }
     }
 }

@@ -22,7 +22,6 @@ pub fn open(first: &[u8], lineup: &Arc<Lineup>, shape: &Shape) -> Result<Opened,
         header: shape.header,
         delimiter: shape.delimiter,
         signature,
-        observed: &[],
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
     };

@@ -39,7 +39,6 @@ pub fn each<E: From<Problem>>(
         header: Header::Present,
         delimiter,
         signature,
-        observed: &[],
         columns: &Columns::Prediction,
         outputs: &[],
     };

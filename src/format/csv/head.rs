@@ -25,8 +25,6 @@ pub struct Wanted<'a> {
     pub header: Header,
     pub delimiter: u8,
     pub signature: &'a Signature,
-    /// Columns to read beside those that the model takes; their flaws make no row bad.
-    pub observed: &'a [Column],
     /// Columns to keep.
     pub columns: &'a Columns,
     /// The columns that are written behind the kept ones.
@@ -133,7 +131,7 @@ impl Layout {
         if !names_all && memchr(b'\r', record).is_some() {
             return Err(line_ends(line));
         }
-        let bound = Binding::by_name(&fields, signature, wanted.observed);
+        let bound = Binding::by_name(&fields, signature);
         bound
             .and_then(|binding| Layout::new(fields, binding, wanted, true))
             .map_err(|p| p.line(line))

@@ -357,7 +357,6 @@ pub mod fuzzing {
             binding: Binding {
                 features: vec![feature; taken],
                 fields: (0..taken).map(field).collect(),
-                taken,
             },
             header: true,
         }
