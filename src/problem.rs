@@ -9,13 +9,16 @@ pub enum Code {
     BadRow,
     DuplicateColumn,
     EmptyFile,
+    HeaderUnclear,
     Internal,
     LineEnds,
     Link,
     NameTooLong,
     NoSuchColumn,
     NotAFile,
+    NotCsv,
     NulByte,
+    QuotedLines,
     RecordTooLong,
     TooManyBadRows,
     UnclosedQuote,
@@ -25,17 +28,20 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 19] = [
         Code::BadRow,
         Code::DuplicateColumn,
         Code::EmptyFile,
+        Code::HeaderUnclear,
         Code::Internal,
         Code::LineEnds,
         Code::Link,
         Code::NameTooLong,
         Code::NoSuchColumn,
         Code::NotAFile,
+        Code::NotCsv,
         Code::NulByte,
+        Code::QuotedLines,
         Code::RecordTooLong,
         Code::TooManyBadRows,
         Code::UnclosedQuote,
@@ -49,13 +55,16 @@ impl Code {
             Code::BadRow => "bad_row",
             Code::DuplicateColumn => "duplicate_column",
             Code::EmptyFile => "empty_file",
+            Code::HeaderUnclear => "header_unclear",
             Code::Internal => "internal",
             Code::LineEnds => "line_ends",
             Code::Link => "link",
             Code::NameTooLong => "name_too_long",
             Code::NoSuchColumn => "no_such_column",
             Code::NotAFile => "not_a_file",
+            Code::NotCsv => "not_csv",
             Code::NulByte => "nul_byte",
+            Code::QuotedLines => "quoted_lines",
             Code::RecordTooLong => "record_too_long",
             Code::TooManyBadRows => "too_many_bad_rows",
             Code::UnclosedQuote => "unclosed_quote",
@@ -134,7 +143,7 @@ pub fn internal() -> Problem {
     )
 }
 
-/// At most `limit` characters of somebody else's text, safe to print: control characters are escaped.
+/// At most `limit` characters of somebody else's text, safe to print: what can't be seen is escaped.
 pub fn excerpt(text: &[u8], limit: usize) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * limit)]);
     let mut shown = String::new();
@@ -143,11 +152,30 @@ pub fn excerpt(text: &[u8], limit: usize) -> String {
             shown.push('…');
             break;
         }
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
+        push_visible(c, &mut shown);
     }
     shown
+}
+
+/// Adds a character as it is seen; control characters, marks, and spaces that are no space are escaped.
+pub fn push_visible(c: char, shown: &mut String) {
+    match c {
+        '"' | '\'' | '\\' => shown.push(c),
+        // By Rust's own table of what can't be seen. A combining mark is seen behind another character only.
+        c => shown.extend(format!("x{c}").escape_debug().skip(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        let text = "a\u{feff}b\u{a0}c\u{200b}d\n\u{202e}é\"\\日";
+        assert_eq!(
+            excerpt(text.as_bytes(), 80),
+            "a\\u{feff}b\\u{a0}c\\u{200b}d\\n\\u{202e}é\"\\日"
+        );
+    }
 }

@@ -7,6 +7,7 @@ pub mod pipeline;
 mod signature;
 mod trees;
 mod ubjson;
+pub mod unicode;
 mod xgboost;
 
 pub use linear::Linear;

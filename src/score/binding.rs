@@ -1,9 +1,11 @@
 //! A signature and the names of an input's fields -> which field is which feature.
 
 use super::cell::Feature;
+use crate::model::unicode::nfc;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// Which field is which feature, and what its cells can hold.
 #[derive(Clone, Debug, Default)]
@@ -20,27 +22,14 @@ impl Binding {
     /// # Errors
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature) -> Result<Binding, Problem> {
-        let mut positions: HashMap<&str, usize> = HashMap::with_capacity(names.len());
-        for (i, name) in names.iter().enumerate() {
-            if let Some(first) = positions.insert(name, i)
-                && !name.is_empty()
-            {
-                return Err(Problem::new(
-                    Code::DuplicateColumn,
-                    format!(
-                        "column {:?} stands twice in the header, as column {} and column {}",
-                        excerpt(name.as_bytes(), 80),
-                        first + 1,
-                        i + 1
-                    ),
-                    "rename or remove one of them",
-                )
-                .column(name));
-            }
+        let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        let wanted: HashSet<Cow<str>> = signature.inputs.iter().map(|c| nfc(&c.name)).collect();
+        if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
+            return Err(twice);
         }
         let field = |column: &Column| {
             let missing = || no_such_column(&column.name, names, "the model takes");
-            positions.get(column.name.as_str()).copied().ok_or_else(missing)
+            positions.get(nfc(&column.name).as_ref()).copied().ok_or_else(missing)
         };
         Ok(Binding {
             features: features(signature.inputs.iter()),
@@ -55,6 +44,23 @@ impl Binding {
             fields: (0..signature.inputs.len()).collect(),
         }
     }
+}
+
+/// The error that a name that is wanted stands twice. Others may: nobody asks which is meant.
+pub fn stands_twice(names: &[String], wanted: impl Fn(&str) -> bool) -> Option<Problem> {
+    let mut places = HashMap::with_capacity(names.len());
+    let mut twice = names.iter().enumerate().filter_map(|(i, name)| {
+        let first = places.insert(name.as_str(), i)?;
+        (!name.is_empty() && wanted(name)).then_some((name, first, i))
+    });
+    let (name, first, second) = twice.next()?;
+    let message = format!(
+        "column {:?} stands twice in the header, as column {} and column {}",
+        excerpt(name.as_bytes(), 80),
+        first + 1,
+        second + 1
+    );
+    Some(Problem::new(Code::DuplicateColumn, message, "rename or remove one of them").column(name))
 }
 
 /// What the cells of columns can hold.

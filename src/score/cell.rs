@@ -91,13 +91,28 @@ impl Feature {
     }
 
     /// Could this be a cell of it?
-    pub fn takes(&self, cell: &[u8]) -> bool {
-        match &self.kind {
-            Kind::Numbers | Kind::Integers => is_value(cell),
-            Kind::Categories(categories) => !matches!(categories.read(cell), Reading::Unknown | Reading::Undecoded),
-            Kind::Texts(_) => true,
+    pub fn fit(&self, cell: &[u8]) -> Fit {
+        match (&self.kind, number(trim(cell))) {
+            (Kind::Numbers | Kind::Integers, Number::Value(_)) => Fit::Value,
+            (Kind::Numbers | Kind::Integers, Number::Invalid) => Fit::None,
+            (Kind::Categories(categories), _) => match categories.read(cell) {
+                Reading::Code(UNKNOWN) | Reading::Unknown | Reading::Undecoded => Fit::None,
+                Reading::Code(_) => Fit::Value,
+                Reading::Missing => Fit::Any,
+            },
+            (Kind::Texts(_), _) | (_, Number::Missing) => Fit::Any,
         }
     }
+}
+
+/// How well a cell fits a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It is a number or a known category.
+    Value,
+    /// Whatever the column holds could be so: a text, or a missing value.
+    Any,
+    None,
 }
 
 /// Of a text: does it mean that the value is missing?

@@ -1,5 +1,6 @@
 //! The name of an input: its path relative to the input folder, as bytes.
 
+use crate::problem::push_visible;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
@@ -59,18 +60,13 @@ impl Name {
     }
 }
 
-/// Safe to print: control characters are escaped, and what is no UTF-8 is replaced.
+/// Safe to print: what can't be seen is escaped, and what is no UTF-8 is replaced.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text: Cow<str> = String::from_utf8_lossy(&self.0);
-        for c in text.chars() {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        Ok(())
+        let mut shown = String::new();
+        text.chars().for_each(|c| push_visible(c, &mut shown));
+        f.write_str(&shown)
     }
 }
 

@@ -113,7 +113,7 @@ fn a_header_or_none() {
     let report = spool.report("header.csv").unwrap();
     assert_eq!(
         (&report["code"], &report["line"]),
-        (&"too_many_bad_rows".into(), &1.into())
+        (&"header_unclear".into(), &1.into())
     );
 }
 

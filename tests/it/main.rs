@@ -11,6 +11,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod golden;
+mod headers;
 mod inputs;
 mod ledger;
 mod once;

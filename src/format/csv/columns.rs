@@ -2,7 +2,7 @@
 
 use super::batches::{self, Page};
 use super::head::{empty, without_mark};
-use super::record::{fields, first_record, raw_fields, unquote};
+use super::record::{self, first_record, raw_fields, unquote};
 use super::{Cause, Reader};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
@@ -64,10 +64,11 @@ pub struct Read {
 /// The names in the header; a CSV of examples must have one.
 pub fn names(input: &[u8], delimiter: u8) -> Result<Vec<String>, Problem> {
     let input = without_mark(input)?;
+    let (delimiter, front) = record::separator(input).unwrap_or((delimiter, 0));
     // The first record alone, without the rest of the file behind a quote that never closes.
-    let start = &input[..input.len().min(RECORD_MAX)];
+    let start = &input[front..input.len().min(RECORD_MAX)];
     let (line, record) = first_record(start, delimiter).ok_or_else(empty)?;
-    let names = fields(record, delimiter);
+    let names = record::names(record, delimiter);
     if names.iter().all(|name| is_value(name.as_bytes())) {
         return Err(Problem::new(
             Code::NoSuchColumn,

@@ -3,7 +3,8 @@
 //! The cut follows the same grammar as the readers: a quote opens a quoted field only where a field begins. So a block
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
 
-use super::record::closing_quote;
+use super::foreign::foreign;
+use super::record::{closing_quote, separator};
 use crate::format::{BLOCK, CutError, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
@@ -82,8 +83,14 @@ impl<R: Read> Blocks<R> {
             self.hasher.update(&bytes[before..]);
             self.bytes += (bytes.len() - before) as u64;
             self.ended = bytes.len() < target;
+            if start && let Some(problem) = foreign(&bytes) {
+                return Err(problem.into());
+            }
             if start && bytes.starts_with(BYTE_ORDER_MARK) {
                 bytes.drain(..BYTE_ORDER_MARK.len());
+            }
+            if start && let Some((delimiter, _)) = separator(&bytes) {
+                self.delimiter = delimiter;
             }
             if self.ended {
                 return self.last(bytes);

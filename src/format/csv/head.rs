@@ -2,12 +2,14 @@
 //! kept.
 
 use super::cut::BYTE_ORDER_MARK;
-use super::record::{fields, first_record, record};
+use super::first::First;
+use super::record::{first_record, names, raw_fields, record, separator, unquote};
 use crate::format::Columns;
+use crate::model::unicode::nfc;
 use crate::model::{Column, Signature};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, excerpt};
 use crate::score::Binding;
-use crate::score::binding::{features, no_such_column};
+use crate::score::binding::{no_such_column, stands_twice};
 use crate::score::cell::is_value;
 use memchr::{memchr, memchr_iter};
 use std::collections::HashSet;
@@ -21,6 +23,7 @@ pub enum Header {
 }
 
 /// What is asked of an input beside its rows.
+#[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     pub header: Header,
     pub delimiter: u8,
@@ -75,6 +78,21 @@ impl Head {
     /// Reads the beginning of an input: `first` is its first block, without a byte order mark.
     pub fn read(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
         encoding(first)?;
+        let Some((delimiter, front)) = separator(first) else {
+            return Head::behind(first, wanted);
+        };
+        let own = Wanted { delimiter, ..*wanted };
+        let head = Head::behind(&first[front..], &own).map_err(|problem| problem.behind(1))?;
+        Ok(Head {
+            record: head.record.start + front..head.record.end + front,
+            end: head.end + front,
+            lines: head.lines + 1,
+            ..head
+        })
+    }
+
+    /// The same without Excel's line in front that names the delimiter.
+    fn behind(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
         let layout = Layout::of(first, wanted).map_err(|problem| nul_byte(first).unwrap_or(problem))?;
         if !layout.header {
             let (record, end, lines) = (0..0, 0, 0);
@@ -112,24 +130,40 @@ impl Layout {
             delimiter, signature, ..
         } = *wanted;
         let (line, record) = first_record(first, delimiter).ok_or_else(empty)?;
-        let fields = fields(record, delimiter);
+        let fields = names(record, delimiter);
         let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
         let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
-        let names_all = features.iter().all(|f| present.contains(f));
-        let header = match wanted.header {
-            Header::Present => true,
-            Header::Absent => false,
-            Header::Auto => names_all || !are_values(&fields, signature),
+        let names_all = features.iter().all(|f| present.contains(nfc(f).as_ref()));
+        let first = match wanted.header {
+            Header::Absent if names_all => {
+                First::Unclear("it has the model's names, and input.header says that there is none")
+            }
+            Header::Absent => First::Row,
+            Header::Present => First::Header,
+            Header::Auto if names_all => First::Header,
+            Header::Auto => First::of(&fields, signature),
         };
-        if !header {
-            return Layout::by_position(fields.len(), &features, wanted)
-                .map_err(|p| wrong_delimiter(record, &features, delimiter).unwrap_or(p).line(line));
+        match first {
+            First::Header => {}
+            First::Row => {
+                return Layout::by_position(fields.len(), &features, wanted)
+                    .map_err(|p| wrong_delimiter(record, &features, delimiter).unwrap_or(p).line(line));
+            }
+            First::DefaultHeader => {
+                return Layout::new(fields, Binding::by_position(signature), wanted, true).map_err(|p| p.line(line));
+            }
+            First::Unclear(why) => {
+                let unclear = || header_unclear(record, why);
+                return Err(wrong_delimiter(record, &features, delimiter)
+                    .unwrap_or_else(unclear)
+                    .line(line));
+            }
         }
         if !names_all && let Some(p) = wrong_delimiter(record, &features, delimiter) {
             return Err(p.line(line));
         }
-        if !names_all && memchr(b'\r', record).is_some() {
-            return Err(line_ends(line));
+        if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, delimiter)) {
+            return Err(p.line(line));
         }
         let bound = Binding::by_name(&fields, signature);
         bound
@@ -161,7 +195,7 @@ impl Layout {
                     .iter()
                     .map(|w| {
                         let missing = || no_such_column(w, &names, "output.columns keeps");
-                        names.iter().position(|n| n == w).ok_or_else(missing)
+                        names.iter().position(|n| *n == nfc(w)).ok_or_else(missing)
                     })
                     .collect::<Result<_, _>>()?,
             ),
@@ -171,6 +205,9 @@ impl Layout {
             Kept::All => names.iter().any(|n| n == name),
             Kept::Some(indices) => indices.iter().any(|&i| names[i] == name),
         };
+        if let Some(twice) = stands_twice(&names, |name| is_kept(name)) {
+            return Err(twice);
+        }
         if let Some(output) = wanted.outputs.iter().find(|output| is_kept(&output.name)) {
             return Err(Problem::new(
                 Code::DuplicateColumn,
@@ -202,13 +239,6 @@ impl Layout {
     }
 }
 
-/// Could these be cells of a record, by position?
-fn are_values(fields: &[String], signature: &Signature) -> bool {
-    let features = features(signature.inputs.iter());
-    let mut cells = fields.iter().enumerate();
-    cells.all(|(i, cell)| is_value(cell.as_bytes()) || features.get(i).is_some_and(|f| f.takes(cell.as_bytes())))
-}
-
 pub fn empty() -> Problem {
     Problem::new(
         Code::EmptyFile,
@@ -217,19 +247,53 @@ pub fn empty() -> Problem {
     )
 }
 
-fn line_ends(line: u64) -> Problem {
+fn header_unclear(record: &[u8], why: &str) -> Problem {
     Problem::new(
-        Code::LineEnds,
-        "the first line has carriage returns in it: lines seem to end in CR alone",
-        "save it with line feeds (LF or CRLF), for example: tr '\\r' '\\n' < old.csv > new.csv",
+        Code::HeaderUnclear,
+        format!(
+            "whether the first line is a header can't be told, for {why}: {}",
+            excerpt(record, 80)
+        ),
+        "set input.header = true if it is one, or input.header = false if files have none",
     )
-    .line(line)
+}
+
+/// `record`: without its line end.
+fn line_ends(record: &[u8]) -> Option<Problem> {
+    let (at, rest) = (memchr(b'\r', record)?, record.strip_suffix(b"\r"));
+    let (what, hint) = match rest.is_some_and(|rest| at == rest.len()) {
+        true => (
+            "lines end in CR CR LF",
+            "open the file with newline=\"\" where Python's csv module writes it on Windows, or: sed 's/\\r\\r$/\\r/' old.csv > new.csv",
+        ),
+        false => (
+            "the first line has carriage returns in it: lines seem to end in CR alone",
+            "save it with line feeds (LF or CRLF), for example: tr '\\r' '\\n' < old.csv > new.csv",
+        ),
+    };
+    Some(Problem::new(Code::LineEnds, what, hint))
+}
+
+/// A line that is one quoted field, with all fields in it.
+fn quoted_line(record: &[u8], features: &[&str], delimiter: u8) -> Option<Problem> {
+    let [line] = raw_fields(record, delimiter)[..] else {
+        return None;
+    };
+    let inner = unquote(line.strip_prefix(b"\"").and(Some(line))?);
+    let within = names(&inner, delimiter);
+    (within.len() > 1 && features.iter().any(|f| within.iter().any(|name| name == f))).then(|| {
+        Problem::new(
+            Code::QuotedLines,
+            "each line is quoted as a whole, so it has one field",
+            "write the rows without quotes around the lines; a spreadsheet does so where a CSV was pasted into one column",
+        )
+    })
 }
 
 /// Tells whether `record` makes sense with another delimiter.
 fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<Problem> {
     let fits = |delimiter: u8| {
-        let fields = fields(record, delimiter);
+        let fields = names(record, delimiter);
         fields.len() > 1
             && (features.iter().all(|f| fields.iter().any(|n| n == f)) || fields.iter().all(|f| is_value(f.as_bytes())))
     };

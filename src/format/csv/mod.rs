@@ -8,6 +8,8 @@
 pub mod batches;
 pub mod columns;
 pub mod cut;
+mod first;
+mod foreign;
 pub mod head;
 pub mod input;
 mod plain;

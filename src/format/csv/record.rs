@@ -1,5 +1,6 @@
 //! The grammar of records. A quote opens a quoted field only where a field begins; a line feed outside quotes ends a record.
 
+use crate::model::unicode::nfc;
 use crate::score::cell::trim;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -12,6 +13,22 @@ pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
             return Some(quote);
         }
         at = quote + 2;
+    }
+}
+
+/// Excel's line in front of a header, `sep=;`: the file's own delimiter, and the line's length with its end.
+pub fn separator(first: &[u8]) -> Option<(u8, usize)> {
+    let length = memchr(b'\n', &first[..first.len().min(16)])? + 1;
+    let line = strip_line_end(&first[..length]);
+    let line = line
+        .strip_prefix(b"\"")
+        .and_then(|l| l.strip_suffix(b"\""))
+        .unwrap_or(line);
+    match line {
+        [s, e, p, b'=', delimiter @ (b',' | b';' | b'\t' | b'|')] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => {
+            Some((*delimiter, length))
+        }
+        _ => None,
     }
 }
 
@@ -55,12 +72,22 @@ fn strip_line_end(record: &[u8]) -> &[u8] {
     record.strip_suffix(b"\r").unwrap_or(record)
 }
 
-/// The texts of a record's fields: quotes resolved, spaces around them removed.
-pub fn fields(record: &[u8], delimiter: u8) -> Vec<String> {
+/// A record's fields as names: quotes resolved, spaces around them removed, in Unicode's form C. Bytes that are not UTF-8 are
+/// escaped, so that names that differ in them differ.
+pub fn names(record: &[u8], delimiter: u8) -> Vec<String> {
     raw_fields(record, delimiter)
         .into_iter()
-        .map(|raw| String::from_utf8_lossy(trim(&unquote(raw))).into_owned())
+        .map(|raw| name(trim(&unquote(raw))))
         .collect()
+}
+
+fn name(bytes: &[u8]) -> String {
+    let mut name = String::new();
+    for chunk in bytes.utf8_chunks() {
+        name += chunk.valid();
+        chunk.invalid().iter().for_each(|b| name += &format!("\\x{b:02X}"));
+    }
+    nfc(&name).into_owned()
 }
 
 /// The fields of one record without its line end, as they stand there.

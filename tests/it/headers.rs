@@ -1,0 +1,174 @@
+//! What a first line is: a header, a row, or no CSV at all.
+
+use crate::spool::Spool;
+
+fn spool(features: &[&str]) -> Spool {
+    let spool = Spool::without_model();
+    let ones = vec![1.0; features.len()];
+    spool.register(&serde_json::json!({"features": features, "coefficients": ones, "intercept": 0}).to_string());
+    spool.approve(1);
+    spool
+}
+
+/// A header of numbers was scored as a row, and its columns taken by position.
+#[test]
+fn a_header_is_never_scored_as_a_row() {
+    let years = ["2021", "2022", "2023"];
+    let unnamed = ["f0", "f1", "f2"];
+    let abc = ["a", "b", "c"];
+    for (features, csv, code) in [
+        (years, "2022,2023,2024\n1,2,3\n", "no_such_column"),
+        (years, "2031,2032,2033\n1,2,3\n", "header_unclear"),
+        (abc, "A,B,C\n1,2,3\n", "no_such_column"),
+        (abc, "b,c,1\n1,2,3\n", "no_such_column"),
+        (abc, "2019,2020,2021\n1,2,3\n", "header_unclear"),
+        (abc, "NA,,null\n1,2,3\n", "header_unclear"),
+        (["f0", "f1", "x"], "0,1,2\n1,2,3\n", "header_unclear"),
+    ] {
+        let spool = spool(&features);
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(1);
+        assert_eq!(spool.report("a.csv").unwrap()["code"], code, "{csv}");
+        assert_eq!(spool.output("a.csv"), None, "{csv}");
+    }
+    for (features, csv, output) in [
+        (unnamed, "0,1,2\n1,2,3\n4,5,6\n", "prediction\n6.0\n15.0\n"),
+        (["0", "1", "2"], "5.5,3,1.4\n", "9.9\n"),
+        (["0", "1", "2"], "2,1,0\n1,2,3\n", "prediction\n6.0\n"),
+        (years, "1.5,2021,3\n", "2025.5\n"),
+        (abc, "1,NA,2\n1,2,3\n", "\"\"\n6.0\n"),
+    ] {
+        let spool = spool(&features).set("input.max_bad_rows=90%");
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(0);
+        assert_eq!(spool.output("a.csv").as_deref(), Some(output), "{csv}");
+    }
+}
+
+#[test]
+fn a_key_settles_what_the_first_line_is() {
+    let csv = "2031,2032\n1,2\n";
+    let spool = spool(&["2021", "2022"]);
+    spool.drop_file("a.csv", csv);
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    assert_eq!(
+        (&report["code"], &report["line"]),
+        (&"header_unclear".into(), &1.into())
+    );
+    assert!(
+        report["hint"].as_str().unwrap().contains("input.header = false"),
+        "{report}"
+    );
+    let spool = spool.set("input.header=false");
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").as_deref(), Some("4063.0\n3.0\n"));
+    // With the model's own names in front, `false` is surely a mistake.
+    spool.drop_file("b.csv", "2021,2022\n1,2\n");
+    spool.once().exits(1);
+    assert_eq!(spool.report("b.csv").unwrap()["code"], "header_unclear");
+}
+
+/// Names that differ only in bytes that are not UTF-8 were called the same; so were, and weren't, those of two Unicode forms.
+#[test]
+fn names_are_compared_as_bytes_and_as_people_read_them() {
+    let spool = spool(&["m\u{e4}"]).set("output.columns=[\"m\u{e4}\", \"id\"]");
+    for (name, csv) in [
+        ("latin1.csv", b"id,\xe4,\xf6,m\xc3\xa4\n7,x,y,1\n".to_vec()),
+        ("decomposed.csv", "id,ma\u{308}\n7,1\n".into()),
+        ("twice-unused.csv", "id,n,n,m\u{e4}\n7,x,y,1\n".into()),
+    ] {
+        spool.drop_file(name, csv);
+        spool.once().exits(0);
+        let output = spool.output(name).unwrap();
+        assert!(output.ends_with("\n1,7,1.0\n"), "{name}: {output}");
+    }
+    for (name, csv, column) in [
+        ("twice.csv", "id,m\u{e4},ma\u{308}\n7,1,2\n", "m\u{e4}"),
+        ("kept-twice.csv", "id,id,m\u{e4}\n7,8,1\n", "id"),
+    ] {
+        spool.drop_file(name, csv);
+        spool.once().exits(1);
+        let report = spool.report(name).unwrap();
+        assert_eq!(
+            (&report["code"], &report["column"]),
+            (&"duplicate_column".into(), &column.into())
+        );
+    }
+    let spool = spool.set("output.columns=all");
+    spool.drop_file("all.csv", "id,n,n,m\u{e4}\n7,x,y,1\n");
+    spool.once().exits(1);
+    assert_eq!(spool.report("all.csv").unwrap()["code"], "duplicate_column");
+}
+
+#[test]
+fn invisible_characters_of_names_are_shown() {
+    let spool = spool(&["x"]);
+    spool.drop_file("a.csv", "\u{feff}\u{feff}x,y\u{a0},z\u{200b}\n1,2,3\n");
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    let message = report["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("the file has: \\u{feff}x, y\\u{a0}, z\\u{200b}"),
+        "{message}"
+    );
+}
+
+#[test]
+fn excels_line_that_names_the_delimiter_is_read() {
+    let spool = spool(&["x"]).set("output.columns=all");
+    for (name, csv, output) in [
+        (
+            "a.csv",
+            "sep=;\r\nid;x\r\n\"a;b\";1\r\n",
+            "id;x;prediction\n\"a;b\";1;1.0\n",
+        ),
+        ("b.csv", "\u{feff}\"sep=,\"\nid,x\n7,1\n", "id,x,prediction\n7,1,1.0\n"),
+    ] {
+        spool.drop_file(name, csv);
+        spool.once().exits(0);
+        assert_eq!(spool.output(name).as_deref(), Some(output));
+    }
+    spool.drop_file(
+        "c.csv",
+        "sep=;\n\nid;x\n1;2\n1;2\n1;2\n1;2\n1;2\n1;2\n1;2\n1;2\n1;2\n1;lots\n",
+    );
+    spool.once().exits(0);
+    assert!(
+        spool.rejects("c.csv").unwrap().contains("\n13,x,not a number"),
+        "lines count from the first"
+    );
+}
+
+#[test]
+fn what_is_no_csv_is_named() {
+    let spool = spool(&["x"]);
+    for (name, bytes, code, said) in [
+        ("gzip.csv", &b"\x1f\x8b\x08\0\0\0\"\0\0"[..], "not_csv", "gzip"),
+        (
+            "xlsx.csv",
+            b"PK\x03\x04\x14\0\x06\0xl/workbook.xml\0\"",
+            "not_csv",
+            "Excel",
+        ),
+        ("parquet.csv", b"PAR1\x15\x04\x15\x10", "not_csv", "Parquet"),
+        (
+            "page.csv",
+            b"<!DOCTYPE html>\n<html lang=\"en\">\n",
+            "not_csv",
+            "web page",
+        ),
+        ("rows.csv", b"[{\"x\": 1}]\n", "not_csv", "JSON"),
+        ("utf32.csv", b"\xff\xfe\0\0x\0\0\0\n\0\0\0", "not_csv", "UTF-32"),
+        ("crcrlf.csv", b"x\r\r\n1\r\r\n", "line_ends", "CR CR LF"),
+        ("cr.csv", b"x\r1\r2\r", "line_ends", "CR alone"),
+        ("lines.csv", b"\"id,x\"\n\"1,2\"\n", "quoted_lines", "quoted as a whole"),
+    ] {
+        spool.drop_file(name, bytes);
+        spool.once().exits(1);
+        let report = spool.report(name).unwrap();
+        assert_eq!(report["code"], code, "{report}");
+        assert!(report["message"].as_str().unwrap().contains(said), "{report}");
+        std::fs::remove_file(spool.path("input").join(name)).unwrap();
+    }
+}
