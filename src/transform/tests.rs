@@ -22,13 +22,14 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
 /// `appended`: neighbouring parts are made one before they are joined.
 fn joined(
     text: &[u8],
+    lineup: &Arc<Lineup>,
     shape: &Shape,
     run: &Run,
     ends: &[usize],
     appended: bool,
 ) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    let opened = match open(text, &lineup(), shape) {
+    let opened = match open(text, lineup, shape) {
         Ok(opened) => opened,
         Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
     };
@@ -99,15 +100,50 @@ proptest! {
         let limit = [Limit::Count(0), Limit::Count(3), share("10"), share("50"), share("100")][limit];
         let shape = shape(columns, limit);
         let run = Run { size: Some(text.len() as u64), ..Run::default() };
-        let whole = joined(&text, &shape, &run, &[], false);
+        let whole = joined(&text, &lineup(), &shape, &run, &[], false);
         let ends = record_ends(&text);
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
         for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(&text, &shape, &run, ends, appended), &whole);
+            prop_assert_eq!(&joined(&text, &lineup(), &shape, &run, ends, appended), &whole);
         }
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let done = transform(&text[..], &lineup(), &shape, &mut out, &mut rejects, &run);
         prop_assert_eq!(done.is_ok(), whole.0.is_ok());
+        prop_assert_eq!(rejects, whole.2);
+    }
+}
+
+proptest! {
+    /// Wherever it is cut, and with anything that is no record behind it.
+    #[test]
+    fn any_parts_of_one_column_give_the_same_with_padding_behind_it(
+        lines in prop::collection::vec(prop::sample::select(vec!["1", "", "", "\r", "\"\"", " ", "x", "\x1A", "\"2\"", "NA"]), 0..40),
+        padding in prop::sample::select(vec!["", "\n", "\r\n\n", " ", "\t\n", "\x1A", "\n\x1A\n", " \n\n  "]),
+        chosen in prop::collection::vec(any::<bool>(), 60),
+        model in 0usize..2,
+    ) {
+        let columns = [Columns::Prediction, Columns::All][model].clone();
+        let mut text = b"x\n".to_vec();
+        for line in lines.iter().chain([&"5"]) {
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+        }
+        let json = br#"{"features":["x"],"coefficients":[2],"intercept":0.5}"#;
+        let lineup = Lineup::alone(Arc::new(Model::parse(Format::Linear, json).unwrap()));
+        let shape = shape(columns, Limit::Share(Share::ALL));
+        let run = Run { size: Some(text.len() as u64), ..Run::default() };
+        let whole = joined(&text, &lineup, &shape, &run, &[], false);
+        let ends = record_ends(&text);
+        let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
+        for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
+            prop_assert_eq!(&joined(&text, &lineup, &shape, &run, ends, appended), &whole);
+        }
+        prop_assert_eq!(whole.0.unwrap().rows as usize, lines.len() + 1);
+        text.extend_from_slice(padding.as_bytes());
+        let (mut out, mut rejects) = (Vec::new(), Vec::new());
+        let run = Run { size: Some(text.len() as u64), ..Run::default() };
+        transform(&text[..], &lineup, &shape, &mut out, &mut rejects, &run).unwrap();
+        prop_assert_eq!(out, whole.1);
         prop_assert_eq!(rejects, whole.2);
     }
 }

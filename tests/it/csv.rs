@@ -32,7 +32,7 @@ fn csv_as_the_world_writes_it() {
         ("exponents", b"x\n1e-5\n1E2\n-2.5e+0\n", "1.00002\n201.0\n-4.0\n"),
         ("signs and bare points", b"x\n+3\n.5\n5.\n-0\n", "7.0\n2.0\n11.0\n1.0\n"),
         ("infinities", b"x\ninf\n-Infinity\n", "inf\n-inf\n"),
-        ("empty lines are no records", b"\nx\n\n1\n\r\n2\n\n", "3.0\n5.0\n"),
+        ("empty lines are no records", b"\nx,y\n\n1,0\n\r\n2,0\n\n", "3.0\n5.0\n"),
         ("no rows", b"x\n", ""),
         ("one row without newline", b"1", "3.0\n"),
         ("latin-1 in a column that isn't needed", b"name,x\ncaf\xe9,1\n", "3.0\n"),

@@ -2,39 +2,21 @@
 //!
 //! The cut follows the same grammar as the readers: a quote opens a quoted field only where a field begins. So a block
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
+//! Padding at the end of an input stands in no block; so a run of empty lines is held back until it is known what follows.
 
 use super::foreign::foreign;
+use super::padding::{Held, without_padding};
 use super::record::{closing_quote, separator};
 use crate::format::{BLOCK, CutError, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, Read};
 
-/// Where a quote stands that never closes.
-fn unclosed(bytes: &[u8], quote: usize) -> CutError {
-    let line = 1 + memchr_iter(b'\n', &bytes[..quote]).count() as u64;
-    let problem = Problem::new(
-        Code::UnclosedQuote,
-        "a quote opens on this line and never closes, so where the records end can't be told",
-        "close the quote, or double it (\"\") if it is part of the text",
-    );
-    problem.line(line).into()
-}
-
-fn too_long() -> CutError {
-    let problem = Problem::new(
-        Code::RecordTooLong,
-        format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-        "is this a CSV, with a line end behind every record?",
-    );
-    problem.line(1).into()
-}
-
 /// Of UTF-8. It is no part of the first field: a quote behind it opens one.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The blocks of one input, in order, without a byte order mark in front. Every block ends with a line feed, also where
-/// the input's last line has none.
+/// The blocks of one input, in order, without a byte order mark in front, and without the padding at the end. Every block
+/// ends with a line feed, also where the input's last line has none.
 pub struct Blocks<R> {
     input: R,
     delimiter: u8,
@@ -42,6 +24,10 @@ pub struct Blocks<R> {
     record_max: usize,
     /// Read, but not given out: the beginning of a record.
     tail: Vec<u8>,
+    /// Read in front of it: lines that are padding if nothing else follows.
+    held: Held,
+    /// Given out next: such lines, and the records behind them.
+    ready: Option<(Held, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
     hasher: blake3::Hasher,
     bytes: u64,
@@ -62,6 +48,8 @@ impl<R: Read> Blocks<R> {
             block,
             record_max,
             tail: Vec::new(),
+            held: Held::default(),
+            ready: None,
             spare: Vec::new(),
             hasher: blake3::Hasher::new(),
             bytes: 0,
@@ -71,6 +59,9 @@ impl<R: Read> Blocks<R> {
 
     /// Next run of whole records, or `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        if let Some((held, records)) = self.ready.take() {
+            return Ok(Some(self.give(held, records)));
+        }
         if self.ended {
             return Ok(None);
         }
@@ -92,24 +83,72 @@ impl<R: Read> Blocks<R> {
             if start && let Some((delimiter, _)) = separator(&bytes) {
                 self.delimiter = delimiter;
             }
-            if self.ended {
-                return self.last(bytes);
+            if self.ended && bytes.last().is_some_and(|last| *last != b'\n') {
+                bytes.push(b'\n');
             }
             let cut = cut(&bytes, self.delimiter);
-            if let Some(end) = cut.end {
+            if let Some(quote) = cut.open_quote.filter(|_| self.ended) {
+                return Err(self.unclosed(&bytes, quote));
+            }
+            let end = cut.end.unwrap_or(0);
+            let records = without_padding(&bytes[..end], self.delimiter).len();
+            if records > 0 {
+                let held = std::mem::take(&mut self.held);
+                self.held.add(&bytes[records..end]);
                 let mut tail = self.spare.pop().unwrap_or_default();
                 tail.extend_from_slice(&bytes[end..]);
-                bytes.truncate(end);
+                bytes.truncate(records);
                 self.tail = tail;
-                return Ok(Some(bytes));
+                return Ok(Some(self.give(held, bytes)));
             }
-            if bytes.len() >= self.record_max {
+            self.held.add(&bytes[..end]);
+            bytes.drain(..end);
+            if self.ended {
+                return Ok(None);
+            }
+            if bytes.len() + self.held.size() >= self.record_max {
                 return Err(match cut.open_quote {
-                    Some(quote) => unclosed(&bytes, quote),
-                    None => too_long(),
+                    Some(quote) => self.unclosed(&bytes, quote - end),
+                    None => self.too_long(),
                 });
             }
         }
+    }
+
+    /// Held lines and the records behind them, not more than a block at once of the lines.
+    fn give(&mut self, mut held: Held, records: Vec<u8>) -> Vec<u8> {
+        if held.is_empty() {
+            return records;
+        }
+        let mut block = held.take(self.block);
+        match held.is_empty() {
+            true => {
+                block.extend_from_slice(&records);
+                self.recycle(records);
+            }
+            false => self.ready = Some((held, records)),
+        }
+        block
+    }
+
+    /// Where a quote stands in `bytes` that never closes.
+    fn unclosed(&self, bytes: &[u8], quote: usize) -> CutError {
+        let line = 1 + self.held.lines() + memchr_iter(b'\n', &bytes[..quote]).count() as u64;
+        let problem = Problem::new(
+            Code::UnclosedQuote,
+            "a quote opens on this line and never closes, so where the records end can't be told",
+            "close the quote, or double it (\"\") if it is part of the text",
+        );
+        problem.line(line).into()
+    }
+
+    fn too_long(&self) -> CutError {
+        let problem = Problem::new(
+            Code::RecordTooLong,
+            format!("a record is longer than {} MiB", RECORD_MAX >> 20),
+            "is this a CSV, with a line end behind every record?",
+        );
+        problem.line(1 + self.held.lines()).into()
     }
 
     /// Gives back a block's memory for the next one.
@@ -122,7 +161,7 @@ impl<R: Read> Blocks<R> {
 
     /// True once the last block has been given out.
     pub fn ended(&self) -> bool {
-        self.ended
+        self.ended && self.ready.is_none()
     }
 
     /// Bytes read so far, and their BLAKE3 hash.
@@ -132,19 +171,6 @@ impl<R: Read> Blocks<R> {
 
     pub fn hash(&self) -> blake3::Hash {
         self.hasher.finalize()
-    }
-
-    fn last(&mut self, mut bytes: Vec<u8>) -> Result<Option<Vec<u8>>, CutError> {
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        if let Some(quote) = cut(&bytes, self.delimiter).open_quote {
-            return Err(unclosed(&bytes, quote));
-        }
-        if bytes.last() != Some(&b'\n') {
-            bytes.push(b'\n');
-        }
-        Ok(Some(bytes))
     }
 }
 
@@ -234,7 +260,7 @@ mod tests {
     proptest! {
         #[test]
         fn blocks_are_whole_records_wherever_they_are_cut(
-            text in proptest::collection::vec(prop::sample::select(b"a,\"\"\n\r1".to_vec()), 0..60),
+            text in proptest::collection::vec(prop::sample::select(b"a,\"\"\n\n\n\r \x1A1".to_vec()), 0..60),
             size in 1usize..20,
         ) {
             let (ends, open) = record_ends(&text);
@@ -247,7 +273,7 @@ mod tests {
                     if !whole.is_empty() && whole.last() != Some(&b'\n') {
                         whole.push(b'\n');
                     }
-                    prop_assert_eq!(&all.concat(), &whole);
+                    prop_assert_eq!(&all.concat()[..], without_padding(&whole, b','));
                     let mut at = 0;
                     for block in &all[..all.len().saturating_sub(1)] {
                         at += block.len();
@@ -256,6 +282,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Of any length, in little memory: not before the record behind it is known.
+    #[test]
+    fn a_run_of_empty_lines_is_given_out_once_something_follows() {
+        let run = b"\n".repeat(100_000);
+        let text = [&b"x\n1\n"[..], &run, b"2\n", &run, b" \t\n\x1A"].concat();
+        let all = blocks(&text, 100, 1000).unwrap();
+        assert!(all.iter().all(|block| block.len() <= 200));
+        assert_eq!(all.concat(), [&b"x\n1\n"[..], &run, b"2\n"].concat());
+        let text = [&b"x\n1\n"[..], &run, b"\"2\n"].concat();
+        let Err(CutError::Problem(problem)) = blocks(&text, 100, 1000) else {
+            panic!("cut");
+        };
+        // Behind the block that was given out, with the two lines in front of the run.
+        assert_eq!((problem.code, problem.line), (Code::UnclosedQuote, Some(100_001)));
     }
 
     #[test]

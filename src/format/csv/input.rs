@@ -94,7 +94,7 @@ impl Input {
     pub fn least(&self) -> u64 {
         let features = self.layout.binding.features.iter();
         let filled = features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers));
-        (self.layout.roles.len() + filled.count()).max(2) as u64
+        (self.layout.roles.len() + filled.count()) as u64
     }
 }
 

@@ -162,10 +162,12 @@ impl<'a> Reader<'a> {
         self.batch.clear();
         self.records.clear();
         self.malformed.clear();
+        // In a file of one column an empty line is a missing value, as others write it; elsewhere it is no record.
+        let alone = self.layout.roles.len() == 1;
         while at < block.len() && self.batch.rows() < ROWS {
             match &block[at..] {
-                [b'\n', ..] => at += 1,
-                [b'\r', b'\n', ..] => at += 2,
+                [b'\n', ..] if !alone => at += 1,
+                [b'\r', b'\n', ..] if !alone => at += 2,
                 _ => {
                     at = match read_plain(self, at) {
                         Some(end) => end,

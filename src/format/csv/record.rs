@@ -67,7 +67,7 @@ fn field(bytes: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
     memchr2(delimiter, b'\n', &bytes[at..]).map(|n| at + n)
 }
 
-fn strip_line_end(record: &[u8]) -> &[u8] {
+pub fn strip_line_end(record: &[u8]) -> &[u8] {
     let record = record.strip_suffix(b"\n").unwrap_or(record);
     record.strip_suffix(b"\r").unwrap_or(record)
 }

@@ -1,10 +1,11 @@
 //! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the readers' work.
 
 use super::cut::BYTE_ORDER_MARK;
-use super::record::{first_record, quote, raw_fields, record, unquote};
+use super::padding::{is_padding, without_padding};
+use super::record::{first_record, quote, raw_fields, record, strip_line_end, unquote};
 use std::iter;
 
-/// The cells of each record, the header's first, without their quotes. Empty lines are no records. Text that is not UTF-8
+/// The cells of each record, the header's first, without their quotes. Empty lines are records as they are to the reader. Text that is not UTF-8
 /// has U+FFFD in its place: such cells are to be looked at only, or known to be good.
 pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
     let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
@@ -12,14 +13,21 @@ pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
     records(csv, delimiter).map(cells)
 }
 
-/// Without their line ends.
+/// Without their line ends. Behind a first record of one field an empty line is one, too.
 fn records(csv: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
+    let csv = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
+    let mut rest = without_padding(csv, delimiter);
+    let mut alone = false;
     iter::from_fn(move || {
-        let (_, first) = first_record(rest, delimiter)?;
-        let start = first.as_ptr() as usize - rest.as_ptr() as usize;
+        let next = match alone {
+            true if rest.is_empty() => return None,
+            true => strip_line_end(record(rest, delimiter)),
+            false => first_record(rest, delimiter)?.1,
+        };
+        alone = alone || raw_fields(next, delimiter).len() == 1;
+        let start = next.as_ptr() as usize - rest.as_ptr() as usize;
         rest = &rest[start + record(&rest[start..], delimiter).len()..];
-        Some(first)
+        Some(next)
     })
 }
 
@@ -29,7 +37,11 @@ pub fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
     let mut picked = Vec::new();
     for (place, record) in records(csv, delimiter).enumerate() {
         if place == 0 || wanted.next_if_eq(&&(place - 1)).is_some() {
-            picked.extend_from_slice(record);
+            // A line of blanks would be padding at the end.
+            match is_padding(record, delimiter) {
+                true => picked.extend_from_slice(b"\"\""),
+                false => picked.extend_from_slice(record),
+            }
             picked.push(b'\n');
         }
     }
@@ -38,15 +50,19 @@ pub fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
 
 /// Adds a record to `csv`, in quotes where a cell needs them.
 pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
-    for (i, cell) in cells.iter().enumerate() {
-        if i > 0 {
-            csv.push(delimiter);
+    match cells {
+        // A line of blanks would be padding at the end, or no record.
+        [cell] if is_padding(cell.as_ref().as_bytes(), delimiter) => {
+            csv.extend([b"\"", cell.as_ref().as_bytes(), b"\""].concat());
         }
-        quote(cell.as_ref().as_bytes(), delimiter, csv);
-    }
-    // An empty line would be no record.
-    if cells.len() == 1 && cells[0].as_ref().is_empty() {
-        csv.extend_from_slice(b"\"\"");
+        cells => {
+            for (i, cell) in cells.iter().enumerate() {
+                if i > 0 {
+                    csv.push(delimiter);
+                }
+                quote(cell.as_ref().as_bytes(), delimiter, csv);
+            }
+        }
     }
     csv.push(b'\n');
 }
@@ -61,6 +77,14 @@ mod tests {
         let csv = b"\xEF\xBB\xBFx;\"a \"\"b\"\"\"\r\n\r\n1;\"two\nlines\"\n\n;caf\xE9";
         let records: Vec<Vec<String>> = read(csv, b';').collect();
         assert_eq!(records, [["x", "a \"b\""], ["1", "two\nlines"], ["", "caf\u{fffd}"]]);
+    }
+
+    #[test]
+    fn an_empty_line_among_single_cells_is_one() {
+        let csv = b"\nx\n\n1\n\r\n2\n \n\n";
+        let records: Vec<Vec<String>> = read(csv, b',').collect();
+        assert_eq!(records, [["x"], [""], ["1"], [""], ["2"]]);
+        assert_eq!(pick(csv, b',', &[0, 2]), b"x\n\"\"\n\"\"\n");
     }
 
     proptest! {
