@@ -1,4 +1,4 @@
-//! `transform retry`: tries again what failed for good.
+//! `transform retry`: tries again what failed for good, and makes outputs again that went.
 
 use super::models::person;
 use super::{count, input_name, print_json, print_line};
@@ -7,14 +7,18 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::service::clock::wall_clock;
 use crate::spool::{Name, publish};
+use crate::transform::Verdict;
+use crate::worker::Published;
 use crate::worker::lock::Lock;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
-    let mut retried = Vec::new();
+    let (mut retried, mut went) = (Vec::new(), 0);
     if let Some(mut ledger) = Ledger::read(&config.state.path)? {
         retried = wanted(config, &ledger, files)?;
+        went = outputs_that_went(config, &ledger, &retried)?.len();
         ledger.retry(&retried, &person(), wall_clock() / 1000)?;
         for name in &retried {
             // An event for the worker that runs: a failed file without its report is tried again.
@@ -28,10 +32,11 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
         let retried: Vec<String> = retried.iter().map(Name::to_string).collect();
         print_json(&json!({"retried": retried, "worker_running": running}));
     } else {
-        let when = if running {
-            "the worker tries them now"
-        } else {
-            "the next run tries them"
+        let when = match (running, went) {
+            (true, 0) => "the worker tries them now",
+            // No event tells it.
+            (true, _) => "the worker tries them when it lists the folder next",
+            (false, _) => "the next run tries them",
         };
         match retried.len() as u64 {
             0 => print_line("no file has failed"),
@@ -41,7 +46,7 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-/// The inputs to try again, each once: those that were named, which must have failed, or all that failed.
+/// The inputs to try again, each once: those that were named, which must have failed, or lost their outputs; or all that failed.
 fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Name>> {
     let failed = ledger.failed()?;
     if files.is_empty() {
@@ -50,7 +55,9 @@ fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Nam
     let mut wanted: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
     wanted.sort();
     wanted.dedup();
-    if let Some(other) = wanted.iter().find(|name| failed.binary_search(name).is_err()) {
+    let went = outputs_that_went(config, ledger, &wanted)?;
+    let fine = |name: &&Name| failed.binary_search(name).is_err() && !went.contains(name);
+    if let Some(other) = wanted.iter().find(fine) {
         let faults = ledger.faults()?;
         return Err(match faults.iter().any(|fault| fault.input == *other) {
             true => {
@@ -62,6 +69,19 @@ fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Nam
         });
     }
     Ok(wanted)
+}
+
+/// Those of the inputs whose outputs were published, and aren't there any more.
+fn outputs_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result<HashSet<Name>> {
+    let published = Published::open(config)?;
+    let mut went = HashSet::new();
+    for (name, record) in names.iter().zip(ledger.records(names)?) {
+        let record = record.filter(|r| r.verdict == Verdict::Publish);
+        if record.is_some() && published.size(name, record.as_ref())?.is_none() {
+            went.insert(name.clone());
+        }
+    }
+    Ok(went)
 }
 
 fn did_not_fail(config: &Config, name: &Name) -> Error {

@@ -103,6 +103,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         ));
     } else if end == End::Converged && tally.failed + tally.held + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
+            0 if tally.left > 0 => "no output is out of date".into(),
             0 => "there are no inputs".into(),
             1 => "1 output is up to date".into(),
             n => format!("{n} outputs are up to date"),
@@ -117,6 +118,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     for (n, what) in [
         (tally.failed, "failed"),
         (tally.held, "held"),
+        (tally.left, "left, for their outputs went"),
         (tally.faults, "failed for now: try again"),
         (tally.unsettled, "still being written: try again"),
     ] {

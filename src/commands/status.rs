@@ -1,7 +1,7 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
 use super::{count, print_json, print_line, print_table};
-use crate::config::Config;
+use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
 use crate::worker::status::{self, PATIENCE, Status};
 
@@ -35,7 +35,7 @@ fn print(status: &Status, config: &Config) {
         None => "not running".into(),
     };
     let input = status.input_error.clone().unwrap_or(status.input.display().to_string());
-    print_table(&[
+    let mut rows = vec![
         vec!["worker".into(), worker],
         vec!["model".into(), model(status)],
         vec!["input".into(), input],
@@ -43,7 +43,11 @@ fn print(status: &Status, config: &Config) {
         vec!["pending".into(), status.pending.to_string()],
         vec!["failed".into(), status.failed.to_string()],
         vec!["held".into(), status.held.to_string()],
-    ]);
+    ];
+    if status.left > 0 {
+        rows.push(vec!["left".into(), format!("{} (their outputs went)", status.left)]);
+    }
+    print_table(&rows);
     for fault in &status.faults {
         let who = if fault.input.bytes().is_empty() {
             "the worker".into()
@@ -65,6 +69,19 @@ fn print(status: &Status, config: &Config) {
             .take(NAMED)
             .for_each(|file| print_line(format!("  {file}")));
         more(status.pending_files.len());
+    }
+    // That they are left is as it should be where the configuration says so.
+    if !status.left_files.is_empty() && config.output.taken == OnTaken::Remake {
+        print_line(
+            "\nleft (their outputs went again and again; if a consumer takes them away, set output.taken = \"leave\"; \
+             'transform retry FILE' makes one again, '--once --all' all of them):",
+        );
+        status
+            .left_files
+            .iter()
+            .take(NAMED)
+            .for_each(|file| print_line(format!("  {file}")));
+        more(status.left_files.len());
     }
     if !status.held_files.is_empty() {
         print_line(format!("\nheld (the reasons are in {}):", config.failed.display()));

@@ -16,7 +16,7 @@ mod worker;
 
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
-pub use output::Output;
+pub use output::{OnTaken, Output};
 pub use state::State;
 pub use worker::Worker;
 

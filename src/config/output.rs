@@ -12,6 +12,16 @@ pub struct Output {
     /// `None`: found out at start.
     pub publish: Option<Mode>,
     pub done_marker: bool,
+    pub taken: OnTaken,
+}
+
+/// What becomes of an output that went, while its input, the model and the settings stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnTaken {
+    /// It is made again, unless it goes again and again.
+    Remake,
+    Leave,
 }
 
 /// As it is written.
@@ -24,6 +34,7 @@ pub struct Raw {
     pub probabilities: bool,
     publish: Publish,
     done_marker: bool,
+    taken: OnTaken,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -44,6 +55,7 @@ impl Raw {
                 Publish::Direct => Some(Mode::Direct),
             },
             done_marker: self.done_marker,
+            taken: self.taken,
         }
     }
 }

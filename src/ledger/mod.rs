@@ -15,6 +15,7 @@ mod recipe;
 mod results;
 mod schema;
 mod stamp;
+mod taken;
 mod upgrade;
 mod verdict;
 
@@ -26,6 +27,7 @@ pub use prune::Pruning;
 pub use recipe::Recipe;
 pub use results::{HalfHash, Record};
 pub use stamp::Former;
+pub use taken::{Emptied, Taken};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::database::to_name;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
+use super::taken::Taken;
 use super::{Ledger, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
@@ -29,6 +30,8 @@ pub struct Record {
     pub first_seen: i64,
     /// The phase of an experiment in which it was first seen: `experiment/number`. Kept like `first_seen`.
     pub phase: Option<String>,
+    /// How often its output went.
+    pub taken: Taken,
 }
 
 /// What tells whether an input or an output has the same bytes as before: half of their BLAKE3, which is enough where nobody
@@ -60,7 +63,8 @@ impl Ledger {
             let transaction = self.db.unchecked_transaction()?;
             let recipes = recipe::all(&transaction)?;
             let mut select = transaction.prepare_cached(
-                "SELECT size, mtime, ctime, racy, input_hash, recipe, published, problem, verdict, first_seen, phase
+                "SELECT size, mtime, ctime, racy, input_hash, recipe, published, problem, verdict, first_seen, phase,
+                        taken, taken_at, remade
                  FROM results WHERE input = ?",
             )?;
             let to_record = |row: &Row| to_record(row, &recipes);
@@ -175,10 +179,10 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
     };
     // An input that has the same hash, or the same fingerprint, is the one that was seen before.
     db.prepare_cached(
-        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (input) DO UPDATE SET
             size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
-            problem = ?9, verdict = ?10, output_hash = ?13,
+            problem = ?9, verdict = ?10, output_hash = ?13, taken = ?14, taken_at = ?15, remade = ?16,
             (first_seen, phase) = (SELECT
                 iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
                 FROM (SELECT coalesce(results.input_hash = ?6, 0)
@@ -198,6 +202,9 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
         record.first_seen,
         record.phase,
         output_hash.map(|hash| hash.0),
+        record.taken.times,
+        record.taken.at,
+        record.taken.remade,
     ])?;
     Ok(())
 }
@@ -224,5 +231,10 @@ fn to_record(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rus
         verdict: verdict::read(row, 8)?,
         first_seen: row.get(9)?,
         phase: row.get(10)?,
+        taken: Taken {
+            times: row.get(11)?,
+            at: row.get(12)?,
+            remade: row.get(13)?,
+        },
     })
 }

@@ -41,7 +41,9 @@ pub const TABLES: &str = "
         verdict INTEGER NOT NULL,
         first_seen INTEGER NOT NULL,
         phase TEXT,
-        output_hash BLOB
+        output_hash BLOB,
+        -- How often its output went, when it was found so last, and how often it was made again since.
+        taken INTEGER NOT NULL, taken_at INTEGER NOT NULL, remade INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX reported ON results (input) WHERE verdict > 0;
     -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.

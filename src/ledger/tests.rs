@@ -45,6 +45,7 @@ fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
         verdict: Verdict::Publish,
         first_seen: at,
         phase: None,
+        taken: Taken::default(),
     };
     let done = Transformation {
         input: name(input),

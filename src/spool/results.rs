@@ -3,7 +3,8 @@
 use super::folder::Dir;
 use super::name::Name;
 use super::scan::stat;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use rustix::fs::FileType;
 
 /// The output's suffix.
 pub const OUTPUT: &str = ".out";
@@ -46,6 +47,29 @@ pub fn output_size(root: &Dir, input: &Name, marked: bool) -> Result<Option<u64>
         return Ok(None);
     }
     size(root, &output(input))
+}
+
+/// Does any output stand below `root`? `recursive`: in its subfolders, too. What can't be looked at may.
+pub fn holds_outputs(root: &Dir, recursive: bool) -> Result<bool> {
+    for entry in root.entries()? {
+        let entry = entry.map_err(Error::io("list", root.path()))?;
+        let name = entry.file_name().to_bytes();
+        if name.starts_with(b".") {
+            continue;
+        }
+        let holds = match entry.file_type() {
+            FileType::Directory if !recursive => false,
+            FileType::Directory => match root.below_if_there(name) {
+                Ok(folder) => folder.map_or(Ok(false), |folder| holds_outputs(&folder, true))?,
+                Err(_) => true,
+            },
+            _ => name.ends_with(OUTPUT.as_bytes()),
+        };
+        if holds {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The size of the report below `root` on why an input failed, if there is one.

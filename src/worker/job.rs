@@ -4,7 +4,7 @@ use super::agenda::Shortage;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{HalfHash, Recipe};
+use crate::ledger::{HalfHash, Recipe, Taken};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
@@ -50,6 +50,8 @@ pub struct Job {
     pub stands: bool,
     /// It settled by its age: no event told that its writer closed it.
     pub aged: bool,
+    /// What will be known of outputs of it that went.
+    pub taken: Taken,
     pub task: Task,
 }
 

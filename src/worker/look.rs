@@ -34,6 +34,14 @@ impl Published {
         })
     }
 
+    /// Whether the output folder holds any output; and the device that it is on, if it is there.
+    pub fn outputs(&self, recursive: bool) -> Result<(bool, Option<u64>)> {
+        let Some(output) = &self.output else {
+            return Ok((false, None));
+        };
+        Ok((results::holds_outputs(output, recursive)?, Some(output.device()?)))
+    }
+
     /// The size of what was published for an input by the record's verdict: of its output, or of a report.
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
         match (record.map(|r| r.verdict), &self.output, &self.failed) {
@@ -50,6 +58,14 @@ pub struct Found {
     /// `None` if it is gone.
     pub there: Result<Option<There>>,
     pub record: Option<Record>,
+}
+
+impl Found {
+    /// Was an output published for it that isn't there now?
+    pub fn output_went(&self) -> bool {
+        let published = self.record.as_ref().is_some_and(|r| r.verdict == Verdict::Publish);
+        published && matches!(self.there, Ok(Some(There { size: None, .. })))
+    }
 }
 
 /// An input, and what was published for it.
@@ -119,6 +135,8 @@ pub fn is_gone(inputs: &Inputs, name: &Name) -> Result<bool> {
 pub enum Look {
     Done,
     Held,
+    /// Its output went, and is left.
+    Left,
     Failed,
     Pending,
 }
@@ -145,6 +163,7 @@ pub fn look_at(
         retry_at: None,
         changes: 0,
         no_room: false,
+        lost: false,
     };
     let Some(recipe) = recipe else {
         return Ok(Some(Look::Pending));
@@ -154,6 +173,7 @@ pub fn look_at(
             Decision::Current(Verdict::Publish) => Look::Done,
             Decision::Current(Verdict::Hold) => Look::Held,
             Decision::Current(Verdict::Fail) => Look::Failed,
+            Decision::Left | Decision::Leave(_) => Look::Left,
             _ => Look::Pending,
         },
     ))
@@ -188,5 +208,7 @@ pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
             input.settle.max(input.poll_interval)
         },
         changes_max: None,
+        taken: config.output.taken,
+        patient: true,
     }
 }

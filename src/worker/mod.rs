@@ -21,5 +21,6 @@ mod tally;
 mod watch;
 
 pub use inbox::Inbox;
+pub use look::Published;
 pub use r#loop::{End, Until, Worker, require_local};
 pub use tally::Tally;

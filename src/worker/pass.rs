@@ -268,6 +268,7 @@ impl Pass {
             listed,
             want: &Want {
                 changes_max: self.once.then_some(1),
+                patient: !self.once,
                 ..want(&self.setup.config, pin.recipe.clone(), self.local())
             },
             setup: &self.setup,

@@ -85,6 +85,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Taken;
     use crate::spool::Fingerprint;
     use crate::worker::job::Task;
 
@@ -99,6 +100,7 @@ mod tests {
             since: std::time::Duration::ZERO,
             recorded: None,
             touched: false,
+            taken: Taken::default(),
             stands: false,
             aged: false,
             task: Task::Score,

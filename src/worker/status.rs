@@ -31,8 +31,11 @@ pub struct Status {
     pub failed: u64,
     /// Outputs that wait for a person.
     pub held: u64,
+    /// Outputs that went, and are not made again.
+    pub left: u64,
     pub pending_files: Vec<String>,
     pub held_files: Vec<String>,
+    pub left_files: Vec<String>,
     pub failed_files: Vec<FailedFile>,
     /// What failed for now, and is tried again.
     pub faults: Vec<Fault>,
@@ -112,8 +115,10 @@ impl Status {
         status.pending = status.pending_files.len() as u64;
         status.failed = status.failed_files.len() as u64;
         status.held = status.held_files.len() as u64;
+        status.left = status.left_files.len() as u64;
         status.pending_files.sort();
         status.held_files.sort();
+        status.left_files.sort();
         status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(status)
     }
@@ -140,8 +145,10 @@ impl Status {
             pending: 0,
             failed: 0,
             held: 0,
+            left: 0,
             pending_files: Vec::new(),
             held_files: Vec::new(),
+            left_files: Vec::new(),
             failed_files: Vec::new(),
             faults,
         })
@@ -154,6 +161,7 @@ impl Status {
             Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
             Answer::Input(Look::Done, _) => self.done += 1,
             Answer::Input(Look::Held, file) => self.held_files.push(file),
+            Answer::Input(Look::Left, file) => self.left_files.push(file),
             Answer::Input(_, file) => self.pending_files.push(file),
             Answer::Failed(file) => self.failed_files.push(file),
             Answer::Listed(Ok(())) => {}

@@ -24,6 +24,8 @@ pub struct Tally {
     pub held: u64,
     /// Some of them.
     pub held_files: Vec<String>,
+    /// Inputs whose outputs went, and are left.
+    pub left: u64,
     /// Inputs whose writers had not finished.
     pub unsettled: u64,
     /// Inputs that failed for now.
@@ -35,7 +37,7 @@ impl Tally {
     /// A new listing counts again what it finds.
     pub fn recount(&mut self) {
         self.unchanged = 0;
-        (self.failed, self.held) = (0, 0);
+        (self.failed, self.held, self.left) = (0, 0, 0);
         self.failed_files.clear();
         self.held_files.clear();
     }

@@ -103,15 +103,15 @@ fn a_large_file_uploaded_again_is_left_alone_and_its_successor_scored() {
 fn the_daemon_leaves_a_second_upload_alone_and_sees_the_next() {
     let spool = Spool::new();
     let daemon = spool.start();
-    let input = spool.drop_file("a.csv", xs(&[1.0]));
+    spool.deliver("a.csv", xs(&[1.0]));
     wait_until("the output", || spool.output("a.csv").is_some());
     let before = stamp(&spool, "output/a.csv.out");
-    fs::write(&input, xs(&[1.0])).unwrap();
+    spool.deliver("a.csv", xs(&[1.0]));
     // What comes later is looked at later.
     spool.drop_file("b.csv", xs(&[1.0]));
     wait_until("the next output", || spool.output("b.csv").is_some());
     assert_eq!(stamp(&spool, "output/a.csv.out"), before);
-    fs::write(&input, xs(&[2.0])).unwrap();
+    spool.deliver("a.csv", xs(&[2.0]));
     wait_until("the new output", || {
         spool.output("a.csv") == Some(line(2.0, 1.0, &[2.0]))
     });

@@ -25,6 +25,7 @@ mod random_walk;
 mod registry;
 mod service;
 mod spool;
+mod taken;
 mod train;
 mod training;
 mod trees;

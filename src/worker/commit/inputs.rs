@@ -2,7 +2,7 @@
 
 use super::Commit;
 use crate::error::{Error, Result};
-use crate::ledger::Record;
+use crate::ledger::{Record, Taken};
 use crate::spool::Name;
 use crate::spool::scan::Inputs;
 use crate::transform::Verdict;
@@ -29,6 +29,10 @@ pub struct Planned {
     pub gone: Vec<Name>,
     /// Something was renamed in that is no file: a folder, by its name an input's.
     pub subfolder: bool,
+    /// Inputs whose outputs are left from now on.
+    left: Vec<(Name, Taken)>,
+    /// The output folder lost all outputs at once, or is another one.
+    lost: bool,
 }
 
 impl Commit {
@@ -39,9 +43,12 @@ impl Commit {
         let published = Published::open(&setup.config)?;
         let found = look::at_each(inputs, &names, &self.ledger, &published, &setup.pool)?;
         let mut planned = Planned::default();
+        if found.iter().any(Found::output_went) {
+            planned.lost = self.losses.lost(&mut self.ledger, &published, &setup.config)?;
+        }
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
             match there {
-                Ok(Some(there)) => planned.jobs.extend(self.decide(name, word, there, record, view)?),
+                Ok(Some(there)) => self.decide(name, word, there, record, view, &mut planned)?,
                 Ok(None) => {
                     planned.subfolder |= word == Word::Closed && inputs.is_recursive();
                     self.forget(&name, record.as_ref(), setup)?;
@@ -50,6 +57,7 @@ impl Commit {
                 Err(error) => self.fault(&name, error, None, setup)?,
             }
         }
+        self.leave(&planned.left)?;
         Ok(planned)
     }
 
@@ -61,7 +69,8 @@ impl Commit {
         there: There,
         record: Option<Record>,
         view: &View,
-    ) -> Result<Option<Job>> {
+        planned: &mut Planned,
+    ) -> Result<()> {
         let There { seen, size } = there;
         let note = self.agenda.seen(&name, seen.fingerprint, self.count_changes);
         let sighting = Sighting {
@@ -75,6 +84,7 @@ impl Commit {
             no_room: note
                 .short
                 .is_some_and(|short| look::is_short(&view.setup.publisher, &name, short)),
+            lost: planned.lost,
         };
         let now = now();
         match plan::decide(&sighting, view.want, now) {
@@ -85,9 +95,20 @@ impl Commit {
                     self.tally.count_unchanged(&name, verdict);
                 }
             }
-            decision @ (Decision::Transform | Decision::Refuse(_) | Decision::Verify) => {
+            decision @ (Decision::Left | Decision::Leave(_)) => {
+                self.agenda.forget(&name);
+                self.faults.clear(&mut self.ledger, &name)?;
+                // Or it was read again for that.
+                if view.listed || note.before.is_some() {
+                    self.tally.left += 1;
+                }
+                if let Decision::Leave(taken) = decision {
+                    planned.left.push((name, taken));
+                }
+            }
+            decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
                 let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
-                return Ok(Some(Job {
+                planned.jobs.push(Job {
                     name,
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
@@ -95,8 +116,12 @@ impl Commit {
                     touched: record.as_ref().is_some_and(|r| r.fingerprint != seen.fingerprint),
                     stands: size.is_some() && size == output.map(|r| r.published),
                     aged: plan::settled_by_age(&sighting),
+                    taken: match decision {
+                        Decision::Remake(taken) => taken,
+                        _ => Taken::default(),
+                    },
                     task: Task::of(decision, record.and_then(|r| r.input_hash)),
-                }));
+                });
             }
             decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
                 let settled = matches!(decision, Decision::Outwait(_));
@@ -105,7 +130,22 @@ impl Commit {
             }
             Decision::Await => self.agenda.forget(&name),
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// Outputs that went too often are left from now on; once, that is said.
+    fn leave(&mut self, outputs: &[(Name, Taken)]) -> Result<()> {
+        self.ledger.set_taken(outputs)?;
+        if let Some((name, taken)) = outputs.first() {
+            tracing::warn!(
+                input = %name,
+                outputs = outputs.len(),
+                times = taken.times,
+                "outputs went again and again, and are left now: a consumer seems to take them away, which output.taken = \
+                 \"leave\" is for; 'transform retry FILE' makes one again, '--once --all' all of them"
+            );
+        }
+        Ok(())
     }
 
     /// A job failed for now.

@@ -1,6 +1,7 @@
 //! What was scored is published, then recorded; what failed for now is tried again.
 
 mod inputs;
+mod losses;
 mod publishing;
 
 pub use inputs::View;
@@ -23,6 +24,7 @@ use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
 use crate::transform::{Summary, Verdict};
+use losses::Losses;
 use publishing::Ready;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub struct Commit {
     /// Remember how often an input changed after it was scored, too.
     count_changes: bool,
     pruner: Pruner,
+    losses: Losses,
     /// Were the reports looked through that a killed worker may have left?
     recovered: bool,
 }
@@ -50,6 +53,7 @@ impl Commit {
             tally: Tally::default(),
             count_changes,
             pruner: Pruner::default(),
+            losses: Losses::default(),
             recovered: false,
         }
     }
@@ -82,11 +86,13 @@ impl Commit {
     /// What the listing found is found again.
     pub fn start_over(&mut self) {
         self.tally.recount();
+        self.losses.start_over();
     }
 
     pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
         stamp(&mut self.ledger, config)?;
         self.faults.begin_listing(&mut self.ledger)?;
+        self.losses.begin_listing(config)?;
         self.tally.recount();
         Ok(())
     }
@@ -100,6 +106,7 @@ impl Commit {
     pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
         self.forget_gone(inputs, !self.recovered, setup, heartbeat)?;
         self.recovered = true;
+        self.losses.end_listing(&mut self.ledger)?;
         self.ledger.release_memory()?;
         self.pruner.begin(&mut self.ledger)
     }
@@ -230,11 +237,13 @@ impl Commit {
                 Outcome::Verified { racy } => {
                     self.agenda.forget(&name);
                     self.faults.clear(&mut self.ledger, &name)?;
-                    if let Some(verdict) = job.recorded.filter(|_| job.touched) {
+                    let went = job.recorded == Some(Verdict::Publish) && !job.stands;
+                    if let Some(verdict) = job.recorded.filter(|_| job.touched && !went) {
                         tracing::debug!(input = %name, "only its times changed; its result is left as it is");
                         self.tally.count_unchanged(&name, verdict);
                     }
-                    ready.racy.extend(racy.then(|| job.clone()));
+                    // What becomes of an output that went is decided on now.
+                    ready.racy.extend((racy || went).then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
@@ -345,6 +354,7 @@ fn record(
         verdict,
         first_seen: now.time_of(job.since),
         phase: None,
+        taken: job.taken,
     };
     let done = Transformation {
         input: job.name.clone(),

@@ -1,6 +1,11 @@
 //! PURE: what is × what was recorded × what is wanted -> what to do, and when to look again. No clock, no file, no log.
 
-use crate::ledger::{Recipe, Record};
+mod taken;
+
+pub use taken::{Gone, emptied, gone};
+
+use crate::config::OnTaken;
+use crate::ledger::{Recipe, Record, Taken};
 use crate::spool::{Fingerprint, Kind, Seen};
 use crate::transform::Verdict;
 use crate::transform::problem::Code;
@@ -59,6 +64,8 @@ pub struct Sighting<'a> {
     pub changes: u32,
     /// The disk has no more room than what its results didn't fit into.
     pub no_room: bool,
+    /// The output folder lost all outputs at once, or is another one than before.
+    pub lost: bool,
 }
 
 impl Sighting<'_> {
@@ -80,6 +87,10 @@ pub struct Want {
     /// A file that changes more often than this is left alone; `None`: never. For the one-shot, which else would go on as
     /// long as somebody appends to it.
     pub changes_max: Option<u32>,
+    /// What becomes of an output that went.
+    pub taken: OnTaken,
+    /// The worker comes back to what it doesn't do now.
+    pub patient: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +98,12 @@ pub enum Decision {
     /// Its output, or the report of why it has none, is as it should be.
     Current(Verdict),
     Transform,
+    /// Its output went, and is made again; then this is known of that.
+    Remake(Taken),
+    /// Its output went too often, and is left from now on, which is to be remembered.
+    Leave(Taken),
+    /// Its output went, and is left.
+    Left,
     /// Read it again, and score it only if it is another one: a change could hide behind its fingerprint, or nothing but its
     /// times changed.
     Verify,
@@ -116,19 +133,24 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
         };
     }
     let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
-    let fitting = stands.filter(|r| fits(r, want));
-    if let Some(record) = fitting.filter(|_| scored) {
-        return match racy_until(seen.fingerprint, now.wall) {
-            _ if !record.racy => Decision::Current(record.verdict),
-            Some(left) => Decision::Wait(now.monotonic + left),
-            None => Decision::Verify,
-        };
-    }
+    let went = record.filter(|r| r.verdict == Verdict::Publish && published.is_none());
+    let fitting = stands.or(went).filter(|r| fits(r, want));
     // A backup by hard links, chmod, touch, the same bytes uploaded again: contents decide, not times.
-    let may_be_same = |r: &&Record| r.input_hash.is_some() && r.fingerprint.size == seen.fingerprint.size;
-    let needed = match fitting.filter(may_be_same) {
-        Some(_) => Decision::Verify,
-        None => Decision::Transform,
+    let may_be_same = |r: &Record| r.input_hash.is_some() && r.fingerprint.size == seen.fingerprint.size;
+    let needed = match fitting {
+        Some(record) if scored && record.racy => match racy_until(seen.fingerprint, now.wall) {
+            Some(left) => return Decision::Wait(now.monotonic + left),
+            None => Decision::Verify,
+        },
+        Some(record) if scored && stands.is_some() => return Decision::Current(record.verdict),
+        Some(record) if scored => match gone(record.taken, want.taken, sighting.lost, want.patient, now.wall / 1000) {
+            Gone::Remake(taken) => Decision::Remake(taken),
+            Gone::Wait(left) => return Decision::Wait(now.monotonic + left),
+            Gone::Leave(taken) => return Decision::Leave(taken),
+            Gone::Left => return Decision::Left,
+        },
+        Some(record) if may_be_same(record) => Decision::Verify,
+        _ => Decision::Transform,
     };
     if let Some(at) = sighting.retry_at.filter(|at| *at > now.monotonic) {
         return Decision::Wait(at);

@@ -1,0 +1,192 @@
+//! Outputs that are taken away: made again, but not for ever.
+
+use crate::spool::{Spool, line, wait_until, xs};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+fn take(spool: &Spool, input: &str) {
+    fs::remove_file(spool.path("output").join(format!("{input}.out"))).unwrap();
+}
+
+fn ledger(spool: &Spool) -> rusqlite::Connection {
+    rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap()
+}
+
+/// As if a minute had gone by since outputs were found gone.
+fn a_minute_passes(spool: &Spool) {
+    let sql = "UPDATE results SET taken_at = taken_at - 60000000;
+               UPDATE meta SET value = (CAST(value AS INTEGER) - 60000000) || substr(value, instr(value, ' '))
+               WHERE key = 'emptied'";
+    ledger(spool).execute_batch(sql).unwrap();
+}
+
+fn times(spool: &Spool, input: &str) -> u32 {
+    let sql = "SELECT taken FROM results WHERE input = CAST(? AS BLOB)";
+    ledger(spool).query_row(sql, [input], |row| row.get(0)).unwrap()
+}
+
+/// Three passes made nine outputs of three inputs, and so on for ever.
+#[test]
+fn an_output_that_is_taken_again_and_again_is_left_and_said_once() {
+    let spool = Spool::new();
+    let input = spool.drop_file("a.csv", xs(&[1.0]));
+    spool.drop_file("b.csv", xs(&[2.0]));
+    spool.once().exits(0).says("scored 2 files");
+    for _ in 0..2 {
+        take(&spool, "a.csv");
+        spool.once().exits(0).says("scored 1 file").says("1 up to date");
+        a_minute_passes(&spool);
+    }
+    take(&spool, "a.csv");
+    let ran = spool
+        .once()
+        .exits(0)
+        .says("nothing to do: 1 output is up to date")
+        .says("1 left");
+    ran.says("WARN").says("input=a.csv").says("output.taken");
+    let ran = spool.run(&["--once", "--json"]).exits(0);
+    assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
+    assert_eq!(ran.json()["left"], 1);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        (&status["left"], &status["done"], &status["pending"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+    assert_eq!(status["left_files"], serde_json::json!(["a.csv"]));
+    let shown = spool.run(&["status"]).exits(0).stdout;
+    assert!(shown.contains("output.taken") && shown.contains("\n  a.csv"), "{shown}");
+    // It is the same input.
+    fs::set_permissions(&input, Permissions::from_mode(0o600)).unwrap();
+    spool.once().exits(0).says("1 left");
+
+    spool.run(&["retry", "a.csv"]).exits(0);
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    assert_eq!(times(&spool, "a.csv"), 0, "counted anew");
+    spool.run(&["retry", "b.csv"]).exits(64).says("did not fail");
+}
+
+#[test]
+fn what_was_left_is_made_again_of_another_input_or_by_all() {
+    let spool = Spool::new();
+    let input = spool.drop_file("a.csv", xs(&[1.0]));
+    spool.drop_file("b.csv", xs(&[2.0]));
+    spool.once().exits(0);
+    let left = |count: u32| {
+        let sql = "UPDATE results SET taken = ? WHERE input = CAST('a.csv' AS BLOB)";
+        ledger(&spool).execute(sql, [count]).unwrap();
+        take(&spool, "a.csv");
+        spool.once().exits(0).says("1 left");
+    };
+    left(3);
+    fs::write(&input, xs(&[5.0])).unwrap();
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[5.0]));
+    left(3);
+    spool.run(&["--once", "--all"]).exits(0).says("scored 2 files");
+    left(3);
+    spool.approve_line(10.0, 0.0);
+    spool.once().exits(0).says("scored 2 files");
+    assert_eq!(times(&spool, "a.csv"), 0);
+}
+
+#[test]
+fn with_leave_each_input_is_scored_once_until_it_or_the_model_is_another() {
+    let spool = Spool::new().set("output.taken=leave");
+    let names = ["1.csv", "2.csv", "3.csv"];
+    let inputs = names.map(|name| spool.drop_file(name, xs(&[1.0])));
+    spool.once().exits(0).says("scored 3 files");
+    for _ in 0..2 {
+        for name in names {
+            let _ = fs::remove_file(spool.path("output").join(format!("{name}.out")));
+        }
+        let ran = spool.once().exits(0).says("3 left");
+        assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
+    }
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["left"], &status["pending"]), (&3.into(), &0.into()));
+    // The same bytes, delivered anew; then others.
+    fs::remove_file(&inputs[0]).unwrap();
+    spool.once().exits(0);
+    spool.drop_file("1.csv", xs(&[1.0]));
+    spool.once().exits(0).says("3 left");
+    fs::write(&inputs[0], xs(&[7.0])).unwrap();
+    spool.once().exits(0).says("scored 1 file");
+    spool.run(&["retry", "2.csv"]).exits(0);
+    spool.once().exits(0).says("scored 1 file");
+    spool.approve_line(10.0, 0.0);
+    spool.once().exits(0).says("scored 3 files");
+    // Without the key, what went is made again.
+    names.iter().for_each(|name| take(&spool, name));
+    spool.set("output.taken=remake").once().exits(0).says("scored 3 files");
+}
+
+#[test]
+fn a_folder_that_was_emptied_or_is_another_one_counts_for_no_output() {
+    let spool = Spool::new();
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+    }
+    spool.once().exits(0);
+    let empty = || {
+        for name in ["a.csv", "b.csv"] {
+            take(&spool, name);
+        }
+        spool.once().exits(0).says("scored 2 files");
+        let found = times(&spool, "a.csv");
+        a_minute_passes(&spool);
+        found
+    };
+    assert_eq!(empty(), 0, "somebody emptied it");
+    assert_eq!(empty(), 1, "again within a week: a consumer");
+    let device = "UPDATE meta SET value = '1' WHERE key = 'output device'";
+    assert_eq!(ledger(&spool).execute(device, []).unwrap(), 1);
+    assert_eq!(empty(), 1, "another disk or bucket");
+    assert_eq!(empty(), 2);
+    let week = "UPDATE meta SET value = (CAST(value AS INTEGER) - 604800000000) || substr(value, instr(value, ' '))
+                WHERE key = 'emptied'";
+    assert_eq!(ledger(&spool).execute(week, []).unwrap(), 1);
+    assert_eq!(empty(), 2, "once in a week");
+}
+
+/// A consumer that moves each output away at once made the daemon score a hundred times a second.
+#[test]
+fn the_daemon_makes_an_output_a_few_times_a_minute_and_others_go_on() {
+    let spool = Spool::new();
+    let daemon = spool.start();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    let output = spool.path("output/a.csv.out");
+    let remade = "SELECT remade FROM results WHERE input = CAST('a.csv' AS BLOB)";
+    let mut taken = 0;
+    wait_until("it waits for the minute to end", || {
+        taken += u32::from(fs::remove_file(&output).is_ok());
+        let made: rusqlite::Result<u32> = rusqlite::Connection::open(spool.path("state/ledger.db"))
+            .and_then(|db| db.query_row(remade, [], |row| row.get(0)));
+        made.is_ok_and(|n| n == 5) && !output.exists()
+    });
+    assert!(taken < 10, "{taken} outputs");
+    spool.drop_file("b.csv", xs(&[2.0]));
+    wait_until("another output", || spool.output("b.csv").is_some());
+    assert!(!output.exists());
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn the_daemon_leaves_what_a_consumer_takes_where_it_may() {
+    let spool = Spool::new().set("output.taken=leave");
+    let daemon = spool.start();
+    for name in ["1.csv", "2.csv", "3.csv"] {
+        spool.deliver(name, xs(&[1.0]));
+        wait_until("the output", || spool.output(name).is_some());
+        take(&spool, name);
+        spool.deliver(name, xs(&[1.0]));
+    }
+    spool.deliver("1.csv", xs(&[9.0]));
+    wait_until("the output of the next contents", || {
+        spool.output("1.csv") == Some(line(2.0, 1.0, &[9.0]))
+    });
+    assert_eq!(spool.names("output"), ["1.csv.out"]);
+    let rows = spool.run(&["history", "--json"]).exits(0).json();
+    assert_eq!(rows.as_array().unwrap().len(), 4, "{rows}");
+    assert_eq!(daemon.stop(), 0);
+}
