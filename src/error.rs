@@ -40,6 +40,9 @@ pub enum Error {
     },
     #[error("another worker holds {}: pid {pid}", path.display())]
     Busy { path: PathBuf, pid: String },
+    /// The output folder is another worker's.
+    #[error("{}: {message}", path.display())]
+    Owned { path: PathBuf, message: String },
     /// A mount that is gone or gives back other than was put in.
     #[error("{}: {message}", path.display())]
     Mount { path: PathBuf, message: String },
@@ -104,13 +107,15 @@ impl Error {
             Error::Model { .. } => "damaged_model",
             Error::Ledger { .. } => "ledger",
             Error::Busy { .. } => "another_worker",
+            Error::Owned { .. } => "output_owned",
             Error::Mount { .. } => "mount",
         }
     }
 
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Config { .. } => exit::USAGE,
+            // Two workers with one folder are configured so; that doesn't pass.
+            Error::Config { .. } | Error::Owned { .. } => exit::USAGE,
             Error::NoModel { .. } | Error::Model { .. } => exit::NO_MODEL,
             Error::Ledger { passing: false, .. } => exit::USAGE,
             Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
@@ -133,6 +138,11 @@ impl Error {
             "another_worker" => {
                 Some("a state folder has one worker; stop the other one, or give this one its own state.path")
             }
+            "output_owned" => Some(
+                "two workers would overwrite each other's outputs: give this one its own output.path; if their inputs never \
+                 have the same names, set output.shared = true for both; if the other one is gone, 'transform check \
+                 --take-output' takes the folder over",
+            ),
             _ => None,
         }
     }

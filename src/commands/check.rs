@@ -9,10 +9,11 @@ use crate::registry::Registry;
 use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Mode, durable};
 use crate::worker::lock::Lock;
+use crate::worker::owner::{Claim, Standing};
 use crate::worker::require_local;
 use std::path::Path;
 
-pub fn check(config: Config, no_model_ok: bool, invocation: &Invocation) -> Result<u8> {
+pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &Invocation) -> Result<u8> {
     let mut code = exit::CONVERGED;
     let mut note = |what: &str, result: Result<String>| match result {
         Ok(found) => print_line(format!("ok       {what}: {found}")),
@@ -35,6 +36,7 @@ pub fn check(config: Config, no_model_ok: bool, invocation: &Invocation) -> Resu
     note("input", input(&config.input));
     note("state", state(&config.state.path));
     note("output, failed", publishing(&config));
+    note("output's worker", owner(&config, take_output));
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {
             print_line("waiting  model");
@@ -63,6 +65,29 @@ fn state(path: &Path) -> Result<String> {
     durable::rehearse(path)?;
     let holder = Lock::holder(path)?.map_or("no worker runs".into(), |h| format!("worker {} runs", h.pid));
     Ok(format!("{}, {holder}", path.display()))
+}
+
+/// Whose output folder it is. `take`: it is this worker's from now on.
+fn owner(config: &Config, take: bool) -> Result<String> {
+    let ledger = Ledger::read(&config.state.path)?;
+    let find = || Standing::find(config, ledger.as_ref(), false);
+    if take {
+        // A mark that says nothing is taken over, too.
+        if let (Some(ledger), Ok(standing)) = (&ledger, find()) {
+            standing.doubt_outputs(ledger)?;
+        }
+        let me = Standing::me(config, ledger.as_ref())?;
+        Publisher::open(&config.publishing("check"))?.mark(&me)?;
+    }
+    let standing = find()?;
+    standing.check(config)?;
+    Ok(match standing.claim {
+        Claim::Own if take => "this one, from now on".into(),
+        Claim::Own => "this one".into(),
+        Claim::Free => "none yet".into(),
+        Claim::Shared => "another one, too (output.shared)".into(),
+        Claim::TakeOver | Claim::Refused => "another one, which is gone".into(),
+    })
 }
 
 fn publishing(config: &Config) -> Result<String> {

@@ -68,9 +68,10 @@ pub fn run(cli: Cli) -> u8 {
             json,
         }) => load().and_then(|config| history::history(&config, file.as_deref(), since, limit, json)),
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
-        Some(Command::Check { no_model_ok }) => {
-            load().and_then(|config| check::check(config, no_model_ok, &invocation))
-        }
+        Some(Command::Check {
+            no_model_ok,
+            take_output,
+        }) => load().and_then(|config| check::check(config, no_model_ok, take_output, &invocation)),
         Some(Command::Score { model }) => {
             load().and_then(|config| score::score(&config, model.as_deref(), &invocation))
         }

@@ -13,6 +13,8 @@ pub struct Output {
     pub publish: Option<Mode>,
     pub done_marker: bool,
     pub taken: OnTaken,
+    /// Another worker may publish there, too: their inputs never have the same name.
+    pub shared: bool,
 }
 
 /// What becomes of an output that went, while its input, the model and the settings stay the same.
@@ -35,6 +37,7 @@ pub struct Raw {
     publish: Publish,
     done_marker: bool,
     taken: OnTaken,
+    shared: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -56,6 +59,7 @@ impl Raw {
             },
             done_marker: self.done_marker,
             taken: self.taken,
+            shared: self.shared,
         }
     }
 }

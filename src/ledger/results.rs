@@ -124,7 +124,7 @@ impl Ledger {
     }
 
     /// Makes every output stale.
-    pub fn make_stale(&mut self) -> Result<()> {
+    pub fn make_stale(&self) -> Result<()> {
         self.execute("UPDATE results SET recipe = 0", []).map(drop)
     }
 
@@ -133,6 +133,12 @@ impl Ledger {
     /// approved again: they may have the same size.
     pub fn doubt<'a>(&mut self, inputs: impl IntoIterator<Item = &'a Name>) -> Result<()> {
         self.write(|db| for_each(db, DOUBT, inputs))
+    }
+
+    /// Is there a result of any input?
+    pub fn has_results(&self) -> Result<bool> {
+        let any: Vec<bool> = self.select("SELECT EXISTS (SELECT 1 FROM results)", [], |row| row.get(0))?;
+        Ok(any == [true])
     }
 
     /// Inputs that failed for good, in order.

@@ -113,7 +113,7 @@ fn reads_a_ledger_of_schema_1() {
     assert_eq!(bad.recipe, good.recipe);
     drop(ledger);
 
-    let mut ledger = Ledger::read(state.path()).unwrap().unwrap();
+    let ledger = Ledger::read(state.path()).unwrap().unwrap();
     ledger.make_stale().unwrap();
     let stale = ledger.record(&name("good.csv")).unwrap().unwrap();
     assert_eq!(stale.recipe.output_format, 0);
@@ -258,7 +258,7 @@ fn an_output_in_doubt_has_no_hash() {
     assert_eq!(ledger.output_hash(&a).unwrap(), None);
     for doubt in [
         |ledger: &mut Ledger| ledger.doubt([&name("a")]),
-        Ledger::make_stale,
+        |ledger: &mut Ledger| ledger.make_stale(),
         |ledger: &mut Ledger| ledger.retry(&[name("a")], "ada@lab", 5),
     ] as [fn(&mut Ledger) -> Result<()>; 3]
     {

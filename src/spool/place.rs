@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// A folder for results.
 pub(super) struct Place {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// The folder, while a group is worked on.
     root: RwLock<Option<Arc<Dir>>>,
     pub(super) home: Home,

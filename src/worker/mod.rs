@@ -11,6 +11,7 @@ pub mod lock;
 mod look;
 mod r#loop;
 mod outage;
+pub mod owner;
 mod pass;
 mod plan;
 mod prune;

@@ -22,6 +22,7 @@ fn every_error_code_has_its_entry() {
         "damaged_model",
         "ledger",
         "another_worker",
+        "output_owned",
         "mount",
     ];
     for code in Code::ALL.iter().map(|c| c.name()).chain(errors) {

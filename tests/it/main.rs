@@ -17,6 +17,7 @@ mod inputs;
 mod ledger;
 mod once;
 mod onnx;
+mod owner;
 mod parity;
 mod preprocessing;
 mod producers;

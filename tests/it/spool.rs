@@ -144,11 +144,12 @@ impl Spool {
         fs::read_to_string(self.path("failed").join(format!("{name}.rejects.csv"))).ok()
     }
 
-    /// All names in a folder, sorted.
+    /// All names in a folder, sorted, but that of its worker's mark.
     pub fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<String> = entries
             .map(|e| e.unwrap().file_name().to_string_lossy().into())
+            .filter(|name| name != ".transform-owner")
             .collect();
         names.sort();
         names

@@ -38,7 +38,7 @@ def scored(guest, names, values, slope=2, intercept=1):
     """Waits until all of them have their right output."""
     want = line(slope, intercept, values)
     until("all are scored", lambda: all(guest.output(name) == want for name in names), 60)
-    assert not list((guest.root / SPOOL[1:]).glob("*/.transform-*")), "drafts are left over"
+    assert not list((guest.root / SPOOL[1:]).glob("*/.transform-*.tmp")), "drafts are left over"
 
 
 def restarts(guest, unit="transform"):
@@ -170,12 +170,12 @@ def test_it_stops_in_time_idle_and_at_work(room):
     for at_work in (False, True):
         if at_work:
             machine.sh(f"cp ~bob/large.csv {SPOOL}/input/")
-            drafts = lambda: list((machine.root / SPOOL[1:] / "output").glob(".transform-*"))
+            drafts = lambda: list((machine.root / SPOOL[1:] / "output").glob(".transform-*.tmp"))
             until("it is at work", drafts)
         machine.sh("systemctl stop transform", within=30)
         result, code = machine.unit("transform", "Result", "ExecMainStatus")
         assert (result, code) == ("success", "0"), f"at work: {at_work}"
-        assert not list((machine.root / SPOOL[1:]).glob("*/.transform-*"))
+        assert not list((machine.root / SPOOL[1:]).glob("*/.transform-*.tmp"))
         assert machine.output("large.csv") is None, "it was not at work when it was stopped"
         machine.sh("systemctl start transform")
     until("it is scored", lambda: machine.output("large.csv"), 90)

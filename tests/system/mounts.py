@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness import is_mounted, unmount, until
+from harness import MARK, is_mounted, unmount, until
 
 
 class Mount:
@@ -161,4 +161,4 @@ class Mountpoint(Mount):
 
     def keys(self, prefix=""):
         files = (str(p.relative_to(self.objects)) for p in self.objects.rglob("*") if p.is_file())
-        return sorted(key for key in files if key.startswith(prefix))
+        return sorted(key for key in files if key.startswith(prefix) and not key.endswith(MARK))

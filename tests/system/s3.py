@@ -6,7 +6,7 @@ So the front can be killed and started again like a server, and the objects are 
 import asyncio
 import sys
 
-from harness import until
+from harness import MARK, until
 
 
 class Store:
@@ -77,7 +77,7 @@ class Bucket:
 
     def keys(self, prefix=""):
         found = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
-        return sorted(o["Key"] for o in found)
+        return sorted(o["Key"] for o in found if not o["Key"].endswith(MARK))
 
 
 def port(process):

@@ -4,6 +4,10 @@
 //! folders once. A reader sees a whole result or none. Where a mount can't rename, the draft is made under `state/`
 //! and copied over in one go.
 
+mod owner;
+
+pub use owner::{Owner, owner};
+
 use super::draft::Draft;
 use super::folder::Dir;
 use super::name::{NAME_MAX, Name};

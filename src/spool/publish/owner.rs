@@ -1,0 +1,70 @@
+//! Whose outputs stand in a folder. Two workers with states of their own that publish into one folder would overwrite each
+//! other's outputs of the same name for ever, so each marks it.
+
+use super::Publisher;
+use crate::error::{Error, Result};
+use crate::spool::folder::Dir;
+use crate::spool::name::Name;
+use crate::spool::place::Folders;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Hidden, and the name of nobody's output.
+const MARK: &str = ".transform-owner";
+/// More than anybody writes there.
+const MOST: u64 = 64 << 10;
+
+/// Who publishes into an output folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub host: String,
+    /// Its state folder, absolute.
+    pub state: PathBuf,
+    /// The random name of that; empty before its ledger is made.
+    pub instance: String,
+}
+
+/// Who marked the output folder at `output`, if it is there and anybody did.
+///
+/// # Errors
+/// A mark that can't be read is not taken for none.
+pub fn owner(output: &Path) -> Result<Option<Owner>> {
+    let dir = match Dir::open(output) {
+        Err(error) if error.code() == "not_found" => return Ok(None),
+        dir => dir?,
+    };
+    let path = dir.join(MARK.as_bytes());
+    let Some((file, _)) = dir.open_file(MARK.as_bytes())? else {
+        return Ok(None);
+    };
+    let mut text = Vec::new();
+    file.take(MOST)
+        .read_to_end(&mut text)
+        .map_err(Error::io("read", &path))?;
+    if text.is_empty() {
+        return Ok(None); // a mount that can't rename, and a worker that was killed
+    }
+    let damaged = |e| Error::Owned {
+        path: path.clone(),
+        message: format!("it doesn't say who publishes here ({e})"),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+impl Publisher {
+    /// Marks the output folder as `owner`'s.
+    pub fn mark(&self, owner: &Owner) -> Result<()> {
+        self.output.release();
+        let path = self.output.path.join(MARK);
+        let name = Name::new(MARK.as_bytes());
+        let mut draft = self.draft_output(&name)?;
+        let mut text = serde_json::to_vec_pretty(owner).map_err(Error::io("write", &path))?;
+        text.push(b'\n');
+        draft.write_all(&text).map_err(Error::io("write", &path))?;
+        draft.sync()?;
+        let mut touched = Folders::default();
+        self.output.place(draft, &name, &mut touched)?;
+        touched.sync()
+    }
+}

@@ -1,0 +1,127 @@
+//! Whose output folder it is: looked at when a worker starts, and with each listing.
+
+pub use super::plan::Claim;
+
+use super::plan::{Life, claim};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::spool::Dir;
+use crate::spool::publish::{self, Owner, Publisher};
+use rustix::fs::fstat;
+use std::path::Path;
+
+/// What stands in the way of publishing, or nothing; and who marked the folder.
+pub struct Standing {
+    pub claim: Claim,
+    pub owner: Option<Owner>,
+    /// As this worker marks it.
+    pub me: Owner,
+}
+
+impl Standing {
+    /// Looks at the output folder's mark, and writes nothing. `ledger`: of this worker, if there is one yet; `running`: it has
+    /// marked the folder already.
+    pub fn find(config: &Config, ledger: Option<&Ledger>, running: bool) -> Result<Standing> {
+        let me = Standing::me(config, ledger)?;
+        let owner = publish::owner(&config.output.path)?;
+        let claim = claim(
+            &me,
+            owner.as_ref(),
+            |owner| life(owner, &me),
+            running,
+            config.output.shared,
+        );
+        Ok(Standing { claim, owner, me })
+    }
+
+    /// This worker's mark.
+    pub fn me(config: &Config, ledger: Option<&Ledger>) -> Result<Owner> {
+        let state = &config.state.path;
+        Ok(Owner {
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            state: std::fs::canonicalize(state).map_err(Error::io("find", state))?,
+            instance: ledger.map(Ledger::instance).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// Another worker published here: what stands may be of the same size as what this one made, and be that one's.
+    pub fn doubt_outputs(&self, ledger: &Ledger) -> Result<()> {
+        match &self.owner {
+            Some(owner) if !owner.instance.is_empty() && owner.instance != self.me.instance => ledger.make_stale(),
+            _ => Ok(()),
+        }
+    }
+
+    /// An error if the folder is another worker's.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        match (&self.owner, self.claim) {
+            (Some(Owner { host, state, instance }), Claim::Refused) => Err(Error::Owned {
+                path: config.output.path.clone(),
+                message: match *instance == self.me.instance && *host == self.me.host {
+                    true => format!(
+                        "the worker whose state folder {} was copied publishes here",
+                        state.display()
+                    ),
+                    false => format!("the worker of {} on {host} publishes here", state.display()),
+                },
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Marks the output folder as this worker's, if it may. `running`: it has done so before.
+pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
+    let standing = Standing::find(config, Some(ledger), running)?;
+    standing.check(config)?;
+    let path = config.output.path.display();
+    match (standing.claim, &standing.owner) {
+        (Claim::Own | Claim::Shared | Claim::Refused, _) => return Ok(()),
+        (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
+        (Claim::TakeOver, Some(Owner { host, state, .. })) => {
+            tracing::warn!(%path, %host, state = %state.display(), "took over the output folder: nobody works on that state");
+        }
+        _ if !running && ledger.has_results()? => {
+            tracing::warn!(%path, "the output folder had no mark of its worker, as after an upgrade; it is this one's now");
+        }
+        _ => {}
+    }
+    standing.doubt_outputs(ledger)?;
+    match publisher.mark(&standing.me) {
+        Err(error) if error.code() == "mount" => Err(error),
+        // Nothing can be published there now, either. It is tried again with each listing.
+        Err(error) if !running => {
+            tracing::warn!(%error, "can't mark the output folder as this worker's");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Is the owner's state folder there, and no other than it was? `me`: this worker.
+fn life(owner: &Owner, me: &Owner) -> Life {
+    if is_same(&owner.state, &me.state) {
+        return Life::Own;
+    }
+    let there = if owner.instance.is_empty() {
+        owner.state.exists()
+    } else {
+        match Ledger::read(&owner.state) {
+            Ok(Some(ledger)) => ledger.instance().map_or(true, |instance| instance == owner.instance),
+            Ok(None) => false,
+            // Somebody else's.
+            Err(_) => true,
+        }
+    };
+    if there { Life::Lives } else { Life::Gone }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        let stat = fstat(Dir::open(path).ok()?.fd()).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let one = identity(one);
+    one.is_some() && one == identity(other)
+}

@@ -1,0 +1,154 @@
+//! May this worker publish into an output folder that another one marked?
+
+use crate::spool::publish::Owner;
+
+/// What is found at a mark's state folder. Only what stands on this host can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// The state folder is there, and it is that one; or it can't be told.
+    Lives,
+    /// It is this worker's own folder, by another path.
+    Own,
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is marked as this worker's.
+    Own,
+    /// Nobody marked it.
+    Free,
+    /// Whoever marked it is no more, or is this worker under another name.
+    TakeOver,
+    /// It is another worker's, which doesn't mind.
+    Shared,
+    /// It is another worker's.
+    Refused,
+}
+
+/// `life`: of the owner's state folder; `running`: this worker has marked the folder already; `shared`: as the configuration has
+/// it.
+pub fn claim(
+    me: &Owner,
+    owner: Option<&Owner>,
+    life: impl FnOnce(&Owner) -> Life,
+    running: bool,
+    shared: bool,
+) -> Claim {
+    let Some(owner) = owner else {
+        return Claim::Free;
+    };
+    if owner == me {
+        return Claim::Own;
+    }
+    let here = owner.host == me.host;
+    // A container gets another host name with each start, and keeps its state folder.
+    let me_elsewhere = owner.instance == me.instance && owner.state == me.state && !running;
+    // Claimed before the first start made a ledger.
+    let claimed_before = here && owner.state == me.state && owner.instance.is_empty();
+    let gone = || here && life(owner) != Life::Lives;
+    match me_elsewhere || claimed_before || gone() {
+        true => Claim::TakeOver,
+        false if shared => Claim::Shared,
+        false => Claim::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_anothers_while_its_state_folder_lives_or_it_is_on_another_host() {
+        let owner = |host: &str, state: &str, instance: &str| Owner {
+            host: host.into(),
+            state: state.into(),
+            instance: instance.into(),
+        };
+        let me = owner("h", "/state", "1");
+        let other = |life| (owner("h", "/other", "2"), life);
+        let table = [
+            ("its own", (me.clone(), Life::Lives), false, Claim::Own),
+            ("another's", other(Life::Lives), false, Claim::Refused),
+            (
+                "another's, whose state was deleted",
+                other(Life::Gone),
+                false,
+                Claim::TakeOver,
+            ),
+            (
+                "another's, taken over while it runs",
+                other(Life::Lives),
+                true,
+                Claim::Refused,
+            ),
+            (
+                "on another host",
+                (owner("g", "/other", "2"), Life::Gone),
+                false,
+                Claim::Refused,
+            ),
+            (
+                "on another host, at the same path",
+                (owner("g", "/state", "2"), Life::Gone),
+                false,
+                Claim::Refused,
+            ),
+            (
+                "the own state was deleted",
+                (owner("h", "/state", "0"), Life::Gone),
+                false,
+                Claim::TakeOver,
+            ),
+            (
+                "the own state, in a new container",
+                (owner("g", "/state", "1"), Life::Gone),
+                false,
+                Claim::TakeOver,
+            ),
+            (
+                "a clone of the machine",
+                (owner("g", "/state", "1"), Life::Gone),
+                true,
+                Claim::Refused,
+            ),
+            (
+                "the own state was moved",
+                (owner("h", "/old", "1"), Life::Gone),
+                false,
+                Claim::TakeOver,
+            ),
+            (
+                "the own state, by another path",
+                (owner("h", "/link", "1"), Life::Own),
+                false,
+                Claim::TakeOver,
+            ),
+            (
+                "the own state was copied",
+                (owner("h", "/old", "1"), Life::Lives),
+                false,
+                Claim::Refused,
+            ),
+            (
+                "claimed before the first start",
+                (owner("h", "/state", ""), Life::Lives),
+                false,
+                Claim::TakeOver,
+            ),
+        ];
+        for (case, (owner, life), running, expected) in table {
+            assert_eq!(claim(&me, Some(&owner), |_| life, running, false), expected, "{case}");
+            let shared = match expected {
+                Claim::Refused => Claim::Shared,
+                other => other,
+            };
+            assert_eq!(
+                claim(&me, Some(&owner), |_| life, running, true),
+                shared,
+                "{case}, shared"
+            );
+        }
+        assert_eq!(claim(&me, None, |_| Life::Lives, true, false), Claim::Free);
+    }
+}

@@ -1,0 +1,211 @@
+//! Two workers and one output folder: the second is refused, while the first one may still publish.
+
+use crate::spool::{Ran, Spool, line, wait_until, xs};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Another worker's inputs, state and reports, beside the spool's, with the same output folder.
+const SECOND: [&str; 6] = [
+    "--set",
+    "input.path=input2",
+    "--set",
+    "state.path=state2",
+    "--set",
+    "failed.path=failed2",
+];
+
+fn second(spool: &Spool, args: &[&str]) -> Ran {
+    spool.run(&[args, &SECOND].concat())
+}
+
+/// Both have a daily.csv.
+fn both() -> Spool {
+    let spool = Spool::new();
+    spool.drop_file("daily.csv", xs(&[1.0]));
+    fs::create_dir(spool.path("input2")).unwrap();
+    fs::write(spool.path("input2/daily.csv"), xs(&[2.0])).unwrap();
+    spool
+}
+
+fn mark(spool: &Spool) -> Option<Value> {
+    let text = fs::read(spool.path("output/.transform-owner")).ok()?;
+    Some(serde_json::from_slice(&text).unwrap())
+}
+
+fn set_mark(spool: &Spool, key: &str, value: &str) {
+    let mut owner = mark(spool).unwrap();
+    owner[key] = value.into();
+    fs::write(spool.path("output/.transform-owner"), owner.to_string()).unwrap();
+}
+
+fn state(spool: &Spool) -> String {
+    mark(spool).unwrap()["state"].as_str().unwrap().into()
+}
+
+/// They overwrote each other's output for ever, without a word.
+#[test]
+fn a_second_worker_with_a_state_of_its_own_is_refused() {
+    let spool = both();
+    spool.once().exits(0).says("scored 1 file");
+    let first = mark(&spool).unwrap();
+    assert_eq!(
+        state(&spool),
+        fs::canonicalize(spool.path("state")).unwrap().to_str().unwrap()
+    );
+    let ran = second(&spool, &["--once"]).exits(64).says(&state(&spool));
+    ran.says("output.path").says("output.shared").says("--take-output");
+    assert_eq!(
+        second(&spool, &["--once", "--json"]).json()["error"]["code"],
+        "output_owned"
+    );
+    second(&spool, &[]).exits(64).says("publishes here");
+    let check = second(&spool, &["check"]).exits(64);
+    assert!(check.stdout.contains("NOT OK   output's worker"), "{check:?}");
+    assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    assert_eq!(mark(&spool).unwrap(), first);
+    spool.once().exits(0).says("nothing to do");
+    let check = spool.run(&["check"]).exits(0);
+    assert!(check.stdout.contains("output's worker: this one"), "{check:?}");
+}
+
+#[test]
+fn a_worker_whose_state_was_deleted_is_succeeded_with_a_word() {
+    let spool = both();
+    spool.once().exits(0);
+    fs::remove_dir_all(spool.path("state")).unwrap();
+    let check = second(&spool, &["check"]).exits(0);
+    assert!(
+        check.stdout.contains("output's worker: another one, which is gone"),
+        "{check:?}"
+    );
+    let ran = second(&spool, &["--once"]).exits(0).says("WARN").says("took over");
+    ran.says("scored 1 file");
+    assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[2.0]));
+    spool.once().exits(64).says("state2");
+    // As README says of a damaged ledger: the worker is the same to everybody, under another instance.
+    fs::remove_dir_all(spool.path("state2")).unwrap();
+    second(&spool, &["--once"]).exits(0).says("took over");
+}
+
+#[test]
+fn workers_may_share_a_folder_and_check_takes_it_over() {
+    let spool = both();
+    spool.once().exits(0);
+    let first = mark(&spool).unwrap();
+    let shared = second(&spool, &["--once", "--set", "output.shared=true"]).exits(0);
+    assert!(!shared.stderr.contains("WARN"), "{shared:?}");
+    assert_eq!(mark(&spool).unwrap(), first, "the first one goes on");
+    spool.once().exits(0);
+
+    let check = second(&spool, &["check", "--take-output"]).exits(0);
+    assert!(
+        check.stdout.contains("output's worker: this one, from now on"),
+        "{check:?}"
+    );
+    assert!(state(&spool).ends_with("state2"));
+    second(&spool, &["--once"]).exits(0);
+    spool.once().exits(64).says("state2");
+}
+
+#[test]
+fn a_folder_is_claimed_before_the_first_start() {
+    let spool = both();
+    second(&spool, &["check", "--take-output"]).exits(0);
+    spool.once().exits(64).says("state2");
+    let ran = second(&spool, &["--once"]).exits(0).says("scored 1 file");
+    assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+    assert_ne!(mark(&spool).unwrap()["instance"], "");
+}
+
+#[test]
+fn the_first_start_after_an_upgrade_warns_and_marks() {
+    let spool = both();
+    let ran = spool.once().exits(0);
+    assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+    fs::remove_file(spool.path("output/.transform-owner")).unwrap();
+    spool.once().exits(0).says("WARN").says("as after an upgrade");
+    assert!(state(&spool).ends_with("state"));
+    let ran = spool.once().exits(0);
+    assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+}
+
+/// Another host's state folder can't be looked at. A container keeps its state under a new host name.
+#[test]
+fn another_host_is_believed_and_a_new_name_of_the_own_is_none() {
+    let spool = both();
+    spool.once().exits(0);
+    set_mark(&spool, "host", "elsewhere");
+    second(&spool, &["--once"]).exits(64).says("on elsewhere");
+    spool.once().exits(0).says("took over");
+    assert_ne!(mark(&spool).unwrap()["host"], "elsewhere");
+}
+
+/// `cp -a` of a whole installation: the copy has the same instance.
+#[test]
+fn a_copied_state_folder_is_another_worker_and_a_moved_one_is_not() {
+    let spool = both();
+    spool.once().exits(0);
+    fs::create_dir(spool.path("state2")).unwrap();
+    fs::copy(spool.path("state/ledger.db"), spool.path("state2/ledger.db")).unwrap();
+    second(&spool, &["--once"]).exits(64).says("copied");
+    fs::remove_dir_all(spool.path("state2")).unwrap();
+    fs::rename(spool.path("state"), spool.path("moved")).unwrap();
+    spool
+        .run(&["--once", "--set", "state.path=moved"])
+        .exits(0)
+        .says("nothing to do");
+    assert!(state(&spool).ends_with("moved"));
+    // By another path it is the same one.
+    std::os::unix::fs::symlink("moved", spool.path("link")).unwrap();
+    spool.run(&["--once", "--set", "state.path=link"]).exits(0);
+    assert!(state(&spool).ends_with("moved"));
+}
+
+#[test]
+fn a_worker_that_runs_stops_publishing_when_another_took_the_folder() {
+    let spool = both().set("input.rescan_interval=20ms");
+    let daemon = spool.start();
+    wait_until("the output", || spool.output("daily.csv").is_some());
+    second(&spool, &["check", "--take-output"]).exits(0);
+    wait_until("it is told", || {
+        let status = spool.run(&["status", "--json"]).exits(0).json();
+        status["faults"][0]["code"] == "output_owned"
+    });
+    second(&spool, &["--once"]).exits(0);
+    assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[2.0]));
+    spool.run(&["check", "--take-output"]).exits(0);
+    wait_until("it goes on", || {
+        spool.output("daily.csv") == Some(line(2.0, 1.0, &[1.0]))
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn who_only_looks_marks_nothing() {
+    let spool = both();
+    for args in [&["status"][..], &["check"], &["history"], &["retry"]] {
+        spool.run(args).exits(0);
+        assert_eq!(mark(&spool), None, "{args:?}");
+    }
+}
+
+#[test]
+fn a_mark_that_says_nothing_is_no_other_workers_and_a_strange_one_is() {
+    for publish in ["rename", "direct"] {
+        let spool = both().set(&format!("output.publish={publish}"));
+        spool.once().exits(0);
+        let path = spool.path("output/.transform-owner");
+        fs::write(&path, "").unwrap();
+        spool.once().exits(0);
+        assert!(mark(&spool).is_some(), "killed while it was written");
+        fs::write(&path, "a mark of a version to come").unwrap();
+        spool.once().exits(64).says(".transform-owner").says("--take-output");
+        spool.run(&["check", "--take-output"]).exits(0);
+        spool.once().exits(0);
+        assert!(Path::new(&state(&spool)).is_absolute());
+        let visible = fs::read_dir(spool.path("output")).unwrap();
+        let names: Vec<_> = visible.map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+}
