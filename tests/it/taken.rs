@@ -186,7 +186,8 @@ fn the_daemon_leaves_what_a_consumer_takes_where_it_may() {
         spool.output("1.csv") == Some(line(2.0, 1.0, &[9.0]))
     });
     assert_eq!(spool.names("output"), ["1.csv.out"]);
+    // Once the last is recorded.
+    assert_eq!(daemon.stop(), 0);
     let rows = spool.run(&["history", "--json"]).exits(0).json();
     assert_eq!(rows.as_array().unwrap().len(), 4, "{rows}");
-    assert_eq!(daemon.stop(), 0);
 }
