@@ -236,6 +236,17 @@ pub enum Models {
         /// The classes' names, in the model's order, where the artifact only counts them
         #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
         class_names: Option<Vec<String>>,
+        /// Inputs that are booleans: their cells may be True and False (true, TRUE, t), or 1 and 0, whichever the model was
+        /// trained on
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        booleans: Vec<String>,
+        /// A number that means, in every input of numbers, that the value is missing, as XGBoost's missing=-999, which is
+        /// not in the file; may be given again
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+        missing: Vec<f64>,
+        /// The categories of the model are codes, written as numbers: a LightGBM file that was not written from Python
+        #[arg(long)]
+        codes: bool,
         /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
         /// version, which must reproduce them before it is put to use
         #[arg(long, value_name = "ROWS.csv")]

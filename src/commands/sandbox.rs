@@ -85,6 +85,9 @@ pub fn run_child(artifact: &Path, format: Format) -> Result<()> {
 /// Reads the model and scores rows with it.
 fn attempt(artifact: &Path, format: Format) -> std::result::Result<(), String> {
     let bytes = registry::read_artifact(artifact).map_err(|e| e.to_string())?;
+    if let Some(defect) = Model::foreign(format, &bytes) {
+        return Err(defect.to_string());
+    }
     let size = bytes.len() as u64;
     let time = CPU + size / BYTES_A_SECOND;
     limit(Resource::As, MEMORY + COPIES * size, 0)?;

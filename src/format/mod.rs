@@ -72,7 +72,7 @@ pub enum Columns {
 /// class whose index it is.
 pub fn text(column: &Column, x: f64) -> String {
     match column.kind {
-        Type::Float64 | Type::Int64 | Type::String => zmij::Buffer::new().format(x).into(),
+        Type::Float64 | Type::Int64 | Type::Boolean | Type::String => zmij::Buffer::new().format(x).into(),
         Type::Float32 => zmij::Buffer::new().format(x as f32).into(),
         Type::Category if x.is_nan() => "NaN".into(),
         Type::Category => column.categories[x as usize].to_string(),

@@ -2,14 +2,15 @@
 
 use super::trees::{Categories, Condition, Ensemble, Forest, Link, Objective, Part, Reading, Sums, Test, Tree};
 use super::{Artifact, Category, Column, Defect, Type};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 use std::sync::Arc;
 
 /// `key=value` lines; a key alone has an empty value.
 type Section<'a> = HashMap<&'a str, &'a str>;
 
-pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
+/// `codes`: its categories are codes, if it has no table of them.
+pub fn parse(artifact: &[u8], codes: bool) -> Result<(Ensemble, Artifact), Defect> {
     let text = std::str::from_utf8(artifact).map_err(|_| Defect("not the text of a LightGBM model".into()))?;
     let (model, rest) = text
         .split_once("\nend of trees")
@@ -37,18 +38,21 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
     let objective = objective(head.get("objective").copied().unwrap_or(""), targets)?;
     let averaged = head.contains_key("average_output") && !trees.is_empty();
     let divisor = if averaged { (trees.len() / targets) as f64 } else { 1.0 };
-    let mut nodes = trees.iter().flat_map(|(_, tree)| &tree.nodes);
-    let categorical_splits = nodes.any(|node| node.test.reading == Reading::CutCategory);
-    if categorical_splits && !rest.contains("\npandas_categorical:") {
+    let nodes = trees.iter().flat_map(|(_, tree)| &tree.nodes);
+    let by_code = nodes.filter(|node| node.test.reading == Reading::CutCategory);
+    let split_by_code: BTreeSet<usize> = by_code.map(|node| node.test.feature).collect();
+    // R, the command line, C and Java write no table; from Python it is behind the parameters.
+    let whole = rest.trim_ascii_end().ends_with("\nend of parameters");
+    if !split_by_code.is_empty() && !whole && !codes && !rest.contains("\npandas_categorical:") {
         return Err(Defect(
-            "the file is cut off, or wasn't written from Python: it has categorical splits, and no line \
-             pandas_categorical that says what their codes mean"
+            "the file is cut off, or wasn't written from Python: it has categorical splits, no line pandas_categorical that \
+             says what their codes mean, and no \"end of parameters\"; if it is whole, register it with --codes, and its \
+             categories are the codes that it was trained on"
                 .into(),
         ));
     }
     let categories = categories(&head, rest, names.len())?;
     let inputs = names.iter().zip(categories).map(|(name, categories)| Column {
-        name: name.clone(),
         kind: if categories.is_empty() {
             Type::Float64
         } else {
@@ -57,11 +61,13 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
         optional: true,
         open: !categories.is_empty(),
         categories,
+        ..Column::plain(name.clone(), Type::Float64)
     });
     let artifact = Artifact {
         inputs: inputs.collect(),
         names_known: names.iter().enumerate().any(|(i, name)| *name != format!("Column_{i}")),
         targets,
+        split_by_code,
         float: Type::Float64,
     };
     let ensemble = Ensemble {

@@ -1,5 +1,8 @@
 //! Columns in, predictions out. Pure: a model knows no files beyond the bytes of its artifact, no clock and no log.
 
+pub mod boolean;
+mod declared;
+mod foreign;
 mod lightgbm;
 mod linear;
 mod onnx;
@@ -10,11 +13,13 @@ mod ubjson;
 pub mod unicode;
 mod xgboost;
 
+pub use declared::Declared;
 pub use linear::Linear;
 pub use signature::{Category, Column, Signature, Type};
 
 use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use trees::{Ensemble, Objective};
 
@@ -102,6 +107,8 @@ pub struct Model {
     signature: Signature,
     /// Are the features' names the artifact's own?
     names_known: bool,
+    /// The inputs of numbers that are codes of categories.
+    codes: Vec<usize>,
     predictor: Predictor,
 }
 
@@ -121,6 +128,8 @@ struct Artifact {
     inputs: Vec<Column>,
     names_known: bool,
     targets: usize,
+    /// The features that are split by the codes of their categories.
+    split_by_code: BTreeSet<usize>,
     /// The type of its numbers.
     float: Type,
 }
@@ -128,12 +137,27 @@ struct Artifact {
 impl Model {
     /// Reads an artifact. Refuses whatever could only be scored almost right.
     pub fn parse(format: Format, artifact: &[u8]) -> Result<Model, Defect> {
+        Model::read(format, artifact, false)
+    }
+
+    /// The same. `codes`: somebody says that its categories are codes, or said so when it was registered.
+    pub fn read(format: Format, artifact: &[u8], codes: bool) -> Result<Model, Defect> {
+        Model::of(format, artifact, codes).map_err(|defect| foreign::name(artifact, format).unwrap_or(defect))
+    }
+
+    /// What a file is that is certainly no model of `format`, if that can be told.
+    pub fn foreign(format: Format, file: &[u8]) -> Option<Defect> {
+        foreign::name(file, format)
+    }
+
+    fn of(format: Format, artifact: &[u8], codes: bool) -> Result<Model, Defect> {
         let (ensemble, artifact) = match format {
             Format::Linear => {
                 let model = Linear::parse(artifact)?;
                 return Ok(Model {
                     signature: model.signature(),
                     names_known: true,
+                    codes: Vec::new(),
                     predictor: Predictor::Linear(model),
                 });
             }
@@ -142,6 +166,7 @@ impl Model {
                 return Ok(Model {
                     signature,
                     names_known,
+                    codes: Vec::new(),
                     predictor: Predictor::Onnx(model.into()),
                 });
             }
@@ -150,11 +175,12 @@ impl Model {
                 return Ok(Model {
                     signature: pipeline.signature(),
                     names_known: true,
+                    codes: Vec::new(),
                     predictor: Predictor::Pipeline(Steps::of(&pipeline)?.into()),
                 });
             }
             Format::Xgboost => xgboost::parse(artifact)?,
-            Format::Lightgbm => lightgbm::parse(artifact)?,
+            Format::Lightgbm => lightgbm::parse(artifact, codes)?,
         };
         match ensemble.objective {
             Objective::Binary(_) | Objective::Hinge if artifact.targets > 1 => {
@@ -174,7 +200,9 @@ impl Model {
             outputs,
         };
         signature.check()?;
+        let codes = artifact.split_by_code.into_iter();
         Ok(Model {
+            codes: codes.filter(|&i| signature.inputs[i].kind != Type::Category).collect(),
             signature,
             names_known: artifact.names_known,
             predictor: Predictor::Trees(ensemble.into()),
@@ -183,6 +211,31 @@ impl Model {
 
     pub fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// What whoever registers it should know of what it takes.
+    pub fn remarks(&self) -> Vec<String> {
+        let names: Vec<String> = self
+            .codes
+            .iter()
+            .map(|&i| format!("{:?}", self.signature.inputs[i].name))
+            .collect();
+        let codes = (!names.is_empty()).then(|| {
+            format!(
+                "the categories of {} have no table in the file: its cells are codes, the whole numbers that it was trained on",
+                names.join(", ")
+            )
+        });
+        // `Unnamed: 0` of pandas, and pyarrow's.
+        let is_index = |name: &str| name.starts_with("Unnamed:") || name.starts_with("__index_level_");
+        let indices = self.signature.inputs.iter().filter(|input| is_index(&input.name)).map(|input| {
+            format!(
+                "it takes {:?}, which is the index that pandas wrote into the examples: it predicts by where a row stands; \
+                 train without it (read_csv with index_col=0, to_csv with index=False)",
+                input.name
+            )
+        });
+        codes.into_iter().chain(indices).collect()
     }
 
     /// A text for each input of type string that the model is likely to know.
@@ -211,24 +264,51 @@ impl Model {
         }
     }
 
+    /// Takes what its file doesn't say.
+    pub fn declare(&mut self, declared: &Declared) -> Result<(), Defect> {
+        let Declared {
+            feature_names,
+            class_names,
+            booleans,
+            missing,
+            codes,
+        } = declared;
+        if *codes && self.signature.inputs.iter().any(|input| input.kind == Type::Category) {
+            return Err(Defect(
+                "the file has the table of its categories: they are written as they are, not as codes".into(),
+            ));
+        }
+        self.name(feature_names.as_deref(), class_names.as_deref())?;
+        self.signature.find_booleans();
+        self.signature.mark_booleans(booleans)?;
+        self.signature.mark_missing(missing)?;
+        self.signature.check()
+    }
+
     /// Gives names to features and classes whose artifact has none.
-    pub fn complete(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
+    fn name(&mut self, features: Option<&[String]>, classes: Option<&[String]>) -> Result<(), Defect> {
         if let Some(names) = features {
             self.signature.name_features(names, self.names_known)?;
         }
         if let Some(names) = classes {
             self.signature.name_classes(names)?;
         }
-        self.signature.check()
+        Ok(())
     }
 
-    /// Takes the names of the signature that the model was registered with, which else must be its own.
+    /// Takes the names of the signature that the model was registered with, and what else its file doesn't say. The rest
+    /// must be its own.
     pub fn adopt(&mut self, registered: &Signature) -> Result<(), Defect> {
         let features: Vec<String> = registered.inputs.iter().map(|c| c.name.clone()).collect();
         let classes = registered.outputs.first().map_or(&[][..], |label| &label.categories);
         let classes: Option<Vec<String>> = classes.iter().map(Category::text).collect();
         let classes = classes.filter(|names| !names.is_empty());
-        self.complete(Some(&features), classes.as_deref())?;
+        self.name(Some(&features), classes.as_deref())?;
+        for (own, registered) in self.signature.inputs.iter_mut().zip(&registered.inputs) {
+            own.boolean = registered.boolean;
+            own.missing.clone_from(&registered.missing);
+        }
+        self.signature.check()?;
         match self.signature == *registered {
             true => Ok(()),
             false => Err(Defect("the manifest's signature is not the artifact's".into())),

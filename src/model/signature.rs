@@ -1,6 +1,6 @@
 //! What a model takes and gives: the names and types of its columns.
 
-use super::Defect;
+use super::{Defect, boolean};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
@@ -15,6 +15,8 @@ pub enum Type {
     Float32,
     /// A whole number.
     Int64,
+    /// True or false: 1 or 0.
+    Boolean,
     /// Any text.
     String,
     /// One of the column's `categories`.
@@ -27,9 +29,17 @@ impl fmt::Display for Type {
             Type::Float64 => "float64",
             Type::Float32 => "float32",
             Type::Int64 => "int64",
+            Type::Boolean => "boolean",
             Type::String => "string",
             Type::Category => "category",
         })
+    }
+}
+
+impl Type {
+    /// Are its values numbers to the model?
+    pub fn is_number(self) -> bool {
+        matches!(self, Type::Float64 | Type::Float32 | Type::Int64 | Type::Boolean)
     }
 }
 
@@ -57,6 +67,21 @@ impl Category {
         match self {
             Category::Integer(integer) => Some(*integer),
             _ => None,
+        }
+    }
+
+    /// The truth that it stands for, where it is a word for one, or 0 or 1.
+    pub fn truth(&self) -> Option<bool> {
+        match self {
+            Category::Flag(truth) => Some(*truth),
+            Category::Text(text) => match text.as_str() {
+                "1" => Some(true),
+                "0" => Some(false),
+                word => boolean::word(word.as_bytes()),
+            },
+            number => [false, true]
+                .into_iter()
+                .find(|&truth| number.number() == Some(truth.into())),
         }
     }
 
@@ -94,6 +119,12 @@ pub struct Column {
     /// Of an input of type `category`: does the model take what is not among its `categories`? Its code is -1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
+    /// Of an input: may its cells also be the words for true and false, of a category the numbers 0 and 1?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub boolean: bool,
+    /// Of an input of numbers: those that mean that its value is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<f64>,
     /// What a column of type `category` can hold. A label's are the classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Category>,
@@ -106,8 +137,45 @@ impl Column {
             kind,
             optional: false,
             open: false,
+            boolean: false,
+            missing: Vec::new(),
             categories: Vec::new(),
         }
+    }
+
+    /// Are all its categories words for true or false, or 0 and 1, and none of them for the same?
+    fn is_truths(&self) -> bool {
+        let mut truths: Vec<Option<bool>> = self.categories.iter().map(Category::truth).collect();
+        truths.sort_unstable();
+        truths.dedup();
+        !truths.is_empty() && truths.len() == self.categories.len() && !truths.contains(&None)
+    }
+
+    /// Do its categories say that it is a boolean? Numbers don't.
+    fn says_boolean(&self) -> bool {
+        let word = |category: &Category| match category {
+            Category::Flag(_) => true,
+            Category::Text(text) => text.len() > 1 && boolean::word(text.as_bytes()).is_some(),
+            Category::Integer(_) | Category::Number(_) => false,
+        };
+        self.is_truths() && self.categories.iter().all(word)
+    }
+
+    /// Why what stands in `boolean` and `missing` can't be.
+    fn unfit(&self) -> Option<String> {
+        let Column { name, kind, .. } = self;
+        if self.boolean && !kind.is_number() && !self.is_truths() {
+            return Some(format!(
+                "{name:?} can't be a boolean: it is a {kind}, and not of a category for true and one for false"
+            ));
+        }
+        if !self.missing.is_empty() && !kind.is_number() {
+            return Some(format!("{name:?} has no numbers that could mean a missing value"));
+        }
+        let wrong = self.missing.iter().find(|x| !x.is_finite())?;
+        Some(format!(
+            "{wrong} can't be a number that means a missing value; a not-a-number always does"
+        ))
     }
 }
 
@@ -177,6 +245,39 @@ impl Signature {
         Ok(())
     }
 
+    /// Marks the inputs whose categories say that they are booleans.
+    pub fn find_booleans(&mut self) {
+        for input in &mut self.inputs {
+            input.boolean |= input.says_boolean();
+        }
+    }
+
+    /// Marks inputs as booleans, by their names.
+    pub fn mark_booleans(&mut self, names: &[String]) -> Result<(), Defect> {
+        for name in names {
+            let name = name.trim();
+            let Some(input) = self.inputs.iter_mut().find(|input| input.name == name) else {
+                return Err(Defect(format!(
+                    "the model takes no column {name:?} that could be a boolean"
+                )));
+            };
+            input.boolean = true;
+        }
+        Ok(())
+    }
+
+    /// Notes numbers that mean, in every input of numbers, that the value is missing.
+    pub fn mark_missing(&mut self, numbers: &[f64]) -> Result<(), Defect> {
+        let mut inputs = self.inputs.iter_mut().filter(|input| input.kind.is_number()).peekable();
+        if !numbers.is_empty() && inputs.peek().is_none() {
+            return Err(Defect(
+                "the model takes no numbers that could mean a missing value".into(),
+            ));
+        }
+        inputs.for_each(|input| input.missing = numbers.to_vec());
+        Ok(())
+    }
+
     pub fn name_classes(&mut self, names: &[String]) -> Result<(), Defect> {
         let Some(label) = self.outputs.first_mut().filter(|o| o.kind == Type::Category) else {
             return Err(Defect("the model has no classes to name".into()));
@@ -224,6 +325,9 @@ impl Signature {
         let labels = self.outputs.iter().flat_map(|o| &o.categories);
         if labels.map(Category::to_string).any(|label| label.trim().is_empty()) {
             return Err(Defect("a class has an empty name".into()));
+        }
+        if let Some(why) = self.inputs.iter().find_map(Column::unfit) {
+            return Err(Defect(why));
         }
         for column in self.inputs.iter().chain(&self.outputs) {
             let mut seen = HashSet::new();

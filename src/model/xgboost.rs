@@ -21,6 +21,8 @@ struct Learner {
     attributes: HashMap<String, String>,
     #[serde(default)]
     feature_names: Vec<String>,
+    #[serde(default)]
+    feature_types: Vec<String>,
     gradient_booster: Booster,
     learner_model_param: LearnerParameters,
     objective: Named,
@@ -156,6 +158,7 @@ impl Learner {
         let Learner {
             attributes,
             feature_names,
+            feature_types,
             gradient_booster: booster,
             learner_model_param: parameters,
             objective,
@@ -190,6 +193,9 @@ impl Learner {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let nodes = forest.iter().flat_map(|(_, tree)| &tree.nodes);
+        let by_code = nodes.filter(|node| node.test.reading == Reading::Category);
+        let split_by_code = by_code.map(|node| node.test.feature).collect();
         let names_known = !feature_names.is_empty();
         let ensemble = Ensemble {
             trees: Sums::Single(Forest::of(forest)),
@@ -210,15 +216,16 @@ impl Learner {
             .map(|(i, name)| {
                 let categories = boosted.cats.enc.get(i).map_or(Ok(Vec::new()), Table::categories)?;
                 Ok(Column {
-                    name,
                     kind: if categories.is_empty() {
                         Type::Float32
                     } else {
                         Type::Category
                     },
                     optional: true,
-                    open: false,
+                    // An indicator; so writes pandas' bool.
+                    boolean: feature_types.get(i).is_some_and(|kind| kind == "i"),
                     categories,
+                    ..Column::plain(name, Type::Float32)
                 })
             })
             .collect::<Result<_, Defect>>()?;
@@ -226,6 +233,7 @@ impl Learner {
             inputs,
             names_known,
             targets,
+            split_by_code,
             float: Type::Float32,
         };
         Ok((ensemble, artifact))

@@ -59,7 +59,7 @@ fn not_looked(registry: &Registry) -> Error {
 #[expect(clippy::disallowed_methods, reason = "the test plays a vandal, and who mends")]
 mod tests {
     use super::*;
-    use crate::model::Format;
+    use crate::model::{Declared, Format};
     use crate::registry::{Candidate, Vote};
     use std::fs;
     use std::path::Path;
@@ -69,15 +69,15 @@ mod tests {
             artifact: br#"{"features":["x"],"coefficients":[2],"intercept":1}"#.to_vec(),
             source: Path::new("line.json"),
             format: Format::Linear,
-            feature_names: None,
-            class_names: None,
+            declared: Declared::default(),
             description: String::new(),
             metrics: toml::Table::new(),
             training: None,
             attachments: Default::default(),
             golden: None,
         };
-        registry.register(candidate, "2026-11-26T00:00:00Z".into()).unwrap()
+        let added = registry.register(candidate, "2026-11-26T00:00:00Z".into());
+        added.unwrap().version
     }
 
     fn decide(registry: &Registry, version: u32, decide: fn(&Registry, u32, Vote) -> Result<()>) {

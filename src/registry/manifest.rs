@@ -2,7 +2,7 @@
 
 use super::disk;
 use crate::error::{Error, Result};
-use crate::model::{Format, Signature};
+use crate::model::{Format, Signature, Type};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
@@ -13,8 +13,8 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 
 /// A version's manifest.
 ///
-/// `format_version` is 1, or 2 where `training` or an attachment is there, which programs that know 1 alone refuse. Both
-/// are read.
+/// `format_version` is 1, or 2 where `training`, an attachment, or an input that is a boolean or has numbers for missing
+/// values is there, which programs that know 1 alone refuse. Both are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -137,7 +137,9 @@ impl Manifest {
 
     /// The lowest format version that has all of its keys.
     pub fn least_version(&self) -> u32 {
-        if self.training.is_some() || !self.attachments.is_empty() {
+        let mut inputs = self.signature.inputs.iter();
+        let marked = inputs.any(|input| input.boolean || !input.missing.is_empty() || input.kind == Type::Boolean);
+        if marked || self.training.is_some() || !self.attachments.is_empty() {
             2
         } else {
             1

@@ -19,7 +19,7 @@ pub use golden::rehearse;
 pub use manifest::{Attached, Attachment, Manifest, Training};
 
 use crate::error::{Error, Result};
-use crate::model::{Format, Model};
+use crate::model::{Declared, Format, Model};
 use crate::onnxruntime;
 use crate::score::{Identity, Member};
 use disk::sha256;
@@ -60,13 +60,20 @@ pub struct Candidate<'a> {
     pub format: Format,
     pub description: String,
     pub metrics: toml::Table,
-    /// Names for features and classes whose artifact has none.
-    pub feature_names: Option<Vec<String>>,
-    pub class_names: Option<Vec<String>>,
+    /// What the artifact doesn't say.
+    pub declared: Declared,
     pub training: Option<Training>,
     pub attachments: BTreeMap<Attachment, Vec<u8>>,
     /// Where to take golden rows from; with them, `golden.json` is made.
     pub golden: Option<Rows<'a>>,
+}
+
+/// A version that was added.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    pub version: u32,
+    /// What a person should know of it.
+    pub remarks: Vec<String>,
 }
 
 impl Registry {
@@ -190,15 +197,16 @@ impl Registry {
         Ok(Member { identity, model })
     }
 
-    /// Adds a version, pending. Returns its number.
-    pub fn register(&self, candidate: Candidate, created_at: String) -> Result<u32> {
+    /// Adds a version, pending.
+    pub fn register(&self, candidate: Candidate, created_at: String) -> Result<Registered> {
         let refuse = |message: String| Error::config(candidate.source, message);
-        let mut model =
-            Model::parse(candidate.format, &candidate.artifact).map_err(|defect| refuse(defect.to_string()))?;
+        let mut model = Model::read(candidate.format, &candidate.artifact, candidate.declared.codes)
+            .map_err(|defect| refuse(defect.to_string()))?;
         model
-            .complete(candidate.feature_names.as_deref(), candidate.class_names.as_deref())
+            .declare(&candidate.declared)
             .map_err(|defect| refuse(defect.to_string()))?;
         let signature = model.signature().clone();
+        let remarks = model.remarks();
         let mut attachments = candidate.attachments;
         if let Some(rows) = &candidate.golden {
             let golden = Golden::of(&Arc::new(model), rows).map_err(|e| Error::config(rows.source, e))?;
@@ -233,7 +241,8 @@ impl Registry {
         files.extend(attachments.iter().map(|(name, bytes)| (name.name(), &bytes[..])));
         // The manifest comes last and makes the version whole.
         files.push((MANIFEST, text.as_bytes()));
-        store::put(&self.path, || self.versions(), &files)
+        let version = store::put(&self.path, || self.versions(), &files)?;
+        Ok(Registered { version, remarks })
     }
 
     /// Approves a version, if it loads and scores as it did when it was registered.
@@ -292,7 +301,8 @@ fn load_by(manifest: &Manifest, folder: &Path) -> Result<Model> {
         // That its library is not here is no damage.
         onnxruntime::environment().map_err(|message| Error::config(&path, message))?;
     }
-    let mut model = Model::parse(manifest.format, &artifact).map_err(|d| Error::model(&path, d.to_string()))?;
+    // What its categories are was said when it was registered.
+    let mut model = Model::read(manifest.format, &artifact, true).map_err(|d| Error::model(&path, d.to_string()))?;
     model
         .adopt(&manifest.signature)
         .map_err(|d| Error::model(folder.join(MANIFEST), d.to_string()))?;

@@ -3,7 +3,8 @@
 //! A cell is a text without the quotes of its format. Spaces and tabs around it don't count. Nothing, `NA`, `N/A`, `NaN` and
 //! `null`, in any case, mean that the value is missing.
 
-use crate::model::{Category, Column, Type};
+use super::marks::Marks;
+use crate::model::{Category, Column, Type, boolean};
 use std::collections::HashMap;
 use std::str::from_utf8;
 
@@ -20,6 +21,8 @@ pub enum Kind {
     #[default]
     Numbers,
     Integers,
+    /// Numbers, and what else stands for them.
+    Marked(Marks),
     Categories(Dictionary),
     /// The index among the features of text.
     Texts(usize),
@@ -30,6 +33,7 @@ pub enum Kind {
 pub enum CellError {
     NotANumber,
     NotAnInteger,
+    NotABoolean,
     Missing,
     /// A category that the model doesn't know, and that its library would refuse.
     UnknownCategory,
@@ -42,6 +46,7 @@ impl CellError {
         match self {
             CellError::NotANumber => "not a number",
             CellError::NotAnInteger => "not a whole number",
+            CellError::NotABoolean => "neither true nor false",
             CellError::Missing => "missing value",
             CellError::UnknownCategory => "unknown category",
             CellError::NotUtf8 => "text that is not UTF-8",
@@ -54,11 +59,18 @@ impl Feature {
     pub fn of(column: &Column, texts: usize) -> Feature {
         Feature {
             optional: column.optional,
-            kind: match column.kind {
-                Type::Float32 | Type::Float64 => Kind::Numbers,
-                Type::Int64 => Kind::Integers,
-                Type::Category => Kind::Categories(Dictionary::of(&column.categories, column.open)),
-                Type::String => Kind::Texts(texts),
+            kind: match (column.kind, Marks::of(column)) {
+                (_, Some(marks)) => Kind::Marked(marks),
+                (Type::Float32 | Type::Float64 | Type::Boolean, None) => Kind::Numbers,
+                (Type::Int64, None) => Kind::Integers,
+                (Type::Category, None) => {
+                    let dictionary = Dictionary::of(&column.categories, column.open);
+                    Kind::Categories(match column.boolean {
+                        true => dictionary.with_booleans(&column.categories),
+                        false => dictionary,
+                    })
+                }
+                (Type::String, None) => Kind::Texts(texts),
             },
         }
     }
@@ -78,6 +90,14 @@ impl Feature {
                 Number::Missing => missing(),
                 Number::Invalid => Err(CellError::NotANumber),
             },
+            Kind::Marked(marks) => {
+                let cell = trim(cell);
+                match marks.word(cell).map_or_else(|| number(cell), Number::Value) {
+                    Number::Value(x) => marks.value(x)?.map_or_else(missing, Ok),
+                    Number::Missing => missing(),
+                    Number::Invalid => Err(marks.fault()),
+                }
+            }
             Kind::Categories(categories) => match categories.read(cell) {
                 Reading::Code(code) => Ok(code),
                 Reading::Missing => missing(),
@@ -95,6 +115,15 @@ impl Feature {
         match (&self.kind, number(trim(cell))) {
             (Kind::Numbers | Kind::Integers, Number::Value(_)) => Fit::Value,
             (Kind::Numbers | Kind::Integers, Number::Invalid) => Fit::None,
+            (Kind::Marked(marks), Number::Value(x)) => match marks.value(x) {
+                Ok(Some(_)) => Fit::Value,
+                Ok(None) => Fit::Any,
+                Err(_) => Fit::None,
+            },
+            (Kind::Marked(marks), Number::Invalid) => match marks.word(trim(cell)) {
+                Some(_) => Fit::Value,
+                None => Fit::None,
+            },
             (Kind::Categories(categories), _) => match categories.read(cell) {
                 Reading::Code(UNKNOWN) | Reading::Unknown | Reading::Undecoded => Fit::None,
                 Reading::Code(_) => Fit::Value,
@@ -208,6 +237,18 @@ impl Dictionary {
             (dictionary.numbers, dictionary.codes) = (numbers, true);
         }
         dictionary
+    }
+
+    /// All words for true and false, and 1 and 0, are the categories that stand for them.
+    fn with_booleans(mut self, categories: &[Category]) -> Dictionary {
+        for (code, category) in categories.iter().enumerate() {
+            let Some(truth) = category.truth() else { continue };
+            for word in boolean::words(truth).chain([if truth { "1" } else { "0" }]) {
+                self.texts.entry(word.into()).or_insert(code as f64);
+            }
+            self.numbers.entry(bits(truth.into())).or_insert(code as f64);
+        }
+        self
     }
 
     /// Of a cell that is a category to the letter.

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod binding;
 pub mod cell;
 mod lineup;
+pub mod marks;
 mod predict;
 
 pub use batch::Batch;

@@ -13,7 +13,7 @@ use crate::evaluate::digits::significant;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::{Against, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
-use crate::model::Format;
+use crate::model::{Declared, Format};
 use crate::registry::golden::{GOLDEN_ROWS, Rows};
 use crate::registry::{self, Attachment, Registry, Training};
 use std::collections::BTreeMap;
@@ -292,8 +292,7 @@ impl Candidate<'_> {
             format: Format::Pipeline,
             description: pipeline.register.description.clone(),
             metrics: metrics.collect(),
-            feature_names: None,
-            class_names: None,
+            declared: Declared::default(),
             training: Some(Training {
                 rows: fitted.train.rows.len() as u64,
                 fingerprint: dataset.fingerprint(),
@@ -306,7 +305,7 @@ impl Candidate<'_> {
                 source: dataset.file(),
             }),
         };
-        registry.register(candidate, findings.created.clone())
+        Ok(registry.register(candidate, findings.created.clone())?.version)
     }
 }
 

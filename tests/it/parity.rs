@@ -4,7 +4,7 @@ use crate::onnx::library;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use transform::model::{Format, Model};
+use transform::model::{Declared, Format, Model};
 use transform::onnxruntime;
 use transform::score::Lineup;
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
@@ -107,7 +107,12 @@ fn every_case_agrees(library: &str, cases: usize) {
         let mut model = model;
         if model.signature().inputs[0].name == "Column_0" {
             let names: Vec<String> = (0..6).map(|i| format!("f{i}")).collect();
-            model.complete(Some(&names), None).unwrap();
+            model
+                .declare(&Declared {
+                    feature_names: Some(names),
+                    ..Declared::default()
+                })
+                .unwrap();
         }
         let theirs = fs::read_to_string(path.with_extension("csv")).unwrap();
         assert_same(&score(model, &fs::read(input).unwrap()), &theirs, &path);

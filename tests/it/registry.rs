@@ -5,7 +5,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use transform::model::Format;
+use transform::model::{Declared, Format};
 use transform::registry::golden::Rows;
 use transform::registry::{Attachment, Candidate, Registry, Training};
 
@@ -141,7 +141,7 @@ fn what_is_no_model_is_not_registered() {
     let spool = Spool::without_model();
     let artifact = spool.path("m.json");
     for (text, words) in [
-        ("", "EOF"),
+        ("", "the file is empty"),
         ("[1]", "not the JSON of a linear model"),
         (
             r#"{"features":["a"],"coefficients":[1,2],"intercept":0}"#,
@@ -207,8 +207,7 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
         format: Format::Linear,
         description: "trained on the examples of a year that was long and whose story is longer than a line".into(),
         metrics: metrics.parse().unwrap(),
-        feature_names: None,
-        class_names: None,
+        declared: Declared::default(),
         training: Some(Training {
             rows,
             fingerprint: fingerprint.into(),
@@ -225,7 +224,8 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
         }),
     };
     let registry = Registry::new(&spool.path("models"), "lines");
-    registry.register(candidate, "2026-11-24T03:12:28Z".into()).unwrap()
+    let added = registry.register(candidate, "2026-11-24T03:12:28Z".into());
+    added.unwrap().version
 }
 
 #[test]

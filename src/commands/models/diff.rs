@@ -1,7 +1,7 @@
 //! `transform models diff`: what changed between two versions.
 
 use super::super::{align, print_json, print_line, print_table};
-use super::{describe, shorten};
+use super::{describe, missing, shorten};
 use crate::error::{Error, Result};
 use crate::evaluate::digits;
 use crate::model::Column;
@@ -94,6 +94,7 @@ fn alteration(old: &Column, new: &Column) -> String {
     }
     let flags = [
         (old.optional, new.optional, "may be missing"),
+        (old.boolean, new.boolean, "a boolean"),
         (old.open, new.open, "takes unknown categories"),
     ];
     for (before, after, what) in flags {
@@ -102,6 +103,13 @@ fn alteration(old: &Column, new: &Column) -> String {
             (true, false) => parts.push(format!("{what} no longer")),
             _ => {}
         }
+    }
+    if old.missing != new.missing {
+        let numbers = |column: &Column| match column.missing[..] {
+            [] => "is empty alone".into(),
+            _ => format!("is {}", missing(column)),
+        };
+        parts.push(format!("missing where it {}, before {}", numbers(new), numbers(old)));
     }
     let (before, after) = (names(old), names(new));
     let without = |all: &[String], others: &[String]| -> Vec<String> {

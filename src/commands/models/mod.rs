@@ -9,9 +9,9 @@ use super::{count, now, print_line, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::model::{Column, Format};
+use crate::model::{Column, Declared, Format};
 use crate::registry::golden::Rows;
-use crate::registry::{Candidate, Registry, Vote, read_artifact, read_source};
+use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact, read_source};
 use std::collections::BTreeMap;
 
 /// A CSV to take golden rows from is held in memory.
@@ -30,6 +30,9 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             metric,
             feature_names,
             class_names,
+            booleans,
+            missing,
+            codes,
             golden,
             approve,
         } => {
@@ -46,8 +49,13 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 format,
                 description,
                 metrics: metric.into_iter().map(|(name, number)| (name, number.into())).collect(),
-                feature_names,
-                class_names,
+                declared: Declared {
+                    feature_names,
+                    class_names,
+                    booleans,
+                    missing,
+                    codes,
+                },
                 training: None,
                 attachments: BTreeMap::new(),
                 golden: golden.as_deref().map(rows).transpose()?,
@@ -55,10 +63,11 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             if format == Format::Onnx {
                 sandbox::check(config, &artifact, format)?;
             }
-            let version = registry.register(candidate, now())?;
+            let Registered { version, remarks } = registry.register(candidate, now())?;
             let golden = registry.golden(version)?.map(|golden| golden.rows.len() as u64);
             let with = golden.map_or(String::new(), |n| format!(", with {}", count(n, "golden row")));
             let name = format!("{}/{version}", registry.group());
+            remarks.iter().for_each(|remark| print_line(format!("note: {remark}")));
             if approve {
                 registry.approve(version, vote("approved when it was registered".into()))?;
                 print_line(format!("registered and approved {name}{with}"));
@@ -98,10 +107,22 @@ fn describe(column: &Column) -> String {
         let categories: Vec<String> = column.categories.iter().map(|c| c.to_string()).collect();
         text += &format!(" ({})", shorten(&categories));
     }
+    if column.boolean {
+        text += ", a boolean";
+    }
     if column.optional {
         text += ", may be missing";
     }
+    if !column.missing.is_empty() {
+        text += &format!(", missing where it is {}", missing(column));
+    }
     text
+}
+
+/// The numbers that mean a missing value.
+fn missing(column: &Column) -> String {
+    let numbers: Vec<String> = column.missing.iter().map(f64::to_string).collect();
+    numbers.join(" or ")
 }
 
 /// At most 20 names of a list.

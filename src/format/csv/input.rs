@@ -93,7 +93,8 @@ impl Input {
     /// The fewest bytes of a good row, with its line feed.
     pub fn least(&self) -> u64 {
         let features = self.layout.binding.features.iter();
-        let filled = features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers));
+        let filled =
+            features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers | Kind::Marked(_)));
         (self.layout.roles.len() + filled.count()) as u64
     }
 }

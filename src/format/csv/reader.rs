@@ -209,6 +209,14 @@ impl<'a> Reader<'a> {
                     read => read?,
                 },
                 Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x))?,
+                // Whatever is more than a number or a word, the general reader knows.
+                Kind::Marked(marks) => match number(bytes) {
+                    Some((x, length)) => (marks.value(x).ok()??, length),
+                    None => {
+                        let length = field(bytes, layout.delimiter)?;
+                        (marks.word(&bytes[..length])?, length)
+                    }
+                },
                 Kind::Categories(categories) => {
                     let length = field(bytes, layout.delimiter)?;
                     (categories.exact(&bytes[..length])?, length)
@@ -314,9 +322,10 @@ fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
 pub mod fuzzing {
     use super::super::cut::Blocks;
     use super::*;
-    use crate::model::Category;
+    use crate::model::{Category, Column, Type};
     use crate::score::Binding;
     use crate::score::cell::Dictionary;
+    use crate::score::marks::Marks;
 
     /// All read the same rows, values, places and flaws, and end at the same place. The first byte chooses what the
     /// fields are needed for.
@@ -342,10 +351,16 @@ pub mod fuzzing {
         let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
         let feature = Feature {
             optional: kind & 1 == 1,
-            kind: match kind & 6 {
+            kind: match kind & 14 {
                 0 => Kind::Numbers,
                 2 => Kind::Categories(Dictionary::of(&texts, false)),
                 4 => Kind::Integers,
+                8 | 10 => {
+                    let kinds = [Type::Float64, Type::Boolean];
+                    let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
+                    (column.boolean, column.missing) = (true, vec![9.0, -99.0]);
+                    Kind::Marked(Marks::of(&column).expect("it has marks"))
+                }
                 _ => Kind::Texts(0),
             },
         };
@@ -412,8 +427,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_direct_readers_agree_with_the_general_one(
-            choice in 0u8..32,
-            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|,|\n|\r\n|\"\"){0,30}",
+            choice in 0u8..64,
+            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|True|f|9|-99|,|\n|\r\n|\"\"){0,30}",
         ) {
             readers_agree(&[&[choice], text.as_bytes()].concat());
         }

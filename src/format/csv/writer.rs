@@ -37,7 +37,7 @@ pub enum Writing {
 impl Writing {
     pub fn of(column: &Column, delimiter: u8) -> Writing {
         match column.kind {
-            Type::Float64 | Type::Int64 | Type::String => Writing::Float64,
+            Type::Float64 | Type::Int64 | Type::Boolean | Type::String => Writing::Float64,
             Type::Float32 => Writing::Float32,
             Type::Category => {
                 let label = |category: &crate::model::Category| {

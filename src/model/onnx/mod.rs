@@ -45,6 +45,8 @@ enum Probabilities {
     Matrix(String),
     /// A sequence of maps from class to probability, as ZipMap makes it.
     Zipped(String),
+    /// A tensor of one column: how far from an outlier.
+    Score(String),
 }
 
 /// Up to so many columns, the model is asked for each if it may be missing: the work is their square.
@@ -182,6 +184,10 @@ impl Onnx {
             Output::Classes {
                 probabilities: None, ..
             } => 1,
+            Output::Classes {
+                probabilities: Some(Probabilities::Score(_)),
+                ..
+            } => 2,
             Output::Classes { classes, .. } => 1 + classes.len(),
         }
     }
@@ -220,6 +226,7 @@ impl Onnx {
                 }
                 match probabilities {
                     None => {}
+                    Some(Probabilities::Score(name)) => Numbers::read(&outputs[name.as_str()], rows, 1)?.write(rest),
                     Some(Probabilities::Matrix(name)) => {
                         Numbers::read(&outputs[name.as_str()], rows, classes.len())?.write(rest);
                     }
@@ -364,6 +371,11 @@ fn read_outputs(session: &Session, graph: &Graph) -> Result<(Output, Vec<Column>
             ..
         }
     );
+    if let (None, Some(Probabilities::Matrix(name)), Some(1), false) =
+        (graph.labels(label.name()), &probabilities, width, texts)
+    {
+        return Ok(outliers(label.name(), name, float));
+    }
     let classes = match (graph.labels(label.name()), width) {
         (Some(Labels::Named(classes)), _) if classes.iter().all(|c| c.text().is_some() == texts) => classes,
         (Some(Labels::Counted), Some(width)) if !texts => signature::counted(width),
@@ -393,4 +405,17 @@ fn read_outputs(session: &Session, graph: &Graph) -> Result<(Output, Vec<Column>
         classes,
     };
     Ok((output, columns))
+}
+
+/// Of IsolationForest, OneClassSVM and LocalOutlierFactor: -1 for an outlier and 1 for the others, with one column of scores.
+/// What gives other labels than these scores nothing.
+fn outliers(label: &str, scores: &str, float: Type) -> (Output, Vec<Column>) {
+    let classes = vec![Category::Integer(-1), Category::Integer(1)];
+    let columns = vec![signature::label(classes.clone()), Column::plain("score".into(), float)];
+    let output = Output::Classes {
+        label: label.into(),
+        probabilities: Some(Probabilities::Score(scores.into())),
+        classes,
+    };
+    (output, columns)
 }

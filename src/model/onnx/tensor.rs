@@ -27,10 +27,11 @@ impl Input {
             TensorElementType::Float32 => Type::Float32,
             TensorElementType::Float64 => Type::Float64,
             TensorElementType::Int64 => Type::Int64,
+            TensorElementType::Bool => Type::Boolean,
             TensorElementType::String => Type::String,
             other => {
                 return Err(refuse(format!(
-                    "is a tensor of {other}; float, double, int64 and string can be given"
+                    "is a tensor of {other}; float, double, int64, bool and string can be given"
                 )));
             }
         };
@@ -71,6 +72,9 @@ pub fn feed<'a>(inputs: &'a [Input], columns: &[&[f64]], texts: &Texts, rows: us
             }
             Type::Int64 => {
                 Tensor::from_array((shape, cells.map(|x| x as i64).collect::<Vec<_>>())).map(|t| t.into_dyn())
+            }
+            Type::Boolean => {
+                Tensor::from_array((shape, cells.map(|x| x != 0.0).collect::<Vec<_>>())).map(|t| t.into_dyn())
             }
             Type::String => {
                 let own = &texts[text..text + width];

@@ -311,7 +311,7 @@ mod tests {
         }
         let empty = r#"{"inputs": [], "terms": [], "intercept": 0, "output": "number"}"#;
         assert!(parse(empty).unwrap_err().contains("no features"));
-        assert!(parse("").unwrap_err().contains("EOF"));
+        assert!(parse("").unwrap_err().contains("the file is empty"));
         assert!(parse(&"[".repeat(100_000)).is_err());
     }
 

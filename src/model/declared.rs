@@ -1,0 +1,15 @@
+//! What whoever registers a model says of it, because its file doesn't.
+
+/// It becomes part of the version's signature, but `codes`.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Names of features and classes whose artifact has none.
+    pub feature_names: Option<Vec<String>>,
+    pub class_names: Option<Vec<String>>,
+    /// Inputs that are booleans.
+    pub booleans: Vec<String>,
+    /// Numbers that mean that a value is missing.
+    pub missing: Vec<f64>,
+    /// Its categories are codes, written as numbers.
+    pub codes: bool,
+}

@@ -1,0 +1,311 @@
+//! Models as people have them, whose files don't say all: booleans, numbers for missing values, codes of categories, names
+//! with spaces, outlier detectors, and files that are no models (`tests/fixtures/models/make_as_found.py`).
+
+use crate::onnx::library;
+use crate::spool::{Ran, Spool};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/models/as-found")
+        .join(name)
+}
+
+fn register(spool: &Spool, artifact: &Path, flags: &[&str]) -> Ran {
+    let format = match artifact.extension().and_then(|e| e.to_str()) {
+        Some("txt") => "lightgbm",
+        Some("onnx") => "onnx",
+        _ => "xgboost",
+    };
+    let mut args = vec!["models", "register", artifact.to_str().unwrap(), "--format", format];
+    args.extend(flags);
+    args.push("--approve");
+    spool.run(&args)
+}
+
+fn rows(case: &str) -> String {
+    fs::read_to_string(fixture(&format!("{case}.in.csv"))).unwrap()
+}
+
+/// What the spool makes of `csv`, each line's numbers; empty for bad rows.
+fn scored(spool: &Spool, csv: &str) -> Vec<Vec<f64>> {
+    let ran = spool.filter(&["score"], csv.as_bytes()).exits(0);
+    numbers(&ran.stdout)
+}
+
+fn numbers(csv: &str) -> Vec<Vec<f64>> {
+    let line = |line: &str| line.split(',').filter_map(|cell| cell.parse().ok()).collect();
+    csv.lines().skip(1).map(line).collect()
+}
+
+/// Scores `csv`, and finds what the case's own library predicts for the same rows.
+fn agrees(spool: &Spool, case: &str, csv: &str) {
+    let theirs = numbers(&fs::read_to_string(fixture(&format!("{case}.csv"))).unwrap());
+    let ours = scored(spool, csv);
+    assert_eq!(ours.len(), theirs.len(), "{case}");
+    for (row, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(ours.len(), theirs.len(), "{case}, row {row}: {ours:?}");
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= 1e-6 * b.abs(), "{case}, row {row}: {a}, not {b}");
+        }
+    }
+}
+
+/// The same rows with other words for the first column's True and False.
+fn worded(csv: &str, yes: &str, no: &str) -> String {
+    let word = |line: &str| match line.split_once(',') {
+        Some(("True", rest)) => format!("{yes},{rest}\n"),
+        Some(("False", rest)) => format!("{no},{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    csv.lines().map(word).collect()
+}
+
+const WORDS: [(&str, &str); 8] = [
+    ("True", "False"),
+    ("true", "false"),
+    ("TRUE", "FALSE"),
+    ("t", "f"),
+    ("1", "0"),
+    ("1.0", "0.0"),
+    (" True ", "\"False\""),
+    ("T", "0"),
+];
+
+#[test]
+fn booleans_are_read_in_either_direction_where_the_file_says_that_they_are() {
+    for case in ["indicator.json", "boolean-category.txt", "boolean-texts.json"] {
+        let spool = Spool::without_model();
+        register(&spool, &fixture(case), &[]).exits(0);
+        spool.run(&["models", "show", "1"]).exits(0).says(", a boolean");
+        let case = case.split_once('.').unwrap().0;
+        for (yes, no) in WORDS {
+            agrees(&spool, case, &worded(&rows(case), yes, no));
+        }
+        // What is no word for either stays what it was.
+        let spool = spool.set("input.max_bad_rows=100%");
+        spool.drop_file("odd.csv", "flag,v\nyes,0\nTrue,0\nTru,0\n");
+        spool.once();
+        let rejects = spool.rejects("odd.csv").unwrap_or_default();
+        assert_eq!(
+            rejects.lines().skip(1).count(),
+            if case == "boolean-category" { 0 } else { 2 }
+        );
+    }
+}
+
+#[test]
+fn booleans_are_named_at_registration_where_the_file_does_not_say() {
+    let spool = Spool::without_model();
+    let artifact = fixture("missing-999.json");
+    register(&spool, &artifact, &["--booleans", "flag,v,age"])
+        .exits(64)
+        .says("the model takes no column \"age\"");
+    register(&spool, &artifact, &["--booleans", " flag", "--missing", "-999"]).exits(0);
+    spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("flag: float32, a boolean, may be missing, missing where it is -999");
+    let rows = rows("missing-999");
+    let words = rows.lines().map(|line| {
+        let (v, flag) = line.split_once(',').unwrap();
+        let flag = match flag {
+            "1" => "TRUE",
+            "0" => "FALSE",
+            name => name,
+        };
+        format!("{v},{flag}\n")
+    });
+    agrees(&spool, "missing-999", &words.collect::<String>());
+    // A column of other categories can't be one.
+    let cities = fixture("../xgboost-3.2.0/partition.json");
+    register(&spool, &cities, &["--booleans", "city"])
+        .exits(64)
+        .says("\"city\" can't be a boolean");
+}
+
+#[test]
+fn a_tensor_of_bool_takes_words_and_numbers_and_nothing_else() {
+    let Some(library) = library() else { return };
+    let spool = Spool::without_model().set(&format!("models.onnxruntime={}", library.to_str().unwrap()));
+    register(&spool, &fixture("boolean-tensor.onnx"), &[]).exits(0);
+    spool.run(&["models", "show", "1"]).exits(0).says("flag: boolean\n");
+    for (yes, no) in WORDS {
+        agrees(&spool, "boolean-tensor", &worded(&rows("boolean-tensor"), yes, no));
+    }
+    let spool = spool.set("input.max_bad_rows=100%");
+    spool.drop_file("odd.csv", "flag,v\n2,0\n,0\nno,0\n1e0,0\n");
+    spool.once().exits(0).says("3 bad");
+    let rejects = spool.rejects("odd.csv").unwrap();
+    assert!(rejects.contains("2,flag,neither true nor false,"), "{rejects}");
+    assert!(rejects.contains("3,flag,missing value,"), "{rejects}");
+    assert!(rejects.contains("4,flag,neither true nor false,"), "{rejects}");
+}
+
+#[test]
+fn a_number_that_means_missing_is_kept_with_the_version() {
+    let spool = Spool::without_model();
+    let artifact = fixture("missing-999.json");
+    register(&spool, &artifact, &["--missing", "none"]).exits(64);
+    register(&spool, &artifact, &["--missing", "inf"])
+        .exits(64)
+        .says("inf can't be a number that means a missing value");
+    // Golden rows go the same way.
+    let golden = fixture("missing-999.in.csv");
+    register(
+        &spool,
+        &artifact,
+        &[
+            "--missing",
+            "-999",
+            "--missing",
+            "-1e6",
+            "--golden",
+            golden.to_str().unwrap(),
+        ],
+    )
+    .exits(0);
+    let manifest = fs::read_to_string(spool.path("models/lines/1/model.toml")).unwrap();
+    assert!(manifest.contains("missing = [-999.0, -1000000.0]"), "{manifest}");
+    assert!(manifest.starts_with("format_version = 2\n"), "{manifest}");
+    agrees(&spool, "missing-999", &rows("missing-999"));
+    // As numbers, however they are written; and a number close to it is a number.
+    let others = |missing: &str| scored(&spool, &format!("v,flag\n{missing},1\n"));
+    let empty = others("");
+    for text in ["-999", "-999.0", "-9.99e2", " -999 ", "\"-999\"", "-1000000", "NA"] {
+        assert_eq!(others(text), empty, "{text}");
+    }
+    assert_ne!(others("-998.5"), empty);
+    // A model that takes no missing values has bad rows, and not those of -999.
+    let line = spool.path("line.json");
+    fs::write(&line, r#"{"features":["x"],"coefficients":[2],"intercept":1.0}"#).unwrap();
+    let args = [
+        "models",
+        "register",
+        line.to_str().unwrap(),
+        "--format",
+        "linear",
+        "--missing",
+        "-999",
+        "--approve",
+    ];
+    spool.run(&args).exits(0);
+    let spool = spool.set("input.max_bad_rows=100%");
+    spool.drop_file("line.csv", "x\n1\n-999\n");
+    spool.once().exits(0).says("1 bad");
+    assert!(spool.rejects("line.csv").unwrap().contains("3,x,missing value,-999"));
+    spool.run(&["models", "diff", "1", "2"]).exits(0);
+}
+
+/// What was registered before has neither, and is read as it was.
+#[test]
+fn a_manifest_from_before_reads_booleans_and_missing_numbers_as_before() {
+    let spool = Spool::without_model().set("input.max_bad_rows=100%");
+    register(&spool, &fixture("indicator.json"), &[]).exits(0);
+    let manifest = spool.path("models/lines/1/model.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let before = text
+        .replace("boolean = true\n", "")
+        .replace("format_version = 2", "format_version = 1");
+    assert_ne!(text, before);
+    fs::remove_file(&manifest).unwrap();
+    fs::write(&manifest, before).unwrap();
+    spool.drop_file("a.csv", "flag,v\n1,0\nTrue,0\n");
+    spool.once().exits(0).says("2 rows, 1 bad");
+    assert!(spool.rejects("a.csv").unwrap().contains("3,flag,not a number,"));
+    // And what can't be is damage.
+    for more in ["missing = [nan]", "missing = [inf]"] {
+        fs::remove_file(&manifest).unwrap();
+        fs::write(&manifest, text.replacen("boolean = true", more, 1)).unwrap();
+        spool.once().exits(3).says("model.toml");
+    }
+}
+
+#[test]
+fn codes_are_told_from_a_whole_file_of_r_or_the_command_line() {
+    let spool = Spool::without_model();
+    let artifact = fixture("native-codes.txt");
+    register(&spool, &artifact, &[])
+        .exits(0)
+        .says("note: the categories of \"Column_0\" have no table in the file: its cells are codes");
+    agrees(&spool, "native-codes", &rows("native-codes"));
+    // Cut off, or of an earlier version that writes no parameters: a person must know.
+    let text = fs::read_to_string(&artifact).unwrap();
+    let cut = spool.path("cut.txt");
+    for end in ["\nfeature_importances", "\nparameters:", "\nend of parameters"] {
+        fs::write(&cut, text.split_once(end).unwrap().0).unwrap();
+        register(&spool, &cut, &[]).exits(64).says("register it with --codes");
+        register(&spool, &cut, &["--codes"])
+            .exits(0)
+            .says("its cells are codes");
+        agrees(&spool, "native-codes", &rows("native-codes"));
+    }
+    // Categories that the file has are no codes.
+    register(&spool, &fixture("boolean-category.txt"), &["--codes"])
+        .exits(64)
+        .says("the file has the table of its categories");
+}
+
+#[test]
+fn an_outlier_detector_gives_its_label_and_its_score() {
+    let Some(library) = library() else { return };
+    for case in ["isolation-forest", "one-class-svm", "local-outlier-factor"] {
+        let library = format!("models.onnxruntime={}", library.to_str().unwrap());
+        let spool = Spool::without_model().set(&library).set("output.probabilities=true");
+        register(&spool, &fixture(&format!("{case}.onnx")), &[]).exits(0);
+        spool
+            .run(&["models", "show", "1"])
+            .exits(0)
+            .says("prediction: category (-1, 1)")
+            .says("score: float32");
+        agrees(&spool, case, &rows(case));
+        let labels = spool.set("output.probabilities=false");
+        let ran = labels.filter(&["score"], rows(case).as_bytes()).exits(0);
+        let mut lines = ran.stdout.lines();
+        assert_eq!(lines.next(), Some("prediction"));
+        assert!(lines.all(|line| line == "-1" || line == "1"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn what_is_no_model_is_named_with_what_to_do() {
+    let spool = Spool::without_model();
+    let file = spool.path("model.bin");
+    for (bytes, format, words) in [
+        (
+            &b"\x80\x04\x95\x0a\0\0}\x94."[..],
+            "xgboost",
+            "save the model with model.save_model(\"m.json\")",
+        ),
+        (
+            b"\x80\x04\x95\x0a\0\0}\x94.",
+            "lightgbm",
+            "a pickle (or joblib) file, which is code and never loaded",
+        ),
+        // Also where ONNX Runtime isn't.
+        (b"\x80\x04\x95\x0a\0\0}\x94.", "onnx", "convert the model with skl2onnx"),
+        (b"binf\0\0\0?\x03\0\0\0", "xgboost", "XGBoost's old binary format"),
+        (
+            b"[\n  { \"nodeid\": 0, \"leaf\": 1.5 }\n]",
+            "xgboost",
+            "what XGBoost's dump_model writes",
+        ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "lightgbm",
+            "a pointer of Git LFS",
+        ),
+        (b"", "xgboost", "the file is empty"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let args = ["models", "register", file.to_str().unwrap(), "--format", format];
+        spool.run(&args).exits(64).says(words);
+    }
+    let light = fixture("spaces.txt");
+    let args = ["models", "register", light.to_str().unwrap(), "--format", "xgboost"];
+    spool
+        .run(&args)
+        .exits(64)
+        .says("a LightGBM model; register it with --format lightgbm");
+}
