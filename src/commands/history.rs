@@ -5,7 +5,7 @@ use crate::cli::Since;
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::ledger::{Decision, Ledger, Transformation};
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, Verdict, shown};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::path::Path;
@@ -95,6 +95,10 @@ fn to_row(done: &Transformation) -> Vec<String> {
         (Verdict::Fail, Some(code), Some(message)) => format!("{code}: {message}"),
         (Verdict::Hold, ..) => format!("held {made}"),
         _ => format!("scored {made}"),
+    };
+    let result = match done.summary.unknown.is_empty() {
+        true => result,
+        false => format!("{result}, unknown categories: {}", shown(&done.summary.unknown)),
     };
     vec![
         time(done.at),

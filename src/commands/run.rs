@@ -5,6 +5,7 @@ use super::{count, print_error};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::service::{Progress, signals};
+use crate::transform::shown;
 use crate::worker::{End, Inbox, Tally, Until, Worker};
 use serde_json::json;
 use std::io::Write;
@@ -95,6 +96,9 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         }
         if tally.not_finite > 0 {
             rows += &format!(", {} not finite", tally.not_finite);
+        }
+        if !tally.unknown.is_empty() {
+            rows += &format!(", unknown categories: {}", shown(&tally.unknown));
         }
         let ms = took.as_millis();
         parts.push(format!(

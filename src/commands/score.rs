@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
-use crate::transform::{Destination, Failure, Run, pool, transform};
+use crate::transform::{Destination, Failure, Run, Summary, pool, shown, transform};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,16 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
         &mut rejects,
         &run,
     ) {
-        Ok(_) => Ok(exit::CONVERGED),
+        Ok(Summary { unknown, .. }) => {
+            if !unknown.is_empty() {
+                let text = format!(
+                    "transform: categories that the model doesn't know: {}\n",
+                    shown(&unknown)
+                );
+                let _ = io::stderr().write_all(text.as_bytes());
+            }
+            Ok(exit::CONVERGED)
+        }
         Err(Failure::Problem(problem)) => {
             let text = format!(
                 "transform: standard input: {problem}\n  hint: {} ({})\n",

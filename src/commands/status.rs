@@ -3,7 +3,8 @@
 use super::{count, print_json, print_line, print_table};
 use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
-use crate::worker::status::{self, PATIENCE, Status};
+use crate::transform::shown;
+use crate::worker::status::{self, PATIENCE, Status, UnknownFile};
 
 /// Files that are named for people; `--json` names all.
 const NAMED: usize = 20;
@@ -91,6 +92,13 @@ fn print(status: &Status, config: &Config) {
             .take(NAMED)
             .for_each(|file| print_line(format!("  {file}")));
         more(status.held_files.len());
+    }
+    if !status.unknown_files.is_empty() {
+        print_line("\ndone, with categories that the model doesn't know (columns, and how many cells):");
+        for UnknownFile { file, unknown } in status.unknown_files.iter().take(NAMED) {
+            print_line(format!("  {file}  {}", shown(unknown)));
+        }
+        more(status.unknown_files.len());
     }
     if !status.failed_files.is_empty() {
         print_line(format!(

@@ -6,7 +6,7 @@ use super::recipe::{self, Recipe};
 use super::verdict;
 use crate::error::Result;
 use crate::spool::Name;
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, Unknown, Verdict};
 use rusqlite::{Connection, Row, params};
 
 /// One transformation, as the history keeps it.
@@ -41,7 +41,7 @@ impl Ledger {
         };
         let sql = format!(
             "SELECT input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase,
-                    problem, message
+                    problem, message, unknown
              FROM history WHERE {of_input} AND id > {from} ORDER BY id DESC LIMIT ?3"
         );
         let most = most.map_or(-1, i64::from);
@@ -61,6 +61,7 @@ impl Ledger {
                     rows: row.get(4)?,
                     bad_rows: row.get(5)?,
                     not_finite: row.get(6)?,
+                    unknown: unknown(row, 14)?,
                     bytes: row.get(7)?,
                     input_hash: hexadecimal(row, 8)?,
                     output_hash: hexadecimal(row, 9)?,
@@ -74,6 +75,16 @@ impl Ledger {
         self.select(&sql, params![input.map(Name::bytes), since, most], to_transformation)
     }
 
+    /// The inputs whose last transformation met categories that its model doesn't know, and how many of them.
+    pub fn with_unknown(&self) -> Result<Vec<(Name, Unknown)>> {
+        self.select(
+            "SELECT input, unknown FROM history h WHERE unknown IS NOT NULL
+             AND id = (SELECT max(id) FROM history WHERE input = h.input)",
+            [],
+            |row| Ok((to_name(row, 0)?, unknown(row, 1)?)),
+        )
+    }
+
     /// The last problem of an input that failed for good.
     pub fn last_problem(&self, input: &Name) -> Result<Option<Transformation>> {
         Ok(self.history(Some(input), None, Some(1))?.into_iter().next())
@@ -85,12 +96,13 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
         rows,
         bad_rows,
         not_finite,
+        unknown,
         bytes,
         input_hash,
         output_hash,
     } = &done.summary;
     let hash = |text: &str| text.parse::<blake3::Hash>().ok().map(|hash| *hash.as_bytes());
-    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             done.input.bytes(),
             done.at,
@@ -106,8 +118,17 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
             done.phase,
             done.problem,
             done.message,
+            (!unknown.is_empty()).then(|| serde_json::to_string(unknown).expect("counts are JSON")),
         ])?;
     Ok(())
+}
+
+/// Counts by column; what can't be read is none: it is only history.
+fn unknown(row: &Row, index: usize) -> rusqlite::Result<Unknown> {
+    let json: Option<String> = row.get(index)?;
+    Ok(json
+        .and_then(|json| serde_json::from_str(&json).ok())
+        .unwrap_or_default())
 }
 
 /// A hash's text; empty where there is none.

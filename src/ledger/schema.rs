@@ -54,9 +54,12 @@ pub const TABLES: &str = "
         rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL, bytes INTEGER NOT NULL,
         input_hash BLOB, output_hash BLOB,
         verdict INTEGER NOT NULL, phase TEXT,
-        problem TEXT, message TEXT
+        problem TEXT, message TEXT,
+        -- By column, how many cells have a category that the model doesn't know: JSON, NULL where there are none.
+        unknown TEXT
     );
     CREATE INDEX history_of_input ON history (input, id);
+    CREATE INDEX history_of_unknown ON history (input) WHERE unknown IS NOT NULL;
     -- What was decided on results, and by whom; kept for ever. `kind`: retry. `evidence` is JSON.
     CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,

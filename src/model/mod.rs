@@ -19,7 +19,7 @@ pub use signature::{Category, Column, Signature, Type};
 
 use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use trees::{Ensemble, Objective};
 
@@ -122,6 +122,9 @@ enum Predictor {
 
 /// The cells of a model's inputs of type string, `[input][row]`.
 pub type Texts<'a> = [&'a [String]];
+
+/// What a model knows of an input of type string.
+pub type KnownTexts = HashSet<String>;
 
 /// What a library's file says of its model's columns.
 struct Artifact {
@@ -242,6 +245,14 @@ impl Model {
     pub fn sample_texts(&self) -> &[String] {
         match &self.predictor {
             Predictor::Onnx(model) => model.sample_texts(),
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
+        }
+    }
+
+    /// For each input of type string, the texts that the model tells from others, where its file has all of them.
+    pub fn known_texts(&self) -> &[Option<KnownTexts>] {
+        match &self.predictor {
+            Predictor::Onnx(model) => model.known_texts(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
         }
     }

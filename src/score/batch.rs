@@ -1,7 +1,8 @@
 //! Rows as columns: what readers fill and models predict from.
 
 use super::binding::Binding;
-use super::cell::{self, CellError, Feature, Kind};
+use super::cell::{self, CellError, Feature, Kind, UNKNOWN};
+use crate::model::KnownTexts;
 use crate::problem::excerpt;
 use std::str::from_utf8;
 
@@ -16,8 +17,13 @@ pub struct Batch {
     columns: Vec<f64>,
     /// The cells of the features of text, `[feature of text][row]`.
     texts: Vec<Vec<String>>,
+    /// Those features.
+    text_features: Vec<(usize, Feature)>,
     /// In the order of the rows, and within a row of the cells.
     flaws: Vec<Flaw>,
+    /// Row and feature of each cell with a category that the model doesn't know and takes for another or for missing, in the
+    /// same order.
+    unknown: Vec<(u32, u32)>,
     /// Why the model refuses rows.
     refusals: Vec<String>,
 }
@@ -43,12 +49,15 @@ pub enum Reason {
 
 impl Batch {
     pub fn new(binding: &Binding) -> Batch {
-        let texts = binding.features.iter().filter(|f| matches!(f.kind, Kind::Texts(_)));
+        let features = binding.features.iter().cloned().enumerate();
+        let text_features: Vec<(usize, Feature)> = features.filter(|(_, f)| matches!(f.kind, Kind::Texts(_))).collect();
         Batch {
             rows: 0,
             columns: vec![0.0; binding.features.len() * ROWS],
-            texts: vec![Vec::new(); texts.count()],
+            texts: vec![Vec::new(); text_features.len()],
+            text_features,
             flaws: Vec::new(),
+            unknown: Vec::new(),
             refusals: Vec::new(),
         }
     }
@@ -89,6 +98,28 @@ impl Batch {
         self.flaws.iter().copied().filter(of_row)
     }
 
+    /// Adds, for each feature, how many of its cells in good rows have a category that the model doesn't know. `known`: of each
+    /// feature of text, what the model knows, where it tells.
+    pub fn count_unknown(&self, known: &[Option<KnownTexts>], counts: &mut [u64]) {
+        if self.unknown.is_empty() && known.is_empty() {
+            return;
+        }
+        let bad: Vec<u32> = self.bad().map(|flaw| flaw.row).collect();
+        let is_good = |row: u32| bad.binary_search(&row).is_err();
+        for &(row, feature) in &self.unknown {
+            counts[feature as usize] += u64::from(is_good(row));
+        }
+        for ((feature, of), (texts, known)) in self.text_features.iter().zip(self.texts.iter().zip(known)) {
+            if let Some(known) = known {
+                let unknown = texts
+                    .iter()
+                    .enumerate()
+                    .filter(|(row, text)| !known.contains(*text) && !of.is_missing(text) && is_good(*row as u32));
+                counts[*feature] += unknown.count() as u64;
+            }
+        }
+    }
+
     /// Why the model refuses a row.
     pub fn refusal(&self, index: u32) -> &str {
         &self.refusals[index as usize]
@@ -121,6 +152,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.rows = 0;
         self.flaws.clear();
+        self.unknown.clear();
         self.refusals.clear();
         self.texts.iter_mut().for_each(Vec::clear);
     }
@@ -139,7 +171,12 @@ impl Batch {
             self.texts[index].push(text.into());
         }
         match of.read(cell) {
-            Ok(x) => self.set(feature, x),
+            Ok(x) => {
+                self.set(feature, x);
+                if x == UNKNOWN && matches!(of.kind, Kind::Categories(_)) {
+                    self.unknown.push((self.rows as u32, feature as u32));
+                }
+            }
             Err(error) => self.flaws.push(Flaw {
                 row: self.rows as u32,
                 reason: Reason::Cell {

@@ -110,6 +110,11 @@ impl Feature {
         }
     }
 
+    /// Does a text mean that the value is missing?
+    pub fn is_missing(&self, text: &str) -> bool {
+        is_missing(text)
+    }
+
     /// Could this be a cell of it?
     pub fn fit(&self, cell: &[u8]) -> Fit {
         match (&self.kind, number(trim(cell))) {
@@ -208,7 +213,7 @@ pub struct Dictionary {
 
 /// The code of what is not among the categories of an open column: in no set of a tree, and none of the indicators of a
 /// pipeline, but not missing.
-const UNKNOWN: f64 = -1.0;
+pub const UNKNOWN: f64 = -1.0;
 
 /// What a cell of a column of categories means.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -81,6 +81,10 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
+        let inputs = &self.opened.lineup.signature().inputs;
+        for (column, count) in inputs.iter().zip(&part.unknown).filter(|(_, count)| **count > 0) {
+            *self.summary.unknown.entry(column.name.clone()).or_default() += count;
+        }
         self.write(&part.out)?;
         self.lines += part.lines;
         self.bytes += part.source.len() as u64;

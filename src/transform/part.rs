@@ -17,6 +17,8 @@ pub struct Part {
     /// The line feeds in the range.
     pub lines: u64,
     pub not_finite: u64,
+    /// For each feature, how many cells of good rows have a category that the model doesn't know.
+    pub unknown: Vec<u64>,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -73,6 +75,7 @@ impl Opened {
             rows: 0,
             lines: 0,
             not_finite: 0,
+            unknown: vec![0; self.lineup.signature().inputs.len()],
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
@@ -94,6 +97,7 @@ impl Opened {
             let predictions = &mut predictions[..width * count];
             predict(model, rows.batch(), predictions);
             part.not_finite += rows.write(predictions, &mut part.out);
+            rows.batch().count_unknown(model.known_texts(), &mut part.unknown);
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             for flaw in bad {
                 let Some(record) = rows.record(flaw.row) else { break };
@@ -153,6 +157,10 @@ impl Part {
         self.rows += next.rows;
         self.lines += next.lines;
         self.not_finite += next.not_finite;
+        self.unknown
+            .iter_mut()
+            .zip(next.unknown)
+            .for_each(|(sum, count)| *sum += count);
     }
 
     /// BLAKE3 of its bytes of the output.

@@ -7,8 +7,11 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, Ledger, Recipe};
 use crate::registry::{Current, Registry};
+use crate::spool::Name;
 use crate::spool::scan::Listing;
+use crate::transform::Unknown;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::Duration;
@@ -37,6 +40,8 @@ pub struct Status {
     pub held_files: Vec<String>,
     pub left_files: Vec<String>,
     pub failed_files: Vec<FailedFile>,
+    /// Done, with categories that the model doesn't know.
+    pub unknown_files: Vec<UnknownFile>,
     /// What failed for now, and is tried again.
     pub faults: Vec<Fault>,
 }
@@ -46,6 +51,13 @@ pub struct FailedFile {
     pub file: String,
     pub code: String,
     pub message: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct UnknownFile {
+    pub file: String,
+    /// By column, how many cells.
+    pub unknown: Unknown,
 }
 
 /// The folders have so long for each answer. A mount that hangs never gives one.
@@ -60,6 +72,7 @@ enum Answer {
     Proven(Result<()>),
     Input(Look, String),
     Failed(FailedFile),
+    Unknown(UnknownFile),
     /// All inputs, or why they can't be listed to their end.
     Listed(Result<()>),
 }
@@ -120,6 +133,7 @@ impl Status {
         status.held_files.sort();
         status.left_files.sort();
         status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
+        status.unknown_files.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(status)
     }
 
@@ -150,6 +164,7 @@ impl Status {
             held_files: Vec::new(),
             left_files: Vec::new(),
             failed_files: Vec::new(),
+            unknown_files: Vec::new(),
             faults,
         })
     }
@@ -164,6 +179,7 @@ impl Status {
             Answer::Input(Look::Left, file) => self.left_files.push(file),
             Answer::Input(_, file) => self.pending_files.push(file),
             Answer::Failed(file) => self.failed_files.push(file),
+            Answer::Unknown(file) => self.unknown_files.push(file),
             Answer::Listed(Ok(())) => {}
             Answer::Listed(Err(error)) => self.input_error = Some(error.to_string()),
         }
@@ -193,6 +209,8 @@ fn ask_folders(config: &Config, answers: &SyncSender<Answer>) {
 
 fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Answer>) -> Result<()> {
     let ledger = Ledger::read(&config.state.path)?;
+    let with_unknown = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::with_unknown)?;
+    let mut with_unknown: HashMap<Name, Unknown> = with_unknown.into_iter().collect();
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     loop {
         let names = listing.next(1024)?;
@@ -210,7 +228,13 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
                         message: last.and_then(|l| l.message).unwrap_or_default(),
                     })
                 }
-                Some(look) => Answer::Input(look, name.to_string()),
+                Some(look) => {
+                    if let (Look::Done, Some(unknown)) = (&look, with_unknown.remove(&name)) {
+                        let file = name.to_string();
+                        let _ = answers.send(Answer::Unknown(UnknownFile { file, unknown }));
+                    }
+                    Answer::Input(look, name.to_string())
+                }
             };
             let _ = answers.send(answer);
         }

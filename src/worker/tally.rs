@@ -1,7 +1,7 @@
 //! What was done since the start, or in one run.
 
 use crate::spool::Name;
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, Unknown, Verdict};
 use serde::Serialize;
 
 /// Files that failed or are held that the one-shot names; the ledger has them all.
@@ -14,6 +14,8 @@ pub struct Tally {
     pub rows: u64,
     pub bad_rows: u64,
     pub not_finite: u64,
+    /// By column, the cells with a category that the model doesn't know.
+    pub unknown: Unknown,
     /// Inputs that have their output already.
     pub unchanged: u64,
     /// Inputs that have a report instead of an output.
@@ -48,6 +50,9 @@ impl Tally {
         self.rows += summary.rows;
         self.bad_rows += summary.bad_rows;
         self.not_finite += summary.not_finite;
+        for (column, count) in &summary.unknown {
+            *self.unknown.entry(column.clone()).or_default() += count;
+        }
         self.count_reported(name, verdict);
     }
 

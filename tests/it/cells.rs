@@ -118,3 +118,44 @@ fn training_takes_whole_numbers_with_and_without_a_point_for_one_category() {
     assert_eq!(lines[1], lines[2]);
     assert_ne!(lines[1], lines[3]);
 }
+
+/// They are no bad rows: the model takes them for what it takes the rest for. Nobody would see that a producer's codes changed.
+#[test]
+fn unknown_categories_are_counted_by_column_wherever_people_look() {
+    let spool = Spool::without_model().set("input.max_bad_rows=100%");
+    approve_categories(&spool, &["Oslo", "Rome"]);
+    // Many blocks: what is counted doesn't depend on where the file is cut. A missing one is not unknown, nor is one of a bad row.
+    let rows = "Oslo,1\nPrague,1\n\"\",1\nRome,1\nroma,1\nX,1,2\n".repeat(20_000);
+    spool.drop_file("a.csv", format!("c,v\n{rows}"));
+    spool.drop_file("b.csv", "c\nOslo\n");
+    let ran = spool
+        .run(&["--once", "--json"])
+        .exits(0)
+        .says("unknown categories: c 40000");
+    assert_eq!(ran.json()["unknown"], json!({"c": 40_000}));
+    let warnings = ran
+        .stderr
+        .lines()
+        .filter(|l| l.contains("categories that the model doesn't know"));
+    assert_eq!(warnings.count(), 1, "{}", ran.stderr);
+    let history = spool.run(&["history", "a.csv", "--json"]).exits(0).json();
+    assert_eq!(history[0]["unknown"], json!({"c": 40_000}));
+    assert_eq!(
+        spool.run(&["history", "b.csv", "--json"]).json()[0]["unknown"],
+        json!({})
+    );
+    spool.run(&["history"]).exits(0).says("unknown categories: c 40000");
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        status["unknown_files"],
+        json!([{"file": "a.csv", "unknown": {"c": 40_000}}])
+    );
+    spool.run(&["status"]).exits(0).says("a.csv  c 40000");
+    // Once the producer has mended it, the status is silent; the history isn't.
+    spool.drop_file("a.csv", "c\nRome\n");
+    spool.once().exits(0);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["unknown_files"], json!([]));
+    let scored = spool.filter(&["score"], b"c\nOslo\nroma\n").exits(0);
+    scored.says("categories that the model doesn't know: c 1");
+}

@@ -96,6 +96,22 @@ fn a_pipeline_takes_texts_integers_and_numbers_as_they_stand() {
     assert!(rejects.contains("5,count,missing value,"), "{rejects}");
 }
 
+/// Its encoder was told to ignore what it doesn't know; nobody would see that a city is written otherwise.
+#[test]
+fn texts_that_an_encoder_does_not_know_are_counted() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    register(
+        &spool,
+        &fixture("columns.onnx"),
+        &["--class-names", "no,yes", "--approve"],
+    )
+    .exits(0);
+    spool.drop_file("a.csv", "x,city,count\n0.5,Oslo,1\n0.5,oslo,1\n0.5,Roma,1\n0.5,,1\n");
+    let ran = spool.run(&["--once", "--json"]).exits(0);
+    assert_eq!(ran.json()["unknown"], serde_json::json!({"city": 2}));
+}
+
 /// scikit-learn's encoder refuses what it has not seen, unless it was told otherwise; ONNX Runtime then refuses the batch.
 #[test]
 fn a_row_that_the_model_refuses_is_a_bad_row_and_the_others_are_scored() {

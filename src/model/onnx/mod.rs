@@ -7,7 +7,7 @@ mod graph;
 mod tensor;
 
 use super::signature::{self, Column, Signature, Type};
-use super::{Category, Defect, Texts};
+use super::{Category, Defect, KnownTexts, Texts};
 use crate::onnxruntime;
 use graph::{Graph, Labels};
 use ort::logging::LogLevel;
@@ -23,6 +23,8 @@ pub struct Onnx {
     output: Output,
     /// A text for each input of text, one that the model knows where the file tells.
     sample: Vec<String>,
+    /// Of each input of text, what the model tells from others, where the file says it all.
+    known: Vec<Option<KnownTexts>>,
     /// Sessions that nobody uses just now. A session runs one batch at a time, on its caller's thread.
     idle: Mutex<Vec<Session>>,
 }
@@ -80,11 +82,15 @@ impl Onnx {
         let texts = inputs.iter().filter(|i| i.kind == Type::String).map(|i| i.width).sum();
         let mut sample = graph.texts.clone();
         sample.resize(texts, String::new());
+        let of_text = inputs.iter().filter(|i| i.kind == Type::String);
+        let of_text: Vec<(&str, usize)> = of_text.map(|i| (i.name.as_str(), i.width)).collect();
+        let known = graph.known_texts(&of_text);
         let model = Onnx {
             artifact: artifact.to_vec(),
             inputs,
             output,
             sample,
+            known,
             idle: Mutex::new(vec![session]),
         };
         // A matrix of one column has a name, but not the column's.
@@ -101,6 +107,10 @@ impl Onnx {
 
     pub fn sample_texts(&self) -> &[String] {
         &self.sample
+    }
+
+    pub fn known_texts(&self) -> &[Option<KnownTexts>] {
+        &self.known
     }
 
     /// `f0`, `f1`... where one tensor has several columns.

@@ -23,7 +23,7 @@ use crate::score::Lineup;
 use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, Verdict, shown};
 use losses::Losses;
 use publishing::Ready;
 use std::sync::Arc;
@@ -301,6 +301,14 @@ impl Commit {
         match done.verdict {
             Verdict::Publish => {
                 let Summary { rows, bad_rows, .. } = done.summary;
+                if !done.summary.unknown.is_empty() {
+                    tracing::warn!(
+                        input = %done.input,
+                        cells = shown(&done.summary.unknown),
+                        model = %done.recipe.model(),
+                        "categories that the model doesn't know: scored as it takes what it doesn't know"
+                    );
+                }
                 tracing::info!(
                     input = %done.input,
                     rows,

@@ -2,6 +2,7 @@
 //!
 //! A reader of the few fields of onnx.proto (<https://github.com/onnx/onnx>) that are needed, bounded by the file itself.
 
+mod texts;
 mod trees;
 
 use crate::model::{Category, Defect};
@@ -27,6 +28,8 @@ struct Node {
     outputs: Vec<String>,
     /// `classlabels_int64s` or `classlabels_strings`.
     classes: Vec<Category>,
+    /// Of an encoder: the texts that it tells from others.
+    texts: Vec<String>,
     /// Of trees: does a missing value go its own way anywhere?
     tracks_missing: bool,
 }
@@ -239,6 +242,9 @@ impl Graph {
             node.classes = values;
         } else if name == b"cats_strings" {
             self.texts.extend(values[0].text());
+            node.texts.extend(values.iter().filter_map(Category::text));
+        } else if name == b"keys_strings" {
+            node.texts.extend(values.iter().filter_map(Category::text));
         } else {
             trees.add(name, values);
         }
