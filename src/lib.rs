@@ -34,7 +34,8 @@
 //!
 //! # Where to change what
 //!
-//! - what a cell means: [`score::cell`]; an input format: a folder beside [`format::csv`], and a variant of each type that
+//! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`];
+//! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`;

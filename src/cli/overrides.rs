@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Flag, key and help.
-const FLAGS: [(&str, &str, Kind, &str); 38] = [
+const FLAGS: [(&str, &str, Kind, &str); 39] = [
     ("file", "data.file", Kind::Text, "CSV with the features and the target"),
     (
         "features-file",
@@ -48,6 +48,12 @@ const FLAGS: [(&str, &str, Kind, &str); 38] = [
         "data.texts",
         Kind::Texts,
         "Columns of numbers that are categories",
+    ),
+    (
+        "missing-words",
+        "data.missing",
+        Kind::Texts,
+        "What means a missing value [default: NA, N/A, NaN, null]",
     ),
     ("delimiter", "data.delimiter", Kind::Text, "What separates the columns"),
     ("last", "split.last", Kind::Value, "Keep the last N rows to evaluate on"),

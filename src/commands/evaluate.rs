@@ -38,6 +38,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         labels: labels.as_ref().map(|(path, bytes)| Csv { path, bytes }),
         target: question.target.as_deref(),
         delimiter: config.shape.delimiter,
+        spelling: &config.shape.spelling,
     };
     let evaluated = version.evaluate(&labelled, &now())?;
     if let Some(path) = &question.html {

@@ -47,6 +47,7 @@ pub fn train(
         let group = candidate.registry().group();
         let mut json = findings.json();
         json["registered"] = json!(version.map(|version| format!("{group}/{version}")));
+        json["missing"] = json!(candidate.missing());
         print_json(&json);
     } else {
         print(&candidate, &findings);
@@ -89,6 +90,9 @@ fn print(candidate: &Candidate, findings: &Findings) {
         ));
     }
     figures(&findings.comparison);
+    for missing in candidate.missing() {
+        print_line(format!("read as missing: {}", missing.line()));
+    }
     for warning in &findings.warnings {
         print_line(format!("warning: {warning}"));
     }

@@ -3,6 +3,8 @@
 use super::layers::Layers;
 use super::value::{Any, Folder, Period, any, text};
 use crate::error::Result;
+use crate::model::Marker;
+use crate::score::Spelling;
 use crate::spool::{Hidden, Rules};
 use crate::transform::{BadRows, Header, Limit, Share};
 use serde::{Deserialize, Deserializer};
@@ -40,6 +42,9 @@ pub struct Raw {
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
     pub delimiter: u8,
+    #[serde(deserialize_with = "decimal")]
+    decimal: u8,
+    missing: Vec<Marker>,
     #[serde(deserialize_with = "bad_rows")]
     pub bad_rows: BadRows,
     #[serde(deserialize_with = "limit")]
@@ -63,6 +68,25 @@ impl Raw {
             settle: self.settle.0,
         })
     }
+}
+
+impl Raw {
+    /// How the cells are spelled.
+    pub fn spelling(&self, layers: &Layers) -> Result<Spelling> {
+        if self.decimal == self.delimiter {
+            let message = "input.decimal and input.delimiter can't be the same character; files with decimal commas are mostly \
+                           separated by \";\"";
+            return Err(layers.invalid(&["input", "decimal"], message));
+        }
+        Ok(Spelling::new(&self.missing, self.decimal == b','))
+    }
+}
+
+fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    text(deserializer, "\".\" or \",\"", |text| match text.as_bytes() {
+        [b @ (b'.' | b',')] => Some(*b),
+        _ => None,
+    })
 }
 
 fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -67,6 +67,7 @@ impl Raw {
             shape: Shape {
                 header: self.input.header,
                 delimiter: self.input.delimiter,
+                spelling: self.input.spelling(layers)?,
                 bad_rows: self.input.bad_rows,
                 max_bad_rows: self.input.max_bad_rows,
                 columns: self.output.columns.clone(),

@@ -4,6 +4,7 @@ use super::Task;
 use super::scoring::{Target, predictions};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
+use crate::score::Spelling;
 
 /// Yes from this probability on, where a model has none of its own.
 pub const THRESHOLD: f64 = 0.5;
@@ -30,6 +31,7 @@ impl Predictions {
         registry: &Registry,
         csv: &[u8],
         delimiter: u8,
+        spelling: &Spelling,
         task: Task,
         classes: Option<&[String; 2]>,
     ) -> Result<Predictions> {
@@ -54,7 +56,7 @@ impl Predictions {
         if !(both_numbers || turned || theirs.is_some() && theirs == classes) {
             return not("it predicts something else".into());
         }
-        let predicted = match predictions(&model, &target, csv, delimiter) {
+        let predicted = match predictions(&model, &target, csv, delimiter, spelling) {
             Ok(predicted) => predicted,
             Err(why) => return not(why),
         };

@@ -11,6 +11,7 @@ use crate::format::csv::texts;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::registry::{Attachment, Registry};
+use crate::score::Spelling;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub struct Labelled<'a> {
     /// The target's column; without it, the one that the version was trained on.
     pub target: Option<&'a str>,
     pub delimiter: u8,
+    pub spelling: &'a Spelling,
 }
 
 pub struct Csv<'a> {
@@ -90,7 +92,8 @@ impl<'a> Registered<'a> {
         let Labelled { rows, delimiter, .. } = labelled;
         let (target_name, actual) = self.labels(labelled)?;
         let wrong = |message: String| Error::config(rows.path, message);
-        let predicted = predictions(&self.model, &self.target, rows.bytes, *delimiter).map_err(wrong)?;
+        let predicted =
+            predictions(&self.model, &self.target, rows.bytes, *delimiter, labelled.spelling).map_err(wrong)?;
         if predicted.len() != actual.len() {
             return Err(wrong(format!(
                 "it has {} rows, but there are {} targets",
@@ -109,7 +112,7 @@ impl<'a> Registered<'a> {
         }
         let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
         let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
-        let approved = self.approved(rows, *delimiter, &good)?;
+        let approved = self.approved(labelled, &good)?;
         if let approved::Predictions::Incomparable(why) = &approved {
             warnings.push(why.clone());
         }
@@ -160,15 +163,16 @@ impl<'a> Registered<'a> {
     }
 
     /// What another version, that is approved, predicts for these rows.
-    fn approved(&self, csv: &Csv, delimiter: u8, rows: &[usize]) -> Result<approved::Predictions> {
+    fn approved(&self, labelled: &Labelled, rows: &[usize]) -> Result<approved::Predictions> {
         match self.registry.latest_approved() {
             Err(Error::NoModel { .. }) => Ok(approved::Predictions::Nothing),
             Err(damaged) => Err(damaged),
             Ok(identity) if identity.version == self.version => Ok(approved::Predictions::Nothing),
             Ok(_) => {
-                let rows = texts::pick(csv.bytes, delimiter, rows);
+                let (delimiter, spelling) = (labelled.delimiter, labelled.spelling);
+                let rows = texts::pick(labelled.rows.bytes, delimiter, rows);
                 let Target { task, classes } = &self.target;
-                approved::Predictions::find(self.registry, &rows, delimiter, *task, classes.as_ref())
+                approved::Predictions::find(self.registry, &rows, delimiter, spelling, *task, classes.as_ref())
             }
         }
     }
@@ -197,7 +201,7 @@ impl<'a> Registered<'a> {
             },
             optional: false,
         };
-        let mut read = columns::read(bytes, labelled.delimiter, &[wanted]).map_err(faulty)?;
+        let mut read = columns::read(bytes, labelled.delimiter, labelled.spelling, &[wanted]).map_err(faulty)?;
         let actual = match read.pop().map(|read| read.cells) {
             Some(Cells::Numbers(numbers)) => numbers,
             Some(Cells::Texts(texts)) => {

@@ -6,7 +6,7 @@ use crate::format;
 use crate::format::csv::batches;
 use crate::model::{Category, Model, Type};
 use crate::problem::{Code, Problem};
-use crate::score::predict;
+use crate::score::{Spelling, predict};
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -78,11 +78,17 @@ impl Target {
 ///
 /// # Errors
 /// Why the CSV can't be scored.
-pub fn predictions(model: &Arc<Model>, target: &Target, csv: &[u8], delimiter: u8) -> Result<Vec<Option<f64>>, String> {
+pub fn predictions(
+    model: &Arc<Model>,
+    target: &Target,
+    csv: &[u8],
+    delimiter: u8,
+    spelling: &Spelling,
+) -> Result<Vec<Option<f64>>, String> {
     let signature = model.signature();
     let output = &signature.outputs[target.column()];
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
-    let read = batches::each::<Problem>(csv, delimiter, signature, |reader, _| {
+    let read = batches::each::<Problem>(csv, delimiter, spelling, signature, |reader, _| {
         let rows = reader.batch.rows();
         out.resize(signature.outputs.len() * rows, 0.0);
         predict(model, &mut reader.batch, &mut out);

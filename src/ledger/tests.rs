@@ -2,6 +2,7 @@ use super::results::{FAILED, REPORTED};
 use super::*;
 use crate::error::Result;
 use crate::score::Identity;
+use crate::score::Spelling;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{BadRows, Columns, Header, Limit, Shape, Share, Summary, Verdict};
 use std::path::Path;
@@ -82,6 +83,7 @@ fn default_shape() -> Shape {
     Shape {
         header: Header::Auto,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::parse("10").unwrap()),
         columns: Columns::Prediction,

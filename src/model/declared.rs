@@ -1,5 +1,7 @@
 //! What whoever registers a model says of it, because its file doesn't.
 
+use super::Marker;
+
 /// It becomes part of the version's signature, but `codes`.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
@@ -10,6 +12,8 @@ pub struct Declared {
     pub booleans: Vec<String>,
     /// Numbers that mean that a value is missing.
     pub missing: Vec<f64>,
+    /// Words and numbers that mean so in every input, as its training read them.
+    pub markers: Vec<Marker>,
     /// Its categories are codes, written as numbers.
     pub codes: bool,
 }

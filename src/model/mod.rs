@@ -5,6 +5,7 @@ mod declared;
 mod foreign;
 mod lightgbm;
 mod linear;
+mod marker;
 mod onnx;
 pub mod pipeline;
 mod signature;
@@ -15,6 +16,7 @@ mod xgboost;
 
 pub use declared::Declared;
 pub use linear::Linear;
+pub use marker::Marker;
 pub use signature::{Category, Column, Signature, Type};
 
 use pipeline::{Pipeline, Steps};
@@ -282,6 +284,7 @@ impl Model {
             class_names,
             booleans,
             missing,
+            markers,
             codes,
         } = declared;
         if *codes && self.signature.inputs.iter().any(|input| input.kind == Type::Category) {
@@ -293,6 +296,7 @@ impl Model {
         self.signature.find_booleans();
         self.signature.mark_booleans(booleans)?;
         self.signature.mark_missing(missing)?;
+        self.signature.mark_all_missing(markers);
         self.signature.check()
     }
 

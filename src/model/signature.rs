@@ -1,6 +1,6 @@
 //! What a model takes and gives: the names and types of its columns.
 
-use super::{Defect, boolean};
+use super::{Defect, Marker, boolean};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
@@ -122,9 +122,9 @@ pub struct Column {
     /// Of an input: may its cells also be the words for true and false, of a category the numbers 0 and 1?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub boolean: bool,
-    /// Of an input of numbers: those that mean that its value is missing.
+    /// Of an input of numbers or categories: what means that its value is missing, beside what means so anywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<f64>,
+    pub missing: Vec<Marker>,
     /// What a column of type `category` can hold. A label's are the classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Category>,
@@ -169,10 +169,16 @@ impl Column {
                 "{name:?} can't be a boolean: it is a {kind}, and not of a category for true and one for false"
             ));
         }
-        if !self.missing.is_empty() && !kind.is_number() {
-            return Some(format!("{name:?} has no numbers that could mean a missing value"));
+        if !self.missing.is_empty() && *kind == Type::String {
+            return Some(format!(
+                "{name:?} is given to the model as it stands, whatever would mean a missing value"
+            ));
         }
-        let wrong = self.missing.iter().find(|x| !x.is_finite())?;
+        let wrong = self
+            .missing
+            .iter()
+            .filter_map(Marker::number)
+            .find(|x| !x.is_finite())?;
         Some(format!(
             "{wrong} can't be a number that means a missing value; a not-a-number always does"
         ))
@@ -274,8 +280,14 @@ impl Signature {
                 "the model takes no numbers that could mean a missing value".into(),
             ));
         }
-        inputs.for_each(|input| input.missing = numbers.to_vec());
+        inputs.for_each(|input| input.missing = numbers.iter().copied().map(Marker::Number).collect());
         Ok(())
+    }
+
+    /// Notes words and numbers that mean so in every input whose cells aren't given to the model as they stand.
+    pub fn mark_all_missing(&mut self, markers: &[Marker]) {
+        let inputs = self.inputs.iter_mut().filter(|input| input.kind != Type::String);
+        inputs.for_each(|input| input.missing.extend_from_slice(markers));
     }
 
     pub fn name_classes(&mut self, names: &[String]) -> Result<(), Defect> {

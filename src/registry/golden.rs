@@ -7,7 +7,7 @@ use crate::format::csv::{batches, texts};
 use crate::model::{Column, Model, Type};
 use crate::problem::{Code, Problem, internal};
 use crate::score::batch::ROWS;
-use crate::score::{Batch, Binding, predict};
+use crate::score::{Batch, Binding, Spelling, predict};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -143,7 +143,7 @@ impl Golden {
     /// Of each row its predictions, as the worker writes them, or why it is bad.
     fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
         let signature = model.signature();
-        let binding = Binding::by_name(&self.columns, signature).map_err(shown)?;
+        let binding = Binding::by_name(&self.columns, signature, &Spelling::USUAL).map_err(shown)?;
         let mut batch = Batch::new(&binding);
         let mut scored = Vec::with_capacity(self.rows.len());
         for rows in self.rows.chunks(ROWS) {
@@ -175,22 +175,28 @@ fn good_rows(model: &Model, from: &Rows) -> Result<(Vec<usize>, Option<String>),
     let (mut good, mut first_bad, mut before) = (Vec::new(), None, 0);
     let mut predictions = Vec::new();
     let read = calmly(|| {
-        batches::each::<Problem>(&from.csv, from.delimiter, model.signature(), |reader, _| {
-            let rows = reader.batch.rows();
-            predictions.resize(model.signature().outputs.len() * rows, 0.0);
-            predict(model, &mut reader.batch, &mut predictions);
-            let mut bad = reader.batch.bad().peekable();
-            if let (None, Some(&flaw)) = (&first_bad, bad.peek()) {
-                first_bad = Some(reader.reason(flaw));
-            }
-            good.extend(
-                (0..rows)
-                    .filter(|&row| bad.next_if(|flaw| flaw.row as usize == row).is_none())
-                    .map(|row| before + row),
-            );
-            before += rows;
-            Ok(())
-        })
+        batches::each::<Problem>(
+            &from.csv,
+            from.delimiter,
+            &Spelling::USUAL,
+            model.signature(),
+            |reader, _| {
+                let rows = reader.batch.rows();
+                predictions.resize(model.signature().outputs.len() * rows, 0.0);
+                predict(model, &mut reader.batch, &mut predictions);
+                let mut bad = reader.batch.bad().peekable();
+                if let (None, Some(&flaw)) = (&first_bad, bad.peek()) {
+                    first_bad = Some(reader.reason(flaw));
+                }
+                good.extend(
+                    (0..rows)
+                        .filter(|&row| bad.next_if(|flaw| flaw.row as usize == row).is_none())
+                        .map(|row| before + row),
+                );
+                before += rows;
+                Ok(())
+            },
+        )
     })?;
     read.map_err(shown)?;
     Ok((good, first_bad))

@@ -234,6 +234,7 @@ pub fn refused(why: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::{Column, Signature, Type};
+    use crate::score::Spelling;
 
     fn binding() -> Binding {
         let column = |name: &str, kind| Column::plain(name.into(), kind);
@@ -246,7 +247,7 @@ mod tests {
             outputs: Vec::new(),
         };
         let names = ["note", "t", "n", "m"].map(String::from);
-        Binding::by_name(&names, &signature).unwrap()
+        Binding::by_name(&names, &signature, &Spelling::USUAL).unwrap()
     }
 
     fn filled(rows: &[[&str; 4]]) -> Batch {

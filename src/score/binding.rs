@@ -1,6 +1,7 @@
 //! A signature and the names of an input's fields -> which field is which feature.
 
 use super::cell::Feature;
+use super::spelling::Spelling;
 use crate::model::unicode::nfc;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
@@ -17,11 +18,11 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// By the fields' names.
+    /// By the fields' names. `spelling`: of their cells.
     ///
     /// # Errors
     /// A name that stands twice, or is missing.
-    pub fn by_name(names: &[String], signature: &Signature) -> Result<Binding, Problem> {
+    pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
         let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
         let wanted: HashSet<Cow<str>> = signature.inputs.iter().map(|c| nfc(&c.name)).collect();
         if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
@@ -32,15 +33,15 @@ impl Binding {
             positions.get(nfc(&column.name).as_ref()).copied().ok_or_else(missing)
         };
         Ok(Binding {
-            features: features(signature.inputs.iter()),
+            features: features(signature.inputs.iter(), spelling),
             fields: signature.inputs.iter().map(field).collect::<Result<_, _>>()?,
         })
     }
 
     /// By position: there are as many fields as the model takes.
-    pub fn by_position(signature: &Signature) -> Binding {
+    pub fn by_position(signature: &Signature, spelling: &Spelling) -> Binding {
         Binding {
-            features: features(signature.inputs.iter()),
+            features: features(signature.inputs.iter(), spelling),
             fields: (0..signature.inputs.len()).collect(),
         }
     }
@@ -64,10 +65,10 @@ pub fn stands_twice(names: &[String], wanted: impl Fn(&str) -> bool) -> Option<P
 }
 
 /// What the cells of columns can hold.
-pub fn features<'a>(columns: impl Iterator<Item = &'a Column>) -> Vec<Feature> {
+pub fn features<'a>(columns: impl Iterator<Item = &'a Column>, spelling: &Spelling) -> Vec<Feature> {
     let mut texts = 0;
     let feature = |column: &Column| {
-        let feature = Feature::of(column, texts);
+        let feature = Feature::of(column, texts, spelling);
         texts += usize::from(column.kind == Type::String);
         feature
     };

@@ -1,9 +1,10 @@
 //! What a cell means: THE rule, for scoring, training, golden rows and evaluation, whatever the format.
 //!
-//! A cell is a text without the quotes of its format. Spaces and tabs around it don't count. Nothing, `NA`, `N/A`, `NaN` and
-//! `null`, in any case, mean that the value is missing.
+//! A cell is a text without the quotes of its format. Spaces and tabs around it don't count. Which words and numbers mean that
+//! the value is missing, and what stands in front of a fraction, is the [`Spelling`]'s to say: of the file, and of the column.
 
 use super::marks::Marks;
+use super::spelling::{Number, Spelling};
 use crate::model::{Category, Column, Type, boolean};
 use std::collections::HashMap;
 use std::str::from_utf8;
@@ -14,6 +15,7 @@ pub struct Feature {
     /// A missing value is no flaw.
     pub optional: bool,
     pub kind: Kind,
+    pub spelling: Spelling,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,11 +57,12 @@ impl CellError {
 }
 
 impl Feature {
-    /// `texts`: how many columns of texts stand in front of it.
-    pub fn of(column: &Column, texts: usize) -> Feature {
+    /// `texts`: how many columns of texts stand in front of it. `spelling`: of the file; the column may have words of its own.
+    pub fn of(column: &Column, texts: usize, spelling: &Spelling) -> Feature {
+        let spelling = spelling.with(&column.missing);
         Feature {
             optional: column.optional,
-            kind: match (column.kind, Marks::of(column)) {
+            kind: match (column.kind, Marks::of(column, &spelling)) {
                 (_, Some(marks)) => Kind::Marked(marks),
                 (Type::Float32 | Type::Float64 | Type::Boolean, None) => Kind::Numbers,
                 (Type::Int64, None) => Kind::Integers,
@@ -72,6 +75,7 @@ impl Feature {
                 }
                 (Type::String, None) => Kind::Texts(texts),
             },
+            spelling,
         }
     }
 
@@ -82,7 +86,7 @@ impl Feature {
             false => Err(CellError::Missing),
         };
         match &self.kind {
-            Kind::Numbers | Kind::Integers => match number(trim(cell)) {
+            Kind::Numbers | Kind::Integers => match self.spelling.number(trim(cell)) {
                 Number::Value(x) if matches!(self.kind, Kind::Integers) && !is_integer(x) => {
                     Err(CellError::NotAnInteger)
                 }
@@ -92,13 +96,16 @@ impl Feature {
             },
             Kind::Marked(marks) => {
                 let cell = trim(cell);
-                match marks.word(cell).map_or_else(|| number(cell), Number::Value) {
-                    Number::Value(x) => marks.value(x)?.map_or_else(missing, Ok),
+                match marks
+                    .word(cell)
+                    .map_or_else(|| self.spelling.number(cell), Number::Value)
+                {
+                    Number::Value(x) => marks.value(x),
                     Number::Missing => missing(),
                     Number::Invalid => Err(marks.fault()),
                 }
             }
-            Kind::Categories(categories) => match categories.read(cell) {
+            Kind::Categories(categories) => match categories.read(cell, &self.spelling) {
                 Reading::Code(code) => Ok(code),
                 Reading::Missing => missing(),
                 Reading::Unknown => Err(CellError::UnknownCategory),
@@ -112,24 +119,23 @@ impl Feature {
 
     /// Does a text mean that the value is missing?
     pub fn is_missing(&self, text: &str) -> bool {
-        is_missing(text)
+        self.spelling.is_missing(text)
     }
 
     /// Could this be a cell of it?
     pub fn fit(&self, cell: &[u8]) -> Fit {
-        match (&self.kind, number(trim(cell))) {
+        match (&self.kind, self.spelling.number(trim(cell))) {
             (Kind::Numbers | Kind::Integers, Number::Value(_)) => Fit::Value,
             (Kind::Numbers | Kind::Integers, Number::Invalid) => Fit::None,
             (Kind::Marked(marks), Number::Value(x)) => match marks.value(x) {
-                Ok(Some(_)) => Fit::Value,
-                Ok(None) => Fit::Any,
+                Ok(_) => Fit::Value,
                 Err(_) => Fit::None,
             },
             (Kind::Marked(marks), Number::Invalid) => match marks.word(trim(cell)) {
                 Some(_) => Fit::Value,
                 None => Fit::None,
             },
-            (Kind::Categories(categories), _) => match categories.read(cell) {
+            (Kind::Categories(categories), _) => match categories.read(cell, &self.spelling) {
                 Reading::Code(UNKNOWN) | Reading::Unknown | Reading::Undecoded => Fit::None,
                 Reading::Code(_) => Fit::Value,
                 Reading::Missing => Fit::Any,
@@ -149,11 +155,6 @@ pub enum Fit {
     None,
 }
 
-/// Of a text: does it mean that the value is missing?
-pub fn is_missing(text: &str) -> bool {
-    number(text.as_bytes()) == Number::Missing
-}
-
 /// Does a text mean a number?
 pub fn is_number(text: &str) -> bool {
     matches!(number(text.as_bytes()), Number::Value(_))
@@ -170,25 +171,9 @@ pub fn is_integer(x: f64) -> bool {
     x.trunc() == x && x.abs() < (1u64 << 53) as f64
 }
 
-/// What the text of a cell of numbers means.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Number {
-    Value(f64),
-    Missing,
-    Invalid,
-}
-
-/// Reads a cell without spaces around it, correctly rounded.
+/// As it is usually spelled.
 fn number(cell: &[u8]) -> Number {
-    const MISSING: [&str; 4] = ["NA", "N/A", "NaN", "null"];
-    if cell.is_empty() || MISSING.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(cell)) {
-        return Number::Missing;
-    }
-    match fast_float2::parse::<f64, _>(cell) {
-        Ok(x) if x.is_nan() => Number::Missing,
-        Ok(x) => Number::Value(x),
-        Err(_) => Number::Invalid,
-    }
+    Spelling::USUAL.number(cell)
 }
 
 /// Without the spaces and tabs around it.
@@ -263,11 +248,11 @@ impl Dictionary {
     }
 
     /// Of any cell. Spaces around it count only if there is such a category.
-    fn read(&self, cell: &[u8]) -> Reading {
+    fn read(&self, cell: &[u8], spelling: &Spelling) -> Reading {
         let trimmed = trim(cell);
         let number = match self.exact(cell).or_else(|| self.exact(trimmed)) {
             Some(code) => return Reading::Code(code),
-            None => number(trimmed),
+            None => spelling.number(trimmed),
         };
         let known = match number {
             Number::Missing => return Reading::Missing,
@@ -330,7 +315,7 @@ fn has_leading_zero(number: &[u8]) -> bool {
 }
 
 /// One pattern for both zeros.
-fn bits(number: f64) -> u64 {
+pub fn bits(number: f64) -> u64 {
     (number + 0.0).to_bits()
 }
 
@@ -352,12 +337,16 @@ mod tests {
             ("oslo", Reading::Unknown),
             (" Oslo\t", Reading::Code(0.0)),
         ] {
-            assert_eq!(words.read(cell.as_bytes()), wanted, "{cell}");
+            assert_eq!(words.read(cell.as_bytes(), &Spelling::USUAL), wanted, "{cell}");
         }
-        assert_eq!(words.read(b"Osl\xF8"), Reading::Undecoded);
+        assert_eq!(words.read(b"Osl\xF8", &Spelling::USUAL), Reading::Undecoded);
         let spaces = Dictionary::of(&[text(" "), text("a "), text("a")], false);
         for (cell, code) in [(" ", 0.0), ("a ", 1.0), (" a ", 2.0), ("a", 2.0)] {
-            assert_eq!(spaces.read(cell.as_bytes()), Reading::Code(code), "{cell:?}");
+            assert_eq!(
+                spaces.read(cell.as_bytes(), &Spelling::USUAL),
+                Reading::Code(code),
+                "{cell:?}"
+            );
         }
         let texts = |categories: &[&str]| {
             let categories: Vec<Category> = categories.iter().map(|t| text(t)).collect();
@@ -377,22 +366,40 @@ mod tests {
             ("270.5", Reading::Unknown),
             ("", Reading::Missing),
         ] {
-            assert_eq!(texts(&whole).read(cell.as_bytes()), wanted, "{cell}");
+            assert_eq!(texts(&whole).read(cell.as_bytes(), &Spelling::USUAL), wanted, "{cell}");
         }
         // As frames write whole numbers beside missing ones.
-        assert_eq!(texts(&["270.0", "5.0"]).read(b"5"), Reading::Code(1.0));
+        assert_eq!(
+            texts(&["270.0", "5.0"]).read(b"5", &Spelling::USUAL),
+            Reading::Code(1.0)
+        );
         // Not numbers but codes, versions, sizes; or too large to be told apart.
         for other in ["007", "1.5", "1e3", "270.0", "-0", "inf", "9007199254740993"] {
-            assert_eq!(texts(&["270", "5", other]).read(b"5.0"), Reading::Unknown, "{other}");
+            assert_eq!(
+                texts(&["270", "5", other]).read(b"5.0", &Spelling::USUAL),
+                Reading::Unknown,
+                "{other}"
+            );
         }
-        assert_eq!(texts(&["1", "2", "beta", "rc"]).read(b"1.0"), Reading::Unknown);
+        assert_eq!(
+            texts(&["1", "2", "beta", "rc"]).read(b"1.0", &Spelling::USUAL),
+            Reading::Unknown
+        );
         let numbers = [Category::Integer(10), Category::Number(0.5), Category::Integer(0)];
         let numbers = Dictionary::of(&numbers, true);
         for (cell, code) in [("10", 0.0), ("10.0", 0.0), ("1e1", 0.0), (".5", 1.0), ("-0", 2.0)] {
-            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(code), "{cell}");
+            assert_eq!(
+                numbers.read(cell.as_bytes(), &Spelling::USUAL),
+                Reading::Code(code),
+                "{cell}"
+            );
         }
         for cell in ["3", "x"] {
-            assert_eq!(numbers.read(cell.as_bytes()), Reading::Code(UNKNOWN), "{cell}");
+            assert_eq!(
+                numbers.read(cell.as_bytes(), &Spelling::USUAL),
+                Reading::Code(UNKNOWN),
+                "{cell}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Columns of numbers with more to them: numbers that mean "missing", and the words for true and false.
+//! Columns of numbers with more to them: numbers that mean "missing", a decimal comma, and the words for true and false.
 
+use super::Spelling;
 use super::cell::{CellError, is_integer};
 use crate::model::{Column, Type, boolean};
 
@@ -9,19 +10,18 @@ pub struct Marks {
     kind: Type,
     /// True and False stand for 1 and 0.
     words: bool,
-    /// Numbers that mean that the value is missing.
-    missing: Vec<f64>,
+    spelling: Spelling,
 }
 
 impl Marks {
     /// None for a column whose cells are numbers and nothing else.
-    pub fn of(column: &Column) -> Option<Marks> {
+    pub fn of(column: &Column, spelling: &Spelling) -> Option<Marks> {
         let words = column.kind == Type::Boolean || column.boolean;
-        let marked = column.kind.is_number() && (words || !column.missing.is_empty());
+        let marked = column.kind.is_number() && (words || !spelling.has_plain_numbers());
         marked.then(|| Marks {
             kind: column.kind,
             words,
-            missing: column.missing.clone(),
+            spelling: spelling.clone(),
         })
     }
 
@@ -31,13 +31,18 @@ impl Marks {
         Some(truth.into())
     }
 
-    /// What a number means; none is a missing value.
-    pub fn value(&self, x: f64) -> Result<Option<f64>, CellError> {
+    /// Of a number that the direct readers read: is it what it seems to be?
+    pub fn direct(&self, x: f64) -> Option<f64> {
+        let plain = !self.spelling.comma() && !self.spelling.is_marker(x);
+        self.value(x).ok().filter(|_| plain)
+    }
+
+    /// What a number that doesn't mean "missing" stands for.
+    pub fn value(&self, x: f64) -> Result<f64, CellError> {
         match self.kind {
-            _ if self.missing.contains(&x) => Ok(None),
             Type::Int64 if !is_integer(x) => Err(CellError::NotAnInteger),
             Type::Boolean if x != 0.0 && x != 1.0 => Err(CellError::NotABoolean),
-            _ => Ok(Some(x)),
+            _ => Ok(x),
         }
     }
 

@@ -6,8 +6,10 @@ pub mod cell;
 mod lineup;
 pub mod marks;
 mod predict;
+pub mod spelling;
 
 pub use batch::Batch;
 pub use binding::Binding;
 pub use lineup::{Identity, Lineup, Member};
 pub use predict::predict;
+pub use spelling::Spelling;

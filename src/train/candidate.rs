@@ -1,7 +1,7 @@
 //! A fitted model on its way into the registry: held against the baseline and the approved version, judged by its gate,
 //! registered as pending.
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Missing};
 use super::pipeline::Pipeline;
 use super::profile::Profile;
 use super::search::{Outcome, Search};
@@ -129,6 +129,11 @@ impl<'a> Plan<'a> {
 }
 
 impl Candidate<'_> {
+    /// What was read as missing values.
+    pub fn missing(&self) -> &[Missing] {
+        &self.dataset.missing
+    }
+
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -148,6 +153,7 @@ impl Candidate<'_> {
                 count(rows as u64, &format!("{what} row"))
             ));
         }
+        warnings.extend(dataset.missing.iter().filter_map(Missing::warning));
         if let Some([one, other]) = dataset.equal_files() {
             let (one, other) = (one.display(), other.display());
             warnings.push(format!(
@@ -186,8 +192,9 @@ impl Candidate<'_> {
 
     fn approved(&self) -> Result<Predictions> {
         let rows = self.dataset.records(&self.pipeline, &self.fitted.test.rows);
-        let (delimiter, task) = (self.pipeline.data.delimiter, self.pipeline.task());
-        Predictions::find(&self.registry, &rows, delimiter, task, self.dataset.classes.as_ref())
+        let (data, task) = (&self.pipeline.data, self.pipeline.task());
+        let classes = self.dataset.classes.as_ref();
+        Predictions::find(&self.registry, &rows, data.delimiter, &data.spelling, task, classes)
     }
 
     fn compare(&self, approved: &Predictions) -> Comparison {
@@ -292,7 +299,10 @@ impl Candidate<'_> {
             format: Format::Pipeline,
             description: pipeline.register.description.clone(),
             metrics: metrics.collect(),
-            declared: Declared::default(),
+            declared: Declared {
+                markers: pipeline.data.spelling.unusual(),
+                ..Declared::default()
+            },
             training: Some(Training {
                 rows: fitted.train.rows.len() as u64,
                 fingerprint: dataset.fingerprint(),

@@ -1,6 +1,7 @@
 //! CSVs of examples -> features, target and their split.
 
 use super::frame::{Cells, Frame, Series};
+pub use super::missing::Missing;
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::texts;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
-use crate::score::cell;
+use crate::score::{Spelling, cell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Dataset {
     pub classes: Option<[String; 2]>,
     /// Rows to train on and to evaluate on.
     pub parts: Parts,
+    /// Of each feature that has any, the cells that were read as missing values.
+    pub missing: Vec<Missing>,
     pub files: Vec<File>,
 }
 
@@ -78,6 +81,7 @@ impl Dataset {
             target_name: name,
             classes,
             parts: parts.map_err(whole)?,
+            missing: examples.missing.into_iter().filter(|m| !m.words.is_empty()).collect(),
             files,
         })
     }
@@ -134,6 +138,7 @@ pub const EXAMPLES_MAX: u64 = 64 << 30;
 struct Examples {
     features: Frame,
     target: Series,
+    missing: Vec<Missing>,
 }
 
 impl Examples {
@@ -143,6 +148,10 @@ impl Examples {
         }
         extend(&mut self.target.cells, other.target.cells);
         self.features.rows += other.features.rows;
+        self.missing
+            .iter_mut()
+            .zip(other.missing)
+            .for_each(|(missing, other)| missing.add(other));
         self
     }
 }
@@ -168,8 +177,8 @@ fn read(
         Source::Together(path) => (path, None),
         Source::Apart { features, target } => (features, Some(target)),
     };
-    let sheet = Sheet::read(path, data.delimiter, files)?;
-    let target_sheet = other.map(|path| Sheet::read(path, data.delimiter, files)).transpose()?;
+    let sheet = Sheet::read(path, data, files)?;
+    let target_sheet = other.map(|path| Sheet::read(path, data, files)).transpose()?;
     let of_target = target_sheet.as_ref().unwrap_or(&sheet);
     let name = match (&data.target, like, &of_target.names[..]) {
         (Some(name), _, _) => name.clone(),
@@ -214,7 +223,7 @@ fn read(
             &columns::no_such_column(text, &names, "data.texts names among the features"),
         ));
     }
-    let features = sheet.features(wanted)?;
+    let (features, missing) = sheet.features(wanted)?;
     if let Cells::Numbers(numbers) = &target.cells
         && let Some(row) = numbers.iter().position(|y| y.is_infinite())
     {
@@ -239,6 +248,7 @@ fn read(
     Ok(Examples {
         features: Frame { rows, ..features },
         target,
+        missing,
     })
 }
 
@@ -262,11 +272,13 @@ struct Sheet {
     path: PathBuf,
     bytes: Arc<Vec<u8>>,
     delimiter: u8,
+    spelling: Spelling,
     names: Vec<String>,
 }
 
 impl Sheet {
-    fn read(path: &Path, delimiter: u8, files: &mut Vec<File>) -> Result<Sheet> {
+    fn read(path: &Path, data: &Data, files: &mut Vec<File>) -> Result<Sheet> {
+        let delimiter = data.delimiter;
         let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
         let bytes = Arc::new(bytes);
         files.push(File {
@@ -279,6 +291,7 @@ impl Sheet {
             path: path.into(),
             bytes,
             delimiter,
+            spelling: data.spelling.clone(),
             names,
         })
     }
@@ -298,14 +311,14 @@ impl Sheet {
         })
     }
 
-    fn features(&self, wanted: Vec<Wanted>) -> Result<Frame> {
+    fn features(&self, wanted: Vec<Wanted>) -> Result<(Frame, Vec<Missing>)> {
         for wanted in &wanted {
             self.require(&wanted.name, "is a feature")?;
         }
         if wanted.is_empty() {
             return Err(Error::config(&self.path, "it has no features beside the target"));
         }
-        let mut frame = Frame::default();
+        let (mut frame, mut missing) = (Frame::default(), Vec::new());
         let columns = self.columns(&wanted)?;
         for (wanted, column) in wanted.into_iter().zip(columns) {
             if let (Some(problem), Cells::Texts(texts)) = (&column.turned, &column.cells) {
@@ -323,16 +336,18 @@ impl Sheet {
                 }
             }
             frame.rows = column.cells.len();
+            missing.push(Missing::of(&wanted.name, &column));
             frame.columns.push(Series {
                 name: wanted.name,
                 cells: categories(column.cells),
             });
         }
-        Ok(frame)
+        Ok((frame, missing))
     }
 
     fn columns(&self, wanted: &[Wanted]) -> Result<Vec<columns::Read>> {
-        columns::read(&self.bytes, self.delimiter, wanted).map_err(|problem| faulty(&self.path, &problem))
+        columns::read(&self.bytes, self.delimiter, &self.spelling, wanted)
+            .map_err(|problem| faulty(&self.path, &problem))
     }
 
     fn require(&self, name: &str, who: &str) -> Result<()> {

@@ -13,6 +13,7 @@ pub mod design;
 pub mod frame;
 pub mod least_squares;
 pub mod logistic;
+mod missing;
 pub mod pipeline;
 pub mod preprocess;
 pub mod profile;

@@ -21,6 +21,7 @@ pub fn open(first: &[u8], lineup: &Arc<Lineup>, shape: &Shape) -> Result<Opened,
     let wanted = Wanted {
         header: shape.header,
         delimiter: shape.delimiter,
+        spelling: &shape.spelling,
         signature,
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),

@@ -2,6 +2,7 @@
 
 pub use crate::format::Columns;
 pub use crate::format::csv::Header;
+use crate::score::Spelling;
 use std::fmt;
 use std::fmt::Write;
 
@@ -10,6 +11,7 @@ use std::fmt::Write;
 pub struct Shape {
     pub header: Header,
     pub delimiter: u8,
+    pub spelling: Spelling,
     pub bad_rows: BadRows,
     pub max_bad_rows: Limit,
     pub columns: Columns,
@@ -107,6 +109,7 @@ impl Shape {
     const FROZEN: Shape = Shape {
         header: Header::Auto,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::TENTH),
         columns: Columns::Prediction,
@@ -119,11 +122,13 @@ impl Shape {
         let Shape {
             header,
             delimiter,
+            spelling,
             bad_rows,
             max_bad_rows,
             columns,
             probabilities,
         } = self;
+        let missing = spelling.missing_text();
         let header = match header {
             Header::Auto => "auto",
             Header::Present => "true",
@@ -147,6 +152,8 @@ impl Shape {
                 "delimiter",
                 &char::from(*delimiter).escape_default().to_string(),
             ),
+            (missing.is_some(), "missing", missing.as_deref().unwrap_or_default()),
+            (spelling.comma(), "decimal", ","),
             (self.bad_rows != default.bad_rows, "bad_rows", bad_rows),
             (
                 *max_bad_rows != default.max_bad_rows,
@@ -185,13 +192,19 @@ impl Shape {
         let Shape {
             header,
             delimiter,
+            spelling,
             bad_rows,
             columns,
             ..
         } = self;
+        // What those ledgers didn't know makes a hash that none of them has.
+        let spelling = match *spelling == Spelling::USUAL {
+            true => String::new(),
+            false => format!(", {spelling:?}"),
+        };
         let all = format!(
             "Settings {{ header: {header:?}, delimiter: {delimiter}, bad_rows: {bad_rows:?}, max_bad_rows: {limit}, \
-             columns: {columns:?}{probabilities} }}"
+             columns: {columns:?}{probabilities}{spelling} }}"
         );
         blake3::hash(all.as_bytes()).to_hex()[..16].to_string()
     }
@@ -200,6 +213,7 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Marker;
 
     fn share(percent: &str) -> Share {
         Share::parse(percent).unwrap()
@@ -263,6 +277,7 @@ mod tests {
         let shape = Shape {
             header: Header::Absent,
             delimiter: b'\t',
+            spelling: Spelling::new(&[Marker::Text("?".into()), Marker::Number(-999.0)], true),
             bad_rows: BadRows::Fail,
             max_bad_rows: Limit::Share(share("7")),
             columns: Columns::Named(vec!["a\nb".into(), "\"".into()]),
@@ -270,7 +285,7 @@ mod tests {
         };
         assert_eq!(
             shape.text(),
-            "header = false\ndelimiter = \\t\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
+            "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
              true\n"
         );
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{Format, Model};
+use crate::score::Spelling;
 use proptest::prelude::*;
 
 fn lineup() -> Arc<Lineup> {
@@ -11,6 +12,7 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
     Shape {
         header: Header::Auto,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows,
         columns,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 use transform::model::{Format, Model};
-use transform::score::Lineup;
+use transform::score::{Lineup, Spelling};
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const ROWS: usize = 20_000;
@@ -56,6 +56,7 @@ fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>
     let shape = Shape {
         header: Header::Auto,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),
         columns: columns.clone(),

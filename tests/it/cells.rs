@@ -159,3 +159,141 @@ fn unknown_categories_are_counted_by_column_wherever_people_look() {
     let scored = spool.filter(&["score"], b"c\nOslo\nroma\n").exits(0);
     scored.says("categories that the model doesn't know: c 1");
 }
+
+/// Approves a pipeline that gives the number in the column `v`, and 7 for a missing one.
+fn approve_number(spool: &Spool) {
+    let factors = json!([{"input": "v"}]);
+    let artifact = json!({
+        "inputs": [{"name": "v", "missing": {"fill": 7.0}}],
+        "terms": [{"name": "v", "factors": factors, "mean": 0.0, "scale": 1.0, "coefficient": 1.0}],
+        "intercept": 0.0, "output": "number",
+    });
+    fs::write(spool.path("pipeline.json"), artifact.to_string()).unwrap();
+    let register = [
+        "models",
+        "register",
+        "pipeline.json",
+        "--format",
+        "pipeline",
+        "--approve",
+    ];
+    spool.run(&register).exits(0);
+}
+
+/// MySQL, pandas, Excel, SAS and others each have their own.
+#[test]
+fn the_words_and_numbers_for_missing_are_the_producers() {
+    let spool = Spool::without_model().set("input.max_bad_rows=100%");
+    approve_number(&spool);
+    spool.drop_file("a.csv", "v\n1\n?\n\\N\nnone\n-999\n-999.00\n\" - \"\n\"\"\nnan\nNA\n");
+    spool.once().exits(0).says("4 bad");
+    assert_eq!(spool.rejects("a.csv").unwrap().lines().count(), 1 + 4);
+    // Another list is another shape: the output is made again. NA is no word of this one, and an empty cell always is missing.
+    let spool = spool.set(r#"input.missing=["?", "\\N", "None", "-", -999]"#);
+    spool.once().exits(0).says("1 bad");
+    let sevens = "7.0\n".repeat(8);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        format!("prediction\n1.0\n{sevens}\"\"\n")
+    );
+    assert!(spool.rejects("a.csv").unwrap().contains("11,v,not a number,NA"));
+    // From a flag, words and numbers are texts.
+    let ran = spool
+        .filter(&["score", "--set", "input.missing=#N/A,-1"], b"v\n#n/a\n-1.0\n-999\n")
+        .exits(0);
+    assert_eq!(ran.stdout, "prediction\n7.0\n7.0\n-999.0\n");
+}
+
+#[test]
+fn a_category_of_the_model_is_none_of_the_words_for_missing() {
+    let spool = Spool::without_model().set(r#"input.missing=["?", "none", -1]"#);
+    approve_categories(&spool, &["Oslo", "none", "NA"]);
+    spool.drop_file("a.csv", "c\nnone\nNA\n?\n-1.0\nNone\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction\n20.0\n30.0\n10.0\n10.0\n10.0\n"
+    );
+}
+
+#[test]
+fn numbers_have_a_decimal_comma_where_the_producer_writes_one() {
+    let spool = Spool::without_model()
+        .set("input.max_bad_rows=100%")
+        .set("input.delimiter=;")
+        .set("input.decimal=,")
+        .set("output.columns=all");
+    approve_number(&spool);
+    spool.drop_file(
+        "a.csv",
+        "v;n\n1,5;a\n-0,25;b\n1,5e3;c\n12;d\n\"0,5\";e\n1.5;f\n1.000,5;g\n;h\n",
+    );
+    spool.once().exits(0).says("2 bad");
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "v;n;prediction\n1,5;a;1.5\n-0,25;b;-0.25\n1,5e3;c;1500.0\n12;d;12.0\n\"0,5\";e;0.5\n1.5;f;\n1.000,5;g;\n;h;7.0\n"
+    );
+    // A first record of numbers is no header.
+    let ran = spool
+        .filter(&["score", "--set", "output.columns=prediction"], b"2,5\n3,5\n")
+        .exits(0);
+    assert_eq!(ran.stdout, "2.5\n3.5\n");
+    spool
+        .filter(&["score", "--set", "input.delimiter=,"], b"v\n1\n")
+        .exits(64)
+        .says("can't be the same character");
+    let plain = Spool::new();
+    plain.drop_file("a.csv", "x;y\n1,5;2\n");
+    plain.once().exits(1);
+    let hint = plain.report("a.csv").unwrap()["hint"].to_string();
+    assert!(hint.contains("input.decimal"), "{hint}");
+}
+
+/// Namibia's code is NA.
+#[test]
+fn training_says_what_it_read_as_missing_and_is_told_what_is() {
+    let spool = Spool::without_model();
+    let rows = (0..120).map(|i| {
+        let country = ["NA", "US", "DE"][i % 3];
+        let v = if i % 20 == 7 { "?".into() } else { (i % 7).to_string() };
+        format!("{country},{v},{}\n", 10 * (i % 3 + 1))
+    });
+    fs::write(
+        spool.path("examples.csv"),
+        format!("country,v,y\n{}", rows.collect::<String>()),
+    )
+    .unwrap();
+    let pipeline = |more: &str| {
+        let text =
+            format!("[data]\nfile = \"examples.csv\"\ntarget = \"y\"\n{more}[train]\ntrainer = \"least-squares\"\n");
+        fs::write(spool.path("p.toml"), text).unwrap();
+    };
+    pipeline("missing = [\"NA\", \"?\"]\n");
+    spool
+        .run(&["train", "p.toml"])
+        .exits(0)
+        .says("read as missing: country: 40 of 120 cells: 40 \"NA\"")
+        .says("read as missing: v: 6 of 120 cells: 6 \"?\"")
+        .says("warning: 40 of 120 cells of country are \"NA\", which was read as a missing value");
+    pipeline("missing = [\"?\"]\n");
+    let ran = spool.run(&["train", "p.toml"]).exits(0);
+    assert!(
+        !ran.stdout.contains("country:") && !ran.stdout.contains("warning"),
+        "{}",
+        ran.stdout
+    );
+    spool.approve(2);
+    // Inputs are read as the examples were, whatever the configuration says.
+    spool
+        .run(&["models", "show", "2"])
+        .exits(0)
+        .says("missing where it is \"?\"");
+    let scored = spool
+        .filter(&["score"], b"country,v\nNA,0\nUS,?\nDE,?\n")
+        .exits(0)
+        .stdout;
+    let scored: Vec<f64> = scored.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    for (scored, wanted) in scored.iter().zip([10.0, 20.0, 30.0]) {
+        assert!((scored - wanted).abs() < 1.0, "{scored} {wanted}");
+    }
+}

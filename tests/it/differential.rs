@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
-use transform::score::Lineup;
+use transform::score::{Lineup, Spelling};
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
@@ -14,6 +14,7 @@ fn shape(delimiter: u8, columns: Columns) -> Shape {
     Shape {
         header: Header::Present,
         delimiter,
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),
         columns,

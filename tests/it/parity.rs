@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transform::model::{Declared, Format, Model};
 use transform::onnxruntime;
-use transform::score::Lineup;
+use transform::score::{Lineup, Spelling};
 use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
 
 fn fixtures() -> PathBuf {
@@ -35,6 +35,7 @@ fn score(model: Model, input: &[u8]) -> String {
     let shape = Shape {
         header: Header::Present,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use toml::Value;
 use transform::model::{Format, Model};
-use transform::score::Lineup;
+use transform::score::{Lineup, Spelling};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
@@ -348,6 +348,7 @@ pub fn score(fitted: &Fitted, csv: &str) -> Output {
     let shape = Shape {
         header: Header::Present,
         delimiter: b',',
+        spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,

@@ -9,7 +9,7 @@ use super::{count, now, print_line, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::model::{Column, Declared, Format};
+use crate::model::{Column, Declared, Format, Marker};
 use crate::registry::golden::Rows;
 use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact, read_source};
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                     class_names,
                     booleans,
                     missing,
+                    markers: Vec::new(),
                     codes,
                 },
                 training: None,
@@ -119,9 +120,9 @@ fn describe(column: &Column) -> String {
     text
 }
 
-/// The numbers that mean a missing value.
+/// What means a missing value.
 fn missing(column: &Column) -> String {
-    let numbers: Vec<String> = column.missing.iter().map(f64::to_string).collect();
+    let numbers: Vec<String> = column.missing.iter().map(Marker::to_string).collect();
     numbers.join(" or ")
 }
 

@@ -2,10 +2,13 @@
 
 use super::cut::Blocks;
 use super::head::{Head, Wanted, nul_byte};
+use super::record::{raw_fields, unquote};
 use super::{Header, Reader};
 use crate::format::Columns;
 use crate::model::Signature;
 use crate::problem::Problem;
+use crate::score::Spelling;
+use crate::score::cell::trim;
 use memchr::memchr_iter;
 
 /// The block that a batch was read from.
@@ -21,6 +24,14 @@ impl Page<'_> {
         let (start, _) = reader.record(row);
         self.lines + memchr_iter(b'\n', &self.block[..start]).count() as u64 + 1
     }
+
+    /// What stands in a feature's cell.
+    pub fn cell(&self, reader: &Reader, row: usize, feature: usize) -> String {
+        let (layout, (start, end)) = (reader.layout(), reader.record(row));
+        let fields = raw_fields(&self.block[start..end], layout.delimiter);
+        let cell = fields.get(layout.binding.fields[feature]).copied().unwrap_or_default();
+        String::from_utf8_lossy(trim(&unquote(cell))).into_owned()
+    }
 }
 
 /// Has each batch of rows taken, in order.
@@ -30,6 +41,7 @@ impl Page<'_> {
 pub fn each<E: From<Problem>>(
     csv: &[u8],
     delimiter: u8,
+    spelling: &Spelling,
     signature: &Signature,
     mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -38,6 +50,7 @@ pub fn each<E: From<Problem>>(
     let wanted = Wanted {
         header: Header::Present,
         delimiter,
+        spelling,
         signature,
         columns: &Columns::Prediction,
         outputs: &[],

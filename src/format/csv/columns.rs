@@ -7,9 +7,11 @@ use super::{Cause, Reader};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
+use crate::score::Spelling;
 use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
 use crate::score::cell::{self, CellError, is_value};
+use std::collections::BTreeMap;
 
 /// What a column may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ impl Cells {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub cells: Cells,
+    /// How many cells mean that the value is missing, by what stands in them.
+    pub missing: BTreeMap<String, usize>,
     /// The first cell that made a column of `ReadAs::Any` one of texts.
     pub turned: Option<Problem>,
 }
@@ -91,15 +95,17 @@ pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
 }
 
 /// Reads the wanted columns. The first bad row is an error.
-pub fn read(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
+pub fn read(input: &[u8], delimiter: u8, spelling: &Spelling, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
     let input = without_mark(input)?;
     let mut wanted = wanted.to_vec();
     let mut turned = vec![None; wanted.len()];
     loop {
-        match read_as(input, delimiter, &wanted) {
-            Ok(cells) => {
-                let read = |(cells, turned)| Read { cells, turned };
-                return Ok(cells.into_iter().zip(turned).map(read).collect());
+        match read_as(input, delimiter, spelling, &wanted) {
+            Ok(mut read) => {
+                read.iter_mut()
+                    .zip(turned)
+                    .for_each(|(read, turned)| read.turned = turned);
+                return Ok(read);
             }
             // From here on it is a column of texts: its earlier cells, too.
             Err(Stop::Text { column, problem }) if wanted[column].kind == ReadAs::Any => {
@@ -126,13 +132,13 @@ impl From<Problem> for Stop {
     }
 }
 
-fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>, Stop> {
+fn read_as(input: &[u8], delimiter: u8, spelling: &Spelling, wanted: &[Wanted]) -> Result<Vec<Read>, Stop> {
     let signature = Signature {
         inputs: wanted.iter().map(Wanted::column).collect(),
         outputs: Vec::new(),
     };
-    let mut cells: Vec<Cells> = wanted.iter().map(Wanted::cells).collect();
-    let read = batches::each(input, delimiter, &signature, |reader, page| {
+    let mut columns: Vec<Read> = wanted.iter().map(Wanted::unread).collect();
+    let read = batches::each(input, delimiter, spelling, &signature, |reader, page| {
         if let Some(flaw) = reader.batch.bad().next() {
             let problem = flaw_problem(reader, flaw, page);
             return Err(match reader.cause(flaw) {
@@ -146,10 +152,10 @@ fn read_as(input: &[u8], delimiter: u8, wanted: &[Wanted]) -> Result<Vec<Cells>,
                 _ => Stop::Problem(problem),
             });
         }
-        Ok(add(&mut cells, reader, wanted, page)?)
+        Ok(add(&mut columns, reader, wanted, page)?)
     });
     match read {
-        Ok(()) => Ok(cells),
+        Ok(()) => Ok(columns),
         Err(Stop::Problem(problem)) => Err(Stop::Problem(reworded(problem))),
         Err(stop) => Err(stop),
     }
@@ -167,33 +173,48 @@ impl Wanted {
         }
     }
 
-    fn cells(&self) -> Cells {
-        match self.kind {
+    fn unread(&self) -> Read {
+        let cells = match self.kind {
             ReadAs::Numbers | ReadAs::Any => Cells::Numbers(Vec::new()),
             ReadAs::Texts => Cells::Texts(Vec::new()),
+        };
+        Read {
+            cells,
+            missing: BTreeMap::new(),
+            turned: None,
         }
     }
 }
 
 /// Adds the rows of a batch without flaws.
-fn add(cells: &mut [Cells], reader: &Reader, wanted: &[Wanted], page: &Page) -> Result<(), Problem> {
-    for (feature, cells) in cells.iter_mut().enumerate() {
-        match (cells, &reader.layout().binding.features[feature].kind) {
+fn add(columns: &mut [Read], reader: &Reader, wanted: &[Wanted], page: &Page) -> Result<(), Problem> {
+    for (feature, Read { cells, missing, .. }) in columns.iter_mut().enumerate() {
+        let of = &reader.layout().binding.features[feature];
+        match (cells, &of.kind) {
             (Cells::Texts(texts), &cell::Kind::Texts(index)) => {
                 for (row, text) in reader.batch.cells(index).iter().enumerate() {
-                    let missing = cell::is_missing(text);
+                    let is_missing = of.is_missing(text);
                     let Wanted { name, optional, .. } = &wanted[feature];
-                    if missing && !optional {
+                    if is_missing && !optional {
                         return Err(
                             Problem::new(Code::BadRow, format!("column {name:?}: missing value"), MEND)
                                 .line(page.line(reader, row))
                                 .column(name),
                         );
                     }
-                    texts.push((!missing).then(|| text.clone()));
+                    if is_missing {
+                        *missing.entry(text.clone()).or_default() += 1;
+                    }
+                    texts.push((!is_missing).then(|| text.clone()));
                 }
             }
-            (Cells::Numbers(numbers), _) => numbers.extend_from_slice(reader.batch.column(feature)),
+            (Cells::Numbers(numbers), _) => {
+                let column = reader.batch.column(feature);
+                for row in (0..column.len()).filter(|&row| column[row].is_nan()) {
+                    *missing.entry(page.cell(reader, row, feature)).or_default() += 1;
+                }
+                numbers.extend_from_slice(column);
+            }
             (Cells::Texts(_), _) => unreachable!("a column of texts is read as text"),
         }
     }
@@ -269,7 +290,7 @@ mod tests {
     fn a_column_is_numbers_until_a_cell_says_otherwise() {
         let csv = b"n,note,t\n1.5,x,07\n,y,\n2,z,\"a, \"\"b\"\"\"\n";
         let all = [wanted("t", ReadAs::Any, true), wanted("n", ReadAs::Any, true)];
-        let cells = read(csv, b',', &all).unwrap();
+        let cells = read(csv, b',', &Spelling::USUAL, &all).unwrap();
         let text = |t: &str| Some(t.to_string());
         assert_eq!(cells[0].cells, Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
         let Cells::Numbers(n) = &cells[1].cells else {
@@ -307,17 +328,17 @@ mod tests {
                 "line 4: column \"a\": not a number: 1\\nx",
             ),
         ] {
-            let problem = read(csv.as_bytes(), b',', &number(optional)).unwrap_err();
+            let problem = read(csv.as_bytes(), b',', &Spelling::USUAL, &number(optional)).unwrap_err();
             assert_eq!(problem.to_string(), expected, "{csv}");
         }
         let latin = b"t\nfine\nS\xE3o\n";
-        let problem = read(latin, b',', &[wanted("t", ReadAs::Any, true)]).unwrap_err();
+        let problem = read(latin, b',', &Spelling::USUAL, &[wanted("t", ReadAs::Any, true)]).unwrap_err();
         assert_eq!(
             problem.to_string(),
             "line 3: column \"t\": text that is not UTF-8: S\u{FFFD}o"
         );
         let target = [wanted("t", ReadAs::Texts, false), wanted("n", ReadAs::Any, true)];
-        let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &target).unwrap_err();
+        let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &Spelling::USUAL, &target).unwrap_err();
         assert_eq!(problem.to_string(), "line 4: column \"t\": missing value");
         assert!(names(b"1,2\n3,4\n", b',').unwrap_err().to_string().contains("values"));
         assert_eq!(names(b"\xEF\xBB\xBFa, b ,\n", b',').unwrap(), ["a", "b", ""]);
@@ -328,7 +349,7 @@ mod tests {
         let rows = 60_000;
         let csv: String = (0..rows).fold("x,t\n".into(), |csv, i| format!("{csv}{i}.5,t{}\n", i % 7));
         let all = [wanted("x", ReadAs::Any, false), wanted("t", ReadAs::Any, false)];
-        let cells = read(csv.as_bytes(), b',', &all).unwrap();
+        let cells = read(csv.as_bytes(), b',', &Spelling::USUAL, &all).unwrap();
         let numbers = (0..rows).map(|i| i as f64 + 0.5).collect();
         assert_eq!(cells[0].cells, Cells::Numbers(numbers));
         let texts = (0..rows).map(|i| Some(format!("t{}", i % 7))).collect();

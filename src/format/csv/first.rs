@@ -2,8 +2,10 @@
 
 use crate::model::Signature;
 use crate::model::unicode::nfc;
+use crate::score::Spelling;
 use crate::score::binding::features;
-use crate::score::cell::{Fit, is_value};
+use crate::score::cell::Fit;
+use crate::score::spelling::Number;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
@@ -20,7 +22,8 @@ pub enum First {
 impl First {
     /// `cells`: of the record, without the spaces around them. It is a row only where nothing speaks for a header: a header that
     /// is scored as a row puts all columns at the wrong places, and nobody would know.
-    pub fn of(cells: &[String], signature: &Signature) -> First {
+    pub fn of(cells: &[String], signature: &Signature, spelling: &Spelling) -> First {
+        let is_value = |cell: &[u8]| spelling.number(cell) != Number::Invalid;
         let inputs = &signature.inputs;
         if cells.len() != inputs.len() {
             return match cells.iter().all(|cell| is_value(cell.as_bytes())) {
@@ -50,7 +53,7 @@ impl First {
             return First::DefaultHeader;
         }
         let mut known = false;
-        for (feature, cell) in features(inputs.iter()).iter().zip(cells) {
+        for (feature, cell) in features(inputs.iter(), spelling).iter().zip(cells) {
             match feature.fit(cell.as_bytes()) {
                 Fit::Value => known = true,
                 Fit::Any => {}
@@ -102,7 +105,7 @@ mod tests {
             outputs: Vec::new(),
         };
         let cells: Vec<String> = record.split(',').map(String::from).collect();
-        First::of(&cells, &signature)
+        First::of(&cells, &signature, &Spelling::USUAL)
     }
 
     #[test]

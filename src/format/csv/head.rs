@@ -8,9 +8,9 @@ use crate::format::Columns;
 use crate::model::unicode::nfc;
 use crate::model::{Column, Signature};
 use crate::problem::{Code, Problem, excerpt};
-use crate::score::Binding;
 use crate::score::binding::{no_such_column, stands_twice};
 use crate::score::cell::is_value;
+use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -27,6 +27,7 @@ pub enum Header {
 pub struct Wanted<'a> {
     pub header: Header,
     pub delimiter: u8,
+    pub spelling: &'a Spelling,
     pub signature: &'a Signature,
     /// Columns to keep.
     pub columns: &'a Columns,
@@ -141,7 +142,7 @@ impl Layout {
             Header::Absent => First::Row,
             Header::Present => First::Header,
             Header::Auto if names_all => First::Header,
-            Header::Auto => First::of(&fields, signature),
+            Header::Auto => First::of(&fields, signature, wanted.spelling),
         };
         match first {
             First::Header => {}
@@ -150,7 +151,8 @@ impl Layout {
                     .map_err(|p| wrong_delimiter(record, &features, delimiter).unwrap_or(p).line(line));
             }
             First::DefaultHeader => {
-                return Layout::new(fields, Binding::by_position(signature), wanted, true).map_err(|p| p.line(line));
+                return Layout::new(fields, Binding::by_position(signature, wanted.spelling), wanted, true)
+                    .map_err(|p| p.line(line));
             }
             First::Unclear(why) => {
                 let unclear = || header_unclear(record, why);
@@ -165,7 +167,7 @@ impl Layout {
         if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, delimiter)) {
             return Err(p.line(line));
         }
-        let bound = Binding::by_name(&fields, signature);
+        let bound = Binding::by_name(&fields, signature, wanted.spelling);
         bound
             .and_then(|binding| Layout::new(fields, binding, wanted, true))
             .map_err(|p| p.line(line))
@@ -183,7 +185,12 @@ impl Layout {
             ));
         }
         let names: Vec<String> = features.iter().map(|f| f.to_string()).collect();
-        Layout::new(names, Binding::by_position(wanted.signature), wanted, false)
+        Layout::new(
+            names,
+            Binding::by_position(wanted.signature, wanted.spelling),
+            wanted,
+            false,
+        )
     }
 
     fn new(names: Vec<String>, binding: Binding, wanted: &Wanted, header: bool) -> Result<Layout, Problem> {
@@ -316,7 +323,11 @@ fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<P
             show(configured)
         ),
         format!(
-            "set input.delimiter = {key}, or save the file with {}",
+            "set input.delimiter = {key}{}, or save the file with {}",
+            match found {
+                b';' | b'\t' => ", and where numbers have a decimal comma (1,5) input.decimal = \",\"",
+                _ => "",
+            },
             show(configured)
         ),
     ))

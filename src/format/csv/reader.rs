@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
             let Some(feature) = role.feature else {
                 return Some(at + field(bytes, layout.delimiter)?);
             };
-            let Feature { optional, kind } = &layout.binding.features[feature];
+            let Feature { optional, kind, .. } = &layout.binding.features[feature];
             let (x, length) = match kind {
                 Kind::Numbers => match number(bytes) {
                     None if *optional && (bytes[0] == layout.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
                 Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x))?,
                 // Whatever is more than a number or a word, the general reader knows.
                 Kind::Marked(marks) => match number(bytes) {
-                    Some((x, length)) => (marks.value(x).ok()??, length),
+                    Some((x, length)) => (marks.direct(x)?, length),
                     None => {
                         let length = field(bytes, layout.delimiter)?;
                         (marks.word(&bytes[..length])?, length)
@@ -322,10 +322,10 @@ fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
 pub mod fuzzing {
     use super::super::cut::Blocks;
     use super::*;
-    use crate::model::{Category, Column, Type};
-    use crate::score::Binding;
+    use crate::model::{Category, Column, Marker, Type};
     use crate::score::cell::Dictionary;
     use crate::score::marks::Marks;
+    use crate::score::{Binding, Spelling};
 
     /// All read the same rows, values, places and flaws, and end at the same place. The first byte chooses what the
     /// fields are needed for.
@@ -349,6 +349,10 @@ pub mod fuzzing {
     /// `kind`: of the features.
     fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
         let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
+        let spelling = match kind & 14 {
+            8 | 10 => Spelling::USUAL.with(&[9.0, -99.0].map(Marker::Number)),
+            _ => Spelling::USUAL,
+        };
         let feature = Feature {
             optional: kind & 1 == 1,
             kind: match kind & 14 {
@@ -358,11 +362,12 @@ pub mod fuzzing {
                 8 | 10 => {
                     let kinds = [Type::Float64, Type::Boolean];
                     let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
-                    (column.boolean, column.missing) = (true, vec![9.0, -99.0]);
-                    Kind::Marked(Marks::of(&column).expect("it has marks"))
+                    column.boolean = true;
+                    Kind::Marked(Marks::of(&column, &spelling).expect("it has marks"))
                 }
                 _ => Kind::Texts(0),
             },
+            spelling,
         };
         let taken = roles.iter().filter(|r| r.0.is_some()).count();
         let field = |feature| roles.iter().position(|r| r.0 == Some(feature)).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
 use crate::format::csv::columns::ReadAs;
+use crate::score::Spelling;
 use raw::Raw;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Data {
     /// Columns that are categories, even if their cells are numbers.
     pub texts: Vec<String>,
     pub delimiter: u8,
+    /// What means a missing value.
+    pub spelling: Spelling,
 }
 
 impl Data {

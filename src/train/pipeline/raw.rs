@@ -1,7 +1,9 @@
 //! What a pipeline file may say, key by key, and what each must hold.
 
 use super::{Data, Register, Source, Split, Trainer};
+use crate::model::Marker;
 use crate::model::pipeline::{POWER_MAX, Unknown};
+use crate::score::Spelling;
 use crate::train::descent::{self, Initial};
 use crate::train::preprocess::{self, Missing, MissingText, OneHot};
 use serde::Deserialize;
@@ -40,6 +42,7 @@ pub struct RawData {
     #[serde(default)]
     texts: Vec<String>,
     delimiter: Option<String>,
+    missing: Option<Vec<Marker>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -213,6 +216,9 @@ pub fn data(raw: RawData) -> Checked<Data> {
         features: raw.features,
         texts: raw.texts,
         delimiter,
+        spelling: raw
+            .missing
+            .map_or(Spelling::USUAL, |missing| Spelling::new(&missing, false)),
     })
 }
 

@@ -1,0 +1,213 @@
+//! How the producers of inputs spell values: what means that one is missing, and what stands in front of a fraction.
+
+use super::cell::bits;
+use crate::model::Marker;
+
+/// In any case.
+const USUAL: [&str; 4] = ["NA", "N/A", "NaN", "null"];
+
+/// The rule for the cells of one file, or of one column of it. An empty cell and a not-a-number always are missing values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spelling {
+    /// None: the usual words.
+    missing: Option<Markers>,
+    /// `1,5` is a number, and `1.5` is none.
+    comma: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Markers {
+    /// In lower case; sorted, as all here.
+    texts: Vec<String>,
+    numbers: Vec<u64>,
+}
+
+/// What the text of a cell of numbers means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    Value(f64),
+    Missing,
+    Invalid,
+}
+
+impl Markers {
+    fn usual() -> Markers {
+        Markers::default().with(&USUAL.map(|word| Marker::Text(word.into())))
+    }
+
+    fn with(mut self, more: &[Marker]) -> Markers {
+        for marker in more {
+            match marker.clone().read() {
+                Marker::Number(x) => self.numbers.push(bits(x)),
+                Marker::Text(text) => self.texts.push(text.trim().to_ascii_lowercase()),
+            }
+        }
+        self.texts.retain(|text| !text.is_empty());
+        self.texts.sort_unstable();
+        self.texts.dedup();
+        self.numbers.sort_unstable();
+        self.numbers.dedup();
+        self
+    }
+}
+
+impl Spelling {
+    /// Where nothing is said.
+    pub const USUAL: Spelling = Spelling {
+        missing: None,
+        comma: false,
+    };
+
+    /// `missing`: all words and numbers that mean that a value is missing. `comma`: numbers have a decimal comma.
+    pub fn new(missing: &[Marker], comma: bool) -> Spelling {
+        let markers = Markers::default().with(missing);
+        Spelling {
+            missing: (markers != Markers::usual()).then_some(markers),
+            comma,
+        }
+    }
+
+    /// With more words and numbers: those of a column.
+    pub fn with(&self, more: &[Marker]) -> Spelling {
+        let markers = self.missing.clone().unwrap_or_else(Markers::usual).with(more);
+        Spelling {
+            missing: (markers != Markers::usual()).then_some(markers),
+            comma: self.comma,
+        }
+    }
+
+    /// Are its numbers what the direct readers read?
+    pub fn has_plain_numbers(&self) -> bool {
+        !self.comma && self.missing.as_ref().is_none_or(|markers| markers.numbers.is_empty())
+    }
+
+    pub fn comma(&self) -> bool {
+        self.comma
+    }
+
+    /// Does a number mean that the value is missing?
+    pub fn is_marker(&self, x: f64) -> bool {
+        let markers = self.missing.as_ref();
+        x.is_nan() || markers.is_some_and(|markers| markers.numbers.contains(&bits(x)))
+    }
+
+    /// Does a text mean that the value is missing?
+    pub fn is_missing(&self, text: &str) -> bool {
+        self.number(text.as_bytes()) == Number::Missing
+    }
+
+    /// Reads a cell without spaces around it, correctly rounded.
+    pub fn number(&self, cell: &[u8]) -> Number {
+        let is = |word: &str| word.as_bytes().eq_ignore_ascii_case(cell);
+        let is_word = match &self.missing {
+            None => USUAL.iter().any(|word| is(word)),
+            Some(markers) => markers.texts.iter().any(|word| is(word)),
+        };
+        if cell.is_empty() || is_word {
+            return Number::Missing;
+        }
+        let number = match self.comma {
+            false => fast_float2::parse::<f64, _>(cell).ok(),
+            true => with_comma(cell),
+        };
+        match number {
+            Some(x) if self.is_marker(x) => Number::Missing,
+            Some(x) => Number::Value(x),
+            None => Number::Invalid,
+        }
+    }
+
+    /// The words and numbers, as canonical text, where they aren't the usual ones.
+    pub fn missing_text(&self) -> Option<String> {
+        let markers = self.missing.as_ref()?;
+        let texts = markers.texts.iter().cloned().map(Marker::Text);
+        let numbers = markers.numbers.iter().map(|bits| Marker::Number(f64::from_bits(*bits)));
+        let all: Vec<Marker> = texts.chain(numbers).collect();
+        Some(serde_json::to_string(&all).expect("texts and numbers are JSON"))
+    }
+
+    /// The words and numbers that are not usual ones.
+    pub fn unusual(&self) -> Vec<Marker> {
+        let Some(markers) = &self.missing else {
+            return Vec::new();
+        };
+        let usual = |text: &&String| !USUAL.iter().any(|word| word.eq_ignore_ascii_case(text));
+        let texts = markers.texts.iter().filter(usual).cloned().map(Marker::Text);
+        let numbers = markers.numbers.iter().map(|bits| Marker::Number(f64::from_bits(*bits)));
+        texts.chain(numbers).collect()
+    }
+}
+
+/// A point is none where there is a decimal comma: it would separate thousands, and nobody is asked which it is.
+fn with_comma(cell: &[u8]) -> Option<f64> {
+    if cell.contains(&b'.') {
+        return None;
+    }
+    let point = |&b: &u8| if b == b',' { b'.' } else { b };
+    let cell: Vec<u8> = cell.iter().map(point).collect();
+    fast_float2::parse(&cell).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(word: &str) -> Marker {
+        Marker::Text(word.into())
+    }
+
+    #[test]
+    fn words_and_numbers_mean_missing_as_they_are_listed() {
+        let listed = Spelling::new(
+            &[text("?"), text("\\N"), text("-999"), Marker::Number(-1.0), text("")],
+            false,
+        );
+        for cell in ["", "?", "\\n", "-999", "-999.0", "-9.99e2", "-1", "nan"] {
+            assert_eq!(listed.number(cell.as_bytes()), Number::Missing, "{cell}");
+        }
+        for cell in ["NA", "null", "??"] {
+            assert_eq!(listed.number(cell.as_bytes()), Number::Invalid, "{cell}");
+        }
+        assert_eq!(listed.number(b"999"), Number::Value(999.0));
+        assert_eq!(listed.missing_text().unwrap(), r#"["?","\\n",-1.0,-999.0]"#);
+        let of_column = Spelling::USUAL.with(&[Marker::Number(-999.0)]);
+        assert_eq!(of_column.number(b"na"), Number::Missing);
+        assert_eq!(of_column.number(b"-999.00"), Number::Missing);
+        assert_eq!(of_column.unusual(), [Marker::Number(-999.0)]);
+        let usual = Spelling::new(&["null", "na", "NaN", "n/a", "NA"].map(text), false);
+        assert_eq!((&usual, usual.missing_text()), (&Spelling::USUAL, None));
+    }
+
+    #[test]
+    fn a_decimal_comma_is_no_separator_of_thousands() {
+        let comma = Spelling::new(&USUAL.map(text), true);
+        for (cell, x) in [
+            ("1,5", 1.5),
+            ("-0,25", -0.25),
+            ("1,5e3", 1500.0),
+            (",5", 0.5),
+            ("7", 7.0),
+        ] {
+            assert_eq!(comma.number(cell.as_bytes()), Number::Value(x), "{cell}");
+        }
+        for cell in ["1.5", "1.000,5", "1,000,5", "1 000,5", ","] {
+            assert_eq!(comma.number(cell.as_bytes()), Number::Invalid, "{cell}");
+        }
+        assert_eq!(comma.number(b"NA"), Number::Missing);
+    }
+
+    proptest! {
+        /// A comma for the point changes nothing else.
+        #[test]
+        fn a_number_with_a_comma_is_the_one_with_a_point(text in "[-+0-9.eNainf/]{0,12}") {
+            let comma = Spelling::new(&USUAL.map(|word| Marker::Text(word.into())), true);
+            let turned = text.replace('.', ",");
+            let same = |a: Number, b: Number| match (a, b) {
+                (Number::Value(a), Number::Value(b)) => a.to_bits() == b.to_bits(),
+                (a, b) => a == b,
+            };
+            prop_assert!(same(comma.number(turned.as_bytes()), Spelling::USUAL.number(text.as_bytes())), "{}", text);
+        }
+    }
+}
