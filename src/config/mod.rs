@@ -288,6 +288,12 @@ mod tests {
             ("[input]\ndelimiter = \"ab\"", "one ASCII character"),
             ("[input]\nmax_bad_rows = \"110%\"", "a count, or a share"),
             ("[input]\nmax_bad_rows = -1", "a count, or a share"),
+            (
+                "[input]\nmissing = [\"?\", true]",
+                "input.missing[1] = true: expected a word or a number",
+            ),
+            ("[input]\ndecimal = \";\"", "should be \".\" or \",\""),
+            ("[input]\ndecimal = \",\"", "can't be the same character"),
             ("[input]\nheader = \"yes\"", "\"auto\" or \"true\" or \"false\""),
             ("[output]\ncolumns = [\"a\", \"a\"]", "each once"),
             ("[output]\npath = \"spool/input/out\"", "must lie apart"),

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A word, or a number that is compared by its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a word or a number")]
 pub enum Marker {
     Number(f64),
     Text(String),
