@@ -29,6 +29,9 @@ pub struct Cli {
     /// With --once: print the result as one JSON object on stdout
     #[arg(long, requires = "once")]
     pub json: bool,
+    /// With --once: say only what needs a person (bad rows, failed, held), and nothing if all is well
+    #[arg(long, requires = "once")]
+    pub quiet: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }

@@ -1,13 +1,14 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
 use super::invocation::Invocation;
-use super::{print_error, print_line};
+use super::{few, print_error, print_line};
 use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::spool::publish::Publisher;
-use crate::spool::{Dir, Mode, durable};
+use crate::spool::scan::Listing;
+use crate::spool::{Dir, Mode, Name, durable, lease};
 use crate::worker::lock::Lock;
 use crate::worker::owner::{Claim, Standing};
 use crate::worker::require_local;
@@ -48,15 +49,32 @@ pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &
 }
 
 fn input(input: &Input) -> Result<String> {
-    let dir = Dir::open(&input.path)?;
-    dir.entries()?;
-    let how = match (dir.is_mount()?, input.watch) {
+    let mut listing = Listing::new(&input.path, &input.rules)?;
+    let local = listing.inputs().is_local();
+    let how = match (!local, input.watch) {
         (true, Watch::Auto) => "a mount: polled",
         (false, Watch::Auto) => "a local disk: watched",
         (_, Watch::Poll) => "polled",
         (_, Watch::Events) => "watched",
     };
-    Ok(format!("{}, {how}", input.path.display()))
+    let open = match (local, lease::may_ask_of_all()) {
+        (true, true) => "the kernel tells which files are still open for writing",
+        (true, false) => {
+            "the kernel tells which of this user's own files are still open for writing, of others' time must"
+        }
+        (false, _) => "that its writer has closed a file, time must tell",
+    };
+    let mut found = format!("{}, {how}; {open}", input.path.display());
+    while !listing.next(1024)?.is_empty() {}
+    if let (others @ 1.., named) = listing.others() {
+        let named: Vec<String> = named.iter().map(Name::to_string).collect();
+        let files = if others == 1 { "other file" } else { "other files" };
+        found += &format!(
+            "; {others} {files} that no glob of input.include has: {}",
+            few(others, &named)
+        );
+    }
+    Ok(found)
 }
 
 fn state(path: &Path) -> Result<String> {

@@ -29,6 +29,12 @@ use std::path::Path;
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
+/// Some of `all` things by their names.
+fn few(all: u64, named: &[String]) -> String {
+    let more = if all > named.len() as u64 { "..." } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
 /// Runs the command. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
     let Cli {
@@ -36,16 +42,20 @@ pub fn run(cli: Cli) -> u8 {
         once,
         all,
         json,
+        quiet,
         command,
     } = cli;
-    let progress = match once && io::stderr().is_terminal() {
+    let progress = match once && !quiet && io::stderr().is_terminal() {
         true => Progress::on_terminal(),
         false => Progress::hidden(),
     };
     let daemon = command.is_none() && !once;
-    let level = common
-        .log_level
-        .unwrap_or(if daemon { LogLevel::Info } else { LogLevel::Warn });
+    let level = common.log_level.unwrap_or(match (daemon, quiet) {
+        (true, _) => LogLevel::Info,
+        // What it recovered from needs nobody.
+        (_, true) => LogLevel::Error,
+        _ => LogLevel::Warn,
+    });
     start_logs(common.log_format, level, &progress);
     let invocation = Arc::new(Invocation::new(&common));
     let sources = Sources::from_environment(common.config, common.set);
@@ -58,7 +68,7 @@ pub fn run(cli: Cli) -> u8 {
     };
     let result = match command {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
-        None if once => run::once(load, all, json, progress, &invocation),
+        None if once => run::once(load, run::Wishes { all, json, quiet }, progress, &invocation),
         None => run::daemon(load),
         Some(Command::Status { json }) => status::status(load, json),
         Some(Command::History {

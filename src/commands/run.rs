@@ -21,10 +21,18 @@ pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
+/// How the one-shot is wished.
+pub struct Wishes {
+    /// Make every output again.
+    pub all: bool,
+    pub json: bool,
+    /// Say only what needs a person.
+    pub quiet: bool,
+}
+
 pub fn once(
     load: impl Fn() -> Result<Config> + Send,
-    all: bool,
-    json: bool,
+    Wishes { all, json, quiet }: Wishes,
     progress: Progress,
     invocation: &Invocation,
 ) -> Result<u8> {
@@ -48,10 +56,13 @@ pub fn once(
         super::print_line(object.to_string());
     }
     match &result {
+        Ok((tally, _)) if quiet && !needs_person(tally) => {}
         Ok((tally, _)) => {
             let mut text = format!("transform: {line}\n");
             let failed = tally.failed_files.iter().map(|file| ("failed", file));
-            for (what, file) in failed.chain(tally.held_files.iter().map(|file| ("held", file))) {
+            let held = tally.held_files.iter().map(|file| ("held", file));
+            let bad = tally.bad_files.iter().map(|file| ("bad rows", file));
+            for (what, file) in failed.chain(held).chain(bad) {
                 text += &format!("  {what}: {file}\n");
             }
             if tally.failed + tally.held > (tally.failed_files.len() + tally.held_files.len()) as u64 {
@@ -74,6 +85,11 @@ fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress)
         let end = worker.run(load)?;
         Ok((worker.tally().clone(), end))
     })?
+}
+
+/// Not who waits for a writer, or was stopped: the next run goes on.
+fn needs_person(tally: &Tally) -> bool {
+    tally.bad_rows + tally.failed + tally.held + tally.faults > 0
 }
 
 fn exit_code(tally: &Tally, end: End) -> u8 {
@@ -108,7 +124,11 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     } else if end == End::Converged && tally.failed + tally.held + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
             0 if tally.left > 0 => "no output is out of date".into(),
-            0 => "there are no inputs".into(),
+            0 => match tally.other {
+                0 => "there are no inputs".into(),
+                1 => "there are no inputs (1 other file matches none of input.include)".into(),
+                n => format!("there are no inputs ({n} other files match none of input.include)"),
+            },
             1 => "1 output is up to date".into(),
             n => format!("{n} outputs are up to date"),
         };

@@ -1,6 +1,6 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, print_json, print_line, print_table};
+use super::{count, few, print_json, print_line, print_table};
 use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
 use crate::transform::shown;
@@ -30,6 +30,14 @@ fn model(status: &Status) -> String {
     }
 }
 
+/// Files that no glob has.
+fn other(status: &Status) -> String {
+    match status.other {
+        0 => "0".into(),
+        n => format!("{n} (no glob of input.include has {})", few(n, &status.other_files)),
+    }
+}
+
 fn print(status: &Status, config: &Config) {
     let worker = match &status.worker {
         Some(pid) => format!("running (pid {pid})"),
@@ -44,6 +52,7 @@ fn print(status: &Status, config: &Config) {
         vec!["pending".into(), status.pending.to_string()],
         vec!["failed".into(), status.failed.to_string()],
         vec!["held".into(), status.held.to_string()],
+        vec!["other".into(), other(status)],
     ];
     if status.left > 0 {
         rows.push(vec!["left".into(), format!("{} (their outputs went)", status.left)]);
@@ -83,6 +92,21 @@ fn print(status: &Status, config: &Config) {
             .take(NAMED)
             .for_each(|file| print_line(format!("  {file}")));
         more(status.left_files.len());
+    }
+    if !status.bad_files.is_empty() {
+        print_line(format!(
+            "\ndone, with bad rows (they are in {}):",
+            config.failed.display()
+        ));
+        for bad in status.bad_files.iter().take(NAMED) {
+            print_line(format!(
+                "  {}  {} of {}",
+                bad.file,
+                bad.bad_rows,
+                count(bad.rows, "row")
+            ));
+        }
+        more(status.bad_files.len());
     }
     if !status.held_files.is_empty() {
         print_line(format!("\nheld (the reasons are in {}):", config.failed.display()));

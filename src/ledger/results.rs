@@ -146,13 +146,33 @@ impl Ledger {
         self.select(FAILED, [], |row| to_name(row, 0))
     }
 
+    /// Inputs that were scored with bad rows, in order.
+    pub fn bad_rows(&self) -> Result<Vec<BadRows>> {
+        self.select(BAD, [], |row| {
+            Ok(BadRows {
+                input: to_name(row, 0)?,
+                rows: row.get(1)?,
+                bad_rows: row.get(2)?,
+            })
+        })
+    }
+
     /// Inputs that have a report, for they failed for good or are held; in order.
     pub fn reported(&self) -> Result<Vec<Name>> {
         self.select(REPORTED, [], |row| to_name(row, 0))
     }
 }
 
-// Both by the index of the few that have a report.
+/// What of an input's rows couldn't be scored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRows {
+    pub input: Name,
+    pub rows: u64,
+    pub bad_rows: u64,
+}
+
+// Each by an index of the few.
+const BAD: &str = "SELECT input, rows, bad_rows FROM results WHERE bad_rows > 0 ORDER BY input";
 pub(super) const FAILED: &str = "SELECT input FROM results WHERE verdict > 0 AND problem IS NOT NULL ORDER BY input";
 pub(super) const REPORTED: &str = "SELECT input FROM results WHERE verdict > 0 ORDER BY input";
 
@@ -185,10 +205,11 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
     };
     // An input that has the same hash, or the same fingerprint, is the one that was seen before.
     db.prepare_cached(
-        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (input) DO UPDATE SET
             size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
             problem = ?9, verdict = ?10, output_hash = ?13, taken = ?14, taken_at = ?15, remade = ?16,
+            rows = ?17, bad_rows = ?18,
             (first_seen, phase) = (SELECT
                 iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
                 FROM (SELECT coalesce(results.input_hash = ?6, 0)
@@ -211,6 +232,8 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
         record.taken.times,
         record.taken.at,
         record.taken.remade,
+        done.summary.rows,
+        done.summary.bad_rows,
     ])?;
     Ok(())
 }

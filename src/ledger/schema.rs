@@ -43,9 +43,11 @@ pub const TABLES: &str = "
         phase TEXT,
         output_hash BLOB,
         -- How often its output went, when it was found so last, and how often it was made again since.
-        taken INTEGER NOT NULL, taken_at INTEGER NOT NULL, remade INTEGER NOT NULL
+        taken INTEGER NOT NULL, taken_at INTEGER NOT NULL, remade INTEGER NOT NULL,
+        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX reported ON results (input) WHERE verdict > 0;
+    CREATE INDEX bad ON results (input) WHERE bad_rows > 0;
     -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.
     CREATE TABLE history (
         id INTEGER PRIMARY KEY,

@@ -65,7 +65,9 @@ const FROM_2: &str = "
                CASE WHEN r.problem IS NULL THEN
                    (SELECT substr(h.output_hash, 1, 16) FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1)
                END,
-               0, 0, 0
+               0, 0, 0,
+               coalesce((SELECT h.rows FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1), 0),
+               coalesce((SELECT h.bad_rows FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1), 0)
         FROM results_2 r;
     DROP TABLE results_2;
     DROP TABLE recipes_2;

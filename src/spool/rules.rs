@@ -27,18 +27,27 @@ impl Rules {
         self.recursive
     }
 
-    /// Could `name` be an input? Names that begin with a dot, or end as those of files in the making do, never are; nor is
-    /// what is hidden.
+    /// Could `name` be an input?
     pub fn accept(&self, name: &Name) -> bool {
+        self.sort(name) == Sort::Input
+    }
+
+    pub fn sort(&self, name: &Name) -> Sort {
         let (folder, file) = name.split();
         if !folder.is_empty() && (!self.recursive || !self.enter(folder) || self.hidden.file(file)) {
-            return false;
+            return Sort::Never;
         }
         let lower = file.to_ascii_lowercase();
         let unfinished = [".tmp", ".part", ".partial"]
             .iter()
             .any(|s| lower.ends_with(s.as_bytes()));
-        !is_dotted(file) && !unfinished && self.include.is_match(OsStr::from_bytes(file))
+        match is_dotted(file) || unfinished {
+            true => Sort::Never,
+            false if self.include.is_match(OsStr::from_bytes(file)) => Sort::Input,
+            // Such as Spark's _SUCCESS.
+            false if self.hidden.file(file) => Sort::Never,
+            false => Sort::Other,
+        }
     }
 
     /// Could inputs be in `folder`, a path below the input folder, if subfolders are listed?
@@ -46,6 +55,16 @@ impl Rules {
         let hidden = |part: &[u8]| is_dotted(part) || self.hidden.folder(part);
         !folder.split(|b| *b == b'/').any(hidden)
     }
+}
+
+/// What a name says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    Input,
+    /// No glob has it: an input under another name, for all that is known.
+    Other,
+    /// Names that begin with a dot, or end as those of files in the making do, and what is hidden.
+    Never,
 }
 
 fn is_dotted(part: &[u8]) -> bool {

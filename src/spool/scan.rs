@@ -2,7 +2,7 @@
 
 use super::folder::{Dir, Kind, Seen};
 use super::name::Name;
-use super::rules::Rules;
+use super::rules::{Rules, Sort};
 use crate::error::{Error, Result};
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
@@ -85,7 +85,13 @@ pub struct Listing {
     open: Option<(Vec<u8>, rustix::fs::Dir, PathBuf)>,
     folders: Vec<Vec<u8>>,
     unreadable: Vec<(Name, Error)>,
+    /// Files that are no inputs for no glob has their names, and a few of them.
+    others: u64,
+    named: Vec<Name>,
 }
+
+/// Other files that are named.
+const NAMED: usize = 3;
 
 impl Listing {
     pub fn new(root: &Path, rules: &Rules) -> Result<Listing> {
@@ -94,6 +100,8 @@ impl Listing {
             open: None,
             folders: vec![Vec::new()],
             unreadable: Vec::new(),
+            others: 0,
+            named: Vec::new(),
         })
     }
 
@@ -104,6 +112,11 @@ impl Listing {
     /// Subfolders that couldn't be opened, and why.
     pub fn take_unreadable(&mut self) -> Vec<(Name, Error)> {
         std::mem::take(&mut self.unreadable)
+    }
+
+    /// How many files were listed that are no inputs, for no glob has their names; and a few of them.
+    pub fn others(&self) -> (u64, &[Name]) {
+        (self.others, &self.named)
     }
 
     /// At most `most` further names; empty at the end.
@@ -156,9 +169,17 @@ impl Listing {
                     continue;
                 }
             }
+            let folder = entry.file_type() == FileType::Directory;
             let name = Name::new(full);
-            if self.inputs.rules.accept(&name) {
-                names.push(name);
+            match self.inputs.rules.sort(&name) {
+                Sort::Input => names.push(name),
+                Sort::Other if !folder => {
+                    self.others += 1;
+                    if self.named.len() < NAMED {
+                        self.named.push(name);
+                    }
+                }
+                Sort::Other | Sort::Never => {}
             }
         }
         Ok(names)

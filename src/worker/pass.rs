@@ -218,6 +218,9 @@ impl Pass {
             self.commit.set_unreadable(folder, &error)?;
         }
         let done = names.is_empty();
+        if done {
+            self.commit.count_others(listing.others().0);
+        }
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
         self.look(listing.inputs(), looks, true)?;
         if done {

@@ -36,7 +36,13 @@ pub struct Status {
     pub held: u64,
     /// Outputs that went, and are not made again.
     pub left: u64,
+    /// Other files in the input folder: no glob of input.include has their names.
+    pub other: u64,
+    /// A few of them.
+    pub other_files: Vec<String>,
     pub pending_files: Vec<String>,
+    /// What is done, but for bad rows.
+    pub bad_files: Vec<BadFile>,
     pub held_files: Vec<String>,
     pub left_files: Vec<String>,
     pub failed_files: Vec<FailedFile>,
@@ -44,6 +50,13 @@ pub struct Status {
     pub unknown_files: Vec<UnknownFile>,
     /// What failed for now, and is tried again.
     pub faults: Vec<Fault>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct BadFile {
+    pub file: String,
+    pub rows: u64,
+    pub bad_rows: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +84,10 @@ enum Answer {
     /// Whether it can be used.
     Proven(Result<()>),
     Input(Look, String),
+    /// Of one that is done, its bad rows.
+    Bad(BadFile),
+    /// How many others are in the folder, and a few of their names.
+    Others(u64, Vec<Name>),
     Failed(FailedFile),
     Unknown(UnknownFile),
     /// All inputs, or why they can't be listed to their end.
@@ -130,6 +147,7 @@ impl Status {
         status.held = status.held_files.len() as u64;
         status.left = status.left_files.len() as u64;
         status.pending_files.sort();
+        status.bad_files.sort_by(|a, b| a.file.cmp(&b.file));
         status.held_files.sort();
         status.left_files.sort();
         status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
@@ -160,7 +178,10 @@ impl Status {
             failed: 0,
             held: 0,
             left: 0,
+            other: 0,
+            other_files: Vec::new(),
             pending_files: Vec::new(),
+            bad_files: Vec::new(),
             held_files: Vec::new(),
             left_files: Vec::new(),
             failed_files: Vec::new(),
@@ -175,6 +196,11 @@ impl Status {
             Answer::Proven(Ok(())) => self.model_proven = Some(true),
             Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
             Answer::Input(Look::Done, _) => self.done += 1,
+            Answer::Bad(file) => self.bad_files.push(file),
+            Answer::Others(files, named) => {
+                self.other = files;
+                self.other_files = named.iter().map(Name::to_string).collect();
+            }
             Answer::Input(Look::Held, file) => self.held_files.push(file),
             Answer::Input(Look::Left, file) => self.left_files.push(file),
             Answer::Input(_, file) => self.pending_files.push(file),
@@ -211,10 +237,14 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
     let ledger = Ledger::read(&config.state.path)?;
     let with_unknown = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::with_unknown)?;
     let mut with_unknown: HashMap<Name, Unknown> = with_unknown.into_iter().collect();
+    let bad = ledger.as_ref().map(Ledger::bad_rows).transpose()?.unwrap_or_default();
+    let bad: HashMap<Name, (u64, u64)> = bad.into_iter().map(|b| (b.input, (b.rows, b.bad_rows))).collect();
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     loop {
         let names = listing.next(1024)?;
         if names.is_empty() {
+            let (others, named) = listing.others();
+            let _ = answers.send(Answer::Others(others, named.to_vec()));
             return Ok(());
         }
         for name in names {
@@ -232,6 +262,10 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
                     if let (Look::Done, Some(unknown)) = (&look, with_unknown.remove(&name)) {
                         let file = name.to_string();
                         let _ = answers.send(Answer::Unknown(UnknownFile { file, unknown }));
+                    }
+                    if let (Look::Done, Some((rows, bad_rows))) = (&look, bad.get(&name).copied()) {
+                        let file = name.to_string();
+                        let _ = answers.send(Answer::Bad(BadFile { file, rows, bad_rows }));
                     }
                     Answer::Input(look, name.to_string())
                 }

@@ -13,11 +13,15 @@ pub struct Tally {
     pub scored: u64,
     pub rows: u64,
     pub bad_rows: u64,
+    /// Some of the inputs that were scored with bad rows.
+    pub bad_files: Vec<String>,
     pub not_finite: u64,
     /// By column, the cells with a category that the model doesn't know.
     pub unknown: Unknown,
     /// Inputs that have their output already.
     pub unchanged: u64,
+    /// Other files of the input folder: no glob has their names.
+    pub other: u64,
     /// Inputs that have a report instead of an output.
     pub failed: u64,
     /// Some of them.
@@ -38,7 +42,7 @@ pub struct Tally {
 impl Tally {
     /// A new listing counts again what it finds.
     pub fn recount(&mut self) {
-        self.unchanged = 0;
+        (self.unchanged, self.other) = (0, 0);
         (self.failed, self.held, self.left) = (0, 0, 0);
         self.failed_files.clear();
         self.held_files.clear();
@@ -52,6 +56,9 @@ impl Tally {
         self.not_finite += summary.not_finite;
         for (column, count) in &summary.unknown {
             *self.unknown.entry(column.clone()).or_default() += count;
+        }
+        if verdict == Verdict::Publish && summary.bad_rows > 0 && self.bad_files.len() < NAMED {
+            self.bad_files.push(name.to_string());
         }
         self.count_reported(name, verdict);
     }

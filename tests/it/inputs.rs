@@ -157,3 +157,85 @@ fn a_new_model_does_not_wait_for_whoever_has_a_scored_file_open() {
     spool.approve_line(3.0, 0.0);
     spool.once().exits(0).says("scored 1 file");
 }
+
+/// The summary that had them was thrown away by cron's line, and nothing else showed them.
+#[test]
+fn bad_rows_are_seen_by_status_and_by_whoever_reads_crons_mail() {
+    let spool = Spool::new();
+    let rows = |n: usize| format!("x\n{}oops\n", "1\n".repeat(n));
+    spool.drop_file("a.csv", rows(99));
+    spool.drop_file("b.csv", xs(&[1.0]));
+    let ran = spool
+        .run(&["--once", "--quiet"])
+        .exits(0)
+        .says("2 files (101 rows, 1 bad)");
+    assert!(ran.stderr.contains("\n  bad rows: a.csv\n"), "{ran:?}");
+    let json = spool.run(&["status", "--json"]).exits(0).json();
+    let bad = serde_json::json!([{"file": "a.csv", "rows": 100, "bad_rows": 1}]);
+    assert_eq!((&json["bad_files"], &json["done"]), (&bad, &2.into()));
+    spool
+        .run(&["status"])
+        .says("done, with bad rows")
+        .says("a.csv  1 of 100 rows");
+    // Nothing new.
+    let ran = spool.run(&["--once", "--quiet"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    // A file that is still open needs nobody.
+    let writer = fs::File::create(spool.path("input/c.csv")).unwrap();
+    let ran = spool.run(&["--once", "--quiet"]).exits(75);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    drop(writer);
+    spool.run(&["--once", "--quiet"]).exits(1).says("failed: c.csv");
+    fs::remove_file(spool.path("input/c.csv")).unwrap();
+    // Mended.
+    spool.drop_file("a.csv", xs(&[1.0]));
+    let ran = spool.run(&["--once", "--quiet"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(
+        spool.run(&["status", "--json"]).json()["bad_files"],
+        serde_json::json!([])
+    );
+    // The same bytes again, and the same settings with another model.
+    spool.drop_file("a.csv", rows(99));
+    spool.once().exits(0);
+    spool.approve_line(3.0, 0.0);
+    spool.once().exits(0);
+    assert_eq!(spool.run(&["status", "--json"]).json()["bad_files"], bad);
+    spool.run(&["--quiet"]).exits(64);
+}
+
+/// Nothing told why `a.csv.gz` had no output.
+#[test]
+fn files_that_no_glob_has_are_counted() {
+    let spool = Spool::new();
+    for name in ["a.csv.gz", "a.txt", "a.xlsx", ".hidden", "a.csv.part", "_SUCCESS"] {
+        spool.drop_file(name, "x\n1\n");
+    }
+    fs::create_dir(spool.path("input/folder")).unwrap();
+    spool
+        .once()
+        .exits(0)
+        .says("nothing to do: there are no inputs (3 other files match none of input.include)");
+    let json = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(json["other"], 3);
+    let mut named: Vec<_> = json["other_files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_str().unwrap())
+        .collect();
+    named.sort_unstable();
+    assert_eq!(named, ["a.csv.gz", "a.txt", "a.xlsx"]);
+    spool.run(&["status"]).says("3 (no glob of input.include has ");
+    spool
+        .run(&["check"])
+        .exits(0)
+        .says("3 other files that no glob of input.include has: ");
+    spool.drop_file("b.csv", xs(&[1.0]));
+    let result = spool.run(&["--once", "--json"]).exits(0).json();
+    assert_eq!((&result["scored"], &result["other"]), (&1.into(), &3.into()));
+    // In subfolders too.
+    spool.drop_file("folder/c.parquet", "");
+    let spool = spool.set("input.recursive=true");
+    assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["other"], 4);
+}

@@ -102,6 +102,11 @@ impl Commit {
         self.faults.set_unreadable(&mut self.ledger, folder, error)
     }
 
+    /// How many files are in the input folder that are no inputs, for no glob has their names.
+    pub fn count_others(&mut self, others: u64) {
+        self.tally.other = others;
+    }
+
     /// All inputs were listed.
     pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
         self.forget_gone(inputs, !self.recovered, setup, heartbeat)?;
