@@ -5,7 +5,7 @@ use super::value::{Any, Folder, Period, any, text};
 use crate::error::Result;
 use crate::model::Marker;
 use crate::score::Spelling;
-use crate::spool::{Hidden, Rules};
+use crate::spool::{Hidden, Links, Rules};
 use crate::transform::{BadRows, Header, Limit, Share};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub struct Raw {
     #[serde(deserialize_with = "globs")]
     include: Vec<String>,
     hidden: Vec<String>,
+    #[serde(deserialize_with = "links")]
+    links: Links,
     #[serde(deserialize_with = "header")]
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
@@ -58,7 +60,7 @@ pub struct Raw {
 impl Raw {
     pub fn validate(&self, layers: &Layers) -> Result<Input> {
         let hidden = Hidden::new(&self.hidden).map_err(|e| layers.invalid(&["input", "hidden"], e.to_string()))?;
-        let rules = Rules::new(self.recursive, &self.include, hidden);
+        let rules = Rules::new(self.recursive, &self.include, hidden, self.links.clone());
         Ok(Input {
             path: self.path.0.clone(),
             rules: rules.map_err(|e| layers.invalid(&["input", "include"], e.to_string()))?,
@@ -95,6 +97,21 @@ fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
         true => Err(super::value::invalid("an array of globs, such as [\"*.csv\"]")),
         false => Ok(globs),
     }
+}
+
+fn links<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Links, D::Error> {
+    let read = |value| match value {
+        Any::Text(word) => match word.as_str() {
+            "refuse" => Some(Links::Refuse),
+            "within" => Some(Links::Within(Vec::new())),
+            _ => None,
+        },
+        Any::Texts(folders) if !folders.iter().any(String::is_empty) => {
+            Some(Links::Within(folders.into_iter().map(PathBuf::from).collect()))
+        }
+        _ => None,
+    };
+    any(deserializer, "\"refuse\" or \"within\" or an array of folders", read)
 }
 
 fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error> {

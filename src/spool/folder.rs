@@ -38,6 +38,8 @@ pub enum Kind {
 pub struct Seen {
     pub kind: Kind,
     pub fingerprint: Fingerprint,
+    /// It was reached by a link, of which events tell nothing.
+    pub followed: bool,
 }
 
 impl Seen {
@@ -56,6 +58,7 @@ impl Seen {
                 mtime: ns(stat.st_mtime, stat.st_mtime_nsec),
                 ctime: local.then(|| ns(stat.st_ctime, stat.st_ctime_nsec)),
             },
+            followed: false,
         }
     }
 }
@@ -95,6 +98,18 @@ impl Dir {
             }
         }
         Dir::open(path)
+    }
+
+    /// A folder that was opened otherwise, as if it stood under `name` here.
+    pub(super) fn adopt(&self, name: &[u8], fd: OwnedFd) -> Dir {
+        let path = self.join(name);
+        Dir { fd, path }
+    }
+
+    /// What tells this folder from all others.
+    pub(super) fn identity(&self) -> Result<(u64, u64)> {
+        let stat = rustix::fs::fstat(&self.fd).map_err(Error::io("stat", &self.path))?;
+        Ok((stat.st_dev, stat.st_ino))
     }
 
     /// Opens the folder `below` this one (empty: this one again), and makes it where it is missing, if asked to.
@@ -151,7 +166,12 @@ impl Dir {
 
     /// Is it on a mount whose changes raise no events here: FUSE, or a network's file system?
     pub fn is_mount(&self) -> Result<bool> {
-        let stat = rustix::fs::fstatfs(&self.fd).map_err(Error::io("stat", &self.path))?;
+        Dir::is_on_mount(&self.fd, &self.path)
+    }
+
+    /// The same of anything that is open.
+    pub(super) fn is_on_mount(fd: impl AsFd, path: &Path) -> Result<bool> {
+        let stat = rustix::fs::fstatfs(fd).map_err(Error::io("stat", path))?;
         Ok(MOUNTS.contains(&(stat.f_type as u32)))
     }
 
@@ -233,7 +253,7 @@ impl Dir {
 }
 
 /// `None` where nothing is, or a link that isn't followed.
-fn if_there<T>(opened: Result<T>) -> Result<Option<T>> {
+pub(super) fn if_there<T>(opened: Result<T>) -> Result<Option<T>> {
     let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NXIO].map(|e| Some(e.raw_os_error()));
     match opened {
         Ok(opened) => Ok(Some(opened)),

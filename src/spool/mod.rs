@@ -4,6 +4,7 @@ mod draft;
 pub mod durable;
 mod folder;
 pub mod lease;
+mod links;
 mod name;
 mod place;
 mod probe;
@@ -14,6 +15,7 @@ pub mod scan;
 
 pub use draft::Draft;
 pub use folder::{Dir, Fingerprint, Home, Kind, Seen};
+pub use links::Links;
 pub use name::Name;
 pub use probe::Mode;
 pub use rules::{Hidden, Rules};

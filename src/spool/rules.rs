@@ -1,5 +1,6 @@
 //! Which names are inputs. PURE.
 
+use super::links::Links;
 use super::name::Name;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::ffi::OsStr;
@@ -11,20 +12,26 @@ pub struct Rules {
     recursive: bool,
     include: GlobSet,
     hidden: Hidden,
+    links: Links,
 }
 
 impl Rules {
     /// `include`: globs on the file name; `hidden`: on the names of subfolders and of what is in them. Case is ignored.
-    pub fn new(recursive: bool, include: &[String], hidden: Hidden) -> Result<Rules, globset::Error> {
+    pub fn new(recursive: bool, include: &[String], hidden: Hidden, links: Links) -> Result<Rules, globset::Error> {
         Ok(Rules {
             recursive,
             include: set(include)?,
             hidden,
+            links,
         })
     }
 
     pub fn recursive(&self) -> bool {
         self.recursive
+    }
+
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Could `name` be an input?
@@ -118,7 +125,7 @@ mod tests {
     fn accepts(recursive: bool, include: &[&str], name: &str) -> bool {
         let include: Vec<String> = include.iter().map(|s| s.to_string()).collect();
         let hidden = Hidden::new(&["_*".into()]).unwrap();
-        Rules::new(recursive, &include, hidden)
+        Rules::new(recursive, &include, hidden, Links::Refuse)
             .unwrap()
             .accept(&Name::new(name.as_bytes()))
     }
@@ -160,7 +167,7 @@ mod tests {
             assert_eq!(accepts(true, &["*.csv"], name), is, "{name}");
         }
         let hidden = Hidden::new(&["*=old".into()]).unwrap();
-        let rules = Rules::new(true, &["*.csv".into()], hidden).unwrap();
+        let rules = Rules::new(true, &["*.csv".into()], hidden, Links::Refuse).unwrap();
         assert!(rules.enter(b"_b/day=7") && !rules.enter(b"b/day=old"));
     }
 }

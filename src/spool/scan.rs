@@ -1,6 +1,7 @@
 //! Lists inputs, looks at them and opens them. Writes nothing.
 
 use super::folder::{Dir, Kind, Seen};
+use super::links::{Bounds, Target};
 use super::name::Name;
 use super::rules::{Rules, Sort};
 use crate::error::{Error, Result};
@@ -13,13 +14,20 @@ pub struct Inputs {
     dir: Dir,
     rules: Rules,
     local: bool,
+    /// Where links may lead to; `None`: they aren't followed.
+    bounds: Option<Bounds>,
 }
+
+/// More links than this aren't followed on the way to a folder: with a few that cross each other, there would be no end of
+/// names.
+const FOLDER_LINKS: usize = 4;
 
 impl Inputs {
     pub fn open(path: &Path, rules: &Rules) -> Result<Inputs> {
         let dir = Dir::open(path)?;
         Ok(Inputs {
             local: !dir.is_mount()?,
+            bounds: Bounds::of(&dir, rules.links())?,
             rules: rules.clone(),
             dir,
         })
@@ -45,11 +53,20 @@ impl Inputs {
 
     /// What stands under an input's name now; `None` if nothing does, or a folder whose files are inputs themselves.
     pub fn look(&self, name: &Name) -> Result<Option<Seen>> {
-        let seen = stat(&self.dir, name)?.map(|stat| Seen::of(&stat, self.local));
-        Ok(seen.filter(|seen| !self.enters(seen.kind)))
+        let Some(stat) = stat(&self.dir, name)? else {
+            let by_link = self.target(name)?;
+            return Ok(by_link.map(|(_, seen)| seen).filter(|seen| !self.enters(seen.kind)));
+        };
+        let mut seen = Seen::of(&stat, self.local);
+        if seen.kind == Kind::Link
+            && let Some((_, target)) = self.target(name)?
+        {
+            seen = target;
+        }
+        Ok(Some(seen).filter(|seen| !self.enters(seen.kind)))
     }
 
-    /// Opens an input; `None` if there is none, or a link on the way.
+    /// Opens an input; `None` if there is none, or a link on the way that isn't followed.
     pub fn open_file(&self, name: &Name) -> Result<Option<(File, Seen)>> {
         let (folder, file) = name.split();
         let opened = match folder {
@@ -59,7 +76,63 @@ impl Inputs {
                 None => None,
             },
         };
-        Ok(opened.map(|(file, stat)| (file, Seen::of(&stat, self.local))))
+        if let Some((file, stat)) = opened {
+            return Ok(Some((file, Seen::of(&stat, self.local))));
+        }
+        let Some((target, seen)) = self.target(name)? else {
+            return Ok(None);
+        };
+        let file = target.open(&self.dir.join(name.bytes()))?;
+        Ok(file.map(|file| (file, seen)))
+    }
+
+    /// What `name` stands for by links, on the way to it or its own; `None` if none may be followed, or nothing is there.
+    fn target(&self, name: &Name) -> Result<Option<(Target, Seen)>> {
+        let Some(bounds) = &self.bounds else {
+            return Ok(None);
+        };
+        let (folder, file) = name.split();
+        let Some(dir) = self.folder(folder)? else {
+            return Ok(None);
+        };
+        let Some(target) = bounds.follow(&dir, file)? else {
+            return Ok(None);
+        };
+        let mut seen = Seen::of(&target.stat, target.is_local(&dir.join(file))?);
+        seen.followed = true;
+        Ok(Some((target, seen)))
+    }
+
+    /// Opens a subfolder (empty: the input folder again), by links where they may be followed; `None` if there is none, or
+    /// one that the way to it leads through already.
+    fn folder(&self, below: &[u8]) -> Result<Option<Dir>> {
+        let Some(bounds) = &self.bounds else {
+            return self.dir.below_if_there(below);
+        };
+        let Some(mut dir) = self.dir.below_if_there(b"")? else {
+            return Ok(None);
+        };
+        let (mut passed, mut links) = (vec![dir.identity()?], 0);
+        for part in below.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
+            let next = match dir.below_if_there(part)? {
+                Some(next) => next,
+                None => {
+                    links += 1;
+                    let target = bounds.follow(&dir, part)?.filter(Target::is_folder);
+                    let path = dir.join(part);
+                    match target.map(|target| target.open(&path)).transpose()?.flatten() {
+                        Some(folder) => dir.adopt(part, folder.into()),
+                        None => return Ok(None),
+                    }
+                }
+            };
+            if passed.contains(&next.identity()?) || links > FOLDER_LINKS {
+                return Ok(None);
+            }
+            passed.push(next.identity()?);
+            dir = next;
+        }
+        Ok(Some(dir))
     }
 
     fn enters(&self, kind: Kind) -> bool {
@@ -127,8 +200,8 @@ impl Listing {
                 let Some(folder) = self.folders.pop() else {
                     break;
                 };
-                // A subfolder may have gone, or become a link, since it was listed.
-                let opened = self.inputs.dir.below_if_there(&folder).and_then(|dir| {
+                // A subfolder may have gone, or become another one, since it was listed.
+                let opened = self.inputs.folder(&folder).and_then(|dir| {
                     dir.map(|dir| Ok((dir.entries()?, dir.path().to_path_buf())))
                         .transpose()
                 });
@@ -157,8 +230,18 @@ impl Listing {
             if self.inputs.rules.recursive() {
                 let kind = match entry.file_type() {
                     FileType::Unknown => {
-                        let stat = self.inputs.dir.below(folder, false)?.stat(file)?;
-                        stat.map_or(FileType::Unknown, |s| FileType::from_raw_mode(s.st_mode))
+                        let stat = self.inputs.folder(folder)?.map(|dir| dir.stat(file)).transpose()?;
+                        stat.flatten()
+                            .map_or(FileType::Unknown, |s| FileType::from_raw_mode(s.st_mode))
+                    }
+                    kind => kind,
+                };
+                let kind = match kind {
+                    FileType::Symlink if self.inputs.bounds.is_some() && self.inputs.rules.enter(&full) => {
+                        let target = self.inputs.target(&Name::new(&*full));
+                        // What can't be looked at is looked at again as an input.
+                        let folder = target.is_ok_and(|t| t.is_some_and(|(target, _)| target.is_folder()));
+                        if folder { FileType::Directory } else { kind }
                     }
                     kind => kind,
                 };

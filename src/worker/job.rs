@@ -11,7 +11,7 @@ use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::Publisher;
 use crate::spool::results::{OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
-use crate::spool::{Draft, Fingerprint, Name};
+use crate::spool::{Draft, Fingerprint, Links, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Destination, Failure, Report, Run, Summary, Verdict, internal, transform};
 use std::fs::File;
@@ -160,7 +160,8 @@ impl Context<'_> {
         let publisher = &self.setup.publisher;
         let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
-            return self.fail(job, not_a_file(code), rejects, None);
+            let links = self.setup.config.input.rules.links();
+            return self.fail(job, not_a_file(code, links), rejects, None);
         }
         if job.name.too_long_with(OUTPUT) {
             return self.fail(job, name_too_long(), rejects, None);
@@ -308,9 +309,16 @@ impl Context<'_> {
     }
 }
 
-fn not_a_file(code: Code) -> Problem {
+fn not_a_file(code: Code, links: &Links) -> Problem {
     let (what, hint) = match code {
-        Code::Link => ("a symbolic link", "put the file itself here; links are not followed"),
+        Code::Link if *links == Links::Refuse => (
+            "a symbolic link",
+            "put the file itself here; or have links followed, by input.links",
+        ),
+        Code::Link => (
+            "a symbolic link that leads nowhere, or elsewhere than links may lead to",
+            "what it leads to must be there, below input.path or a folder of input.links",
+        ),
         _ => (
             "not a regular file",
             "a folder, FIFO, socket or device can't be scored; give it another name",

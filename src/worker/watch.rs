@@ -3,7 +3,7 @@
 use super::inbox::{Inbox, News};
 use super::plan::Word;
 use crate::config::{Config, Watch};
-use crate::spool::{Dir, Name, Rules, results};
+use crate::spool::{Dir, Links, Name, Rules, results};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::Stat;
@@ -72,7 +72,9 @@ impl Watches {
                 }
             });
         };
-        let notify = notify::recommended_watcher(handle);
+        // Else a link that isn't followed would take the events of what it leads to.
+        let follow = *config.input.rules.links() != Links::Refuse;
+        let notify = RecommendedWatcher::new(handle, notify::Config::default().with_follow_symlinks(follow));
         let notify = notify
             .inspect_err(|e| tracing::warn!(error = %e, "can't watch folders; polling instead"))
             .ok()?;
@@ -181,12 +183,16 @@ impl Sorter {
             return;
         }
         let name = Name::new(below.as_os_str().as_bytes());
+        // What links lead to is changed by a rename beside them, as Kubernetes does it.
+        let aside = came == Came::FileOrFolder && *self.rules.links() != Links::Refuse;
         let recursive = self.rules.recursive();
         if self.rules.accept(&name) && !(recursive && came == Came::Folder) {
             news.note(name, word);
         } else if recursive && came != Came::Nothing && self.rules.enter(name.bytes()) {
             // Files may have come with it, or before it was under watch.
             news.subfolder = true;
+        } else if aside {
+            news.relist = true;
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Which files are inputs, and when they are whole.
 
 use crate::spool::{Spool, line, wait_until, xs};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 
 /// The parts that Spark writes below `_temporary` were scored there too, and their outputs stayed.
 #[test]
@@ -238,4 +240,140 @@ fn files_that_no_glob_has_are_counted() {
     spool.drop_file("folder/c.parquet", "");
     let spool = spool.set("input.recursive=true");
     assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["other"], 4);
+}
+
+/// DVC links to its cache, Kubernetes to a folder that it swaps.
+#[test]
+fn links_are_followed_within_the_folders_that_they_may_lead_to() {
+    let spool = Spool::new();
+    fs::create_dir(spool.path("cache")).unwrap();
+    fs::write(spool.path("cache/f00"), xs(&[1.0])).unwrap();
+    fs::create_dir(spool.path("input/..1")).unwrap();
+    fs::write(spool.path("input/..1/b.csv"), xs(&[2.0])).unwrap();
+    symlink("..1", spool.path("input/..data")).unwrap();
+    symlink("..data/b.csv", spool.path("input/b.csv")).unwrap();
+    symlink(spool.path("cache/f00"), spool.path("input/a.csv")).unwrap();
+    spool.once().exits(1).says("failed: a.csv").says("failed: b.csv");
+    assert_eq!(spool.report("b.csv").unwrap()["code"], "link");
+    let spool = spool.set("input.links=within");
+    spool.once().exits(1).says("scored 1 file").says("failed: a.csv");
+    assert_eq!(spool.output("b.csv").unwrap(), line(2.0, 1.0, &[2.0]));
+    let spool = spool.set("input.links=[\"cache\"]");
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    // What it leads to changes; then the link leads to another one.
+    fs::write(spool.path("cache/f00"), xs(&[3.0])).unwrap();
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[3.0]));
+    fs::write(spool.path("cache/f01"), xs(&[4.0])).unwrap();
+    fs::remove_file(spool.path("input/a.csv")).unwrap();
+    symlink("../cache/f01", spool.path("input/a.csv")).unwrap();
+    spool.once().exits(0).says("scored 1 file");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[4.0]));
+    assert_eq!(spool.names("failed"), [""; 0]);
+}
+
+#[test]
+fn a_swap_of_what_links_lead_to_is_seen_at_once() {
+    let spool = Spool::new()
+        .set("input.links=within")
+        .set("input.rescan_interval=1h")
+        .set("input.poll_interval=1h");
+    for (n, x) in [("1", 1.0), ("2", 2.0)] {
+        fs::create_dir(spool.path(format!("input/..{n}"))).unwrap();
+        fs::write(spool.path(format!("input/..{n}/a.csv")), xs(&[x])).unwrap();
+    }
+    symlink("..1", spool.path("input/..data")).unwrap();
+    symlink("..data/a.csv", spool.path("input/a.csv")).unwrap();
+    let daemon = spool.daemon();
+    wait_until("it is scored", || spool.output("a.csv") == Some(line(2.0, 1.0, &[1.0])));
+    symlink("..2", spool.path("input/..data_tmp")).unwrap();
+    fs::rename(spool.path("input/..data_tmp"), spool.path("input/..data")).unwrap();
+    wait_until("the other one is scored", || {
+        spool.output("a.csv") == Some(line(2.0, 1.0, &[2.0]))
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_link_leads_to_no_fifo_no_device_and_nowhere_else() {
+    let spool = Spool::new().set("input.links=within");
+    fs::write(spool.path("secret.csv"), xs(&[1.0])).unwrap();
+    fs::create_dir(spool.path("input/folder")).unwrap();
+    mknodat(CWD, spool.path("input/.fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    for (name, target) in [
+        ("device.csv", "/dev/zero"),
+        ("fifo.csv", ".fifo"),
+        ("folder.csv", "folder"),
+        ("loop.csv", "loop.csv"),
+        ("nowhere.csv", "nothing"),
+        ("out.csv", "../secret.csv"),
+        ("proc.csv", "/proc/self/cmdline"),
+    ] {
+        symlink(target, spool.path("input").join(name)).unwrap();
+    }
+    spool.once().exits(1).says("7 failed");
+    let code = |name: &str| spool.report(name).unwrap()["code"].clone();
+    for name in ["device.csv", "loop.csv", "nowhere.csv", "out.csv", "proc.csv"] {
+        assert_eq!(code(name), "link", "{name}");
+    }
+    assert_eq!(
+        (code("fifo.csv"), code("folder.csv")),
+        ("not_a_file".into(), "not_a_file".into())
+    );
+    let report = spool.report("out.csv").unwrap();
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains("leads nowhere, or elsewhere"), "{report}");
+    // It leads somewhere now.
+    fs::write(spool.path("input/nothing"), xs(&[1.0])).unwrap();
+    spool.once().exits(1).says("scored 1 file").says("6 failed");
+    assert!(spool.report("nowhere.csv").is_none());
+}
+
+#[test]
+fn links_to_folders_are_followed_and_loops_end() {
+    let spool = Spool::new().set("input.recursive=true");
+    fs::create_dir_all(spool.path("shared/day")).unwrap();
+    fs::write(spool.path("shared/day/a.csv"), xs(&[1.0])).unwrap();
+    fs::create_dir(spool.path("elsewhere")).unwrap();
+    fs::write(spool.path("elsewhere/b.csv"), xs(&[1.0])).unwrap();
+    symlink(spool.path("shared"), spool.path("input/shared")).unwrap();
+    symlink(spool.path("elsewhere"), spool.path("input/elsewhere")).unwrap();
+    fs::create_dir(spool.path("input/own")).unwrap();
+    fs::write(spool.path("input/own/c.csv"), xs(&[1.0])).unwrap();
+    symlink("..", spool.path("input/own/up")).unwrap();
+    symlink("day", spool.path("shared/today")).unwrap();
+    symlink("../day", spool.path("shared/day/again.csv")).unwrap();
+    spool.once().exits(0).says("scored 1 file");
+    let spool = spool.set("input.links=[\"shared\"]");
+    spool.once().exits(0).says("scored 2 files");
+    assert_eq!(spool.output("shared/day/a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    assert!(spool.output("shared/today/a.csv").is_some() && spool.output("own/c.csv").is_some());
+    assert_eq!(spool.names("output"), ["own", "shared"]);
+    assert_eq!(spool.names("failed"), [""; 0]);
+    spool.once().exits(0).says("nothing to do");
+    spool
+        .run(&["--once", "--set", "input.links=[\"\"]"])
+        .exits(64)
+        .says("input.links");
+}
+
+/// A link that is renamed in says nothing of the writer of what it leads to.
+#[test]
+fn what_a_link_leads_to_must_be_closed_too() {
+    let spool = Spool::new().set("input.links=[\"cache\"]");
+    fs::create_dir(spool.path("cache")).unwrap();
+    let mut writer = fs::File::create(spool.path("cache/f00")).unwrap();
+    writer.write_all(b"x\n25").unwrap();
+    let daemon = spool.daemon();
+    symlink("../cache/f00", spool.path("made")).unwrap();
+    fs::rename(spool.path("made"), spool.path("input/a.csv")).unwrap();
+    spool.drop_file("b.csv", xs(&[1.0]));
+    wait_until("another one is scored", || spool.output("b.csv").is_some());
+    assert_eq!(spool.output("a.csv"), None);
+    writer.write_all(b"0\n").unwrap();
+    drop(writer);
+    assert_eq!(daemon.stop(), 0);
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[250.0]));
 }

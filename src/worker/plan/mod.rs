@@ -71,6 +71,14 @@ pub struct Sighting<'a> {
 }
 
 impl Sighting<'_> {
+    /// What events said of its writer. Of a link they say who made the link.
+    fn word(&self) -> Word {
+        match self.word {
+            Word::Closed if self.seen.followed => Word::Nothing,
+            word => word,
+        }
+    }
+
     /// The first look that saw the input as it is, on the monotonic clock.
     pub fn since(&self, now: Now) -> Duration {
         let before = self.before.filter(|b| b.fingerprint == self.seen.fingerprint);
@@ -160,7 +168,7 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
     if sighting.no_room || want.changes_max.is_some_and(|most| sighting.changes > most) {
         return Decision::Wait(now.monotonic + want.settle.max(LATER));
     }
-    let unsettled = match sighting.word {
+    let unsettled = match sighting.word() {
         Word::Writing => Some(Decision::Await),
         Word::Closed => None,
         // What was scored before had settled before.
@@ -209,7 +217,7 @@ pub fn settled_by_age(sighting: &Sighting) -> bool {
     let scored = sighting
         .record
         .is_some_and(|r| r.fingerprint == sighting.seen.fingerprint);
-    sighting.word == Word::Nothing && !scored
+    sighting.word() == Word::Nothing && !scored
 }
 
 /// How long an input that somebody has open for writing is left alone.

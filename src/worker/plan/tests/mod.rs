@@ -24,6 +24,7 @@ fn file(size: u64, age: Duration) -> Seen {
             mtime: time,
             ctime: Some(time),
         },
+        followed: false,
     }
 }
 
@@ -279,6 +280,12 @@ fn what_settles_by_its_age_alone_may_still_be_open() {
     };
     assert!(by_age(Word::Nothing, None) && by_age(Word::Nothing, Some(&changed)));
     assert!(!by_age(Word::Closed, None) && !by_age(Word::Nothing, Some(&done)));
+    let link = Seen { followed: true, ..old };
+    let linked = Sighting {
+        word: Word::Closed,
+        ..sighting(link, None)
+    };
+    assert!(settled_by_age(&linked), "an event says who made the link");
     assert_eq!(until_closed(Duration::ZERO), LATER);
 }
 
