@@ -100,6 +100,10 @@ impl Inputs {
         };
         let mut seen = Seen::of(&target.stat, target.is_local(&dir.join(file))?);
         seen.followed = true;
+        // A link that leads to another file, of the same size and from the same moment, is another input.
+        if seen.fingerprint.ctime.is_some() {
+            seen.fingerprint.mtime ^= target.stat.st_ino as i64;
+        }
         Ok(Some((target, seen)))
     }
 
