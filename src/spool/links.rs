@@ -43,13 +43,21 @@ impl Bounds {
         Ok(Some(Bounds(bounds)))
     }
 
-    /// What the link `name` in `dir` leads to, through all links on the way; `None` if that is nowhere, or elsewhere than
-    /// where links may lead to. What was found is held, so it doesn't matter what becomes of the link meanwhile.
+    /// What the link `name` in `dir` leads to, through all links on the way; `None` if that is elsewhere than where links
+    /// may lead to. What was found is held, so it doesn't matter what becomes of the link meanwhile.
+    ///
+    /// # Errors
+    /// If a link's target isn't there: its mount may be away, which takes no result from anybody.
     pub(super) fn follow(&self, dir: &Dir, name: &[u8]) -> Result<Option<Target>> {
         let path = dir.join(name);
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(dir.fd(), name, flags, Mode::empty()).map_err(Error::io("open", &path));
-        let Some(fd) = if_there(opened)? else {
+        let is_link = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        let fd = match opened {
+            Err(error) if error.code() == "not_found" && dir.stat(name)?.is_some_and(is_link) => return Err(error),
+            opened => if_there(opened)?,
+        };
+        let Some(fd) = fd else {
             return Ok(None);
         };
         let real = real_path(&fd).map_err(Error::io("find", &path))?;

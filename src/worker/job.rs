@@ -316,8 +316,8 @@ fn not_a_file(code: Code, links: &Links) -> Problem {
             "put the file itself here; or have links followed, by input.links",
         ),
         Code::Link => (
-            "a symbolic link that leads nowhere, or elsewhere than links may lead to",
-            "what it leads to must be there, below input.path or a folder of input.links",
+            "a symbolic link that leads elsewhere than links may lead to",
+            "what it leads to must be below input.path or a folder of input.links",
         ),
         _ => (
             "not a regular file",
