@@ -17,7 +17,7 @@ mod xgboost;
 pub use declared::Declared;
 pub use linear::Linear;
 pub use marker::Marker;
-pub use signature::{Category, Column, Signature, Type};
+pub use signature::{Category, Column, Signature, Type, without_spaces};
 
 use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
@@ -200,10 +200,11 @@ impl Model {
             _ => {}
         }
         let outputs = outputs(ensemble.objective, artifact.targets, artifact.float);
-        let signature = Signature {
+        let mut signature = Signature {
             inputs: artifact.inputs,
             outputs,
         };
+        signature.trim_names();
         signature.check()?;
         let codes = artifact.split_by_code.into_iter();
         Ok(Model {

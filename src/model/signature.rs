@@ -1,5 +1,6 @@
 //! What a model takes and gives: the names and types of its columns.
 
+use super::unicode::nfc;
 use super::{Defect, Marker, boolean};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -194,6 +195,11 @@ pub struct Signature {
     pub outputs: Vec<Column>,
 }
 
+/// As LightGBM and skl2onnx write a name: `annual_income` for `annual income`.
+pub fn without_spaces(name: &str) -> String {
+    name.replace(char::is_whitespace, "_")
+}
+
 /// Classes that are called by their numbers.
 pub fn counted(classes: usize) -> Vec<Category> {
     (0..classes as i64).map(Category::Integer).collect()
@@ -228,6 +234,13 @@ impl Signature {
         }
     }
 
+    /// As names are compared: without the spaces around them, in one form of Unicode.
+    pub fn trim_names(&mut self) {
+        for input in &mut self.inputs {
+            input.name = nfc(input.name.trim()).into_owned();
+        }
+    }
+
     /// `known`: the artifact has names, and these must be the same.
     pub fn name_features(&mut self, names: &[String], known: bool) -> Result<(), Defect> {
         if names.len() != self.inputs.len() {
@@ -238,15 +251,15 @@ impl Signature {
             )));
         }
         for (input, name) in self.inputs.iter_mut().zip(names) {
-            // Libraries write `annual_income` for `annual income`.
-            let written = |name: &str| name.replace(char::is_whitespace, "_");
-            if known && written(&input.name) != written(name) {
+            // LightGBM writes `_age_` for ` age `, too.
+            let own = |name: &str| without_spaces(&nfc(name)).trim_matches('_').to_string();
+            if known && own(&input.name) != own(name) {
                 return Err(Defect(format!(
                     "the model's own name of feature {name:?} is {:?}",
                     input.name
                 )));
             }
-            input.name.clone_from(name);
+            input.name = name.trim().into();
         }
         Ok(())
     }
@@ -261,8 +274,8 @@ impl Signature {
     /// Marks inputs as booleans, by their names.
     pub fn mark_booleans(&mut self, names: &[String]) -> Result<(), Defect> {
         for name in names {
-            let name = name.trim();
-            let Some(input) = self.inputs.iter_mut().find(|input| input.name == name) else {
+            let name = nfc(name.trim());
+            let Some(input) = self.inputs.iter_mut().find(|input| nfc(&input.name) == name) else {
                 return Err(Defect(format!(
                     "the model takes no column {name:?} that could be a boolean"
                 )));
@@ -329,7 +342,7 @@ impl Signature {
                         "the name {name:?} is empty, or has spaces around it or control characters"
                     )));
                 }
-                if !seen.insert(name) {
+                if !seen.insert(nfc(name)) {
                     return Err(Defect(format!("{name:?} is named twice")));
                 }
             }

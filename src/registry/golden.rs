@@ -4,6 +4,7 @@
 
 use crate::format;
 use crate::format::csv::{batches, texts};
+use crate::model::unicode::nfc;
 use crate::model::{Column, Model, Type};
 use crate::problem::{Code, Problem, internal};
 use crate::score::batch::ROWS;
@@ -54,8 +55,11 @@ impl Golden {
 
         let mut records = texts::read(&from.csv, from.delimiter);
         let header = records.next().expect("the file was scored by its header");
-        let takes = |name: &str| model.signature().inputs.iter().any(|input| input.name == name);
-        let taken: Vec<usize> = (0..header.len()).filter(|&i| takes(header[i].trim())).collect();
+        let names: Vec<String> = header.iter().map(|name| nfc(name.trim()).into_owned()).collect();
+        let mut taken = Binding::by_name(&names, model.signature(), &Spelling::USUAL)
+            .map_err(shown)?
+            .fields;
+        taken.sort_unstable();
         let cut = |record: &[String]| -> Vec<String> { taken.iter().map(|&i| record[i].clone()).collect() };
         let rows: Vec<Vec<String>> = records
             .enumerate()
@@ -143,7 +147,8 @@ impl Golden {
     /// Of each row its predictions, as the worker writes them, or why it is bad.
     fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
         let signature = model.signature();
-        let binding = Binding::by_name(&self.columns, signature, &Spelling::USUAL).map_err(shown)?;
+        let columns: Vec<String> = self.columns.iter().map(|name| nfc(name).into_owned()).collect();
+        let binding = Binding::by_name(&columns, signature, &Spelling::USUAL).map_err(shown)?;
         let mut batch = Batch::new(&binding);
         let mut scored = Vec::with_capacity(self.rows.len());
         for rows in self.rows.chunks(ROWS) {

@@ -3,9 +3,10 @@
 use super::cell::Feature;
 use super::spelling::Spelling;
 use crate::model::unicode::nfc;
-use crate::model::{Column, Signature, Type};
+use crate::model::{Column, Signature, Type, without_spaces};
 use crate::problem::{Code, Problem, excerpt};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 /// Which field is which feature, and what its cells can hold.
@@ -28,9 +29,20 @@ impl Binding {
         if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
             return Err(twice);
         }
+        let spaced = OnceCell::new();
         let field = |column: &Column| {
             let missing = || no_such_column(&column.name, names, "the model takes");
-            positions.get(nfc(&column.name).as_ref()).copied().ok_or_else(missing)
+            let name = nfc(&column.name);
+            let spaced = || {
+                *spaced
+                    .get_or_init(|| by_spaced_name(names, &wanted))
+                    .get(name.as_ref())?
+            };
+            positions
+                .get(name.as_ref())
+                .copied()
+                .or_else(spaced)
+                .ok_or_else(missing)
         };
         Ok(Binding {
             features: features(signature.inputs.iter(), spelling),
@@ -45,6 +57,19 @@ impl Binding {
             fields: (0..signature.inputs.len()).collect(),
         }
     }
+}
+
+/// The fields whose names have spaces, by the names that LightGBM and skl2onnx make of them; none where two would have the
+/// same. A field that is wanted by its own name is no other's.
+fn by_spaced_name(names: &[String], wanted: &HashSet<Cow<str>>) -> HashMap<String, Option<usize>> {
+    let mut fields = HashMap::new();
+    for (i, name) in names.iter().enumerate() {
+        if name.contains(char::is_whitespace) && !wanted.contains(name.as_str()) {
+            let once = fields.entry(without_spaces(name)).or_insert(Some(i));
+            *once = once.filter(|&first| first == i);
+        }
+    }
+    fields
 }
 
 /// The error that a name that is wanted stands twice. Others may: nobody asks which is meant.

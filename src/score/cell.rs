@@ -5,7 +5,9 @@
 
 use super::marks::Marks;
 use super::spelling::{Number, Spelling};
+use crate::model::unicode::nfc;
 use crate::model::{Category, Column, Type, boolean};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::from_utf8;
 
@@ -223,6 +225,13 @@ impl Dictionary {
                 dictionary.numbers.insert(bits(number), code as f64);
             }
         }
+        for (code, category) in categories.iter().enumerate() {
+            if let Category::Text(text) = category
+                && let Cow::Owned(composed) = nfc(text)
+            {
+                dictionary.texts.entry(composed.into_bytes()).or_insert(code as f64);
+            }
+        }
         if let Some(numbers) = whole_numbers(categories) {
             (dictionary.numbers, dictionary.codes) = (numbers, true);
         }
@@ -247,10 +256,20 @@ impl Dictionary {
         self.texts.get(cell).copied()
     }
 
+    /// Of a cell that is a category in another form of Unicode.
+    fn composed(&self, cell: &[u8]) -> Option<f64> {
+        let text = from_utf8(cell).ok().filter(|text| !text.is_ascii())?;
+        self.exact(nfc(text).as_bytes())
+    }
+
     /// Of any cell. Spaces around it count only if there is such a category.
     fn read(&self, cell: &[u8], spelling: &Spelling) -> Reading {
         let trimmed = trim(cell);
-        let number = match self.exact(cell).or_else(|| self.exact(trimmed)) {
+        let number = match self
+            .exact(cell)
+            .or_else(|| self.exact(trimmed))
+            .or_else(|| self.composed(trimmed))
+        {
             Some(code) => return Reading::Code(code),
             None => spelling.number(trimmed),
         };

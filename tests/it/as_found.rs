@@ -248,6 +248,111 @@ fn codes_are_told_from_a_whole_file_of_r_or_the_command_line() {
 }
 
 #[test]
+fn names_with_spaces_are_found_where_only_one_can_be_meant() {
+    let spool = Spool::without_model();
+    let golden = fixture("spaces.in.csv");
+    register(&spool, &fixture("spaces.txt"), &["--golden", golden.to_str().unwrap()]).exits(0);
+    agrees(&spool, "spaces", &rows("spaces"));
+    agrees(
+        &spool,
+        "spaces",
+        &rows("spaces").replace("annual income", "annual_income"),
+    );
+    agrees(
+        &spool,
+        "spaces",
+        &rows("spaces").replace("annual income", "annual\u{a0}income"),
+    );
+    // Two that could be meant, and one that is.
+    for (header, field) in [
+        ("annual income,of work,annual\tincome", None),
+        ("annual income,of work,annual_income", Some(2)),
+    ] {
+        let spool = Spool::without_model();
+        register(&spool, &fixture("spaces.txt"), &[]).exits(0);
+        spool.drop_file("x.csv", format!("{header}\n1,1,-2\n"));
+        spool.once().exits(i32::from(field.is_none()));
+        match field {
+            None => assert_eq!(spool.report("x.csv").unwrap()["code"], "no_such_column"),
+            Some(_) => {
+                let alone = scored(&spool, "annual income,of work\n-2,1\n");
+                assert_eq!(numbers(&spool.output("x.csv").unwrap()), alone);
+            }
+        }
+    }
+    // With names of its own for both, neither stands for the other.
+    let line = spool.path("line.json");
+    fs::write(
+        &line,
+        r#"{"features":["a b","a_b"],"coefficients":[1,1],"intercept":0}"#,
+    )
+    .unwrap();
+    let args = [
+        "models",
+        "register",
+        line.to_str().unwrap(),
+        "--format",
+        "linear",
+        "--approve",
+    ];
+    spool.run(&args).exits(0);
+    spool.drop_file("line.csv", "a b,c\n1,2\n");
+    spool.once().exits(1);
+    assert_eq!(spool.report("line.csv").unwrap()["column"], "a_b");
+}
+
+#[test]
+fn names_are_trimmed_on_both_sides_when_a_model_is_registered() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("spaces-around.json"), &[]).exits(0);
+    spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("inputs       age: float32");
+    agrees(&spool, "spaces-around", &rows("spaces-around"));
+    agrees(&spool, "spaces-around", &rows("spaces-around").replace(" age ", "age"));
+    register(
+        &spool,
+        &fixture("spaces-around.json"),
+        &["--feature-names", "age , annual income"],
+    )
+    .exits(0);
+    agrees(&spool, "spaces-around", &rows("spaces-around"));
+}
+
+#[test]
+fn the_index_of_pandas_is_noted_when_a_model_is_registered() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("index-column.json"), &[])
+        .exits(0)
+        .says("note: it takes \"Unnamed: 0\", which is the index that pandas wrote into the examples");
+    agrees(&spool, "index-column", &rows("index-column"));
+}
+
+/// macOS and some databases write an accent as a character of its own.
+#[test]
+fn names_and_categories_are_the_same_in_either_form_of_unicode() {
+    let (composed, decomposed) = ("Caf\u{e9}", "Cafe\u{301}");
+    let table = |text: &str| {
+        let model = fs::read_to_string(fixture("boolean-category.txt")).unwrap();
+        model
+            .replace("[[false, true]]", &format!("[[\"Bar\", \"{text}\"]]"))
+            .replace("feature_names=flag v", &format!("feature_names={text} v"))
+    };
+    for (model, cells) in [(composed, decomposed), (decomposed, composed), (decomposed, decomposed)] {
+        let spool = Spool::without_model();
+        let path = spool.path("m.txt");
+        fs::write(&path, table(model)).unwrap();
+        register(&spool, &path, &[]).exits(0);
+        agrees(
+            &spool,
+            "boolean-category",
+            &worded(&rows("boolean-category"), cells, "Bar").replace("flag", cells),
+        );
+    }
+}
+
+#[test]
 fn an_outlier_detector_gives_its_label_and_its_score() {
     let Some(library) = library() else { return };
     for case in ["isolation-forest", "one-class-svm", "local-outlier-factor"] {

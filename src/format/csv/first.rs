@@ -1,7 +1,7 @@
 //! What the first record of an input is: what `input.header = "auto"` goes by.
 
-use crate::model::Signature;
 use crate::model::unicode::nfc;
+use crate::model::{Signature, without_spaces};
 use crate::score::Spelling;
 use crate::score::binding::features;
 use crate::score::cell::Fit;
@@ -74,9 +74,10 @@ impl First {
     }
 }
 
-/// Are two names the same but for letter case and Unicode's form?
+/// Are two names the same but for letter case, Unicode's form, and underscores for spaces?
 fn is_like(cell: &str, name: &str) -> bool {
-    cell == name || nfc(cell).to_lowercase() == nfc(name).to_lowercase()
+    let plain = |name: &str| without_spaces(&nfc(name).to_lowercase());
+    cell == name || plain(cell) == plain(name)
 }
 
 /// A number as columns are called by: digits alone, without a zero in front.

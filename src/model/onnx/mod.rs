@@ -101,6 +101,7 @@ impl Onnx {
         }
         let mut signature = Signature { inputs, outputs };
         model.name_scores(&mut signature);
+        signature.trim_names();
         signature.check()?;
         Ok((model, signature, names_known))
     }
