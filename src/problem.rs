@@ -6,6 +6,7 @@ use std::fmt;
 /// Stable names of the ways in which an input can't be scored. TROUBLESHOOTING.md has an entry for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
+    BadEncoding,
     BadRow,
     DuplicateColumn,
     EmptyFile,
@@ -28,7 +29,8 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 19] = [
+    pub const ALL: [Code; 20] = [
+        Code::BadEncoding,
         Code::BadRow,
         Code::DuplicateColumn,
         Code::EmptyFile,
@@ -52,6 +54,7 @@ impl Code {
 
     pub fn name(self) -> &'static str {
         match self {
+            Code::BadEncoding => "bad_encoding",
             Code::BadRow => "bad_row",
             Code::DuplicateColumn => "duplicate_column",
             Code::EmptyFile => "empty_file",

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::registered::{Csv, Labelled, Registered};
 use crate::evaluate::{Comparison, Evaluation, Score};
+use crate::format::{Encoding, decoded};
 use crate::registry::{Registry, read_source};
 use crate::spool::durable;
 use crate::train::dataset::EXAMPLES_MAX;
@@ -25,9 +26,10 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     let config = with_group(config, question.group.clone())?;
     let registry = Registry::new(&config.models.path, &config.models.group);
     let version = Registered::open(&registry, question.version, question.threshold)?;
-    let rows = read(&question.data)?;
+    let encoding = config.shape.encoding;
+    let rows = read(&question.data, encoding)?;
     let labels = match &question.target_file {
-        Some(path) => Some((path, read(path)?)),
+        Some(path) => Some((path, read(path, encoding)?)),
         None => None,
     };
     let labelled = Labelled {
@@ -63,8 +65,9 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)
+fn read(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
+    let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
+    decoded(bytes, encoding).map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
 }
 
 /// Prints the metrics with their intervals, beside the baseline's and the approved version's.

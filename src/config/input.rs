@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::Marker;
 use crate::score::Spelling;
 use crate::spool::{Hidden, Links, Rules};
-use crate::transform::{BadRows, Header, Limit, Share};
+use crate::transform::{BadRows, Encoding, Header, Limit, Share};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Raw {
     hidden: Vec<String>,
     #[serde(deserialize_with = "links")]
     links: Links,
+    #[serde(deserialize_with = "encoding")]
+    pub encoding: Encoding,
     #[serde(deserialize_with = "header")]
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
@@ -112,6 +114,11 @@ fn links<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Links, D::Error> 
         _ => None,
     };
     any(deserializer, "\"refuse\" or \"within\" or an array of folders", read)
+}
+
+fn encoding<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Encoding, D::Error> {
+    let expected = "a name of the WHATWG Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16\" or \"gbk\"";
+    text(deserializer, expected, Encoding::parse)
 }
 
 fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error> {

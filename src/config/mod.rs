@@ -65,6 +65,7 @@ impl Raw {
             file,
             input: self.input.validate(layers)?,
             shape: Shape {
+                encoding: self.input.encoding,
                 header: self.input.header,
                 delimiter: self.input.delimiter,
                 spelling: self.input.spelling(layers)?,

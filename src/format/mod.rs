@@ -6,11 +6,14 @@
 //! makes each of them an enum of both, here, chosen in `transform::transform` (which cuts) and `transform::open` (which opens).
 
 pub mod csv;
+mod encoding;
 
 pub use csv::cut::Blocks;
 pub use csv::head::Wanted;
 pub use csv::input::{Input, Record, Rows};
 pub use csv::reader::Cause;
+pub use csv::source::decoded;
+pub use encoding::Encoding;
 
 use crate::model::{Column, Type};
 use crate::problem::Problem;
@@ -44,6 +47,16 @@ impl CutError {
         match self {
             CutError::Read(e) => unreachable!("memory can be read: {e}"),
             CutError::Problem(problem) => problem.behind(lines),
+        }
+    }
+}
+
+impl CutError {
+    /// The same, with `lines` more in front of it.
+    pub fn behind(self, lines: u64) -> CutError {
+        match self {
+            CutError::Problem(problem) => problem.behind(lines).into(),
+            read => read,
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod shape;
 mod tests;
 mod verdict;
 
-pub use crate::format::OUTPUT_FORMAT;
+pub use crate::format::{Encoding, OUTPUT_FORMAT};
 pub use crate::problem::{self, internal};
 pub use join::Join;
 pub use open::{Opened, open};
@@ -102,7 +102,13 @@ pub fn transform(
     rejects: &mut impl Write,
     run: &Run,
 ) -> Result<Summary, Failure> {
-    let mut blocks = Blocks::new(input, shape.delimiter, run.size);
+    let decoded = !shape.encoding.is_utf8();
+    let run = &Run {
+        // Of the input's bytes, which are not the text's where it is decoded: nothing is known of the rest then.
+        size: run.size.filter(|_| !decoded),
+        ..*run
+    };
+    let mut blocks = Blocks::new(input, shape.encoding, shape.delimiter, run.size);
     let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),

@@ -1,7 +1,7 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
-pub use crate::format::Columns;
 pub use crate::format::csv::Header;
+pub use crate::format::{Columns, Encoding};
 use crate::score::Spelling;
 use std::fmt;
 use std::fmt::Write;
@@ -9,6 +9,7 @@ use std::fmt::Write;
 /// What shapes an output, beside its input and who made it. Two shapes with the same [`text`](Shape::text) give the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
+    pub encoding: Encoding,
     pub header: Header,
     pub delimiter: u8,
     pub spelling: Spelling,
@@ -107,6 +108,7 @@ impl Shape {
     /// What a shape is where nothing is said. Frozen, for the texts that ledgers keep leave it out: a default that changes
     /// changes in the shipped configuration, not here.
     const FROZEN: Shape = Shape {
+        encoding: Encoding::UTF_8,
         header: Header::Auto,
         delimiter: b',',
         spelling: Spelling::USUAL,
@@ -120,6 +122,7 @@ impl Shape {
     /// output is stale once it differs.
     pub fn text(&self) -> String {
         let Shape {
+            encoding,
             header,
             delimiter,
             spelling,
@@ -166,6 +169,7 @@ impl Shape {
                 "probabilities",
                 &probabilities.to_string(),
             ),
+            (*encoding != default.encoding, "encoding", &encoding.name()),
         ] {
             if differs {
                 writeln!(text, "{key} = {value}").expect("a text takes texts");
@@ -275,6 +279,7 @@ mod tests {
     fn the_text_says_what_differs_from_the_defaults() {
         assert_eq!(Shape::FROZEN.text(), "");
         let shape = Shape {
+            encoding: Encoding::parse("latin1").unwrap(),
             header: Header::Absent,
             delimiter: b'\t',
             spelling: Spelling::new(&[Marker::Text("?".into()), Marker::Number(-999.0)], true),
@@ -286,7 +291,7 @@ mod tests {
         assert_eq!(
             shape.text(),
             "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
-             true\n"
+             true\nencoding = windows-1252\n"
         );
     }
 

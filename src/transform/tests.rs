@@ -10,6 +10,7 @@ fn lineup() -> Arc<Lineup> {
 
 fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
     Shape {
+        encoding: Encoding::UTF_8,
         header: Header::Auto,
         delimiter: b',',
         spelling: Spelling::USUAL,

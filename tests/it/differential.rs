@@ -6,12 +6,13 @@ use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
 
 fn shape(delimiter: u8, columns: Columns) -> Shape {
     Shape {
+        encoding: Encoding::UTF_8,
         header: Header::Present,
         delimiter,
         spelling: Spelling::USUAL,

@@ -11,7 +11,7 @@ use transform::score::{Lineup, Spelling};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
-use transform::transform::{BadRows, Columns, Header, Limit, Run, Shape, Share};
+use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -346,6 +346,7 @@ pub struct Output {
 pub fn score(fitted: &Fitted, csv: &str) -> Output {
     let model = Model::parse(Format::Pipeline, &fitted.artifact.serialise()).unwrap();
     let shape = Shape {
+        encoding: Encoding::UTF_8,
         header: Header::Present,
         delimiter: b',',
         spelling: Spelling::USUAL,

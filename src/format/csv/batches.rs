@@ -4,7 +4,7 @@ use super::cut::Blocks;
 use super::head::{Head, Wanted, nul_byte};
 use super::record::{raw_fields, unquote};
 use super::{Header, Reader};
-use crate::format::Columns;
+use crate::format::{Columns, Encoding};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
@@ -45,7 +45,7 @@ pub fn each<E: From<Problem>>(
     signature: &Signature,
     mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut blocks = Blocks::new(csv, delimiter, Some(csv.len() as u64));
+    let mut blocks = Blocks::new(csv, Encoding::UTF_8, delimiter, Some(csv.len() as u64));
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     let wanted = Wanted {
         header: Header::Present,

@@ -1,4 +1,4 @@
-//! Cuts an input into blocks: runs of whole records, a quarter of a mebibyte or so each.
+//! Cuts an input's text into blocks: runs of whole records, a quarter of a mebibyte or so each.
 //!
 //! The cut follows the same grammar as the readers: a quote opens a quoted field only where a field begins. So a block
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
@@ -7,10 +7,11 @@
 use super::foreign::foreign;
 use super::padding::{Held, without_padding};
 use super::record::{closing_quote, separator};
-use crate::format::{BLOCK, CutError, RECORD_MAX};
+use super::source::Source;
+use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
-use std::io::{self, Read};
+use std::io::Read;
 
 /// Of UTF-8. It is no part of the first field: a quote behind it opens one.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -18,7 +19,7 @@ pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The blocks of one input, in order, without a byte order mark in front, and without the padding at the end. Every block
 /// ends with a line feed, also where the input's last line has none.
 pub struct Blocks<R> {
-    input: R,
+    source: Source<R>,
     delimiter: u8,
     block: usize,
     record_max: usize,
@@ -29,21 +30,19 @@ pub struct Blocks<R> {
     /// Given out next: such lines, and the records behind them.
     ready: Option<(Held, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
-    hasher: blake3::Hasher,
-    bytes: u64,
     ended: bool,
 }
 
 impl<R: Read> Blocks<R> {
     /// `size`: of the input, if it is known. It only saves memory and calls.
-    pub fn new(input: R, delimiter: u8, size: Option<u64>) -> Blocks<R> {
+    pub fn new(input: R, encoding: Encoding, delimiter: u8, size: Option<u64>) -> Blocks<R> {
         let block = size.map_or(BLOCK, |size| BLOCK.min(size as usize + 1));
-        Blocks::with_sizes(input, delimiter, block, RECORD_MAX)
+        Blocks::with_sizes(Source::new(input, encoding), delimiter, block, RECORD_MAX)
     }
 
-    fn with_sizes(input: R, delimiter: u8, block: usize, record_max: usize) -> Blocks<R> {
+    fn with_sizes(source: Source<R>, delimiter: u8, block: usize, record_max: usize) -> Blocks<R> {
         Blocks {
-            input,
+            source,
             delimiter,
             block,
             record_max,
@@ -51,8 +50,6 @@ impl<R: Read> Blocks<R> {
             held: Held::default(),
             ready: None,
             spare: Vec::new(),
-            hasher: blake3::Hasher::new(),
-            bytes: 0,
             ended: false,
         }
     }
@@ -67,13 +64,10 @@ impl<R: Read> Blocks<R> {
         }
         let mut bytes = std::mem::take(&mut self.tail);
         loop {
-            let start = self.bytes == 0;
+            let start = self.source.bytes() == 0;
             let target = bytes.len() + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
-            let before = bytes.len();
-            fill(&mut self.input, &mut bytes, target)?;
-            self.hasher.update(&bytes[before..]);
-            self.bytes += (bytes.len() - before) as u64;
-            self.ended = bytes.len() < target;
+            let filled = self.source.fill(&mut bytes, target);
+            self.ended = filled.map_err(|e| e.behind(self.held.lines()))?;
             if start && let Some(problem) = foreign(&bytes) {
                 return Err(problem.into());
             }
@@ -164,26 +158,14 @@ impl<R: Read> Blocks<R> {
         self.ended && self.ready.is_none()
     }
 
-    /// Bytes read so far, and their BLAKE3 hash.
+    /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there, whatever their encoding.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.source.bytes()
     }
 
     pub fn hash(&self) -> blake3::Hash {
-        self.hasher.finalize()
+        self.source.hash()
     }
-}
-
-/// Reads until `bytes` has `target` bytes or the input ends.
-fn fill(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result<()> {
-    // Some room to spare: `read_to_end` probes with extra calls where there is next to none.
-    // A long record may be too much for a small machine: that is its own fault, and not the end of the others.
-    bytes
-        .try_reserve(target + 64 - bytes.len())
-        .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let wanted = (target - bytes.len()) as u64;
-    input.by_ref().take(wanted).read_to_end(bytes)?;
-    Ok(())
 }
 
 struct Cut {
@@ -224,7 +206,7 @@ mod tests {
 
     /// All blocks of `text`, cut into pieces of about `size` bytes.
     fn blocks(text: &[u8], size: usize, record_max: usize) -> Result<Vec<Vec<u8>>, CutError> {
-        let mut blocks = Blocks::with_sizes(text, b',', size, record_max);
+        let mut blocks = Blocks::with_sizes(Source::new(text, Encoding::UTF_8), b',', size, record_max);
         let mut all = Vec::new();
         while let Some(block) = blocks.next_block()? {
             all.push(block);
@@ -312,7 +294,7 @@ mod tests {
     #[test]
     fn a_record_without_end_stops_the_reading() {
         let endless = std::io::repeat(b'1');
-        let mut blocks = Blocks::with_sizes(endless, b',', 100, 1000);
+        let mut blocks = Blocks::with_sizes(Source::new(endless, Encoding::UTF_8), b',', 100, 1000);
         let Err(CutError::Problem(problem)) = blocks.next_block() else {
             panic!("cut");
         };

@@ -345,7 +345,7 @@ fn encoding(first: &[u8]) -> Result<(), Problem> {
         true => Err(Problem::new(
             Code::Utf16,
             "the file is UTF-16 (Excel's \"Unicode Text\"), not UTF-8",
-            "save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
+            "set input.encoding = \"utf-16\" if all files are; or save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
         )
         .line(1)),
     }

@@ -322,6 +322,7 @@ fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
 pub mod fuzzing {
     use super::super::cut::Blocks;
     use super::*;
+    use crate::format::Encoding;
     use crate::model::{Category, Column, Marker, Type};
     use crate::score::cell::Dictionary;
     use crate::score::marks::Marks;
@@ -341,7 +342,7 @@ pub mod fuzzing {
         };
         let layout = layout(roles, choice / 4);
         // Blocks hold whole records: an open quote is the cutter's to find.
-        if let Ok(Some(block)) = Blocks::new(text, b',', None).next_block() {
+        if let Ok(Some(block)) = Blocks::new(text, Encoding::UTF_8, b',', None).next_block() {
             compare(&layout, &block);
         }
     }

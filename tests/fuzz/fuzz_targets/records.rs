@@ -9,6 +9,10 @@ use transform::score::Spelling;
 
 /// All records; `None` if a quote never closes, or text stands behind one that does.
 fn simple(bytes: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {
+    // What follows the last byte that is no blank, from the next line on, is padding.
+    let text = bytes.iter().rposition(|b| !b" \t\r\n\x1A".contains(b)).map_or(0, |n| n + 1);
+    let end = bytes[text..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| text + n + 1);
+    let bytes = &bytes[..end];
     let mut records = Vec::new();
     let mut at = 0;
     while at < bytes.len() {

@@ -1,0 +1,247 @@
+//! The bytes of an input as text in UTF-8, whatever its encoding. Its hash and size stay those of the input itself.
+
+use super::foreign::foreign;
+use crate::format::{CutError, Encoding};
+use crate::problem::{Code, Problem};
+use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
+use memchr::{memchr, memchr_iter};
+use std::io::{self, Read};
+
+/// Read at once of what is decoded.
+const PIECE: usize = if cfg!(any(test, fuzzing)) { 128 } else { 64 << 10 };
+
+pub struct Source<R> {
+    input: R,
+    /// None where the input is UTF-8: then its bytes are the text.
+    decoding: Option<Decoding>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+struct Decoding {
+    encoding: Encoding,
+    decoder: Decoder,
+    /// Read, and decoded up to `at`.
+    piece: Vec<u8>,
+    at: usize,
+    ended: bool,
+}
+
+impl<R: Read> Source<R> {
+    pub fn new(input: R, encoding: Encoding) -> Source<R> {
+        let decoding = (!encoding.is_utf8()).then(|| Decoding {
+            encoding,
+            // A byte order mark says more than a setting.
+            decoder: encoding.get().new_decoder(),
+            piece: Vec::new(),
+            at: 0,
+            ended: false,
+        });
+        Source {
+            input,
+            decoding,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Reads until `text` has `target` bytes or some more. True once the input has ended.
+    ///
+    /// # Errors
+    /// Its line is counted from 1 where `text` begins.
+    pub fn fill(&mut self, text: &mut Vec<u8>, target: usize) -> Result<bool, CutError> {
+        let Some(decoding) = &mut self.decoding else {
+            let before = text.len();
+            read(&mut self.input, text, target)?;
+            self.hasher.update(&text[before..]);
+            self.bytes += (text.len() - before) as u64;
+            return Ok(text.len() < target);
+        };
+        loop {
+            if decoding.at == decoding.piece.len() && !decoding.ended {
+                let first = self.bytes == 0;
+                decoding.piece.clear();
+                decoding.at = 0;
+                read(&mut self.input, &mut decoding.piece, PIECE)?;
+                self.hasher.update(&decoding.piece);
+                self.bytes += decoding.piece.len() as u64;
+                decoding.ended = decoding.piece.len() < PIECE;
+                if first && let Some(problem) = foreign(&decoding.piece).or_else(|| decoding.narrow()) {
+                    return Err(problem.into());
+                }
+            }
+            if decoding.decode(text)? {
+                return Ok(true);
+            }
+            if text.len() >= target {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Bytes read so far, and their BLAKE3 hash.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn hash(&self) -> blake3::Hash {
+        self.hasher.finalize()
+    }
+}
+
+impl Decoding {
+    /// Decodes the rest of the piece; true if it was the last.
+    fn decode(&mut self, text: &mut Vec<u8>) -> Result<bool, CutError> {
+        loop {
+            let piece = &self.piece[self.at..];
+            let room = self.decoder.max_utf8_buffer_length_without_replacement(piece.len());
+            let start = text.len();
+            let room = room.filter(|room| text.try_reserve(*room).is_ok());
+            let room = room.ok_or(io::Error::from(io::ErrorKind::OutOfMemory))?;
+            text.resize(start + room, 0);
+            let to = &mut text[start..];
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(piece, to, self.ended);
+            text.truncate(start + written);
+            self.at += read;
+            match result {
+                DecoderResult::InputEmpty => return Ok(self.ended),
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => {
+                    let line = 1 + memchr_iter(b'\n', text).count() as u64;
+                    return Err(self.malformed().line(line).into());
+                }
+            }
+        }
+    }
+
+    fn malformed(&self) -> Problem {
+        let name = self.decoder.encoding().name();
+        Problem::new(
+            Code::BadEncoding,
+            format!("the line has bytes that are no {name}"),
+            match self.decoder.encoding() == self.encoding.get() {
+                true => {
+                    "set input.encoding to the encoding of the file, or write the file again if it was cut off or damaged"
+                }
+                false => "its byte order mark says so: write the file again without it, or in that encoding",
+            },
+        )
+    }
+
+    /// UTF-16 has a zero in each delimiter and line end: text without any is of another encoding.
+    fn narrow(&self) -> Option<Problem> {
+        let wide = [UTF_16LE, UTF_16BE].contains(&self.encoding.get());
+        let marked = [&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF"]
+            .iter()
+            .any(|mark| self.piece.starts_with(mark));
+        if !wide || marked || self.piece.is_empty() || memchr(0, &self.piece).is_some() {
+            return None;
+        }
+        let problem = Problem::new(
+            Code::BadEncoding,
+            "the file is not UTF-16, as input.encoding says: each character takes one byte",
+            "write it as UTF-16, or set input.encoding to the encoding of the files",
+        );
+        Some(problem.line(1))
+    }
+}
+
+/// A whole text.
+///
+/// # Errors
+/// On bytes that are none of the encoding's.
+pub fn decoded(bytes: Vec<u8>, encoding: Encoding) -> Result<Vec<u8>, Problem> {
+    if encoding.is_utf8() {
+        return Ok(bytes);
+    }
+    let mut text = Vec::new();
+    match Source::new(&bytes[..], encoding).fill(&mut text, usize::MAX) {
+        Ok(_) => Ok(text),
+        Err(e) => Err(e.problem(0)),
+    }
+}
+
+/// Reads until `bytes` has `target` bytes or the input ends.
+fn read(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result<()> {
+    // Some room to spare: `read_to_end` probes with extra calls where there is next to none.
+    // A long record may be too much for a small machine: that is its own fault, and not the end of the others.
+    bytes
+        .try_reserve(target + 64 - bytes.len())
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let wanted = (target - bytes.len()) as u64;
+    input.by_ref().take(wanted).read_to_end(bytes)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoding(label: &str) -> Encoding {
+        Encoding::parse(label).unwrap()
+    }
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn texts_come_back_whatever_their_encoding_and_pieces(text in "[a-c,\n\u{e4}\u{20ac}\u{10348}]{0,400}", step in 1usize..300) {
+            // As no text begins that has no mark.
+            let text = format!("x,{text}");
+            let narrow: String = text.chars().filter(|c| *c < '\u{2000}').collect();
+            for (bytes, label, text) in [
+                (utf16(&text, u16::to_le_bytes), "utf-16", &text),
+                (utf16(&text, u16::to_be_bytes), "utf-16be", &text),
+                (utf16(&format!("\u{feff}{text}"), u16::to_be_bytes), "utf-16", &text),
+                (text.clone().into_bytes(), "utf-8", &text),
+                (encoding_rs::GB18030.encode(&text).0.into_owned(), "gb18030", &text),
+                (encoding_rs::WINDOWS_1252.encode(&narrow).0.into_owned(), "latin1", &narrow),
+            ] {
+                let mut source = Source::new(&bytes[..], encoding(label));
+                let (mut found, mut ended) = (Vec::new(), false);
+                while !ended {
+                    let target = found.len() + step;
+                    ended = source.fill(&mut found, target).unwrap();
+                }
+                prop_assert_eq!(&found, text.as_bytes());
+                prop_assert_eq!((source.bytes(), source.hash()), (bytes.len() as u64, blake3::hash(&bytes)));
+                prop_assert_eq!(decoded(bytes, encoding(label)).unwrap(), text.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_the_encoding_is_an_error_with_its_line() {
+        let lines = "x,y\n".repeat(100);
+        for (bytes, label, line, words) in [
+            ([lines.as_bytes(), b"\xff\n"].concat(), "gbk", 101, "no GBK"),
+            (
+                [utf16(&lines, u16::to_le_bytes), vec![0x41]].concat(),
+                "utf-16",
+                101,
+                "no UTF-16LE",
+            ),
+            (
+                [utf16(&lines, u16::to_le_bytes), vec![0, 0xd8, 10, 0]].concat(),
+                "utf-16",
+                101,
+                "no UTF-16LE",
+            ),
+            (
+                [b"\xEF\xBB\xBF", lines.as_bytes(), b"\xe9\n"].concat(),
+                "latin1",
+                101,
+                "no UTF-8",
+            ),
+            (lines.clone().into_bytes(), "utf-16", 1, "each character takes one byte"),
+            (b"\x1F\x8B\x08\0".to_vec(), "latin1", 1, "gzip"),
+        ] {
+            let problem = decoded(bytes, encoding(label)).unwrap_err();
+            assert_eq!(problem.line, Some(line), "{problem}");
+            assert!(problem.message.contains(words), "{problem}");
+        }
+    }
+}
