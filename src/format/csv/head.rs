@@ -78,7 +78,10 @@ pub enum Kept {
 impl Head {
     /// Reads the beginning of an input: `first` is its first block, without a byte order mark.
     pub fn read(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
-        encoding(first)?;
+        encoding(first).map_err(|problem| Problem {
+            hint: format!("set input.encoding = \"utf-16\" if all files are; or {}", problem.hint),
+            ..problem
+        })?;
         let Some((delimiter, front)) = separator(first) else {
             return Head::behind(first, wanted);
         };
@@ -345,7 +348,7 @@ fn encoding(first: &[u8]) -> Result<(), Problem> {
         true => Err(Problem::new(
             Code::Utf16,
             "the file is UTF-16 (Excel's \"Unicode Text\"), not UTF-8",
-            "set input.encoding = \"utf-16\" if all files are; or save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
+            "save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
         )
         .line(1)),
     }
