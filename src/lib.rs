@@ -8,7 +8,7 @@
 //! # The way of one CSV
 //!
 //! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its
-//! record in the [`ledger`], its output) and asks the pure `plan` what to do. A stale input is cut into blocks of whole
+//! record in the [`ledger`], its output) and asks the pure `plan` what to do (`worker::commit` decides on each input, for it owns all that is known of them). A stale input is cut into blocks of whole
 //! records ([`format::csv::cut`]). The first one is opened: its head tells which field is which feature
 //! ([`transform::open`]). Each block becomes a part, on any thread: a reader fills batches of rows by the rule of what a
 //! cell means ([`score::cell`]), the lineup's [`model`] predicts, a writer makes bytes. Parts are joined in order
@@ -38,9 +38,13 @@
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
-//! - a key: the section's file in [`config`], and its line in `config/transform.toml`;
-//! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::commit`;
-//! - what the ledger keeps: `ledger::schema`, with an upgrade;
+//! - what a first line is: `format::csv::first`; what is no CSV: `format::csv::foreign`;
+//! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::reader`];
+//! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also
+//!   [`transform::Shape`];
+//! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
+//!   ledger), `worker::commit` (with it);
+//! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, then [`commands`];
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!

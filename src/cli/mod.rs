@@ -39,7 +39,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Exit codes:
   0   converged: every input has its output
-  1   some files failed; they are named, and reports stand in the failed folder
+  1   some files failed or are held; they are named, and reports stand in the failed folder
   2   a trained model didn't pass its gate; nothing was registered
   3   no approved model, or it is damaged
   64  wrong usage or configuration, or a state that needs a person
@@ -86,7 +86,7 @@ pub enum LogLevel {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what is done, pending and failed, the model, and whether a worker is running
+    /// Show what is done, pending, held and failed, the model, and whether a worker is running
     Status {
         /// Print one JSON object
         #[arg(long)]

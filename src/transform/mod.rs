@@ -179,7 +179,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             let (opened, largest) = (opened.clone(), largest.clone());
             pool.spawn_fifo(move || {
                 let part = opened.part(block);
-                largest.fetch_max(part.held(), Ordering::Relaxed);
+                largest.fetch_max(part.memory(), Ordering::Relaxed);
                 // The receiver is gone where the run was given up.
                 let _ = sender.send(part);
             });

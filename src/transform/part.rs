@@ -169,7 +169,7 @@ impl Part {
     }
 
     /// The memory that it holds.
-    pub fn held(&self) -> usize {
+    pub fn memory(&self) -> usize {
         let refusals: usize = self
             .refusals
             .iter()

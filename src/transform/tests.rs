@@ -158,7 +158,7 @@ fn rejects_take_a_few_bytes_each() {
     let opened = open(&text, &lineup(), &shape(Columns::Prediction, Limit::Share(Share::ALL))).unwrap();
     let part = opened.part(text[opened.input.end..].to_vec());
     assert_eq!(part.rejects.len(), 100_000);
-    assert!(part.held() < 80 * 100_000, "{} bytes", part.held());
+    assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
 }
 
 /// The rest can't make up for it; the file was read to its end, and its rejects grew to 12 times its size.

@@ -1,4 +1,5 @@
-//! What was scored is published, then recorded; what failed for now is tried again.
+//! All that is known of inputs, with one owner: [`inputs`] decides on each and notes when to look again; what was scored is
+//! published ([`publishing`]), then recorded; what failed for now is tried again.
 
 mod inputs;
 mod losses;
