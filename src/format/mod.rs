@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use std::io;
 
 /// Goes up whenever the same input, model and settings would give other bytes than before; makes every output stale.
-pub const OUTPUT_FORMAT: u32 = 1;
+pub const OUTPUT_FORMAT: u32 = 2;
 
 /// The unit of parallel work. Small enough that a block, its columns and its output stay in a core's cache (with 1 MiB,
 /// keeping all columns takes 13% longer), and that a small file never waits long behind a large one; large enough that

@@ -39,6 +39,10 @@ fn with_ledger_2(spool: &Spool) -> PathBuf {
     // After the version was registered.
     let now = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
     assert_eq!(ledger.execute("UPDATE history SET at = ?", [now]).unwrap(), 3);
+    // As if outputs were made by today's rules: what the schema alone changes.
+    ledger
+        .execute("UPDATE recipes SET output_format = 2 WHERE output_format = 1", [])
+        .unwrap();
     let report = "SELECT published FROM results WHERE input = CAST('bad.csv' AS BLOB)";
     let report: usize = ledger.query_row(report, [], |row| row.get(0)).unwrap();
     fs::write(spool.path("failed/bad.csv.error.json"), vec![b' '; report]).unwrap();
@@ -71,6 +75,23 @@ fn an_upgrade_from_schema_2_scores_nothing_again() {
     assert_eq!(spool.output("all.csv").as_deref(), Some(ALL_OUT));
     let spool = spool.set("output.columns=prediction");
     spool.once().exits(0).says("scored 1 file");
+}
+
+/// What a header, a cell and a blank line mean changed with output format 2.
+#[test]
+fn what_older_rules_made_is_scored_again_once() {
+    let spool = Spool::new();
+    let path = with_ledger_2(&spool);
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    ledger
+        .execute("UPDATE recipes SET output_format = 1 WHERE output_format = 2", [])
+        .unwrap();
+    drop(ledger);
+    let inode = |spool: &Spool| fs::metadata(spool.path("output/good.csv.out")).unwrap().ino();
+    let before = inode(&spool);
+    spool.once().exits(1).says("scored 1 file").says("1 failed");
+    assert_eq!(inode(&spool), before, "the same bytes are not published again");
+    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
 }
 
 #[test]
