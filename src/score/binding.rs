@@ -25,9 +25,11 @@ impl Binding {
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
         let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-        let wanted: HashSet<Cow<str>> = signature.inputs.iter().map(|c| nfc(&c.name)).collect();
-        if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
-            return Err(twice);
+        if positions.len() < names.len() {
+            let wanted: HashSet<Cow<str>> = signature.inputs.iter().map(|c| nfc(&c.name)).collect();
+            if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
+                return Err(twice);
+            }
         }
         let spaced = OnceCell::new();
         let field = |column: &Column| {

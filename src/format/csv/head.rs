@@ -215,7 +215,9 @@ impl Layout {
             Kept::All => names.iter().any(|n| n == name),
             Kept::Some(indices) => indices.iter().any(|&i| names[i] == name),
         };
-        if let Some(twice) = stands_twice(&names, |name| is_kept(name)) {
+        if kept != Kept::None
+            && let Some(twice) = stands_twice(&names, is_kept)
+        {
             return Err(twice);
         }
         if let Some(output) = wanted.outputs.iter().find(|output| is_kept(&output.name)) {

@@ -87,7 +87,10 @@ fn name(bytes: &[u8]) -> String {
         name += chunk.valid();
         chunk.invalid().iter().for_each(|b| name += &format!("\\x{b:02X}"));
     }
-    nfc(&name).into_owned()
+    match nfc(&name) {
+        Cow::Borrowed(_) => name,
+        Cow::Owned(composed) => composed,
+    }
 }
 
 /// The fields of one record without its line end, as they stand there.
