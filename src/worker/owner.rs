@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::spool::Dir;
 use crate::spool::publish::{self, Owner, Publisher};
 use rustix::fs::fstat;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What stands in the way of publishing, or nothing; and who marked the folder.
 pub struct Standing {
@@ -28,7 +28,7 @@ impl Standing {
         let claim = claim(
             &me,
             owner.as_ref(),
-            |owner| life(owner, &me),
+            |owner| life(owner, &me, &config.output.path),
             running,
             config.output.shared,
         );
@@ -40,7 +40,8 @@ impl Standing {
         let state = &config.state.path;
         Ok(Owner {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            state: std::fs::canonicalize(state).map_err(Error::io("find", state))?,
+            output: absolute(&config.output.path)?,
+            state: absolute(state)?,
             instance: ledger.map(Ledger::instance).transpose()?.unwrap_or_default(),
         })
     }
@@ -56,7 +57,12 @@ impl Standing {
     /// An error if the folder is another worker's.
     pub fn check(&self, config: &Config) -> Result<()> {
         match (&self.owner, self.claim) {
-            (Some(Owner { host, state, instance }), Claim::Refused) => Err(Error::Owned {
+            (
+                Some(Owner {
+                    host, state, instance, ..
+                }),
+                Claim::Refused,
+            ) => Err(Error::Owned {
                 path: config.output.path.clone(),
                 message: match *instance == self.me.instance && *host == self.me.host {
                     true => format!(
@@ -80,7 +86,7 @@ pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, run
         (Claim::Own | Claim::Shared | Claim::Refused, _) => return Ok(()),
         (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
         (Claim::TakeOver, Some(Owner { host, state, .. })) => {
-            tracing::warn!(%path, %host, state = %state.display(), "took over the output folder: nobody works on that state");
+            tracing::warn!(%path, %host, state = %state.display(), "took over the output folder: its worker publishes there no more");
         }
         _ if !running && ledger.has_results()? => {
             tracing::warn!(%path, "the output folder had no mark of its worker, as after an upgrade; it is this one's now");
@@ -100,9 +106,16 @@ pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, run
 }
 
 /// Is the owner's state folder there, and no other than it was? `me`: this worker.
-fn life(owner: &Owner, me: &Owner) -> Life {
+fn life(owner: &Owner, me: &Owner, output: &Path) -> Life {
     if is_same(&owner.state, &me.state) {
         return Life::Own;
+    }
+    // A bucket may be mounted twice.
+    let local = Dir::open(output)
+        .and_then(|dir| dir.is_mount())
+        .is_ok_and(|mount| !mount);
+    if local && !is_same(&owner.output, output) {
+        return Life::Elsewhere;
     }
     let there = if owner.instance.is_empty() {
         owner.state.exists()
@@ -115,6 +128,12 @@ fn life(owner: &Owner, me: &Owner) -> Life {
         }
     };
     if there { Life::Lives } else { Life::Gone }
+}
+
+/// Without links, where it is there.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let found = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    found.map_err(Error::io("find", path))
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -4,6 +4,7 @@ use crate::spool::{Ran, Spool, line, wait_until, xs};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Another worker's inputs, state and reports, beside the spool's, with the same output folder.
 const SECOND: [&str; 6] = [
@@ -160,6 +161,32 @@ fn a_copied_state_folder_is_another_worker_and_a_moved_one_is_not() {
     std::os::unix::fs::symlink("moved", spool.path("link")).unwrap();
     spool.run(&["--once", "--set", "state.path=link"]).exits(0);
     assert!(state(&spool).ends_with("moved"));
+}
+
+/// The copy's mark is of the folder that it was copied from.
+#[test]
+fn a_copied_installation_is_a_worker_of_its_own() {
+    let spool = both();
+    spool.once().exits(0);
+    let folders = ["input", "output", "failed", "state"];
+    fs::create_dir(spool.path("copy")).unwrap();
+    for folder in folders {
+        let copied = Command::new("cp")
+            .args(["-a", folder, "copy"])
+            .current_dir(spool.path(""))
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    let settings = folders.map(|folder| format!("{folder}.path=copy/{folder}"));
+    let mut args = vec!["--once"];
+    settings.iter().for_each(|setting| args.extend(["--set", setting]));
+    spool.run(&args).exits(0).says("nothing to do");
+    let ran = spool.run(&args).exits(0);
+    assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+    assert!(
+        spool.once().exits(0).stderr.contains("nothing to do"),
+        "the first one goes on"
+    );
 }
 
 #[test]

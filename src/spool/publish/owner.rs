@@ -19,6 +19,8 @@ const MOST: u64 = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     pub host: String,
+    /// The folder that it marked, absolute: a copy of it has the same mark.
+    pub output: PathBuf,
     /// Its state folder, absolute.
     pub state: PathBuf,
     /// The random name of that; empty before its ledger is made.

@@ -2,13 +2,15 @@
 
 use crate::spool::publish::Owner;
 
-/// What is found at a mark's state folder. Only what stands on this host can be looked at.
+/// What is found where a mark points to. Only what stands on this host can be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     /// The state folder is there, and it is that one; or it can't be told.
     Lives,
     /// It is this worker's own folder, by another path.
     Own,
+    /// The mark is of another folder: it was copied or moved with what stands in this one.
+    Elsewhere,
     Gone,
 }
 
@@ -62,6 +64,7 @@ mod tests {
     fn a_folder_is_anothers_while_its_state_folder_lives_or_it_is_on_another_host() {
         let owner = |host: &str, state: &str, instance: &str| Owner {
             host: host.into(),
+            output: "/output".into(),
             state: state.into(),
             instance: instance.into(),
         };
@@ -129,6 +132,12 @@ mod tests {
                 (owner("h", "/old", "1"), Life::Lives),
                 false,
                 Claim::Refused,
+            ),
+            (
+                "the whole installation was copied",
+                (owner("h", "/old", "1"), Life::Elsewhere),
+                false,
+                Claim::TakeOver,
             ),
             (
                 "claimed before the first start",
