@@ -25,8 +25,9 @@ impl Binding {
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
         let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        let wanted = || -> HashSet<Cow<str>> { signature.inputs.iter().map(|c| nfc(&c.name)).collect() };
         if positions.len() < names.len() {
-            let wanted: HashSet<Cow<str>> = signature.inputs.iter().map(|c| nfc(&c.name)).collect();
+            let wanted = wanted();
             if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
                 return Err(twice);
             }
@@ -37,7 +38,7 @@ impl Binding {
             let name = nfc(&column.name);
             let spaced = || {
                 *spaced
-                    .get_or_init(|| by_spaced_name(names, &wanted))
+                    .get_or_init(|| by_spaced_name(names, &wanted()))
                     .get(name.as_ref())?
             };
             positions
