@@ -4,7 +4,7 @@ pub use super::plan::Claim;
 
 use super::plan::{Life, claim};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::spool::Dir;
 use crate::spool::publish::{self, Owner, Publisher};
@@ -31,7 +31,7 @@ impl Standing {
             |owner| life(owner, &me, &config.output.path),
             running,
             config.output.shared,
-        );
+        )?;
         Ok(Standing { claim, owner, me })
     }
 
@@ -106,28 +106,33 @@ pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, run
 }
 
 /// Is the owner's state folder there, and no other than it was? `me`: this worker.
-fn life(owner: &Owner, me: &Owner, output: &Path) -> Life {
-    if is_same(&owner.state, &me.state) {
-        return Life::Own;
+///
+/// # Errors
+/// A fault that passes says neither.
+fn life(owner: &Owner, me: &Owner, output: &Path) -> Result<Life> {
+    // What is closed to this worker is another's, and may be the same output folder by another path.
+    let closed = |error: Error, answer| match error.code() {
+        "permission_denied" => Ok(answer),
+        _ => Err(error),
+    };
+    if is_same(&owner.state, &me.state).or_else(|e| closed(e, false))? {
+        return Ok(Life::Own);
     }
     // A bucket may be mounted twice.
-    let local = Dir::open(output)
-        .and_then(|dir| dir.is_mount())
-        .is_ok_and(|mount| !mount);
-    if local && !is_same(&owner.output, output) {
-        return Life::Elsewhere;
+    if !Dir::nearest(output)?.is_mount()? && !is_same(&owner.output, output).or_else(|e| closed(e, true))? {
+        return Ok(Life::Elsewhere);
     }
     let there = if owner.instance.is_empty() {
-        owner.state.exists()
+        owner.state.try_exists().unwrap_or(true)
     } else {
-        match Ledger::read(&owner.state) {
-            Ok(Some(ledger)) => ledger.instance().map_or(true, |instance| instance == owner.instance),
-            Ok(None) => false,
-            // Somebody else's.
-            Err(_) => true,
+        match Ledger::read(&owner.state).and_then(|ledger| ledger.map(|l| l.instance()).transpose()) {
+            Ok(instance) => instance.as_ref() == Some(&owner.instance),
+            // Somebody else's, or of another version.
+            Err(error) if error.code() == "permission_denied" || error.exit_code() != exit::TRY_AGAIN => true,
+            Err(error) => return Err(error),
         }
     };
-    if there { Life::Lives } else { Life::Gone }
+    Ok(if there { Life::Lives } else { Life::Gone })
 }
 
 /// Without links, where it is there.
@@ -136,11 +141,15 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     found.map_err(Error::io("find", path))
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| {
-        let stat = fstat(Dir::open(path).ok()?.fd()).ok()?;
-        Some((stat.st_dev, stat.st_ino))
+/// Are both the same folder? One that isn't there is none.
+fn is_same(one: &Path, other: &Path) -> Result<bool> {
+    let identity = |path: &Path| match Dir::open(path) {
+        Err(error) if error.code() == "not_found" => Ok(None),
+        dir => {
+            let stat = fstat(dir?.fd()).map_err(Error::io("stat", path))?;
+            Ok(Some((stat.st_dev, stat.st_ino)))
+        }
     };
-    let one = identity(one);
-    one.is_some() && one == identity(other)
+    let one = identity(one)?;
+    Ok(one.is_some() && one == identity(other)?)
 }

@@ -75,7 +75,7 @@ def scored(slope, values):
 
 
 def leftovers(spool):
-    return [p for d in ("output", "failed", "state/staging") for p in (spool.root / d).rglob(".*")]
+    return [p for d in ("output", "failed", "state/staging") for p in (spool.root / d).rglob(".*") if p.name != MARK]
 
 
 def check_ledger(spool):

@@ -28,32 +28,33 @@ pub enum Claim {
     Refused,
 }
 
-/// `life`: of the owner's state folder; `running`: this worker has marked the folder already; `shared`: as the configuration has
-/// it.
-pub fn claim(
+/// `life`: of the owner, if it is to be known; `running`: this worker has marked the folder already; `shared`: as the
+/// configuration has it.
+pub fn claim<E>(
     me: &Owner,
     owner: Option<&Owner>,
-    life: impl FnOnce(&Owner) -> Life,
+    life: impl FnOnce(&Owner) -> Result<Life, E>,
     running: bool,
     shared: bool,
-) -> Claim {
+) -> Result<Claim, E> {
     let Some(owner) = owner else {
-        return Claim::Free;
+        return Ok(Claim::Free);
     };
     if owner == me {
-        return Claim::Own;
+        return Ok(Claim::Own);
     }
     let here = owner.host == me.host;
     // A container gets another host name with each start, and keeps its state folder.
     let me_elsewhere = owner.instance == me.instance && owner.state == me.state && !running;
     // Claimed before the first start made a ledger.
     let claimed_before = here && owner.state == me.state && owner.instance.is_empty();
-    let gone = || here && life(owner) != Life::Lives;
-    match me_elsewhere || claimed_before || gone() {
-        true => Claim::TakeOver,
-        false if shared => Claim::Shared,
-        false => Claim::Refused,
-    }
+    Ok(
+        match me_elsewhere || claimed_before || here && life(owner)? != Life::Lives {
+            true => Claim::TakeOver,
+            false if shared => Claim::Shared,
+            false => Claim::Refused,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -146,18 +147,18 @@ mod tests {
                 Claim::TakeOver,
             ),
         ];
+        let found =
+            |owner: Option<&Owner>, life, running, shared| claim(&me, owner, |_| Ok::<_, ()>(life), running, shared);
         for (case, (owner, life), running, expected) in table {
-            assert_eq!(claim(&me, Some(&owner), |_| life, running, false), expected, "{case}");
+            assert_eq!(found(Some(&owner), life, running, false), Ok(expected), "{case}");
             let shared = match expected {
                 Claim::Refused => Claim::Shared,
                 other => other,
             };
-            assert_eq!(
-                claim(&me, Some(&owner), |_| life, running, true),
-                shared,
-                "{case}, shared"
-            );
+            assert_eq!(found(Some(&owner), life, running, true), Ok(shared), "{case}, shared");
         }
-        assert_eq!(claim(&me, None, |_| Life::Lives, true, false), Claim::Free);
+        assert_eq!(found(None, Life::Lives, true, false), Ok(Claim::Free));
+        let unknown = claim(&me, Some(&owner("h", "/other", "2")), |_| Err("EIO"), false, true);
+        assert_eq!(unknown, Err("EIO"), "a fault that passes decides nothing");
     }
 }
