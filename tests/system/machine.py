@@ -294,6 +294,11 @@ class Faults:
         self.strace.wait(10)
 
 
+def stopped(task):
+    """Is a thread stopped, also where it is traced?"""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+
+
 def test_a_running_worker_outlives_every_fault_and_status_shows_it(room):
     spool = lines(room, **SOON)
     worker = start(spool)
@@ -320,6 +325,7 @@ def test_a_running_worker_outlives_every_fault_and_status_shows_it(room):
         names = [f"{n}-{i}.csv" for i in range(12)]
         with Faults(room, worker, calls, error):
             worker.signal(signal.SIGSTOP)  # so that they come at once, and are synced together
+            until("it stands still", lambda: all(map(stopped, Path(f"/proc/{worker.child.pid}/task").iterdir())))
             drop(spool, *names)
             worker.signal(signal.SIGCONT)
             if calls == "getdents64":  # an event needs no listing, a reload does
