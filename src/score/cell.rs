@@ -3,8 +3,11 @@
 //! A cell is a text without the quotes of its format. Spaces and tabs around it don't count. Which words and numbers mean that
 //! the value is missing, and what stands in front of a fraction, is the [`Spelling`]'s to say: of the file, and of the column.
 
+pub use super::cell_error::CellError;
 use super::marks::Marks;
-use super::spelling::{Number, Spelling};
+pub use super::spelling::is_integer;
+
+use super::spelling::{Number, Spelling, bits};
 use crate::model::unicode::nfc;
 use crate::model::{Category, Column, Type, boolean};
 use std::borrow::Cow;
@@ -30,32 +33,6 @@ pub enum Kind {
     Categories(Dictionary),
     /// The index among the features of text.
     Texts(usize),
-}
-
-/// Why a cell is none of its column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CellError {
-    NotANumber,
-    NotAnInteger,
-    NotABoolean,
-    Missing,
-    /// A category that the model doesn't know, and that its library would refuse.
-    UnknownCategory,
-    /// A text of another encoding: no model knows what it would be decoded to.
-    NotUtf8,
-}
-
-impl CellError {
-    pub fn text(self) -> &'static str {
-        match self {
-            CellError::NotANumber => "not a number",
-            CellError::NotAnInteger => "not a whole number",
-            CellError::NotABoolean => "neither true nor false",
-            CellError::Missing => "missing value",
-            CellError::UnknownCategory => "unknown category",
-            CellError::NotUtf8 => "text that is not UTF-8",
-        }
-    }
 }
 
 impl Feature {
@@ -165,12 +142,6 @@ pub fn is_number(text: &str) -> bool {
 /// Could this be a cell of a numeric column, and so not a column's name?
 pub fn is_value(cell: &[u8]) -> bool {
     !matches!(number(cell), Number::Invalid)
-}
-
-/// Does it name one 64-bit integer? From 2^53 on a double stands for several.
-#[inline]
-pub fn is_integer(x: f64) -> bool {
-    x.trunc() == x && x.abs() < (1u64 << 53) as f64
 }
 
 /// As it is usually spelled.
@@ -331,11 +302,6 @@ fn has_leading_zero(number: &[u8]) -> bool {
         .or(number.strip_prefix(b"+"))
         .unwrap_or(number);
     matches!(digits, [b'0', b'0'..=b'9', ..])
-}
-
-/// One pattern for both zeros.
-pub fn bits(number: f64) -> u64 {
-    (number + 0.0).to_bits()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Columns of numbers with more to them: numbers that mean "missing", a decimal comma, and the words for true and false.
 
 use super::Spelling;
-use super::cell::{CellError, is_integer};
+use super::cell_error::CellError;
+use super::spelling::is_integer;
 use crate::model::{Column, Type, boolean};
 
 /// What the cells of a column are beside numbers, or instead of them.

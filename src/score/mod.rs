@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod binding;
 pub mod cell;
+mod cell_error;
 mod lineup;
 pub mod marks;
 mod predict;

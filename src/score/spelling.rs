@@ -1,6 +1,5 @@
 //! How the producers of inputs spell values: what means that one is missing, and what stands in front of a fraction.
 
-use super::cell::bits;
 use crate::model::Marker;
 
 /// In any case.
@@ -149,6 +148,17 @@ fn with_comma(cell: &[u8]) -> Option<f64> {
     let point = |&b: &u8| if b == b',' { b'.' } else { b };
     let cell: Vec<u8> = cell.iter().map(point).collect();
     fast_float2::parse(&cell).ok()
+}
+
+/// Does it name one 64-bit integer? From 2^53 on a double stands for several.
+#[inline]
+pub fn is_integer(x: f64) -> bool {
+    x.trunc() == x && x.abs() < (1u64 << 53) as f64
+}
+
+/// One pattern for both zeros.
+pub fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
 }
 
 #[cfg(test)]

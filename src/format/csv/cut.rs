@@ -6,15 +6,12 @@
 
 use super::foreign::foreign;
 use super::padding::{Held, without_padding};
-use super::record::{closing_quote, separator};
+use super::record::{BYTE_ORDER_MARK, closing_quote, separator};
 use super::source::Source;
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::Read;
-
-/// Of UTF-8. It is no part of the first field: a quote behind it opens one.
-pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The blocks of one input, in order, without a byte order mark in front, and without the padding at the end. Every block
 /// ends with a line feed, also where the input's last line has none.

@@ -49,7 +49,7 @@ pub fn foreign(first: &[u8]) -> Option<Problem> {
 
 /// Web pages, XML and JSON: texts that begin with a mark of their own.
 fn markup(first: &[u8]) -> Option<(&'static str, &'static str)> {
-    let text = first.strip_prefix(super::cut::BYTE_ORDER_MARK).unwrap_or(first);
+    let text = first.strip_prefix(super::record::BYTE_ORDER_MARK).unwrap_or(first);
     let text = text.trim_ascii_start();
     let begins = |mark: &str| {
         let start = text.get(..mark.len());

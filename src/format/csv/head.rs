@@ -1,9 +1,8 @@
 //! What stands in front of the rows: encoding, byte order mark, header or none; which field is which feature, which fields are
 //! kept.
 
-use super::cut::BYTE_ORDER_MARK;
 use super::first::First;
-use super::record::{first_record, names, raw_fields, record, separator, unquote};
+use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, record, separator, unquote};
 use crate::format::Columns;
 use crate::model::unicode::nfc;
 use crate::model::{Column, Signature};

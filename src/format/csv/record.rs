@@ -5,6 +5,9 @@ use crate::score::cell::trim;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
+/// Of UTF-8. It is no part of the first field: a quote behind it opens one.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.
 pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {

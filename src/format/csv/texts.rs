@@ -1,8 +1,7 @@
 //! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the readers' work.
 
-use super::cut::BYTE_ORDER_MARK;
 use super::padding::{is_padding, without_padding};
-use super::record::{first_record, quote, raw_fields, record, strip_line_end, unquote};
+use super::record::{BYTE_ORDER_MARK, first_record, quote, raw_fields, record, strip_line_end, unquote};
 use std::iter;
 
 /// The cells of each record, the header's first, without their quotes. Empty lines are records as they are to the reader. Text that is not UTF-8
