@@ -71,73 +71,41 @@ fn print(status: &Status, config: &Config) {
             count(fault.tries.into(), "attempt")
         ));
     }
-    if !status.pending_files.is_empty() {
-        print_line("\npending:");
-        status
-            .pending_files
-            .iter()
-            .take(NAMED)
-            .for_each(|file| print_line(format!("  {file}")));
-        more(status.pending_files.len());
-    }
+    let failed = config.failed.display();
+    list("pending:", &status.pending_files, String::clone);
     // That they are left is as it should be where the configuration says so.
-    if !status.left_files.is_empty() && config.output.taken == OnTaken::Remake {
-        print_line(
-            "\nleft (their outputs went again and again; if a consumer takes them away, set output.taken = \"leave\"; \
-             'transform retry FILE' makes one again, '--once --all' all of them):",
-        );
-        status
-            .left_files
-            .iter()
-            .take(NAMED)
-            .for_each(|file| print_line(format!("  {file}")));
-        more(status.left_files.len());
+    if config.output.taken == OnTaken::Remake {
+        let title = "left (their outputs went again and again; if a consumer takes them away, set output.taken = \"leave\"; \
+                     'transform retry FILE' makes one again, '--once --all' all of them):";
+        list(title, &status.left_files, String::clone);
     }
-    if !status.bad_files.is_empty() {
-        print_line(format!(
-            "\ndone, with bad rows (they are in {}):",
-            config.failed.display()
-        ));
-        for bad in status.bad_files.iter().take(NAMED) {
-            print_line(format!(
-                "  {}  {} of {}",
-                bad.file,
-                bad.bad_rows,
-                count(bad.rows, "row")
-            ));
-        }
-        more(status.bad_files.len());
-    }
-    if !status.held_files.is_empty() {
-        print_line(format!("\nheld (the reasons are in {}):", config.failed.display()));
-        status
-            .held_files
-            .iter()
-            .take(NAMED)
-            .for_each(|file| print_line(format!("  {file}")));
-        more(status.held_files.len());
-    }
-    if !status.unknown_files.is_empty() {
-        print_line("\ndone, with categories that the model doesn't know (columns, and how many cells):");
-        for UnknownFile { file, unknown } in status.unknown_files.iter().take(NAMED) {
-            print_line(format!("  {file}  {}", shown(unknown)));
-        }
-        more(status.unknown_files.len());
-    }
-    if !status.failed_files.is_empty() {
-        print_line(format!(
-            "\nfailed (reports in {}; 'transform retry' tries again):",
-            config.failed.display()
-        ));
-        for failed in status.failed_files.iter().take(NAMED) {
-            print_line(format!("  {}  {}: {}", failed.file, failed.code, failed.message));
-        }
-        more(status.failed_files.len());
-    }
+    let title = format!("done, with bad rows (they are in {failed}):");
+    list(&title, &status.bad_files, |bad| {
+        format!("{}  {} of {}", bad.file, bad.bad_rows, count(bad.rows, "row"))
+    });
+    let title = format!("held (the reasons are in {failed}):");
+    list(&title, &status.held_files, String::clone);
+    let title = "done, with categories that the model doesn't know (columns, and how many cells):";
+    list(title, &status.unknown_files, |UnknownFile { file, unknown }| {
+        format!("{file}  {}", shown(unknown))
+    });
+    let title = format!("failed (reports in {failed}; 'transform retry' tries again):");
+    list(&title, &status.failed_files, |failed| {
+        format!("{}  {}: {}", failed.file, failed.code, failed.message)
+    });
 }
 
-fn more(files: usize) {
-    if files > NAMED {
-        print_line(format!("  and {} more: transform status --json", files - NAMED));
+/// The first of some files, a line each; nothing where there are none.
+fn list<T>(title: &str, files: &[T], line: impl Fn(&T) -> String) {
+    if files.is_empty() {
+        return;
+    }
+    print_line(format!("\n{title}"));
+    files
+        .iter()
+        .take(NAMED)
+        .for_each(|file| print_line(format!("  {}", line(file))));
+    if files.len() > NAMED {
+        print_line(format!("  and {} more: transform status --json", files.len() - NAMED));
     }
 }
