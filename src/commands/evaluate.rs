@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::registered::{Csv, Labelled, Registered};
 use crate::evaluate::{Comparison, Evaluation, Score};
+use crate::format::csv::table::Table;
 use crate::format::{Encoding, decoded};
 use crate::registry::{Registry, read_source};
 use crate::spool::durable;
@@ -32,15 +33,21 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         Some(path) => Some((path, read(path, encoding)?)),
         None => None,
     };
+    let table = |bytes| Table {
+        bytes,
+        delimiter: config.shape.delimiter,
+        spelling: &config.shape.spelling,
+    };
     let labelled = Labelled {
         rows: Csv {
             path: &question.data,
-            bytes: &rows,
+            table: table(&rows),
         },
-        labels: labels.as_ref().map(|(path, bytes)| Csv { path, bytes }),
+        labels: labels.as_ref().map(|(path, bytes)| Csv {
+            path,
+            table: table(bytes),
+        }),
         target: question.target.as_deref(),
-        delimiter: config.shape.delimiter,
-        spelling: &config.shape.spelling,
     };
     let evaluated = version.evaluate(&labelled, &now())?;
     if let Some(path) = &question.html {

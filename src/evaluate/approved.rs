@@ -3,8 +3,8 @@
 use super::Task;
 use super::scoring::{Target, predictions};
 use crate::error::{Error, Result};
+use crate::format::csv::table::Table;
 use crate::registry::Registry;
-use crate::score::Spelling;
 
 /// Yes from this probability on, where a model has none of its own.
 pub const THRESHOLD: f64 = 0.5;
@@ -23,18 +23,12 @@ pub enum Predictions {
 }
 
 impl Predictions {
-    /// Scores all rows of a CSV by the approved version. `task` and `classes`: what its predictions are held against.
+    /// Scores a CSV by the approved version. `rows`: the places of those that are compared, ascending. `against`: what
+    /// its predictions are held against.
     ///
     /// # Errors
     /// If the approved version is damaged.
-    pub fn find(
-        registry: &Registry,
-        csv: &[u8],
-        delimiter: u8,
-        spelling: &Spelling,
-        task: Task,
-        classes: Option<&[String; 2]>,
-    ) -> Result<Predictions> {
+    pub fn find(registry: &Registry, table: &Table, rows: &[usize], against: &Target) -> Result<Predictions> {
         let identity = match registry.latest_approved() {
             Err(Error::NoModel { .. }) => return Ok(Predictions::Nothing),
             found => found?,
@@ -48,22 +42,25 @@ impl Predictions {
             Ok(target) => target,
             Err(why) => return not(why),
         };
-        let theirs = target.classes.as_ref();
+        let (theirs, classes) = (target.classes.as_ref(), against.classes.as_ref());
         let turned = theirs
             .zip(classes)
             .is_some_and(|([a, b], [no, yes])| (a, b) == (yes, no));
-        let both_numbers = matches!((task, target.task), (Task::Regression, Task::Regression));
+        let both_numbers = matches!((against.task, target.task), (Task::Regression, Task::Regression));
         if !(both_numbers || turned || theirs.is_some() && theirs == classes) {
             return not("it predicts something else".into());
         }
-        let predicted = match predictions(&model, &target, csv, delimiter, spelling) {
+        let all = match predictions(&model, &target, table) {
             Ok(predicted) => predicted,
             Err(why) => return not(why),
         };
-        let rows = predicted.len();
-        let mut predicted: Vec<f64> = predicted.into_iter().flatten().collect();
-        if predicted.len() < rows {
-            return not(format!("it can't score {} of the {rows} rows", rows - predicted.len()));
+        let mut predicted: Vec<f64> = rows.iter().filter_map(|&row| all[row]).collect();
+        if predicted.len() < rows.len() {
+            return not(format!(
+                "it can't score {} of the {} rows",
+                rows.len() - predicted.len(),
+                rows.len()
+            ));
         }
         let mut task = target.task;
         if let (true, Task::Classification { threshold }) = (turned, &mut task) {

@@ -7,11 +7,10 @@ use super::scoring::{Target, predictions};
 use super::{Comparison, Examples, SEED};
 use crate::error::{Error, Result};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
-use crate::format::csv::texts;
+use crate::format::csv::table::Table;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::registry::{Attachment, Registry};
-use crate::score::Spelling;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,14 +31,12 @@ pub struct Labelled<'a> {
     pub labels: Option<Csv<'a>>,
     /// The target's column; without it, the one that the version was trained on.
     pub target: Option<&'a str>,
-    pub delimiter: u8,
-    pub spelling: &'a Spelling,
 }
 
 pub struct Csv<'a> {
     /// For errors.
     pub path: &'a Path,
-    pub bytes: &'a [u8],
+    pub table: Table<'a>,
 }
 
 /// What came of it.
@@ -89,11 +86,10 @@ impl<'a> Registered<'a> {
     /// # Errors
     /// If the rows or their labels can't be read, if no row can be scored, or if the approved version is damaged.
     pub fn evaluate(self, labelled: &Labelled, at: &str) -> Result<Evaluated> {
-        let Labelled { rows, delimiter, .. } = labelled;
+        let rows = &labelled.rows;
         let (target_name, actual) = self.labels(labelled)?;
         let wrong = |message: String| Error::config(rows.path, message);
-        let predicted =
-            predictions(&self.model, &self.target, rows.bytes, *delimiter, labelled.spelling).map_err(wrong)?;
+        let predicted = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
         if predicted.len() != actual.len() {
             return Err(wrong(format!(
                 "it has {} rows, but there are {} targets",
@@ -112,7 +108,7 @@ impl<'a> Registered<'a> {
         }
         let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
         let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
-        let approved = self.approved(labelled, &good)?;
+        let approved = self.approved(&rows.table, &good)?;
         if let approved::Predictions::Incomparable(why) = &approved {
             warnings.push(why.clone());
         }
@@ -162,26 +158,21 @@ impl<'a> Registered<'a> {
         })
     }
 
-    /// What another version, that is approved, predicts for these rows.
-    fn approved(&self, labelled: &Labelled, rows: &[usize]) -> Result<approved::Predictions> {
+    /// What another version, that is approved, predicts for some rows.
+    fn approved(&self, table: &Table, rows: &[usize]) -> Result<approved::Predictions> {
         match self.registry.latest_approved() {
             Err(Error::NoModel { .. }) => Ok(approved::Predictions::Nothing),
             Err(damaged) => Err(damaged),
             Ok(identity) if identity.version == self.version => Ok(approved::Predictions::Nothing),
-            Ok(_) => {
-                let (delimiter, spelling) = (labelled.delimiter, labelled.spelling);
-                let rows = texts::pick(labelled.rows.bytes, delimiter, rows);
-                let Target { task, classes } = &self.target;
-                approved::Predictions::find(self.registry, &rows, delimiter, spelling, *task, classes.as_ref())
-            }
+            Ok(_) => approved::Predictions::find(self.registry, table, rows, &self.target),
         }
     }
 
     /// The target's name and its values: numbers, or 1 for yes and 0 for no.
     fn labels(&self, labelled: &Labelled) -> Result<(String, Vec<f64>)> {
-        let Csv { path, bytes } = labelled.labels.as_ref().unwrap_or(&labelled.rows);
+        let Csv { path, table } = labelled.labels.as_ref().unwrap_or(&labelled.rows);
         let faulty = |problem: Problem| Error::config(path, format!("{problem}; {}", problem.hint));
-        let names = columns::names(bytes, labelled.delimiter).map_err(faulty)?;
+        let names = columns::names(table).map_err(faulty)?;
         let name = match (labelled.target, &names[..]) {
             (Some(name), _) => name.to_string(),
             (None, [one]) if labelled.labels.is_some() => one.clone(),
@@ -201,7 +192,7 @@ impl<'a> Registered<'a> {
             },
             optional: false,
         };
-        let mut read = columns::read(bytes, labelled.delimiter, labelled.spelling, &[wanted]).map_err(faulty)?;
+        let mut read = columns::read(table, &[wanted]).map_err(faulty)?;
         let actual = match read.pop().map(|read| read.cells) {
             Some(Cells::Numbers(numbers)) => numbers,
             Some(Cells::Texts(texts)) => {

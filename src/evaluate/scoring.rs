@@ -3,10 +3,10 @@
 
 use super::Task;
 use crate::format;
-use crate::format::csv::batches;
+use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
 use crate::problem::{Code, Problem};
-use crate::score::{Spelling, predict};
+use crate::score::predict;
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -74,21 +74,15 @@ impl Target {
     }
 }
 
-/// The model's predictions for the rows of a CSV with a header, numbers or probabilities of yes; none for bad rows.
+/// The model's predictions for all rows, numbers or probabilities of yes; none for bad rows.
 ///
 /// # Errors
 /// Why the CSV can't be scored.
-pub fn predictions(
-    model: &Arc<Model>,
-    target: &Target,
-    csv: &[u8],
-    delimiter: u8,
-    spelling: &Spelling,
-) -> Result<Vec<Option<f64>>, String> {
+pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result<Vec<Option<f64>>, String> {
     let signature = model.signature();
     let output = &signature.outputs[target.column()];
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
-    let read = batches::each::<Problem>(csv, delimiter, spelling, signature, |reader, _| {
+    let read = table.batches::<Problem>(signature, |reader, _| {
         let rows = reader.batch.rows();
         out.resize(signature.outputs.len() * rows, 0.0);
         predict(model, &mut reader.batch, &mut out);

@@ -3,7 +3,8 @@
 //! predictions unseen.
 
 use crate::format;
-use crate::format::csv::{batches, texts};
+use crate::format::csv::table::Table;
+use crate::format::csv::texts;
 use crate::model::unicode::nfc;
 use crate::model::{Column, Model, Type};
 use crate::problem::{Code, Problem, internal};
@@ -22,8 +23,9 @@ const TOLERANCE: f64 = 1e-9;
 /// A CSV with a header to take golden rows from. It may have more columns than the model takes; they are left out.
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
-    pub csv: Vec<u8>,
-    pub delimiter: u8,
+    pub table: Table<'a>,
+    /// The places of those that may be taken, ascending; without them, all.
+    pub among: Option<&'a [usize]>,
     /// The file that errors shall name.
     pub source: &'a Path,
 }
@@ -51,9 +53,8 @@ impl Golden {
             });
         }
         let kept = good.len().min(GOLDEN_ROWS);
-        let mut picks = (0..kept).map(|i| good[i * good.len() / kept]).peekable();
-
-        let mut records = texts::read(&from.csv, from.delimiter);
+        let picked: Vec<usize> = (0..kept).map(|i| good[i * good.len() / kept]).collect();
+        let mut records = texts::read(&from.table, &picked).into_iter();
         let header = records.next().expect("the file was scored by its header");
         let names: Vec<String> = header.iter().map(|name| nfc(name.trim()).into_owned()).collect();
         let mut taken = Binding::by_name(&names, model.signature(), &Spelling::USUAL)
@@ -61,14 +62,9 @@ impl Golden {
             .fields;
         taken.sort_unstable();
         let cut = |record: &[String]| -> Vec<String> { taken.iter().map(|&i| record[i].clone()).collect() };
-        let rows: Vec<Vec<String>> = records
-            .enumerate()
-            .filter(|(i, _)| picks.next_if_eq(i).is_some())
-            .map(|(_, record)| cut(&record))
-            .collect();
         let mut golden = Golden {
             columns: cut(&header).iter().map(|name| name.trim().into()).collect(),
-            rows,
+            rows: records.map(|record| cut(&record)).collect(),
             outputs: model
                 .signature()
                 .outputs
@@ -175,33 +171,31 @@ impl Golden {
 
 type Scored = Result<Vec<String>, String>;
 
-/// The rows that the model can score, and why the first other one is bad.
+/// The rows among them that the model can score, and why the first other one of the file is bad.
 fn good_rows(model: &Model, from: &Rows) -> Result<(Vec<usize>, Option<String>), String> {
     let (mut good, mut first_bad, mut before) = (Vec::new(), None, 0);
     let mut predictions = Vec::new();
+    let mut among = from.among.map(|rows| rows.iter().peekable());
     let read = calmly(|| {
-        batches::each::<Problem>(
-            &from.csv,
-            from.delimiter,
-            &Spelling::USUAL,
-            model.signature(),
-            |reader, _| {
-                let rows = reader.batch.rows();
-                predictions.resize(model.signature().outputs.len() * rows, 0.0);
-                predict(model, &mut reader.batch, &mut predictions);
-                let mut bad = reader.batch.bad().peekable();
-                if let (None, Some(&flaw)) = (&first_bad, bad.peek()) {
-                    first_bad = Some(reader.reason(flaw));
+        from.table.batches::<Problem>(model.signature(), |reader, _| {
+            let rows = reader.batch.rows();
+            predictions.resize(model.signature().outputs.len() * rows, 0.0);
+            predict(model, &mut reader.batch, &mut predictions);
+            let mut bad = reader.batch.bad().peekable();
+            if let (None, Some(&flaw)) = (&first_bad, bad.peek()) {
+                first_bad = Some(reader.reason(flaw));
+            }
+            for row in 0..rows {
+                let place = before + row;
+                let is_among = among.as_mut().is_none_or(|among| among.next_if_eq(&&place).is_some());
+                let is_bad = bad.next_if(|flaw| flaw.row as usize == row).is_some();
+                if is_among && !is_bad {
+                    good.push(place);
                 }
-                good.extend(
-                    (0..rows)
-                        .filter(|&row| bad.next_if(|flaw| flaw.row as usize == row).is_none())
-                        .map(|row| before + row),
-                );
-                before += rows;
-                Ok(())
-            },
-        )
+            }
+            before += rows;
+            Ok(())
+        })
     })?;
     read.map_err(shown)?;
     Ok((good, first_bad))
@@ -283,14 +277,21 @@ mod tests {
         Model::parse(Format::Linear, json.as_bytes()).unwrap().into()
     }
 
+    fn table(bytes: &[u8]) -> Table<'_> {
+        Table {
+            bytes,
+            delimiter: b';',
+            spelling: &Spelling::USUAL,
+        }
+    }
+
     fn golden(csv: &str) -> Result<Golden, String> {
-        let source = Path::new("rows.csv");
         Golden::of(
             &line("0.1"),
             &Rows {
-                csv: csv.into(),
-                delimiter: b';',
-                source,
+                table: table(csv.as_bytes()),
+                among: None,
+                source: Path::new("rows.csv"),
             },
         )
     }
@@ -313,6 +314,19 @@ mod tests {
         assert_eq!(golden.rows.len(), GOLDEN_ROWS);
         assert_eq!((&golden.rows[0][0][..], &golden.rows[31][0][..]), ("0", "968"));
         golden.check(&line("0.1")).unwrap();
+    }
+
+    #[test]
+    fn only_those_among_which_it_may_choose_are_taken() {
+        let rows: String = (0..100).map(|i| format!("{i};0\n")).collect();
+        let csv = format!("sep=;\nx;y\n{rows}");
+        let rows = Rows {
+            table: table(csv.as_bytes()),
+            among: Some(&[7, 99]),
+            source: Path::new("rows.csv"),
+        };
+        let golden = Golden::of(&line("0.1"), &rows).unwrap();
+        assert_eq!(golden.rows, [["7", "0"], ["99", "0"]]);
     }
 
     #[test]
@@ -414,7 +428,7 @@ mod tests {
             }
             let model = line("0.1");
             let whole = |cell: &str| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());
-            match Golden::of(&model, &Rows { csv, delimiter: b';', source: Path::new("rows.csv") }) {
+            match Golden::of(&model, &Rows { table: table(&csv), among: None, source: Path::new("rows.csv") }) {
                 Ok(golden) => {
                     golden.check(&model).unwrap();
                     prop_assert!(golden.predictions.iter().all(|row| !row[0].is_empty()), "{:?}", golden);

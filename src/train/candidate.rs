@@ -12,10 +12,13 @@ use crate::evaluate::approved::Predictions;
 use crate::evaluate::digits::significant;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
+use crate::evaluate::scoring::Target;
 use crate::evaluate::{Against, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
+use crate::format::csv::table::Table;
 use crate::model::{Declared, Format};
-use crate::registry::golden::{GOLDEN_ROWS, Rows};
+use crate::registry::golden::Rows;
 use crate::registry::{self, Attachment, Registry, Training};
+use crate::score::Spelling;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -191,10 +194,18 @@ impl Candidate<'_> {
     }
 
     fn approved(&self) -> Result<Predictions> {
-        let rows = self.dataset.records(&self.pipeline, &self.fitted.test.rows);
-        let (data, task) = (&self.pipeline.data, self.pipeline.task());
-        let classes = self.dataset.classes.as_ref();
-        Predictions::find(&self.registry, &rows, data.delimiter, &data.spelling, task, classes)
+        let (bytes, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
+        let data = &self.pipeline.data;
+        let table = Table {
+            bytes,
+            delimiter: data.delimiter,
+            spelling: &data.spelling,
+        };
+        let against = Target {
+            task: self.pipeline.task(),
+            classes: self.dataset.classes.clone(),
+        };
+        Predictions::find(&self.registry, &table, &rows, &against)
     }
 
     fn compare(&self, approved: &Predictions) -> Comparison {
@@ -292,7 +303,7 @@ impl Candidate<'_> {
         }
         let scores = findings.comparison.candidate.scores.iter();
         let metrics = scores.filter_map(|score| Some((score.metric.name().to_string(), score.value?.into())));
-        let golden = dataset.records(pipeline, &spread(&fitted.train.rows, GOLDEN_ROWS));
+        let (bytes, trained_on) = dataset.source(pipeline, &fitted.train.rows);
         let candidate = registry::Candidate {
             artifact: fitted.artifact.serialise(),
             source: file,
@@ -310,19 +321,17 @@ impl Candidate<'_> {
             }),
             attachments,
             golden: Some(Rows {
-                csv: golden,
-                delimiter: pipeline.data.delimiter,
+                table: Table {
+                    bytes,
+                    delimiter: pipeline.data.delimiter,
+                    spelling: &Spelling::USUAL,
+                },
+                among: Some(&trained_on),
                 source: dataset.file(),
             }),
         };
         Ok(registry.register(candidate, findings.created.clone())?.version)
     }
-}
-
-/// At most `most` of `rows`, spread evenly.
-fn spread(rows: &[usize], most: usize) -> Vec<usize> {
-    let kept = rows.len().min(most);
-    (0..kept).map(|i| rows[i * rows.len() / kept]).collect()
 }
 
 /// What the pipeline says of preprocessing and training, in a line.

@@ -6,7 +6,7 @@ use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
 use crate::format::csv::columns::{self, ReadAs, Wanted};
-use crate::format::csv::texts;
+use crate::format::csv::table::Table;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
 use crate::score::{Spelling, cell};
@@ -91,9 +91,9 @@ impl Dataset {
         &self.files[0].path
     }
 
-    /// Some rows as a CSV, cells and columns as they stand in their file: what any model can be asked about. All of them
-    /// are rows of one file.
-    pub fn records(&self, pipeline: &Pipeline, rows: &[usize]) -> Vec<u8> {
+    /// The CSV that some rows stand in, and their places in it: what any model can be asked about. All of them are rows of
+    /// one file.
+    pub fn source(&self, pipeline: &Pipeline, rows: &[usize]) -> (&[u8], Vec<usize>) {
         let features = |source: &Source| match source {
             Source::Together(path) => path.clone(),
             Source::Apart { features, .. } => features.clone(),
@@ -105,8 +105,7 @@ impl Dataset {
             _ => (features(&pipeline.data.source), 0),
         };
         let file = self.files.iter().find(|file| file.path == path).expect("it was read");
-        let rows: Vec<usize> = rows.iter().map(|row| row - before).collect();
-        texts::pick(&file.bytes, pipeline.data.delimiter, &rows)
+        (&file.bytes, rows.iter().map(|row| row - before).collect())
     }
 
     /// Two files with the same bytes, if there are any.
@@ -278,7 +277,6 @@ struct Sheet {
 
 impl Sheet {
     fn read(path: &Path, data: &Data, files: &mut Vec<File>) -> Result<Sheet> {
-        let delimiter = data.delimiter;
         let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
         let bytes = Arc::new(bytes);
         files.push(File {
@@ -286,14 +284,23 @@ impl Sheet {
             hash: blake3::hash(&bytes).to_hex().to_string(),
             bytes: bytes.clone(),
         });
-        let names = columns::names(&bytes, delimiter).map_err(|problem| faulty(path, &problem))?;
-        Ok(Sheet {
+        let mut sheet = Sheet {
             path: path.into(),
             bytes,
-            delimiter,
+            delimiter: data.delimiter,
             spelling: data.spelling.clone(),
-            names,
-        })
+            names: Vec::new(),
+        };
+        sheet.names = columns::names(&sheet.table()).map_err(|problem| faulty(path, &problem))?;
+        Ok(sheet)
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table {
+            bytes: &self.bytes,
+            delimiter: self.delimiter,
+            spelling: &self.spelling,
+        }
     }
 
     /// A column without missing values.
@@ -346,8 +353,7 @@ impl Sheet {
     }
 
     fn columns(&self, wanted: &[Wanted]) -> Result<Vec<columns::Read>> {
-        columns::read(&self.bytes, self.delimiter, &self.spelling, wanted)
-            .map_err(|problem| faulty(&self.path, &problem))
+        columns::read(&self.table(), wanted).map_err(|problem| faulty(&self.path, &problem))
     }
 
     fn require(&self, name: &str, who: &str) -> Result<()> {

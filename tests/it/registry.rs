@@ -5,9 +5,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use transform::format::csv::table::Table;
 use transform::model::{Declared, Format};
 use transform::registry::golden::Rows;
 use transform::registry::{Attachment, Candidate, Registry, Training};
+use transform::score::Spelling;
 
 #[test]
 fn versions_count_up_and_never_change() {
@@ -218,8 +220,12 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
             (Attachment::EvaluationPage, b"<html></html>".to_vec()),
         ]),
         golden: Some(Rows {
-            csv: b"x\n1\n2\n".to_vec(),
-            delimiter: b',',
+            table: Table {
+                bytes: b"x\n1\n2\n",
+                delimiter: b',',
+                spelling: &Spelling::USUAL,
+            },
+            among: None,
             source: Path::new("examples.csv"),
         }),
     };

@@ -300,6 +300,41 @@ fn any_registered_version_can_be_evaluated() {
         .says("no version 7");
 }
 
+/// Found by reading: the rows that were asked of the approved version were one off, so its errors were those of other rows.
+#[test]
+fn a_line_that_names_the_separator_shifts_no_row_of_the_approved_version() {
+    let spool = Spool::new(); // y = 2 x + 1
+    spool.register_line(2.0, 2.0);
+    let data = spool.path("fresh.csv");
+    fs::write(&data, "sep=,\nx,y\n1,3\nnone,9\n2,5\n30,61\n").unwrap();
+    let args = [
+        "evaluate",
+        data.to_str().unwrap(),
+        "--target",
+        "y",
+        "--version",
+        "2",
+        "--json",
+    ];
+    let found = spool.run(&args).exits(0).json();
+    let mse = |of: &Value| of["regression_metrics"]["mse"]["value"].as_f64().unwrap();
+    assert_eq!((mse(&found), mse(&found["approved"])), (1.0, 0.0));
+    // A candidate, its approved version and its golden rows, likewise.
+    let plain = self::spool();
+    let sep = self::spool();
+    let examples = fs::read_to_string(sep.path("examples.csv")).unwrap();
+    fs::write(sep.path("examples.csv"), format!("sep=,\n{examples}")).unwrap();
+    let found = [&plain, &sep].map(|spool| {
+        train(spool, &[]).exits(0);
+        spool.approve(1);
+        train(spool, &[]).exits(0);
+        let of = |file: &str| json(spool.path("models/lines/2").join(file));
+        (of("golden.json"), of("evaluation.json")["approved"].clone())
+    });
+    assert_eq!(found[0], found[1]);
+    assert!(found[0].1.is_object());
+}
+
 /// Each found by attack.
 #[test]
 fn what_would_be_registered_wrongly_is_refused() {

@@ -9,9 +9,11 @@ use super::{count, now, print_line, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
+use crate::format::csv::table::Table;
 use crate::model::{Column, Declared, Format, Marker};
 use crate::registry::golden::Rows;
 use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact, read_source};
+use crate::score::Spelling;
 use std::collections::BTreeMap;
 
 /// A CSV to take golden rows from is held in memory.
@@ -36,12 +38,18 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             golden,
             approve,
         } => {
-            let rows = |source| -> Result<Rows> {
-                Ok(Rows {
-                    csv: read_source(source, GOLDEN_MAX)?,
+            let csv = golden
+                .as_deref()
+                .map(|path| read_source(path, GOLDEN_MAX))
+                .transpose()?;
+            let rows = |(bytes, source)| Rows {
+                table: Table {
+                    bytes,
                     delimiter: config.shape.delimiter,
-                    source,
-                })
+                    spelling: &Spelling::USUAL,
+                },
+                among: None,
+                source,
             };
             let candidate = Candidate {
                 artifact: read_artifact(&artifact)?,
@@ -59,7 +67,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 },
                 training: None,
                 attachments: BTreeMap::new(),
-                golden: golden.as_deref().map(rows).transpose()?,
+                golden: csv.as_deref().zip(golden.as_deref()).map(rows),
             };
             if format == Format::Onnx {
                 sandbox::check(config, &artifact, format)?;

@@ -1,13 +1,12 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
-use super::batches::{self, Page};
 use super::head::{empty, without_mark};
 use super::record::{self, first_record, raw_fields, unquote};
+use super::table::{Page, Table};
 use super::{Cause, Reader};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
-use crate::score::Spelling;
 use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
 use crate::score::cell::{self, CellError, is_value};
@@ -66,9 +65,9 @@ pub struct Read {
 }
 
 /// The names in the header; a CSV of examples must have one.
-pub fn names(input: &[u8], delimiter: u8) -> Result<Vec<String>, Problem> {
-    let input = without_mark(input)?;
-    let (delimiter, front) = record::separator(input).unwrap_or((delimiter, 0));
+pub fn names(table: &Table) -> Result<Vec<String>, Problem> {
+    let input = without_mark(table.bytes)?;
+    let (delimiter, front) = record::separator(input).unwrap_or((table.delimiter, 0));
     // The first record alone, without the rest of the file behind a quote that never closes.
     let start = &input[front..input.len().min(RECORD_MAX)];
     let (line, record) = first_record(start, delimiter).ok_or_else(empty)?;
@@ -95,12 +94,15 @@ pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
 }
 
 /// Reads the wanted columns. The first bad row is an error.
-pub fn read(input: &[u8], delimiter: u8, spelling: &Spelling, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
-    let input = without_mark(input)?;
+pub fn read(table: &Table, wanted: &[Wanted]) -> Result<Vec<Read>, Problem> {
+    let table = Table {
+        bytes: without_mark(table.bytes)?,
+        ..*table
+    };
     let mut wanted = wanted.to_vec();
     let mut turned = vec![None; wanted.len()];
     loop {
-        match read_as(input, delimiter, spelling, &wanted) {
+        match read_as(&table, &wanted) {
             Ok(mut read) => {
                 read.iter_mut()
                     .zip(turned)
@@ -132,13 +134,13 @@ impl From<Problem> for Stop {
     }
 }
 
-fn read_as(input: &[u8], delimiter: u8, spelling: &Spelling, wanted: &[Wanted]) -> Result<Vec<Read>, Stop> {
+fn read_as(table: &Table, wanted: &[Wanted]) -> Result<Vec<Read>, Stop> {
     let signature = Signature {
         inputs: wanted.iter().map(Wanted::column).collect(),
         outputs: Vec::new(),
     };
     let mut columns: Vec<Read> = wanted.iter().map(Wanted::unread).collect();
-    let read = batches::each(input, delimiter, spelling, &signature, |reader, page| {
+    let read = table.batches(&signature, |reader, page| {
         if let Some(flaw) = reader.batch.bad().next() {
             let problem = flaw_problem(reader, flaw, page);
             return Err(match reader.cause(flaw) {
@@ -277,6 +279,15 @@ fn reworded(problem: Problem) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::Spelling;
+
+    fn table(bytes: &[u8]) -> Table<'_> {
+        Table {
+            bytes,
+            delimiter: b',',
+            spelling: &Spelling::USUAL,
+        }
+    }
 
     fn wanted(name: &str, kind: ReadAs, optional: bool) -> Wanted {
         Wanted {
@@ -290,7 +301,7 @@ mod tests {
     fn a_column_is_numbers_until_a_cell_says_otherwise() {
         let csv = b"n,note,t\n1.5,x,07\n,y,\n2,z,\"a, \"\"b\"\"\"\n";
         let all = [wanted("t", ReadAs::Any, true), wanted("n", ReadAs::Any, true)];
-        let cells = read(csv, b',', &Spelling::USUAL, &all).unwrap();
+        let cells = read(&table(csv), &all).unwrap();
         let text = |t: &str| Some(t.to_string());
         assert_eq!(cells[0].cells, Cells::Texts(vec![text("07"), None, text("a, \"b\"")]));
         let Cells::Numbers(n) = &cells[1].cells else {
@@ -328,20 +339,20 @@ mod tests {
                 "line 4: column \"a\": not a number: 1\\nx",
             ),
         ] {
-            let problem = read(csv.as_bytes(), b',', &Spelling::USUAL, &number(optional)).unwrap_err();
+            let problem = read(&table(csv.as_bytes()), &number(optional)).unwrap_err();
             assert_eq!(problem.to_string(), expected, "{csv}");
         }
         let latin = b"t\nfine\nS\xE3o\n";
-        let problem = read(latin, b',', &Spelling::USUAL, &[wanted("t", ReadAs::Any, true)]).unwrap_err();
+        let problem = read(&table(latin), &[wanted("t", ReadAs::Any, true)]).unwrap_err();
         assert_eq!(
             problem.to_string(),
             "line 3: column \"t\": text that is not UTF-8: S\u{FFFD}o"
         );
         let target = [wanted("t", ReadAs::Texts, false), wanted("n", ReadAs::Any, true)];
-        let problem = read(b"n,t\n1,a\n\n2,NA\n", b',', &Spelling::USUAL, &target).unwrap_err();
+        let problem = read(&table(b"n,t\n1,a\n\n2,NA\n"), &target).unwrap_err();
         assert_eq!(problem.to_string(), "line 4: column \"t\": missing value");
-        assert!(names(b"1,2\n3,4\n", b',').unwrap_err().to_string().contains("values"));
-        assert_eq!(names(b"\xEF\xBB\xBFa, b ,\n", b',').unwrap(), ["a", "b", ""]);
+        assert!(names(&table(b"1,2\n3,4\n")).unwrap_err().to_string().contains("values"));
+        assert_eq!(names(&table(b"\xEF\xBB\xBFa, b ,\n")).unwrap(), ["a", "b", ""]);
     }
 
     #[test]
@@ -349,7 +360,7 @@ mod tests {
         let rows = 60_000;
         let csv: String = (0..rows).fold("x,t\n".into(), |csv, i| format!("{csv}{i}.5,t{}\n", i % 7));
         let all = [wanted("x", ReadAs::Any, false), wanted("t", ReadAs::Any, false)];
-        let cells = read(csv.as_bytes(), b',', &Spelling::USUAL, &all).unwrap();
+        let cells = read(&table(csv.as_bytes()), &all).unwrap();
         let numbers = (0..rows).map(|i| i as f64 + 0.5).collect();
         assert_eq!(cells[0].cells, Cells::Numbers(numbers));
         let texts = (0..rows).map(|i| Some(format!("t{}", i % 7))).collect();

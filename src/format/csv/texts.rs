@@ -1,20 +1,27 @@
 //! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the readers' work.
 
 use super::padding::{is_padding, without_padding};
-use super::record::{BYTE_ORDER_MARK, first_record, quote, raw_fields, record, strip_line_end, unquote};
+use super::record::{BYTE_ORDER_MARK, first_record, quote, raw_fields, record, separator, strip_line_end, unquote};
+use super::table::Table;
 use std::iter;
 
-/// The cells of each record, the header's first, without their quotes. Empty lines are records as they are to the reader. Text that is not UTF-8
-/// has U+FFFD in its place: such cells are to be looked at only, or known to be good.
-pub fn read(csv: &[u8], delimiter: u8) -> impl Iterator<Item = Vec<String>> {
+/// The cells of the header and of some rows, by their places behind it, ascending; without their quotes. Empty lines are
+/// records as they are to the reader. Text that is not UTF-8 has U+FFFD in its place: such cells are to be looked at only,
+/// or known to be good.
+pub fn read(table: &Table, rows: &[usize]) -> Vec<Vec<String>> {
+    let bytes = table.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(table.bytes);
+    let (delimiter, front) = separator(bytes).unwrap_or((table.delimiter, 0));
+    let mut wanted = rows.iter().peekable();
     let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
-    let cells = move |record| raw_fields(record, delimiter).into_iter().map(cell).collect();
-    records(csv, delimiter).map(cells)
+    records(&bytes[front..], delimiter)
+        .enumerate()
+        .filter(|(place, _)| *place == 0 || wanted.next_if_eq(&&(place - 1)).is_some())
+        .map(|(_, record)| raw_fields(record, delimiter).into_iter().map(cell).collect())
+        .collect()
 }
 
 /// Without their line ends. Behind a first record of one field an empty line is one, too.
 fn records(csv: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
-    let csv = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
     let mut rest = without_padding(csv, delimiter);
     let mut alone = false;
     iter::from_fn(move || {
@@ -28,23 +35,6 @@ fn records(csv: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
         rest = &rest[start + record(&rest[start..], delimiter).len()..];
         Some(next)
     })
-}
-
-/// The header and some records, by their places behind it, ascending, as they stand.
-pub fn pick(csv: &[u8], delimiter: u8, rows: &[usize]) -> Vec<u8> {
-    let mut wanted = rows.iter().peekable();
-    let mut picked = Vec::new();
-    for (place, record) in records(csv, delimiter).enumerate() {
-        if place == 0 || wanted.next_if_eq(&&(place - 1)).is_some() {
-            // A line of blanks would be padding at the end.
-            match is_padding(record, delimiter) {
-                true => picked.extend_from_slice(b"\"\""),
-                false => picked.extend_from_slice(record),
-            }
-            picked.push(b'\n');
-        }
-    }
-    picked
 }
 
 /// Adds a record to `csv`, in quotes where a cell needs them.
@@ -69,21 +59,36 @@ pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::Spelling;
     use proptest::prelude::*;
+
+    fn read(csv: &[u8], delimiter: u8, rows: impl IntoIterator<Item = usize>) -> Vec<Vec<String>> {
+        let table = Table {
+            bytes: csv,
+            delimiter,
+            spelling: &Spelling::USUAL,
+        };
+        super::read(&table, &rows.into_iter().collect::<Vec<_>>())
+    }
 
     #[test]
     fn reads_what_spreadsheets_write() {
         let csv = b"\xEF\xBB\xBFx;\"a \"\"b\"\"\"\r\n\r\n1;\"two\nlines\"\n\n;caf\xE9";
-        let records: Vec<Vec<String>> = read(csv, b';').collect();
+        let records = read(csv, b';', 0..9);
         assert_eq!(records, [["x", "a \"b\""], ["1", "two\nlines"], ["", "caf\u{fffd}"]]);
     }
 
     #[test]
     fn an_empty_line_among_single_cells_is_one() {
         let csv = b"\nx\n\n1\n\r\n2\n \n\n";
-        let records: Vec<Vec<String>> = read(csv, b',').collect();
-        assert_eq!(records, [["x"], [""], ["1"], [""], ["2"]]);
-        assert_eq!(pick(csv, b',', &[0, 2]), b"x\n\"\"\n\"\"\n");
+        assert_eq!(read(csv, b',', 0..9), [["x"], [""], ["1"], [""], ["2"]]);
+        assert_eq!(read(csv, b',', [0, 3]), [["x"], [""], ["2"]]);
+    }
+
+    #[test]
+    fn a_line_that_names_the_separator_is_no_record() {
+        let records = read(b"sep=;\r\nx;y\r\n1;2\r\n3;4\r\n", b',', [1]);
+        assert_eq!(records, [["x", "y"], ["3", "4"]]);
     }
 
     proptest! {
@@ -95,7 +100,7 @@ mod tests {
             for record in &records {
                 write(record, b',', &mut csv);
             }
-            prop_assert_eq!(read(&csv, b',').collect::<Vec<_>>(), records);
+            prop_assert_eq!(read(&csv, b',', 0..6), records);
         }
     }
 }

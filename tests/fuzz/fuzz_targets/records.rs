@@ -5,6 +5,7 @@
 #![no_main]
 
 use transform::format::csv::columns::{Cells, ReadAs, Wanted, read};
+use transform::format::csv::table::Table;
 use transform::score::Spelling;
 
 /// All records; `None` if a quote never closes, or text stands behind one that does.
@@ -87,7 +88,12 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         kind: ReadAs::Texts,
         optional: true,
     });
-    let found = read(&input, b',', &Spelling::USUAL, &wanted);
+    let table = Table {
+        bytes: &input,
+        delimiter: b',',
+        spelling: &Spelling::USUAL,
+    };
+    let found = read(&table, &wanted);
     // Texts must be UTF-8 there.
     let is_text = |field: &Vec<u8>| std::str::from_utf8(field).is_ok();
     let is_good = |record: &Vec<Vec<u8>>| record.len() == 2 && record.iter().all(is_text);
