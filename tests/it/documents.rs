@@ -1,5 +1,6 @@
 //! The documents say what the program does.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use transform::transform::problem::Code;
@@ -50,4 +51,45 @@ fn the_first_two_commands_are_the_main_job_and_the_tests() {
         .map(str::trim)
         .collect();
     assert_eq!(commands[..2], ["cargo run --release -- --once", "cargo test"]);
+}
+
+/// The lines of a page that are no code.
+fn prose(page: &str) -> impl Iterator<Item = &str> {
+    let mut code = false;
+    page.lines().filter(move |line| {
+        code ^= line.trim_start().starts_with("```");
+        !code
+    })
+}
+
+/// As GitHub makes them of headings.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = prose(page).filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()));
+    let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    let anchor = |heading: &str| heading.to_lowercase().chars().filter(kept).collect::<String>();
+    headings.map(|heading| anchor(heading).replace(' ', "-")).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name());
+    let pages: Vec<String> = pages.filter_map(|name| name.into_string().ok()).collect();
+    let mut links = 0;
+    for name in pages.iter().filter(|name| name.ends_with(".md")) {
+        let page = read(name);
+        let text = prose(&page).collect::<Vec<_>>().join("\n");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { name } else { file };
+            assert!(root.join(file).exists(), "{name}: {target}");
+            assert!(
+                anchor.is_empty() || anchors(&read(file)).contains(anchor),
+                "{name}: {target}"
+            );
+            links += 1;
+        }
+    }
+    assert!(links > 20, "{links} links");
 }

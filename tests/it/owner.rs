@@ -84,7 +84,7 @@ fn a_worker_whose_state_was_deleted_is_succeeded_with_a_word() {
     ran.says("scored 1 file");
     assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[2.0]));
     spool.once().exits(64).says("state2");
-    // As README says of a damaged ledger: the worker is the same to everybody, under another instance.
+    // As TROUBLESHOOTING says of a damaged ledger: the worker is the same to everybody, under another instance.
     fs::remove_dir_all(spool.path("state2")).unwrap();
     second(&spool, &["--once"]).exits(0).says("took over");
 }

@@ -46,7 +46,7 @@ def restarts(guest, unit="transform"):
 
 
 def test_it_is_ready_when_it_says_so(room):
-    machine = room.session.share(Guest)  # as README's lines left it: no model
+    machine = room.session.share(Guest)  # as the page's lines left it: no model
     kind, state, sub, user = machine.unit("transform", "Type", "ActiveState", "SubState", "User")
     assert (kind, state, sub, user) == ("notify", "active", "running", "transform")
     assert "waiting: no approved model" in machine.unit("transform", "StatusText")
@@ -187,7 +187,7 @@ def test_the_timer_runs_the_one_shot(room):
     timer = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\nAccuracySec=1ms\n"
     machine.drop_in("transform-once.timer", timer)
     machine.drop_in("transform-once.service", "[Service]\nRestartSec=500ms\n")
-    script = readme("**A timer instead of a daemon**", 0)
+    script = documented("**A timer instead of a daemon**", 0)
     machine.sh("\n".join(l for l in script.splitlines() if l.startswith("systemctl")))
     machine.drop("timed.csv", xs([1, 2]))
     scored(machine, ["timed.csv"], [1, 2])
@@ -219,7 +219,7 @@ def test_the_timer_runs_the_one_shot(room):
 def test_an_instance_works_beside_the_service(room):
     machine = guest(room)
     sales, environment = "/var/lib/transform/sales", "TRANSFORM_CONFIG=/etc/transform/sales.toml"
-    *lines, status = readme("**Several instances**", 0).splitlines()
+    *lines, status = documented("**Several instances**", 0).splitlines()
     machine.sh("cd /root/crate\n" + "\n".join(l for l in lines if not l.startswith("cd ")))
     machine.approve_line(3, 0, sales, environment)
     machine.drop("a.csv", xs([1, 2]))

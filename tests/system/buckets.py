@@ -592,7 +592,7 @@ def test_done_markers_follow_whole_outputs(room):
 
 
 def test_a_worker_killed_while_it_publishes_in_place_is_made_up_for(room):
-    """The one hole that README names: a short object may stand there until the next start, and no longer."""
+    """The one hole that OPERATIONS.md names: a short object may stand there until the next start, and no longer."""
     _, mount = mounted(room, Mountpoint)
     spool = on(mount, "output", "failed")
     values = list(range(100_000))

@@ -1,4 +1,4 @@
-"""A Debian that is booted in a container, with the service installed as README says."""
+"""A Debian that is booted in a container, with the service installed as OPERATIONS.md says."""
 
 import contextlib
 import json
@@ -21,9 +21,9 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 SPOOL = "/var/lib/transform/spool"
 
 
-def readme(heading, which):
-    """A block of shell of README: the `which`-th below a heading, or below words in bold."""
-    text = (CRATE / "README.md").read_text().split(heading, 1)[1]
+def documented(heading, which):
+    """A block of shell of OPERATIONS.md: the `which`-th below a heading, or below words in bold."""
+    text = (CRATE / "OPERATIONS.md").read_text().split(heading, 1)[1]
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[which]
 
 
@@ -107,16 +107,16 @@ class Guest:
         return text
 
     def install(self, transform):
-        """Runs README's own lines, but for the build."""
+        """Runs the page's own lines, but for the build."""
         crate = self.root / "root" / "crate"
         for folder in ("config", "systemd"):
             shutil.copytree(CRATE / folder, crate / folder)
         (crate / "target" / "release").mkdir(parents=True)
         shutil.copy(transform, crate / "target" / "release" / "transform")
-        lines = readme("## Install as a service", 0).replace("cargo build --release\n", "")
+        lines = documented("## Install as a service", 0).replace("cargo build --release\n", "")
         self.sh(f"cd /root/crate\n{lines}")
         self.sh("useradd -m alice; useradd -m bob; useradd -m mallory")
-        for line in readme("## Install as a service", 1).splitlines():
+        for line in documented("## Install as a service", 1).splitlines():
             if line.startswith("usermod"):
                 self.sh(line)
 
