@@ -2,15 +2,23 @@
 //! [`Binding`](crate::score::Binding), and writes predictions.
 //!
 //! `transform` names no format, only what stands here: [`Blocks`] cut an input, [`Input`] is an opened one, [`Rows`] are those of
-//! a range, [`Cause`] is why one is bad. CSV is the only format, so these are CSV's own. A second one is a folder beside `csv`, and
-//! makes each of them an enum of both, here, chosen in `transform::transform` (which cuts) and `transform::open` (which opens).
+//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. CSV is the only format,
+//! so most of these are CSV's own. A second one is a folder beside `csv`, and here:
+//!
+//! - [`Blocks`], [`Input`] and [`Rows`] become enums of both that pass calls on. [`csv::source`] reads and hashes for both;
+//! - [`Cause`] stays one enum, and what is in its `Malformed` becomes an enum of both: `transform::Part` moves the index of a refusal
+//!   whatever the format, and a reject has few bytes;
+//! - the input's name says which one it is. `worker::job` knows names, and puts it into `transform::Run`, beside the size;
+//!   `transform::transform` cuts by it, and opens by it.
 
 pub mod csv;
 mod encoding;
+pub mod rejects;
 
+pub use csv::Header;
 pub use csv::cut::Blocks;
 pub use csv::head::Wanted;
-pub use csv::input::{Input, Record, Rows};
+pub use csv::input::{Input, Rows};
 pub use csv::reader::Cause;
 pub use csv::source::decoded;
 pub use encoding::Encoding;
@@ -71,6 +79,15 @@ impl From<Problem> for CutError {
     fn from(problem: Problem) -> CutError {
         CutError::Problem(Box::new(problem))
     }
+}
+
+/// Where a row stands in its range.
+pub struct Record {
+    /// On which it begins, counted from 0. `None`: its format has no lines.
+    pub line: Option<u32>,
+    /// Its bytes, without its line end.
+    pub start: u32,
+    pub end: u32,
 }
 
 /// Which columns of an input stand in front of the predictions in its output.

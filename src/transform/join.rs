@@ -3,8 +3,7 @@
 use super::open::Opened;
 use super::part::{Part, Place, Reject};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
-use crate::format::CutError;
-use crate::format::csv::writer;
+use crate::format::{CutError, rejects};
 use crate::problem::{Code, Problem, excerpt};
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -54,12 +53,12 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             rejects,
             run,
             summary: Summary::default(),
-            bytes: opened.input.end as u64,
-            lines: opened.input.lines,
+            bytes: opened.input.end() as u64,
+            lines: opened.input.lines(),
             first: None,
             hasher: blake3::Hasher::new(),
         };
-        join.write(&opened.input.out)?;
+        join.write(opened.input.out())?;
         Ok(join)
     }
 
@@ -100,14 +99,14 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         let mut text = Vec::new();
         if self.first.is_none() {
-            text.extend_from_slice(writer::REJECTS_HEADER);
+            text.extend_from_slice(rejects::HEADER);
         }
         for reject in &part.rejects {
             let place = reject.place(self.lines, self.summary.rows);
             let column = self.opened.column(reject);
             let reason = self.opened.reason(part, reject);
             let record = &part.source[reject.start as usize..reject.end as usize];
-            writer::reject(place.number(), column, &reason, record, &mut text);
+            rejects::push(place.number(), column, &reason, record, &mut text);
             self.first.get_or_insert_with(|| Bad {
                 place,
                 column: column.into(),

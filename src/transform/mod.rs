@@ -115,7 +115,7 @@ pub fn transform(
         Err(e) => return Err(e.problem(0).into()),
     };
     let opened = Arc::new(open(&first, lineup, shape)?);
-    first.drain(..opened.input.end);
+    first.drain(..opened.input.end());
     let join = Join::new(&opened, shape, out, rejects, run)?;
     match run.pool {
         Some(pool) if !blocks.ended() => in_parallel(first, blocks, &opened, pool, run.memory, join),

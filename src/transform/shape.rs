@@ -1,7 +1,6 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
-pub use crate::format::csv::Header;
-pub use crate::format::{Columns, Encoding};
+pub use crate::format::{Columns, Encoding, Header};
 use crate::score::Spelling;
 use std::fmt;
 use std::fmt::Write;

@@ -36,9 +36,13 @@ fn joined(
         Ok(opened) => opened,
         Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
     };
-    let mut start = opened.input.end;
+    let mut start = opened.input.end();
     let mut parts = Vec::new();
-    for &end in ends.iter().filter(|&&end| end > opened.input.end).chain([&text.len()]) {
+    for &end in ends
+        .iter()
+        .filter(|&&end| end > opened.input.end())
+        .chain([&text.len()])
+    {
         parts.push(opened.part(text[start..end].to_vec()));
         start = end;
     }
@@ -156,7 +160,7 @@ proptest! {
 fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
     let opened = open(&text, &lineup(), &shape(Columns::Prediction, Limit::Share(Share::ALL))).unwrap();
-    let part = opened.part(text[opened.input.end..].to_vec());
+    let part = opened.part(text[opened.input.end()..].to_vec());
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
 }

@@ -31,6 +31,17 @@ fn every_error_code_has_its_entry() {
     }
 }
 
+/// As the page of `format` says. The rejects were written by CSV's own writer, and a setting of CSV was named by its folder.
+#[test]
+fn transform_names_no_format() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transform");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let code = fs::read_to_string(&path).unwrap();
+        assert!(!code.contains("csv::"), "{}", path.display());
+    }
+}
+
 #[test]
 fn every_exit_code_is_in_the_readme() {
     let text = read("README.md");

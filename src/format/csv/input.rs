@@ -3,6 +3,7 @@
 use super::head::{Head, Layout, Wanted, nul_byte};
 use super::reader::{Cause, Reader};
 use super::writer::{self, Writing};
+use crate::format::Record;
 use crate::problem::Problem;
 use crate::score::Batch;
 use crate::score::batch::Flaw;
@@ -15,11 +16,9 @@ pub struct Input {
     layout: Layout,
     /// The outputs that are written.
     outputs: Vec<Writing>,
-    /// What the output begins with.
-    pub out: Vec<u8>,
-    /// Where the rows begin in the first block, and how many line feeds stand in front.
-    pub end: usize,
-    pub lines: u64,
+    out: Vec<u8>,
+    end: usize,
+    lines: u64,
 }
 
 /// The rows of a range of whole records, batch by batch.
@@ -34,15 +33,6 @@ pub struct Rows<'a> {
     /// Lines are counted up to the last bad row.
     counted: usize,
     line: u32,
-}
-
-/// Where a row stands in its range.
-pub struct Record {
-    /// On which it begins, counted from 0. `None`: its format has no lines.
-    pub line: Option<u32>,
-    /// Its bytes, without its line end.
-    pub start: u32,
-    pub end: u32,
 }
 
 impl Input {
@@ -64,6 +54,21 @@ impl Input {
             end: head.end,
             lines: head.lines,
         })
+    }
+
+    /// What the output begins with.
+    pub fn out(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Where the rows begin in the first block.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// How many line feeds stand in front of the rows.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// `range`: whole records, the first one without what stands in front of the rows.

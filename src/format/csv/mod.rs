@@ -2,7 +2,7 @@
 //!
 //! [`source`] decodes what is not UTF-8; [`cut`] cuts that into blocks of whole records, by the grammar of [`record`], and leaves
 //! out [`padding`]; [`head`] reads what stands in front of the rows and binds names to features; [`reader`] fills batches, by the
-//! direct readers [`plain`] and [`vector`] where a record is as most are; [`writer`] writes predictions and rejects; [`input`] is
+//! direct readers [`plain`] and [`vector`] where a record is as most are; [`writer`] writes predictions; [`input`] is
 //! what `transform` sees of all that. [`table`] and [`columns`] read a whole CSV in memory, for golden rows, evaluation and
 //! training; [`texts`] reads and writes a few records as texts.
 

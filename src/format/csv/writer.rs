@@ -118,18 +118,6 @@ pub fn rows(
     not_finite
 }
 
-/// One line of a rejects file.
-pub fn reject(line: u64, column: &str, reason: &str, record: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(line.to_string().as_bytes());
-    for field in [column.as_bytes(), reason.as_bytes(), record] {
-        out.push(b',');
-        quote(field, b',', out);
-    }
-    out.push(b'\n');
-}
-
-pub const REJECTS_HEADER: &[u8] = b"line,column,reason,text\n";
-
 fn push(out: &mut Vec<u8>, field: &[u8], delimiter: u8) {
     out.extend_from_slice(field);
     out.push(delimiter);
