@@ -40,7 +40,7 @@ pub enum Error {
     },
     #[error("another worker holds {}: pid {pid}", path.display())]
     Busy { path: PathBuf, pid: String },
-    /// The output folder is another worker's.
+    /// The output or failed folder is another worker's.
     #[error("{}: {message}", path.display())]
     Owned { path: PathBuf, message: String },
     /// A mount that is gone or gives back other than was put in.
@@ -139,8 +139,8 @@ impl Error {
                 Some("a state folder has one worker; stop the other one, or give this one its own state.path")
             }
             "output_owned" => Some(
-                "two workers would overwrite each other's outputs: give this one its own output.path; if their inputs never \
-                 have the same names, set output.shared = true for both; if the other one is gone, 'transform check \
+                "two workers would overwrite each other's results: give this one its own output.path and failed.path; if their \
+                 inputs never have the same names, set output.shared = true for both; if the other one is gone, 'transform check \
                  --take-output' takes the folder over",
             ),
             _ => None,

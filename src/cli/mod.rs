@@ -123,7 +123,7 @@ pub enum Command {
         /// A missing model is no error, as for the daemon, which waits for one
         #[arg(long)]
         no_model_ok: bool,
-        /// Mark the output folder as this worker's, though another one did
+        /// Mark the output and failed folders as this worker's, though another one did
         #[arg(long)]
         take_output: bool,
     },

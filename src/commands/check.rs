@@ -6,11 +6,11 @@ use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::Registry;
-use crate::spool::publish::Publisher;
+use crate::spool::publish::{Folder, Publisher};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Mode, Name, durable, lease};
 use crate::worker::lock::Lock;
-use crate::worker::owner::{Claim, Standing};
+use crate::worker::owner::{Claim, Standing, folders};
 use crate::worker::require_local;
 use std::path::Path;
 
@@ -37,7 +37,16 @@ pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &
     note("input", input(&config.input));
     note("state", state(&config.state.path));
     note("output, failed", publishing(&config));
-    note("output's worker", owner(&config, take_output));
+    match folders(&config) {
+        Err(error) => note("output's worker", Err(error)),
+        Ok(folders) => folders.into_iter().for_each(|folder| {
+            let what = match folder {
+                Folder::Output => "output's worker",
+                Folder::Failed => "failed's worker",
+            };
+            note(what, owner(&config, folder, take_output));
+        }),
+    }
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {
             print_line("waiting  model");
@@ -85,20 +94,20 @@ fn state(path: &Path) -> Result<String> {
     Ok(format!("{}, {holder}", path.display()))
 }
 
-/// Whose output folder it is. `take`: it is this worker's from now on.
-fn owner(config: &Config, take: bool) -> Result<String> {
+/// Whose folder it is. `take`: it is this worker's from now on.
+fn owner(config: &Config, folder: Folder, take: bool) -> Result<String> {
     let ledger = Ledger::read(&config.state.path)?;
-    let find = || Standing::find(config, ledger.as_ref(), false);
+    let find = || Standing::find(config, folder, ledger.as_ref(), false);
     if take {
         // A mark that says nothing is taken over, too.
         if let (Some(ledger), Ok(standing)) = (&ledger, find()) {
-            standing.doubt_outputs(ledger)?;
+            standing.doubt_results(ledger)?;
         }
-        let me = Standing::me(config, ledger.as_ref())?;
-        Publisher::open(&config.publishing("check"))?.mark(&me)?;
+        let me = Standing::me(config, folder, ledger.as_ref())?;
+        Publisher::open(&config.publishing("check"))?.mark(folder, &me)?;
     }
     let standing = find()?;
-    standing.check(config)?;
+    standing.check()?;
     Ok(match standing.claim {
         Claim::Own if take => "this one, from now on".into(),
         Claim::Own => "this one".into(),

@@ -241,10 +241,12 @@ impl Dir {
         rustix::fs::Dir::read_from(&self.fd).map_err(Error::io("list", &self.path))
     }
 
-    pub fn is_empty(&self) -> Result<bool> {
+    /// Holds it nothing but a file of that name?
+    pub fn is_empty_but(&self, name: &str) -> Result<bool> {
         for entry in self.entries()? {
             let entry = entry.map_err(Error::io("list", &self.path))?;
-            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            let found = entry.file_name().to_bytes();
+            if !matches!(found, b"." | b"..") && found != name.as_bytes() {
                 return Ok(false);
             }
         }

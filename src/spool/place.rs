@@ -57,10 +57,10 @@ impl Place {
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Is it known to hold nothing? A mount's listing may be an old one.
-    pub(super) fn is_empty(&self) -> Result<bool> {
+    /// Is it known to hold nothing but `mark`? A mount's listing may be an old one.
+    pub(super) fn is_empty_but(&self, mark: &str) -> Result<bool> {
         let known = !self.home.mount;
-        Ok(known && self.root()?.is_empty()?)
+        Ok(known && self.root()?.is_empty_but(mark)?)
     }
 
     /// The folder in which results for `input` stand.

@@ -8,7 +8,7 @@ use super::job::Setup;
 use super::lock::Lock;
 use super::look::now;
 use super::outage::Outage;
-use super::owner::claim_output;
+use super::owner::claim_folders;
 use super::pass::{Pass, Step};
 use super::plan::Word;
 use super::stamp::stamp;
@@ -357,7 +357,7 @@ impl Setup {
             ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
         let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
-        claim_output(&config, ledger, &publisher, false)?;
+        claim_folders(&config, ledger, &publisher, false)?;
         let pool = pool(config.worker.threads)?;
         Ok(Setup {
             config,

@@ -1,4 +1,4 @@
-//! Whose output folder it is: looked at when a worker starts, and with each listing.
+//! Whose output and failed folders they are: looked at when a worker starts, and with each listing.
 
 pub use super::plan::Claim;
 
@@ -7,47 +7,73 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::spool::Dir;
-use crate::spool::publish::{self, Owner, Publisher};
+use crate::spool::publish::{self, Folder, Owner, Publisher};
 use rustix::fs::fstat;
 use std::path::{Path, PathBuf};
 
-/// What stands in the way of publishing, or nothing; and who marked the folder.
+/// What stands in the way of publishing to a folder, or nothing; and who marked it.
 pub struct Standing {
+    pub folder: Folder,
+    path: PathBuf,
     pub claim: Claim,
     pub owner: Option<Owner>,
     /// As this worker marks it.
     pub me: Owner,
 }
 
+/// The folders that this worker publishes to, each once.
+pub fn folders(config: &Config) -> Result<Vec<Folder>> {
+    let mut folders = vec![Folder::Output];
+    if absolute(&config.output.path)? != absolute(&config.failed)? {
+        folders.push(Folder::Failed);
+    }
+    Ok(folders)
+}
+
+fn path(config: &Config, folder: Folder) -> &Path {
+    match folder {
+        Folder::Output => &config.output.path,
+        Folder::Failed => &config.failed,
+    }
+}
+
 impl Standing {
-    /// Looks at the output folder's mark, and writes nothing. `ledger`: of this worker, if there is one yet; `running`: it has
+    /// Looks at a folder's mark, and writes nothing. `ledger`: of this worker, if there is one yet; `running`: it has
     /// marked the folder already.
-    pub fn find(config: &Config, ledger: Option<&Ledger>, running: bool) -> Result<Standing> {
-        let me = Standing::me(config, ledger)?;
-        let owner = publish::owner(&config.output.path)?;
+    pub fn find(config: &Config, folder: Folder, ledger: Option<&Ledger>, running: bool) -> Result<Standing> {
+        let me = Standing::me(config, folder, ledger)?;
+        let path = path(config, folder);
+        let owner = publish::owner(path)?;
         let claim = claim(
             &me,
             owner.as_ref(),
-            |owner| life(owner, &me, &config.output.path),
+            |owner| life(owner, &me, path),
             running,
             config.output.shared,
         )?;
-        Ok(Standing { claim, owner, me })
+        Ok(Standing {
+            folder,
+            path: path.into(),
+            claim,
+            owner,
+            me,
+        })
     }
 
     /// This worker's mark.
-    pub fn me(config: &Config, ledger: Option<&Ledger>) -> Result<Owner> {
+    pub fn me(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<Owner> {
         let state = &config.state.path;
         Ok(Owner {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            output: absolute(&config.output.path)?,
+            folder: absolute(path(config, folder))?,
             state: absolute(state)?,
             instance: ledger.map(Ledger::instance).transpose()?.unwrap_or_default(),
         })
     }
 
-    /// Another worker published here: what stands may be of the same size as what this one made, and be that one's.
-    pub fn doubt_outputs(&self, ledger: &Ledger) -> Result<()> {
+    /// Another worker published here: what stands may be of the same size as what this one made, and be that one's; and what
+    /// this one reported may be gone.
+    pub fn doubt_results(&self, ledger: &Ledger) -> Result<()> {
         match &self.owner {
             Some(owner) if !owner.instance.is_empty() && owner.instance != self.me.instance => ledger.make_stale(),
             _ => Ok(()),
@@ -55,7 +81,7 @@ impl Standing {
     }
 
     /// An error if the folder is another worker's.
-    pub fn check(&self, config: &Config) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         match (&self.owner, self.claim) {
             (
                 Some(Owner {
@@ -63,7 +89,7 @@ impl Standing {
                 }),
                 Claim::Refused,
             ) => Err(Error::Owned {
-                path: config.output.path.clone(),
+                path: self.path.clone(),
                 message: match *instance == self.me.instance && *host == self.me.host {
                     true => format!(
                         "the worker whose state folder {} was copied publishes here",
@@ -77,31 +103,41 @@ impl Standing {
     }
 }
 
-/// Marks the output folder as this worker's, if it may. `running`: it has done so before.
-pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
-    let standing = Standing::find(config, Some(ledger), running)?;
-    standing.check(config)?;
-    let path = config.output.path.display();
-    match (standing.claim, &standing.owner) {
-        (Claim::Own | Claim::Shared | Claim::Refused, _) => return Ok(()),
-        (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
-        (Claim::TakeOver, Some(Owner { host, state, .. })) => {
-            tracing::warn!(%path, %host, state = %state.display(), "took over the output folder: its worker publishes there no more");
+/// Marks the folders as this worker's, if it may. `running`: it has done so before.
+pub fn claim_folders(config: &Config, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
+    let find = |folder| Standing::find(config, folder, Some(ledger), running);
+    let standings: Vec<Standing> = folders(config)?.into_iter().map(find).collect::<Result<_>>()?;
+    // None is marked where one is refused.
+    standings.iter().try_for_each(Standing::check)?;
+    standings
+        .iter()
+        .try_for_each(|standing| standing.claim(ledger, publisher, running))
+}
+
+impl Standing {
+    fn claim(&self, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
+        let path = self.path.display();
+        match (self.claim, &self.owner) {
+            (Claim::Own | Claim::Shared | Claim::Refused, _) => return Ok(()),
+            (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
+            (Claim::TakeOver, Some(Owner { host, state, .. })) => {
+                tracing::warn!(%path, %host, state = %state.display(), "took over the folder: its worker publishes there no more");
+            }
+            _ if !running && ledger.has_results()? => {
+                tracing::warn!(%path, "the folder had no mark of its worker, as after an upgrade; it is this one's now");
+            }
+            _ => {}
         }
-        _ if !running && ledger.has_results()? => {
-            tracing::warn!(%path, "the output folder had no mark of its worker, as after an upgrade; it is this one's now");
+        self.doubt_results(ledger)?;
+        match publisher.mark(self.folder, &self.me) {
+            Err(error) if error.code() == "mount" => Err(error),
+            // Nothing can be published there now, either. It is tried again with each listing.
+            Err(error) if !running => {
+                tracing::warn!(%error, "can't mark the folder as this worker's");
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        _ => {}
-    }
-    standing.doubt_outputs(ledger)?;
-    match publisher.mark(&standing.me) {
-        Err(error) if error.code() == "mount" => Err(error),
-        // Nothing can be published there now, either. It is tried again with each listing.
-        Err(error) if !running => {
-            tracing::warn!(%error, "can't mark the output folder as this worker's");
-            Ok(())
-        }
-        _ => Ok(()),
     }
 }
 
@@ -109,8 +145,8 @@ pub fn claim_output(config: &Config, ledger: &Ledger, publisher: &Publisher, run
 ///
 /// # Errors
 /// A fault that passes says neither.
-fn life(owner: &Owner, me: &Owner, output: &Path) -> Result<Life> {
-    // What is closed to this worker is another's, and may be the same output folder by another path.
+fn life(owner: &Owner, me: &Owner, folder: &Path) -> Result<Life> {
+    // What is closed to this worker is another's, and may be the same folder by another path.
     let closed = |error: Error, answer| match error.code() {
         "permission_denied" => Ok(answer),
         _ => Err(error),
@@ -119,7 +155,7 @@ fn life(owner: &Owner, me: &Owner, output: &Path) -> Result<Life> {
         return Ok(Life::Own);
     }
     // A bucket may be mounted twice.
-    if !Dir::nearest(output)?.is_mount()? && !is_same(&owner.output, output).or_else(|e| closed(e, true))? {
+    if !Dir::nearest(folder)?.is_mount()? && !is_same(&owner.folder, folder).or_else(|e| closed(e, true))? {
         return Ok(Life::Elsewhere);
     }
     let there = if owner.instance.is_empty() {

@@ -5,7 +5,7 @@ use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
 use super::look::{recipe, want};
-use super::owner::claim_output;
+use super::owner::claim_folders;
 use super::plan::{Want, Word};
 use super::queue::Queue;
 use crate::config::Config;
@@ -157,7 +157,7 @@ impl Pass {
                 self.home = Some(home);
             }
         }
-        claim_output(&self.setup.config, self.commit.ledger(), &self.setup.publisher, true)?;
+        claim_folders(&self.setup.config, self.commit.ledger(), &self.setup.publisher, true)?;
         self.commit.begin_listing(&self.setup.config)?;
         self.listing = Some(listing);
         Ok(())

@@ -1,4 +1,4 @@
-//! Two workers and one output folder: the second is refused, while the first one may still publish.
+//! Two workers and one output or failed folder: the second is refused, while the first one may still publish.
 
 use crate::spool::{Ran, Spool, line, wait_until, xs};
 use serde_json::Value;
@@ -234,5 +234,58 @@ fn a_mark_that_says_nothing_is_no_other_workers_and_a_strange_one_is() {
         let visible = fs::read_dir(spool.path("output")).unwrap();
         let names: Vec<_> = visible.map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "{names:?}");
+    }
+}
+
+/// They took each other's reports away, also where their outputs stood apart.
+#[test]
+fn a_second_worker_with_the_same_failed_folder_is_refused() {
+    let spool = both();
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1);
+    let report = spool.report("bad.csv").unwrap();
+    let apart = [
+        "--set",
+        "input.path=input2",
+        "--set",
+        "state.path=state2",
+        "--set",
+        "output.path=output2",
+    ];
+    let second = |args: &[&str]| spool.run(&[args, &apart].concat());
+    let mark = || fs::read_to_string(spool.path("failed/.transform-owner")).unwrap();
+    let first = mark();
+    second(&["--once"])
+        .exits(64)
+        .says("failed: the worker of")
+        .says("failed.path");
+    assert!(!spool.path("output2/.transform-owner").exists(), "it publishes nowhere");
+    let check = second(&["check"]).exits(64);
+    assert!(check.stdout.contains("ok       output's worker: none yet"), "{check:?}");
+    assert!(check.stdout.contains("NOT OK   failed's worker"), "{check:?}");
+    assert_eq!((mark(), spool.report("bad.csv").unwrap()), (first.clone(), report));
+
+    second(&["--once", "--set", "output.shared=true"]).exits(0);
+    assert_eq!(mark(), first, "the first one goes on");
+    let check = second(&["check", "--take-output"]).exits(0);
+    assert!(
+        check.stdout.contains("failed's worker: this one, from now on"),
+        "{check:?}"
+    );
+    second(&["--once"]).exits(0);
+    spool.once().exits(64).says("state2");
+}
+
+/// A mark for each folder, and one where both are the same.
+#[test]
+fn outputs_and_reports_may_stand_in_one_folder_or_one_in_the_other() {
+    for failed in ["output", "output/failed"] {
+        let spool = both().set(&format!("failed.path={failed}"));
+        spool.drop_file("bad.csv", "y\n1\n");
+        spool.once().exits(1);
+        let ran = spool.once().exits(1);
+        assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+        assert!(spool.path(format!("{failed}/bad.csv.error.json")).exists());
+        second(&spool, &["--once"]).exits(64).says("output: the worker of");
     }
 }

@@ -6,7 +6,7 @@
 
 mod owner;
 
-pub use owner::{Owner, owner};
+pub use owner::{Folder, Owner, owner};
 
 use super::draft::Draft;
 use super::folder::Dir;
@@ -147,7 +147,7 @@ impl Publisher {
         self.sync_drafts(&items)?;
         let mut touched = Folders::default();
         // One look instead of two removals for each input: most of the time nothing has failed.
-        let outdated = !self.failed.is_empty()?;
+        let outdated = !self.failed.is_empty_but(owner::MARK)?;
         let results = items
             .into_iter()
             .map(|item| self.publish_one(item, outdated, &mut touched))

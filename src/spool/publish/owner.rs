@@ -1,5 +1,5 @@
-//! Whose outputs stand in a folder. Two workers with states of their own that publish into one folder would overwrite each
-//! other's outputs of the same name for ever, so each marks it.
+//! Whose results stand in a folder. Two workers with states of their own that publish into one folder would overwrite each
+//! other's outputs of the same name for ever, and take each other's reports away, so each marks it.
 
 use super::Publisher;
 use crate::error::{Error, Result};
@@ -10,29 +10,36 @@ use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Hidden, and the name of nobody's output.
-const MARK: &str = ".transform-owner";
+/// Hidden, and the name of nobody's result.
+pub(super) const MARK: &str = ".transform-owner";
 /// More than anybody writes there.
 const MOST: u64 = 64 << 10;
 
-/// Who publishes into an output folder.
+/// One of the folders that a worker publishes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folder {
+    Output,
+    Failed,
+}
+
+/// Who publishes into a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     pub host: String,
     /// The folder that it marked, absolute: a copy of it has the same mark.
-    pub output: PathBuf,
+    pub folder: PathBuf,
     /// Its state folder, absolute.
     pub state: PathBuf,
     /// The random name of that; empty before its ledger is made.
     pub instance: String,
 }
 
-/// Who marked the output folder at `output`, if it is there and anybody did.
+/// Who marked the folder at `path`, if it is there and anybody did.
 ///
 /// # Errors
 /// A mark that can't be read is not taken for none.
-pub fn owner(output: &Path) -> Result<Option<Owner>> {
-    let dir = match Dir::open(output) {
+pub fn owner(path: &Path) -> Result<Option<Owner>> {
+    let dir = match Dir::open(path) {
         Err(error) if error.code() == "not_found" => return Ok(None),
         dir => dir?,
     };
@@ -55,18 +62,22 @@ pub fn owner(output: &Path) -> Result<Option<Owner>> {
 }
 
 impl Publisher {
-    /// Marks the output folder as `owner`'s.
-    pub fn mark(&self, owner: &Owner) -> Result<()> {
-        self.output.release();
-        let path = self.output.path.join(MARK);
+    /// Marks a folder as `owner`'s.
+    pub fn mark(&self, folder: Folder, owner: &Owner) -> Result<()> {
+        let place = match folder {
+            Folder::Output => &self.output,
+            Folder::Failed => &self.failed,
+        };
+        place.release();
+        let path = place.path.join(MARK);
         let name = Name::new(MARK.as_bytes());
-        let mut draft = self.draft_output(&name)?;
+        let mut draft = self.draft(place, &name)?;
         let mut text = serde_json::to_vec_pretty(owner).map_err(Error::io("write", &path))?;
         text.push(b'\n');
         draft.write_all(&text).map_err(Error::io("write", &path))?;
         draft.sync()?;
         let mut touched = Folders::default();
-        self.output.place(draft, &name, &mut touched)?;
+        place.place(draft, &name, &mut touched)?;
         touched.sync()
     }
 }

@@ -1,4 +1,4 @@
-//! May this worker publish into an output folder that another one marked?
+//! May this worker publish into a folder that another one marked?
 
 use crate::spool::publish::Owner;
 
@@ -65,7 +65,7 @@ mod tests {
     fn a_folder_is_anothers_while_its_state_folder_lives_or_it_is_on_another_host() {
         let owner = |host: &str, state: &str, instance: &str| Owner {
             host: host.into(),
-            output: "/output".into(),
+            folder: "/output".into(),
             state: state.into(),
             instance: instance.into(),
         };
