@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Flag, key and help.
-const FLAGS: [(&str, &str, Kind, &str); 39] = [
+const FLAGS: [(&str, &str, Kind, &str); 41] = [
     ("file", "data.file", Kind::Text, "CSV with the features and the target"),
     (
         "features-file",
@@ -55,7 +55,19 @@ const FLAGS: [(&str, &str, Kind, &str); 39] = [
         Kind::Texts,
         "What means a missing value [default: NA, N/A, NaN, null]",
     ),
+    (
+        "encoding",
+        "data.encoding",
+        Kind::Text,
+        "Of all files: windows-1252, utf-16, gbk, ... [default: utf-8]",
+    ),
     ("delimiter", "data.delimiter", Kind::Text, "What separates the columns"),
+    (
+        "decimal",
+        "data.decimal",
+        Kind::Text,
+        "What stands in front of a fraction: a point or a comma",
+    ),
     ("last", "split.last", Kind::Value, "Keep the last N rows to evaluate on"),
     (
         "share",

@@ -1,16 +1,15 @@
 //! `transform evaluate`: how well a registered version predicts fresh labelled rows.
 
-use super::{count, now, print_json, print_line, print_table, with_group};
+use super::{count, now, print_json, print_line, print_table, read_text, with_group};
 use crate::config::Config;
-use crate::error::{Error, Result, exit};
+use crate::error::{Result, exit};
 use crate::evaluate::registered::{Csv, Labelled, Registered};
 use crate::evaluate::{Comparison, Evaluation, Score};
 use crate::format::csv::table::Table;
-use crate::format::{Encoding, decoded};
-use crate::registry::{Registry, read_source};
+use crate::registry::Registry;
 use crate::spool::durable;
 use crate::train::dataset::EXAMPLES_MAX;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub struct Question {
     pub data: PathBuf,
@@ -28,9 +27,9 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let version = Registered::open(&registry, question.version, question.threshold)?;
     let encoding = config.shape.encoding;
-    let rows = read(&question.data, encoding)?;
+    let rows = read_text(&question.data, EXAMPLES_MAX, encoding)?;
     let labels = match &question.target_file {
-        Some(path) => Some((path, read(path, encoding)?)),
+        Some(path) => Some((path, read_text(path, EXAMPLES_MAX, encoding)?)),
         None => None,
     };
     let table = |bytes| Table {
@@ -70,11 +69,6 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
         print_line(format!("look at {}", path.display()));
     }
     Ok(exit::CONVERGED)
-}
-
-fn read(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
-    let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
-    decoded(bytes, encoding).map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
 }
 
 /// Prints the metrics with their intervals, beside the baseline's and the approved version's.

@@ -16,7 +16,9 @@ use crate::cli::{Cli, Command, LogFormat, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
+use crate::format::{Encoding, decoded};
 use crate::onnxruntime;
+use crate::registry::read_source;
 use crate::service::{Progress, logs};
 use crate::spool::Name;
 use clap::CommandFactory;
@@ -216,6 +218,12 @@ fn align(rows: &[Vec<String>]) -> Vec<String> {
 /// Microseconds since 1970 as a person reads them, in UTC.
 fn time(micros: i64) -> String {
     Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.strftime("%F %T").to_string())
+}
+
+/// Reads a CSV that a person named, of at most `most` bytes, as UTF-8.
+fn read_text(path: &Path, most: u64, encoding: Encoding) -> Result<Vec<u8>> {
+    let bytes = read_source(path, most).map_err(Error::of_a_persons_file)?;
+    decoded(bytes, encoding).map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
 }
 
 /// RFC 3339, UTC, whole seconds.

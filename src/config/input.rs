@@ -1,7 +1,7 @@
 //! `[input]`: where inputs are, which files are inputs, and how they are read.
 
 use super::layers::Layers;
-use super::value::{Any, Folder, Period, any, text};
+use super::value::{Any, Decimal, Folder, Period, any, text};
 use crate::error::Result;
 use crate::model::Marker;
 use crate::score::Spelling;
@@ -40,14 +40,12 @@ pub struct Raw {
     hidden: Vec<String>,
     #[serde(deserialize_with = "links")]
     links: Links,
-    #[serde(deserialize_with = "encoding")]
     pub encoding: Encoding,
     #[serde(deserialize_with = "header")]
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
     pub delimiter: u8,
-    #[serde(deserialize_with = "decimal")]
-    decimal: u8,
+    decimal: Decimal,
     missing: Vec<Marker>,
     #[serde(deserialize_with = "bad_rows")]
     pub bad_rows: BadRows,
@@ -77,20 +75,11 @@ impl Raw {
 impl Raw {
     /// How the cells are spelled.
     pub fn spelling(&self, layers: &Layers) -> Result<Spelling> {
-        if self.decimal == self.delimiter {
-            let message = "input.decimal and input.delimiter can't be the same character; files with decimal commas are mostly \
-                           separated by \";\"";
-            return Err(layers.invalid(&["input", "decimal"], message));
+        match self.decimal.clash(self.delimiter, "input") {
+            Some(message) => Err(layers.invalid(&["input", "decimal"], message)),
+            None => Ok(Spelling::new(&self.missing, self.decimal == Decimal::Comma)),
         }
-        Ok(Spelling::new(&self.missing, self.decimal == b','))
     }
-}
-
-fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    text(deserializer, "\".\" or \",\"", |text| match text.as_bytes() {
-        [b @ (b'.' | b',')] => Some(*b),
-        _ => None,
-    })
 }
 
 fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -114,11 +103,6 @@ fn links<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Links, D::Error> 
         _ => None,
     };
     any(deserializer, "\"refuse\" or \"within\" or an array of folders", read)
-}
-
-fn encoding<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Encoding, D::Error> {
-    let expected = "a name of the WHATWG Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16\" or \"gbk\"";
-    text(deserializer, expected, Encoding::parse)
 }
 
 fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error> {

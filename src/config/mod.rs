@@ -18,6 +18,7 @@ pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use output::{OnTaken, Output};
 pub use state::State;
+pub use value::Decimal;
 pub use worker::Worker;
 
 use crate::error::{Error, Result};

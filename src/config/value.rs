@@ -1,5 +1,6 @@
 //! What values of several sections mean: durations, sizes, folders. Each says what it expects.
 
+use crate::transform::Encoding;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, de};
 use std::fmt;
@@ -42,6 +43,48 @@ impl<'de> Deserialize<'de> for Folder {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text(deserializer, "the path of a folder", |path| {
             (!path.is_empty()).then(|| Folder(path.into()))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Encoding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected =
+            "a name of the WHATWG Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16\" or \"gbk\"";
+        text(deserializer, expected, Encoding::parse)
+    }
+}
+
+/// What stands in front of a fraction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decimal {
+    #[default]
+    Point,
+    Comma,
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(deserializer, "\".\" or \",\"", |text| match text {
+            "." => Some(Decimal::Point),
+            "," => Some(Decimal::Comma),
+            _ => None,
+        })
+    }
+}
+
+impl Decimal {
+    /// Why numbers can't be so in a file of that delimiter. `section`: whose keys they are.
+    pub fn clash(self, delimiter: u8, section: &str) -> Option<String> {
+        let own = match self {
+            Decimal::Point => b'.',
+            Decimal::Comma => b',',
+        };
+        (own == delimiter).then(|| {
+            format!(
+                "{section}.decimal and {section}.delimiter can't be the same character; files with decimal commas are mostly \
+                 separated by \";\""
+            )
         })
     }
 }

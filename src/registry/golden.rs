@@ -30,7 +30,7 @@ pub struct Rows<'a> {
     pub source: &'a Path,
 }
 
-/// `golden.json`. Cells are the texts of a CSV, without its quotes.
+/// `golden.json`. Cells are the texts of a CSV, without its quotes, in UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
@@ -39,6 +39,9 @@ pub struct Golden {
     pub outputs: Vec<String>,
     /// As the worker writes them, with all probabilities.
     pub predictions: Vec<Vec<String>>,
+    /// Of the cells, for ever: whatever inputs look like later.
+    #[serde(default, skip_serializing_if = "Spelling::is_usual")]
+    pub spelling: Spelling,
 }
 
 impl Golden {
@@ -72,6 +75,7 @@ impl Golden {
                 .map(|output| output.name.clone())
                 .collect(),
             predictions: Vec::new(),
+            spelling: from.table.spelling.clone(),
         };
         let scored = golden.score(model)?;
         golden.predictions = scored.into_iter().map(|row| row.unwrap_or_default()).collect();
@@ -144,7 +148,7 @@ impl Golden {
     fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
         let signature = model.signature();
         let columns: Vec<String> = self.columns.iter().map(|name| nfc(name).into_owned()).collect();
-        let binding = Binding::by_name(&columns, signature, &Spelling::USUAL).map_err(shown)?;
+        let binding = Binding::by_name(&columns, signature, &self.spelling).map_err(shown)?;
         let mut batch = Batch::new(&binding);
         let mut scored = Vec::with_capacity(self.rows.len());
         for rows in self.rows.chunks(ROWS) {

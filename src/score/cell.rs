@@ -134,16 +134,6 @@ pub enum Fit {
     None,
 }
 
-/// Does a text mean a number?
-pub fn is_number(text: &str) -> bool {
-    matches!(number(text.as_bytes()), Number::Value(_))
-}
-
-/// Could this be a cell of a numeric column, and so not a column's name?
-pub fn is_value(cell: &[u8]) -> bool {
-    !matches!(number(cell), Number::Invalid)
-}
-
 /// As it is usually spelled.
 fn number(cell: &[u8]) -> Number {
     Spelling::USUAL.number(cell)
@@ -287,10 +277,11 @@ fn is_whole(text: &str, x: f64) -> bool {
         && !text.starts_with("-0")
 }
 
-/// The whole number that a text is, as it is written without a point.
-pub fn whole(text: &str) -> Option<String> {
-    match number(text.as_bytes()) {
-        Number::Value(x) if is_whole(text, x) => Some(format!("{x:.0}")),
+/// The whole number that a text is, as it is written without a fraction.
+pub fn whole(text: &str, spelling: &Spelling) -> Option<String> {
+    match spelling.number(text.as_bytes()) {
+        // Where it is a number, a comma stands in front of its fraction.
+        Number::Value(x) if is_whole(&text.replace(',', "."), x) => Some(format!("{x:.0}")),
         _ => None,
     }
 }

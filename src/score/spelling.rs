@@ -1,17 +1,46 @@
 //! How the producers of inputs spell values: what means that one is missing, and what stands in front of a fraction.
 
 use crate::model::Marker;
+use serde::{Deserialize, Serialize};
 
 /// In any case.
 const USUAL: [&str; 4] = ["NA", "N/A", "NaN", "null"];
 
 /// The rule for the cells of one file, or of one column of it. An empty cell and a not-a-number always are missing values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Spelling {
     /// None: the usual words.
     missing: Option<Markers>,
     /// `1,5` is a number, and `1.5` is none.
     comma: bool,
+}
+
+/// As golden rows keep it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Marker>>,
+    comma: bool,
+}
+
+impl From<Written> for Spelling {
+    fn from(Written { missing, comma }: Written) -> Spelling {
+        match missing {
+            Some(missing) => Spelling::new(&missing, comma),
+            None => Spelling::usual(comma),
+        }
+    }
+}
+
+impl From<Spelling> for Written {
+    fn from(spelling: Spelling) -> Written {
+        Written {
+            missing: spelling.markers(),
+            comma: spelling.comma,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +93,11 @@ impl Spelling {
             missing: (markers != Markers::usual()).then_some(markers),
             comma,
         }
+    }
+
+    /// The usual words.
+    pub fn usual(comma: bool) -> Spelling {
+        Spelling { missing: None, comma }
     }
 
     /// With more words and numbers: those of a column.
@@ -119,13 +153,27 @@ impl Spelling {
         }
     }
 
+    /// Could this be a cell of numbers, and so not a column's name?
+    pub fn is_value(&self, cell: &[u8]) -> bool {
+        self.number(cell) != Number::Invalid
+    }
+
     /// The words and numbers, as canonical text, where they aren't the usual ones.
     pub fn missing_text(&self) -> Option<String> {
+        let markers = self.markers()?;
+        Some(serde_json::to_string(&markers).expect("texts and numbers are JSON"))
+    }
+
+    fn markers(&self) -> Option<Vec<Marker>> {
         let markers = self.missing.as_ref()?;
         let texts = markers.texts.iter().cloned().map(Marker::Text);
         let numbers = markers.numbers.iter().map(|bits| Marker::Number(f64::from_bits(*bits)));
-        let all: Vec<Marker> = texts.chain(numbers).collect();
-        Some(serde_json::to_string(&all).expect("texts and numbers are JSON"))
+        Some(texts.chain(numbers).collect())
+    }
+
+    /// Is nothing said of it?
+    pub fn is_usual(&self) -> bool {
+        *self == Spelling::USUAL
     }
 
     /// The words and numbers that are not usual ones.

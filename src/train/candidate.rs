@@ -18,7 +18,6 @@ use crate::format::csv::table::Table;
 use crate::model::{Declared, Format};
 use crate::registry::golden::Rows;
 use crate::registry::{self, Attachment, Registry, Training};
-use crate::score::Spelling;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -324,7 +323,7 @@ impl Candidate<'_> {
                 table: Table {
                     bytes,
                     delimiter: pipeline.data.delimiter,
-                    spelling: &Spelling::USUAL,
+                    spelling: &pipeline.data.spelling,
                 },
                 among: Some(&trained_on),
                 source: dataset.file(),

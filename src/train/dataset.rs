@@ -7,6 +7,7 @@ use super::split::{self, Parts};
 use crate::error::{Error, Result};
 use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::table::Table;
+use crate::format::decoded;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
 use crate::score::{Spelling, cell};
@@ -35,7 +36,7 @@ pub struct File {
     pub path: PathBuf,
     /// BLAKE3, hexadecimal.
     pub hash: String,
-    /// All of it: what is asked of it later is of the same reading.
+    /// All of it, as UTF-8: what is asked of it later is of the same reading.
     bytes: Arc<Vec<u8>>,
 }
 
@@ -278,10 +279,12 @@ struct Sheet {
 impl Sheet {
     fn read(path: &Path, data: &Data, files: &mut Vec<File>) -> Result<Sheet> {
         let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
-        let bytes = Arc::new(bytes);
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let text = decoded(bytes, data.encoding).map_err(|problem| faulty(path, &problem))?;
+        let bytes = Arc::new(text);
         files.push(File {
             path: path.into(),
-            hash: blake3::hash(&bytes).to_hex().to_string(),
+            hash,
             bytes: bytes.clone(),
         });
         let mut sheet = Sheet {
@@ -330,13 +333,24 @@ impl Sheet {
         for (wanted, column) in wanted.into_iter().zip(columns) {
             if let (Some(problem), Cells::Texts(texts)) = (&column.turned, &column.cells) {
                 let present = texts.iter().flatten().count();
-                let numbers = texts.iter().flatten().filter(|text| cell::is_number(text)).count();
-                if 2 * numbers > present {
+                let numbers = |spelling: &Spelling| {
+                    let are = texts.iter().flatten().filter(|text| spelling.is_value(text.as_bytes()));
+                    are.count()
+                };
+                let (own, other) = (numbers(&self.spelling), numbers(&columns::other_mark(&self.spelling)));
+                let hint = if 2 * own > present {
+                    format!("{own} of its {present} cells are numbers; mend the others")
+                } else if 2 * other > present {
+                    format!(
+                        "{other} of its {present} cells are numbers with another mark; {}",
+                        columns::set_mark(&self.spelling)
+                    )
+                } else {
+                    String::new()
+                };
+                if !hint.is_empty() {
                     let problem = Problem {
-                        hint: format!(
-                            "{numbers} of its {present} cells are numbers; mend the others, or name it in data.texts if \
-                             its numbers are categories"
-                        ),
+                        hint: format!("{hint}, or name it in data.texts if its numbers are categories"),
                         ..problem.clone()
                     };
                     return Err(faulty(&self.path, &problem));
@@ -346,7 +360,7 @@ impl Sheet {
             missing.push(Missing::of(&wanted.name, &column));
             frame.columns.push(Series {
                 name: wanted.name,
-                cells: categories(column.cells),
+                cells: categories(column.cells, &self.spelling),
             });
         }
         Ok((frame, missing))
@@ -364,24 +378,29 @@ impl Sheet {
     }
 }
 
-/// Whole numbers that are categories are the same ones with and without a point, as when inputs are scored: beside a missing
+/// Whole numbers that are categories are the same ones with and without a fraction, as when inputs are scored: beside a missing
 /// value, frames write 270.0 for 270.
-fn categories(cells: Cells) -> Cells {
+fn categories(cells: Cells, spelling: &Spelling) -> Cells {
     let Cells::Texts(texts) = cells else { return cells };
     let written = texts.iter().map(|text| match text {
-        Some(text) => cell::whole(text).map(Some),
+        Some(text) => cell::whole(text, spelling).map(Some),
         None => Some(None),
     });
     let whole: Option<Vec<Option<String>>> = written.collect();
     Cells::Texts(whole.unwrap_or(texts))
 }
 
+/// Keys that training has in a section of its own.
+const KEYS: [&str; 3] = ["encoding", "delimiter", "decimal"];
+
 fn faulty(path: &Path, problem: &Problem) -> Error {
+    let own = |hint: String, key| hint.replace(&format!("input.{key}"), &format!("data.{key}"));
+    let hint = KEYS.iter().fold(problem.hint.clone(), own);
     let place = match problem.line {
         Some(line) => format!("{}:{line}", path.display()),
         None => path.display().to_string(),
     };
-    Error::config(place, format!("{}; {}", problem.message, problem.hint))
+    Error::config(place, format!("{}; {hint}", problem.message))
 }
 
 /// The two classes of a target, and of each row which it is: 1 for the second one. That is `positive`, or the one that

@@ -1,6 +1,7 @@
 //! What a first line is: a header, a row, or no CSV at all.
 
 use crate::spool::Spool;
+use std::fs;
 
 fn spool(features: &[&str]) -> Spool {
     let spool = Spool::without_model();
@@ -138,6 +139,40 @@ fn excels_line_that_names_the_delimiter_is_read() {
         spool.rejects("c.csv").unwrap().contains("\n13,x,not a number"),
         "lines count from the first"
     );
+}
+
+/// Cells with decimal commas were no numbers to it, and a comma in a number a delimiter.
+#[test]
+fn another_delimiter_is_told_by_the_numbers_of_the_files() {
+    let spool = spool(&["x", "y"]).set("input.delimiter=;").set("input.decimal=,");
+    for (name, csv, code, said) in [
+        (
+            "row.csv",
+            "1,5|2,5\n",
+            "wrong_delimiter",
+            "input.delimiter = \"|\", or save",
+        ),
+        (
+            "tabs.csv",
+            "1,5\t2,5\n",
+            "wrong_delimiter",
+            "input.delimiter = \"\\t\", or save",
+        ),
+        ("one.csv", "1,5\n2,5\n", "wrong_column_count", "x, y"),
+        (
+            "named.csv",
+            "x,y\n1,2\n",
+            "wrong_delimiter",
+            "input.delimiter = \",\" and input.decimal = \".\", or save",
+        ),
+    ] {
+        spool.drop_file(name, csv);
+        spool.once().exits(1);
+        let report = spool.report(name).unwrap();
+        assert_eq!(report["code"], code, "{report}");
+        assert!(report["hint"].as_str().unwrap().contains(said), "{report}");
+        fs::remove_file(spool.path(format!("input/{name}"))).unwrap();
+    }
 }
 
 #[test]

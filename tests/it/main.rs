@@ -26,6 +26,7 @@ mod promises;
 mod random_walk;
 mod registry;
 mod service;
+mod spellings;
 mod spool;
 mod taken;
 mod train;

@@ -5,15 +5,14 @@ mod list;
 mod show;
 
 use super::invocation::Invocation;
-use super::{count, now, print_line, sandbox};
+use super::{count, now, print_line, read_text, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::format::csv::table::Table;
 use crate::model::{Column, Declared, Format, Marker};
 use crate::registry::golden::Rows;
-use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact, read_source};
-use crate::score::Spelling;
+use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact};
 use std::collections::BTreeMap;
 
 /// A CSV to take golden rows from is held in memory.
@@ -40,13 +39,13 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         } => {
             let csv = golden
                 .as_deref()
-                .map(|path| read_source(path, GOLDEN_MAX))
+                .map(|path| read_text(path, GOLDEN_MAX, config.shape.encoding))
                 .transpose()?;
             let rows = |(bytes, source)| Rows {
                 table: Table {
                     bytes,
                     delimiter: config.shape.delimiter,
-                    spelling: &Spelling::USUAL,
+                    spelling: &config.shape.spelling,
                 },
                 among: None,
                 source,

@@ -7,9 +7,10 @@ use super::{Cause, Reader};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
+use crate::score::Spelling;
 use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
-use crate::score::cell::{self, CellError, is_value};
+use crate::score::cell::{self, CellError, trim};
 use std::collections::BTreeMap;
 
 /// What a column may hold.
@@ -72,7 +73,7 @@ pub fn names(table: &Table) -> Result<Vec<String>, Problem> {
     let start = &input[front..input.len().min(RECORD_MAX)];
     let (line, record) = first_record(start, delimiter).ok_or_else(empty)?;
     let names = record::names(record, delimiter);
-    if names.iter().all(|name| is_value(name.as_bytes())) {
+    if names.iter().all(|name| table.spelling.is_value(name.as_bytes())) {
         return Err(Problem::new(
             Code::NoSuchColumn,
             "the first line has values, not the names of the columns",
@@ -224,7 +225,8 @@ fn add(columns: &mut [Read], reader: &Reader, wanted: &[Wanted], page: &Page) ->
 }
 
 const MEND: &str = "mend or remove the row";
-const RECODE: &str = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 old.csv > new.csv";
+const RECODE: &str = "set input.encoding to the encoding of the file, such as \"windows-1252\", or save it as UTF-8, for example: \
+                      iconv -f LATIN1 -t UTF-8 old.csv > new.csv";
 
 fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
     let layout = reader.layout();
@@ -254,9 +256,32 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
             error: CellError::NotUtf8,
             ..
         } => RECODE,
+        Cause::Cell {
+            error: CellError::NotANumber,
+            feature,
+        } => {
+            let spelling = &layout.binding.features[feature as usize].spelling;
+            match other_mark(spelling).is_value(trim(&unquote(cell))) {
+                true => set_mark(spelling),
+                false => MEND,
+            }
+        }
         _ => MEND,
     };
     Problem::new(Code::BadRow, message, hint).line(line).column(name)
+}
+
+/// The spelling of numbers with the other decimal mark.
+pub fn other_mark(spelling: &Spelling) -> Spelling {
+    Spelling::usual(!spelling.comma())
+}
+
+/// What to do where numbers are spelled so.
+pub fn set_mark(spelling: &Spelling) -> &'static str {
+    match spelling.comma() {
+        false => "set input.decimal = \",\" if numbers have decimal commas",
+        true => "set input.decimal = \".\" if numbers have decimal points",
+    }
 }
 
 /// What can't be cut, to a person who has the file at hand.

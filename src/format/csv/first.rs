@@ -5,7 +5,6 @@ use crate::model::{Signature, without_spaces};
 use crate::score::Spelling;
 use crate::score::binding::features;
 use crate::score::cell::Fit;
-use crate::score::spelling::Number;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
@@ -23,10 +22,9 @@ impl First {
     /// `cells`: of the record, without the spaces around them. It is a row only where nothing speaks for a header: a header that
     /// is scored as a row puts all columns at the wrong places, and nobody would know.
     pub fn of(cells: &[String], signature: &Signature, spelling: &Spelling) -> First {
-        let is_value = |cell: &[u8]| spelling.number(cell) != Number::Invalid;
         let inputs = &signature.inputs;
         if cells.len() != inputs.len() {
-            return match cells.iter().all(|cell| is_value(cell.as_bytes())) {
+            return match cells.iter().all(|cell| spelling.is_value(cell.as_bytes())) {
                 true => First::Row,
                 false => First::Header,
             };
@@ -40,7 +38,7 @@ impl First {
             names.all(|(i, column)| column.name.strip_prefix(word) == Some(&i.to_string()))
         });
         let numbers_for_names = inputs.iter().all(|column| whole_number(&column.name).is_some());
-        if numbers_for_names && whole.is_none() && cells.iter().all(|cell| is_value(cell.as_bytes())) {
+        if numbers_for_names && whole.is_none() && cells.iter().all(|cell| spelling.is_value(cell.as_bytes())) {
             return First::Row; // 5.1 is no such name
         }
         if cells

@@ -8,7 +8,6 @@ use crate::model::unicode::nfc;
 use crate::model::{Column, Signature};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{no_such_column, stands_twice};
-use crate::score::cell::is_value;
 use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
 use std::collections::HashSet;
@@ -77,10 +76,7 @@ pub enum Kept {
 impl Head {
     /// Reads the beginning of an input: `first` is its first block, without a byte order mark.
     pub fn read(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
-        encoding(first).map_err(|problem| Problem {
-            hint: format!("set input.encoding = \"utf-16\" if all files are; or {}", problem.hint),
-            ..problem
-        })?;
+        encoding(first)?;
         let Some((delimiter, front)) = separator(first) else {
             return Head::behind(first, wanted);
         };
@@ -150,7 +146,7 @@ impl Layout {
             First::Header => {}
             First::Row => {
                 return Layout::by_position(fields.len(), &features, wanted)
-                    .map_err(|p| wrong_delimiter(record, &features, delimiter).unwrap_or(p).line(line));
+                    .map_err(|p| wrong_delimiter(record, &features, wanted).unwrap_or(p).line(line));
             }
             First::DefaultHeader => {
                 return Layout::new(fields, Binding::by_position(signature, wanted.spelling), wanted, true)
@@ -158,12 +154,12 @@ impl Layout {
             }
             First::Unclear(why) => {
                 let unclear = || header_unclear(record, why);
-                return Err(wrong_delimiter(record, &features, delimiter)
+                return Err(wrong_delimiter(record, &features, wanted)
                     .unwrap_or_else(unclear)
                     .line(line));
             }
         }
-        if !names_all && let Some(p) = wrong_delimiter(record, &features, delimiter) {
+        if !names_all && let Some(p) = wrong_delimiter(record, &features, wanted) {
             return Err(p.line(line));
         }
         if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, delimiter)) {
@@ -302,11 +298,18 @@ fn quoted_line(record: &[u8], features: &[&str], delimiter: u8) -> Option<Proble
 }
 
 /// Tells whether `record` makes sense with another delimiter.
-fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<Problem> {
+fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<Problem> {
+    let Wanted {
+        delimiter: configured,
+        spelling,
+        ..
+    } = *wanted;
     let fits = |delimiter: u8| {
         let fields = names(record, delimiter);
-        fields.len() > 1
-            && (features.iter().all(|f| fields.iter().any(|n| n == f)) || fields.iter().all(|f| is_value(f.as_bytes())))
+        let named = || features.iter().all(|f| fields.iter().any(|n| n == f));
+        // Behind a decimal comma stands a fraction.
+        let row = || !(delimiter == b',' && spelling.comma()) && fields.iter().all(|f| spelling.is_value(f.as_bytes()));
+        fields.len() > 1 && (named() || row())
     };
     let found = [b',', b';', b'\t', b'|']
         .into_iter()
@@ -329,7 +332,9 @@ fn wrong_delimiter(record: &[u8], features: &[&str], configured: u8) -> Option<P
         format!(
             "set input.delimiter = {key}{}, or save the file with {}",
             match found {
-                b';' | b'\t' => ", and where numbers have a decimal comma (1,5) input.decimal = \",\"",
+                b',' if spelling.comma() => " and input.decimal = \".\"",
+                b';' | b'\t' if !spelling.comma() =>
+                    ", and where numbers have a decimal comma (1,5) input.decimal = \",\"",
                 _ => "",
             },
             show(configured)
@@ -349,7 +354,8 @@ fn encoding(first: &[u8]) -> Result<(), Problem> {
         true => Err(Problem::new(
             Code::Utf16,
             "the file is UTF-16 (Excel's \"Unicode Text\"), not UTF-8",
-            "save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
+            "set input.encoding = \"utf-16\" if all files are; or save it as \"CSV UTF-8\", or: iconv -f UTF-16 -t UTF-8 old.csv > \
+             new.csv",
         )
         .line(1)),
     }

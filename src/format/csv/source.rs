@@ -139,7 +139,7 @@ impl Decoding {
         }
         let problem = Problem::new(
             Code::BadEncoding,
-            "the file is not UTF-16, as input.encoding says: each character takes one byte",
+            "the file is not UTF-16: each character takes one byte",
             "write it as UTF-16, or set input.encoding to the encoding of the files",
         );
         Some(problem.line(1))

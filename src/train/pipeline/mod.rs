@@ -8,6 +8,7 @@ use super::{descent, preprocess};
 use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
+use crate::format::Encoding;
 use crate::format::csv::columns::ReadAs;
 use crate::score::Spelling;
 use raw::Raw;
@@ -42,8 +43,9 @@ pub struct Data {
     pub features: Option<Vec<String>>,
     /// Columns that are categories, even if their cells are numbers.
     pub texts: Vec<String>,
+    pub encoding: Encoding,
     pub delimiter: u8,
-    /// What means a missing value.
+    /// What means a missing value, and what stands in front of a fraction.
     pub spelling: Spelling,
 }
 

@@ -1,6 +1,8 @@
 //! What a pipeline file may say, key by key, and what each must hold.
 
 use super::{Data, Register, Source, Split, Trainer};
+use crate::config::Decimal;
+use crate::format::Encoding;
 use crate::model::Marker;
 use crate::model::pipeline::{POWER_MAX, Unknown};
 use crate::score::Spelling;
@@ -41,7 +43,10 @@ pub struct RawData {
     features: Option<Vec<String>>,
     #[serde(default)]
     texts: Vec<String>,
+    encoding: Option<Encoding>,
     delimiter: Option<String>,
+    #[serde(default)]
+    decimal: Decimal,
     missing: Option<Vec<Marker>>,
 }
 
@@ -210,15 +215,21 @@ pub fn data(raw: RawData) -> Checked<Data> {
             );
         }
     };
+    if let Some(message) = raw.decimal.clash(delimiter, "data") {
+        return invalid(&["data", "decimal"], message);
+    }
+    let comma = raw.decimal == Decimal::Comma;
     Ok(Data {
         source,
         target: raw.target,
         features: raw.features,
         texts: raw.texts,
+        encoding: raw.encoding.unwrap_or(Encoding::UTF_8),
         delimiter,
-        spelling: raw
-            .missing
-            .map_or(Spelling::USUAL, |missing| Spelling::new(&missing, false)),
+        spelling: match raw.missing {
+            Some(missing) => Spelling::new(&missing, comma),
+            None => Spelling::usual(comma),
+        },
     })
 }
 
