@@ -9,6 +9,7 @@ use crate::format::csv::table::Table;
 use crate::registry::Registry;
 use crate::spool::durable;
 use crate::train::dataset::EXAMPLES_MAX;
+use serde_json::json;
 use std::path::PathBuf;
 
 pub struct Question {
@@ -55,6 +56,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     if question.json {
         let mut json = evaluated.comparison.json();
         json["model"] = evaluated.name.into();
+        json["unknown"] = json!(evaluated.unknown);
         json["warnings"] = evaluated.warnings.into();
         print_json(&json);
         return Ok(exit::CONVERGED);

@@ -51,7 +51,7 @@ impl Predictions {
             return not("it predicts something else".into());
         }
         let all = match predictions(&model, &target, table) {
-            Ok(predicted) => predicted,
+            Ok(scored) => scored.predicted,
             Err(why) => return not(why),
         };
         let mut predicted: Vec<f64> = rows.iter().filter_map(|&row| all[row]).collect();

@@ -3,7 +3,7 @@
 use super::approved::{self, THRESHOLD};
 use super::page::page;
 use super::report::{Report, count, facts};
-use super::scoring::{Target, predictions};
+use super::scoring::{Scored, Target, predictions};
 use super::{Comparison, Examples, SEED};
 use crate::error::{Error, Result};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
@@ -11,6 +11,7 @@ use crate::format::csv::table::Table;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::registry::{Attachment, Registry};
+use crate::score::unknown::{Unknown, shown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Evaluated {
     /// Those that the model can score.
     pub rows: usize,
     pub comparison: Comparison,
+    /// Categories that the model doesn't know; in words among the warnings.
+    pub unknown: Unknown,
     pub warnings: Vec<String>,
     /// A page that shows it.
     pub page: String,
@@ -89,7 +92,7 @@ impl<'a> Registered<'a> {
         let rows = &labelled.rows;
         let (target_name, actual) = self.labels(labelled)?;
         let wrong = |message: String| Error::config(rows.path, message);
-        let predicted = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
+        let Scored { predicted, unknown } = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
         if predicted.len() != actual.len() {
             return Err(wrong(format!(
                 "it has {} rows, but there are {} targets",
@@ -105,6 +108,9 @@ impl<'a> Registered<'a> {
         if good.len() < actual.len() {
             let bad = (actual.len() - good.len()) as u64;
             warnings.push(format!("{} left out: the model can't score them", count(bad, "row")));
+        }
+        if !unknown.is_empty() {
+            warnings.push(format!("unknown categories: {}", shown(&unknown)));
         }
         let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
         let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
@@ -153,6 +159,7 @@ impl<'a> Registered<'a> {
             name: self.name,
             rows: good.len(),
             comparison,
+            unknown,
             warnings,
             page,
         })
@@ -197,7 +204,9 @@ impl<'a> Registered<'a> {
             Some(Cells::Numbers(numbers)) => numbers,
             Some(Cells::Texts(texts)) => {
                 let texts: Vec<String> = texts.into_iter().flatten().collect();
-                self.target.actual(&texts).map_err(|why| Error::config(path, why))?
+                self.target
+                    .actual(&texts, table.spelling)
+                    .map_err(|why| Error::config(path, why))?
             }
             None => Vec::new(),
         };

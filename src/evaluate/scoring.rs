@@ -6,7 +6,9 @@ use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
 use crate::problem::{Code, Problem};
-use crate::score::predict;
+use crate::score::spelling::Number;
+use crate::score::unknown::{self, Unknown};
+use crate::score::{Spelling, predict};
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -52,16 +54,21 @@ impl Target {
         if self.classes.is_some() { 2 } else { 0 }
     }
 
-    /// Labels as they stand in a CSV -> 1 for yes and 0 for no.
+    /// Labels as they stand in a CSV -> 1 for yes and 0 for no. `spelling`: of the CSV.
     ///
     /// # Errors
     /// The first label that is neither.
-    pub fn actual(&self, labels: &[String]) -> Result<Vec<f64>, String> {
+    pub fn actual(&self, labels: &[String], spelling: &Spelling) -> Result<Vec<f64>, String> {
         let Some(classes) = &self.classes else {
             return Err("numbers have no labels".into());
         };
-        let number = |text: &str| text.parse::<f64>().ok();
-        let is = |label: &str, class: &str| label == class || number(label).is_some() && number(label) == number(class);
+        let number = |text: &str, spelling: &Spelling| match spelling.number(text.as_bytes()) {
+            Number::Value(x) => Some(x),
+            Number::Missing | Number::Invalid => None,
+        };
+        let is = |label: &str, class: &str| {
+            label == class || number(label, spelling).is_some_and(|x| number(class, &Spelling::USUAL) == Some(x))
+        };
         let place = |label: &String| match (is(label, &classes[0]), is(label, &classes[1])) {
             (true, _) => Ok(0.0),
             (_, true) => Ok(1.0),
@@ -74,14 +81,23 @@ impl Target {
     }
 }
 
-/// The model's predictions for all rows, numbers or probabilities of yes; none for bad rows.
+/// What a model says of a CSV.
+pub struct Scored {
+    /// Of each row the prediction, a number or the probability of yes; none for bad rows.
+    pub predicted: Vec<Option<f64>>,
+    /// Categories that it doesn't know.
+    pub unknown: Unknown,
+}
+
+/// The model's predictions for all rows.
 ///
 /// # Errors
 /// Why the CSV can't be scored.
-pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result<Vec<Option<f64>>, String> {
+pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result<Scored, String> {
     let signature = model.signature();
     let output = &signature.outputs[target.column()];
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
+    let mut counts = vec![0; signature.inputs.len()];
     let read = table.batches::<Problem>(signature, |reader, _| {
         let rows = reader.batch.rows();
         out.resize(signature.outputs.len() * rows, 0.0);
@@ -94,10 +110,15 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
             .batch
             .bad()
             .for_each(|flaw| predicted[start + flaw.row as usize] = None);
+        reader.batch.count_unknown(model.known_texts(), &mut counts);
         Ok(())
     });
     match read {
-        Ok(()) => Ok(predicted),
+        Ok(()) => {
+            let mut unknown = Unknown::new();
+            unknown::add(&mut unknown, signature, &counts);
+            Ok(Scored { predicted, unknown })
+        }
         // The hint to this one is about files without a header.
         Err(problem) if problem.code == Code::NoSuchColumn => Err(problem.to_string()),
         Err(problem) => Err(format!("{problem}; {}", problem.hint)),

@@ -8,6 +8,7 @@ mod lineup;
 pub mod marks;
 mod predict;
 pub mod spelling;
+pub mod unknown;
 
 pub use batch::Batch;
 pub use binding::Binding;

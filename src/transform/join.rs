@@ -5,6 +5,7 @@ use super::part::{Part, Place, Reject};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
 use crate::format::{CutError, rejects};
 use crate::problem::{Code, Problem, excerpt};
+use crate::score::unknown;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
@@ -80,10 +81,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
-        let inputs = &self.opened.lineup.signature().inputs;
-        for (column, count) in inputs.iter().zip(&part.unknown).filter(|(_, count)| **count > 0) {
-            *self.summary.unknown.entry(column.name.clone()).or_default() += count;
-        }
+        unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
         self.write(&part.out)?;
         self.lines += part.lines;
         self.bytes += part.source.len() as u64;

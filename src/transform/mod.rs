@@ -15,6 +15,7 @@ mod verdict;
 
 pub use crate::format::{Encoding, OUTPUT_FORMAT};
 pub use crate::problem::{self, internal};
+pub use crate::score::unknown::{Unknown, shown};
 pub use join::Join;
 pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
@@ -24,10 +25,10 @@ pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
 use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
-use crate::problem::{Problem, excerpt};
+use crate::problem::Problem;
 use crate::score::Lineup;
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -39,21 +40,12 @@ pub struct Summary {
     pub bad_rows: u64,
     /// Predictions of good rows that are `NaN` or infinite.
     pub not_finite: u64,
-    /// By column, the cells of good rows with a category that the model doesn't know: it takes them for another or for missing.
+    /// Categories that the model doesn't know.
     pub unknown: Unknown,
     pub bytes: u64,
     /// BLAKE3, hexadecimal.
     pub input_hash: String,
     pub output_hash: String,
-}
-
-/// A count of cells for each column that has any.
-pub type Unknown = BTreeMap<String, u64>;
-
-/// In words, `city 3, size 1`.
-pub fn shown(unknown: &Unknown) -> String {
-    let column = |(name, count): (&String, &u64)| format!("{} {count}", excerpt(name.as_bytes(), 40));
-    unknown.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
 /// Why an input gave no output.

@@ -201,3 +201,56 @@ fn evaluation_reads_rows_and_labels_as_inputs_are_read() {
         assert_eq!(json["regression_metrics"]["mae"]["value"], 0.125, "{target:?}");
     }
 }
+
+/// Of classes that are numbers: `1,0` is 1.
+#[test]
+fn labels_with_a_decimal_comma_are_their_classes() {
+    let spool = Spool::without_model();
+    let mut csv = "a;late\n".to_string();
+    for i in 0..40 {
+        csv += &format!("{},5;{},0\n", i * 7 % 40, u8::from(i * 7 % 40 + i % 5 > 20));
+    }
+    write(&spool, "e.csv", &csv);
+    let pipeline = "[data]\nfile = \"e.csv\"\ntarget = \"late\"\ndelimiter = \";\"\ndecimal = \",\"\n\
+                    [train]\ntrainer = \"logistic\"\nalpha = 1.0\n";
+    write(&spool, "p.toml", pipeline);
+    spool.run(&["train", "p.toml"]).exits(0);
+    let args = ["evaluate", "e.csv", "--version", "1", "--json"];
+    let settings = ["--set", "input.delimiter=;", "--set", "input.decimal=,"];
+    let json = spool.run(&[&args[..], &settings].concat()).exits(0).json();
+    assert_eq!(json["rows"], 40);
+}
+
+/// Rows with them are scored as if their category were none: an evaluation that says nothing of it seems worse than the model is.
+#[test]
+fn an_evaluation_counts_unknown_categories_by_column() {
+    let spool = Spool::without_model();
+    let [x, y] = examples();
+    write(&spool, "x.csv", &x);
+    write(&spool, "y.csv", &y);
+    train(&spool, "", &[]).exits(0);
+    write(
+        &spool,
+        "fresh.csv",
+        "city,größe,y\nParis,1,3\nBern,2,6\nKöln,3,11\nBern,,4\nRome,x,4\n",
+    );
+    let args = [
+        "evaluate",
+        "fresh.csv",
+        "--version",
+        "1",
+        "--target",
+        "y",
+        "--html",
+        "page.html",
+    ];
+    let ran = spool.run(&args).exits(0).says("warning: unknown categories: city 3");
+    assert!(ran.stdout.contains("1 row left out"), "{ran:?}");
+    let page = fs::read_to_string(spool.path("page.html")).unwrap();
+    assert!(page.contains("unknown categories: city 3"));
+    let json = spool.run(&[&args[..6], &["--json"]].concat()).exits(0).json();
+    assert_eq!(json["unknown"], json!({ "city": 3 }));
+    let known = ["evaluate", "known.csv", "--version", "1", "--target", "y", "--json"];
+    write(&spool, "known.csv", "city,größe,y\nKöln,1,3\n\u{4b}o\u{308}ln,2,6\n");
+    assert_eq!(spool.run(&known).exits(0).json()["unknown"], json!({}));
+}
