@@ -3,10 +3,10 @@
 use super::Ledger;
 use super::database::to_name;
 use super::recipe::{self, Recipe};
-use super::verdict;
+use super::{unknown, verdict};
 use crate::error::Result;
 use crate::spool::Name;
-use crate::transform::{Summary, Unknown, Verdict};
+use crate::transform::{Summary, Verdict};
 use rusqlite::{Connection, Row, params};
 
 /// One transformation, as the history keeps it.
@@ -61,7 +61,7 @@ impl Ledger {
                     rows: row.get(4)?,
                     bad_rows: row.get(5)?,
                     not_finite: row.get(6)?,
-                    unknown: unknown(row, 14)?,
+                    unknown: unknown::read(row, 14)?,
                     bytes: row.get(7)?,
                     input_hash: hexadecimal(row, 8)?,
                     output_hash: hexadecimal(row, 9)?,
@@ -75,16 +75,6 @@ impl Ledger {
         self.select(&sql, params![input.map(Name::bytes), since, most], to_transformation)
     }
 
-    /// The inputs whose last transformation met categories that its model doesn't know, and how many of them.
-    pub fn with_unknown(&self) -> Result<Vec<(Name, Unknown)>> {
-        self.select(
-            "SELECT input, unknown FROM history h WHERE unknown IS NOT NULL
-             AND id = (SELECT max(id) FROM history WHERE input = h.input)",
-            [],
-            |row| Ok((to_name(row, 0)?, unknown(row, 1)?)),
-        )
-    }
-
     /// The last problem of an input that failed for good.
     pub fn last_problem(&self, input: &Name) -> Result<Option<Transformation>> {
         Ok(self.history(Some(input), None, Some(1))?.into_iter().next())
@@ -96,7 +86,7 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
         rows,
         bad_rows,
         not_finite,
-        unknown,
+        unknown: cells,
         bytes,
         input_hash,
         output_hash,
@@ -118,17 +108,9 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
             done.phase,
             done.problem,
             done.message,
-            (!unknown.is_empty()).then(|| serde_json::to_string(unknown).expect("counts are JSON")),
+            unknown::text(cells),
         ])?;
     Ok(())
-}
-
-/// Counts by column; what can't be read is none: it is only history.
-fn unknown(row: &Row, index: usize) -> rusqlite::Result<Unknown> {
-    let json: Option<String> = row.get(index)?;
-    Ok(json
-        .and_then(|json| serde_json::from_str(&json).ok())
-        .unwrap_or_default())
 }
 
 /// A hash's text; empty where there is none.

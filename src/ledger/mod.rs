@@ -16,6 +16,7 @@ mod results;
 mod schema;
 mod stamp;
 mod taken;
+mod unknown;
 mod upgrade;
 mod verdict;
 
@@ -25,7 +26,7 @@ pub use faults::Fault;
 pub use history::Transformation;
 pub use prune::Pruning;
 pub use recipe::Recipe;
-pub use results::{HalfHash, Record};
+pub use results::{Finding, HalfHash, Record};
 pub use stamp::Former;
 pub use taken::{Emptied, Taken};
 

@@ -4,10 +4,10 @@ use super::database::to_name;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
-use super::{Ledger, verdict};
+use super::{Ledger, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
-use crate::transform::Verdict;
+use crate::transform::{Unknown, Verdict};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 
@@ -146,13 +146,14 @@ impl Ledger {
         self.select(FAILED, [], |row| to_name(row, 0))
     }
 
-    /// Inputs that were scored with bad rows, in order.
-    pub fn bad_rows(&self) -> Result<Vec<BadRows>> {
-        self.select(BAD, [], |row| {
-            Ok(BadRows {
+    /// What people should know of inputs that were scored, in order.
+    pub fn findings(&self) -> Result<Vec<Finding>> {
+        self.select(FOUND, [], |row| {
+            Ok(Finding {
                 input: to_name(row, 0)?,
                 rows: row.get(1)?,
                 bad_rows: row.get(2)?,
+                unknown: unknown::read(row, 3)?,
             })
         })
     }
@@ -163,16 +164,19 @@ impl Ledger {
     }
 }
 
-/// What of an input's rows couldn't be scored.
+/// What of an input couldn't be scored, and what the model didn't know; one of both at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRows {
+pub struct Finding {
     pub input: Name,
     pub rows: u64,
     pub bad_rows: u64,
+    /// By column, the cells with a category that the model doesn't know.
+    pub unknown: Unknown,
 }
 
 // Each by an index of the few.
-const BAD: &str = "SELECT input, rows, bad_rows FROM results WHERE bad_rows > 0 ORDER BY input";
+pub(super) const FOUND: &str = "SELECT input, rows, bad_rows, unknown FROM results
+     WHERE bad_rows > 0 OR unknown IS NOT NULL ORDER BY input";
 pub(super) const FAILED: &str = "SELECT input FROM results WHERE verdict > 0 AND problem IS NOT NULL ORDER BY input";
 pub(super) const REPORTED: &str = "SELECT input FROM results WHERE verdict > 0 ORDER BY input";
 
@@ -205,11 +209,12 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
     };
     // An input that has the same hash, or the same fingerprint, is the one that was seen before.
     db.prepare_cached(
-        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+            ?19)
          ON CONFLICT (input) DO UPDATE SET
             size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
             problem = ?9, verdict = ?10, output_hash = ?13, taken = ?14, taken_at = ?15, remade = ?16,
-            rows = ?17, bad_rows = ?18,
+            rows = ?17, bad_rows = ?18, unknown = ?19,
             (first_seen, phase) = (SELECT
                 iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
                 FROM (SELECT coalesce(results.input_hash = ?6, 0)
@@ -234,6 +239,7 @@ fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) 
         record.taken.remade,
         done.summary.rows,
         done.summary.bad_rows,
+        unknown::text(&done.summary.unknown),
     ])?;
     Ok(())
 }

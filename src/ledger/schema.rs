@@ -44,10 +44,12 @@ pub const TABLES: &str = "
         output_hash BLOB,
         -- How often its output went, when it was found so last, and how often it was made again since.
         taken INTEGER NOT NULL, taken_at INTEGER NOT NULL, remade INTEGER NOT NULL,
-        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL
+        rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL,
+        -- By column, how many cells have a category that the model doesn't know: JSON, NULL where there are none.
+        unknown TEXT
     ) WITHOUT ROWID;
     CREATE INDEX reported ON results (input) WHERE verdict > 0;
-    CREATE INDEX bad ON results (input) WHERE bad_rows > 0;
+    CREATE INDEX found ON results (input) WHERE bad_rows > 0 OR unknown IS NOT NULL;
     -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.
     CREATE TABLE history (
         id INTEGER PRIMARY KEY,
@@ -57,11 +59,9 @@ pub const TABLES: &str = "
         input_hash BLOB, output_hash BLOB,
         verdict INTEGER NOT NULL, phase TEXT,
         problem TEXT, message TEXT,
-        -- By column, how many cells have a category that the model doesn't know: JSON, NULL where there are none.
         unknown TEXT
     );
     CREATE INDEX history_of_input ON history (input, id);
-    CREATE INDEX history_of_unknown ON history (input) WHERE unknown IS NOT NULL;
     -- What was decided on results, and by whom; kept for ever. `kind`: retry. `evidence` is JSON.
     CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,

@@ -1,4 +1,4 @@
-use super::results::{FAILED, REPORTED};
+use super::results::{FAILED, FOUND, REPORTED};
 use super::*;
 use crate::error::Result;
 use crate::score::Identity;
@@ -406,17 +406,15 @@ fn what_is_pruned_gives_its_room_back() {
 }
 
 #[test]
-fn what_has_a_report_is_found_by_an_index() {
+fn what_people_should_know_of_is_found_by_an_index() {
     let state = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(state.path()).unwrap();
-    for sql in [FAILED, REPORTED] {
+    for (sql, index) in [(FAILED, "reported"), (REPORTED, "reported"), (FOUND, "found")] {
         let plan: Vec<String> = ledger
             .select(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.get(3))
             .unwrap();
-        assert!(
-            plan[0].starts_with("SCAN results USING") && plan[0].ends_with("INDEX reported"),
-            "{plan:?}"
-        );
+        let by_index = plan[0].starts_with("SCAN results USING") && plan[0].ends_with(&format!("INDEX {index}"));
+        assert!(by_index, "{plan:?}");
     }
 }
 

@@ -67,7 +67,8 @@ const FROM_2: &str = "
                END,
                0, 0, 0,
                coalesce((SELECT h.rows FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1), 0),
-               coalesce((SELECT h.bad_rows FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1), 0)
+               coalesce((SELECT h.bad_rows FROM history h WHERE h.input = r.input ORDER BY h.id DESC LIMIT 1), 0),
+               NULL
         FROM results_2 r;
     DROP TABLE results_2;
     DROP TABLE recipes_2;

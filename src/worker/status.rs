@@ -5,7 +5,7 @@ use super::lock::Lock;
 use super::look::{Look, look_at, recipe};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Ledger, Recipe};
+use crate::ledger::{Fault, Finding, Ledger, Recipe};
 use crate::registry::{Current, Registry};
 use crate::spool::Name;
 use crate::spool::scan::Listing;
@@ -84,12 +84,11 @@ enum Answer {
     /// Whether it can be used.
     Proven(Result<()>),
     Input(Look, String),
-    /// Of one that is done, its bad rows.
-    Bad(BadFile),
+    /// Of one that is done.
+    Found(Finding),
     /// How many others are in the folder, and a few of their names.
     Others(u64, Vec<Name>),
     Failed(FailedFile),
-    Unknown(UnknownFile),
     /// All inputs, or why they can't be listed to their end.
     Listed(Result<()>),
 }
@@ -196,7 +195,24 @@ impl Status {
             Answer::Proven(Ok(())) => self.model_proven = Some(true),
             Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
             Answer::Input(Look::Done, _) => self.done += 1,
-            Answer::Bad(file) => self.bad_files.push(file),
+            Answer::Found(Finding {
+                input,
+                rows,
+                bad_rows,
+                unknown,
+            }) => {
+                let file = input.to_string();
+                if bad_rows > 0 {
+                    self.bad_files.push(BadFile {
+                        file: file.clone(),
+                        rows,
+                        bad_rows,
+                    });
+                }
+                if !unknown.is_empty() {
+                    self.unknown_files.push(UnknownFile { file, unknown });
+                }
+            }
             Answer::Others(files, named) => {
                 self.other = files;
                 self.other_files = named.iter().map(Name::to_string).collect();
@@ -205,7 +221,6 @@ impl Status {
             Answer::Input(Look::Left, file) => self.left_files.push(file),
             Answer::Input(_, file) => self.pending_files.push(file),
             Answer::Failed(file) => self.failed_files.push(file),
-            Answer::Unknown(file) => self.unknown_files.push(file),
             Answer::Listed(Ok(())) => {}
             Answer::Listed(Err(error)) => self.input_error = Some(error.to_string()),
         }
@@ -235,10 +250,8 @@ fn ask_folders(config: &Config, answers: &SyncSender<Answer>) {
 
 fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Answer>) -> Result<()> {
     let ledger = Ledger::read(&config.state.path)?;
-    let with_unknown = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::with_unknown)?;
-    let mut with_unknown: HashMap<Name, Unknown> = with_unknown.into_iter().collect();
-    let bad = ledger.as_ref().map(Ledger::bad_rows).transpose()?.unwrap_or_default();
-    let bad: HashMap<Name, (u64, u64)> = bad.into_iter().map(|b| (b.input, (b.rows, b.bad_rows))).collect();
+    let findings = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::findings)?;
+    let mut findings: HashMap<Name, Finding> = findings.into_iter().map(|f| (f.input.clone(), f)).collect();
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     loop {
         let names = listing.next(1024)?;
@@ -259,13 +272,8 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
                     })
                 }
                 Some(look) => {
-                    if let (Look::Done, Some(unknown)) = (&look, with_unknown.remove(&name)) {
-                        let file = name.to_string();
-                        let _ = answers.send(Answer::Unknown(UnknownFile { file, unknown }));
-                    }
-                    if let (Look::Done, Some((rows, bad_rows))) = (&look, bad.get(&name).copied()) {
-                        let file = name.to_string();
-                        let _ = answers.send(Answer::Bad(BadFile { file, rows, bad_rows }));
+                    if let (Look::Done, Some(found)) = (look, findings.remove(&name)) {
+                        let _ = answers.send(Answer::Found(found));
                     }
                     Answer::Input(look, name.to_string())
                 }

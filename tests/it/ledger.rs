@@ -1,6 +1,8 @@
 //! What the ledger keeps, for how long, and what an upgrade makes of it.
 
+use crate::cells::approve_categories;
 use crate::spool::{Spool, line, xs};
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -302,6 +304,28 @@ fn the_ledger_does_not_grow_without_bound() {
     spool.drop_file("new.csv", xs(&[2.0]));
     spool.once().exits(1).says("scored 1 file");
     spool.run(&["history", "--since", "1h"]).exits(0).says("new.csv");
+}
+
+/// The output stands, and with it what is to be known of it: `status` forgot the unknown categories with the history.
+#[test]
+fn what_is_to_be_known_of_an_output_outlives_its_history() {
+    let spool = Spool::without_model().set("input.max_bad_rows=100%");
+    approve_categories(&spool, &["Oslo", "Rome"]);
+    spool.drop_file("both.csv", "c,v\nOslo,1\nPrague,1\nRome,1,2\n");
+    spool.drop_file("unknown.csv", "c\nPrague\nBern\n");
+    spool.once().exits(0).says("scored 2 files");
+    age(&spool);
+    spool.once().exits(0).says("nothing to do");
+    assert_eq!(spool.run(&["history", "--json"]).exits(0).json(), json!([]));
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        status["unknown_files"],
+        json!([{"file": "both.csv", "unknown": {"c": 1}}, {"file": "unknown.csv", "unknown": {"c": 2}}])
+    );
+    assert_eq!(
+        status["bad_files"],
+        json!([{"file": "both.csv", "rows": 3, "bad_rows": 1}])
+    );
 }
 
 #[test]
