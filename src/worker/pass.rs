@@ -1,6 +1,6 @@
 //! One pass: list, look, plan, and transform what is stale.
 
-use super::commit::{Commit, Publishing, View};
+use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
@@ -268,17 +268,12 @@ impl Pass {
                 *word = Word::Writing;
             }
         }
-        let view = View {
-            inputs,
-            listed,
-            want: &Want {
-                changes_max: self.once.then_some(1),
-                patient: !self.once,
-                ..want(&self.setup.config, pin.recipe.clone(), self.local())
-            },
-            setup: &self.setup,
+        let want = Want {
+            changes_max: self.once.then_some(1),
+            patient: !self.once,
+            ..want(&self.setup.config, pin.recipe.clone(), self.local())
         };
-        let planned = self.commit.plan(looks, &view)?;
+        let planned = self.commit.plan(looks, inputs, listed, &want, &self.setup)?;
         for name in &planned.gone {
             self.writing.remove(name);
         }

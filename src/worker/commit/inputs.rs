@@ -14,12 +14,13 @@ use crate::worker::plan::{self, Before, Charge, Decision, Sighting, Want, Word, 
 use std::time::Duration;
 
 /// How inputs are looked at.
-pub struct View<'a> {
-    pub inputs: &'a Inputs,
+struct View<'a> {
     /// By a listing, which counts what is as it should be.
-    pub listed: bool,
-    pub want: &'a Want,
-    pub setup: &'a Setup,
+    listed: bool,
+    want: &'a Want,
+    setup: &'a Setup,
+    /// The output folder lost all outputs at once, or is another one.
+    lost: bool,
 }
 
 /// What looks at inputs came to.
@@ -29,26 +30,45 @@ pub struct Planned {
     pub gone: Vec<Name>,
     /// Something was renamed in that is no file: a folder, by its name an input's.
     pub subfolder: bool,
-    /// Inputs whose outputs are left from now on.
-    left: Vec<(Name, Taken)>,
-    /// The output folder lost all outputs at once, or is another one.
-    lost: bool,
+}
+
+/// What is to be done with one input now.
+enum ToDo {
+    Nothing,
+    Job(Job),
+    /// Its output is left from now on.
+    Leave(Name, Taken),
 }
 
 impl Commit {
-    /// Looks at inputs and decides on each.
-    pub fn plan(&mut self, looks: Vec<(Name, Word)>, view: &View) -> Result<Planned> {
-        let View { inputs, setup, .. } = *view;
+    /// Looks at inputs and decides on each. `listed`: by a listing.
+    pub fn plan(
+        &mut self,
+        looks: Vec<(Name, Word)>,
+        inputs: &Inputs,
+        listed: bool,
+        want: &Want,
+        setup: &Setup,
+    ) -> Result<Planned> {
         let (names, words): (Vec<Name>, Vec<Word>) = looks.into_iter().unzip();
         let published = Published::open(&setup.config)?;
         let found = look::at_each(inputs, &names, &self.ledger, &published, &setup.pool)?;
-        let mut planned = Planned::default();
-        if found.iter().any(Found::output_went) {
-            planned.lost = self.losses.lost(&mut self.ledger, &published, &setup.config)?;
-        }
+        let lost =
+            found.iter().any(Found::output_went) && self.losses.lost(&mut self.ledger, &published, &setup.config)?;
+        let view = View {
+            listed,
+            want,
+            setup,
+            lost,
+        };
+        let (mut planned, mut left) = (Planned::default(), Vec::new());
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
             match there {
-                Ok(Some(there)) => self.decide(name, word, there, record, view, &mut planned)?,
+                Ok(Some(there)) => match self.decide(name, word, there, record, &view)? {
+                    ToDo::Nothing => {}
+                    ToDo::Job(job) => planned.jobs.push(job),
+                    ToDo::Leave(name, taken) => left.push((name, taken)),
+                },
                 Ok(None) => {
                     planned.subfolder |= word == Word::Closed && inputs.is_recursive();
                     self.forget(&name, record.as_ref(), setup)?;
@@ -57,20 +77,12 @@ impl Commit {
                 Err(error) => self.fault(&name, error, None, setup)?,
             }
         }
-        self.leave(&planned.left)?;
+        self.leave(&left)?;
         Ok(planned)
     }
 
     /// What is to be done with one input, if anything now.
-    fn decide(
-        &mut self,
-        name: Name,
-        word: Word,
-        there: There,
-        record: Option<Record>,
-        view: &View,
-        planned: &mut Planned,
-    ) -> Result<()> {
+    fn decide(&mut self, name: Name, word: Word, there: There, record: Option<Record>, view: &View) -> Result<ToDo> {
         let There { seen, size } = there;
         let note = self.agenda.seen(&name, seen.fingerprint, self.count_changes);
         let sighting = Sighting {
@@ -84,7 +96,7 @@ impl Commit {
             no_room: note
                 .short
                 .is_some_and(|short| look::is_short(&view.setup.publisher, &name, short)),
-            lost: planned.lost,
+            lost: view.lost,
         };
         let now = now();
         match plan::decide(&sighting, view.want, now) {
@@ -103,12 +115,12 @@ impl Commit {
                     self.tally.left += 1;
                 }
                 if let Decision::Leave(taken) = decision {
-                    planned.left.push((name, taken));
+                    return Ok(ToDo::Leave(name, taken));
                 }
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
                 let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
-                planned.jobs.push(Job {
+                return Ok(ToDo::Job(Job {
                     name,
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
@@ -121,7 +133,7 @@ impl Commit {
                         _ => Taken::default(),
                     },
                     task: Task::of(decision, record.and_then(|r| r.input_hash)),
-                });
+                }));
             }
             decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
                 let settled = matches!(decision, Decision::Outwait(_));
@@ -130,7 +142,7 @@ impl Commit {
             }
             Decision::Await => self.agenda.forget(&name),
         }
-        Ok(())
+        Ok(ToDo::Nothing)
     }
 
     /// Outputs that went too often are left from now on; once, that is said.

@@ -5,7 +5,6 @@ mod inputs;
 mod losses;
 mod publishing;
 
-pub use inputs::View;
 pub use publishing::Publishing;
 
 use super::agenda::{Agenda, Note};
