@@ -51,6 +51,8 @@ pub struct Note {
     pub before: Option<Before>,
     /// How often it was seen unsettled.
     pub unsettled: u32,
+    /// Somebody had it open for writing.
+    pub open: bool,
     /// How often it was found to be another one than before.
     pub changes: u32,
     /// How often it failed for now.
@@ -59,6 +61,14 @@ pub struct Note {
     pub short: Option<Shortage>,
     pub retry_at: Option<Duration>,
     pub due: Option<Duration>,
+}
+
+impl Note {
+    /// Does the one-shot wait for the input? It waits for it to settle once; one that is open, goes on changing, or failed for
+    /// now is left to the next run.
+    pub fn is_awaited(&self) -> bool {
+        !self.open && self.unsettled <= 1 && self.changes <= 1 && self.faults == 0
+    }
 }
 
 impl Agenda {
@@ -172,5 +182,32 @@ impl Agenda {
 
     pub fn clear(&mut self) {
         *self = Agenda::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_one_shot_waits_for() {
+        for (unsettled, open, changes, faults, awaited) in [
+            (0, false, 0, 0, true),
+            (1, false, 0, 0, true),
+            (1, false, 1, 0, true),
+            (0, true, 0, 0, false),
+            (2, false, 0, 0, false),
+            (0, false, 2, 0, false),
+            (1, false, 0, 1, false),
+        ] {
+            let note = Note {
+                unsettled,
+                open,
+                changes,
+                faults,
+                ..Note::default()
+            };
+            assert_eq!(note.is_awaited(), awaited, "{note:?}");
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct Setup {
     pub config: Config,
     pub publisher: Publisher,
     pub pool: rayon::ThreadPool,
+    /// The one-shot, which comes back to nothing: it leaves what goes on changing to the next run.
+    pub once: bool,
 }
 
 /// The model that a pass uses.
@@ -208,6 +210,7 @@ impl Context<'_> {
             config,
             publisher,
             pool,
+            ..
         } = self.setup;
         let mut output = publisher.draft_output(&job.name)?;
         let run = Run {

@@ -207,8 +207,7 @@ pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
         } else {
             input.settle.max(input.poll_interval)
         },
-        changes_max: None,
         taken: config.output.taken,
-        patient: true,
+        once: false,
     }
 }

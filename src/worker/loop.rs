@@ -79,17 +79,15 @@ impl Worker {
         ledger.clear_faults()?;
         // For `status`, which finds a ledger as it is. What can't be read yet is asked for again before the first pass.
         let _ = stamp(&mut ledger, &config);
-        let setup = Setup::open(config, &ledger)?;
+        let setup = Setup::open(config, &ledger, until == Until::Converged)?;
         let leftovers = setup.publisher.remove_leftovers()?;
         if leftovers > 0 {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
         }
         setup.publisher.release();
-        let once = until == Until::Converged;
-        let commit = Commit::new(ledger, once);
         Ok(Worker {
             current: setup.current(),
-            pass: Pass::new(setup, commit, inbox.clone(), progress.clone(), together, once),
+            pass: Pass::new(setup, Commit::new(ledger), inbox.clone(), progress.clone(), together),
             until,
             inbox,
             progress,
@@ -233,7 +231,7 @@ impl Worker {
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
-            Setup::open(config, self.pass.commit().ledger())
+            Setup::open(config, self.pass.commit().ledger(), self.until == Until::Converged)
         });
         match setup {
             Ok(setup) => {
@@ -351,7 +349,7 @@ impl Due {
 }
 
 impl Setup {
-    fn open(config: Config, ledger: &Ledger) -> Result<Setup> {
+    fn open(config: Config, ledger: &Ledger, once: bool) -> Result<Setup> {
         // Before anything is made: folders below a missing mount would be in its way.
         for path in [&config.output.path, &config.failed] {
             ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
@@ -363,6 +361,7 @@ impl Setup {
             config,
             publisher,
             pool,
+            once,
         })
     }
 

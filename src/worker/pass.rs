@@ -57,22 +57,13 @@ pub struct Pass {
     publishing: Option<Publishing>,
     /// Threads of large inputs that were given up.
     ending: Vec<JoinHandle<()>>,
-    /// Leave alone what changes again and again.
-    once: bool,
     /// Inputs that somebody writes to, by the word of events.
     writing: HashSet<Name>,
 }
 
 impl Pass {
-    /// `together`: how many small inputs may be worked on together; `once`: leave alone what changes again and again.
-    pub fn new(
-        setup: Setup,
-        commit: Commit,
-        inbox: Arc<Inbox>,
-        progress: Progress,
-        together: usize,
-        once: bool,
-    ) -> Pass {
+    /// `together`: how many small inputs may be worked on together.
+    pub fn new(setup: Setup, commit: Commit, inbox: Arc<Inbox>, progress: Progress, together: usize) -> Pass {
         Pass {
             setup: setup.into(),
             commit,
@@ -87,7 +78,6 @@ impl Pass {
             large: None,
             publishing: None,
             ending: Vec::new(),
-            once,
             writing: HashSet::new(),
         }
     }
@@ -269,8 +259,7 @@ impl Pass {
             }
         }
         let want = Want {
-            changes_max: self.once.then_some(1),
-            patient: !self.once,
+            once: self.setup.once,
             ..want(&self.setup.config, pin.recipe.clone(), self.local())
         };
         let planned = self.commit.plan(looks, inputs, listed, &want, &self.setup)?;

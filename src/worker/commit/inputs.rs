@@ -84,7 +84,7 @@ impl Commit {
     /// What is to be done with one input, if anything now.
     fn decide(&mut self, name: Name, word: Word, there: There, record: Option<Record>, view: &View) -> Result<ToDo> {
         let There { seen, size } = there;
-        let note = self.agenda.seen(&name, seen.fingerprint, self.count_changes);
+        let note = self.agenda.seen(&name, seen.fingerprint, view.want.once);
         let sighting = Sighting {
             seen,
             word,
@@ -210,7 +210,7 @@ impl Commit {
         let note = self.agenda.note(&job.name);
         let note = Note {
             before: Some(job.settled()),
-            unsettled: note.unsettled + 2,
+            open: true,
             ..note
         };
         let due = now().monotonic + plan::until_closed(settle);

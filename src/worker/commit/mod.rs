@@ -12,7 +12,6 @@ use super::faults::Faults;
 use super::inbox::Inbox;
 use super::job::{Done, Job, Outcome, Pin, Setup};
 use super::look::now;
-use super::plan;
 use super::prune::Pruner;
 use super::stamp::stamp;
 use super::tally::Tally;
@@ -36,8 +35,6 @@ pub struct Commit {
     agenda: Agenda,
     faults: Faults,
     tally: Tally,
-    /// Remember how often an input changed after it was scored, too.
-    count_changes: bool,
     pruner: Pruner,
     losses: Losses,
     /// Were the reports looked through that a killed worker may have left?
@@ -45,13 +42,12 @@ pub struct Commit {
 }
 
 impl Commit {
-    pub fn new(ledger: Ledger, count_changes: bool) -> Commit {
+    pub fn new(ledger: Ledger) -> Commit {
         Commit {
             ledger,
             agenda: Agenda::default(),
             faults: Faults::default(),
             tally: Tally::default(),
-            count_changes,
             pruner: Pruner::default(),
             losses: Losses::default(),
             recovered: false,
@@ -143,8 +139,7 @@ impl Commit {
 
     /// Is there no input that the one-shot waits for?
     pub fn converged(&self) -> bool {
-        let open = |note: &Note| plan::is_awaited(note.unsettled, note.changes, note.faults);
-        !self.agenda.iter().any(|(_, note)| open(note))
+        !self.agenda.iter().any(|(_, note)| note.is_awaited())
     }
 
     /// What keeps the worker as a whole from working is shown, or nothing any more.
@@ -287,7 +282,8 @@ impl Commit {
         for (_, done) in &committed {
             let Note { changes, .. } = self.agenda.note(&done.input);
             self.agenda.forget(&done.input);
-            if self.count_changes && changes > 0 {
+            // The one-shot scores what changes again no second time.
+            if setup.once && changes > 0 {
                 let note = Note {
                     changes,
                     ..Note::default()

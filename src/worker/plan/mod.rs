@@ -94,13 +94,11 @@ pub struct Want {
     pub keep_scored: bool,
     /// How long a fingerprint must stand before a file counts as finished.
     pub settle: Duration,
-    /// A file that changes more often than this is left alone; `None`: never. For the one-shot, which else would go on as
-    /// long as somebody appends to it.
-    pub changes_max: Option<u32>,
     /// What becomes of an output that went.
     pub taken: OnTaken,
-    /// The worker comes back to what it doesn't do now.
-    pub patient: bool,
+    /// The worker comes back to nothing that it doesn't do now. It leaves alone what changes more than once: else it would go
+    /// on as long as somebody appends to it.
+    pub once: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +151,7 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
             None => Decision::Verify,
         },
         Some(record) if scored && stands.is_some() => return Decision::Current(record.verdict),
-        Some(record) if scored => match gone(record.taken, want.taken, sighting.lost, want.patient, now.wall / 1000) {
+        Some(record) if scored => match gone(record.taken, want.taken, sighting.lost, want.once, now.wall / 1000) {
             Gone::Remake(taken) => Decision::Remake(taken),
             Gone::Wait(left) => return Decision::Wait(now.monotonic + left),
             Gone::Leave(taken) => return Decision::Leave(taken),
@@ -165,7 +163,7 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
     if let Some(at) = sighting.retry_at.filter(|at| *at > now.monotonic) {
         return Decision::Wait(at);
     }
-    if sighting.no_room || want.changes_max.is_some_and(|most| sighting.changes > most) {
+    if sighting.no_room || want.once && sighting.changes > 1 {
         return Decision::Wait(now.monotonic + want.settle.max(LATER));
     }
     let unsettled = match sighting.word() {
@@ -229,12 +227,6 @@ pub fn until_closed(settle: Duration) -> Duration {
 pub fn backoff(tries: u32, most: Duration) -> Duration {
     const FIRST: Duration = Duration::from_secs(1);
     FIRST.saturating_mul(1 << (tries.max(1) - 1).min(20)).min(most)
-}
-
-/// Does the one-shot wait for an input that is to be looked at again? It waits for it to settle once; one that goes on
-/// changing, or failed for now, is left to the next run. The counts are of what was seen of it in this run.
-pub fn is_awaited(unsettled: u32, changes: u32, faults: u32) -> bool {
-    unsettled <= 1 && changes <= 1 && faults == 0
 }
 
 /// For what can't be done now.

@@ -24,16 +24,16 @@ pub enum Gone {
     Left,
 }
 
-/// `taken`: what is known of the output; `lost`: its folder lost all outputs at once, or is another one; `patient`: the worker
-/// comes back to it; `now`: microseconds since 1970.
-pub fn gone(taken: Taken, rule: OnTaken, lost: bool, patient: bool, now: i64) -> Gone {
+/// `taken`: what is known of the output; `lost`: its folder lost all outputs at once, or is another one; `once`: the
+/// worker doesn't come back to it; `now`: microseconds since 1970.
+pub fn gone(taken: Taken, rule: OnTaken, lost: bool, once: bool, now: i64) -> Gone {
     if rule == OnTaken::Leave || taken.times >= MOST {
         return Gone::Left;
     }
     // A clock that was set back says nothing.
     let age = now.saturating_sub(taken.at);
     if taken.at != 0 && (0..MINUTE).contains(&age) {
-        return match patient && taken.remade >= AT_ONCE {
+        return match !once && taken.remade >= AT_ONCE {
             true => Gone::Wait(Duration::from_micros((MINUTE - age) as u64)),
             false => Gone::Remake(Taken {
                 remade: taken.remade.saturating_add(1),
@@ -140,10 +140,10 @@ mod tests {
             ),
         ];
         for (case, known, lost, expected) in table {
-            assert_eq!(gone(known, OnTaken::Remake, lost, true, NOW), expected, "{case}");
-            assert_eq!(gone(known, OnTaken::Leave, lost, true, NOW), Gone::Left, "{case}");
+            assert_eq!(gone(known, OnTaken::Remake, lost, false, NOW), expected, "{case}");
+            assert_eq!(gone(known, OnTaken::Leave, lost, false, NOW), Gone::Left, "{case}");
             if expected == left_second {
-                let once = gone(known, OnTaken::Remake, lost, false, NOW);
+                let once = gone(known, OnTaken::Remake, lost, true, NOW);
                 assert!(matches!(once, Gone::Remake(_)), "the one-shot doesn't wait: {case}");
             }
         }
@@ -152,15 +152,15 @@ mod tests {
     /// Whatever the consumer does, an output is made a few times a minute, for a few minutes.
     #[test]
     fn a_consumer_gets_no_output_for_ever() {
-        for (every, patient, most) in [
-            (1, true, 3 * (AT_ONCE + 1)),
-            (MINUTE, true, 3),
+        for (every, once, most) in [
+            (1, false, 3 * (AT_ONCE + 1)),
             (MINUTE, false, 3),
-            (MINUTE - 1, false, 6),
+            (MINUTE, true, 3),
+            (MINUTE - 1, true, 6),
         ] {
             let (mut known, mut made, mut at) = (Taken::default(), 1, NOW);
             loop {
-                match gone(known, OnTaken::Remake, false, patient, at) {
+                match gone(known, OnTaken::Remake, false, once, at) {
                     Gone::Remake(taken) => {
                         (known, made) = (taken, made + 1);
                         at += every;

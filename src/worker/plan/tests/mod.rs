@@ -41,9 +41,8 @@ fn want() -> Want {
         recipe: recipe("m1"),
         keep_scored: false,
         settle: Duration::from_secs(2),
-        changes_max: None,
         taken: OnTaken::Remake,
-        patient: true,
+        once: false,
     }
 }
 
@@ -336,10 +335,7 @@ fn a_fault_waits_for_its_time() {
 
 #[test]
 fn the_one_shot_leaves_what_goes_on_changing() {
-    let once = Want {
-        changes_max: Some(1),
-        ..want()
-    };
+    let once = Want { once: true, ..want() };
     let seen = file(10, Duration::from_secs(60));
     let changed = |changes| Sighting {
         changes,
@@ -385,24 +381,6 @@ fn waits_double_up_to_the_longest() {
     let most = Duration::from_secs(300);
     let waits = [1, 2, 3, 9, 10, 100].map(|tries| backoff(tries, most).as_secs());
     assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
-}
-
-#[test]
-fn what_the_one_shot_waits_for() {
-    for (unsettled, changes, faults, awaited) in [
-        (0, 0, 0, true),
-        (1, 0, 0, true),
-        (1, 1, 0, true),
-        (2, 0, 0, false),
-        (0, 2, 0, false),
-        (1, 0, 1, false),
-    ] {
-        assert_eq!(
-            is_awaited(unsettled, changes, faults),
-            awaited,
-            "{unsettled} {changes} {faults}"
-        );
-    }
 }
 
 /// It was the time of the first commit: a file that waited for its writer, a disk or a mount came late into a window.
