@@ -71,16 +71,22 @@ impl Dir {
         Ok(Dir { fd, path: path.into() })
     }
 
+    /// The same; `None` where there is nothing.
+    pub fn open_if_there(path: &Path) -> Result<Option<Dir>> {
+        match Dir::open(path) {
+            Err(error) if error.code() == "not_found" => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
     /// Opens a folder, and makes it where there is none. A folder that is there and can't be opened, such as that of a
     /// dead mount, says why.
     pub fn open_or_make(path: &Path) -> Result<Dir> {
-        match Dir::open(path) {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
-                Dir::open(path)
-            }
-            opened => opened,
+        if let Some(dir) = Dir::open_if_there(path)? {
+            return Ok(dir);
         }
+        std::fs::create_dir_all(path).map_err(Error::io("make folder", path))?;
+        Dir::open(path)
     }
 
     /// Opens the folder, or the nearest one above it that is there: what isn't there yet would be made on the same disk or
@@ -92,9 +98,8 @@ impl Dir {
             } else {
                 above
             };
-            match Dir::open(above) {
-                Err(error) if error.code() == "not_found" => {}
-                opened => return opened,
+            if let Some(dir) = Dir::open_if_there(above)? {
+                return Ok(dir);
             }
         }
         Dir::open(path)
@@ -107,7 +112,7 @@ impl Dir {
     }
 
     /// What tells this folder from all others.
-    pub(super) fn identity(&self) -> Result<(u64, u64)> {
+    pub fn identity(&self) -> Result<(u64, u64)> {
         let stat = rustix::fs::fstat(&self.fd).map_err(Error::io("stat", &self.path))?;
         Ok((stat.st_dev, stat.st_ino))
     }

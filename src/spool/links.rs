@@ -34,10 +34,8 @@ impl Bounds {
         };
         let mut bounds = vec![real_path(inputs.fd()).map_err(Error::io("find", inputs.path()))?];
         for path in named {
-            match Dir::open(path) {
-                Ok(dir) => bounds.push(real_path(dir.fd()).map_err(Error::io("find", path))?),
-                Err(error) if error.code() == "not_found" => {}
-                Err(error) => return Err(error),
+            if let Some(dir) = Dir::open_if_there(path)? {
+                bounds.push(real_path(dir.fd()).map_err(Error::io("find", path))?);
             }
         }
         Ok(Some(Bounds(bounds)))

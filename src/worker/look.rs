@@ -3,7 +3,7 @@
 use super::agenda::Shortage;
 use super::plan::{self, Charge, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
 use crate::service::clock::{monotonic, wall_clock};
@@ -22,14 +22,9 @@ pub struct Published {
 
 impl Published {
     pub fn open(config: &Config) -> Result<Published> {
-        let open = |path| match Dir::open(path) {
-            Ok(dir) => Ok(Some(dir)),
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e),
-        };
         Ok(Published {
-            output: open(&config.output.path)?,
-            failed: open(&config.failed)?,
+            output: Dir::open_if_there(&config.output.path)?,
+            failed: Dir::open_if_there(&config.failed)?,
             marked: config.output.done_marker,
         })
     }

@@ -8,7 +8,6 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::spool::Dir;
 use crate::spool::publish::{self, Folder, Owner, Publisher};
-use rustix::fs::fstat;
 use std::path::{Path, PathBuf};
 
 /// What stands in the way of publishing to a folder, or nothing; and who marked it.
@@ -179,13 +178,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Are both the same folder? One that isn't there is none.
 fn is_same(one: &Path, other: &Path) -> Result<bool> {
-    let identity = |path: &Path| match Dir::open(path) {
-        Err(error) if error.code() == "not_found" => Ok(None),
-        dir => {
-            let stat = fstat(dir?.fd()).map_err(Error::io("stat", path))?;
-            Ok(Some((stat.st_dev, stat.st_ino)))
-        }
-    };
+    let identity = |path: &Path| Dir::open_if_there(path)?.map(|dir| dir.identity()).transpose();
     let one = identity(one)?;
     Ok(one.is_some() && one == identity(other)?)
 }

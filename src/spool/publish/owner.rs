@@ -39,9 +39,8 @@ pub struct Owner {
 /// # Errors
 /// A mark that can't be read is not taken for none.
 pub fn owner(path: &Path) -> Result<Option<Owner>> {
-    let dir = match Dir::open(path) {
-        Err(error) if error.code() == "not_found" => return Ok(None),
-        dir => dir?,
+    let Some(dir) = Dir::open_if_there(path)? else {
+        return Ok(None);
     };
     let path = dir.join(MARK.as_bytes());
     let Some((file, _)) = dir.open_file(MARK.as_bytes())? else {
