@@ -29,7 +29,7 @@ pub struct Cli {
     /// With --once: print the result as one JSON object on stdout
     #[arg(long, requires = "once")]
     pub json: bool,
-    /// With --once: say only what needs a person (bad rows, failed, held), and nothing if all is well
+    /// With --once: say only what needs a person (bad rows, failed, held, failed for now), and nothing if all is well
     #[arg(long, requires = "once")]
     pub quiet: bool,
     #[command(subcommand)]
@@ -108,9 +108,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Try failed files again, for example after a fault outside of them was mended
+    /// Try failed files again, or make outputs again that went
     ///
-    /// A file that failed is tried again by itself as soon as it, the model or the configuration changes.
+    /// For example after a fault outside of the files was mended: a file that failed is tried again by itself as soon as it, the
+    /// model or the configuration changes. An output that went is made again where its input is named.
     Retry {
         /// The files; all that failed if none is named
         files: Vec<PathBuf>,

@@ -17,8 +17,7 @@ use std::path::PathBuf;
 pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     let (mut retried, mut went) = (Vec::new(), 0);
     if let Some(mut ledger) = Ledger::read(&config.state.path)? {
-        retried = wanted(config, &ledger, files)?;
-        went = outputs_that_went(config, &ledger, &retried)?.len();
+        (retried, went) = wanted(config, &ledger, files)?;
         ledger.retry(&retried, &person(), wall_clock() / 1000)?;
         for name in &retried {
             // An event for the worker that runs: a failed file without its report is tried again.
@@ -47,10 +46,11 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
 }
 
 /// The inputs to try again, each once: those that were named, which must have failed, or lost their outputs; or all that failed.
-fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Name>> {
+/// And how many of them lost their outputs.
+fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<(Vec<Name>, usize)> {
     let failed = ledger.failed()?;
     if files.is_empty() {
-        return Ok(failed);
+        return Ok((failed, 0));
     }
     let mut wanted: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
     wanted.sort();
@@ -68,7 +68,7 @@ fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<Vec<Nam
             false => did_not_fail(config, other),
         });
     }
-    Ok(wanted)
+    Ok((wanted, went.len()))
 }
 
 /// Those of the inputs whose outputs were published, and aren't there any more.
