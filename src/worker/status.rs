@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Status {
     /// The pid of the worker that holds the state folder.
     pub worker: Option<String>,
@@ -167,25 +167,9 @@ impl Status {
         }
         Ok(Status {
             worker: holder.map(|h| h.pid),
-            model: None,
-            model_error: None,
-            model_proven: None,
             input: config.input.path.clone(),
-            input_error: None,
-            done: 0,
-            pending: 0,
-            failed: 0,
-            held: 0,
-            left: 0,
-            other: 0,
-            other_files: Vec::new(),
-            pending_files: Vec::new(),
-            bad_files: Vec::new(),
-            held_files: Vec::new(),
-            left_files: Vec::new(),
-            failed_files: Vec::new(),
-            unknown_files: Vec::new(),
             faults,
+            ..Status::default()
         })
     }
 
