@@ -34,12 +34,13 @@
 //!
 //! # Where to change what
 //!
-//! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`];
+//! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:
+//!   [`format::csv::dialect`];
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
 //! - what a first line is: `format::csv::first`; what is no CSV: `format::csv::foreign`;
-//! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::reader`];
+//! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::cause`];
 //!   the file itself: [`format::rejects`];
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also
 //!   [`transform::Shape`];

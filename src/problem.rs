@@ -19,6 +19,7 @@ pub enum Code {
     NotAFile,
     NotCsv,
     NulByte,
+    OpenEscape,
     QuotedLines,
     RecordTooLong,
     TooManyBadRows,
@@ -29,7 +30,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 20] = [
+    pub const ALL: [Code; 21] = [
         Code::BadEncoding,
         Code::BadRow,
         Code::DuplicateColumn,
@@ -43,6 +44,7 @@ impl Code {
         Code::NotAFile,
         Code::NotCsv,
         Code::NulByte,
+        Code::OpenEscape,
         Code::QuotedLines,
         Code::RecordTooLong,
         Code::TooManyBadRows,
@@ -67,6 +69,7 @@ impl Code {
             Code::NotAFile => "not_a_file",
             Code::NotCsv => "not_csv",
             Code::NulByte => "nul_byte",
+            Code::OpenEscape => "open_escape",
             Code::QuotedLines => "quoted_lines",
             Code::RecordTooLong => "record_too_long",
             Code::TooManyBadRows => "too_many_bad_rows",

@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Flag, key and help.
-const FLAGS: [(&str, &str, Kind, &str); 41] = [
+const FLAGS: [(&str, &str, Kind, &str); 42] = [
     ("file", "data.file", Kind::Text, "CSV with the features and the target"),
     (
         "features-file",
@@ -62,6 +62,12 @@ const FLAGS: [(&str, &str, Kind, &str); 41] = [
         "Of all files: windows-1252, utf-16, gbk, ... [default: utf-8]",
     ),
     ("delimiter", "data.delimiter", Kind::Text, "What separates the columns"),
+    (
+        "escape",
+        "data.escape",
+        Kind::Text,
+        "What escapes quotes and delimiters, such as \\ [default: doubled quotes alone]",
+    ),
     (
         "decimal",
         "data.decimal",

@@ -35,7 +35,7 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     };
     let table = |bytes| Table {
         bytes,
-        delimiter: config.shape.delimiter,
+        dialect: config.shape.dialect,
         spelling: &config.shape.spelling,
     };
     let labelled = Labelled {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::Marker;
 use crate::score::Spelling;
 use crate::spool::{Hidden, Links, Rules};
-use crate::transform::{BadRows, Encoding, Header, Limit, Share};
+use crate::transform::{BadRows, Dialect, Encoding, Header, Limit, Share};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +44,9 @@ pub struct Raw {
     #[serde(deserialize_with = "header")]
     pub header: Header,
     #[serde(deserialize_with = "delimiter")]
-    pub delimiter: u8,
+    delimiter: u8,
+    #[serde(deserialize_with = "escape")]
+    escape: Option<u8>,
     decimal: Decimal,
     missing: Vec<Marker>,
     #[serde(deserialize_with = "bad_rows")]
@@ -73,6 +75,16 @@ impl Raw {
 }
 
 impl Raw {
+    /// What parts the cells, and what escapes that.
+    pub fn dialect(&self, layers: &Layers) -> Result<Dialect> {
+        let (delimiter, escape) = (self.delimiter, self.escape);
+        if escape == Some(delimiter) {
+            let message = "input.escape and input.delimiter can't be the same character";
+            return Err(layers.invalid(&["input", "escape"], message));
+        }
+        Ok(Dialect { delimiter, escape })
+    }
+
     /// How the cells are spelled.
     pub fn spelling(&self, layers: &Layers) -> Result<Spelling> {
         match self.decimal.clash(self.delimiter, "input") {
@@ -132,6 +144,12 @@ fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error>
 /// Any other byte could be part of a number or of a quoted field.
 fn is_delimiter(b: u8) -> bool {
     b == b'\t' || b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'+' | b'-' | b'.')
+}
+
+fn escape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let expected = "one ASCII character, such as \"\\\\\", that is no letter, digit, quote, space, + - . , ; or |; doubled quotes need \
+                    none: \"\"";
+    text(deserializer, expected, Dialect::parse_escape)
 }
 
 fn bad_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BadRows, D::Error> {

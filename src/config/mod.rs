@@ -68,7 +68,7 @@ impl Raw {
             shape: Shape {
                 encoding: self.input.encoding,
                 header: self.input.header,
-                delimiter: self.input.delimiter,
+                dialect: self.input.dialect(layers)?,
                 spelling: self.input.spelling(layers)?,
                 bad_rows: self.input.bad_rows,
                 max_bad_rows: self.input.max_bad_rows,
@@ -288,6 +288,20 @@ mod tests {
             ("settle = 1", "outside of a [section]"),
             ("[worker]\nmemory = \"1MiB\"", "at least \"32MiB\""),
             ("[input]\ndelimiter = \"ab\"", "one ASCII character"),
+            (
+                "[input]\nescape = \"a\"",
+                "input.escape = \"a\" should be one ASCII character",
+            ),
+            ("[input]\nescape = \"\\\\n\"", "one ASCII character"),
+            ("[input]\nescape = \"\\\"\"", "doubled quotes need none"),
+            ("[input]\nescape = \",\"", "one ASCII character"),
+            ("[input]\nescape = \" \"", "one ASCII character"),
+            ("[input]\nescape = \"\\n\"", "one ASCII character"),
+            ("[input]\nescape = \"7\"", "one ASCII character"),
+            (
+                "[input]\nescape = \"^\"\ndelimiter = \"^\"",
+                "input.escape and input.delimiter can't be the same",
+            ),
             ("[input]\nmax_bad_rows = \"110%\"", "a count, or a share"),
             ("[input]\nmax_bad_rows = -1", "a count, or a share"),
             (

@@ -16,10 +16,11 @@ mod encoding;
 pub mod rejects;
 
 pub use csv::Header;
+pub use csv::cause::Cause;
 pub use csv::cut::Blocks;
+pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
 pub use csv::input::{Input, Rows};
-pub use csv::reader::Cause;
 pub use csv::source::decoded;
 pub use encoding::Encoding;
 

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::score::Identity;
 use crate::score::Spelling;
 use crate::spool::{Fingerprint, Name};
-use crate::transform::{BadRows, Columns, Encoding, Header, Limit, Shape, Share, Summary, Verdict};
+use crate::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Shape, Share, Summary, Verdict};
 use std::path::Path;
 
 const ARTIFACT: &str = "a5ad6fda30434c7bf2ae51c6aac1257c86cfca3136c1d03d091d76711ad61c9f";
@@ -83,7 +83,7 @@ fn default_shape() -> Shape {
     Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::parse("10").unwrap()),

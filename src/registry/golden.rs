@@ -273,6 +273,7 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Dialect;
     use crate::model::{Category, Format};
     use proptest::prelude::*;
 
@@ -284,7 +285,7 @@ mod tests {
     fn table(bytes: &[u8]) -> Table<'_> {
         Table {
             bytes,
-            delimiter: b';',
+            dialect: Dialect::plain(b';'),
             spelling: &Spelling::USUAL,
         }
     }
@@ -309,6 +310,12 @@ mod tests {
         assert_eq!(golden.outputs, ["prediction"]);
         assert_eq!(golden.predictions, [["1.75"], ["-0.19999999999999996"]]);
         assert_eq!(Golden::parse(&golden.json()).unwrap(), golden);
+    }
+
+    #[test]
+    fn a_short_row_and_an_empty_line_shift_no_row() {
+        let golden = golden("x;y\n1\n\n2;3\n4;5\n").unwrap();
+        assert_eq!(golden.rows, [["2", "3"], ["4", "5"]]);
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Candidate<'_> {
         let data = &self.pipeline.data;
         let table = Table {
             bytes,
-            delimiter: data.delimiter,
+            dialect: data.dialect,
             spelling: &data.spelling,
         };
         let against = Target {
@@ -322,7 +322,7 @@ impl Candidate<'_> {
             golden: Some(Rows {
                 table: Table {
                     bytes,
-                    delimiter: pipeline.data.delimiter,
+                    dialect: pipeline.data.dialect,
                     spelling: &pipeline.data.spelling,
                 },
                 among: Some(&trained_on),

@@ -5,6 +5,7 @@ pub use super::missing::Missing;
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
+use crate::format::Dialect;
 use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::format::decoded;
@@ -271,7 +272,7 @@ fn wanted(name: &str, kind: ReadAs) -> Wanted {
 struct Sheet {
     path: PathBuf,
     bytes: Arc<Vec<u8>>,
-    delimiter: u8,
+    dialect: Dialect,
     spelling: Spelling,
     names: Vec<String>,
 }
@@ -290,7 +291,7 @@ impl Sheet {
         let mut sheet = Sheet {
             path: path.into(),
             bytes,
-            delimiter: data.delimiter,
+            dialect: data.dialect,
             spelling: data.spelling.clone(),
             names: Vec::new(),
         };
@@ -301,7 +302,7 @@ impl Sheet {
     fn table(&self) -> Table<'_> {
         Table {
             bytes: &self.bytes,
-            delimiter: self.delimiter,
+            dialect: self.dialect,
             spelling: &self.spelling,
         }
     }
@@ -391,16 +392,16 @@ fn categories(cells: Cells, spelling: &Spelling) -> Cells {
 }
 
 /// Keys that training has in a section of its own.
-const KEYS: [&str; 3] = ["encoding", "delimiter", "decimal"];
+const KEYS: [&str; 4] = ["encoding", "delimiter", "escape", "decimal"];
 
 fn faulty(path: &Path, problem: &Problem) -> Error {
-    let own = |hint: String, key| hint.replace(&format!("input.{key}"), &format!("data.{key}"));
-    let hint = KEYS.iter().fold(problem.hint.clone(), own);
+    let own = |text: String, key| text.replace(&format!("input.{key}"), &format!("data.{key}"));
+    let [message, hint] = [&problem.message, &problem.hint].map(|text| KEYS.iter().fold(text.clone(), own));
     let place = match problem.line {
         Some(line) => format!("{}:{line}", path.display()),
         None => path.display().to_string(),
     };
-    Error::config(place, format!("{}; {hint}", problem.message))
+    Error::config(place, format!("{message}; {hint}"))
 }
 
 /// The two classes of a target, and of each row which it is: 1 for the second one. That is `positive`, or the one that

@@ -36,6 +36,7 @@ struct Bad {
     column: String,
     reason: String,
     text: Vec<u8>,
+    hint: Option<&'static str>,
 }
 
 impl<'a, O: Write, J: Write> Join<'a, O, J> {
@@ -110,6 +111,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                 column: column.into(),
                 reason: reason.into_owned(),
                 text: record.into(),
+                hint: reject.cause.hint(),
             });
             self.summary.bad_rows += 1;
             if self.shape.bad_rows == BadRows::Fail {
@@ -187,7 +189,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         let problem = Problem::new(
             Code::BadRow,
             format!("{}: {}", bad.reason, excerpt(&bad.text, 120)),
-            "mend the row, or set input.bad_rows = \"blank\" to score the others",
+            bad.hint("mend the row, or set input.bad_rows = \"blank\" to score the others"),
         );
         bad.locate(problem)
     }
@@ -200,11 +202,18 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             bad.reason,
             excerpt(&bad.text, 120)
         );
-        bad.locate(Problem::new(Code::TooManyBadRows, message, hint))
+        bad.locate(Problem::new(Code::TooManyBadRows, message, bad.hint(&hint)))
     }
 }
 
 impl Bad {
+    fn hint(&self, hint: &str) -> String {
+        match self.hint {
+            Some(first) => format!("{first}; or {hint}"),
+            None => hint.into(),
+        }
+    }
+
     fn locate(&self, problem: Problem) -> Problem {
         let problem = match self.place {
             Place::Line(line) => problem.line(line),

@@ -21,7 +21,7 @@ pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
 pub use pool::pool;
 pub use report::Report;
-pub use shape::{BadRows, Columns, Header, Limit, Shape, Share};
+pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
 use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
@@ -100,7 +100,7 @@ pub fn transform(
         size: run.size.filter(|_| !decoded),
         ..*run
     };
-    let mut blocks = Blocks::new(input, shape.encoding, shape.delimiter, run.size);
+    let mut blocks = Blocks::new(input, shape.encoding, shape.dialect, run.size);
     let mut first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),

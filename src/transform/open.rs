@@ -20,7 +20,7 @@ pub fn open(first: &[u8], lineup: &Arc<Lineup>, shape: &Shape) -> Result<Opened,
     let signature = lineup.signature();
     let wanted = Wanted {
         header: shape.header,
-        delimiter: shape.delimiter,
+        dialect: shape.dialect,
         spelling: &shape.spelling,
         signature,
         columns: &shape.columns,

@@ -1,6 +1,6 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
-pub use crate::format::{Columns, Encoding, Header};
+pub use crate::format::{Columns, Dialect, Encoding, Header};
 use crate::score::Spelling;
 use std::fmt;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub struct Shape {
     pub encoding: Encoding,
     pub header: Header,
-    pub delimiter: u8,
+    pub dialect: Dialect,
     pub spelling: Spelling,
     pub bad_rows: BadRows,
     pub max_bad_rows: Limit,
@@ -109,7 +109,7 @@ impl Shape {
     const FROZEN: Shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::TENTH),
@@ -123,7 +123,7 @@ impl Shape {
         let Shape {
             encoding,
             header,
-            delimiter,
+            dialect: Dialect { delimiter, escape },
             spelling,
             bad_rows,
             max_bad_rows,
@@ -131,6 +131,7 @@ impl Shape {
             probabilities,
         } = self;
         let missing = spelling.missing_text();
+        let shown = |b: u8| char::from(b).escape_default().to_string();
         let header = match header {
             Header::Auto => "auto",
             Header::Present => "true",
@@ -149,11 +150,7 @@ impl Shape {
         let mut text = String::new();
         for (differs, key, value) in [
             (self.header != default.header, "header", header),
-            (
-                *delimiter != default.delimiter,
-                "delimiter",
-                &char::from(*delimiter).escape_default().to_string(),
-            ),
+            (*delimiter != default.dialect.delimiter, "delimiter", &shown(*delimiter)),
             (missing.is_some(), "missing", missing.as_deref().unwrap_or_default()),
             (spelling.comma(), "decimal", ","),
             (self.bad_rows != default.bad_rows, "bad_rows", bad_rows),
@@ -169,6 +166,7 @@ impl Shape {
                 &probabilities.to_string(),
             ),
             (*encoding != default.encoding, "encoding", &encoding.name()),
+            (escape.is_some(), "escape", &escape.map(shown).unwrap_or_default()),
         ] {
             if differs {
                 writeln!(text, "{key} = {value}").expect("a text takes texts");
@@ -193,17 +191,18 @@ impl Shape {
             ""
         };
         let Shape {
+            encoding,
             header,
-            delimiter,
+            dialect: Dialect { delimiter, escape },
             spelling,
             bad_rows,
             columns,
             ..
         } = self;
         // What those ledgers didn't know makes a hash that none of them has.
-        let spelling = match *spelling == Spelling::USUAL {
+        let spelling = match *spelling == Spelling::USUAL && encoding.is_utf8() && escape.is_none() {
             true => String::new(),
-            false => format!(", {spelling:?}"),
+            false => format!(", {spelling:?}, {encoding:?}, {escape:?}"),
         };
         let all = format!(
             "Settings {{ header: {header:?}, delimiter: {delimiter}, bad_rows: {bad_rows:?}, max_bad_rows: {limit}, \
@@ -280,7 +279,10 @@ mod tests {
         let shape = Shape {
             encoding: Encoding::parse("latin1").unwrap(),
             header: Header::Absent,
-            delimiter: b'\t',
+            dialect: Dialect {
+                delimiter: b'\t',
+                escape: Some(b'\\'),
+            },
             spelling: Spelling::new(&[Marker::Text("?".into()), Marker::Number(-999.0)], true),
             bad_rows: BadRows::Fail,
             max_bad_rows: Limit::Share(share("7")),
@@ -290,7 +292,7 @@ mod tests {
         assert_eq!(
             shape.text(),
             "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
-             true\nencoding = windows-1252\n"
+             true\nencoding = windows-1252\nescape = \\\\\n"
         );
     }
 

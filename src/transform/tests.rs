@@ -12,7 +12,7 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
     Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows,

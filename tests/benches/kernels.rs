@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
 
 const ROWS: usize = 20_000;
 
@@ -56,7 +56,7 @@ fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>
     let shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),

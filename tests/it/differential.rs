@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
 
@@ -14,7 +14,7 @@ fn shape(delimiter: u8, columns: Columns) -> Shape {
     Shape {
         encoding: Encoding::UTF_8,
         header: Header::Present,
-        delimiter,
+        dialect: Dialect::plain(delimiter),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),
@@ -134,7 +134,7 @@ fn quoted(text: &[u8]) -> Vec<u8> {
 
 /// What the output and the rejects should be.
 fn naive(input: &[u8], shape: &Shape) -> (Vec<u8>, Vec<u8>) {
-    let records = naive_records(input, shape.delimiter);
+    let records = naive_records(input, shape.dialect.delimiter);
     let names: Vec<String> = records[0]
         .fields
         .iter()
@@ -179,7 +179,7 @@ fn naive(input: &[u8], shape: &Shape) -> (Vec<u8>, Vec<u8>) {
             if !flaw.as_ref().is_some_and(|f| f.0) {
                 out.extend_from_slice(&record.fields[k].0);
             }
-            out.push(shape.delimiter);
+            out.push(shape.dialect.delimiter);
         }
         match (&values[..], &flaw) {
             _ if row == 0 => out.extend_from_slice(b"prediction"),

@@ -12,6 +12,7 @@ mod csv;
 mod daemon;
 mod differential;
 mod documents;
+mod escapes;
 mod golden;
 mod headers;
 mod inputs;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use transform::model::{Declared, Format, Model};
 use transform::onnxruntime;
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models")
@@ -35,7 +35,7 @@ fn score(model: Model, input: &[u8]) -> String {
     let shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Present,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),

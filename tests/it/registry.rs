@@ -5,6 +5,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use transform::format::Dialect;
 use transform::format::csv::table::Table;
 use transform::model::{Declared, Format};
 use transform::registry::golden::Rows;
@@ -222,7 +223,7 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
         golden: Some(Rows {
             table: Table {
                 bytes: b"x\n1\n2\n",
-                delimiter: b',',
+                dialect: Dialect::plain(b','),
                 spelling: &Spelling::USUAL,
             },
             among: None,

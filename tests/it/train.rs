@@ -11,7 +11,7 @@ use transform::score::{Lineup, Spelling};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
-use transform::transform::{BadRows, Columns, Encoding, Header, Limit, Run, Shape, Share};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -348,7 +348,7 @@ pub fn score(fitted: &Fitted, csv: &str) -> Output {
     let shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Present,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: Spelling::USUAL,
         bad_rows: BadRows::Blank,
         max_bad_rows: Limit::Share(Share::ALL),

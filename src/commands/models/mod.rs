@@ -44,7 +44,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             let rows = |(bytes, source)| Rows {
                 table: Table {
                     bytes,
-                    delimiter: config.shape.delimiter,
+                    dialect: config.shape.dialect,
                     spelling: &config.shape.spelling,
                 },
                 among: None,

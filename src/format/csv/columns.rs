@@ -1,9 +1,11 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
+use super::Reader;
+use super::cause::Cause;
+use super::dialect::ESCAPE_HINT;
 use super::head::{empty, without_mark};
-use super::record::{self, first_record, raw_fields, unquote};
+use super::record::{self, first_record, raw_fields};
 use super::table::{Page, Table};
-use super::{Cause, Reader};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
@@ -68,11 +70,12 @@ pub struct Read {
 /// The names in the header; a CSV of examples must have one.
 pub fn names(table: &Table) -> Result<Vec<String>, Problem> {
     let input = without_mark(table.bytes)?;
-    let (delimiter, front) = record::separator(input).unwrap_or((table.delimiter, 0));
+    let (delimiter, front) = record::separator(input).unwrap_or((table.dialect.delimiter, 0));
+    let dialect = table.dialect.with_delimiter(delimiter);
     // The first record alone, without the rest of the file behind a quote that never closes.
     let start = &input[front..input.len().min(RECORD_MAX)];
-    let (line, record) = first_record(start, delimiter).ok_or_else(empty)?;
-    let names = record::names(record, delimiter);
+    let (line, record) = first_record(start, dialect).ok_or_else(empty)?;
+    let names = record::names(record, dialect);
     if names.iter().all(|name| table.spelling.is_value(name.as_bytes())) {
         return Err(Problem::new(
             Code::NoSuchColumn,
@@ -238,37 +241,42 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
     let why = layout.reason(cause, |index| reader.batch.refusal(index));
     let Some((field, name)) = layout.field(cause).zip(layout.column(cause)) else {
         let message = format!("{why}: {}", excerpt(record, 80));
-        return Problem::new(Code::BadRow, message, MEND).line(line);
+        return Problem::new(Code::BadRow, message, mend(cause)).line(line);
     };
-    let cell = raw_fields(record, layout.delimiter)
-        .get(field)
-        .copied()
-        .unwrap_or_default();
+    let raw = raw_fields(record, layout.dialect);
+    let cell = layout.dialect.text(raw.get(field).copied().unwrap_or_default());
     let message = match cause {
         Cause::Cell {
             error: CellError::Missing,
             ..
         } => format!("column {name:?}: {why}"),
-        _ => format!("column {name:?}: {why}: {}", excerpt(&unquote(cell), 80)),
+        _ => format!("column {name:?}: {why}: {}", excerpt(&cell, 80)),
     };
     let hint = match cause {
         Cause::Cell {
             error: CellError::NotUtf8,
             ..
-        } => RECODE,
+        } => RECODE.into(),
         Cause::Cell {
             error: CellError::NotANumber,
             feature,
         } => {
             let spelling = &layout.binding.features[feature as usize].spelling;
-            match other_mark(spelling).is_value(trim(&unquote(cell))) {
-                true => set_mark(spelling),
-                false => MEND,
+            match other_mark(spelling).is_value(trim(&cell)) {
+                true => set_mark(spelling).into(),
+                false => MEND.into(),
             }
         }
-        _ => MEND,
+        cause => mend(cause),
     };
     Problem::new(Code::BadRow, message, hint).line(line).column(name)
+}
+
+fn mend(cause: Cause) -> String {
+    match cause.hint() {
+        Some(first) => format!("{first}; or {MEND}"),
+        None => MEND.into(),
+    }
 }
 
 /// The spelling of numbers with the other decimal mark.
@@ -294,9 +302,13 @@ fn reworded(problem: Problem) -> Problem {
         Code::RecordTooLong => (problem.message, "is the file a CSV?"),
         _ => return problem,
     };
+    let hint = match problem.hint.starts_with(ESCAPE_HINT) {
+        true => format!("{ESCAPE_HINT}; or {hint}"),
+        false => hint.into(),
+    };
     Problem {
         message,
-        hint: hint.into(),
+        hint,
         ..problem
     }
 }
@@ -304,12 +316,13 @@ fn reworded(problem: Problem) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Dialect;
     use crate::score::Spelling;
 
     fn table(bytes: &[u8]) -> Table<'_> {
         Table {
             bytes,
-            delimiter: b',',
+            dialect: Dialect::plain(b','),
             spelling: &Spelling::USUAL,
         }
     }

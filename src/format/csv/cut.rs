@@ -4,9 +4,10 @@
 //! can be read without knowing what came before it, and the records of an input don't depend on where it was cut.
 //! Padding at the end of an input stands in no block; so a run of empty lines is held back until it is known what follows.
 
+use super::dialect::{Dialect, ESCAPE_HINT, closing_quote};
 use super::foreign::foreign;
 use super::padding::{Held, without_padding};
-use super::record::{BYTE_ORDER_MARK, closing_quote, separator};
+use super::record::{BYTE_ORDER_MARK, field, separator};
 use super::source::Source;
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
@@ -17,7 +18,7 @@ use std::io::Read;
 /// ends with a line feed, also where the input's last line has none.
 pub struct Blocks<R> {
     source: Source<R>,
-    delimiter: u8,
+    dialect: Dialect,
     block: usize,
     record_max: usize,
     /// Read, but not given out: the beginning of a record.
@@ -32,15 +33,15 @@ pub struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     /// `size`: of the input, if it is known. It only saves memory and calls.
-    pub fn new(input: R, encoding: Encoding, delimiter: u8, size: Option<u64>) -> Blocks<R> {
+    pub fn new(input: R, encoding: Encoding, dialect: Dialect, size: Option<u64>) -> Blocks<R> {
         let block = size.map_or(BLOCK, |size| BLOCK.min(size as usize + 1));
-        Blocks::with_sizes(Source::new(input, encoding), delimiter, block, RECORD_MAX)
+        Blocks::with_sizes(Source::new(input, encoding), dialect, block, RECORD_MAX)
     }
 
-    fn with_sizes(source: Source<R>, delimiter: u8, block: usize, record_max: usize) -> Blocks<R> {
+    pub(super) fn with_sizes(source: Source<R>, dialect: Dialect, block: usize, record_max: usize) -> Blocks<R> {
         Blocks {
             source,
-            delimiter,
+            dialect,
             block,
             record_max,
             tail: Vec::new(),
@@ -72,17 +73,20 @@ impl<R: Read> Blocks<R> {
                 bytes.drain(..BYTE_ORDER_MARK.len());
             }
             if start && let Some((delimiter, _)) = separator(&bytes) {
-                self.delimiter = delimiter;
+                self.dialect.delimiter = delimiter;
             }
             if self.ended && bytes.last().is_some_and(|last| *last != b'\n') {
                 bytes.push(b'\n');
             }
-            let cut = cut(&bytes, self.delimiter);
+            let cut = cut(&bytes, self.dialect);
             if let Some(quote) = cut.open_quote.filter(|_| self.ended) {
                 return Err(self.unclosed(&bytes, quote));
             }
             let end = cut.end.unwrap_or(0);
-            let records = without_padding(&bytes[..end], self.delimiter).len();
+            if self.ended && end < bytes.len() {
+                return Err(self.open_escape(&bytes));
+            }
+            let records = without_padding(&bytes[..end], self.dialect).len();
             if records > 0 {
                 let held = std::mem::take(&mut self.held);
                 self.held.add(&bytes[records..end]);
@@ -100,7 +104,7 @@ impl<R: Read> Blocks<R> {
             if bytes.len() + self.held.size() >= self.record_max {
                 return Err(match cut.open_quote {
                     Some(quote) => self.unclosed(&bytes, quote - end),
-                    None => self.too_long(),
+                    None => self.too_long(&bytes),
                 });
             }
         }
@@ -128,18 +132,37 @@ impl<R: Read> Blocks<R> {
         let problem = Problem::new(
             Code::UnclosedQuote,
             "a quote opens on this line and never closes, so where the records end can't be told",
-            "close the quote, or double it (\"\") if it is part of the text",
+            self.hint(bytes, "close the quote, or double it (\"\") if it is part of the text"),
         );
         problem.line(line).into()
     }
 
-    fn too_long(&self) -> CutError {
+    fn too_long(&self, bytes: &[u8]) -> CutError {
         let problem = Problem::new(
             Code::RecordTooLong,
             format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-            "is this a CSV, with a line end behind every record?",
+            self.hint(bytes, "is this a CSV, with a line end behind every record?"),
         );
         problem.line(1 + self.held.lines()).into()
+    }
+
+    fn hint(&self, bytes: &[u8], hint: &str) -> String {
+        match self.dialect.lacks_escape(bytes) {
+            true => format!("{ESCAPE_HINT}; or {hint}"),
+            false => hint.into(),
+        }
+    }
+
+    /// `bytes`: the rest of the input. Its last record has no end.
+    fn open_escape(&self, bytes: &[u8]) -> CutError {
+        let last = bytes.trim_ascii_end();
+        let problem = Problem::new(
+            Code::OpenEscape,
+            "the file ends behind an escape, so what stands there can't be told",
+            "write the file again if it was cut off; if the escape is part of the text, double it, and end the line",
+        );
+        let line = 1 + self.held.lines() + memchr_iter(b'\n', last).count() as u64;
+        problem.line(line).into()
     }
 
     /// Gives back a block's memory for the next one.
@@ -172,7 +195,28 @@ struct Cut {
     open_quote: Option<usize>,
 }
 
-fn cut(bytes: &[u8], delimiter: u8) -> Cut {
+fn cut(bytes: &[u8], dialect: Dialect) -> Cut {
+    match dialect.escape {
+        None => cut_plain(bytes, dialect.delimiter),
+        Some(_) => cut_fields(bytes, dialect),
+    }
+}
+
+/// Field by field: an escape may stand in front of anything.
+fn cut_fields(bytes: &[u8], dialect: Dialect) -> Cut {
+    let (mut at, mut end) = (0, None);
+    while let Some(stop) = field(bytes, at, dialect) {
+        at = stop + 1;
+        end = if bytes[stop] == b'\n' { Some(at) } else { end };
+    }
+    let open = bytes.get(at) == Some(&b'"') && dialect.closing_quote(bytes, at + 1).is_none();
+    Cut {
+        end,
+        open_quote: open.then_some(at),
+    }
+}
+
+fn cut_plain(bytes: &[u8], delimiter: u8) -> Cut {
     let mut at = 0; // outside quotes
     let mut end = None;
     loop {
@@ -201,9 +245,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const COMMAS: Dialect = Dialect::plain(b',');
+
     /// All blocks of `text`, cut into pieces of about `size` bytes.
     fn blocks(text: &[u8], size: usize, record_max: usize) -> Result<Vec<Vec<u8>>, CutError> {
-        let mut blocks = Blocks::with_sizes(Source::new(text, Encoding::UTF_8), b',', size, record_max);
+        let mut blocks = Blocks::with_sizes(Source::new(text, Encoding::UTF_8), COMMAS, size, record_max);
         let mut all = Vec::new();
         while let Some(block) = blocks.next_block()? {
             all.push(block);
@@ -252,7 +298,7 @@ mod tests {
                     if !whole.is_empty() && whole.last() != Some(&b'\n') {
                         whole.push(b'\n');
                     }
-                    prop_assert_eq!(&all.concat()[..], without_padding(&whole, b','));
+                    prop_assert_eq!(&all.concat()[..], without_padding(&whole, COMMAS));
                     let mut at = 0;
                     for block in &all[..all.len().saturating_sub(1)] {
                         at += block.len();
@@ -291,7 +337,7 @@ mod tests {
     #[test]
     fn a_record_without_end_stops_the_reading() {
         let endless = std::io::repeat(b'1');
-        let mut blocks = Blocks::with_sizes(Source::new(endless, Encoding::UTF_8), b',', 100, 1000);
+        let mut blocks = Blocks::with_sizes(Source::new(endless, Encoding::UTF_8), COMMAS, 100, 1000);
         let Err(CutError::Problem(problem)) = blocks.next_block() else {
             panic!("cut");
         };

@@ -1,8 +1,9 @@
 //! What stands in front of the rows: encoding, byte order mark, header or none; which field is which feature, which fields are
 //! kept.
 
+use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
-use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, record, separator, unquote};
+use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, record, separator};
 use crate::format::Columns;
 use crate::model::unicode::nfc;
 use crate::model::{Column, Signature};
@@ -24,7 +25,7 @@ pub enum Header {
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     pub header: Header,
-    pub delimiter: u8,
+    pub dialect: Dialect,
     pub spelling: &'a Spelling,
     pub signature: &'a Signature,
     /// Columns to keep.
@@ -47,7 +48,7 @@ pub struct Head {
 /// How to read the records of one input.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    pub delimiter: u8,
+    pub dialect: Dialect,
     /// The columns' names; those of the model where the input has no header.
     pub names: Vec<String>,
     /// For each field of a record, what it is needed for.
@@ -80,7 +81,10 @@ impl Head {
         let Some((delimiter, front)) = separator(first) else {
             return Head::behind(first, wanted);
         };
-        let own = Wanted { delimiter, ..*wanted };
+        let own = Wanted {
+            dialect: wanted.dialect.with_delimiter(delimiter),
+            ..*wanted
+        };
         let head = Head::behind(&first[front..], &own).map_err(|problem| problem.behind(1))?;
         Ok(Head {
             record: head.record.start + front..head.record.end + front,
@@ -92,7 +96,10 @@ impl Head {
 
     /// The same without Excel's line in front that names the delimiter.
     fn behind(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
-        let layout = Layout::of(first, wanted).map_err(|problem| nul_byte(first).unwrap_or(problem))?;
+        let layout = Layout::of(first, wanted).map_err(|problem| {
+            let unescaped = unescaped(problem, first, wanted.dialect);
+            nul_byte(first).unwrap_or(unescaped)
+        })?;
         if !layout.header {
             let (record, end, lines) = (0..0, 0, 0);
             return Ok(Head {
@@ -102,9 +109,9 @@ impl Head {
                 lines,
             });
         }
-        let (line, header) = first_record(first, layout.delimiter).ok_or_else(empty)?;
+        let (line, header) = first_record(first, layout.dialect).ok_or_else(empty)?;
         let start = header.as_ptr() as usize - first.as_ptr() as usize;
-        let end = start + record(&first[start..], layout.delimiter).len();
+        let end = start + record(&first[start..], layout.dialect).len();
         Ok(Head {
             record: start..start + header.len(),
             end,
@@ -125,11 +132,9 @@ pub fn without_mark(text: &[u8]) -> Result<&[u8], Problem> {
 
 impl Layout {
     fn of(first: &[u8], wanted: &Wanted) -> Result<Layout, Problem> {
-        let Wanted {
-            delimiter, signature, ..
-        } = *wanted;
-        let (line, record) = first_record(first, delimiter).ok_or_else(empty)?;
-        let fields = names(record, delimiter);
+        let Wanted { dialect, signature, .. } = *wanted;
+        let (line, record) = first_record(first, dialect).ok_or_else(empty)?;
+        let fields = names(record, dialect);
         let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
         let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
         let names_all = features.iter().all(|f| present.contains(nfc(f).as_ref()));
@@ -162,7 +167,7 @@ impl Layout {
         if !names_all && let Some(p) = wrong_delimiter(record, &features, wanted) {
             return Err(p.line(line));
         }
-        if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, delimiter)) {
+        if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, dialect)) {
             return Err(p.line(line));
         }
         let bound = Binding::by_name(&fields, signature, wanted.spelling);
@@ -236,7 +241,7 @@ impl Layout {
             }
         }
         Ok(Layout {
-            delimiter: wanted.delimiter,
+            dialect: wanted.dialect,
             binding,
             names,
             roles,
@@ -252,6 +257,21 @@ pub fn empty() -> Problem {
         "the file is empty: not even a header",
         "write the rows to it again; if it should be empty, give it the header line alone",
     )
+}
+
+/// The same, with a word on escapes where they may be why.
+fn unescaped(problem: Problem, first: &[u8], dialect: Dialect) -> Problem {
+    let of_fields = matches!(
+        problem.code,
+        Code::HeaderUnclear | Code::NoSuchColumn | Code::WrongColumnCount
+    );
+    match first_record(first, dialect) {
+        Some((_, record)) if of_fields && dialect.lacks_escape(record) => Problem {
+            hint: format!("{ESCAPE_HINT}; or {}", problem.hint),
+            ..problem
+        },
+        _ => problem,
+    }
 }
 
 fn header_unclear(record: &[u8], why: &str) -> Problem {
@@ -282,12 +302,12 @@ fn line_ends(record: &[u8]) -> Option<Problem> {
 }
 
 /// A line that is one quoted field, with all fields in it.
-fn quoted_line(record: &[u8], features: &[&str], delimiter: u8) -> Option<Problem> {
-    let [line] = raw_fields(record, delimiter)[..] else {
+fn quoted_line(record: &[u8], features: &[&str], dialect: Dialect) -> Option<Problem> {
+    let [line] = raw_fields(record, dialect)[..] else {
         return None;
     };
-    let inner = unquote(line.strip_prefix(b"\"").and(Some(line))?);
-    let within = names(&inner, delimiter);
+    let inner = dialect.text(line.strip_prefix(b"\"").and(Some(line))?);
+    let within = names(&inner, dialect);
     (within.len() > 1 && features.iter().any(|f| within.iter().any(|name| name == f))).then(|| {
         Problem::new(
             Code::QuotedLines,
@@ -299,13 +319,9 @@ fn quoted_line(record: &[u8], features: &[&str], delimiter: u8) -> Option<Proble
 
 /// Tells whether `record` makes sense with another delimiter.
 fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<Problem> {
-    let Wanted {
-        delimiter: configured,
-        spelling,
-        ..
-    } = *wanted;
+    let Wanted { dialect, spelling, .. } = *wanted;
     let fits = |delimiter: u8| {
-        let fields = names(record, delimiter);
+        let fields = names(record, dialect.with_delimiter(delimiter));
         let named = || features.iter().all(|f| fields.iter().any(|n| n == f));
         // Behind a decimal comma stands a fraction.
         let row = || !(delimiter == b',' && spelling.comma()) && fields.iter().all(|f| spelling.is_value(f.as_bytes()));
@@ -313,7 +329,7 @@ fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<
     };
     let found = [b',', b';', b'\t', b'|']
         .into_iter()
-        .find(|&d| d != configured && fits(d))?;
+        .find(|&d| d != dialect.delimiter && fits(d))?;
     let show = |d: u8| match d {
         b'\t' => "tabs".to_string(),
         d => format!("{:?}", d as char),
@@ -327,7 +343,7 @@ fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<
         format!(
             "the file is separated by {}, and was read with {}",
             show(found),
-            show(configured)
+            show(dialect.delimiter)
         ),
         format!(
             "set input.delimiter = {key}{}, or save the file with {}",
@@ -337,7 +353,7 @@ fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<
                     ", and where numbers have a decimal comma (1,5) input.decimal = \",\"",
                 _ => "",
             },
-            show(configured)
+            show(dialect.delimiter)
         ),
     ))
 }

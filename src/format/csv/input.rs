@@ -1,7 +1,8 @@
 //! An opened CSV: its rows in any range of it, what is written of them, and why one is bad.
 
+use super::cause::Cause;
 use super::head::{Head, Layout, Wanted, nul_byte};
-use super::reader::{Cause, Reader};
+use super::reader::Reader;
 use super::writer::{self, Writing};
 use crate::format::Record;
 use crate::problem::Problem;
@@ -46,7 +47,7 @@ impl Input {
         if head.layout.header {
             writer::header(&head.layout, &first[head.record.clone()], wanted.outputs, &mut out);
         }
-        let delimiter = head.layout.delimiter;
+        let delimiter = head.layout.dialect.delimiter;
         Ok(Input {
             outputs: wanted.outputs.iter().map(|o| Writing::of(o, delimiter)).collect(),
             layout: head.layout,

@@ -1,13 +1,17 @@
 //! CSV in and out.
 //!
-//! [`source`] decodes what is not UTF-8; [`cut`] cuts that into blocks of whole records, by the grammar of [`record`], and leaves
-//! out [`padding`]; [`head`] reads what stands in front of the rows and binds names to features; [`reader`] fills batches, by the
-//! direct readers [`plain`] and [`vector`] where a record is as most are; [`writer`] writes predictions; [`input`] is
-//! what `transform` sees of all that. [`table`] and [`columns`] read a whole CSV in memory, for golden rows, evaluation and
-//! training; [`texts`] reads and writes a few records as texts.
+//! [`source`] decodes what is not UTF-8; [`cut`] cuts that into blocks of whole records, by the grammar of [`record`] in its
+//! [`dialect`], and leaves out [`padding`]; [`head`] reads what stands in front of the rows and binds names to features; [`reader`]
+//! fills batches, by the direct readers [`plain`] and [`vector`] where a record is as most are, and tells the [`cause`] of a bad
+//! row; [`writer`] writes predictions; [`input`] is what `transform` sees of all that. [`table`] and [`columns`] read a whole CSV in
+//! memory, for golden rows, evaluation and training; [`texts`] reads and writes a few records as texts.
 
+#[cfg(any(test, fuzzing))]
+pub mod agreement;
+pub mod cause;
 pub mod columns;
 pub mod cut;
+pub mod dialect;
 mod first;
 mod foreign;
 pub mod head;
@@ -24,4 +28,4 @@ mod vector;
 pub mod writer;
 
 pub use head::{Head, Header};
-pub use reader::{Cause, Reader};
+pub use reader::Reader;

@@ -1,5 +1,6 @@
 //! Lines of blanks alone: padding where nothing else follows, and no records.
 
+use super::dialect::Dialect;
 use memchr::memrchr;
 
 /// A run of whole lines of blanks, of any length in little memory: they are mostly the same.
@@ -61,12 +62,12 @@ impl Held {
     }
 }
 
-/// `lines` without those of blanks at their end. A tab is none where it parts fields; Ctrl-Z ends texts on DOS.
-pub fn without_padding(lines: &[u8], delimiter: u8) -> &[u8] {
+/// Whole records without lines of blanks at their end. A tab is none where it parts fields; Ctrl-Z ends texts on DOS.
+pub fn without_padding(lines: &[u8], dialect: Dialect) -> &[u8] {
     let mut end = lines.len();
     while end > 0 {
         let start = memrchr(b'\n', &lines[..end - 1]).map_or(0, |n| n + 1);
-        if !is_padding(&lines[start..end], delimiter) {
+        if !is_padding(&lines[start..end], dialect.delimiter) || dialect.is_continued(&lines[..start]) {
             break;
         }
         end = start;

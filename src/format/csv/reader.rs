@@ -1,15 +1,15 @@
 //! Records -> a batch by the layout, and where records and kept fields stand. Marks bad rows, and goes on behind them.
 
+use super::cause::{Cause, Malformed};
+use super::dialect::{closing_quote, unquote};
 use super::head::{Kept, Layout, Role};
 use super::plain;
-use super::record::{closing_quote, unquote};
 #[cfg(target_arch = "x86_64")]
 use super::vector;
 use crate::score::Batch;
-use crate::score::batch::{Flaw, ROWS, Reason, refused};
-use crate::score::cell::{CellError, Feature, Kind, is_integer};
+use crate::score::batch::{Flaw, ROWS, Reason};
+use crate::score::cell::{Feature, Kind, is_integer};
 use memchr::{memchr_iter, memchr2};
-use std::borrow::Cow;
 
 /// Reads a batch at a time. All positions are in the block that was read.
 pub struct Reader<'a> {
@@ -21,56 +21,6 @@ pub struct Reader<'a> {
     records: Vec<(usize, usize)>,
     /// The malformed rows, in order.
     malformed: Vec<(u32, Malformed)>,
-}
-
-/// Why the fields of a record can't be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// It has another number of fields than the header.
-    FieldCount { found: u32 },
-    /// A quoted field has text behind its closing quote.
-    AfterQuote { field: u32 },
-}
-
-/// Why a row is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    Malformed(Malformed),
-    Cell {
-        feature: u32,
-        error: CellError,
-    },
-    /// An index among the model's refusals.
-    Refused(u32),
-}
-
-impl Layout {
-    /// The field that a row is bad for, if it is one.
-    pub fn field(&self, cause: Cause) -> Option<usize> {
-        match cause {
-            Cause::Cell { feature, .. } => Some(self.binding.fields[feature as usize]),
-            Cause::Malformed(Malformed::AfterQuote { field }) => Some(field as usize),
-            Cause::Malformed(Malformed::FieldCount { .. }) | Cause::Refused(_) => None,
-        }
-    }
-
-    /// The name of that field; none where a record has more fields than there are columns.
-    pub fn column(&self, cause: Cause) -> Option<&str> {
-        self.names.get(self.field(cause)?).map(String::as_str)
-    }
-
-    /// In words. `refusal`: what the model says.
-    pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
-        match cause {
-            Cause::Cell { error, .. } => error.text().into(),
-            Cause::Malformed(Malformed::AfterQuote { .. }) => "text after a closing quote".into(),
-            Cause::Malformed(Malformed::FieldCount { found }) => {
-                let s = if found == 1 { "" } else { "s" };
-                format!("{found} field{s} instead of {}", self.roles.len()).into()
-            }
-            Cause::Refused(why) => refused(refusal(why)).into(),
-        }
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -127,6 +77,9 @@ impl<'a> Reader<'a> {
     /// Reads the next records of `block` from `at` on, which is on line `line`; at most [`ROWS`]. Returns where it
     /// stopped. `block` ends with a line feed and holds whole records.
     pub fn fill(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        if self.layout.dialect.escape.is_some() {
+            return self.fill_escaped(block, at, line);
+        }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
             // SAFETY: all the function wants is the three features that have just been found.
@@ -139,15 +92,29 @@ impl<'a> Reader<'a> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn fill_by_vectors(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
-        self.fill_by(block, at, line, |reader, at| {
-            reader.read_plain(block, at, |b| vector::number(b), |b, d| vector::field(b, d))
-        })
+        self.fill_by(
+            block,
+            at,
+            line,
+            |reader, at| reader.read_plain(block, at, |b| vector::number(b), |b, d| vector::field(b, d)),
+            |reader, at| reader.read_record::<false>(block, at),
+        )
     }
 
     fn fill_by_words(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
-        self.fill_by(block, at, line, |reader, at| {
-            reader.read_plain(block, at, plain::number, plain::field)
-        })
+        self.fill_by(
+            block,
+            at,
+            line,
+            |reader, at| reader.read_plain(block, at, plain::number, plain::field),
+            |reader, at| reader.read_record::<false>(block, at),
+        )
+    }
+
+    /// The direct readers know no escapes.
+    fn fill_escaped(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        let read_record = |reader: &mut Self, at| reader.read_record::<true>(block, at);
+        self.fill_by(block, at, line, |_, _| None, read_record)
     }
 
     /// `read_plain` reads a record that is as most are, and returns where the next begins; `None` if it isn't.
@@ -158,6 +125,7 @@ impl<'a> Reader<'a> {
         mut at: usize,
         line: &mut u64,
         read_plain: impl Fn(&mut Self, usize) -> Option<usize>,
+        read_record: impl Fn(&mut Self, usize) -> (usize, u64),
     ) -> usize {
         self.batch.clear();
         self.records.clear();
@@ -172,7 +140,7 @@ impl<'a> Reader<'a> {
                     at = match read_plain(self, at) {
                         Some(end) => end,
                         None => {
-                            let (end, lines) = self.read_record(block, at);
+                            let (end, lines) = read_record(self, at);
                             *line += lines;
                             end
                         }
@@ -200,12 +168,12 @@ impl<'a> Reader<'a> {
         let read_field = |reader: &mut Self, at: usize, role: &Role| {
             let bytes = &block[at..];
             let Some(feature) = role.feature else {
-                return Some(at + field(bytes, layout.delimiter)?);
+                return Some(at + field(bytes, layout.dialect.delimiter)?);
             };
             let Feature { optional, kind, .. } = &layout.binding.features[feature];
             let (x, length) = match kind {
                 Kind::Numbers => match number(bytes) {
-                    None if *optional && (bytes[0] == layout.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
+                    None if *optional && (bytes[0] == layout.dialect.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
                     read => read?,
                 },
                 Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x))?,
@@ -213,12 +181,12 @@ impl<'a> Reader<'a> {
                 Kind::Marked(marks) => match number(bytes) {
                     Some((x, length)) => (marks.direct(x)?, length),
                     None => {
-                        let length = field(bytes, layout.delimiter)?;
+                        let length = field(bytes, layout.dialect.delimiter)?;
                         (marks.word(&bytes[..length])?, length)
                     }
                 },
                 Kind::Categories(categories) => {
-                    let length = field(bytes, layout.delimiter)?;
+                    let length = field(bytes, layout.dialect.delimiter)?;
                     (categories.exact(&bytes[..length])?, length)
                 }
                 // Texts are resolved when all are read; here is no time to lose.
@@ -229,7 +197,7 @@ impl<'a> Reader<'a> {
         };
         for role in others {
             let end = read_field(self, at, role)?;
-            if block[end] != layout.delimiter {
+            if block[end] != layout.dialect.delimiter {
                 return None;
             }
             self.keep(role, at, end);
@@ -254,9 +222,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads any record. Returns where the next begins, and how many line feeds stand inside of this one.
-    fn read_record(&mut self, block: &[u8], start: usize) -> (usize, u64) {
+    /// Reads any record. Returns where the next begins, and how many line feeds stand inside of this one. `ESCAPED`: is there an
+    /// escape? The usual reader asks for none.
+    fn read_record<const ESCAPED: bool>(&mut self, block: &[u8], start: usize) -> (usize, u64) {
         let layout = self.layout;
+        let dialect = layout.dialect;
         let mut after_quote = None;
         let mut lines = 0;
         let mut field = 0;
@@ -268,31 +238,42 @@ impl<'a> Reader<'a> {
             let mut end; // the delimiter or line feed behind the field
             let mut value = None;
             if quoted {
-                let closing = closing_quote(block, at + 1).expect("blocks hold whole records");
-                end = closing + 1;
+                let closing = match ESCAPED {
+                    false => closing_quote(block, at + 1),
+                    true => dialect.closing_quote(block, at + 1),
+                };
+                end = closing.expect("blocks hold whole records") + 1;
                 lines += memchr_iter(b'\n', &block[at..end]).count() as u64;
-                if !ends_field(block, end, layout.delimiter) {
-                    after_quote = after_quote.or(Some(Malformed::AfterQuote { field: field as u32 }));
+                if !ends_field(block, end, layout.dialect.delimiter) {
+                    after_quote = after_quote.or(Some(field as u32));
                 }
             } else {
                 end = at;
                 if feature.is_some_and(|(_, f)| matches!(f.kind, Kind::Numbers))
                     && let Ok((x, length)) = fast_float2::parse_partial::<f64, _>(&block[at..])
-                    && ends_field(block, at + length, layout.delimiter)
+                    && ends_field(block, at + length, layout.dialect.delimiter)
                     && !x.is_nan()
                 {
                     end = at + length;
                     value = Some(x);
                 }
             }
-            if block[end] != layout.delimiter && block[end] != b'\n' {
-                end += memchr2(layout.delimiter, b'\n', &block[end..]).expect("ends in a line feed");
+            if ESCAPED {
+                let from = end;
+                end = dialect.field_end(block, from).expect("blocks hold whole records");
+                lines += memchr_iter(b'\n', &block[from..end]).count() as u64;
+            } else if block[end] != dialect.delimiter && block[end] != b'\n' {
+                end += memchr2(dialect.delimiter, b'\n', &block[end..]).expect("ends in a line feed");
             }
             let last = block[end] == b'\n';
             let text_end = end - usize::from(last && end > at && block[end - 1] == b'\r');
             match (feature, value) {
                 (Some((feature, _)), Some(x)) => self.batch.set(feature, x),
-                (Some((feature, of)), None) => self.batch.read(feature, of, &unquote(&block[at..text_end])),
+                (Some((feature, of)), None) => {
+                    let raw = &block[at..text_end];
+                    let text = if ESCAPED { dialect.text(raw) } else { unquote(raw) };
+                    self.batch.read(feature, of, &text);
+                }
                 (None, _) => {}
             }
             self.keep(&role, at, text_end);
@@ -303,8 +284,16 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        let count = (field != layout.roles.len()).then_some(Malformed::FieldCount { found: field as u32 });
-        if let Some(malformed) = after_quote.or(count) {
+        if after_quote.is_some() || field != layout.roles.len() {
+            let (start, end) = *self.records.last().expect("it has just been read");
+            let unescaped = dialect.lacks_escape(&block[start..end]);
+            let malformed = match after_quote {
+                Some(field) => Malformed::AfterQuote { field, unescaped },
+                None => Malformed::FieldCount {
+                    found: field as u32,
+                    unescaped,
+                },
+            };
             self.malformed.push((self.batch.rows() as u32, malformed));
             self.batch.malformed();
         }
@@ -321,6 +310,7 @@ fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing {
     use super::super::cut::Blocks;
+    use super::super::dialect::Dialect;
     use super::*;
     use crate::format::Encoding;
     use crate::model::{Category, Column, Marker, Type};
@@ -342,7 +332,7 @@ pub mod fuzzing {
         };
         let layout = layout(roles, choice / 4);
         // Blocks hold whole records: an open quote is the cutter's to find.
-        if let Ok(Some(block)) = Blocks::new(text, Encoding::UTF_8, b',', None).next_block() {
+        if let Ok(Some(block)) = Blocks::new(text, Encoding::UTF_8, layout.dialect, None).next_block() {
             compare(&layout, &block);
         }
     }
@@ -373,7 +363,7 @@ pub mod fuzzing {
         let taken = roles.iter().filter(|r| r.0.is_some()).count();
         let field = |feature| roles.iter().position(|r| r.0 == Some(feature)).unwrap_or_default();
         Layout {
-            delimiter: b',',
+            dialect: Dialect::plain(b','),
             names: vec![String::new(); roles.len()],
             roles: roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect(),
             kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
@@ -386,7 +376,10 @@ pub mod fuzzing {
     }
 
     fn compare(layout: &Layout, block: &[u8]) {
-        let general = read(layout, |reader, at, line| reader.fill_by(block, at, line, |_, _| None));
+        let general = read(layout, |reader, at, line| {
+            let read_record = |reader: &mut Reader, at| reader.read_record::<false>(block, at);
+            reader.fill_by(block, at, line, |_, _| None, read_record)
+        });
         let words = read(layout, |reader, at, line| reader.fill_by_words(block, at, line));
         let fastest = read(layout, |reader, at, line| reader.fill(block, at, line));
         assert_eq!(words, general);

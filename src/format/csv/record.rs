@@ -1,23 +1,13 @@
 //! The grammar of records. A quote opens a quoted field only where a field begins; a line feed outside quotes ends a record.
 
+use super::dialect::Dialect;
 use crate::model::unicode::nfc;
 use crate::score::cell::trim;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use std::borrow::Cow;
 
 /// Of UTF-8. It is no part of the first field: a quote behind it opens one.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.
-pub fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let quote = at + memchr(b'"', &bytes[at..])?;
-        if bytes.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
-        }
-        at = quote + 2;
-    }
-}
 
 /// Excel's line in front of a header, `sep=;`: the file's own delimiter, and the line's length with its end.
 pub fn separator(first: &[u8]) -> Option<(u8, usize)> {
@@ -36,13 +26,13 @@ pub fn separator(first: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// The first record that isn't an empty line, without its line end, and the number of its line.
-pub fn first_record(block: &[u8], delimiter: u8) -> Option<(u64, &[u8])> {
+pub fn first_record(block: &[u8], dialect: Dialect) -> Option<(u64, &[u8])> {
     let (mut at, mut line) = (0, 1);
     while at < block.len() {
         let empty = match &block[at..] {
             [b'\n', ..] => 1,
             [b'\r', b'\n', ..] => 2,
-            _ => return Some((line, strip_line_end(record(&block[at..], delimiter)))),
+            _ => return Some((line, strip_line_end(record(&block[at..], dialect)))),
         };
         at += empty;
         line += 1;
@@ -51,11 +41,11 @@ pub fn first_record(block: &[u8], delimiter: u8) -> Option<(u64, &[u8])> {
 }
 
 /// The first record of `bytes`, with its line end.
-pub fn record(bytes: &[u8], delimiter: u8) -> &[u8] {
+pub fn record(bytes: &[u8], dialect: Dialect) -> &[u8] {
     let mut at = 0;
     loop {
-        at = match field(bytes, at, delimiter) {
-            Some(end) if bytes[end] == delimiter => end + 1,
+        at = match field(bytes, at, dialect) {
+            Some(end) if bytes[end] == dialect.delimiter => end + 1,
             Some(end) => return &bytes[..=end],
             None => return bytes,
         };
@@ -63,11 +53,11 @@ pub fn record(bytes: &[u8], delimiter: u8) -> &[u8] {
 }
 
 /// The delimiter or line feed that ends the field that begins at `at`.
-fn field(bytes: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
+pub fn field(bytes: &[u8], mut at: usize, dialect: Dialect) -> Option<usize> {
     if bytes.get(at) == Some(&b'"') {
-        at = closing_quote(bytes, at + 1)? + 1;
+        at = dialect.closing_quote(bytes, at + 1)? + 1;
     }
-    memchr2(delimiter, b'\n', &bytes[at..]).map(|n| at + n)
+    dialect.field_end(bytes, at)
 }
 
 pub fn strip_line_end(record: &[u8]) -> &[u8] {
@@ -77,10 +67,10 @@ pub fn strip_line_end(record: &[u8]) -> &[u8] {
 
 /// A record's fields as names: quotes resolved, spaces around them removed, in Unicode's form C. Bytes that are not UTF-8 are
 /// escaped, so that names that differ in them differ.
-pub fn names(record: &[u8], delimiter: u8) -> Vec<String> {
-    raw_fields(record, delimiter)
+pub fn names(record: &[u8], dialect: Dialect) -> Vec<String> {
+    raw_fields(record, dialect)
         .into_iter()
-        .map(|raw| name(trim(&unquote(raw))))
+        .map(|raw| name(trim(&dialect.text(raw))))
         .collect()
 }
 
@@ -97,37 +87,17 @@ fn name(bytes: &[u8]) -> String {
 }
 
 /// The fields of one record without its line end, as they stand there.
-pub fn raw_fields(record: &[u8], delimiter: u8) -> Vec<&[u8]> {
+pub fn raw_fields(record: &[u8], dialect: Dialect) -> Vec<&[u8]> {
     let mut fields = Vec::new();
     let mut at = 0;
     loop {
-        let end = field(record, at, delimiter).unwrap_or(record.len());
+        let end = field(record, at, dialect).unwrap_or(record.len());
         fields.push(&record[at..end]);
         if end == record.len() {
             return fields;
         }
         at = end + 1;
     }
-}
-
-/// A field's text without its quotes.
-pub fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
-    let Some(inner) = field.strip_prefix(b"\"") else {
-        return field.into();
-    };
-    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
-    if memchr(b'"', inner).is_none() {
-        return inner.into();
-    }
-    let mut text = Vec::with_capacity(inner.len());
-    let mut bytes = inner.iter();
-    while let Some(&b) = bytes.next() {
-        text.push(b);
-        if b == b'"' {
-            bytes.next();
-        }
-    }
-    text.into()
 }
 
 /// Writes a field, in quotes where it needs them.

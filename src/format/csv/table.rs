@@ -1,8 +1,9 @@
 //! A whole CSV with a header, in memory, read as inputs are read when they are scored.
 
 use super::cut::Blocks;
+use super::dialect::Dialect;
 use super::head::{Head, Wanted, nul_byte};
-use super::record::{raw_fields, unquote};
+use super::record::raw_fields;
 use super::{Header, Reader};
 use crate::format::{Columns, Encoding};
 use crate::model::Signature;
@@ -15,7 +16,7 @@ use memchr::memchr_iter;
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     pub bytes: &'a [u8],
-    pub delimiter: u8,
+    pub dialect: Dialect,
     pub spelling: &'a Spelling,
 }
 
@@ -36,9 +37,9 @@ impl Page<'_> {
     /// What stands in a feature's cell.
     pub fn cell(&self, reader: &Reader, row: usize, feature: usize) -> String {
         let (layout, (start, end)) = (reader.layout(), reader.record(row));
-        let fields = raw_fields(&self.block[start..end], layout.delimiter);
+        let fields = raw_fields(&self.block[start..end], layout.dialect);
         let cell = fields.get(layout.binding.fields[feature]).copied().unwrap_or_default();
-        String::from_utf8_lossy(trim(&unquote(cell))).into_owned()
+        String::from_utf8_lossy(trim(&layout.dialect.text(cell))).into_owned()
     }
 }
 
@@ -54,14 +55,14 @@ impl Table<'_> {
     ) -> Result<(), E> {
         let Table {
             bytes,
-            delimiter,
+            dialect,
             spelling,
         } = *self;
-        let mut blocks = Blocks::new(bytes, Encoding::UTF_8, delimiter, Some(bytes.len() as u64));
+        let mut blocks = Blocks::new(bytes, Encoding::UTF_8, dialect, Some(bytes.len() as u64));
         let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
         let wanted = Wanted {
             header: Header::Present,
-            delimiter,
+            dialect,
             spelling,
             signature,
             columns: &Columns::Prediction,

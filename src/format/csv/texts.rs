@@ -1,7 +1,8 @@
 //! A few records of a CSV as texts, and back. For what is looked at, not for what is scored: that is the readers' work.
 
+use super::dialect::Dialect;
 use super::padding::{is_padding, without_padding};
-use super::record::{BYTE_ORDER_MARK, first_record, quote, raw_fields, record, separator, strip_line_end, unquote};
+use super::record::{BYTE_ORDER_MARK, first_record, quote, raw_fields, record, separator, strip_line_end};
 use super::table::Table;
 use std::iter;
 
@@ -10,29 +11,30 @@ use std::iter;
 /// or known to be good.
 pub fn read(table: &Table, rows: &[usize]) -> Vec<Vec<String>> {
     let bytes = table.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(table.bytes);
-    let (delimiter, front) = separator(bytes).unwrap_or((table.delimiter, 0));
+    let (delimiter, front) = separator(bytes).unwrap_or((table.dialect.delimiter, 0));
+    let dialect = table.dialect.with_delimiter(delimiter);
     let mut wanted = rows.iter().peekable();
-    let cell = |field| String::from_utf8_lossy(&unquote(field)).into_owned();
-    records(&bytes[front..], delimiter)
+    let cell = |field| String::from_utf8_lossy(&dialect.text(field)).into_owned();
+    records(&bytes[front..], dialect)
         .enumerate()
         .filter(|(place, _)| *place == 0 || wanted.next_if_eq(&&(place - 1)).is_some())
-        .map(|(_, record)| raw_fields(record, delimiter).into_iter().map(cell).collect())
+        .map(|(_, record)| raw_fields(record, dialect).into_iter().map(cell).collect())
         .collect()
 }
 
 /// Without their line ends. Behind a first record of one field an empty line is one, too.
-fn records(csv: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = without_padding(csv, delimiter);
-    let mut alone = false;
+fn records(csv: &[u8], dialect: Dialect) -> impl Iterator<Item = &[u8]> {
+    let mut rest = without_padding(csv, dialect);
+    let mut alone = None;
     iter::from_fn(move || {
         let next = match alone {
-            true if rest.is_empty() => return None,
-            true => strip_line_end(record(rest, delimiter)),
-            false => first_record(rest, delimiter)?.1,
+            Some(true) if rest.is_empty() => return None,
+            Some(true) => strip_line_end(record(rest, dialect)),
+            Some(false) | None => first_record(rest, dialect)?.1,
         };
-        alone = alone || raw_fields(next, delimiter).len() == 1;
+        alone.get_or_insert_with(|| raw_fields(next, dialect).len() == 1);
         let start = next.as_ptr() as usize - rest.as_ptr() as usize;
-        rest = &rest[start + record(&rest[start..], delimiter).len()..];
+        rest = &rest[start + record(&rest[start..], dialect).len()..];
         Some(next)
     })
 }
@@ -65,7 +67,7 @@ mod tests {
     fn read(csv: &[u8], delimiter: u8, rows: impl IntoIterator<Item = usize>) -> Vec<Vec<String>> {
         let table = Table {
             bytes: csv,
-            delimiter,
+            dialect: Dialect::plain(delimiter),
             spelling: &Spelling::USUAL,
         };
         super::read(&table, &rows.into_iter().collect::<Vec<_>>())
@@ -83,6 +85,13 @@ mod tests {
         let csv = b"\nx\n\n1\n\r\n2\n \n\n";
         assert_eq!(read(csv, b',', 0..9), [["x"], [""], ["1"], [""], ["2"]]);
         assert_eq!(read(csv, b',', [0, 3]), [["x"], [""], ["2"]]);
+    }
+
+    /// A row of too few fields was taken for a file of one column: all behind the next empty line stood one place too far.
+    #[test]
+    fn an_empty_line_behind_a_short_row_is_none() {
+        let records = read(b"x,y\n1\n\n2,3\n", b',', 0..9);
+        assert_eq!(records, [vec!["x", "y"], vec!["1"], vec!["2", "3"]]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Predictions, and the columns kept in front of them -> bytes.
 
+use super::dialect::Dialect;
 use super::head::{Kept, Layout};
 use super::reader::Reader;
 use super::record::{quote, raw_fields};
@@ -8,19 +9,21 @@ use crate::score::batch::Reason;
 
 /// The output's header. `record`: the input's, without its line end.
 pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], out: &mut Vec<u8>) {
+    let Dialect { delimiter, escape } = layout.dialect;
     match &layout.kept {
         Kept::None => {}
-        Kept::All => push(out, record, layout.delimiter),
+        Kept::All if escape.is_none() => push(out, record, delimiter),
+        Kept::All => push_texts(out, record, layout.dialect),
         Kept::Some(indices) => {
-            let fields = raw_fields(record, layout.delimiter);
-            indices.iter().for_each(|&i| push(out, fields[i], layout.delimiter));
+            let fields = raw_fields(record, layout.dialect);
+            indices.iter().for_each(|&i| push_text(out, fields[i], layout.dialect));
         }
     }
     for (i, column) in outputs.iter().enumerate() {
         if i > 0 {
-            out.push(layout.delimiter);
+            out.push(delimiter);
         }
-        quote(column.name.as_bytes(), layout.delimiter, out);
+        quote(column.name.as_bytes(), delimiter, out);
     }
     out.push(b'\n');
 }
@@ -76,6 +79,8 @@ pub fn rows(
     predictions: &[f64],
     out: &mut Vec<u8>,
 ) -> u64 {
+    let delimiter = layout.dialect.delimiter;
+    let escaped = layout.dialect.escape.is_some();
     let mut not_finite = 0;
     let rows = reader.batch.rows();
     let mut flaws = reader.batch.bad().peekable();
@@ -86,27 +91,36 @@ pub fn rows(
         let hidden = flaw.is_some_and(|f| f.reason == Reason::Malformed);
         match &layout.kept {
             Kept::None => {}
-            Kept::All if hidden => out.extend(layout.roles.iter().map(|_| layout.delimiter)),
-            Kept::Some(indices) if hidden => out.extend(indices.iter().map(|_| layout.delimiter)),
+            Kept::All if hidden => out.extend(layout.roles.iter().map(|_| delimiter)),
+            Kept::Some(indices) if hidden => out.extend(indices.iter().map(|_| delimiter)),
+            Kept::All if escaped => {
+                let (start, end) = reader.record(row);
+                push_texts(out, &block[start..end], layout.dialect);
+            }
+            Kept::Some(_) if escaped => {
+                for &(start, end) in reader.kept(row) {
+                    push_text(out, &block[start..end], layout.dialect);
+                }
+            }
             Kept::All => {
                 let (start, end) = reader.record(row);
-                push(out, &block[start..end], layout.delimiter);
+                push(out, &block[start..end], delimiter);
             }
             Kept::Some(_) => {
                 for &(start, end) in reader.kept(row) {
-                    push(out, &block[start..end], layout.delimiter);
+                    push(out, &block[start..end], delimiter);
                 }
             }
         }
         match flaw {
             // An empty line would not be a record, to this reader and to many others: it would shift all that follow.
             Some(_) if layout.kept == Kept::None && outputs.len() == 1 => out.extend_from_slice(b"\"\""),
-            Some(_) => out.extend(outputs[1..].iter().map(|_| layout.delimiter)),
+            Some(_) => out.extend(outputs[1..].iter().map(|_| delimiter)),
             None => {
                 let mut finite = true;
                 for (i, output) in outputs.iter().enumerate() {
                     if i > 0 {
-                        out.push(layout.delimiter);
+                        out.push(delimiter);
                     }
                     finite &= output.write(predictions[i * rows + row], &mut text, out);
                 }
@@ -121,4 +135,19 @@ pub fn rows(
 fn push(out: &mut Vec<u8>, field: &[u8], delimiter: u8) {
     out.extend_from_slice(field);
     out.push(delimiter);
+}
+
+fn push_texts(out: &mut Vec<u8>, record: &[u8], dialect: Dialect) {
+    for field in raw_fields(record, dialect) {
+        push_text(out, field, dialect);
+    }
+}
+
+/// As another reader knows it: what has an escape is written without.
+fn push_text(out: &mut Vec<u8>, field: &[u8], dialect: Dialect) {
+    match dialect.escape.is_some_and(|escape| field.contains(&escape)) {
+        true => quote(&dialect.text(field), dialect.delimiter, out),
+        false => out.extend_from_slice(field),
+    }
+    out.push(dialect.delimiter);
 }

@@ -8,8 +8,8 @@ use super::{descent, preprocess};
 use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
-use crate::format::Encoding;
 use crate::format::csv::columns::ReadAs;
+use crate::format::{Dialect, Encoding};
 use crate::score::Spelling;
 use raw::Raw;
 use serde::Deserialize;
@@ -44,7 +44,7 @@ pub struct Data {
     /// Columns that are categories, even if their cells are numbers.
     pub texts: Vec<String>,
     pub encoding: Encoding,
-    pub delimiter: u8,
+    pub dialect: Dialect,
     /// What means a missing value, and what stands in front of a fraction.
     pub spelling: Spelling,
 }

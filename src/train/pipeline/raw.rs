@@ -2,7 +2,7 @@
 
 use super::{Data, Register, Source, Split, Trainer};
 use crate::config::Decimal;
-use crate::format::Encoding;
+use crate::format::{Dialect, Encoding};
 use crate::model::Marker;
 use crate::model::pipeline::{POWER_MAX, Unknown};
 use crate::score::Spelling;
@@ -45,6 +45,7 @@ pub struct RawData {
     texts: Vec<String>,
     encoding: Option<Encoding>,
     delimiter: Option<String>,
+    escape: Option<String>,
     #[serde(default)]
     decimal: Decimal,
     missing: Option<Vec<Marker>>,
@@ -219,13 +220,21 @@ pub fn data(raw: RawData) -> Checked<Data> {
         return invalid(&["data", "decimal"], message);
     }
     let comma = raw.decimal == Decimal::Comma;
+    let escape = Dialect::parse_escape(raw.escape.as_deref().unwrap_or_default());
+    let Some(escape) = escape.filter(|escape| *escape != Some(delimiter)) else {
+        return invalid(
+            &["data", "escape"],
+            "data.escape should be one ASCII character, such as \"\\\\\", that is no letter, digit, quote, space, + - . , ; | \
+             nor the delimiter",
+        );
+    };
     Ok(Data {
         source,
         target: raw.target,
         features: raw.features,
         texts: raw.texts,
         encoding: raw.encoding.unwrap_or(Encoding::UTF_8),
-        delimiter,
+        dialect: Dialect { delimiter, escape },
         spelling: match raw.missing {
             Some(missing) => Spelling::new(&missing, comma),
             None => Spelling::usual(comma),

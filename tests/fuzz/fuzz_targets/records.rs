@@ -4,6 +4,7 @@
 //! cargo +nightly fuzz run records
 #![no_main]
 
+use transform::format::Dialect;
 use transform::format::csv::columns::{Cells, ReadAs, Wanted, read};
 use transform::format::csv::table::Table;
 use transform::score::Spelling;
@@ -90,7 +91,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     });
     let table = Table {
         bytes: &input,
-        delimiter: b',',
+        dialect: Dialect::plain(b','),
         spelling: &Spelling::USUAL,
     };
     let found = read(&table, &wanted);
