@@ -37,6 +37,17 @@ fn forge(spool: &Spool, version: u32, file: &str, change: impl FnOnce(String) ->
     );
 }
 
+/// Found by a property of escapes: the row of one field made a file of one column, where an empty line is a record.
+#[test]
+fn a_short_row_and_an_empty_line_shift_no_golden_row() {
+    let spool = Spool::without_model();
+    register_golden(&spool, 2.0, 1.0, "id,x\n7\n\n8,1\n9,2\n")
+        .exits(0)
+        .says("with 2 golden rows");
+    let golden: Value = serde_json::from_slice(&fs::read(spool.path("models/lines/1/golden.json")).unwrap()).unwrap();
+    assert_eq!(golden["rows"], json!([["1"], ["2"]]));
+}
+
 #[test]
 fn golden_rows_are_kept_with_their_predictions() {
     let spool = Spool::without_model();
