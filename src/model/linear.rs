@@ -1,6 +1,6 @@
 //! `y = link(intercept + Σ coefficient · x)`, the terms added in the order of the features.
 
-use super::{Column, Defect, Signature, Type, logistic};
+use super::{Column, Defect, Signature, Type, logistic, unicode};
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -40,7 +40,7 @@ impl Linear {
         }
         let mut seen = HashSet::new();
         for name in &model.features {
-            if name.trim().is_empty() || name.trim() != name {
+            if name.trim().is_empty() || unicode::trim(name) != name {
                 return Err(Defect(format!(
                     "feature name {name:?} is empty or has spaces around it"
                 )));

@@ -1,6 +1,6 @@
 //! What a model takes and gives: the names and types of its columns.
 
-use super::unicode::nfc;
+use super::unicode::{self, nfc};
 use super::{Defect, Marker, boolean};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -234,10 +234,10 @@ impl Signature {
         }
     }
 
-    /// As names are compared: without the spaces around them, in one form of Unicode.
+    /// As names are compared.
     pub fn trim_names(&mut self) {
         for input in &mut self.inputs {
-            input.name = nfc(input.name.trim()).into_owned();
+            input.name = unicode::name(&input.name).into_owned();
         }
     }
 
@@ -259,7 +259,7 @@ impl Signature {
                     input.name
                 )));
             }
-            input.name = name.trim().into();
+            input.name = unicode::trim(name).into();
         }
         Ok(())
     }
@@ -273,11 +273,14 @@ impl Signature {
 
     /// Marks inputs as booleans, by their names.
     pub fn mark_booleans(&mut self, names: &[String]) -> Result<(), Defect> {
-        for name in names {
-            let name = nfc(name.trim());
-            let Some(input) = self.inputs.iter_mut().find(|input| nfc(&input.name) == name) else {
+        for boolean in names.iter().map(|name| unicode::name(name)) {
+            let Some(input) = self
+                .inputs
+                .iter_mut()
+                .find(|input| unicode::name(&input.name) == boolean)
+            else {
                 return Err(Defect(format!(
-                    "the model takes no column {name:?} that could be a boolean"
+                    "the model takes no column {boolean:?} that could be a boolean"
                 )));
             };
             input.boolean = true;
@@ -337,7 +340,7 @@ impl Signature {
         for columns in [&self.inputs, &self.outputs] {
             let mut seen = HashSet::new();
             for Column { name, .. } in columns {
-                if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+                if name.trim().is_empty() || unicode::trim(name) != name || name.chars().any(char::is_control) {
                     return Err(Defect(format!(
                         "the name {name:?} is empty, or has spaces around it or control characters"
                     )));

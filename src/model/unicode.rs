@@ -11,6 +11,16 @@ pub fn nfc(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Without the spaces and tabs around it. Other blanks, which nobody sees, are part of a name.
+pub fn trim(name: &str) -> &str {
+    name.trim_matches([' ', '\t'])
+}
+
+/// As names are compared: trimmed, in that form.
+pub fn name(text: &str) -> Cow<'_, str> {
+    nfc(trim(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,7 @@
 use crate::format;
 use crate::format::csv::table::Table;
 use crate::format::csv::texts;
-use crate::model::unicode::nfc;
-use crate::model::{Column, Model, Type};
+use crate::model::{Column, Model, Type, unicode};
 use crate::problem::{Code, Problem, internal};
 use crate::score::batch::ROWS;
 use crate::score::{Batch, Binding, Spelling, predict};
@@ -59,14 +58,17 @@ impl Golden {
         let picked: Vec<usize> = (0..kept).map(|i| good[i * good.len() / kept]).collect();
         let mut records = texts::read(&from.table, &picked).into_iter();
         let header = records.next().expect("the file was scored by its header");
-        let names: Vec<String> = header.iter().map(|name| nfc(name.trim()).into_owned()).collect();
+        let names: Vec<String> = header.iter().map(|name| unicode::name(name).into_owned()).collect();
         let mut taken = Binding::by_name(&names, model.signature(), &Spelling::USUAL)
             .map_err(shown)?
             .fields;
         taken.sort_unstable();
         let cut = |record: &[String]| -> Vec<String> { taken.iter().map(|&i| record[i].clone()).collect() };
         let mut golden = Golden {
-            columns: cut(&header).iter().map(|name| name.trim().into()).collect(),
+            columns: cut(&header)
+                .iter()
+                .map(|name| unicode::name(name).into_owned())
+                .collect(),
             rows: records.map(|record| cut(&record)).collect(),
             outputs: model
                 .signature()
@@ -147,7 +149,11 @@ impl Golden {
     /// Of each row its predictions, as the worker writes them, or why it is bad.
     fn score(&self, model: &Model) -> Result<Vec<Scored>, String> {
         let signature = model.signature();
-        let columns: Vec<String> = self.columns.iter().map(|name| nfc(name).into_owned()).collect();
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|name| unicode::name(name).into_owned())
+            .collect();
         let binding = Binding::by_name(&columns, signature, &self.spelling).map_err(shown)?;
         let mut batch = Batch::new(&binding);
         let mut scored = Vec::with_capacity(self.rows.len());

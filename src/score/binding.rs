@@ -2,8 +2,7 @@
 
 use super::cell::Feature;
 use super::spelling::Spelling;
-use crate::model::unicode::nfc;
-use crate::model::{Column, Signature, Type, without_spaces};
+use crate::model::{Column, Signature, Type, unicode, without_spaces};
 use crate::problem::{Code, Problem, excerpt};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -25,7 +24,7 @@ impl Binding {
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
         let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-        let wanted = || -> HashSet<Cow<str>> { signature.inputs.iter().map(|c| nfc(&c.name)).collect() };
+        let wanted = || -> HashSet<Cow<str>> { signature.inputs.iter().map(|c| unicode::name(&c.name)).collect() };
         if positions.len() < names.len() {
             let wanted = wanted();
             if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
@@ -35,7 +34,7 @@ impl Binding {
         let spaced = OnceCell::new();
         let field = |column: &Column| {
             let missing = || no_such_column(&column.name, names, "the model takes");
-            let name = nfc(&column.name);
+            let name = unicode::name(&column.name);
             let spaced = || {
                 *spaced
                     .get_or_init(|| by_spaced_name(names, &wanted()))

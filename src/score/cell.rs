@@ -103,23 +103,12 @@ impl Feature {
 
     /// Could this be a cell of it?
     pub fn fit(&self, cell: &[u8]) -> Fit {
-        match (&self.kind, self.spelling.number(trim(cell))) {
-            (Kind::Numbers | Kind::Integers, Number::Value(_)) => Fit::Value,
-            (Kind::Numbers | Kind::Integers, Number::Invalid) => Fit::None,
-            (Kind::Marked(marks), Number::Value(x)) => match marks.value(x) {
-                Ok(_) => Fit::Value,
-                Err(_) => Fit::None,
-            },
-            (Kind::Marked(marks), Number::Invalid) => match marks.word(trim(cell)) {
-                Some(_) => Fit::Value,
-                None => Fit::None,
-            },
-            (Kind::Categories(categories), _) => match categories.read(cell, &self.spelling) {
-                Reading::Code(UNKNOWN) | Reading::Unknown | Reading::Undecoded => Fit::None,
-                Reading::Code(_) => Fit::Value,
-                Reading::Missing => Fit::Any,
-            },
-            (Kind::Texts(_), _) | (_, Number::Missing) => Fit::Any,
+        match (&self.kind, self.read(cell)) {
+            (Kind::Texts(_), _) | (_, Err(CellError::Missing)) => Fit::Any,
+            (_, Ok(x)) if x.is_nan() => Fit::Any,
+            (Kind::Categories(_), Ok(UNKNOWN)) => Fit::None,
+            (_, Ok(_) | Err(CellError::NotAnInteger)) => Fit::Value,
+            (_, Err(_)) => Fit::None,
         }
     }
 }

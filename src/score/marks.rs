@@ -34,7 +34,8 @@ impl Marks {
 
     /// Of a number that the direct readers read: is it what it seems to be?
     pub fn direct(&self, x: f64) -> Option<f64> {
-        let plain = !self.spelling.comma() && !self.spelling.is_marker(x);
+        // A word for "missing" may read as infinity.
+        let plain = !self.spelling.comma() && x.is_finite() && !self.spelling.is_marker(x);
         self.value(x).ok().filter(|_| plain)
     }
 

@@ -112,9 +112,11 @@ impl Spelling {
         }
     }
 
-    /// Are its numbers what the direct readers read?
+    /// Are its numbers what the direct readers read? A word that reads as infinity is among its texts.
     pub fn has_plain_numbers(&self) -> bool {
-        !self.comma && self.missing.as_ref().is_none_or(|markers| markers.numbers.is_empty())
+        let infinite = |text: &String| text.parse().is_ok_and(f64::is_infinite);
+        let plain = |markers: &Markers| markers.numbers.is_empty() && !markers.texts.iter().any(infinite);
+        !self.comma && self.missing.as_ref().is_none_or(plain)
     }
 
     pub fn comma(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::format::Dialect;
 use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::format::decoded;
+use crate::model::unicode;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
 use crate::score::{Spelling, cell};
@@ -372,7 +373,7 @@ impl Sheet {
     }
 
     fn require(&self, name: &str, who: &str) -> Result<()> {
-        match self.names.iter().any(|n| n == name) {
+        match self.names.iter().any(|n| *n == unicode::name(name)) {
             true => Ok(()),
             false => Err(faulty(&self.path, &columns::no_such_column(name, &self.names, who))),
         }

@@ -204,6 +204,19 @@ fn the_words_and_numbers_for_missing_are_the_producers() {
     assert_eq!(ran.stdout, "prediction\n7.0\n7.0\n-999.0\n");
 }
 
+/// The direct readers took it for a number, but in quotes.
+#[test]
+fn a_word_for_missing_that_reads_as_infinity_is_one_with_and_without_quotes() {
+    let spool = Spool::without_model().set(r#"input.missing=["inf", "1e999"]"#);
+    approve_number(&spool);
+    spool.drop_file("a.csv", "v,w\ninf,1\n\"inf\",1\nINF,1\n1e999,1\n-inf,1\n2,1\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction\n7.0\n7.0\n7.0\n7.0\n-inf\n2.0\n"
+    );
+}
+
 #[test]
 fn a_category_of_the_model_is_none_of_the_words_for_missing() {
     let spool = Spool::without_model().set(r#"input.missing=["?", "none", -1]"#);

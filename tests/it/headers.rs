@@ -115,6 +115,27 @@ fn invisible_characters_of_names_are_shown() {
     );
 }
 
+/// Registration removed a blank that nobody sees, and the model's own file no longer fitted it.
+#[test]
+fn a_blank_that_nobody_sees_is_part_of_a_name() {
+    let spool = spool(&["\u{a0}age"]);
+    spool.drop_file("a.csv", "id, \u{a0}age \n7,1\n");
+    spool.drop_file("b.csv", "id,age\n7,1\n");
+    spool.once().exits(1);
+    assert_eq!(spool.output("a.csv").unwrap(), "prediction\n1.0\n");
+    let report = spool.report("b.csv").unwrap();
+    assert!(report["message"].as_str().unwrap().contains("\\u{a0}age"), "{report}");
+}
+
+/// The advice on delimiters compared names to the letter.
+#[test]
+fn a_wrong_delimiter_is_named_whatever_form_of_unicode_the_model_has() {
+    let spool = spool(&["cafe\u{301}", "b"]);
+    spool.drop_file("a.csv", "caf\u{e9};b\n1;2\n");
+    spool.once().exits(1);
+    assert_eq!(spool.report("a.csv").unwrap()["code"], "wrong_delimiter");
+}
+
 #[test]
 fn excels_line_that_names_the_delimiter_is_read() {
     let spool = spool(&["x"]).set("output.columns=all");

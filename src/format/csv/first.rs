@@ -87,9 +87,13 @@ fn whole_number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Category, Column, Type};
+    use crate::model::{Category, Column, Marker, Type};
 
     fn first(kinds: &[(&str, Type)], record: &str) -> First {
+        first_of(kinds, record, &Spelling::USUAL)
+    }
+
+    fn first_of(kinds: &[(&str, Type)], record: &str, spelling: &Spelling) -> First {
         let text = |t: &str| Category::Text(t.into());
         let column = |&(name, kind): &(&str, Type)| Column {
             categories: match kind {
@@ -104,7 +108,17 @@ mod tests {
             outputs: Vec::new(),
         };
         let cells: Vec<String> = record.split(',').map(String::from).collect();
-        First::of(&cells, &signature, &Spelling::USUAL)
+        First::of(&cells, &signature, spelling)
+    }
+
+    #[test]
+    fn numbers_for_missing_change_nothing_about_what_a_first_record_is() {
+        let model = [("count", Type::Int64), ("x", Type::Float64)];
+        let marked = Spelling::USUAL.with(&[Marker::Number(-1.0)]);
+        for record in ["1.5,2", "3,2", "-1,2", "count,2"] {
+            assert_eq!(first_of(&model, record, &marked), first(&model, record), "{record}");
+        }
+        assert_eq!(first(&model, "1.5,2"), First::Row);
     }
 
     #[test]

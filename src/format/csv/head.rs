@@ -5,12 +5,12 @@ use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, record, separator};
 use crate::format::Columns;
-use crate::model::unicode::nfc;
-use crate::model::{Column, Signature};
+use crate::model::{Column, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{no_such_column, stands_twice};
 use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -135,9 +135,9 @@ impl Layout {
         let Wanted { dialect, signature, .. } = *wanted;
         let (line, record) = first_record(first, dialect).ok_or_else(empty)?;
         let fields = names(record, dialect);
-        let features: Vec<&str> = signature.inputs.iter().map(|c| c.name.as_str()).collect();
+        let features: Vec<Cow<str>> = signature.inputs.iter().map(|c| unicode::name(&c.name)).collect();
         let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
-        let names_all = features.iter().all(|f| present.contains(nfc(f).as_ref()));
+        let names_all = features.iter().all(|f| present.contains(f.as_ref()));
         let first = match wanted.header {
             Header::Absent if names_all => {
                 First::Unclear("it has the model's names, and input.header says that there is none")
@@ -176,7 +176,7 @@ impl Layout {
             .map_err(|p| p.line(line))
     }
 
-    fn by_position(fields: usize, features: &[&str], wanted: &Wanted) -> Result<Layout, Problem> {
+    fn by_position(fields: usize, features: &[Cow<str>], wanted: &Wanted) -> Result<Layout, Problem> {
         if fields != features.len() {
             return Err(Problem::new(
                 Code::WrongColumnCount,
@@ -205,7 +205,7 @@ impl Layout {
                     .iter()
                     .map(|w| {
                         let missing = || no_such_column(w, &names, "output.columns keeps");
-                        names.iter().position(|n| *n == nfc(w)).ok_or_else(missing)
+                        names.iter().position(|n| *n == unicode::name(w)).ok_or_else(missing)
                     })
                     .collect::<Result<_, _>>()?,
             ),
@@ -302,7 +302,7 @@ fn line_ends(record: &[u8]) -> Option<Problem> {
 }
 
 /// A line that is one quoted field, with all fields in it.
-fn quoted_line(record: &[u8], features: &[&str], dialect: Dialect) -> Option<Problem> {
+fn quoted_line(record: &[u8], features: &[Cow<str>], dialect: Dialect) -> Option<Problem> {
     let [line] = raw_fields(record, dialect)[..] else {
         return None;
     };
@@ -318,7 +318,7 @@ fn quoted_line(record: &[u8], features: &[&str], dialect: Dialect) -> Option<Pro
 }
 
 /// Tells whether `record` makes sense with another delimiter.
-fn wrong_delimiter(record: &[u8], features: &[&str], wanted: &Wanted) -> Option<Problem> {
+fn wrong_delimiter(record: &[u8], features: &[Cow<str>], wanted: &Wanted) -> Option<Problem> {
     let Wanted { dialect, spelling, .. } = *wanted;
     let fits = |delimiter: u8| {
         let fields = names(record, dialect.with_delimiter(delimiter));

@@ -342,6 +342,7 @@ pub mod fuzzing {
         let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
         let spelling = match kind & 14 {
             8 | 10 => Spelling::USUAL.with(&[9.0, -99.0].map(Marker::Number)),
+            12 => Spelling::USUAL.with(&[Marker::Text("inf".into())]),
             _ => Spelling::USUAL,
         };
         let feature = Feature {
@@ -350,10 +351,10 @@ pub mod fuzzing {
                 0 => Kind::Numbers,
                 2 => Kind::Categories(Dictionary::of(&texts, false)),
                 4 => Kind::Integers,
-                8 | 10 => {
+                8 | 10 | 12 => {
                     let kinds = [Type::Float64, Type::Boolean];
                     let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
-                    column.boolean = true;
+                    column.boolean = kind & 4 == 0;
                     Kind::Marked(Marks::of(&column, &spelling).expect("it has marks"))
                 }
                 _ => Kind::Texts(0),
@@ -427,7 +428,7 @@ mod tests {
         #[test]
         fn the_direct_readers_agree_with_the_general_one(
             choice in 0u8..64,
-            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|True|f|9|-99|,|\n|\r\n|\"\"){0,30}",
+            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|True|f|9|-99|inf|,|\n|\r\n|\"\"){0,30}",
         ) {
             readers_agree(&[&[choice], text.as_bytes()].concat());
         }
