@@ -261,6 +261,20 @@ mod tests {
     }
 
     proptest! {
+        /// Golden rows keep it for ever.
+        #[test]
+        fn a_spelling_comes_back_as_it_was_kept(
+            words in prop::option::of(prop::collection::vec("[ -~é]{0,5}|-?[0-9]{1,3}(\\.[0-9])?", 0..5)),
+            comma in any::<bool>(),
+        ) {
+            let spelling = match words {
+                Some(words) => Spelling::new(&words.into_iter().map(Marker::Text).collect::<Vec<_>>(), comma),
+                None => Spelling::usual(comma),
+            };
+            let kept = serde_json::to_string(&spelling).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Spelling>(&kept).unwrap(), spelling, "{}", kept);
+        }
+
         /// A comma for the point changes nothing else.
         #[test]
         fn a_number_with_a_comma_is_the_one_with_a_point(text in "[-+0-9.eNainf/]{0,12}") {
