@@ -21,6 +21,11 @@ pub fn name(text: &str) -> Cow<'_, str> {
     nfc(trim(text))
 }
 
+/// The forms in which a text can be expected: composed, and decomposed.
+pub fn forms(text: &str) -> [String; 2] {
+    [text.nfc().collect(), text.nfd().collect()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

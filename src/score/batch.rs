@@ -3,6 +3,7 @@
 use super::binding::Binding;
 use super::cell::{self, CellError, Feature, Kind, UNKNOWN};
 use crate::model::KnownTexts;
+use crate::model::unicode::forms;
 use crate::problem::excerpt;
 use std::str::from_utf8;
 
@@ -96,6 +97,20 @@ impl Batch {
         let mut last = None;
         let of_row = move |flaw: &Flaw| last.replace(flaw.row) != Some(flaw.row);
         self.flaws.iter().copied().filter(of_row)
+    }
+
+    /// Gives texts the form of Unicode in which the model knows them. `known`: of each feature of text, what it knows, where it
+    /// tells; other texts are free, and stay as they are.
+    pub fn conform(&mut self, known: &[Option<KnownTexts>]) {
+        for (texts, known) in self.texts.iter_mut().zip(known) {
+            let Some(known) = known else { continue };
+            let strange = |text: &&mut String| !text.is_ascii() && !known.contains(text.as_str());
+            for text in texts.iter_mut().filter(strange) {
+                if let Some(form) = forms(text).into_iter().find(|form| known.contains(form)) {
+                    *text = form;
+                }
+            }
+        }
     }
 
     /// Adds, for each feature, how many of its cells in good rows have a category that the model doesn't know. `known`: of each
@@ -275,6 +290,25 @@ mod tests {
             error: CellError::NotAnInteger,
         };
         assert_eq!(batch.flaws(), [Flaw { row: 2, reason }]);
+    }
+
+    #[test]
+    fn texts_take_the_form_in_which_the_model_knows_them() {
+        let known = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect();
+        let (composed, decomposed) = ("K\u{f6}ln", "Ko\u{308}ln");
+        for (of, text, expected) in [
+            (&[composed][..], decomposed, composed),
+            (&[decomposed], composed, decomposed),
+            (&[composed, decomposed], decomposed, decomposed),
+            (&["Oslo"], decomposed, decomposed),
+        ] {
+            let mut batch = filled(&[["", text, "1", "1"]]);
+            batch.conform(&[Some(known(of))]);
+            assert_eq!(batch.texts(), [[expected]]);
+        }
+        let mut free = filled(&[["", decomposed, "1", "1"]]);
+        free.conform(&[None]);
+        assert_eq!(free.texts(), [[decomposed]]);
     }
 
     #[test]

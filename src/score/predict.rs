@@ -6,6 +6,7 @@ use crate::model::Model;
 /// Predicts `out`, `[output][row]`, for all rows of a batch; what stands there for bad rows means nothing. Rows that the
 /// model refuses are marked as bad.
 pub fn predict(model: &Model, batch: &mut Batch, out: &mut [f64]) {
+    batch.conform(model.known_texts());
     let (columns, texts) = (batch.columns(), batch.texts());
     if model.predict(&columns, &texts, out).is_ok() {
         return;

@@ -112,6 +112,41 @@ fn texts_that_an_encoder_does_not_know_are_counted() {
     assert_eq!(ran.json()["unknown"], serde_json::json!({"city": 2}));
 }
 
+/// macOS writes an `ö` as two characters. Its encoder knew none of them, or none of one.
+#[test]
+fn texts_are_the_encoders_categories_in_either_form_of_unicode() {
+    let Some(library) = library() else { return };
+    let predictions = |category: &str, cells: [&str; 3]| {
+        let spool = spool(library);
+        // As long as the name of the city that it takes the place of.
+        assert_eq!(category.len(), 4);
+        let mut model = fs::read(fixture("columns.onnx")).unwrap();
+        let places: Vec<usize> = (0..model.len() - 4)
+            .filter(|&at| &model[at..at + 4] == b"Oslo")
+            .collect();
+        assert!(!places.is_empty());
+        for at in places {
+            model[at..at + 4].copy_from_slice(category.as_bytes());
+        }
+        fs::write(spool.path("m.onnx"), model).unwrap();
+        register(&spool, &spool.path("m.onnx"), &["--class-names", "no,yes", "--approve"]).exits(0);
+        let rows = cells.map(|city| format!("0.5,{city},1\n")).concat();
+        spool.drop_file("a.csv", format!("x,city,count\n{rows}"));
+        let set = ["--set", "output.probabilities=true"];
+        let ran = spool.run(&[&["--once", "--json"], &set[..]].concat()).exits(0);
+        (spool.output("a.csv").unwrap(), ran.json()["unknown"].clone())
+    };
+    let (plain, _) = predictions("Oslo", ["Oslo", "Oslo", "Bern"]);
+    let (composed, decomposed) = ("K\u{f6}l", "o\u{308}l");
+    for (category, cells) in [
+        (composed, [composed, "Ko\u{308}l", "Bern"]),
+        (decomposed, [decomposed, "\u{f6}l", "Bern"]),
+    ] {
+        let expected = (plain.clone(), serde_json::json!({"city": 1}));
+        assert_eq!(predictions(category, cells), expected, "{category}");
+    }
+}
+
 /// scikit-learn's encoder refuses what it has not seen, unless it was told otherwise; ONNX Runtime then refuses the batch.
 #[test]
 fn a_row_that_the_model_refuses_is_a_bad_row_and_the_others_are_scored() {
