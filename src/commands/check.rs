@@ -10,7 +10,7 @@ use crate::spool::publish::{Folder, Publisher};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Mode, Name, durable, lease};
 use crate::worker::lock::Lock;
-use crate::worker::owner::{Claim, Standing, folders};
+use crate::worker::owner::{Claim, Standing, folders, take_over};
 use crate::worker::require_local;
 use std::path::Path;
 
@@ -97,23 +97,17 @@ fn state(path: &Path) -> Result<String> {
 /// Whose folder it is. `take`: it is this worker's from now on.
 fn owner(config: &Config, folder: Folder, take: bool) -> Result<String> {
     let ledger = Ledger::read(&config.state.path)?;
-    let find = || Standing::find(config, folder, ledger.as_ref(), false);
     if take {
-        // A mark that says nothing is taken over, too.
-        if let (Some(ledger), Ok(standing)) = (&ledger, find()) {
-            standing.doubt_results(ledger)?;
-        }
-        let me = Standing::me(config, folder, ledger.as_ref())?;
-        Publisher::open(&config.publishing("check"))?.mark(folder, &me)?;
+        take_over(config, folder, ledger.as_ref())?;
     }
-    let standing = find()?;
-    standing.check()?;
+    let standing = Standing::find(config, folder, ledger.as_ref(), false)?;
+    standing.check(config)?;
     Ok(match standing.claim {
         Claim::Own if take => "this one, from now on".into(),
         Claim::Own => "this one".into(),
         Claim::Free => "none yet".into(),
-        Claim::Shared => "another one, too (output.shared)".into(),
-        Claim::TakeOver | Claim::Refused => "another one, which is gone".into(),
+        Claim::Another => "another one, too (output.shared)".into(),
+        Claim::TakeOver => "another one, which is gone".into(),
     })
 }
 

@@ -1,8 +1,8 @@
 //! Whose output and failed folders they are: looked at when a worker starts, and with each listing.
 
-pub use super::plan::Claim;
+pub use super::plan::claim::Claim;
 
-use super::plan::{Life, claim};
+use super::plan::claim::{Life, by_life, by_mark};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 /// What stands in the way of publishing to a folder, or nothing; and who marked it.
 pub struct Standing {
-    pub folder: Folder,
+    folder: Folder,
     path: PathBuf,
     pub claim: Claim,
-    pub owner: Option<Owner>,
+    owner: Option<Owner>,
     /// As this worker marks it.
-    pub me: Owner,
+    me: Owner,
 }
 
 /// The folders that this worker publishes to, each once.
@@ -43,13 +43,13 @@ impl Standing {
         let me = Standing::me(config, folder, ledger)?;
         let path = path(config, folder);
         let owner = publish::owner(path)?;
-        let claim = claim(
-            &me,
-            owner.as_ref(),
-            |owner| life(owner, &me, path),
-            running,
-            config.output.shared,
-        )?;
+        let claim = match &owner {
+            None => Claim::Free,
+            Some(owner) => match by_mark(&me, owner, running) {
+                Some(claim) => claim,
+                None => by_life(life(owner, &me, path)?),
+            },
+        };
         Ok(Standing {
             folder,
             path: path.into(),
@@ -60,7 +60,7 @@ impl Standing {
     }
 
     /// This worker's mark.
-    pub fn me(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<Owner> {
+    fn me(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<Owner> {
         let state = &config.state.path;
         Ok(Owner {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -72,22 +72,22 @@ impl Standing {
 
     /// Another worker published here: what stands may be of the same size as what this one made, and be that one's; and what
     /// this one reported may be gone.
-    pub fn doubt_results(&self, ledger: &Ledger) -> Result<()> {
+    fn doubt_results(&self, ledger: &Ledger) -> Result<()> {
         match &self.owner {
             Some(owner) if !owner.instance.is_empty() && owner.instance != self.me.instance => ledger.make_stale(),
             _ => Ok(()),
         }
     }
 
-    /// An error if the folder is another worker's.
-    pub fn check(&self) -> Result<()> {
+    /// An error if the folder is another worker's, and not shared.
+    pub fn check(&self, config: &Config) -> Result<()> {
         match (&self.owner, self.claim) {
             (
                 Some(Owner {
                     host, state, instance, ..
                 }),
-                Claim::Refused,
-            ) => Err(Error::Owned {
+                Claim::Another,
+            ) if !config.output.shared => Err(Error::Owned {
                 path: self.path.clone(),
                 message: match *instance == self.me.instance && *host == self.me.host {
                     true => format!(
@@ -107,17 +107,27 @@ pub fn claim_folders(config: &Config, ledger: &Ledger, publisher: &Publisher, ru
     let find = |folder| Standing::find(config, folder, Some(ledger), running);
     let standings: Vec<Standing> = folders(config)?.into_iter().map(find).collect::<Result<_>>()?;
     // None is marked where one is refused.
-    standings.iter().try_for_each(Standing::check)?;
+    standings.iter().try_for_each(|standing| standing.check(config))?;
     standings
         .iter()
         .try_for_each(|standing| standing.claim(ledger, publisher, running))
+}
+
+/// Marks a folder as this worker's, whoever marked it. `ledger`: of this worker, if there is one yet.
+pub fn take_over(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<()> {
+    // A mark that says nothing is taken over, too.
+    if let (Some(ledger), Ok(standing)) = (ledger, Standing::find(config, folder, ledger, false)) {
+        standing.doubt_results(ledger)?;
+    }
+    let me = Standing::me(config, folder, ledger)?;
+    Publisher::open(&config.publishing("check"))?.mark(folder, &me)
 }
 
 impl Standing {
     fn claim(&self, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
         let path = self.path.display();
         match (self.claim, &self.owner) {
-            (Claim::Own | Claim::Shared | Claim::Refused, _) => return Ok(()),
+            (Claim::Own | Claim::Another, _) => return Ok(()),
             (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
             (Claim::TakeOver, Some(Owner { host, state, .. })) => {
                 tracing::warn!(%path, %host, state = %state.display(), "took over the folder: its worker publishes there no more");

@@ -22,39 +22,33 @@ pub enum Claim {
     Free,
     /// Whoever marked it is no more, or is this worker under another name.
     TakeOver,
-    /// It is another worker's, which doesn't mind.
-    Shared,
     /// It is another worker's.
-    Refused,
+    Another,
 }
 
-/// `life`: of the owner, if it is to be known; `running`: this worker has marked the folder already; `shared`: as the
-/// configuration has it.
-pub fn claim<E>(
-    me: &Owner,
-    owner: Option<&Owner>,
-    life: impl FnOnce(&Owner) -> Result<Life, E>,
-    running: bool,
-    shared: bool,
-) -> Result<Claim, E> {
-    let Some(owner) = owner else {
-        return Ok(Claim::Free);
-    };
+/// By the mark of `owner` alone; `None`: its life decides. `running`: this worker has marked the folder already.
+pub fn by_mark(me: &Owner, owner: &Owner, running: bool) -> Option<Claim> {
     if owner == me {
-        return Ok(Claim::Own);
+        return Some(Claim::Own);
     }
     let here = owner.host == me.host;
     // A container gets another host name with each start, and keeps its state folder.
     let me_elsewhere = owner.instance == me.instance && owner.state == me.state && !running;
     // Claimed before the first start made a ledger.
     let claimed_before = here && owner.state == me.state && owner.instance.is_empty();
-    Ok(
-        match me_elsewhere || claimed_before || here && life(owner)? != Life::Lives {
-            true => Claim::TakeOver,
-            false if shared => Claim::Shared,
-            false => Claim::Refused,
-        },
-    )
+    match (me_elsewhere || claimed_before, here) {
+        (true, _) => Some(Claim::TakeOver),
+        (false, true) => None,
+        (false, false) => Some(Claim::Another),
+    }
+}
+
+/// By the life of an owner on this host.
+pub fn by_life(life: Life) -> Claim {
+    match life {
+        Life::Lives => Claim::Another,
+        Life::Own | Life::Elsewhere | Life::Gone => Claim::TakeOver,
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +67,7 @@ mod tests {
         let other = |life| (owner("h", "/other", "2"), life);
         let table = [
             ("its own", (me.clone(), Life::Lives), false, Claim::Own),
-            ("another's", other(Life::Lives), false, Claim::Refused),
+            ("another's", other(Life::Lives), false, Claim::Another),
             (
                 "another's, whose state was deleted",
                 other(Life::Gone),
@@ -84,19 +78,19 @@ mod tests {
                 "another's, taken over while it runs",
                 other(Life::Lives),
                 true,
-                Claim::Refused,
+                Claim::Another,
             ),
             (
                 "on another host",
                 (owner("g", "/other", "2"), Life::Gone),
                 false,
-                Claim::Refused,
+                Claim::Another,
             ),
             (
                 "on another host, at the same path",
                 (owner("g", "/state", "2"), Life::Gone),
                 false,
-                Claim::Refused,
+                Claim::Another,
             ),
             (
                 "the own state was deleted",
@@ -114,7 +108,7 @@ mod tests {
                 "a clone of the machine",
                 (owner("g", "/state", "1"), Life::Gone),
                 true,
-                Claim::Refused,
+                Claim::Another,
             ),
             (
                 "the own state was moved",
@@ -132,7 +126,7 @@ mod tests {
                 "the own state was copied",
                 (owner("h", "/old", "1"), Life::Lives),
                 false,
-                Claim::Refused,
+                Claim::Another,
             ),
             (
                 "the whole installation was copied",
@@ -147,18 +141,9 @@ mod tests {
                 Claim::TakeOver,
             ),
         ];
-        let found =
-            |owner: Option<&Owner>, life, running, shared| claim(&me, owner, |_| Ok::<_, ()>(life), running, shared);
         for (case, (owner, life), running, expected) in table {
-            assert_eq!(found(Some(&owner), life, running, false), Ok(expected), "{case}");
-            let shared = match expected {
-                Claim::Refused => Claim::Shared,
-                other => other,
-            };
-            assert_eq!(found(Some(&owner), life, running, true), Ok(shared), "{case}, shared");
+            let claim = by_mark(&me, &owner, running).unwrap_or_else(|| by_life(life));
+            assert_eq!(claim, expected, "{case}");
         }
-        assert_eq!(found(None, Life::Lives, true, false), Ok(Claim::Free));
-        let unknown = claim(&me, Some(&owner("h", "/other", "2")), |_| Err("EIO"), false, true);
-        assert_eq!(unknown, Err("EIO"), "a fault that passes decides nothing");
     }
 }

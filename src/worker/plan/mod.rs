@@ -1,9 +1,8 @@
 //! PURE: what is × what was recorded × what is wanted -> what to do, and when to look again. No clock, no file, no log.
 
-mod claim;
+pub mod claim;
 mod taken;
 
-pub use claim::{Claim, Life, claim};
 pub use taken::{Gone, emptied, gone};
 
 use crate::config::OnTaken;
