@@ -70,15 +70,6 @@ impl Standing {
         })
     }
 
-    /// Another worker published here: what stands may be of the same size as what this one made, and be that one's; and what
-    /// this one reported may be gone.
-    fn doubt_results(&self, ledger: &Ledger) -> Result<()> {
-        match &self.owner {
-            Some(owner) if !owner.instance.is_empty() && owner.instance != self.me.instance => ledger.make_stale(),
-            _ => Ok(()),
-        }
-    }
-
     /// An error if the folder is another worker's, and not shared.
     pub fn check(&self, config: &Config) -> Result<()> {
         match (&self.owner, self.claim) {
@@ -115,11 +106,14 @@ pub fn claim_folders(config: &Config, ledger: &Ledger, publisher: &Publisher, ru
 
 /// Marks a folder as this worker's, whoever marked it. `ledger`: of this worker, if there is one yet.
 pub fn take_over(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<()> {
-    // A mark that says nothing is taken over, too.
-    if let (Some(ledger), Ok(standing)) = (ledger, Standing::find(config, folder, ledger, false)) {
-        standing.doubt_results(ledger)?;
-    }
     let me = Standing::me(config, folder, ledger)?;
+    if let Some(ledger) = ledger {
+        match publish::owner(path(config, folder)) {
+            Ok(owner) => doubt_results(ledger, &me, owner.as_ref())?,
+            // It may be anybody's.
+            Err(_) => ledger.make_stale()?,
+        }
+    }
     Publisher::open(&config.publishing("check"))?.mark(folder, &me)
 }
 
@@ -137,7 +131,7 @@ impl Standing {
             }
             _ => {}
         }
-        self.doubt_results(ledger)?;
+        doubt_results(ledger, &self.me, self.owner.as_ref())?;
         match publisher.mark(self.folder, &self.me) {
             Err(error) if error.code() == "mount" => Err(error),
             // Nothing can be published there now, either. It is tried again with each listing.
@@ -147,6 +141,15 @@ impl Standing {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Another worker published here: what stands may be of the same size as what this one made, and be that one's; and what
+/// this one reported may be gone.
+fn doubt_results(ledger: &Ledger, me: &Owner, owner: Option<&Owner>) -> Result<()> {
+    match owner {
+        Some(owner) if !owner.instance.is_empty() && owner.instance != me.instance => ledger.make_stale(),
+        _ => Ok(()),
     }
 }
 

@@ -228,8 +228,11 @@ fn a_mark_that_says_nothing_is_no_other_workers_and_a_strange_one_is() {
         assert!(mark(&spool).is_some(), "killed while it was written");
         fs::write(&path, "a mark of a version to come").unwrap();
         spool.once().exits(64).says(".transform-owner").says("--take-output");
+        // Whoever left it may have left outputs.
+        fs::write(spool.path("output/daily.csv.out"), line(2.0, 1.0, &[2.0])).unwrap();
         spool.run(&["check", "--take-output"]).exits(0);
         spool.once().exits(0);
+        assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[1.0]));
         assert!(Path::new(&state(&spool)).is_absolute());
         let visible = fs::read_dir(spool.path("output")).unwrap();
         let names: Vec<_> = visible.map(|e| e.unwrap().file_name()).collect();
