@@ -18,10 +18,7 @@ fn register(spool: &Spool, artifact: &Path, flags: &[&str]) -> Ran {
         Some("onnx") => "onnx",
         _ => "xgboost",
     };
-    let mut args = vec!["models", "register", artifact.to_str().unwrap(), "--format", format];
-    args.extend(flags);
-    args.push("--approve");
-    spool.run(&args)
+    spool.register_file(artifact, format, &[flags, &["--approve"]].concat())
 }
 
 fn rows(case: &str) -> String {
@@ -180,17 +177,8 @@ fn a_number_that_means_missing_is_kept_with_the_version() {
     // A model that takes no missing values has bad rows, and not those of -999.
     let line = spool.path("line.json");
     fs::write(&line, r#"{"features":["x"],"coefficients":[2],"intercept":1.0}"#).unwrap();
-    let args = [
-        "models",
-        "register",
-        line.to_str().unwrap(),
-        "--format",
-        "linear",
-        "--missing",
-        "-999",
-        "--approve",
-    ];
-    spool.run(&args).exits(0);
+    let flags = ["--missing", "-999", "--approve"];
+    spool.register_file(line, "linear", &flags).exits(0);
     let spool = spool.set("input.max_bad_rows=100%");
     spool.drop_file("line.csv", "x\n1\n-999\n");
     spool.once().exits(0).says("1 bad");
@@ -287,15 +275,7 @@ fn names_with_spaces_are_found_where_only_one_can_be_meant() {
         r#"{"features":["a b","a_b"],"coefficients":[1,1],"intercept":0}"#,
     )
     .unwrap();
-    let args = [
-        "models",
-        "register",
-        line.to_str().unwrap(),
-        "--format",
-        "linear",
-        "--approve",
-    ];
-    spool.run(&args).exits(0);
+    spool.register_file(line, "linear", &["--approve"]).exits(0);
     spool.drop_file("line.csv", "a b,c\n1,2\n");
     spool.once().exits(1);
     assert_eq!(spool.report("line.csv").unwrap()["column"], "a_b");
@@ -404,13 +384,11 @@ fn what_is_no_model_is_named_with_what_to_do() {
         (b"", "xgboost", "the file is empty"),
     ] {
         fs::write(&file, bytes).unwrap();
-        let args = ["models", "register", file.to_str().unwrap(), "--format", format];
-        spool.run(&args).exits(64).says(words);
+        spool.register_file(&file, format, &[]).exits(64).says(words);
     }
     let light = fixture("spaces.txt");
-    let args = ["models", "register", light.to_str().unwrap(), "--format", "xgboost"];
     spool
-        .run(&args)
+        .register_file(light, "xgboost", &[])
         .exits(64)
         .says("a LightGBM model; register it with --format lightgbm");
 }

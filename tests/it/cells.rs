@@ -21,15 +21,7 @@ pub fn approve_categories(spool: &Spool, categories: &[&str]) {
     });
     let path = spool.path("pipeline.json");
     fs::write(&path, artifact.to_string()).unwrap();
-    let register = [
-        "models",
-        "register",
-        path.to_str().unwrap(),
-        "--format",
-        "pipeline",
-        "--approve",
-    ];
-    spool.run(&register).exits(0);
+    spool.register_file(path, "pipeline", &["--approve"]).exits(0);
 }
 
 #[test]
@@ -62,18 +54,10 @@ fn golden_rows_are_none_whose_texts_are_not_utf_8() {
     let spool = Spool::without_model();
     approve_categories(&spool, &["Bern", "Gen\u{e8}ve"]);
     fs::write(spool.path("rows.csv"), b"c\nGen\xE8ve\n").unwrap();
-    let register = [
-        "models",
-        "register",
-        "pipeline.json",
-        "--format",
-        "pipeline",
-        "--golden",
-        "rows.csv",
-    ];
-    spool.run(&register).exits(64).says("c: text that is not UTF-8");
+    let register = || spool.register_file("pipeline.json", "pipeline", &["--golden", "rows.csv"]);
+    register().exits(64).says("c: text that is not UTF-8");
     fs::write(spool.path("rows.csv"), b"c\nGen\xE8ve\nBern\n").unwrap();
-    spool.run(&register).exits(0);
+    register().exits(0);
 }
 
 /// One missing code in the producer's frame, and 270 is written 270.0.
@@ -97,15 +81,10 @@ fn training_takes_whole_numbers_with_and_without_a_point_for_one_category() {
         let y = if code.starts_with("101") { 1.0 } else { 5.0 };
         format!("{code},{},{}\n", i % 7, y + (i % 3) as f64 / 10.0)
     });
-    fs::write(
-        spool.path("examples.csv"),
-        format!("code,v,y\n{}", rows.collect::<String>()),
-    )
-    .unwrap();
+    let examples = format!("code,v,y\n{}", rows.collect::<String>());
     let pipeline =
         "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\ntexts = [\"code\"]\n[train]\ntrainer = \"least-squares\"\n";
-    fs::write(spool.path("p.toml"), pipeline).unwrap();
-    spool.run(&["train", "p.toml"]).exits(0);
+    spool.train(&examples, pipeline).exits(0);
     let artifact = fs::read(spool.path("models/lines/1/pipeline.json")).unwrap();
     let artifact: serde_json::Value = serde_json::from_slice(&artifact).unwrap();
     assert_eq!(artifact["inputs"][0]["categories"], json!(["101", "270"]));
@@ -169,15 +148,9 @@ fn approve_number(spool: &Spool) {
         "intercept": 0.0, "output": "number",
     });
     fs::write(spool.path("pipeline.json"), artifact.to_string()).unwrap();
-    let register = [
-        "models",
-        "register",
-        "pipeline.json",
-        "--format",
-        "pipeline",
-        "--approve",
-    ];
-    spool.run(&register).exits(0);
+    spool
+        .register_file("pipeline.json", "pipeline", &["--approve"])
+        .exits(0);
 }
 
 /// MySQL, pandas, Excel, SAS and others each have their own.
@@ -271,25 +244,17 @@ fn training_says_what_it_read_as_missing_and_is_told_what_is() {
         let v = if i % 20 == 7 { "?".into() } else { (i % 7).to_string() };
         format!("{country},{v},{}\n", 10 * (i % 3 + 1))
     });
-    fs::write(
-        spool.path("examples.csv"),
-        format!("country,v,y\n{}", rows.collect::<String>()),
-    )
-    .unwrap();
-    let pipeline = |more: &str| {
-        let text =
-            format!("[data]\nfile = \"examples.csv\"\ntarget = \"y\"\n{more}[train]\ntrainer = \"least-squares\"\n");
-        fs::write(spool.path("p.toml"), text).unwrap();
+    let examples = format!("country,v,y\n{}", rows.collect::<String>());
+    let train = |missing: &str| {
+        let data = format!("[data]\nfile = \"examples.csv\"\ntarget = \"y\"\nmissing = {missing}\n");
+        let pipeline = data + "[train]\ntrainer = \"least-squares\"\n";
+        spool.train(&examples, &pipeline).exits(0)
     };
-    pipeline("missing = [\"NA\", \"?\"]\n");
-    spool
-        .run(&["train", "p.toml"])
-        .exits(0)
+    train(r#"["NA", "?"]"#)
         .says("read as missing: country: 40 of 120 cells: 40 \"NA\"")
         .says("read as missing: v: 6 of 120 cells: 6 \"?\"")
         .says("warning: 40 of 120 cells of country are \"NA\", which was read as a missing value");
-    pipeline("missing = [\"?\"]\n");
-    let ran = spool.run(&["train", "p.toml"]).exits(0);
+    let ran = train(r#"["?"]"#);
     assert!(
         !ran.stdout.contains("country:") && !ran.stdout.contains("warning"),
         "{}",

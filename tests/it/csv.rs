@@ -442,8 +442,7 @@ fn a_label_that_can_not_be_told_is_not_the_first_class() {
     let spool = Spool::without_model();
     let path = spool.path("pipeline.json");
     fs::write(&path, pipeline).unwrap();
-    let register = ["models", "register", path.to_str().unwrap(), "--format", "pipeline"];
-    spool.run(&register).exits(0);
+    spool.register_file(path, "pipeline", &[]).exits(0);
     spool.approve(1);
     spool.drop_file("a.csv", "x,y\n1,1\ninf,-inf\n-1,-1\ninf,1\n1,-inf\n");
     spool.once().exits(0).says("5 rows");

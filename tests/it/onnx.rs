@@ -49,9 +49,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn register(spool: &Spool, artifact: &Path, flags: &[&str]) -> Ran {
-    let mut args = vec!["models", "register", artifact.to_str().unwrap(), "--format", "onnx"];
-    args.extend(flags);
-    spool.run(&args)
+    spool.register_file(artifact, "onnx", flags)
 }
 
 /// A spool that knows where the library is.
@@ -187,17 +185,7 @@ fn without_the_library_the_error_says_how_to_get_it() {
     if let Some(library) = library() {
         let known = format!("models.onnxruntime={}", library.display());
         let artifact = fixture("linear.onnx");
-        let args = [
-            "models",
-            "register",
-            artifact.to_str().unwrap(),
-            "--format",
-            "onnx",
-            "--approve",
-            "--set",
-            &known,
-        ];
-        spool.run(&args).exits(0);
+        register(&spool, &artifact, &["--approve", "--set", &known]).exits(0);
         spool.drop_file("x.csv", "f0,f1,f2,f3\n1,2,3,4\n");
         spool.once().exits(64).says("pip install onnxruntime");
         // Status shows it as what it is, too.

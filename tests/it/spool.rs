@@ -211,11 +211,21 @@ impl Spool {
     pub fn register(&self, artifact: &str) -> u32 {
         let path = self.path("artifact.json");
         fs::write(&path, artifact).unwrap();
-        let ran = self
-            .run(&["models", "register", path.to_str().unwrap(), "--format", "linear"])
-            .exits(0);
+        let ran = self.register_file(path, "linear", &[]).exits(0);
         let version = ran.stdout.split(['/', ',']).nth(1).unwrap();
         version.parse().unwrap()
+    }
+
+    pub fn register_file(&self, artifact: impl AsRef<Path>, format: &str, flags: &[&str]) -> Ran {
+        let artifact = artifact.as_ref().to_str().unwrap();
+        self.run(&[&["models", "register", artifact, "--format", format], flags].concat())
+    }
+
+    /// Trains on `examples.csv` by `p.toml`.
+    pub fn train(&self, examples: &str, pipeline: &str) -> Ran {
+        fs::write(self.path("examples.csv"), examples).unwrap();
+        fs::write(self.path("p.toml"), pipeline).unwrap();
+        self.run(&["train", "p.toml"])
     }
 
     pub fn approve_line(&self, slope: f64, intercept: f64) -> u32 {

@@ -11,30 +11,16 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn register<'a>(spool: &Spool, fixture: &'a Path, format: &'a str, flags: &[&'a str]) -> crate::spool::Ran {
-    let mut args = vec!["models", "register", fixture.to_str().unwrap(), "--format", format];
-    args.extend(flags);
-    spool.run(&args)
-}
-
 #[test]
 fn a_classifier_gives_labels_and_probabilities() {
     let spool = Spool::without_model().set("input.max_bad_rows=50%");
     let artifact = fixture("xgboost-3.2.0/classifier.ubj");
-    register(
-        &spool,
-        &artifact,
-        "xgboost",
-        &["--class-names", "low,\"mid, so to say\",high"],
-    )
-    .exits(64);
-    register(
-        &spool,
-        &artifact,
-        "xgboost",
-        &["--class-names", "low,mid,high", "--approve"],
-    )
-    .exits(0);
+    spool
+        .register_file(&artifact, "xgboost", &["--class-names", "low,\"mid, so to say\",high"])
+        .exits(64);
+    spool
+        .register_file(&artifact, "xgboost", &["--class-names", "low,mid,high", "--approve"])
+        .exits(0);
     spool
         .run(&["models", "show", "1"])
         .exits(0)
@@ -77,19 +63,17 @@ fn a_classifier_gives_labels_and_probabilities() {
 fn features_are_named_at_registration_or_taken_by_position() {
     let spool = Spool::without_model();
     let artifact = fixture("xgboost-3.2.0/squarederror.json");
-    register(&spool, &artifact, "xgboost", &["--feature-names", "a,b"])
+    spool
+        .register_file(&artifact, "xgboost", &["--feature-names", "a,b"])
         .exits(64)
         .says("2 feature names for 6 features");
-    register(&spool, &artifact, "xgboost", &["--feature-names", "a,b,c,d,e,a"])
+    spool
+        .register_file(&artifact, "xgboost", &["--feature-names", "a,b,c,d,e,a"])
         .exits(64)
         .says("twice");
-    register(
-        &spool,
-        &artifact,
-        "xgboost",
-        &["--feature-names", "a,b,c,d,e,g", "--approve"],
-    )
-    .exits(0);
+    spool
+        .register_file(&artifact, "xgboost", &["--feature-names", "a,b,c,d,e,g", "--approve"])
+        .exits(0);
     spool.drop_file("named.csv", "g,e,d,c,b,a\n1,2,3,4,5,6\n");
     spool.drop_file("bare.csv", "6,5,4,3,2,1\n");
     spool.once().exits(0);
@@ -97,7 +81,8 @@ fn features_are_named_at_registration_or_taken_by_position() {
     assert_eq!(named.lines().nth(1), spool.output("bare.csv").unwrap().lines().next());
     // An artifact's own names are not to be changed.
     let own = fixture("xgboost-3.2.0/partition.json");
-    register(&spool, &own, "xgboost", &["--feature-names", "a,b,c,d,e,f"])
+    spool
+        .register_file(&own, "xgboost", &["--feature-names", "a,b,c,d,e,f"])
         .exits(64)
         .says("own name of feature \"a\" is \"x\"");
 }
@@ -105,13 +90,9 @@ fn features_are_named_at_registration_or_taken_by_position() {
 #[test]
 fn a_record_of_categories_is_no_header() {
     let spool = Spool::without_model();
-    register(
-        &spool,
-        &fixture("xgboost-3.2.0/partition.json"),
-        "xgboost",
-        &["--approve"],
-    )
-    .exits(0);
+    spool
+        .register_file(fixture("xgboost-3.2.0/partition.json"), "xgboost", &["--approve"])
+        .exits(0);
     spool.drop_file("bare.csv", "1.5,0.2,,3,Oslo,10\n1.5,0.2,,3,\"Kyiv, UA\",20\n");
     spool.once().exits(0).says("2 rows");
     assert_eq!(spool.output("bare.csv").unwrap().lines().count(), 2);
@@ -121,13 +102,9 @@ fn a_record_of_categories_is_no_header() {
 #[test]
 fn a_row_is_scored_by_itself() {
     let spool = Spool::without_model();
-    register(
-        &spool,
-        &fixture("lightgbm-4.7.0/pandas.txt"),
-        "lightgbm",
-        &["--approve"],
-    )
-    .exits(0);
+    spool
+        .register_file(fixture("lightgbm-4.7.0/pandas.txt"), "lightgbm", &["--approve"])
+        .exits(0);
     let rows = fs::read_to_string(fixture("rows.csv")).unwrap();
     let (header, body) = rows.split_once('\n').unwrap();
     spool.drop_file("few.csv", format!("{header}\n{}\n", body.lines().next().unwrap()));
@@ -144,13 +121,9 @@ fn a_row_is_scored_by_itself() {
 #[test]
 fn a_manifest_that_is_not_its_artifacts_is_damage() {
     let spool = Spool::new();
-    register(
-        &spool,
-        &fixture("lightgbm-4.7.0/binary.txt"),
-        "lightgbm",
-        &["--approve"],
-    )
-    .exits(0);
+    spool
+        .register_file(fixture("lightgbm-4.7.0/binary.txt"), "lightgbm", &["--approve"])
+        .exits(0);
     let manifest = spool.path("models/lines/2/model.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     for (from, to) in [
