@@ -11,7 +11,7 @@ use crate::format::csv::table::Table;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::registry::{Attachment, Registry};
-use crate::score::unknown::{Unknown, shown};
+use crate::score::unknown::{UnknownCounts, shown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub struct Evaluated {
     pub rows: usize,
     pub comparison: Comparison,
     /// Categories that the model doesn't know; in words among the warnings.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
     pub warnings: Vec<String>,
     /// A page that shows it.
     pub page: String,

@@ -7,7 +7,7 @@ use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
 use crate::problem::{Code, Problem};
 use crate::score::spelling::Number;
-use crate::score::unknown::{self, Unknown};
+use crate::score::unknown::{self, UnknownCounts};
 use crate::score::{Spelling, predict};
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ pub struct Scored {
     /// Of each row the prediction, a number or the probability of yes; none for bad rows.
     pub predicted: Vec<Option<f64>>,
     /// Categories that it doesn't know.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
 }
 
 /// The model's predictions for all rows.
@@ -115,7 +115,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
     });
     match read {
         Ok(()) => {
-            let mut unknown = Unknown::new();
+            let mut unknown = UnknownCounts::new();
             unknown::add(&mut unknown, signature, &counts);
             Ok(Scored { predicted, unknown })
         }

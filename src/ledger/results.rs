@@ -7,7 +7,7 @@ use super::taken::Taken;
 use super::{Ledger, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
-use crate::transform::{Unknown, Verdict};
+use crate::transform::{UnknownCounts, Verdict};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 
@@ -171,7 +171,7 @@ pub struct Finding {
     pub rows: u64,
     pub bad_rows: u64,
     /// By column, the cells with a category that the model doesn't know.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
 }
 
 // Each by an index of the few.

@@ -1,7 +1,7 @@
 //! A fitted model on its way into the registry: held against the baseline and the approved version, judged by its gate,
 //! registered as pending.
 
-use super::dataset::{Dataset, Missing};
+use super::dataset::{Dataset, ReadAsMissing};
 use super::pipeline::Pipeline;
 use super::profile::Profile;
 use super::search::{Outcome, Search};
@@ -132,7 +132,7 @@ impl<'a> Plan<'a> {
 
 impl Candidate<'_> {
     /// What was read as missing values.
-    pub fn missing(&self) -> &[Missing] {
+    pub fn missing(&self) -> &[ReadAsMissing] {
         &self.dataset.missing
     }
 
@@ -155,7 +155,7 @@ impl Candidate<'_> {
                 count(rows as u64, &format!("{what} row"))
             ));
         }
-        warnings.extend(dataset.missing.iter().filter_map(Missing::warning));
+        warnings.extend(dataset.missing.iter().filter_map(ReadAsMissing::warning));
         if let Some([one, other]) = dataset.equal_files() {
             let (one, other) = (one.display(), other.display());
             warnings.push(format!(

@@ -1,7 +1,7 @@
 //! CSVs of examples -> features, target and their split.
 
 use super::frame::{Cells, Frame, Series};
-pub use super::missing::Missing;
+pub use super::missing::ReadAsMissing;
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub struct Dataset {
     /// Rows to train on and to evaluate on.
     pub parts: Parts,
     /// Of each feature that has any, the cells that were read as missing values.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<ReadAsMissing>,
     pub files: Vec<File>,
 }
 
@@ -140,7 +140,7 @@ pub const EXAMPLES_MAX: u64 = 64 << 30;
 struct Examples {
     features: Frame,
     target: Series,
-    missing: Vec<Missing>,
+    missing: Vec<ReadAsMissing>,
 }
 
 impl Examples {
@@ -323,7 +323,7 @@ impl Sheet {
         })
     }
 
-    fn features(&self, wanted: Vec<Wanted>) -> Result<(Frame, Vec<Missing>)> {
+    fn features(&self, wanted: Vec<Wanted>) -> Result<(Frame, Vec<ReadAsMissing>)> {
         for wanted in &wanted {
             self.require(&wanted.name, "is a feature")?;
         }
@@ -359,7 +359,7 @@ impl Sheet {
                 }
             }
             frame.rows = column.cells.len();
-            missing.push(Missing::of(&wanted.name, &column));
+            missing.push(ReadAsMissing::of(&wanted.name, &column));
             frame.columns.push(Series {
                 name: wanted.name,
                 cells: categories(column.cells, &self.spelling),

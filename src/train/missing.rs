@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// The cells of a feature that were read as missing values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Missing {
+pub struct ReadAsMissing {
     pub column: String,
     /// How many, by what stands in them; empty ones too.
     pub words: BTreeMap<String, usize>,
@@ -20,9 +20,9 @@ pub struct Missing {
 /// A word that stands in more of a column's cells than this share, among texts, may be a text like them.
 const FREQUENT: f64 = 0.01;
 
-impl Missing {
-    pub fn of(column: &str, read: &Read) -> Missing {
-        Missing {
+impl ReadAsMissing {
+    pub fn of(column: &str, read: &Read) -> ReadAsMissing {
+        ReadAsMissing {
             column: column.into(),
             words: read.missing.clone(),
             cells: read.cells.len(),
@@ -31,7 +31,7 @@ impl Missing {
     }
 
     /// Takes what was read of other rows of the same column.
-    pub fn add(&mut self, other: Missing) {
+    pub fn add(&mut self, other: ReadAsMissing) {
         self.cells += other.cells;
         for (word, count) in other.words {
             *self.words.entry(word).or_default() += count;
@@ -40,7 +40,7 @@ impl Missing {
 
     /// For example `country: 41 of 120 cells: 3 empty, 38 "NA"`.
     pub fn line(&self) -> String {
-        let Missing {
+        let ReadAsMissing {
             column, words, cells, ..
         } = self;
         let word = |(word, count): (&String, &usize)| match word.as_str() {

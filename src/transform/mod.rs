@@ -15,7 +15,7 @@ mod verdict;
 
 pub use crate::format::{Encoding, OUTPUT_FORMAT};
 pub use crate::problem::{self, internal};
-pub use crate::score::unknown::{Unknown, shown};
+pub use crate::score::unknown::{UnknownCounts, shown};
 pub use join::Join;
 pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
@@ -41,7 +41,7 @@ pub struct Summary {
     /// Predictions of good rows that are `NaN` or infinite.
     pub not_finite: u64,
     /// Categories that the model doesn't know.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
     pub bytes: u64,
     /// BLAKE3, hexadecimal.
     pub input_hash: String,

@@ -9,7 +9,7 @@ use crate::ledger::{Fault, Finding, Ledger, Recipe};
 use crate::registry::{Current, Registry};
 use crate::spool::Name;
 use crate::spool::scan::Listing;
-use crate::transform::Unknown;
+use crate::transform::UnknownCounts;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ pub struct FailedFile {
 pub struct UnknownFile {
     pub file: String,
     /// By column, how many cells.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
 }
 
 /// The folders have so long for each answer. A mount that hangs never gives one.

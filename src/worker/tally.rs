@@ -1,7 +1,7 @@
 //! What was done since the start, or in one run.
 
 use crate::spool::Name;
-use crate::transform::{Summary, Unknown, Verdict};
+use crate::transform::{Summary, UnknownCounts, Verdict};
 use serde::Serialize;
 
 /// Files that failed or are held that the one-shot names; the ledger has them all.
@@ -17,7 +17,7 @@ pub struct Tally {
     pub bad_files: Vec<String>,
     pub not_finite: u64,
     /// By column, the cells with a category that the model doesn't know.
-    pub unknown: Unknown,
+    pub unknown: UnknownCounts,
     /// Inputs that have their output already.
     pub unchanged: u64,
     /// Other files of the input folder: no glob has their names.
