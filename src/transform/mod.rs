@@ -145,7 +145,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     let most = memory / (12 * BLOCK as u64);
     // Enough that the threads that score don't run dry while this one reads, hashes and writes.
     let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
-    let mut queue: VecDeque<mpsc::Receiver<Part>> = VecDeque::with_capacity(in_flight);
+    let mut queue = InFlight(VecDeque::with_capacity(in_flight));
     // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     let largest = Arc::new(AtomicUsize::new(0));
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
@@ -153,9 +153,9 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     let mut stop = None;
     loop {
         loop {
-            let taken = queue.len() * largest.load(Ordering::Relaxed);
-            let full = !queue.is_empty() && taken as u64 >= memory;
-            if queue.len() >= in_flight || long >= RECORD_MAX || full || stop.is_some() {
+            let taken = queue.0.len() * largest.load(Ordering::Relaxed);
+            let full = !queue.0.is_empty() && taken as u64 >= memory;
+            if queue.0.len() >= in_flight || long >= RECORD_MAX || full || stop.is_some() {
                 break;
             }
             let block = match first.take().map_or_else(|| blocks.next_block(), |b| Ok(Some(b))) {
@@ -172,12 +172,13 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             pool.spawn_fifo(move || {
                 let part = opened.part(block);
                 largest.fetch_max(part.memory(), Ordering::Relaxed);
+                drop(opened);
                 // The receiver is gone where the run was given up.
                 let _ = sender.send(part);
             });
-            queue.push_back(receiver);
+            queue.0.push_back(receiver);
         }
-        let Some(oldest) = queue.pop_front() else {
+        let Some(oldest) = queue.0.pop_front() else {
             return match stop {
                 Some(e) => Err(join.cut_error(e)),
                 None => join.finish(blocks.bytes(), blocks.hash()),
@@ -187,6 +188,16 @@ fn in_parallel<R: Read, O: Write, J: Write>(
         let block = join.add(part)?;
         long -= long_bytes(&block);
         blocks.recycle(block);
+    }
+}
+
+/// The parts that are being made, in order. Whoever returns early waits for them: a library must not score while the process
+/// ends.
+struct InFlight(VecDeque<mpsc::Receiver<Part>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(|part| drop(part.recv()));
     }
 }
 

@@ -209,3 +209,23 @@ fn a_share_of_bad_rows_that_no_rest_can_bring_down_stops_early() {
     let (message, _) = score(&text, Some(text.len() as u64));
     assert!(message.unwrap().contains("can't be scored"));
 }
+
+/// Found by attack: a process that ended behind a failed file crashed where ONNX Runtime still scored the blocks behind it.
+#[test]
+fn nothing_is_scored_any_more_once_a_run_has_failed() {
+    let pool = pool(4).unwrap();
+    let rows = "1.25,2.5\n".repeat(4 * BLOCK / 9);
+    let text = format!("x,y\n1,\0\n{rows}");
+    let run = Run {
+        pool: Some(&pool),
+        memory: 1 << 30,
+        ..Run::default()
+    };
+    for _ in 0..20 {
+        let lineup = lineup();
+        let shape = shape(Columns::Prediction, Limit::Count(0));
+        let failed = transform(text.as_bytes(), &lineup, &shape, &mut io::sink(), &mut io::sink(), &run);
+        assert!(matches!(failed, Err(Failure::Problem(_))));
+        assert_eq!(Arc::strong_count(&lineup), 1);
+    }
+}
