@@ -50,8 +50,9 @@ pub enum Reason {
 
 impl Batch {
     pub fn new(binding: &Binding) -> Batch {
-        let features = binding.features.iter().cloned().enumerate();
-        let text_features: Vec<(usize, Feature)> = features.filter(|(_, f)| matches!(f.kind, Kind::Texts(_))).collect();
+        let features = binding.features.iter().enumerate();
+        let of_text = features.filter(|(_, feature)| matches!(feature.kind, Kind::Texts(_)));
+        let text_features: Vec<(usize, Feature)> = of_text.map(|(i, feature)| (i, feature.clone())).collect();
         Batch {
             rows: 0,
             columns: vec![0.0; binding.features.len() * ROWS],

@@ -17,15 +17,38 @@ pub struct Binding {
     pub fields: Vec<usize>,
 }
 
+/// Where the names of fields stand: of those that stand twice, the last.
+pub struct Places<'a> {
+    names: &'a [String],
+    fields: HashMap<&'a str, usize>,
+}
+
+impl<'a> Places<'a> {
+    pub fn of(names: &'a [String]) -> Places<'a> {
+        let fields = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        Places { names, fields }
+    }
+
+    /// The field of that name, whatever its form and the spaces around it.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.fields.get(unicode::name(name).as_ref()).copied()
+    }
+}
+
 impl Binding {
     /// By the fields' names. `spelling`: of their cells.
     ///
     /// # Errors
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
-        let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        Binding::by_place(&Places::of(names), signature, spelling)
+    }
+
+    /// The same of names that were looked through before.
+    pub fn by_place(places: &Places, signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
+        let names = places.names;
         let wanted = || -> HashSet<Cow<str>> { signature.inputs.iter().map(|c| unicode::name(&c.name)).collect() };
-        if positions.len() < names.len() {
+        if places.fields.len() < names.len() {
             let wanted = wanted();
             if let Some(twice) = stands_twice(names, |name| wanted.contains(name)) {
                 return Err(twice);
@@ -34,17 +57,12 @@ impl Binding {
         let spaced = OnceCell::new();
         let field = |column: &Column| {
             let missing = || no_such_column(&column.name, names, "the model takes");
-            let name = unicode::name(&column.name);
             let spaced = || {
                 *spaced
                     .get_or_init(|| by_spaced_name(names, &wanted()))
-                    .get(name.as_ref())?
+                    .get(unicode::name(&column.name).as_ref())?
             };
-            positions
-                .get(name.as_ref())
-                .copied()
-                .or_else(spaced)
-                .ok_or_else(missing)
+            places.find(&column.name).or_else(spaced).ok_or_else(missing)
         };
         Ok(Binding {
             features: features(signature.inputs.iter(), spelling),

@@ -35,9 +35,9 @@ const RECODE: &str = "save it as UTF-8, for example: iconv -f UTF-32 -t UTF-8 ol
 /// is told by what follows it.
 pub fn foreign(first: &[u8]) -> Option<Problem> {
     let starts = |magic: &[u8]| {
-        let word = magic.iter().all(u8::is_ascii_alphanumeric);
+        let is_word = || magic.iter().all(u8::is_ascii_alphanumeric);
         // A file of these letters alone is told by a byte that no text has.
-        first.starts_with(magic) && !(word && is_text(&first[..first.len().min(64)]))
+        first.starts_with(magic) && !(is_word() && is_text(&first[..first.len().min(64)]))
     };
     let known = KINDS.iter().find(|(magic, ..)| starts(magic));
     let (what, hint) = match known {

@@ -3,15 +3,14 @@
 
 use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
-use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, record, separator};
+use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, separator};
 use crate::format::Columns;
 use crate::model::{Column, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
-use crate::score::binding::{no_such_column, stands_twice};
+use crate::score::binding::{Places, no_such_column, stands_twice};
 use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::ops::Range;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +95,8 @@ impl Head {
 
     /// The same without Excel's line in front that names the delimiter.
     fn behind(first: &[u8], wanted: &Wanted) -> Result<Head, Problem> {
-        let layout = Layout::of(first, wanted).map_err(|problem| {
+        let (line, header) = first_record(first, wanted.dialect).ok_or_else(empty)?;
+        let layout = Layout::of(line, header, wanted).map_err(|problem| {
             let unescaped = unescaped(problem, first, wanted.dialect);
             nul_byte(first).unwrap_or(unescaped)
         })?;
@@ -109,11 +109,12 @@ impl Head {
                 lines,
             });
         }
-        let (line, header) = first_record(first, layout.dialect).ok_or_else(empty)?;
         let start = header.as_ptr() as usize - first.as_ptr() as usize;
-        let end = start + record(&first[start..], layout.dialect).len();
+        let record = start..start + header.len();
+        // Its line end is what stands up to the line feed.
+        let end = memchr(b'\n', &first[record.end..]).map_or(first.len(), |n| record.end + n + 1);
         Ok(Head {
-            record: start..start + header.len(),
+            record,
             end,
             lines: line - 1 + memchr_iter(b'\n', &first[start..end]).count() as u64,
             layout,
@@ -131,13 +132,13 @@ pub fn without_mark(text: &[u8]) -> Result<&[u8], Problem> {
 }
 
 impl Layout {
-    fn of(first: &[u8], wanted: &Wanted) -> Result<Layout, Problem> {
+    /// `record`: the first, on which line.
+    fn of(line: u64, record: &[u8], wanted: &Wanted) -> Result<Layout, Problem> {
         let Wanted { dialect, signature, .. } = *wanted;
-        let (line, record) = first_record(first, dialect).ok_or_else(empty)?;
         let fields = names(record, dialect);
+        let places = Places::of(&fields);
         let features: Vec<Cow<str>> = signature.inputs.iter().map(|c| unicode::name(&c.name)).collect();
-        let present: HashSet<&str> = fields.iter().map(String::as_str).collect();
-        let names_all = features.iter().all(|f| present.contains(f.as_ref()));
+        let names_all = features.iter().all(|f| places.find(f).is_some());
         let first = match wanted.header {
             Header::Absent if names_all => {
                 First::Unclear("it has the model's names, and input.header says that there is none")
@@ -170,7 +171,7 @@ impl Layout {
         if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, dialect)) {
             return Err(p.line(line));
         }
-        let bound = Binding::by_name(&fields, signature, wanted.spelling);
+        let bound = Binding::by_place(&places, signature, wanted.spelling);
         bound
             .and_then(|binding| Layout::new(fields, binding, wanted, true))
             .map_err(|p| p.line(line))

@@ -4,7 +4,7 @@ use super::dialect::Dialect;
 use crate::model::unicode::nfc;
 use crate::score::cell::trim;
 use memchr::memchr;
-use std::borrow::Cow;
+use std::str::from_utf8;
 
 /// Of UTF-8. It is no part of the first field: a quote behind it opens one.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -75,15 +75,19 @@ pub fn names(record: &[u8], dialect: Dialect) -> Vec<String> {
 }
 
 fn name(bytes: &[u8]) -> String {
-    let mut name = String::new();
+    match from_utf8(bytes) {
+        Ok(text) => nfc(text).into_owned(),
+        Err(_) => nfc(&escaped(bytes)).into_owned(),
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
-        name += chunk.valid();
-        chunk.invalid().iter().for_each(|b| name += &format!("\\x{b:02X}"));
+        text += chunk.valid();
+        chunk.invalid().iter().for_each(|b| text += &format!("\\x{b:02X}"));
     }
-    match nfc(&name) {
-        Cow::Borrowed(_) => name,
-        Cow::Owned(composed) => composed,
-    }
+    text
 }
 
 /// The fields of one record without its line end, as they stand there.
