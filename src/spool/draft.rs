@@ -100,7 +100,8 @@ impl Draft {
 }
 
 fn unused_name(prefix: &str) -> String {
-    format!("{prefix}{}.tmp", NUMBERS.fetch_add(1, Ordering::Relaxed))
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed).to_string();
+    [prefix, &number, ".tmp"].concat()
 }
 
 /// The folder `folder` below `root`, made if it is missing.

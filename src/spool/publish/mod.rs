@@ -167,7 +167,6 @@ impl Publisher {
                 self.failed.remove(&results::rejects(input), touched)?;
             }
         }
-        let (report, held) = (results::report(input), results::held_report(input));
         match result {
             Product::Output(draft) => {
                 // A whole output takes the old one's place at once; no marker is needed to tell.
@@ -176,8 +175,8 @@ impl Publisher {
                 }
                 let size = self.output.place(draft, &results::output(input), touched)?;
                 if outdated {
-                    self.failed.remove(&report, touched)?;
-                    self.failed.remove(&held, touched)?;
+                    self.failed.remove(&results::report(input), touched)?;
+                    self.failed.remove(&results::held_report(input), touched)?;
                 }
                 if self.done_marker {
                     self.output.touch(&results::done_marker(input), touched)?;
@@ -185,18 +184,18 @@ impl Publisher {
                 Ok(size)
             }
             Product::Report(draft) => {
-                let size = self.failed.place(draft, &report, touched)?;
+                let size = self.failed.place(draft, &results::report(input), touched)?;
                 if outdated {
-                    self.failed.remove(&held, touched)?;
+                    self.failed.remove(&results::held_report(input), touched)?;
                 }
                 // What was made of another input, or by another model, is no output of this one.
                 self.remove_output(input, touched)?;
                 Ok(size)
             }
             Product::Held { report: draft, earlier } => {
-                let size = self.failed.place(draft, &held, touched)?;
+                let size = self.failed.place(draft, &results::held_report(input), touched)?;
                 if outdated {
-                    self.failed.remove(&report, touched)?;
+                    self.failed.remove(&results::report(input), touched)?;
                 }
                 if earlier == Earlier::Goes {
                     self.remove_output(input, touched)?;
