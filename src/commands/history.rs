@@ -90,7 +90,8 @@ impl Entry<'_> {
 }
 
 fn to_row(done: &Transformation) -> Vec<String> {
-    let made = done.summary.output_hash.get(..12).unwrap_or_default();
+    let made = done.summary.output_hash.map(|hash| hash.to_hex());
+    let made = made.as_ref().map_or("", |hex| &hex[..12]);
     let result = match (done.verdict, &done.problem, &done.message) {
         (Verdict::Fail, Some(code), Some(message)) => format!("{code}: {message}"),
         (Verdict::Hold, ..) => format!("held {made}"),

@@ -167,6 +167,19 @@ fn make(path: &Path) -> rusqlite::Result<()> {
     db.close().map_err(|(_, e)| e)
 }
 
+/// Runs a statement for each input.
+pub(super) fn for_each<'a>(
+    db: &Connection,
+    sql: &str,
+    inputs: impl IntoIterator<Item = &'a Name>,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(sql)?;
+    for input in inputs {
+        statement.execute([input.bytes()])?;
+    }
+    Ok(())
+}
+
 pub(super) fn to_name(row: &Row, index: usize) -> rusqlite::Result<Name> {
     match row.get(index)? {
         Value::Blob(bytes) => Ok(Name::new(bytes)),

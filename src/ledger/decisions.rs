@@ -1,8 +1,9 @@
 //! What people decided on results. Kept for ever.
 
 use super::Ledger;
-use super::database::to_name;
-use super::results::{DOUBT, for_each};
+use super::database::{for_each, to_name};
+use super::faults;
+use super::results::DOUBT;
 use crate::error::Result;
 use crate::spool::Name;
 use rusqlite::params;
@@ -25,7 +26,7 @@ impl Ledger {
     pub fn retry(&mut self, inputs: &[Name], by: &str, at: i64) -> Result<()> {
         self.write(|db| {
             for_each(db, DOUBT, inputs)?;
-            for_each(db, "DELETE FROM faults WHERE input = ?", inputs)?;
+            faults::clear(db, inputs)?;
             let mut insert =
                 db.prepare_cached("INSERT INTO decisions (at, kind, input, by, reason) VALUES (?, 'retry', ?, ?, '')")?;
             for input in inputs {

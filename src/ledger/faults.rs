@@ -1,10 +1,10 @@
 //! What failed for now, for `status`.
 
 use super::Ledger;
-use super::database::to_name;
+use super::database::{for_each, to_name};
 use crate::error::Result;
 use crate::spool::Name;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde::{Serialize, Serializer};
 
 /// Something that failed for now.
@@ -54,4 +54,13 @@ impl Ledger {
             })
         })
     }
+}
+
+/// Forgets what inputs failed over.
+pub(super) fn clear<'a>(db: &Connection, inputs: impl IntoIterator<Item = &'a Name>) -> rusqlite::Result<()> {
+    let mut any = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM faults)")?;
+    if any.query_row([], |row| row.get(0))? {
+        for_each(db, "DELETE FROM faults WHERE input = ?", inputs)?;
+    }
+    Ok(())
 }

@@ -63,8 +63,8 @@ impl Ledger {
                     not_finite: row.get(6)?,
                     unknown: unknown::read(row, 14)?,
                     bytes: row.get(7)?,
-                    input_hash: hexadecimal(row, 8)?,
-                    output_hash: hexadecimal(row, 9)?,
+                    input_hash: hash(row, 8)?,
+                    output_hash: hash(row, 9)?,
                 },
                 verdict: verdict::read(row, 10)?,
                 phase: row.get(11)?,
@@ -91,7 +91,7 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
         input_hash,
         output_hash,
     } = &done.summary;
-    let hash = |text: &str| text.parse::<blake3::Hash>().ok().map(|hash| *hash.as_bytes());
+    let bytes_of = |hash: &Option<blake3::Hash>| hash.map(|hash| *hash.as_bytes());
     db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             done.input.bytes(),
@@ -102,8 +102,8 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
             bad_rows,
             not_finite,
             bytes,
-            hash(input_hash),
-            hash(output_hash),
+            bytes_of(input_hash),
+            bytes_of(output_hash),
             verdict::number(done.verdict),
             done.phase,
             done.problem,
@@ -113,10 +113,7 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
     Ok(())
 }
 
-/// A hash's text; empty where there is none.
-fn hexadecimal(row: &Row, index: usize) -> rusqlite::Result<String> {
+fn hash(row: &Row, index: usize) -> rusqlite::Result<Option<blake3::Hash>> {
     let hash: Option<[u8; 32]> = row.get(index)?;
-    Ok(hash.map_or(String::new(), |hash| {
-        blake3::Hash::from_bytes(hash).to_hex().to_string()
-    }))
+    Ok(hash.map(blake3::Hash::from_bytes))
 }

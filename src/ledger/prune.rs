@@ -1,8 +1,8 @@
 //! What is old goes, in small steps.
 
 use super::Ledger;
-use super::database::to_name;
-use super::results::{Record, for_each};
+use super::database::{for_each, to_name};
+use super::results::Record;
 use crate::error::Result;
 use crate::spool::Name;
 use rusqlite::{OptionalExtension, params};

@@ -1,6 +1,7 @@
 //! What each input's output or report was made from.
 
-use super::database::to_name;
+use super::database::{for_each, to_name};
+use super::faults;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
@@ -38,13 +39,6 @@ pub struct Record {
 /// gains by a collision. The history has the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HalfHash([u8; 16]);
-
-impl HalfHash {
-    /// Of a BLAKE3 hash, hexadecimal; `None` if it is none.
-    pub fn of(hash: &str) -> Option<HalfHash> {
-        hash.parse::<blake3::Hash>().ok().map(HalfHash::from)
-    }
-}
 
 impl From<blake3::Hash> for HalfHash {
     fn from(hash: blake3::Hash) -> HalfHash {
@@ -87,14 +81,16 @@ impl Ledger {
     /// Commits a group: all of it, or nothing.
     pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
         self.write(|db| {
-            for (record, done) in group {
+            // Most often a whole group is of one recipe, and no input of it had failed.
+            for same in group.chunk_by(|(a, _), (b, _)| a.recipe == b.recipe) {
+                let (record, done) = &same[0];
                 let recipe = recipe::number(db, &record.recipe, done.artifact.as_deref())?;
-                insert(db, record, done, recipe)?;
-                history::insert(db, done, recipe)?;
-                db.prepare_cached("DELETE FROM faults WHERE input = ?")?
-                    .execute([done.input.bytes()])?;
+                for (record, done) in same {
+                    insert(db, record, done, recipe)?;
+                    history::insert(db, done, recipe)?;
+                }
             }
-            Ok(())
+            faults::clear(db, group.iter().map(|(_, done)| &done.input))
         })
     }
 
@@ -183,19 +179,6 @@ pub(super) const REPORTED: &str = "SELECT input FROM results WHERE verdict > 0 O
 /// Whatever an input's result was made from, it fits nothing now.
 pub(super) const DOUBT: &str = "UPDATE results SET recipe = 0 WHERE input = ?";
 
-/// Runs a statement for each input.
-pub(super) fn for_each<'a>(
-    db: &Connection,
-    sql: &str,
-    inputs: impl IntoIterator<Item = &'a Name>,
-) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached(sql)?;
-    for input in inputs {
-        statement.execute([input.bytes()])?;
-    }
-    Ok(())
-}
-
 /// A ctime as it is kept: how long after the mtime.
 fn after_mtime(fingerprint: Fingerprint) -> Option<i64> {
     fingerprint.ctime.map(|ctime| ctime.wrapping_sub(fingerprint.mtime))
@@ -204,7 +187,7 @@ fn after_mtime(fingerprint: Fingerprint) -> Option<i64> {
 fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
     let Fingerprint { size, mtime, .. } = record.fingerprint;
     let output_hash = match record.problem {
-        None => HalfHash::of(&done.summary.output_hash),
+        None => done.summary.output_hash.map(HalfHash::from),
         Some(_) => None,
     };
     // An input that has the same hash, or the same fingerprint, is the one that was seen before.

@@ -171,8 +171,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             return Err(problem.into());
         }
         self.summary.bytes = bytes;
-        self.summary.input_hash = hash.to_hex().to_string();
-        self.summary.output_hash = self.hasher.finalize().to_hex().to_string();
+        self.summary.input_hash = Some(hash);
+        self.summary.output_hash = Some(self.hasher.finalize());
         self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
         Ok(self.summary)
     }

@@ -27,7 +27,7 @@ pub use verdict::Verdict;
 use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
 use crate::problem::Problem;
 use crate::score::Lineup;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -43,9 +43,16 @@ pub struct Summary {
     /// Categories that the model doesn't know.
     pub unknown: UnknownCounts,
     pub bytes: u64,
-    /// BLAKE3, hexadecimal.
-    pub input_hash: String,
-    pub output_hash: String,
+    /// BLAKE3; none if it failed.
+    #[serde(serialize_with = "hexadecimal")]
+    pub input_hash: Option<blake3::Hash>,
+    #[serde(serialize_with = "hexadecimal")]
+    pub output_hash: Option<blake3::Hash>,
+}
+
+/// An empty text where there is none.
+fn hexadecimal<S: Serializer>(hash: &Option<blake3::Hash>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(hash.map(|hash| hash.to_hex()).as_deref().unwrap_or_default())
 }
 
 /// Why an input gave no output.

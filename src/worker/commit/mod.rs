@@ -262,7 +262,7 @@ impl Commit {
 
     /// Are the bytes that were made those that stand already?
     fn stands(&self, job: &Job, summary: &Summary) -> Result<bool> {
-        let made = HalfHash::of(&summary.output_hash);
+        let made = summary.output_hash.map(HalfHash::from);
         Ok(job.stands && made.is_some() && self.ledger.output_hash(&job.name)? == made)
     }
 
@@ -356,7 +356,7 @@ fn record(
     let record = Record {
         fingerprint: job.fingerprint,
         racy,
-        input_hash: HalfHash::of(&summary.input_hash),
+        input_hash: summary.input_hash.map(HalfHash::from),
         recipe: pin.recipe.clone(),
         published: 0,
         problem: code.clone(),
