@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
-use crate::transform::{Destination, Failure, Run, Summary, pool, shown, transform};
+use crate::transform::{Destination, Failure, Run, Scorer, Summary, pool, shown, transform};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +28,7 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
     let (mut out, mut rejects) = (io::stdout().lock(), Rejects);
     match transform(
         io::stdin().lock(),
-        &Lineup::alone(Arc::new(model)),
-        &config.shape,
+        &Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()),
         &mut out,
         &mut rejects,
         &run,

@@ -7,12 +7,13 @@ use crate::problem::{Code, Problem, excerpt};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Which field is which feature, and what its cells can hold.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
     /// Those that the model takes, in its order.
-    pub features: Vec<Feature>,
+    pub features: Arc<[Feature]>,
     /// Of each feature, the index of its field.
     pub fields: Vec<usize>,
 }
@@ -41,11 +42,12 @@ impl Binding {
     /// # Errors
     /// A name that stands twice, or is missing.
     pub fn by_name(names: &[String], signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
-        Binding::by_place(&Places::of(names), signature, spelling)
+        let features = features(signature.inputs.iter(), spelling).into();
+        Binding::by_place(&Places::of(names), signature, &features)
     }
 
-    /// The same of names that were looked through before.
-    pub fn by_place(places: &Places, signature: &Signature, spelling: &Spelling) -> Result<Binding, Problem> {
+    /// The same of names that were looked through before. `features`: of the signature's inputs.
+    pub fn by_place(places: &Places, signature: &Signature, features: &Arc<[Feature]>) -> Result<Binding, Problem> {
         let names = places.names;
         let wanted = || -> HashSet<Cow<str>> { signature.inputs.iter().map(|c| unicode::name(&c.name)).collect() };
         if places.fields.len() < names.len() {
@@ -65,16 +67,16 @@ impl Binding {
             places.find(&column.name).or_else(spaced).ok_or_else(missing)
         };
         Ok(Binding {
-            features: features(signature.inputs.iter(), spelling),
+            features: features.clone(),
             fields: signature.inputs.iter().map(field).collect::<Result<_, _>>()?,
         })
     }
 
     /// By position: there are as many fields as the model takes.
-    pub fn by_position(signature: &Signature, spelling: &Spelling) -> Binding {
+    pub fn by_position(features: &Arc<[Feature]>) -> Binding {
         Binding {
-            features: features(signature.inputs.iter(), spelling),
-            fields: (0..signature.inputs.len()).collect(),
+            features: features.clone(),
+            fields: (0..features.len()).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod open;
 mod part;
 mod pool;
 mod report;
+mod scorer;
 pub mod shape;
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,12 @@ pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
 pub use pool::pool;
 pub use report::Report;
+pub use scorer::Scorer;
 pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
 use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
 use crate::problem::Problem;
-use crate::score::Lineup;
 use serde::{Serialize, Serializer};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -95,12 +96,12 @@ pub struct Run<'a> {
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).
 pub fn transform(
     input: impl Read,
-    lineup: &Arc<Lineup>,
-    shape: &Shape,
+    scorer: &Scorer,
     out: &mut impl Write,
     rejects: &mut impl Write,
     run: &Run,
 ) -> Result<Summary, Failure> {
+    let shape = &scorer.shape;
     let decoded = !shape.encoding.is_utf8();
     let run = &Run {
         // Of the input's bytes, which are not the text's where it is decoded: nothing is known of the rest then.
@@ -113,7 +114,7 @@ pub fn transform(
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let opened = Arc::new(open(&first, lineup, shape)?);
+    let opened = Arc::new(open(&first, scorer)?);
     first.drain(..opened.input.end());
     let join = Join::new(&opened, shape, out, rejects, run)?;
     match run.pool {

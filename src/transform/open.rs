@@ -1,6 +1,6 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
-use super::Shape;
+use super::Scorer;
 use crate::format::{Input, Wanted};
 use crate::problem::Problem;
 use crate::score::Lineup;
@@ -16,13 +16,19 @@ pub struct Opened {
 ///
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
-pub fn open(first: &[u8], lineup: &Arc<Lineup>, shape: &Shape) -> Result<Opened, Problem> {
+pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
+    let Scorer {
+        lineup,
+        shape,
+        features,
+    } = scorer;
     let signature = lineup.signature();
     let wanted = Wanted {
         header: shape.header,
         dialect: shape.dialect,
         spelling: &shape.spelling,
         signature,
+        features,
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
     };

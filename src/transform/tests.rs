@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{Format, Model};
-use crate::score::Spelling;
+use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
 
 fn lineup() -> Arc<Lineup> {
@@ -25,14 +25,13 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
 /// `appended`: neighbouring parts are made one before they are joined.
 fn joined(
     text: &[u8],
-    lineup: &Arc<Lineup>,
-    shape: &Shape,
+    scorer: &Scorer,
     run: &Run,
     ends: &[usize],
     appended: bool,
 ) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    let opened = match open(text, lineup, shape) {
+    let opened = match open(text, scorer) {
         Ok(opened) => opened,
         Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
     };
@@ -53,7 +52,7 @@ fn joined(
         });
         parts = whole.into_iter().collect();
     }
-    let mut join = Join::new(&opened, shape, &mut out, &mut rejects, run).unwrap();
+    let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run).unwrap();
     let shown = |failure: Failure| match failure {
         Failure::Problem(problem) => format!("{problem:?}"),
         failure => format!("{failure:?}"),
@@ -105,16 +104,16 @@ proptest! {
         let columns = [Columns::Prediction, Columns::All, Columns::Named(vec!["id".into()])][columns].clone();
         let share = |percent| Limit::Share(Share::parse(percent).unwrap());
         let limit = [Limit::Count(0), Limit::Count(3), share("10"), share("50"), share("100")][limit];
-        let shape = shape(columns, limit);
+        let scorer = Scorer::new(lineup(), shape(columns, limit));
         let run = Run { size: Some(text.len() as u64), ..Run::default() };
-        let whole = joined(&text, &lineup(), &shape, &run, &[], false);
+        let whole = joined(&text, &scorer, &run, &[], false);
         let ends = record_ends(&text);
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
         for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(&text, &lineup(), &shape, &run, ends, appended), &whole);
+            prop_assert_eq!(&joined(&text, &scorer, &run, ends, appended), &whole);
         }
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
-        let done = transform(&text[..], &lineup(), &shape, &mut out, &mut rejects, &run);
+        let done = transform(&text[..], &scorer, &mut out, &mut rejects, &run);
         prop_assert_eq!(done.is_ok(), whole.0.is_ok());
         prop_assert_eq!(rejects, whole.2);
     }
@@ -137,19 +136,19 @@ proptest! {
         }
         let json = br#"{"features":["x"],"coefficients":[2],"intercept":0.5}"#;
         let lineup = Lineup::alone(Arc::new(Model::parse(Format::Linear, json).unwrap()));
-        let shape = shape(columns, Limit::Share(Share::ALL));
+        let scorer = Scorer::new(lineup, shape(columns, Limit::Share(Share::ALL)));
         let run = Run { size: Some(text.len() as u64), ..Run::default() };
-        let whole = joined(&text, &lineup, &shape, &run, &[], false);
+        let whole = joined(&text, &scorer, &run, &[], false);
         let ends = record_ends(&text);
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
         for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(&text, &lineup, &shape, &run, ends, appended), &whole);
+            prop_assert_eq!(&joined(&text, &scorer, &run, ends, appended), &whole);
         }
         prop_assert_eq!(whole.0.unwrap().rows as usize, lines.len() + 1);
         text.extend_from_slice(padding.as_bytes());
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let run = Run { size: Some(text.len() as u64), ..Run::default() };
-        transform(&text[..], &lineup, &shape, &mut out, &mut rejects, &run).unwrap();
+        transform(&text[..], &scorer, &mut out, &mut rejects, &run).unwrap();
         prop_assert_eq!(out, whole.1);
         prop_assert_eq!(rejects, whole.2);
     }
@@ -159,7 +158,8 @@ proptest! {
 #[test]
 fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
-    let opened = open(&text, &lineup(), &shape(Columns::Prediction, Limit::Share(Share::ALL))).unwrap();
+    let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Share(Share::ALL)));
+    let opened = open(&text, &scorer).unwrap();
     let part = opened.part(text[opened.input.end()..].to_vec());
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
@@ -175,8 +175,7 @@ fn a_share_of_bad_rows_that_no_rest_can_bring_down_stops_early() {
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let done = transform(
             text,
-            &lineup(),
-            &shape(Columns::Prediction, tenth),
+            &Scorer::new(lineup(), shape(Columns::Prediction, tenth)),
             &mut out,
             &mut rejects,
             &run,
@@ -222,10 +221,9 @@ fn nothing_is_scored_any_more_once_a_run_has_failed() {
         ..Run::default()
     };
     for _ in 0..20 {
-        let lineup = lineup();
-        let shape = shape(Columns::Prediction, Limit::Count(0));
-        let failed = transform(text.as_bytes(), &lineup, &shape, &mut io::sink(), &mut io::sink(), &run);
+        let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Count(0)));
+        let failed = transform(text.as_bytes(), &scorer, &mut io::sink(), &mut io::sink(), &run);
         assert!(matches!(failed, Err(Failure::Problem(_))));
-        assert_eq!(Arc::strong_count(&lineup), 1);
+        assert_eq!(Arc::strong_count(&scorer.lineup), 1);
     }
 }

@@ -5,7 +5,6 @@ use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Recipe, Taken};
-use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::Publisher;
@@ -13,7 +12,7 @@ use crate::spool::results::{OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Draft, Fingerprint, Links, Name};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{Destination, Failure, Report, Run, Summary, Verdict, internal, transform};
+use crate::transform::{Destination, Failure, Report, Run, Scorer, Summary, Verdict, internal, transform};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +32,7 @@ pub struct Setup {
 /// The model that a pass uses.
 #[derive(Clone)]
 pub struct Pin {
-    pub lineup: Arc<Lineup>,
+    pub scorer: Arc<Scorer>,
     pub recipe: Recipe,
 }
 
@@ -220,7 +219,7 @@ impl Context<'_> {
             cancel: Some(self.cancel),
             progress: Some(self.progress),
         };
-        let result = transform(file, &self.pin.lineup, &config.shape, &mut output, &mut rejects, &run);
+        let result = transform(file, &self.pin.scorer, &mut output, &mut rejects, &run);
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }
@@ -272,7 +271,7 @@ impl Context<'_> {
         let report = Report::of(
             path.to_string_lossy().into_owned(),
             &problem,
-            self.pin.lineup.to_string(),
+            self.pin.scorer.lineup.to_string(),
         );
         let mut draft = self.setup.publisher.draft_failed(&job.name)?;
         draft

@@ -15,6 +15,7 @@ use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::{Inputs, Listing};
 use crate::spool::{Home, Name};
+use crate::transform::Scorer;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -101,9 +102,10 @@ impl Pass {
 
     /// Works by this lineup from now on, or waits for one.
     pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>) {
+        let shape = &self.setup.config.shape;
         self.pin = lineup.map(|lineup| Pin {
-            recipe: recipe(&lineup.champion.identity, &self.setup.config.shape),
-            lineup: lineup.clone(),
+            recipe: recipe(&lineup.champion.identity, shape),
+            scorer: Scorer::new(lineup.clone(), shape.clone()).into(),
         });
         self.commit.take_lineup(lineup.map(Arc::as_ref));
         self.start_over();

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share, transform};
 
 const ROWS: usize = 20_000;
 
@@ -64,7 +64,13 @@ fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>
         probabilities: false,
     };
     out.clear();
-    let summary = transform(input.as_bytes(), lineup, &shape, out, &mut Vec::new(), &Run::default());
+    let summary = transform(
+        input.as_bytes(),
+        &Scorer::new(lineup.clone(), shape),
+        out,
+        &mut Vec::new(),
+        &Run::default(),
+    );
     assert_eq!(summary.expect("it can be scored").rows, ROWS as u64);
 }
 

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share, transform};
 
 const MODEL: &[u8] = br#"{"features":["a","b"],"coefficients":[0.3,-7.25],"intercept":0.1}"#;
 
@@ -33,7 +33,8 @@ fn ours(input: &[u8], shape: &Shape, threads: Option<usize>) -> (Vec<u8>, Vec<u8
         ..Run::default()
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    transform(input, &lineup, shape, &mut out, &mut rejects, &run).unwrap();
+    let scorer = Scorer::new(lineup, shape.clone());
+    transform(input, &scorer, &mut out, &mut rejects, &run).unwrap();
     (out, rejects)
 }
 

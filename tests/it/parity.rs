@@ -7,7 +7,7 @@ use std::sync::Arc;
 use transform::model::{Declared, Format, Model};
 use transform::onnxruntime;
 use transform::score::{Lineup, Spelling};
-use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share, transform};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share, transform};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models")
@@ -46,8 +46,7 @@ fn score(model: Model, input: &[u8]) -> String {
     let run = Run::default();
     transform(
         input,
-        &Lineup::alone(Arc::new(model)),
-        &shape,
+        &Scorer::new(Lineup::alone(Arc::new(model)), shape),
         &mut out,
         &mut rejects,
         &run,

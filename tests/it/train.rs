@@ -11,7 +11,7 @@ use transform::score::{Lineup, Spelling};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
 use transform::train::{self, Fitted, Scored};
-use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Shape, Share};
+use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -359,8 +359,7 @@ pub fn score(fitted: &Fitted, csv: &str) -> Output {
     let run = Run::default();
     let done = transform::transform::transform(
         csv.as_bytes(),
-        &Lineup::alone(Arc::new(model)),
-        &shape,
+        &Scorer::new(Lineup::alone(Arc::new(model)), shape),
         &mut out,
         &mut rejects,
         &run,

@@ -12,6 +12,7 @@ use crate::format::{Columns, Encoding};
 use crate::model::{Column, Signature, Type};
 use crate::score::Spelling;
 use crate::score::batch::{Flaw, Reason};
+use crate::score::binding::features;
 use crate::score::cell::trim;
 use memchr::memchr_iter;
 
@@ -156,6 +157,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         dialect: DIALECT,
         spelling: &Spelling::USUAL,
         signature: &signature,
+        features: &features(signature.inputs.iter(), &Spelling::USUAL).into(),
         columns: &Columns::All,
         outputs: &signature.outputs,
     };

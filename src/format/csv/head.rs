@@ -8,10 +8,12 @@ use crate::format::Columns;
 use crate::model::{Column, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{Places, no_such_column, stands_twice};
+use crate::score::cell::Feature;
 use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
@@ -27,6 +29,8 @@ pub struct Wanted<'a> {
     pub dialect: Dialect,
     pub spelling: &'a Spelling,
     pub signature: &'a Signature,
+    /// Of the signature's inputs, spelled so.
+    pub features: &'a Arc<[Feature]>,
     /// Columns to keep.
     pub columns: &'a Columns,
     /// The columns that are written behind the kept ones.
@@ -155,7 +159,7 @@ impl Layout {
                     .map_err(|p| wrong_delimiter(record, &features, wanted).unwrap_or(p).line(line));
             }
             First::DefaultHeader => {
-                return Layout::new(fields, Binding::by_position(signature, wanted.spelling), wanted, true)
+                return Layout::new(fields, Binding::by_position(wanted.features), wanted, true)
                     .map_err(|p| p.line(line));
             }
             First::Unclear(why) => {
@@ -171,7 +175,7 @@ impl Layout {
         if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, dialect)) {
             return Err(p.line(line));
         }
-        let bound = Binding::by_place(&places, signature, wanted.spelling);
+        let bound = Binding::by_place(&places, signature, wanted.features);
         bound
             .and_then(|binding| Layout::new(fields, binding, wanted, true))
             .map_err(|p| p.line(line))
@@ -189,12 +193,7 @@ impl Layout {
             ));
         }
         let names: Vec<String> = features.iter().map(|f| f.to_string()).collect();
-        Layout::new(
-            names,
-            Binding::by_position(wanted.signature, wanted.spelling),
-            wanted,
-            false,
-        )
+        Layout::new(names, Binding::by_position(wanted.features), wanted, false)
     }
 
     fn new(names: Vec<String>, binding: Binding, wanted: &Wanted, header: bool) -> Result<Layout, Problem> {

@@ -369,7 +369,7 @@ pub mod fuzzing {
             roles: roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect(),
             kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
             binding: Binding {
-                features: vec![feature; taken],
+                features: vec![feature; taken].into(),
                 fields: (0..taken).map(field).collect(),
             },
             header: true,

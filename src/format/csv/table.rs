@@ -9,6 +9,7 @@ use crate::format::{Columns, Encoding};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
+use crate::score::binding::features;
 use crate::score::cell::trim;
 use memchr::memchr_iter;
 
@@ -65,6 +66,7 @@ impl Table<'_> {
             dialect,
             spelling,
             signature,
+            features: &features(signature.inputs.iter(), spelling).into(),
             columns: &Columns::Prediction,
             outputs: &[],
         };

@@ -345,7 +345,7 @@ fn record(
     racy: bool,
     took: Duration,
 ) -> (Record, Transformation) {
-    let identity = &pin.lineup.champion.identity;
+    let identity = &pin.scorer.lineup.champion.identity;
     let code = problem.as_ref().map(|(code, _)| code.to_string());
     let now = now();
     let at = now.wall / 1000;
