@@ -6,6 +6,7 @@ use crate::score::Spelling;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Shape, Share, Summary, Verdict};
 use std::path::Path;
+use std::sync::Arc;
 
 const ARTIFACT: &str = "a5ad6fda30434c7bf2ae51c6aac1257c86cfca3136c1d03d091d76711ad61c9f";
 
@@ -250,6 +251,41 @@ fn first_seen_is_kept_while_the_contents_stay() {
     ledger.commit(&[(record, done)]).unwrap();
     assert_eq!(first_seen(&ledger), 30, "retried");
     assert_eq!(ledger.record(&name("a")).unwrap().unwrap().phase, None);
+}
+
+#[test]
+fn each_of_a_group_has_its_own_recipe_and_is_failed_no_more() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let inputs = ["a", "b", "c", "d"].map(name);
+    for input in [&inputs[1], &inputs[3], &name("other")] {
+        let fault = Fault {
+            input: input.clone(),
+            code: "io".into(),
+            message: String::new(),
+            tries: 1,
+            since: 1,
+        };
+        ledger.set_fault(&fault).unwrap();
+    }
+    let models = ["lines/1@m", "lines/1@m", "lines/2@n", "lines/1@m"];
+    let group: Vec<_> = ["a", "b", "c", "d"]
+        .iter()
+        .zip(models)
+        .map(|(input, model)| {
+            let (mut record, mut done) = scored(input, "x", 1);
+            (record.recipe, done.recipe) = (recipe(model), recipe(model));
+            (record, done)
+        })
+        .collect();
+    ledger.commit(&group).unwrap();
+    let records = ledger.records(&inputs).unwrap();
+    let made_by: Vec<_> = records.into_iter().flatten().map(|r| r.recipe.made_by).collect();
+    assert_eq!(made_by, models.map(Arc::from));
+    let history = ledger.history(None, None, None).unwrap();
+    assert!(history.iter().rev().map(|done| &*done.recipe.made_by).eq(models));
+    let failed: Vec<_> = ledger.faults().unwrap().into_iter().map(|f| f.input).collect();
+    assert_eq!(failed, [name("other")]);
 }
 
 #[test]

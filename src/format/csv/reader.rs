@@ -163,6 +163,7 @@ impl<'a> Reader<'a> {
         field: impl Fn(&[u8], u8) -> Option<usize>,
     ) -> Option<usize> {
         let layout = self.layout;
+        let features = &*layout.binding.features;
         let (last, others) = layout.roles.split_last()?;
         let mut at = start;
         let read_field = |reader: &mut Self, at: usize, role: &Role| {
@@ -170,7 +171,7 @@ impl<'a> Reader<'a> {
             let Some(feature) = role.feature else {
                 return Some(at + field(bytes, layout.dialect.delimiter)?);
             };
-            let Feature { optional, kind, .. } = &layout.binding.features[feature];
+            let Feature { optional, kind, .. } = &features[feature];
             let (x, length) = match kind {
                 Kind::Numbers => match number(bytes) {
                     None if *optional && (bytes[0] == layout.dialect.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
