@@ -100,13 +100,14 @@ fn owner(config: &Config, folder: Folder, take: bool) -> Result<String> {
     if take {
         take_over(config, folder, ledger.as_ref())?;
     }
-    let standing = Standing::find(config, folder, ledger.as_ref(), false)?;
+    let standing = Standing::find(config, folder, ledger.as_ref())?;
     standing.check(config)?;
     Ok(match standing.claim {
         Claim::Own if take => "this one, from now on".into(),
         Claim::Own => "this one".into(),
         Claim::Free => "none yet".into(),
         Claim::Another => "another one, too (output.shared)".into(),
+        Claim::TakeOver if standing.left => "this one, under its former name".into(),
         Claim::TakeOver => "another one, which is gone".into(),
     })
 }

@@ -127,8 +127,32 @@ impl Ledger {
     /// The results of these inputs are about to be replaced, and fit nothing until the replacements are committed. Without
     /// that, a worker that is killed in between would leave outputs by one model that pass for another's, once that is
     /// approved again: they may have the same size.
-    pub fn doubt<'a>(&mut self, inputs: impl IntoIterator<Item = &'a Name>) -> Result<()> {
-        self.write(|db| for_each(db, DOUBT, inputs))
+    pub fn doubt<'a>(&self, inputs: impl IntoIterator<Item = &'a Name>) -> Result<()> {
+        let write = || {
+            let transaction = self.db.unchecked_transaction()?;
+            for_each(&transaction, DOUBT, inputs)?;
+            transaction.commit()
+        };
+        write().map_err(|e| self.error(e))
+    }
+
+    /// The same of all that have something in the failed folder.
+    pub fn doubt_reports(&self) -> Result<()> {
+        let update = "UPDATE results SET recipe = 0 WHERE verdict > 0 OR bad_rows > 0";
+        self.execute(update, []).map(drop)
+    }
+
+    /// Inputs behind `after` whose outputs aren't in doubt, in order, at most `most`.
+    pub fn published(&self, after: &Name, most: usize) -> Result<Vec<Published>> {
+        let select = "SELECT input, published, output_hash FROM results
+                      WHERE input > ? AND verdict = 0 AND recipe > 0 ORDER BY input LIMIT ?";
+        self.select(select, params![after.bytes(), most], |row| {
+            Ok(Published {
+                input: to_name(row, 0)?,
+                size: row.get(1)?,
+                hash: row.get::<_, Option<_>>(2)?.map(HalfHash),
+            })
+        })
     }
 
     /// Is there a result of any input?
@@ -158,6 +182,14 @@ impl Ledger {
     pub fn reported(&self) -> Result<Vec<Name>> {
         self.select(REPORTED, [], |row| to_name(row, 0))
     }
+}
+
+/// An output as it was published.
+pub struct Published {
+    pub input: Name,
+    pub size: u64,
+    /// `None`: it isn't known.
+    pub hash: Option<HalfHash>,
 }
 
 /// What of an input couldn't be scored, and what the model didn't know; one of both at least.

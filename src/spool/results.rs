@@ -49,6 +49,26 @@ pub fn output_size(root: &Dir, input: &Name, marked: bool) -> Result<Option<u64>
     size(root, &output(input))
 }
 
+/// The hash of an input's output below `root`, if one of `size` bytes stands there.
+pub fn output_hash(root: &Dir, input: &Name, size: u64) -> Result<Option<blake3::Hash>> {
+    let name = output(input);
+    let (folder, file) = name.split();
+    let Some((file, stat)) = root
+        .below_if_there(folder)?
+        .map(|dir| dir.open_file(file))
+        .transpose()?
+        .flatten()
+    else {
+        return Ok(None);
+    };
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_size as u64 != size {
+        return Ok(None);
+    }
+    let mut hasher = blake3::Hasher::new();
+    let read = hasher.update_reader(file).map(|hasher| hasher.finalize());
+    read.map(Some).map_err(Error::io("read", root.join(name.bytes())))
+}
+
 /// Does any output stand below `root`? `recursive`: in its subfolders, too. What can't be looked at may.
 pub fn holds_outputs(root: &Dir, recursive: bool) -> Result<bool> {
     for entry in root.entries()? {

@@ -79,7 +79,7 @@ impl Worker {
         ledger.clear_faults()?;
         // For `status`, which finds a ledger as it is. What can't be read yet is asked for again before the first pass.
         let _ = stamp(&mut ledger, &config);
-        let setup = Setup::open(config, &ledger, until == Until::Converged)?;
+        let setup = Setup::open(config, &ledger, until == Until::Converged, || {})?;
         let leftovers = setup.publisher.remove_leftovers()?;
         if leftovers > 0 {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
@@ -204,7 +204,7 @@ impl Worker {
         }
         if self.due.relist && !self.pass.is_listing() && self.able() {
             self.due.relist = false;
-            self.attempt(|worker| worker.pass.begin_listing());
+            self.attempt(|worker| worker.pass.begin_listing(|| worker.manager.heartbeat()));
         }
     }
 
@@ -231,7 +231,8 @@ impl Worker {
                     "state.path can't change while the worker runs; restart it",
                 ));
             }
-            Setup::open(config, self.pass.commit().ledger(), self.until == Until::Converged)
+            let once = self.until == Until::Converged;
+            Setup::open(config, self.pass.commit().ledger(), once, || self.manager.heartbeat())
         });
         match setup {
             Ok(setup) => {
@@ -349,13 +350,13 @@ impl Due {
 }
 
 impl Setup {
-    fn open(config: Config, ledger: &Ledger, once: bool) -> Result<Setup> {
+    fn open(config: Config, ledger: &Ledger, once: bool, heartbeat: impl FnMut()) -> Result<Setup> {
         // Before anything is made: folders below a missing mount would be in its way.
         for path in [&config.output.path, &config.failed] {
             ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
         }
         let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
-        claim_folders(&config, ledger, &publisher, false)?;
+        claim_folders(&config, ledger, &publisher, false, heartbeat)?;
         let pool = pool(config.worker.threads)?;
         Ok(Setup {
             config,

@@ -3,6 +3,7 @@
 mod agenda;
 mod commit;
 mod descriptors;
+mod doubts;
 mod faults;
 mod inbox;
 mod job;

@@ -2,13 +2,15 @@
 
 pub use super::plan::claim::Claim;
 
+use super::doubts::compare;
 use super::plan::claim::{Life, by_life, by_mark};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Marks};
 use crate::spool::Dir;
 use crate::spool::publish::{self, Folder, Owner, Publisher};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What stands in the way of publishing to a folder, or nothing; and who marked it.
 pub struct Standing {
@@ -16,6 +18,8 @@ pub struct Standing {
     path: PathBuf,
     pub claim: Claim,
     owner: Option<Owner>,
+    /// The mark is this worker's, of another host name or path.
+    pub left: bool,
     /// As this worker marks it.
     me: Owner,
 }
@@ -37,15 +41,18 @@ fn path(config: &Config, folder: Folder) -> &Path {
 }
 
 impl Standing {
-    /// Looks at a folder's mark, and writes nothing. `ledger`: of this worker, if there is one yet; `running`: it has
-    /// marked the folder already.
-    pub fn find(config: &Config, folder: Folder, ledger: Option<&Ledger>, running: bool) -> Result<Standing> {
+    /// Looks at a folder's mark, and writes nothing. `ledger`: of this worker, if there is one yet.
+    pub fn find(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<Standing> {
         let me = Standing::me(config, folder, ledger)?;
         let path = path(config, folder);
         let owner = publish::owner(path)?;
+        let left = match (&owner, ledger) {
+            (Some(owner), Some(ledger)) => ledger.marks(owner)?.left.contains(owner),
+            _ => false,
+        };
         let claim = match &owner {
             None => Claim::Free,
-            Some(owner) => match by_mark(&me, owner, running) {
+            Some(owner) => match by_mark(&me, owner, left) {
                 Some(claim) => claim,
                 None => by_life(life(owner, &me, path)?),
             },
@@ -55,6 +62,7 @@ impl Standing {
             path: path.into(),
             claim,
             owner,
+            left,
             me,
         })
     }
@@ -63,7 +71,7 @@ impl Standing {
     fn me(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<Owner> {
         let state = &config.state.path;
         Ok(Owner {
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: host().into(),
             folder: absolute(path(config, folder))?,
             state: absolute(state)?,
             instance: ledger.map(Ledger::instance).transpose()?.unwrap_or_default(),
@@ -73,84 +81,132 @@ impl Standing {
     /// An error if the folder is another worker's, and not shared.
     pub fn check(&self, config: &Config) -> Result<()> {
         match (&self.owner, self.claim) {
-            (
-                Some(Owner {
-                    host, state, instance, ..
-                }),
-                Claim::Another,
-            ) if !config.output.shared => Err(Error::Owned {
-                path: self.path.clone(),
-                message: match *instance == self.me.instance && *host == self.me.host {
-                    true => format!(
-                        "the worker whose state folder {} was copied publishes here",
-                        state.display()
-                    ),
-                    false => format!("the worker of {} on {host} publishes here", state.display()),
-                },
-            }),
+            (Some(owner), Claim::Another) if !config.output.shared => Err(owner.refuse(&self.me, &self.path)),
             _ => Ok(()),
         }
     }
 }
 
 /// Marks the folders as this worker's, if it may. `running`: it has done so before.
-pub fn claim_folders(config: &Config, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
-    let find = |folder| Standing::find(config, folder, Some(ledger), running);
+pub fn claim_folders(
+    config: &Config,
+    ledger: &Ledger,
+    publisher: &Publisher,
+    running: bool,
+    mut heartbeat: impl FnMut(),
+) -> Result<()> {
+    let find = |folder| Standing::find(config, folder, Some(ledger));
     let standings: Vec<Standing> = folders(config)?.into_iter().map(find).collect::<Result<_>>()?;
     // None is marked where one is refused.
     standings.iter().try_for_each(|standing| standing.check(config))?;
-    standings
-        .iter()
-        .try_for_each(|standing| standing.claim(ledger, publisher, running))
+    for standing in standings {
+        match standing.claim {
+            Claim::Another => continue,
+            Claim::Own => standing.settle(config, ledger, &mut heartbeat)?,
+            Claim::Free | Claim::TakeOver => {
+                standing.tell(ledger, running)?;
+                match standing.mark(ledger, publisher) {
+                    Ok(()) => standing.settle(config, ledger, &mut heartbeat)?,
+                    Err(error) if error.code() == "mount" => return Err(error),
+                    // Nothing can be published there now, either. It is tried again with each listing.
+                    Err(error) if !running => tracing::warn!(%error, "can't mark the folder as this worker's"),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Marks a folder as this worker's, whoever marked it. `ledger`: of this worker, if there is one yet.
 pub fn take_over(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<()> {
+    let publisher = Publisher::open(&config.publishing("check"))?;
     let me = Standing::me(config, folder, ledger)?;
-    if let Some(ledger) = ledger {
-        match publish::owner(path(config, folder)) {
-            Ok(owner) => doubt_results(ledger, &me, owner.as_ref())?,
-            // It may be anybody's.
-            Err(_) => ledger.make_stale()?,
-        }
+    let Some(ledger) = ledger else {
+        return publisher.mark(folder, &me);
+    };
+    // What can't be read may be anybody's.
+    let owner = publish::owner(path(config, folder)).ok().flatten();
+    let standing = Standing {
+        folder,
+        path: path(config, folder).into(),
+        claim: match owner.as_ref() == Some(&me) {
+            true => Claim::Own,
+            false => Claim::TakeOver,
+        },
+        owner,
+        left: false,
+        me,
+    };
+    if standing.claim == Claim::TakeOver {
+        standing.mark(ledger, &publisher)?;
     }
-    Publisher::open(&config.publishing("check"))?.mark(folder, &me)
+    standing.settle(config, ledger, || {})
 }
 
 impl Standing {
-    fn claim(&self, ledger: &Ledger, publisher: &Publisher, running: bool) -> Result<()> {
+    /// Says what a person should know of the claim.
+    fn tell(&self, ledger: &Ledger, running: bool) -> Result<()> {
         let path = self.path.display();
-        match (self.claim, &self.owner) {
-            (Claim::Own | Claim::Another, _) => return Ok(()),
-            (Claim::TakeOver, Some(Owner { instance, .. })) if instance.is_empty() => {} // 'check' marked it
-            (Claim::TakeOver, Some(Owner { host, state, .. })) => {
-                tracing::warn!(%path, %host, state = %state.display(), "took over the folder: its worker publishes there no more");
+        match &self.owner {
+            Some(Owner { instance, .. }) if instance.is_empty() => {} // 'check' marked it
+            Some(Owner { host, state, .. }) => {
+                let at = state.display();
+                if self.left {
+                    tracing::warn!(%path, %host, state = %at, "took over the folder from this worker under its former name");
+                } else if *state == self.me.state {
+                    tracing::warn!(%path, %host, state = %at, "took over the folder: its worker publishes there no more");
+                } else {
+                    tracing::error!(%path, %host, state = %at, "took over the folder: its worker publishes there no more");
+                }
             }
-            _ if !running && ledger.has_results()? => {
-                tracing::warn!(%path, "the folder had no mark of its worker, as after an upgrade; it is this one's now");
-            }
-            _ => {}
+            None if running || !ledger.has_results()? => {}
+            // One that is new to this worker needs nobody.
+            None if ledger.has_marks()? && ledger.marks(&self.me)?.left.is_empty() => {}
+            None => tracing::warn!(
+                %path,
+                "the folder had no mark of its worker, as after an upgrade, or when it was removed; it is this one's now"
+            ),
         }
-        doubt_results(ledger, &self.me, self.owner.as_ref())?;
-        match publisher.mark(self.folder, &self.me) {
-            Err(error) if error.code() == "mount" => Err(error),
-            // Nothing can be published there now, either. It is tried again with each listing.
-            Err(error) if !running => {
-                tracing::warn!(%error, "can't mark the folder as this worker's");
-                Ok(())
-            }
-            _ => Ok(()),
+        Ok(())
+    }
+
+    /// Marks the folder as this worker's. What stands there is in doubt from then on, if another one may have published it.
+    fn mark(&self, ledger: &Ledger, publisher: &Publisher) -> Result<()> {
+        let mut marks = ledger.marks(&self.me)?;
+        marks.doubted |= match &self.owner {
+            Some(owner) => !owner.instance.is_empty(),
+            None => self.claim == Claim::TakeOver || !marks.left.is_empty(),
+        };
+        if !marks.left.contains(&self.me) {
+            marks.left.push(self.me.clone());
+        }
+        // First, or a worker that is killed in between takes its own mark for another's.
+        ledger.remember_marks(&self.me, &marks)?;
+        publisher.mark(self.folder, &self.me)
+    }
+
+    /// The folder has this worker's mark: what stands there and is in doubt is compared.
+    fn settle(&self, config: &Config, ledger: &Ledger, heartbeat: impl FnMut()) -> Result<()> {
+        let marks = ledger.marks(&self.me)?;
+        if marks.doubted {
+            compare(config, ledger, self.folder, heartbeat)?;
+        }
+        let settled = Marks {
+            left: vec![self.me.clone()],
+            doubted: false,
+        };
+        match marks == settled {
+            true => Ok(()),
+            false => ledger.remember_marks(&self.me, &settled),
         }
     }
 }
 
-/// Another worker published here: what stands may be of the same size as what this one made, and be that one's; and what
-/// this one reported may be gone.
-fn doubt_results(ledger: &Ledger, me: &Owner, owner: Option<&Owner>) -> Result<()> {
-    match owner {
-        Some(owner) if !owner.instance.is_empty() && owner.instance != me.instance => ledger.make_stale(),
-        _ => Ok(()),
-    }
+/// This host, as it was called when this process asked first: a network or a cloud may name it anew while the worker runs.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
 /// Is the owner's state folder there, and no other than it was? `me`: this worker.

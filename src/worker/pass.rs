@@ -138,7 +138,7 @@ impl Pass {
         self.listing.is_some()
     }
 
-    pub fn begin_listing(&mut self) -> Result<()> {
+    pub fn begin_listing(&mut self, heartbeat: impl FnMut()) -> Result<()> {
         let listing = Listing::new(&self.setup.config.input.path, &self.setup.config.input.rules)?;
         match &self.home {
             Some(home) => home.check(listing.inputs().dir())?,
@@ -149,7 +149,8 @@ impl Pass {
                 self.home = Some(home);
             }
         }
-        claim_folders(&self.setup.config, self.commit.ledger(), &self.setup.publisher, true)?;
+        let Setup { config, publisher, .. } = &*self.setup;
+        claim_folders(config, self.commit.ledger(), publisher, true, heartbeat)?;
         self.commit.begin_listing(&self.setup.config)?;
         self.listing = Some(listing);
         Ok(())

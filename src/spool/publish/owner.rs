@@ -34,6 +34,25 @@ pub struct Owner {
     pub instance: String,
 }
 
+impl Owner {
+    /// This one publishes to `path`, so `me` must not.
+    pub fn refuse(&self, me: &Owner, path: &Path) -> Error {
+        let Owner { host, state, .. } = self;
+        let twin = self.instance == me.instance;
+        Error::Owned {
+            path: path.into(),
+            message: match (twin, *host == me.host) {
+                (true, true) => format!(
+                    "the worker whose state folder {} was copied publishes here",
+                    state.display()
+                ),
+                (true, false) => format!("a worker on {host} with a copy of this one's state folder publishes here"),
+                (false, _) => format!("the worker of {} on {host} publishes here", state.display()),
+            },
+        }
+    }
+}
+
 /// Who marked the folder at `path`, if it is there and anybody did.
 ///
 /// # Errors

@@ -26,14 +26,15 @@ pub enum Claim {
     Another,
 }
 
-/// By the mark of `owner` alone; `None`: its life decides. `running`: this worker has marked the folder already.
-pub fn by_mark(me: &Owner, owner: &Owner, running: bool) -> Option<Claim> {
+/// By the mark of `owner` alone; `None`: its life decides. `left`: this worker remembers that it left that mark.
+pub fn by_mark(me: &Owner, owner: &Owner, left: bool) -> Option<Claim> {
     if owner == me {
         return Some(Claim::Own);
     }
     let here = owner.host == me.host;
-    // A container gets another host name with each start, and keeps its state folder.
-    let me_elsewhere = owner.instance == me.instance && owner.state == me.state && !running;
+    // A container gets another host name with each start, and keeps its state folder. Two machines of one image have the same
+    // state, too, but neither remembers the other's mark.
+    let me_elsewhere = left && owner.state == me.state;
     // Claimed before the first start made a ledger.
     let claimed_before = here && owner.state == me.state && owner.instance.is_empty();
     match (me_elsewhere || claimed_before, here) {
@@ -75,8 +76,8 @@ mod tests {
                 Claim::TakeOver,
             ),
             (
-                "another's, taken over while it runs",
-                other(Life::Lives),
+                "the own state, at another path on another host",
+                (owner("g", "/old", "1"), Life::Gone),
                 true,
                 Claim::Another,
             ),
@@ -101,19 +102,19 @@ mod tests {
             (
                 "the own state, in a new container",
                 (owner("g", "/state", "1"), Life::Gone),
-                false,
+                true,
                 Claim::TakeOver,
             ),
             (
                 "a clone of the machine",
                 (owner("g", "/state", "1"), Life::Gone),
-                true,
+                false,
                 Claim::Another,
             ),
             (
                 "the own state was moved",
                 (owner("h", "/old", "1"), Life::Gone),
-                false,
+                true,
                 Claim::TakeOver,
             ),
             (
@@ -125,7 +126,7 @@ mod tests {
             (
                 "the own state was copied",
                 (owner("h", "/old", "1"), Life::Lives),
-                false,
+                true,
                 Claim::Another,
             ),
             (
@@ -141,8 +142,8 @@ mod tests {
                 Claim::TakeOver,
             ),
         ];
-        for (case, (owner, life), running, expected) in table {
-            let claim = by_mark(&me, &owner, running).unwrap_or_else(|| by_life(life));
+        for (case, (owner, life), left, expected) in table {
+            let claim = by_mark(&me, &owner, left).unwrap_or_else(|| by_life(life));
             assert_eq!(claim, expected, "{case}");
         }
     }
