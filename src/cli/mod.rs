@@ -251,6 +251,10 @@ pub enum Models {
         /// The categories of the model are codes, written as numbers: a LightGBM file that was not written from Python
         #[arg(long)]
         codes: bool,
+        /// The columns that were categories to pandas when a LightGBM model was trained, where `register` says that its file
+        /// leaves it in doubt
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        categories: Vec<String>,
         /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
         /// version, which must reproduce them before it is put to use
         #[arg(long, value_name = "ROWS.csv")]

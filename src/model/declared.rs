@@ -2,7 +2,7 @@
 
 use super::Marker;
 
-/// It becomes part of the version's signature, but `codes`.
+/// It becomes part of the version's signature, but `codes` and `categories`.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
     /// Names of features and classes whose artifact has none.
@@ -16,4 +16,6 @@ pub struct Declared {
     pub markers: Vec<Marker>,
     /// Its categories are codes, written as numbers.
     pub codes: bool,
+    /// The inputs that were categories when it was trained, where its file leaves it in doubt.
+    pub categories: Vec<String>,
 }

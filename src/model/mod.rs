@@ -23,7 +23,7 @@ use pipeline::{Pipeline, Steps};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use trees::{Ensemble, Objective};
+use trees::{Ensemble, Objective, Sums};
 
 /// How an artifact is written down; the manifest's `format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +111,8 @@ pub struct Model {
     names_known: bool,
     /// The inputs of numbers that are codes of categories.
     codes: Vec<usize>,
+    /// The inputs of numbers that the file's tables of categories could be of, and the numbers of these categories.
+    doubt: Vec<(usize, usize)>,
     predictor: Predictor,
 }
 
@@ -135,6 +137,8 @@ struct Artifact {
     targets: usize,
     /// The features that are split by the codes of their categories.
     split_by_code: BTreeSet<usize>,
+    /// Features of numbers that could be the owners of tables of categories, and the numbers of these.
+    doubt: Vec<(usize, usize)>,
     /// The type of its numbers.
     float: Type,
 }
@@ -163,6 +167,7 @@ impl Model {
                     signature: model.signature(),
                     names_known: true,
                     codes: Vec::new(),
+                    doubt: Vec::new(),
                     predictor: Predictor::Linear(model),
                 });
             }
@@ -172,6 +177,7 @@ impl Model {
                     signature,
                     names_known,
                     codes: Vec::new(),
+                    doubt: Vec::new(),
                     predictor: Predictor::Onnx(model.into()),
                 });
             }
@@ -181,6 +187,7 @@ impl Model {
                     signature: pipeline.signature(),
                     names_known: true,
                     codes: Vec::new(),
+                    doubt: Vec::new(),
                     predictor: Predictor::Pipeline(Steps::of(&pipeline)?.into()),
                 });
             }
@@ -209,6 +216,7 @@ impl Model {
         let codes = artifact.split_by_code.into_iter();
         Ok(Model {
             codes: codes.filter(|&i| signature.inputs[i].kind != Type::Category).collect(),
+            doubt: artifact.doubt,
             signature,
             names_known: artifact.names_known,
             predictor: Predictor::Trees(ensemble.into()),
@@ -241,7 +249,23 @@ impl Model {
                 input.name
             )
         });
-        codes.into_iter().chain(indices).collect()
+        let doubt = (!self.doubt.is_empty()).then(|| self.doubt());
+        codes.into_iter().chain(doubt).chain(indices).collect()
+    }
+
+    /// What its file doesn't tell of its tables of categories.
+    fn doubt(&self) -> String {
+        let names = |columns: Vec<&Column>| {
+            let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
+            names.join(", ")
+        };
+        let inputs = &self.signature.inputs;
+        format!(
+            "the file has tables of categories, and doesn't say whose: they are those of {} if LightGBM found the columns of \
+             categories by itself; if it was given categorical_feature, one can be that of {}, whose numbers would be its codes",
+            names(inputs.iter().filter(|input| input.kind == Type::Category).collect()),
+            names(self.doubt.iter().map(|&(i, _)| &inputs[i]).collect()),
+        )
     }
 
     /// A text for each input of type string that the model is likely to know.
@@ -287,6 +311,7 @@ impl Model {
             missing,
             markers,
             codes,
+            categories,
         } = declared;
         if *codes && self.signature.inputs.iter().any(|input| input.kind == Type::Category) {
             return Err(Defect(
@@ -296,9 +321,42 @@ impl Model {
         self.name(feature_names.as_deref(), class_names.as_deref())?;
         self.signature.find_booleans();
         self.signature.mark_booleans(booleans)?;
-        self.signature.mark_missing(missing)?;
+        self.confirm_categories(categories)?;
+        // XGBoost compares what its columns hold, which of categories are the codes.
+        let codes = matches!(&self.predictor, Predictor::Trees(ensemble) if matches!(ensemble.trees, Sums::Single(_)));
+        self.signature.mark_missing(missing, codes)?;
         self.signature.mark_all_missing(markers);
         self.signature.check()
+    }
+
+    /// `columns`: those that were categories to pandas; none if nobody says.
+    fn confirm_categories(&mut self, columns: &[String]) -> Result<(), Defect> {
+        if columns.is_empty() {
+            // Beside a column of two categories, one of zeros and ones is nothing unusual.
+            return match self.doubt.iter().any(|&(_, categories)| categories > 2) {
+                true => Err(Defect(format!(
+                    "{}; say with --categories which columns were categories to pandas",
+                    self.doubt()
+                ))),
+                false => Ok(()),
+            };
+        }
+        let own = |name: &str| signature::without_spaces(&unicode::name(name));
+        let inputs = self
+            .signature
+            .inputs
+            .iter()
+            .filter(|input| input.kind == Type::Category);
+        let known: BTreeSet<String> = inputs.map(|input| own(&input.name)).collect();
+        if known != columns.iter().map(|name| own(name)).collect() {
+            return Err(Defect(format!(
+                "by its file the columns of categories are {}; of others the model took the codes for numbers, and can't be \
+                 scored: train without categorical_feature, with pandas' type category for each column of categories",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            )));
+        }
+        self.doubt.clear();
+        Ok(())
     }
 
     /// Gives names to features and classes whose artifact has none.

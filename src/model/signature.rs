@@ -288,8 +288,26 @@ impl Signature {
         Ok(())
     }
 
-    /// Notes numbers that mean, in every input of numbers, that the value is missing.
-    pub fn mark_missing(&mut self, numbers: &[f64]) -> Result<(), Defect> {
+    /// Notes numbers that mean, in every input of numbers, that the value is missing. `codes`: to the model, they also mean so
+    /// where they are the code of a category, which nothing in a file would tell.
+    pub fn mark_missing(&mut self, numbers: &[f64], codes: bool) -> Result<(), Defect> {
+        let category = |(input, &number): (&Column, &f64)| {
+            let codes = input.categories.iter().enumerate();
+            let (_, category) = codes.into_iter().find(|(code, _)| *code as f64 == number)?;
+            Some(format!(
+                "with missing={number}, XGBoost takes the category {:?} of {:?}, whose code is {number}, for missing, too: \
+                 train it with another number for missing values",
+                category.to_string(),
+                input.name
+            ))
+        };
+        let pairs = self
+            .inputs
+            .iter()
+            .flat_map(|input| numbers.iter().map(move |number| (input, number)));
+        if let Some(why) = pairs.filter(|_| codes).find_map(category) {
+            return Err(Defect(why));
+        }
         let mut inputs = self.inputs.iter_mut().filter(|input| input.kind.is_number()).peekable();
         if !numbers.is_empty() && inputs.peek().is_none() {
             return Err(Defect(

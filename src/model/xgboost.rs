@@ -234,6 +234,7 @@ impl Learner {
             names_known,
             targets,
             split_by_code,
+            doubt: Vec::new(),
             float: Type::Float32,
         };
         Ok((ensemble, artifact))

@@ -18,6 +18,8 @@ pub struct Batch {
     columns: Vec<f64>,
     /// The cells of the features of text, `[feature of text][row]`.
     texts: Vec<Vec<String>>,
+    /// Feature of text and row of each cell that had spaces around it, and the cell with them.
+    spaced: Vec<(usize, usize, String)>,
     /// Those features.
     text_features: Vec<(usize, Feature)>,
     /// In the order of the rows, and within a row of the cells.
@@ -57,6 +59,7 @@ impl Batch {
             rows: 0,
             columns: vec![0.0; binding.features.len() * ROWS],
             texts: vec![Vec::new(); text_features.len()],
+            spaced: Vec::new(),
             text_features,
             flaws: Vec::new(),
             unknown: Vec::new(),
@@ -100,14 +103,23 @@ impl Batch {
         self.flaws.iter().copied().filter(of_row)
     }
 
-    /// Gives texts the form of Unicode in which the model knows them. `known`: of each feature of text, what it knows, where it
-    /// tells; other texts are free, and stay as they are.
+    /// Gives texts the spaces around them, and the form of Unicode, with which the model knows them. `known`: of each feature of
+    /// text, what it knows, where it tells; other texts are free, and stay as they are.
     pub fn conform(&mut self, known: &[Option<KnownTexts>]) {
+        // With their spaces before without, as in a table of categories.
+        for (index, row, cell) in self.spaced.drain(..) {
+            let known = known.get(index).and_then(Option::as_ref);
+            if let Some(form) = known.and_then(|known| form(&cell, known)) {
+                self.texts[index][row] = form;
+            }
+        }
         for (texts, known) in self.texts.iter_mut().zip(known) {
             let Some(known) = known else { continue };
-            let strange = |text: &&mut String| !text.is_ascii() && !known.contains(text.as_str());
-            for text in texts.iter_mut().filter(strange) {
-                if let Some(form) = forms(text).into_iter().find(|form| known.contains(form)) {
+            for text in texts
+                .iter_mut()
+                .filter(|text| !text.is_ascii() && !known.contains(text.as_str()))
+            {
+                if let Some(form) = form(text, known) {
                     *text = form;
                 }
             }
@@ -170,6 +182,7 @@ impl Batch {
         self.flaws.clear();
         self.unknown.clear();
         self.refusals.clear();
+        self.spaced.clear();
         self.texts.iter_mut().for_each(Vec::clear);
     }
 
@@ -184,6 +197,11 @@ impl Batch {
         if let Kind::Texts(index) = of.kind {
             self.texts[index].resize(self.rows, String::new());
             let text = from_utf8(cell::trim(cell)).unwrap_or_default();
+            if let Ok(cell) = from_utf8(cell)
+                && cell.len() != text.len()
+            {
+                self.spaced.push((index, self.rows, cell.into()));
+            }
             self.texts[index].push(text.into());
         }
         match of.read(cell) {
@@ -238,6 +256,15 @@ impl Batch {
             );
         }
         self.end_row();
+    }
+}
+
+/// The text as the model knows it, if it does.
+fn form(text: &str, known: &KnownTexts) -> Option<String> {
+    match known.contains(text) {
+        true => Some(text.into()),
+        false if text.is_ascii() => None,
+        false => forms(text).into_iter().find(|form| known.contains(form)),
     }
 }
 

@@ -73,17 +73,11 @@ impl Feature {
                 Number::Missing => missing(),
                 Number::Invalid => Err(CellError::NotANumber),
             },
-            Kind::Marked(marks) => {
-                let cell = trim(cell);
-                match marks
-                    .word(cell)
-                    .map_or_else(|| self.spelling.number(cell), Number::Value)
-                {
-                    Number::Value(x) => marks.value(x),
-                    Number::Missing => missing(),
-                    Number::Invalid => Err(marks.fault()),
-                }
-            }
+            Kind::Marked(marks) => match marks.read(trim(cell)) {
+                Number::Value(x) => marks.value(x),
+                Number::Missing => missing(),
+                Number::Invalid => Err(marks.fault()),
+            },
             Kind::Categories(categories) => match categories.read(cell, &self.spelling) {
                 Reading::Code(code) => Ok(code),
                 Reading::Missing => missing(),
@@ -171,7 +165,9 @@ impl Dictionary {
         };
         for (code, category) in categories.iter().enumerate() {
             dictionary.texts.insert(category.to_string().into_bytes(), code as f64);
-            if let Some(number) = category.number() {
+            // From 2^53 on a double stands for several whole numbers: those are known to the letter alone.
+            let whole = |number: f64| category.integer().is_none() || is_integer(number);
+            if let Some(number) = category.number().filter(|&number| whole(number)) {
                 dictionary.numbers.insert(bits(number), code as f64);
             }
         }
@@ -212,7 +208,8 @@ impl Dictionary {
         self.exact(nfc(text).as_bytes())
     }
 
-    /// Of any cell. Spaces around it count only if there is such a category.
+    /// Of any cell. Spaces around it count only if there is such a category. A known category is no missing value, however it
+    /// is written.
     fn read(&self, cell: &[u8], spelling: &Spelling) -> Reading {
         let trimmed = trim(cell);
         let number = match self
@@ -221,7 +218,7 @@ impl Dictionary {
             .or_else(|| self.composed(trimmed))
         {
             Some(code) => return Reading::Code(code),
-            None => spelling.number(trimmed),
+            None => spelling.unmarked(trimmed),
         };
         let known = match number {
             Number::Missing => return Reading::Missing,
@@ -229,11 +226,19 @@ impl Dictionary {
             Number::Value(x) => self.numbers.get(&bits(x)),
             Number::Invalid => None,
         };
-        match known {
-            Some(&code) => Reading::Code(code),
-            None if from_utf8(cell).is_err() => Reading::Undecoded,
-            None if self.open => Reading::Code(UNKNOWN),
-            None => Reading::Unknown,
+        match (known, number) {
+            (Some(&code), _) => Reading::Code(code),
+            (None, Number::Value(x)) if spelling.is_marker(x) => Reading::Missing,
+            (None, _) => self.unknown(cell),
+        }
+    }
+
+    /// Of a cell that is none of them.
+    fn unknown(&self, cell: &[u8]) -> Reading {
+        match from_utf8(cell) {
+            Err(_) => Reading::Undecoded,
+            Ok(_) if self.open => Reading::Code(UNKNOWN),
+            Ok(_) => Reading::Unknown,
         }
     }
 }

@@ -2,16 +2,18 @@
 
 use super::Spelling;
 use super::cell_error::CellError;
-use super::spelling::is_integer;
+use super::spelling::{Number, is_integer};
 use crate::model::{Column, Type, boolean};
 
 /// What the cells of a column are beside numbers, or instead of them.
 #[derive(Clone, Debug)]
 pub struct Marks {
     kind: Type,
-    /// True and False stand for 1 and 0.
-    words: bool,
+    /// What False and True stand for: 0 and 1, or a missing value where the column's own numbers say so.
+    words: Option<[Number; 2]>,
     spelling: Spelling,
+    /// The column's own numbers for "missing", of a column of singles: its library compares them as such.
+    singles: Vec<f32>,
 }
 
 impl Marks {
@@ -19,23 +21,57 @@ impl Marks {
     pub fn of(column: &Column, spelling: &Spelling) -> Option<Marks> {
         let words = column.kind == Type::Boolean || column.boolean;
         let marked = column.kind.is_number() && (words || !spelling.has_plain_numbers());
+        let own = || {
+            column
+                .missing
+                .iter()
+                .filter_map(|marker| marker.clone().read().number())
+        };
+        let truth = |x: f64| match own().any(|own| own == x) {
+            true => Number::Missing,
+            false => Number::Value(x),
+        };
         marked.then(|| Marks {
             kind: column.kind,
-            words,
+            words: words.then(|| [0.0, 1.0].map(truth)),
             spelling: spelling.clone(),
+            singles: match column.kind {
+                Type::Float32 => own().map(|x| x as f32).collect(),
+                _ => Vec::new(),
+            },
         })
     }
 
-    /// The number that a word stands for.
-    pub fn word(&self, cell: &[u8]) -> Option<f64> {
-        let truth = boolean::word(cell).filter(|_| self.words)?;
-        Some(truth.into())
+    /// What a word for true or false stands for.
+    fn word(&self, cell: &[u8]) -> Option<Number> {
+        Some(self.words?[usize::from(boolean::word(cell)?)])
+    }
+
+    /// What a cell without spaces around it stands for.
+    pub fn read(&self, cell: &[u8]) -> Number {
+        match self.word(cell).unwrap_or_else(|| self.spelling.number(cell)) {
+            Number::Value(x) if self.is_marker(x) => Number::Missing,
+            read => read,
+        }
+    }
+
+    /// Does one of the column's own numbers mean that a number is missing, which isn't one of the file's?
+    fn is_marker(&self, x: f64) -> bool {
+        self.singles.contains(&(x as f32))
+    }
+
+    /// The number that a word stands for, for the direct readers.
+    pub fn direct_word(&self, cell: &[u8]) -> Option<f64> {
+        match self.word(cell)? {
+            Number::Value(x) => Some(x),
+            Number::Missing | Number::Invalid => None,
+        }
     }
 
     /// Of a number that the direct readers read: is it what it seems to be?
     pub fn direct(&self, x: f64) -> Option<f64> {
         // A word for "missing" may read as infinity.
-        let plain = !self.spelling.comma() && x.is_finite() && !self.spelling.is_marker(x);
+        let plain = !self.spelling.comma() && x.is_finite() && !self.spelling.is_marker(x) && !self.is_marker(x);
         self.value(x).ok().filter(|_| plain)
     }
 

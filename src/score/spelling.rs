@@ -136,6 +136,14 @@ impl Spelling {
 
     /// Reads a cell without spaces around it, correctly rounded.
     pub fn number(&self, cell: &[u8]) -> Number {
+        match self.unmarked(cell) {
+            Number::Value(x) if self.is_marker(x) => Number::Missing,
+            read => read,
+        }
+    }
+
+    /// The same, but a number that means "missing" is one.
+    pub fn unmarked(&self, cell: &[u8]) -> Number {
         let is = |word: &str| word.as_bytes().eq_ignore_ascii_case(cell);
         let is_word = match &self.missing {
             None => USUAL.iter().any(|word| is(word)),
@@ -149,7 +157,7 @@ impl Spelling {
             true => with_comma(cell),
         };
         match number {
-            Some(x) if self.is_marker(x) => Number::Missing,
+            Some(x) if x.is_nan() => Number::Missing,
             Some(x) => Number::Value(x),
             None => Number::Invalid,
         }

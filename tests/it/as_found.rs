@@ -309,6 +309,95 @@ fn the_index_of_pandas_is_noted_when_a_model_is_registered() {
     agrees(&spool, "index-column", &rows("index-column"));
 }
 
+/// LightGBM's file has pandas' tables, and not whose they are: with a list of categorical features they can be another column's.
+#[test]
+fn a_table_of_categories_is_never_given_to_another_column() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("tables-beside.txt"), &[]).exits(0);
+    agrees(&spool, "tables-beside", &rows("tables-beside"));
+    // A column of the list has codes that the table doesn't have.
+    register(&spool, &fixture("tables-listed-codes.txt"), &[])
+        .exits(64)
+        .says("\"store\", which categorical_feature names, was trained on codes that its table");
+    // The two files say the same, and mean another.
+    for case in ["tables", "tables-listed"] {
+        let [own, other] = match case {
+            "tables" => ["grade", "store"],
+            _ => ["store", "grade"],
+        };
+        register(&spool, &fixture(&format!("{case}.txt")), &[])
+            .exits(64)
+            .says(&format!(
+                "those of \"{own}\" if LightGBM found the columns of categories by itself"
+            ))
+            .says(&format!("one can be that of \"{other}\""))
+            .says("--categories");
+    }
+    register(&spool, &fixture("tables-listed.txt"), &["--categories", "grade"])
+        .exits(64)
+        .says("by its file the columns of categories are store");
+    let ran = register(&spool, &fixture("tables.txt"), &["--categories", " grade"]).exits(0);
+    assert!(!ran.stdout.contains("note:"), "{}", ran.stdout);
+    agrees(&spool, "tables", &rows("tables"));
+    // A flag beside a column of two categories is in most frames.
+    register(&spool, &fixture("tables-of-two.txt"), &[])
+        .exits(0)
+        .says("note: the file has tables of categories, and doesn't say whose: they are those of \"grade\"")
+        .says("\"flag\"");
+    agrees(&spool, "tables-of-two", &rows("tables-of-two"));
+}
+
+/// A double stands for several of them.
+#[test]
+fn an_unknown_category_beyond_two_to_the_53_is_not_its_neighbour() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("large-categories.txt"), &[]).exits(0);
+    agrees(&spool, "large-categories", &rows("large-categories"));
+    let unknown = spool.filter(&["score"], rows("large-categories").as_bytes());
+    unknown.says("categories that the model doesn't know: id 10");
+}
+
+#[test]
+fn a_word_for_false_is_missing_where_the_model_takes_0_for_missing() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("missing-zero.json"), &["--missing", "0"]).exits(0);
+    for (yes, no) in WORDS {
+        agrees(&spool, "missing-zero", &worded(&rows("missing-zero"), yes, no));
+    }
+    // What a file's 0 means is not said of its words.
+    register(&spool, &fixture("indicator.json"), &[]).exits(0);
+    let of_file = spool.set("input.missing=[0]");
+    agrees(&of_file, "indicator", &rows("indicator"));
+}
+
+/// Of a column of singles, XGBoost compares them.
+#[test]
+fn a_number_for_missing_is_compared_in_the_precision_of_its_column() {
+    let spool = Spool::without_model();
+    register(&spool, &fixture("missing-single.json"), &["--missing", "-99.9"]).exits(0);
+    for written in ["-99.9", "-99.90000001", "-99.9000015258789", "\" -9.99000000001e1\""] {
+        agrees(
+            &spool,
+            "missing-single",
+            &rows("missing-single").replace("-99.9", written),
+        );
+    }
+}
+
+/// XGBoost compares codes, which are in no file.
+#[test]
+fn a_number_for_missing_that_is_a_code_of_a_category_is_refused() {
+    let spool = Spool::without_model();
+    let cities = fixture("../xgboost-3.2.0/partition.json");
+    register(&spool, &cities, &["--missing", "1"])
+        .exits(64)
+        .says("with missing=1, XGBoost takes the category \"")
+        .says("of \"city\", whose code is 1, for missing, too");
+    register(&spool, &cities, &["--missing", "-1"]).exits(0);
+    // LightGBM knows no such number: it is the file's.
+    register(&spool, &fixture("tables-beside.txt"), &["--missing", "1"]).exits(0);
+}
+
 /// macOS and some databases write an accent as a character of its own.
 #[test]
 fn names_and_categories_are_the_same_in_either_form_of_unicode() {

@@ -202,6 +202,19 @@ fn a_category_of_the_model_is_none_of_the_words_for_missing() {
     );
 }
 
+/// `1` was the category, and `1.0` was missing.
+#[test]
+fn a_category_is_none_of_the_numbers_for_missing_however_it_is_written() {
+    let spool = Spool::without_model().set("input.missing=[1, -1, 5]");
+    approve_categories(&spool, &["2", "1", "none"]);
+    spool.drop_file("a.csv", "c\n1\n1.0\n1e0\n\" 1.0\"\n-1\n5.0\n01\n7\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction\n20.0\n20.0\n20.0\n20.0\n10.0\n10.0\n10.0\n0.0\n"
+    );
+}
+
 #[test]
 fn numbers_have_a_decimal_comma_where_the_producer_writes_one() {
     let spool = Spool::without_model()

@@ -145,6 +145,42 @@ fn texts_are_the_encoders_categories_in_either_form_of_unicode() {
     }
 }
 
+/// As a CSV with spaces behind its commas has them when pandas reads it.
+#[test]
+fn texts_keep_the_spaces_around_them_that_an_encoder_knows() {
+    let Some(library) = library() else { return };
+    let spool = spool(library).set("output.columns=all");
+    let artifact = fixture("../as-found/spaced-texts.onnx");
+    register(
+        &spool,
+        &artifact,
+        &[
+            "--approve",
+            "--golden",
+            artifact.with_extension("in.csv").to_str().unwrap(),
+        ],
+    )
+    .exits(0);
+    let rows = fs::read_to_string(artifact.with_extension("in.csv")).unwrap();
+    let theirs = fs::read_to_string(artifact.with_extension("csv")).unwrap();
+    spool.drop_file("a.csv", &rows);
+    let ran = spool.run(&["--once", "--json"]).exits(0);
+    let output = spool.output("a.csv").unwrap();
+    for (ours, theirs) in output.lines().zip(theirs.lines()).skip(1) {
+        let ours: f64 = ours.rsplit(',').next().unwrap().parse().unwrap();
+        assert!((ours - theirs.parse::<f64>().unwrap()).abs() < 1e-5, "{ours} {theirs}");
+    }
+    // "Private" without its space is none of them, here as there.
+    assert_eq!(ran.json()["unknown"], serde_json::json!({"work": 4}));
+    // Other spaces don't count.
+    let ran = spool
+        .filter(&["score"], b"work,h\n None,0\nNone,0\n\t State-gov,0\n")
+        .exits(0);
+    let last = |line: &str| line.rsplit(',').next().unwrap().to_string();
+    let lines: Vec<String> = ran.stdout.lines().map(last).collect();
+    assert_eq!(lines[1], lines[2]);
+}
+
 /// scikit-learn's encoder refuses what it has not seen, unless it was told otherwise; ONNX Runtime then refuses the batch.
 #[test]
 fn a_row_that_the_model_refuses_is_a_bad_row_and_the_others_are_scored() {

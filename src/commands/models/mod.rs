@@ -34,6 +34,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             booleans,
             missing,
             codes,
+            categories,
             golden,
             approve,
         } => {
@@ -63,6 +64,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                     missing,
                     markers: Vec::new(),
                     codes,
+                    categories,
                 },
                 training: None,
                 attachments: BTreeMap::new(),

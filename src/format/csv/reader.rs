@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
                     Some((x, length)) => (marks.direct(x)?, length),
                     None => {
                         let length = field(bytes, layout.dialect.delimiter)?;
-                        (marks.word(&bytes[..length])?, length)
+                        (marks.direct_word(&bytes[..length])?, length)
                     }
                 },
                 Kind::Categories(categories) => {
@@ -353,9 +353,14 @@ pub mod fuzzing {
                 2 => Kind::Categories(Dictionary::of(&texts, false)),
                 4 => Kind::Integers,
                 8 | 10 | 12 => {
-                    let kinds = [Type::Float64, Type::Boolean];
+                    let kinds = [Type::Float32, Type::Boolean];
                     let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
                     column.boolean = kind & 4 == 0;
+                    column.missing = [0.0, 9.9][..2 * usize::from(kind & 5 == 1)]
+                        .iter()
+                        .copied()
+                        .map(Marker::Number)
+                        .collect();
                     Kind::Marked(Marks::of(&column, &spelling).expect("it has marks"))
                 }
                 _ => Kind::Texts(0),

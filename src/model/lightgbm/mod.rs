@@ -1,10 +1,13 @@
 //! LightGBM's text models, as `save_model` writes them.
 
+mod tables;
+
 use super::trees::{Categories, Condition, Ensemble, Forest, Link, Objective, Part, Reading, Sums, Test, Tree};
 use super::{Artifact, Category, Column, Defect, Type};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
+use tables::{Feature, Owners};
 
 /// `key=value` lines; a key alone has an empty value.
 type Section<'a> = HashMap<&'a str, &'a str>;
@@ -51,7 +54,13 @@ pub fn parse(artifact: &[u8], codes: bool) -> Result<(Ensemble, Artifact), Defec
                 .into(),
         ));
     }
-    let categories = categories(&head, rest, names.len())?;
+    let (mut categories, mut doubt) = (vec![Vec::new(); names.len()], Vec::new());
+    if let Some((tables, owners)) = tables(&head, rest, &names)? {
+        for (feature, table) in owners.listed.into_iter().zip(tables) {
+            categories[feature] = table;
+        }
+        doubt = owners.others;
+    }
     let inputs = names.iter().zip(categories).map(|(name, categories)| Column {
         kind: if categories.is_empty() {
             Type::Float64
@@ -68,6 +77,7 @@ pub fn parse(artifact: &[u8], codes: bool) -> Result<(Ensemble, Artifact), Defec
         names_known: names.iter().enumerate().any(|(i, name)| *name != format!("Column_{i}")),
         targets,
         split_by_code,
+        doubt,
         float: Type::Float64,
     };
     let ensemble = Ensemble {
@@ -232,51 +242,43 @@ fn objective(text: &str, targets: usize) -> Result<Objective, Defect> {
     }
 }
 
-/// The categories of each feature: pandas' where the model was trained on a data frame with categorical columns.
-fn categories(head: &Section, rest: &str, features: usize) -> Result<Vec<Vec<Category>>, Defect> {
-    let mut all = vec![Vec::new(); features];
+/// The tables of categories that pandas had, and whose they are.
+type Tables = (Vec<Vec<Category>>, Owners);
+
+/// None if it had none.
+fn tables(head: &Section, rest: &str, names: &[String]) -> Result<Option<Tables>, Defect> {
     let Some(json) = rest
         .lines()
         .rev()
         .find_map(|line| line.strip_prefix("pandas_categorical:"))
     else {
-        return Ok(all);
+        return Ok(None);
     };
     let tables: Option<Vec<Vec<Category>>> =
         serde_json::from_str(json).map_err(|e| Defect(format!("pandas_categorical: {e}")))?;
-    let tables = tables.unwrap_or_default();
+    let Some(tables) = tables.filter(|tables| !tables.is_empty()) else {
+        return Ok(None);
+    };
     let listed = rest
         .lines()
         .find_map(|line| line.strip_prefix("[categorical_feature: "));
-    let listed: Option<Vec<usize>> = listed
+    let listed: Option<HashSet<usize>> = listed
         .map(|l| l.trim_end_matches(']').split(','))
         .and_then(|numbers| numbers.map(|n| n.trim().parse().ok()).collect());
-    let categorical = match listed {
-        Some(listed) => listed,
+    if listed
+        .as_ref()
+        .is_some_and(|listed| listed.iter().any(|&i| i >= names.len()))
+    {
+        return Err(Defect("categorical_feature names a feature that isn't there".into()));
+    }
+    let infos: Vec<String> = list(head, "feature_infos")?;
+    let feature = |i: usize| {
+        let info = infos.get(i).map_or("none", String::as_str);
         // Ranges stand in brackets, "none" for features that never differ.
-        None => {
-            let infos: Vec<String> = list(head, "feature_infos")?;
-            let is_category = |&i: &usize| {
-                infos
-                    .get(i)
-                    .is_some_and(|info| !info.starts_with('[') && info != "none")
-            };
-            (0..features).filter(is_category).collect()
-        }
+        let by_info = !info.starts_with('[') && info != "none";
+        Feature::read(info, listed.as_ref().map_or(by_info, |listed| listed.contains(&i)))
     };
-    if tables.is_empty() {
-        return Ok(all);
-    }
-    if tables.len() != categorical.len() || categorical.iter().any(|&i| i >= features) {
-        return Err(Defect(format!(
-            "pandas_categorical has the categories of {} columns, categorical_feature names {}: which belong to which \
-             can't be told",
-            tables.len(),
-            categorical.len()
-        )));
-    }
-    for (feature, table) in categorical.into_iter().zip(tables) {
-        all[feature] = table;
-    }
-    Ok(all)
+    let lengths: Vec<usize> = tables.iter().map(Vec::len).collect();
+    let owners = Owners::of(&(0..names.len()).map(feature).collect::<Vec<_>>(), names, &lengths)?;
+    Ok(Some((tables, owners)))
 }
