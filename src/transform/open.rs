@@ -29,6 +29,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         spelling: &shape.spelling,
         signature,
         features,
+        known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
     };

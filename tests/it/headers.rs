@@ -25,6 +25,8 @@ fn a_header_is_never_scored_as_a_row() {
         (abc, "2019,2020,2021\n1,2,3\n", "header_unclear"),
         (abc, "NA,,null\n1,2,3\n", "header_unclear"),
         (["f0", "f1", "x"], "0,1,2\n1,2,3\n", "header_unclear"),
+        // Ranks: a row may be the numbers that are names, in another order.
+        (["0", "1", "2"], "2,1,0\n1,2,0\n", "header_unclear"),
     ] {
         let spool = spool(&features);
         spool.drop_file("a.csv", csv);
@@ -35,7 +37,8 @@ fn a_header_is_never_scored_as_a_row() {
     for (features, csv, output) in [
         (unnamed, "0,1,2\n1,2,3\n4,5,6\n", "prediction\n6.0\n15.0\n"),
         (["0", "1", "2"], "5.5,3,1.4\n", "9.9\n"),
-        (["0", "1", "2"], "2,1,0\n1,2,3\n", "prediction\n6.0\n"),
+        (["0", "1", "2"], "0,1,2\n1,2,3\n", "prediction\n6.0\n"),
+        (["0", "1", "2"], "id,2,1,0\n7,1,2,3\n", "prediction\n6.0\n"),
         (years, "1.5,2021,3\n", "2025.5\n"),
         (abc, "1,NA,2\n1,2,3\n", "\"\"\n6.0\n"),
     ] {
@@ -44,6 +47,80 @@ fn a_header_is_never_scored_as_a_row() {
         spool.once().exits(0);
         assert_eq!(spool.output("a.csv").as_deref(), Some(output), "{csv}");
     }
+}
+
+/// With pandas' index in front, or a text, it was: the index became the first feature.
+#[test]
+fn a_header_is_told_beside_an_empty_cell_and_a_text() {
+    let four = spool(&["age", "income", "debt", "rate"]);
+    for header in [
+        ",0,1,2",
+        ",2019,2020,2021",
+        "NA,2019,2020,2021",
+        "2021,2020,2019,2018",
+        "2000,2005,2010,2015",
+        "0.0,1.0,2.0,3.0",
+        "1,1.1,1.2,1.3",
+        "202111,202112,202201,202202",
+    ] {
+        four.drop_file("a.csv", format!("{header}\n0,0.03,-0.96,0.57\n1,0.06,-1.37,1.04\n"));
+        four.once().exits(1);
+        let report = four.report("a.csv").unwrap();
+        assert_eq!(report["code"], "header_unclear", "{header}: {report}");
+        assert_eq!(four.output("a.csv"), None, "{header}");
+    }
+    let four = four.set("input.header=false");
+    four.once().exits(0);
+    assert_eq!(four.output("a.csv").unwrap().lines().count(), 3);
+}
+
+/// It has no run of numbers that could be told from a row's.
+#[test]
+fn pandas_default_header_of_one_or_two_columns_is_no_row() {
+    for (features, csv) in [
+        (&["x"][..], "0\n5\n6\n"),
+        (&["x", "y"], "0,1\n5,6\n"),
+        (&["x", "y"], ",0\n0,6\n"),
+    ] {
+        let spool = spool(features);
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(1);
+        let report = spool.report("a.csv").unwrap();
+        assert_eq!(report["code"], "header_unclear", "{csv}");
+        assert!(
+            report["hint"].as_str().unwrap().contains("input.header = false"),
+            "{report}"
+        );
+    }
+}
+
+/// The second carriage return was taken for text where the last column is kept, and tore the output.
+#[test]
+fn carriage_returns_are_named_whatever_else_the_first_line_is() {
+    for (setting, csv, said) in [
+        ("output.columns=all", "x,note\r\r\n1,a\r\r\n2,b\r\r\n", "CR CR LF"),
+        ("output.columns=all", "x,\"note\"\r\r\n1,a\r\r\n", "CR CR LF"),
+        ("input.header=auto", "note,x,other\r1,2,3\r", "CR alone"),
+        ("input.header=auto", "1\r\r\n2\r\r\n", "CR CR LF"),
+        ("input.header=auto", "A\r1\r", "CR alone"),
+        ("input.header=false", "1\r2\r", "CR alone"),
+        ("input.header=true", "sep=,\n\nid,x\r\r\n1,2\r\r\n", "CR CR LF"),
+    ] {
+        let spool = spool(&["x"]).set(setting);
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(1);
+        let report = spool.report("a.csv").unwrap();
+        assert_eq!(report["code"], "line_ends", "{csv:?}: {report}");
+        assert!(report["message"].as_str().unwrap().contains(said), "{report}");
+    }
+    // Within quotes they are text.
+    let spool = spool(&["x"]).set("output.columns=all");
+    spool.drop_file("a.csv", "\"two\r\nlines\",x,\"a\rb\"\r\n1,2,3\r\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "\"two\r\nlines\",x,\"a\rb\",prediction\n1,2,3,2.0\n"
+    );
 }
 
 #[test]

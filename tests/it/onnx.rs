@@ -208,6 +208,26 @@ fn a_row_that_the_model_refuses_is_a_bad_row_and_the_others_are_scored() {
     assert!(!ran.stderr.contains("onnxruntime:"), "{}", ran.stderr);
 }
 
+/// Any text was taken for a row's, and the header of another table scored.
+#[test]
+fn a_text_that_an_encoder_does_not_know_makes_a_first_line_a_header() {
+    let Some(library) = library() else { return };
+    let spool = spool(library);
+    register(&spool, &fixture("columns.onnx"), &["--approve"]).exits(0);
+    for (csv, rows) in [
+        ("2019,shop,2021\n0.5,Oslo,1\n", None),
+        ("0.5,Oslo,1\n0.5,shop,1\n", Some(2)),
+    ] {
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(i32::from(rows.is_none()));
+        assert_eq!(
+            spool.output("a.csv").map(|output| output.lines().count()),
+            rows,
+            "{csv}"
+        );
+    }
+}
+
 #[test]
 fn without_the_library_the_error_says_how_to_get_it() {
     let spool = Spool::without_model().set("models.onnxruntime=/absent/libonnxruntime.so");

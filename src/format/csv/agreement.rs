@@ -158,6 +158,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         spelling: &Spelling::USUAL,
         signature: &signature,
         features: &features(signature.inputs.iter(), &Spelling::USUAL).into(),
+        known: &[],
         columns: &Columns::All,
         outputs: &signature.outputs,
     };

@@ -3,9 +3,9 @@
 
 use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
-use super::record::{BYTE_ORDER_MARK, first_record, names, raw_fields, separator};
+use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, separator};
 use crate::format::Columns;
-use crate::model::{Column, Signature, unicode};
+use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{Places, no_such_column, stands_twice};
 use crate::score::cell::Feature;
@@ -31,6 +31,8 @@ pub struct Wanted<'a> {
     pub signature: &'a Signature,
     /// Of the signature's inputs, spelled so.
     pub features: &'a Arc<[Feature]>,
+    /// Of each feature of text, what the model tells from other texts.
+    pub known: &'a [Option<KnownTexts>],
     /// Columns to keep.
     pub columns: &'a Columns,
     /// The columns that are written behind the kept ones.
@@ -139,6 +141,9 @@ impl Layout {
     /// `record`: the first, on which line.
     fn of(line: u64, record: &[u8], wanted: &Wanted) -> Result<Layout, Problem> {
         let Wanted { dialect, signature, .. } = *wanted;
+        if let Some(problem) = line_ends(record, dialect) {
+            return Err(problem.line(line));
+        }
         let fields = names(record, dialect);
         let places = Places::of(&fields);
         let features: Vec<Cow<str>> = signature.inputs.iter().map(|c| unicode::name(&c.name)).collect();
@@ -149,8 +154,8 @@ impl Layout {
             }
             Header::Absent => First::Row,
             Header::Present => First::Header,
-            Header::Auto if names_all => First::Header,
-            Header::Auto => First::of(&fields, signature, wanted.spelling),
+            Header::Auto if names_all => First::with_names(&fields, signature, wanted.spelling),
+            Header::Auto => First::of(&fields, signature, wanted.features, wanted.known, wanted.spelling),
         };
         match first {
             First::Header => {}
@@ -172,7 +177,7 @@ impl Layout {
         if !names_all && let Some(p) = wrong_delimiter(record, &features, wanted) {
             return Err(p.line(line));
         }
-        if !names_all && let Some(p) = line_ends(record).or_else(|| quoted_line(record, &features, dialect)) {
+        if !names_all && let Some(p) = quoted_line(record, &features, dialect) {
             return Err(p.line(line));
         }
         let bound = Binding::by_place(&places, signature, wanted.features);
@@ -285,10 +290,10 @@ fn header_unclear(record: &[u8], why: &str) -> Problem {
     )
 }
 
-/// `record`: without its line end.
-fn line_ends(record: &[u8]) -> Option<Problem> {
-    let (at, rest) = (memchr(b'\r', record)?, record.strip_suffix(b"\r"));
-    let (what, hint) = match rest.is_some_and(|rest| at == rest.len()) {
+/// `record`: without its line end. Carriage returns within quotes are text.
+fn line_ends(record: &[u8], dialect: Dialect) -> Option<Problem> {
+    let at = carriage_return(record, dialect)?;
+    let (what, hint) = match at + 1 == record.len() {
         true => (
             "lines end in CR CR LF",
             "open the file with newline=\"\" where Python's csv module writes it on Windows, or: sed 's/\\r\\r$/\\r/' old.csv > new.csv",

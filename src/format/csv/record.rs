@@ -104,6 +104,28 @@ pub fn raw_fields(record: &[u8], dialect: Dialect) -> Vec<&[u8]> {
     }
 }
 
+/// The first carriage return that is no text: outside quotes, and not escaped. `record`: without its line end.
+pub fn carriage_return(record: &[u8], dialect: Dialect) -> Option<usize> {
+    memchr(b'\r', record)?;
+    let mut at = 0;
+    for raw in raw_fields(record, dialect) {
+        let quoted = raw.first() == Some(&b'"');
+        let mut rest = match quoted {
+            true => dialect.closing_quote(raw, 1).map_or(raw.len(), |quote| quote + 1),
+            false => 0,
+        };
+        while let Some(&b) = raw.get(rest) {
+            match b {
+                b'\r' => return Some(at + rest),
+                b if Some(b) == dialect.escape => rest += 2,
+                _ => rest += 1,
+            }
+        }
+        at += raw.len() + 1;
+    }
+    None
+}
+
 /// Writes a field, in quotes where it needs them.
 pub fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
     let plain = |b: &u8| *b != delimiter && !matches!(b, b'"' | b'\n' | b'\r');
@@ -118,4 +140,45 @@ pub fn quote(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
         out.push(b);
     }
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_carriage_return_is_text_within_quotes_and_behind_an_escape() {
+        let spark = Dialect {
+            escape: Some(b'\\'),
+            ..Dialect::plain(b',')
+        };
+        for (record, dialect, expected) in [
+            (&b"x,y\r"[..], Dialect::plain(b','), Some(3)),
+            (b"x\r1,y", Dialect::plain(b','), Some(1)),
+            (b"\"a\r\n\",y", Dialect::plain(b','), None),
+            (b"\"a\r\",\"b\"\r", Dialect::plain(b','), Some(8)),
+            (b"a\\\r,b", Dialect::plain(b','), Some(2)),
+            (b"a\\\r,b", spark, None),
+            (b"a\\\\\r,b", spark, Some(3)),
+        ] {
+            assert_eq!(carriage_return(record, dialect), expected, "{record:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn those_of_texts_are_in_quotes(texts in prop::collection::vec("[a,\"\r\n ]{0,6}", 1..6)) {
+            let mut record = Vec::new();
+            for (i, text) in texts.iter().enumerate() {
+                if i > 0 {
+                    record.push(b',');
+                }
+                quote(text.as_bytes(), b',', &mut record);
+            }
+            prop_assert_eq!(carriage_return(&record, Dialect::plain(b',')), None);
+            record.push(b'\r');
+            prop_assert_eq!(carriage_return(&record, Dialect::plain(b',')), Some(record.len() - 1));
+        }
+    }
 }

@@ -67,6 +67,7 @@ impl Table<'_> {
             spelling,
             signature,
             features: &features(signature.inputs.iter(), spelling).into(),
+            known: &[],
             columns: &Columns::Prediction,
             outputs: &[],
         };
