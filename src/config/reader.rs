@@ -1,6 +1,6 @@
 //! A tree of settings as serde reads it: a fault knows the way to its value.
 
-use super::node::{Content, Node, Step, literal};
+use super::node::{Content, Node, Origin, Step, literal};
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
@@ -130,9 +130,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
+    /// A text as it stands, or in quotes, as TOML has it.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.0.content {
-            Content::Text(text) => visitor.visit_str(text),
+            Content::Text(text) => match quoted(text, &self.0.origin) {
+                Some(inner) => visitor.visit_str(&inner),
+                None => visitor.visit_str(text),
+            },
             _ => self.deserialize_any(visitor),
         }
     }
@@ -141,9 +145,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         self.deserialize_str(visitor)
     }
 
-    /// A text is a TOML array, or its parts between commas.
+    /// A text is a TOML array, or its parts between commas. One in quotes is one part.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.0.content {
+            Content::Text(text) if quoted(text, &self.0.origin).is_some() => {
+                visitor.visit_seq(Items([self.0].into_iter().enumerate()))
+            }
             Content::Text(text) if !text.trim_start().starts_with('[') => {
                 let part = |part: &str| Node {
                     origin: self.0.origin.clone(),
@@ -163,7 +170,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match &self.0.content {
-            Content::Text(text) | Content::Scalar(Value::String(text)) => visitor.visit_enum(Word(text)),
+            Content::Text(text) => match quoted(text, &self.0.origin) {
+                Some(inner) => visitor.visit_enum(Word(&inner)),
+                None => visitor.visit_enum(Word(text)),
+            },
+            Content::Scalar(Value::String(text)) => visitor.visit_enum(Word(text)),
             _ => Err(Kind::Expected(choices(variants)).into()),
         }
     }
@@ -179,6 +190,14 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct map
         struct identifier ignored_any
+    }
+}
+
+/// A text in quotes, without them.
+fn quoted(text: &str, origin: &Origin) -> Option<String> {
+    match literal(text, origin)?.content {
+        Content::Scalar(Value::String(inner)) => Some(inner),
+        _ => None,
     }
 }
 

@@ -64,7 +64,13 @@ impl Binding {
                     .get_or_init(|| by_spaced_name(names, &wanted()))
                     .get(unicode::name(&column.name).as_ref())?
             };
-            places.find(&column.name).or_else(spaced).ok_or_else(missing)
+            let marked = || {
+                let name = unmarked(&column.name)?;
+                let own = wanted().contains(unicode::name(name).as_ref());
+                places.find(name).filter(|_| !own)
+            };
+            let found = places.find(&column.name).or_else(spaced).or_else(marked);
+            found.ok_or_else(missing)
         };
         Ok(Binding {
             features: features.clone(),
@@ -79,6 +85,12 @@ impl Binding {
             fields: (0..features.len()).collect(),
         }
     }
+}
+
+/// A model's name without the byte order mark in front, if it has one: the examples' reader left it there, and the same file's
+/// first name has none.
+pub fn unmarked(name: &str) -> Option<&str> {
+    name.strip_prefix('\u{feff}')
 }
 
 /// The fields whose names have spaces, by the names that LightGBM and skl2onnx make of them; none where two would have the

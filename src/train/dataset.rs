@@ -6,6 +6,7 @@ use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
 use crate::format::Dialect;
+use crate::format::csv::cause;
 use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::format::decoded;
@@ -339,13 +340,13 @@ impl Sheet {
                     let are = texts.iter().flatten().filter(|text| spelling.is_value(text.as_bytes()));
                     are.count()
                 };
-                let (own, other) = (numbers(&self.spelling), numbers(&columns::other_mark(&self.spelling)));
+                let (own, other) = (numbers(&self.spelling), numbers(&cause::other_mark(&self.spelling)));
                 let hint = if 2 * own > present {
                     format!("{own} of its {present} cells are numbers; mend the others")
                 } else if 2 * other > present {
                     format!(
                         "{other} of its {present} cells are numbers with another mark; {}",
-                        columns::set_mark(&self.spelling)
+                        cause::set_mark(&self.spelling)
                     )
                 } else {
                     String::new()

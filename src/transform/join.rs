@@ -111,7 +111,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                 column: column.into(),
                 reason: reason.into_owned(),
                 text: record.into(),
-                hint: reject.cause.hint(),
+                hint: self.opened.input.hint(reject.cause, record),
             });
             self.summary.bad_rows += 1;
             if self.shape.bad_rows == BadRows::Fail {

@@ -248,6 +248,74 @@ fn numbers_have_a_decimal_comma_where_the_producer_writes_one() {
     assert!(hint.contains("input.decimal"), "{hint}");
 }
 
+/// The delimiter was told, and of the numbers only that they are none.
+#[test]
+fn numbers_with_the_other_decimal_mark_hint_at_its_key() {
+    for (settings, csv, said) in [
+        (
+            &["input.delimiter=;"][..],
+            "x;y\n1,5;2,5\n",
+            "set input.decimal = \",\" if",
+        ),
+        (
+            &["input.delimiter=;", "input.bad_rows=fail"],
+            "x;y\n1,5;2,5\n",
+            "set input.decimal = \",\" if",
+        ),
+        (
+            &["input.delimiter=;", "input.decimal=,"],
+            "x;y\n1.5;2.5\n",
+            "set input.decimal = \".\" if",
+        ),
+        // With this delimiter there can be none.
+        (&[], "x,y\n\"1,5\",2\n", "write numbers with decimal points; or"),
+    ] {
+        let spool = settings.iter().fold(Spool::new(), |spool, setting| spool.set(setting));
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(1);
+        let report = spool.report("a.csv").unwrap();
+        assert!(report["hint"].as_str().unwrap().starts_with(said), "{report}");
+    }
+    for cell in ["lots", "1,5,3", "NA"] {
+        let spool = Spool::new().set("input.delimiter=;").set("input.missing=[\"?\"]");
+        spool.drop_file("a.csv", format!("x\n{cell}\n"));
+        spool.once().exits(1);
+        let report = spool.report("a.csv").unwrap();
+        assert!(!report["hint"].as_str().unwrap().contains("input.decimal"), "{report}");
+    }
+}
+
+/// The quotes of a flag's value were part of it, but for some keys.
+#[test]
+fn a_flags_text_may_stand_in_quotes() {
+    let spool = Spool::new();
+    for settings in [
+        ["input.delimiter=\";\"", "input.decimal=\",\""],
+        ["input.delimiter=';'", "input.decimal=','"],
+        ["input.delimiter=;", "input.decimal=,"],
+    ] {
+        let flags = settings.iter().flat_map(|setting| ["--set", setting]);
+        let args: Vec<&str> = std::iter::once("score").chain(flags).collect();
+        let ran = spool.filter(&args, b"x;y\n1,5;2\n").exits(0);
+        assert_eq!(ran.stdout.lines().count(), 2, "{settings:?}");
+    }
+    let ran = spool.filter(
+        &[
+            "score",
+            "--set",
+            "input.delimiter=\"\\t\"",
+            "--set",
+            "input.header=\"auto\"",
+        ],
+        b"x\ty\n1\t2\n",
+    );
+    ran.exits(0);
+    spool
+        .filter(&["score", "--set", "input.decimal=\"x\""], b"x\n1\n")
+        .exits(64)
+        .says("input.decimal = \"x\" should be \".\" or \",\"");
+}
+
 /// Namibia's code is NA.
 #[test]
 fn training_says_what_it_read_as_missing_and_is_told_what_is() {

@@ -123,6 +123,41 @@ fn carriage_returns_are_named_whatever_else_the_first_line_is() {
     );
 }
 
+/// The line feed in the quoted name was taken for the end of a field.
+#[test]
+fn a_name_with_a_line_feed_is_no_line_that_is_quoted_as_a_whole() {
+    let spool = spool(&["x"]);
+    for (csv, code) in [
+        ("\"x\n1\"\n2\n", "no_such_column"),
+        ("\"x,y\n1,2\"\n", "no_such_column"),
+        ("\"id,\"\"two\nlines\"\",x\"\n\"1,2,3\"\n", "quoted_lines"),
+    ] {
+        spool.drop_file("a.csv", csv);
+        spool.once().exits(1);
+        let report = spool.report("a.csv").unwrap();
+        assert_eq!(report["code"], code, "{csv:?}: {report}");
+    }
+}
+
+/// The examples' reader left the mark in the first name, and no file had such a column.
+#[test]
+fn a_models_name_with_a_byte_order_mark_is_the_files_without() {
+    let spool = spool(&["\u{feff}x", "y"]).set("output.columns=all");
+    for (name, csv, output) in [
+        ("marked.csv", "\u{feff}x,y\n1,2\n", "x,y,prediction\n1,2,3.0\n"),
+        ("plain.csv", "y,x\n1,2\n", "y,x,prediction\n1,2,3.0\n"),
+        ("behind.csv", "y,\u{feff}x\n1,2\n", "y,\u{feff}x,prediction\n1,2,3.0\n"),
+    ] {
+        spool.drop_file(name, csv);
+        spool.once().exits(0);
+        assert_eq!(spool.output(name).as_deref(), Some(output), "{name}");
+    }
+    let both = self::spool(&["\u{feff}x", "x"]);
+    both.drop_file("a.csv", "x,y\n1,2\n");
+    both.once().exits(1);
+    assert_eq!(both.report("a.csv").unwrap()["code"], "no_such_column");
+}
+
 #[test]
 fn a_key_settles_what_the_first_line_is() {
     let csv = "2031,2032\n1,2\n";

@@ -45,6 +45,44 @@ fn tables_of_tables_are_laid_over_one_another_key_by_key() {
     assert_eq!(read.monitor.column["c"], bars(1.0, Some(true)));
 }
 
+/// As in a file.
+#[test]
+fn a_flags_text_may_stand_in_quotes() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Red,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Texts {
+        mark: String,
+        word: Word,
+        list: Vec<String>,
+    }
+    let read = |mark: &str, word: &str, list: &str| {
+        let mut layers = Layers::defaults("mark = \"\"\nword = \"\"\nlist = []\n");
+        for (key, text) in [("mark", mark), ("word", word), ("list", list)] {
+            layers.assign(flag(key, text));
+        }
+        layers.read::<Texts>().unwrap()
+    };
+    let texts = |mark: &str, list: &[&str]| Texts {
+        mark: mark.into(),
+        word: Word::Red,
+        list: list.iter().map(|item| item.to_string()).collect(),
+    };
+    for ((mark, word, list), expected) in [
+        ((",", "red", "a,b"), texts(",", &["a", "b"])),
+        (("\",\"", "\"red\"", "\"a\", 'b'"), texts(",", &["a", "b"])),
+        (("'\\'", "'red'", "\"a,b\""), texts("\\", &["a,b"])),
+        (("\"\\t\"", "red", "[\"a,b\"]"), texts("\t", &["a,b"])),
+        (("\"", "red", "\"\""), texts("\"", &[""])),
+        (("5", "red", "5"), texts("5", &["5"])),
+    ] {
+        assert_eq!(read(mark, word, list), expected, "{mark} {word} {list}");
+    }
+}
+
 #[test]
 fn a_fault_deep_below_is_named_with_its_line() {
     for (file, expected) in [

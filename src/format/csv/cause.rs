@@ -2,8 +2,11 @@
 
 use super::dialect::ESCAPE_HINT;
 use super::head::Layout;
+use super::record::raw_fields;
+use crate::score::Spelling;
 use crate::score::batch::refused;
-use crate::score::cell::CellError;
+use crate::score::cell::{CellError, trim};
+use crate::score::spelling::Number;
 use std::borrow::Cow;
 
 /// Why the fields of a record can't be told. `unescaped`: it has backslashes that would be escapes if there were any.
@@ -42,6 +45,25 @@ impl Layout {
         self.names.get(self.field(cause)?).map(String::as_str)
     }
 
+    /// What may mend all such rows at once. `record`: the row, without its line end.
+    pub fn hint(&self, cause: Cause, record: &[u8]) -> Option<&'static str> {
+        match cause {
+            Cause::Malformed(Malformed::FieldCount { unescaped, .. } | Malformed::AfterQuote { unescaped, .. }) => {
+                unescaped.then_some(ESCAPE_HINT)
+            }
+            Cause::Cell {
+                feature,
+                error: CellError::NotANumber,
+            } => {
+                let raw = raw_fields(record, self.dialect);
+                let cell = self.dialect.text(raw.get(self.field(cause)?)?);
+                let spelling = &self.binding.features[feature as usize].spelling;
+                decimal_hint(spelling, self.dialect.delimiter, trim(&cell))
+            }
+            Cause::Cell { .. } | Cause::Refused(_) => None,
+        }
+    }
+
     /// In words. `refusal`: what the model says.
     pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         match cause {
@@ -66,14 +88,28 @@ fn unset(unescaped: bool) -> &'static str {
     }
 }
 
-impl Cause {
-    /// What may mend all such rows at once.
-    pub fn hint(self) -> Option<&'static str> {
-        match self {
-            Cause::Malformed(Malformed::FieldCount { unescaped, .. } | Malformed::AfterQuote { unescaped, .. }) => {
-                unescaped.then_some(ESCAPE_HINT)
-            }
-            Cause::Cell { .. } | Cause::Refused(_) => None,
-        }
+/// The spelling of numbers with the other decimal mark.
+pub fn other_mark(spelling: &Spelling) -> Spelling {
+    Spelling::usual(!spelling.comma())
+}
+
+/// What to do where numbers are spelled so.
+pub fn set_mark(spelling: &Spelling) -> &'static str {
+    match spelling.comma() {
+        false => "set input.decimal = \",\" if numbers have decimal commas",
+        true => "set input.decimal = \".\" if numbers have decimal points",
     }
+}
+
+/// The same, where a cell that is no number would be one with the other decimal mark.
+fn decimal_hint(spelling: &Spelling, delimiter: u8, cell: &[u8]) -> Option<&'static str> {
+    let other = matches!(other_mark(spelling).number(cell), Number::Value(_));
+    other.then_some(match delimiter {
+        // Decimal commas in a file that is separated by commas are refused.
+        b',' if !spelling.comma() => {
+            "write numbers with decimal points; or, for decimal commas, separate the fields by \";\" and set input.delimiter = \";\" \
+             and input.decimal = \",\""
+        }
+        _ => set_mark(spelling),
+    })
 }

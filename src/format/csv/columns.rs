@@ -9,10 +9,9 @@ use super::table::{Page, Table};
 use crate::format::RECORD_MAX;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
-use crate::score::Spelling;
 use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
-use crate::score::cell::{self, CellError, trim};
+use crate::score::cell::{self, CellError};
 use std::collections::BTreeMap;
 
 /// What a column may hold.
@@ -241,7 +240,7 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
     let why = layout.reason(cause, |index| reader.batch.refusal(index));
     let Some((field, name)) = layout.field(cause).zip(layout.column(cause)) else {
         let message = format!("{why}: {}", excerpt(record, 80));
-        return Problem::new(Code::BadRow, message, mend(cause)).line(line);
+        return Problem::new(Code::BadRow, message, mend(layout.hint(cause, record))).line(line);
     };
     let raw = raw_fields(record, layout.dialect);
     let cell = layout.dialect.text(raw.get(field).copied().unwrap_or_default());
@@ -257,38 +256,15 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
             error: CellError::NotUtf8,
             ..
         } => RECODE.into(),
-        Cause::Cell {
-            error: CellError::NotANumber,
-            feature,
-        } => {
-            let spelling = &layout.binding.features[feature as usize].spelling;
-            match other_mark(spelling).is_value(trim(&cell)) {
-                true => set_mark(spelling).into(),
-                false => MEND.into(),
-            }
-        }
-        cause => mend(cause),
+        cause => mend(layout.hint(cause, record)),
     };
     Problem::new(Code::BadRow, message, hint).line(line).column(name)
 }
 
-fn mend(cause: Cause) -> String {
-    match cause.hint() {
+fn mend(hint: Option<&str>) -> String {
+    match hint {
         Some(first) => format!("{first}; or {MEND}"),
         None => MEND.into(),
-    }
-}
-
-/// The spelling of numbers with the other decimal mark.
-pub fn other_mark(spelling: &Spelling) -> Spelling {
-    Spelling::usual(!spelling.comma())
-}
-
-/// What to do where numbers are spelled so.
-pub fn set_mark(spelling: &Spelling) -> &'static str {
-    match spelling.comma() {
-        false => "set input.decimal = \",\" if numbers have decimal commas",
-        true => "set input.decimal = \".\" if numbers have decimal points",
     }
 }
 

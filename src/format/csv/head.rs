@@ -3,11 +3,11 @@
 
 use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
-use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, separator};
+use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
 use crate::format::Columns;
 use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
-use crate::score::binding::{Places, no_such_column, stands_twice};
+use crate::score::binding::{Places, no_such_column, stands_twice, unmarked};
 use crate::score::cell::Feature;
 use crate::score::{Binding, Spelling};
 use memchr::{memchr, memchr_iter};
@@ -147,7 +147,8 @@ impl Layout {
         let fields = names(record, dialect);
         let places = Places::of(&fields);
         let features: Vec<Cow<str>> = signature.inputs.iter().map(|c| unicode::name(&c.name)).collect();
-        let names_all = features.iter().all(|f| places.find(f).is_some());
+        let find = |name: &str| places.find(name).or_else(|| places.find(unmarked(name)?));
+        let names_all = features.iter().all(|f| find(f).is_some());
         let first = match wanted.header {
             Header::Absent if names_all => {
                 First::Unclear("it has the model's names, and input.header says that there is none")
@@ -307,11 +308,14 @@ fn line_ends(record: &[u8], dialect: Dialect) -> Option<Problem> {
 }
 
 /// A line that is one quoted field, with all fields in it.
-fn quoted_line(record: &[u8], features: &[Cow<str>], dialect: Dialect) -> Option<Problem> {
-    let [line] = raw_fields(record, dialect)[..] else {
+fn quoted_line(first: &[u8], features: &[Cow<str>], dialect: Dialect) -> Option<Problem> {
+    let [line] = raw_fields(first, dialect)[..] else {
         return None;
     };
     let inner = dialect.text(line.strip_prefix(b"\"").and(Some(line))?);
+    if record(&inner, dialect).len() < inner.len() {
+        return None; // more than one line is a cell with line feeds
+    }
     let within = names(&inner, dialect);
     (within.len() > 1 && features.iter().any(|f| within.iter().any(|name| name == f))).then(|| {
         Problem::new(

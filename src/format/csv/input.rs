@@ -91,6 +91,11 @@ impl Input {
         self.layout.column(cause).unwrap_or_default()
     }
 
+    /// What may mend all rows at once that are bad for the same. `record`: one of them, without its line end.
+    pub fn hint(&self, cause: Cause, record: &[u8]) -> Option<&'static str> {
+        self.layout.hint(cause, record)
+    }
+
     /// In words. `refusal`: what the model says.
     pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         self.layout.reason(cause, refusal)
