@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::ledger::Fault;
 use crate::spool::Name;
 use serde::Deserialize;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// `transform status` takes the lock for a moment; a worker that starts just then waits it out.
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Held as long as it lives.
 pub struct Lock {
     file: File,
+    path: PathBuf,
 }
 
 /// Who holds a lock.
@@ -56,9 +58,28 @@ impl Lock {
                 Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
             }
         }
-        let mut lock = Lock { file };
-        lock.show(None).map_err(Error::io("write", &path))?;
+        let mut lock = Lock { file, path };
+        lock.show(None).map_err(Error::io("write", &lock.path.clone()))?;
         Ok(lock)
+    }
+
+    /// An error if the state folder was taken away: what is recorded from now on is lost, and another worker may hold its own.
+    pub fn check(&self) -> Result<()> {
+        let identity = |m: Metadata| (m.dev(), m.ino());
+        let held = self.file.metadata().map(identity).ok();
+        let stands = match self.path.metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(_) => return Ok(()), // it may pass
+            Ok(found) => Some(identity(found)),
+        };
+        if stands == held {
+            return Ok(());
+        }
+        Err(Error::Ledger {
+            path: self.path.clone(),
+            message: "the state folder was deleted or replaced while the worker ran, so it ends; start it again".into(),
+            passing: true,
+        })
     }
 
     /// Writes what keeps the worker from working, or that nothing does.
@@ -126,6 +147,7 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::exit;
 
     #[test]
     fn the_holder_of_a_lock_can_record_what_keeps_it_from_working() {
@@ -145,7 +167,13 @@ mod tests {
         assert_eq!(holder().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
         lock.show(None).unwrap();
         assert!(holder().fault.is_none());
-        drop(lock);
+        lock.check().unwrap();
+        std::fs::remove_dir_all(state.path()).unwrap();
+        assert_eq!(lock.check().unwrap_err().exit_code(), exit::TRY_AGAIN);
+        std::fs::create_dir(state.path()).unwrap();
+        let other = Lock::take(state.path()).unwrap();
+        assert!(lock.check().is_err() && other.check().is_ok());
+        drop((lock, other));
         assert!(Lock::holder(state.path()).unwrap().is_none());
     }
 }

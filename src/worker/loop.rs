@@ -141,7 +141,7 @@ impl Worker {
             self.due.models |= news.models;
             self.due.folders |= news.folders;
             let looks = self.pass.sort_news(news);
-            self.prepare(daemon);
+            self.prepare(daemon)?;
             if !daemon && let Some(error) = self.outage.take_error() {
                 return Err(error);
             }
@@ -178,7 +178,10 @@ impl Worker {
     }
 
     /// What must be known before a pass: the folders under watch, the approved model, a listing to work on.
-    fn prepare(&mut self, daemon: bool) {
+    ///
+    /// # Errors
+    /// The state folder was taken away.
+    fn prepare(&mut self, daemon: bool) -> Result<()> {
         let now = now().monotonic;
         let input = &self.pass.config().input;
         if now >= self.due.next_folders {
@@ -204,8 +207,10 @@ impl Worker {
         }
         if self.due.relist && !self.pass.is_listing() && self.able() {
             self.due.relist = false;
+            self.outage.check_lock()?;
             self.attempt(|worker| worker.pass.begin_listing(|| worker.manager.heartbeat()));
         }
+        Ok(())
     }
 
     /// Watches the folders that are there now.

@@ -28,6 +28,11 @@ impl Outage {
         Outage { lock, current: None }
     }
 
+    /// An error if this worker's state folder was taken away.
+    pub fn check_lock(&self) -> Result<()> {
+        self.lock.check()
+    }
+
     /// Work failed over `error`: it is tried again, later and later, after `most` at the latest.
     pub fn begin(&mut self, error: Error, commit: &mut Commit, now: Duration, most: Duration) {
         let (tries, same) = match &self.current {

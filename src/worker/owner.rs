@@ -101,12 +101,12 @@ pub fn claim_folders(
     standings.iter().try_for_each(|standing| standing.check(config))?;
     for standing in standings {
         match standing.claim {
-            Claim::Another => continue,
-            Claim::Own => standing.settle(config, ledger, &mut heartbeat)?,
+            Claim::Another => publisher.expect(standing.folder, None),
+            Claim::Own => standing.settle(config, ledger, publisher, &mut heartbeat)?,
             Claim::Free | Claim::TakeOver => {
                 standing.tell(ledger, running)?;
                 match standing.mark(ledger, publisher) {
-                    Ok(()) => standing.settle(config, ledger, &mut heartbeat)?,
+                    Ok(()) => standing.settle(config, ledger, publisher, &mut heartbeat)?,
                     Err(error) if error.code() == "mount" => return Err(error),
                     // Nothing can be published there now, either. It is tried again with each listing.
                     Err(error) if !running => tracing::warn!(%error, "can't mark the folder as this worker's"),
@@ -122,11 +122,14 @@ pub fn claim_folders(
 pub fn take_over(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Result<()> {
     let publisher = Publisher::open(&config.publishing("check"))?;
     let me = Standing::me(config, folder, ledger)?;
+    let owner = match publish::owner(path(config, folder)) {
+        // What can't be read may be anybody's.
+        Err(Error::Owned { .. }) => None,
+        found => found?,
+    };
     let Some(ledger) = ledger else {
         return publisher.mark(folder, &me);
     };
-    // What can't be read may be anybody's.
-    let owner = publish::owner(path(config, folder)).ok().flatten();
     let standing = Standing {
         folder,
         path: path(config, folder).into(),
@@ -141,7 +144,7 @@ pub fn take_over(config: &Config, folder: Folder, ledger: Option<&Ledger>) -> Re
     if standing.claim == Claim::TakeOver {
         standing.mark(ledger, &publisher)?;
     }
-    standing.settle(config, ledger, || {})
+    standing.settle(config, ledger, &publisher, || {})
 }
 
 impl Standing {
@@ -187,7 +190,8 @@ impl Standing {
     }
 
     /// The folder has this worker's mark: what stands there and is in doubt is compared.
-    fn settle(&self, config: &Config, ledger: &Ledger, heartbeat: impl FnMut()) -> Result<()> {
+    fn settle(&self, config: &Config, ledger: &Ledger, publisher: &Publisher, heartbeat: impl FnMut()) -> Result<()> {
+        publisher.expect(self.folder, Some(&self.me));
         let marks = ledger.marks(&self.me)?;
         if marks.doubted {
             compare(config, ledger, self.folder, heartbeat)?;

@@ -421,3 +421,101 @@ fn outputs_and_reports_may_stand_in_one_folder_or_one_in_the_other() {
         second(&spool, &["--once"]).exits(64).says("output: the worker of");
     }
 }
+
+/// Until it listed its inputs again, a minute later, it went on publishing; what it made stood for ever.
+#[test]
+fn a_worker_that_was_ousted_publishes_nothing_more() {
+    for publish in ["rename", "direct"] {
+        let spool = both()
+            .set("input.rescan_interval=1h")
+            .set(&format!("output.publish={publish}"));
+        let daemon = spool.daemon();
+        wait_until("the output", || spool.output("daily.csv").is_some());
+        second(&spool, &["check", "--take-output"]).exits(0);
+        second(&spool, &["--once"]).exits(0);
+        spool.deliver("daily.csv", xs(&[4.0]));
+        daemon.logs("publishes here");
+        let status = spool.run(&["status", "--json"]).exits(0).json();
+        assert_eq!(status["faults"][0]["code"], "output_owned");
+        assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[2.0]));
+        assert_eq!(daemon.stop(), 0);
+        spool.run(&["check", "--take-output"]).exits(0);
+        spool.once().exits(0);
+        assert_eq!(spool.output("daily.csv").unwrap(), line(2.0, 1.0, &[4.0]));
+    }
+}
+
+/// The same of reports.
+#[test]
+fn a_worker_whose_failed_folder_was_taken_reports_nothing_more() {
+    let spool = both().set("input.rescan_interval=1h");
+    let daemon = spool.daemon();
+    wait_until("the output", || spool.output("daily.csv").is_some());
+    let apart = ["--set", "state.path=state2", "--set", "output.path=output2"];
+    let take = [&["check", "--take-output"][..], &apart].concat();
+    spool.run(&take).exits(0);
+    spool.deliver("good.csv", xs(&[4.0]));
+    wait_until("an output", || spool.output("good.csv").is_some());
+    spool.deliver("bad.csv", "y\n1\n");
+    daemon.logs("failed: the worker of");
+    assert!(spool.report("bad.csv").is_none());
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// It said "Is a directory", and that trying again helps.
+#[test]
+fn a_folder_in_the_marks_place_is_to_be_removed() {
+    let spool = both();
+    let path = spool.path("output/.transform-owner");
+    fs::create_dir(&path).unwrap();
+    for args in [&["--once"][..], &["check"], &["check", "--take-output"]] {
+        spool.run(args).exits(64).says(".transform-owner").says("remove it");
+    }
+    fs::remove_dir(&path).unwrap();
+    spool.once().exits(0);
+}
+
+#[test]
+fn a_new_output_folder_is_no_upgrade() {
+    let spool = both();
+    spool.once().exits(0);
+    let ran = spool.run(&["--once", "--set", "output.path=new"]).exits(0);
+    assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+    ran.says("scored 1 file");
+}
+
+/// A second one started on a new state beside it; each took the folder over from the other.
+#[test]
+fn a_worker_ends_when_its_state_folder_is_taken_away() {
+    let spool = both().set("input.rescan_interval=20ms");
+    let daemon = spool.daemon();
+    fs::remove_dir_all(spool.path("state")).unwrap();
+    daemon.logs("the state folder was deleted or replaced");
+    assert_eq!(daemon.stop(), 75);
+    let daemon = spool.daemon();
+    wait_until("the new ledger", || {
+        spool.run(&["history"]).stdout.contains("daily.csv")
+    });
+    fs::rename(spool.path("state"), spool.path("moved")).unwrap();
+    fs::create_dir(spool.path("state")).unwrap();
+    fs::write(spool.path("state/lock"), "").unwrap();
+    daemon.logs("the state folder was deleted or replaced");
+    assert_eq!(daemon.stop(), 75);
+}
+
+/// It took them for what a killed worker had left.
+#[test]
+fn reports_of_another_worker_stay_in_a_shared_folder() {
+    let spool = both().set("output.shared=true");
+    spool.drop_file("own.csv", "y\n1\n");
+    spool.once().exits(1);
+    fs::write(spool.path("input2/bad.csv"), "y\n1\n").unwrap();
+    let shared = ["--once", "--set", "input.path=input2", "--set", "state.path=state2"];
+    spool.run(&shared).exits(1);
+    assert!(spool.report("bad.csv").is_some());
+    fs::remove_file(spool.path("input/own.csv")).unwrap();
+    spool.once().exits(0);
+    assert!(spool.report("bad.csv").is_some());
+    assert!(spool.report("own.csv").is_none());
+    spool.run(&shared).exits(1).says("1 up to date");
+}

@@ -242,7 +242,7 @@ impl Commit {
     }
 
     /// After a whole listing: reports on inputs that are no longer there go. `recover`: those too that the ledger knows
-    /// nothing of, which a worker that was killed can have left.
+    /// nothing of, which a worker that was killed can have left; where folders are shared, they may be another's.
     pub(super) fn forget_gone(
         &mut self,
         inputs: &Inputs,
@@ -259,7 +259,7 @@ impl Commit {
                 }
             }
         }
-        if recover {
+        if recover && !setup.config.output.shared {
             for name in setup.publisher.reported()? {
                 heartbeat();
                 if look::is_gone(inputs, &name)? {
