@@ -110,7 +110,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
             .batch
             .bad()
             .for_each(|flaw| predicted[start + flaw.row as usize] = None);
-        reader.batch.count_unknown(model.known_texts(), &mut counts);
+        reader.batch.count_unknown(model, &mut counts);
         Ok(())
     });
     match read {

@@ -130,6 +130,9 @@ pub type Texts<'a> = [&'a [String]];
 /// What a model knows of an input of type string.
 pub type KnownTexts = HashSet<String>;
 
+/// What a model knows of an input of numbers that it takes for categories.
+pub type KnownIntegers = HashSet<i64>;
+
 /// What a library's file says of its model's columns.
 struct Artifact {
     inputs: Vec<Column>,
@@ -280,6 +283,15 @@ impl Model {
     pub fn known_texts(&self) -> &[Option<KnownTexts>] {
         match &self.predictor {
             Predictor::Onnx(model) => model.known_texts(),
+            Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
+        }
+    }
+
+    /// Of inputs of numbers, by their places: the whole numbers that the model tells from others, where these are categories to it
+    /// and nothing else.
+    pub fn known_integers(&self) -> &[(usize, KnownIntegers)] {
+        match &self.predictor {
+            Predictor::Onnx(model) => model.known_integers(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
         }
     }

@@ -2,8 +2,8 @@
 
 use super::binding::Binding;
 use super::cell::{self, CellError, Feature, Kind, UNKNOWN};
-use crate::model::KnownTexts;
 use crate::model::unicode::forms;
+use crate::model::{KnownTexts, Model};
 use crate::problem::excerpt;
 use std::str::from_utf8;
 
@@ -126,10 +126,10 @@ impl Batch {
         }
     }
 
-    /// Adds, for each feature, how many of its cells in good rows have a category that the model doesn't know. `known`: of each
-    /// feature of text, what the model knows, where it tells.
-    pub fn count_unknown(&self, known: &[Option<KnownTexts>], counts: &mut [u64]) {
-        if self.unknown.is_empty() && known.is_empty() {
+    /// Adds, for each feature, how many of its cells in good rows have a category that the model doesn't know.
+    pub fn count_unknown(&self, model: &Model, counts: &mut [u64]) {
+        let (known, integers) = (model.known_texts(), model.known_integers());
+        if self.unknown.is_empty() && known.is_empty() && integers.is_empty() {
             return;
         }
         let bad: Vec<u32> = self.bad().map(|flaw| flaw.row).collect();
@@ -145,6 +145,13 @@ impl Batch {
                     .filter(|(row, text)| !known.contains(*text) && !of.is_missing(text) && is_good(*row as u32));
                 counts[*feature] += unknown.count() as u64;
             }
+        }
+        for (feature, known) in integers {
+            let cells = self.column(*feature).iter().enumerate();
+            // As the model casts them.
+            let unknown =
+                cells.filter(|(row, x)| !x.is_nan() && !known.contains(&(**x as i64)) && is_good(*row as u32));
+            counts[*feature] += unknown.count() as u64;
         }
     }
 

@@ -271,13 +271,24 @@ fn is_whole(text: &str, x: f64) -> bool {
         && !text.starts_with("-0")
 }
 
-/// The whole number that a text is, as it is written without a fraction.
-pub fn whole(text: &str, spelling: &Spelling) -> Option<String> {
-    match spelling.number(text.as_bytes()) {
+/// The texts of a column as the categories that scoring takes them for: whole numbers without a fraction, where all are but for
+/// one word. None where a text is another number, or there are more words.
+pub fn joined(texts: &[Option<String>], spelling: &Spelling) -> Option<Vec<Option<String>>> {
+    let mut word = None;
+    let mut join = |text: &String| match spelling.number(text.as_bytes()) {
         // Where it is a number, a comma stands in front of its fraction.
         Number::Value(x) if is_whole(&text.replace(',', "."), x) => Some(format!("{x:.0}")),
-        _ => None,
-    }
+        Number::Value(_) => None,
+        Number::Missing | Number::Invalid => {
+            let only = word.get_or_insert_with(|| text.clone());
+            (only == text).then(|| text.clone())
+        }
+    };
+    let cells = texts.iter().map(|cell| match cell {
+        Some(text) => join(text).map(Some),
+        None => Some(None),
+    });
+    cells.collect()
 }
 
 /// As in `0270`, which is a code and no number.

@@ -2,8 +2,9 @@
 
 use crate::model::Marker;
 use serde::{Deserialize, Serialize};
+use std::str::from_utf8;
 
-/// In any case.
+/// In upper and lower case.
 const USUAL: [&str; 4] = ["NA", "N/A", "NaN", "null"];
 
 /// The rule for the cells of one file, or of one column of it. An empty cell and a not-a-number always are missing values.
@@ -67,7 +68,7 @@ impl Markers {
         for marker in more {
             match marker.clone().read() {
                 Marker::Number(x) => self.numbers.push(bits(x)),
-                Marker::Text(text) => self.texts.push(text.trim().to_ascii_lowercase()),
+                Marker::Text(text) => self.texts.push(text.trim().to_lowercase()),
             }
         }
         self.texts.retain(|text| !text.is_empty());
@@ -147,7 +148,11 @@ impl Spelling {
         let is = |word: &str| word.as_bytes().eq_ignore_ascii_case(cell);
         let is_word = match &self.missing {
             None => USUAL.iter().any(|word| is(word)),
-            Some(markers) => markers.texts.iter().any(|word| is(word)),
+            Some(markers) if cell.is_ascii() => markers.texts.iter().any(|word| is(word)),
+            Some(markers) => {
+                let cell = from_utf8(cell).unwrap_or_default().to_lowercase();
+                markers.texts.contains(&cell)
+            }
         };
         if cell.is_empty() || is_word {
             return Number::Missing;
@@ -231,17 +236,38 @@ mod tests {
     #[test]
     fn words_and_numbers_mean_missing_as_they_are_listed() {
         let listed = Spelling::new(
-            &[text("?"), text("\\N"), text("-999"), Marker::Number(-1.0), text("")],
+            &[
+                text("?"),
+                text("\\N"),
+                text("-999"),
+                Marker::Number(-1.0),
+                text(""),
+                text("\u{c4}rger"),
+            ],
             false,
         );
-        for cell in ["", "?", "\\n", "-999", "-999.0", "-9.99e2", "-1", "nan"] {
+        for cell in [
+            "",
+            "?",
+            "\\n",
+            "-999",
+            "-999.0",
+            "-9.99e2",
+            "-1",
+            "nan",
+            "\u{e4}RGER",
+            "\u{c4}rger",
+        ] {
             assert_eq!(listed.number(cell.as_bytes()), Number::Missing, "{cell}");
         }
         for cell in ["NA", "null", "??"] {
             assert_eq!(listed.number(cell.as_bytes()), Number::Invalid, "{cell}");
         }
         assert_eq!(listed.number(b"999"), Number::Value(999.0));
-        assert_eq!(listed.missing_text().unwrap(), r#"["?","\\n",-1.0,-999.0]"#);
+        assert_eq!(
+            listed.missing_text().unwrap(),
+            "[\"?\",\"\\\\n\",\"\u{e4}rger\",-1.0,-999.0]"
+        );
         let of_column = Spelling::USUAL.with(&[Marker::Number(-999.0)]);
         assert_eq!(of_column.number(b"na"), Number::Missing);
         assert_eq!(of_column.number(b"-999.00"), Number::Missing);

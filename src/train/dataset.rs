@@ -385,12 +385,7 @@ impl Sheet {
 /// value, frames write 270.0 for 270.
 fn categories(cells: Cells, spelling: &Spelling) -> Cells {
     let Cells::Texts(texts) = cells else { return cells };
-    let written = texts.iter().map(|text| match text {
-        Some(text) => cell::whole(text, spelling).map(Some),
-        None => Some(None),
-    });
-    let whole: Option<Vec<Option<String>>> = written.collect();
-    Cells::Texts(whole.unwrap_or(texts))
+    Cells::Texts(cell::joined(&texts, spelling).unwrap_or(texts))
 }
 
 /// Keys that training has in a section of its own.

@@ -97,7 +97,7 @@ impl Opened {
             let predictions = &mut predictions[..width * count];
             predict(model, rows.batch(), predictions);
             part.not_finite += rows.write(predictions, &mut part.out);
-            rows.batch().count_unknown(model.known_texts(), &mut part.unknown);
+            rows.batch().count_unknown(model, &mut part.unknown);
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             for flaw in bad {
                 let Some(record) = rows.record(flaw.row) else { break };

@@ -98,6 +98,30 @@ fn training_takes_whole_numbers_with_and_without_a_point_for_one_category() {
     assert_ne!(lines[1], lines[3]);
 }
 
+/// As scoring takes them, beside one word and no more; the two were trained apart.
+#[test]
+fn training_joins_whole_numbers_beside_one_word_as_scoring_does() {
+    let pipeline =
+        "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\ntexts = [\"code\"]\n[train]\ntrainer = \"least-squares\"\n";
+    let categories = |codes: [&str; 6]| {
+        let spool = Spool::without_model();
+        let row = |i: usize| format!("{},{},{}\n", codes[i % 6], i % 7, i % 6 + i % 3);
+        let examples: String = (0..60).map(row).collect();
+        spool.train(&format!("code,v,y\n{examples}"), pipeline).exits(0);
+        let artifact = fs::read(spool.path("models/lines/1/pipeline.json")).unwrap();
+        let artifact: serde_json::Value = serde_json::from_slice(&artifact).unwrap();
+        artifact["inputs"][0]["categories"].clone()
+    };
+    assert_eq!(
+        categories(["101", "270.0", "unknown", "270", "101.0", ""]),
+        json!(["101", "270", "unknown"])
+    );
+    for other in ["none", "1.5", "0270"] {
+        let apart = categories(["101", "270.0", "unknown", "270", other, ""]);
+        assert_eq!(apart.as_array().unwrap().len(), 5, "{apart}");
+    }
+}
+
 /// They are no bad rows: the model takes them for what it takes the rest for. Nobody would see that a producer's codes changed.
 #[test]
 fn unknown_categories_are_counted_by_column_wherever_people_look() {
@@ -170,6 +194,12 @@ fn the_words_and_numbers_for_missing_are_the_producers() {
         format!("prediction\n1.0\n{sevens}\"\"\n")
     );
     assert!(spool.rejects("a.csv").unwrap().contains("11,v,not a number,NA"));
+    // Upper and lower case are one, of any letter.
+    let words = "input.missing=\u{c4}rger,K\u{c9}PT";
+    let ran = spool
+        .filter(&["score", "--set", words], "v\n\u{e4}rgER\nk\u{e9}pt\n1\n".as_bytes())
+        .exits(0);
+    assert_eq!(ran.stdout, "prediction\n7.0\n7.0\n1.0\n");
     // From a flag, words and numbers are texts.
     let ran = spool
         .filter(&["score", "--set", "input.missing=#N/A,-1"], b"v\n#n/a\n-1.0\n-999\n")

@@ -145,6 +145,24 @@ fn texts_are_the_encoders_categories_in_either_form_of_unicode() {
     }
 }
 
+#[test]
+fn whole_numbers_that_an_encoder_does_not_know_are_counted() {
+    let Some(library) = library() else { return };
+    let spool = spool(library).set("input.max_bad_rows=100%");
+    let artifact = fixture("../as-found/whole-categories.onnx");
+    register(&spool, &artifact, &["--approve"]).exits(0);
+    spool.drop_file("a.csv", "shop,h\n7,0\n8,0\n28.0,0\n-7,0\n1.5,0\n9,x\n");
+    let ran = spool.run(&["--once", "--json"]).exits(0);
+    assert_eq!(ran.json()["unknown"], serde_json::json!({"shop": 2}));
+    let rows = fs::read_to_string(artifact.with_extension("in.csv")).unwrap();
+    let theirs = fs::read_to_string(artifact.with_extension("csv")).unwrap();
+    let ours = spool.filter(&["score"], rows.as_bytes()).exits(0).stdout;
+    for (ours, theirs) in ours.lines().zip(theirs.lines()).skip(1) {
+        let [ours, theirs] = [ours, theirs].map(|cell| cell.parse::<f64>().unwrap());
+        assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+    }
+}
+
 /// As a CSV with spaces behind its commas has them when pandas reads it.
 #[test]
 fn texts_keep_the_spaces_around_them_that_an_encoder_knows() {

@@ -7,7 +7,7 @@ mod graph;
 mod tensor;
 
 use super::signature::{self, Column, Signature, Type};
-use super::{Category, Defect, KnownTexts, Texts};
+use super::{Category, Defect, KnownIntegers, KnownTexts, Texts};
 use crate::onnxruntime;
 use graph::{Graph, Labels};
 use ort::logging::LogLevel;
@@ -25,6 +25,8 @@ pub struct Onnx {
     sample: Vec<String>,
     /// Of each input of text, what the model tells from others, where the file says it all.
     known: Vec<Option<KnownTexts>>,
+    /// The same of inputs of numbers, by their places.
+    known_integers: Vec<(usize, KnownIntegers)>,
     /// Sessions that nobody uses just now. A session runs one batch at a time, on its caller's thread.
     idle: Mutex<Vec<Session>>,
 }
@@ -82,15 +84,24 @@ impl Onnx {
         let texts = inputs.iter().filter(|i| i.kind == Type::String).map(|i| i.width).sum();
         let mut sample = graph.texts.clone();
         sample.resize(texts, String::new());
-        let of_text = inputs.iter().filter(|i| i.kind == Type::String);
-        let of_text: Vec<(&str, usize)> = of_text.map(|i| (i.name.as_str(), i.width)).collect();
-        let known = graph.known_texts(&of_text);
+        let taken: Vec<(&str, usize)> = inputs.iter().map(|i| (i.name.as_str(), i.width)).collect();
+        let kinds = inputs.iter().flat_map(|i| std::iter::repeat_n(i.kind, i.width));
+        let (mut known, mut known_integers) = (Vec::new(), Vec::new());
+        for (place, (kind, of)) in kinds.zip(graph.known(&taken)).enumerate() {
+            match (kind, of) {
+                (Type::String, of) => known.push(of.map(|of| of.texts).filter(|texts| !texts.is_empty())),
+                (_, Some(of)) => known_integers.push((place, of.integers)),
+                (_, None) => {}
+            }
+        }
+        known_integers.retain(|(_, integers)| !integers.is_empty());
         let model = Onnx {
             artifact: artifact.to_vec(),
             inputs,
             output,
             sample,
             known,
+            known_integers,
             idle: Mutex::new(vec![session]),
         };
         // A matrix of one column has a name, but not the column's.
@@ -112,6 +123,10 @@ impl Onnx {
 
     pub fn known_texts(&self) -> &[Option<KnownTexts>] {
         &self.known
+    }
+
+    pub fn known_integers(&self) -> &[(usize, KnownIntegers)] {
+        &self.known_integers
     }
 
     /// `f0`, `f1`... where one tensor has several columns.

@@ -30,6 +30,8 @@ struct Node {
     classes: Vec<Category>,
     /// Of an encoder: the texts that it tells from others.
     texts: Vec<String>,
+    /// The same of whole numbers.
+    integers: Vec<i64>,
     /// Of trees: does a missing value go its own way anywhere?
     tracks_missing: bool,
 }
@@ -245,6 +247,8 @@ impl Graph {
             node.texts.extend(values.iter().filter_map(Category::text));
         } else if name == b"keys_strings" {
             node.texts.extend(values.iter().filter_map(Category::text));
+        } else if name == b"cats_int64s" || name == b"keys_int64s" {
+            node.integers.extend(values.iter().filter_map(Category::integer));
         } else {
             trees.add(name, values);
         }

@@ -1,24 +1,31 @@
-//! Which texts a graph tells from others, of each column of text that it takes.
+//! Which texts and whole numbers a graph tells from others, of each column that it takes.
 
 use super::{Graph, Node};
-use crate::model::KnownTexts;
+use crate::model::{KnownIntegers, KnownTexts};
 use std::collections::HashMap;
 
-/// Of each column of a tensor, the column of text that it is, if it is one.
+/// Of each column of a tensor, the column of the model's that it is, if it is one.
 type Columns = Vec<Option<usize>>;
 
-/// What is known of one column of text.
+/// The categories that encoders list of one column, which are texts or whole numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub texts: KnownTexts,
+    pub integers: KnownIntegers,
+}
+
+/// What is known of one column.
 #[derive(Clone, Default)]
 struct Column {
-    known: KnownTexts,
+    known: Known,
     /// Something else than an encoder takes it.
     used_otherwise: bool,
 }
 
 impl Graph {
-    /// `inputs`: the names and widths of the inputs of text, in order. None for a column that is not only used by encoders, whose
+    /// `inputs`: the names and widths of the inputs, in order. None for a column that is not only used by encoders, whose
     /// categories are all that it is told by.
-    pub fn known_texts(&self, inputs: &[(&str, usize)]) -> Vec<Option<KnownTexts>> {
+    pub fn known(&self, inputs: &[(&str, usize)]) -> Vec<Option<Known>> {
         let mut count = 0;
         let mut tensors: HashMap<&str, Columns> = HashMap::new();
         for &(name, width) in inputs {
@@ -29,17 +36,19 @@ impl Graph {
         // A graph lists its nodes in the order in which they can be computed.
         for node in &self.nodes {
             let taken: Vec<Option<&Columns>> = node.inputs.iter().map(|name| tensors.get(name.as_str())).collect();
-            let texts: Vec<usize> = taken
+            let own: Vec<usize> = taken
                 .iter()
                 .flatten()
                 .flat_map(|t| t.iter().flatten().copied())
                 .collect();
-            if texts.is_empty() {
+            if own.is_empty() {
                 continue;
             }
             if is_encoder(node) {
-                for text in texts {
-                    columns[text].known.extend(node.texts.iter().cloned());
+                for column in own {
+                    let Known { texts, integers } = &mut columns[column].known;
+                    texts.extend(node.texts.iter().cloned());
+                    integers.extend(&node.integers);
                 }
                 continue;
             }
@@ -49,10 +58,11 @@ impl Graph {
                         tensors.insert(name, columns);
                     }
                 }
-                None => texts.into_iter().for_each(|text| columns[text].used_otherwise = true),
+                None => own.into_iter().for_each(|column| columns[column].used_otherwise = true),
             }
         }
-        let known = |column: Column| (!column.used_otherwise && !column.known.is_empty()).then_some(column.known);
+        let is_known = |Known { texts, integers }: &Known| !texts.is_empty() || !integers.is_empty();
+        let known = |column: Column| (!column.used_otherwise && is_known(&column.known)).then_some(column.known);
         columns.into_iter().map(known).collect()
     }
 
@@ -84,9 +94,9 @@ impl Graph {
     }
 }
 
-/// Does it give numbers for the texts that it lists, and one for all others?
+/// Does it give numbers for the categories that it lists, and one for all others?
 fn is_encoder(node: &Node) -> bool {
-    !node.texts.is_empty()
+    (!node.texts.is_empty() || !node.integers.is_empty())
         && matches!(
             node.operator.as_str(),
             "OneHotEncoder" | "LabelEncoder" | "CategoryMapper"
@@ -116,12 +126,13 @@ mod tests {
             constants: (0..3).map(place).collect(),
             ..Graph::default()
         };
-        let sorted = |known: KnownTexts| {
-            let mut known: Vec<String> = known.into_iter().collect();
+        let sorted = |known: Known| {
+            let integers = known.integers.iter().map(i64::to_string);
+            let mut known: Vec<String> = known.texts.into_iter().chain(integers).collect();
             known.sort();
             known
         };
-        graph.known_texts(inputs).into_iter().map(|k| k.map(sorted)).collect()
+        graph.known(inputs).into_iter().map(|k| k.map(sorted)).collect()
     }
 
     #[test]
@@ -148,6 +159,25 @@ mod tests {
         let mut more = nodes();
         more.push(node("TfIdfVectorizer", &["b"], "z", &[]));
         assert_eq!(known(more, &inputs), [some(&["", "Oslo", "Rome"]), None, None]);
+        // Whole numbers, which others look at as numbers.
+        let counted = |input: &str| Node {
+            integers: vec![0, 7],
+            ..node("OneHotEncoder", &[input], "x", &[])
+        };
+        let numbers = || {
+            vec![
+                node("Cast", &["m"], "whole", &[]),
+                counted("whole"),
+                node("Concat", &["m", "h"], "all", &[]),
+            ]
+        };
+        assert_eq!(known(vec![counted("m")], &[("m", 1)]), [some(&["0", "7"])]);
+        assert_eq!(known(numbers(), &[("m", 1), ("h", 1)]), [some(&["0", "7"]), None]);
+        let scaled = [numbers(), vec![node("Scaler", &["all"], "scaled", &[])]];
+        assert_eq!(
+            known(scaled.into_iter().flatten().collect(), &[("m", 1), ("h", 1)]),
+            [None, None]
+        );
         let both = vec![node("OneHotEncoder", &["m"], "x", &["a"])];
         assert_eq!(known(both, &[("m", 2)]), [some(&["a"]), some(&["a"])]);
     }
