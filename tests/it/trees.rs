@@ -74,8 +74,8 @@ fn features_are_named_at_registration_or_taken_by_position() {
     spool
         .register_file(&artifact, "xgboost", &["--feature-names", "a,b,c,d,e,g", "--approve"])
         .exits(0);
-    spool.drop_file("named.csv", "g,e,d,c,b,a\n1,2,3,4,5,6\n");
-    spool.drop_file("bare.csv", "6,5,4,3,2,1\n");
+    spool.drop_file("named.csv", "g,e,d,c,b,a\n1,2,3,4,5,7\n");
+    spool.drop_file("bare.csv", "7,5,4,3,2,1\n");
     spool.once().exits(0);
     let named = spool.output("named.csv").unwrap();
     assert_eq!(named.lines().nth(1), spool.output("bare.csv").unwrap().lines().next());
