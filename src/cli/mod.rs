@@ -29,7 +29,10 @@ pub struct Cli {
     /// With --once: print the result as one JSON object on stdout
     #[arg(long, requires = "once")]
     pub json: bool,
-    /// With --once: say only what needs a person (bad rows, failed, held, failed for now), and nothing if all is well
+    /// With --once: say only what needs a person, and nothing if all is well
+    ///
+    /// That is: bad rows, files that failed, also for now, are held, or left for their outputs went; that somebody has open for
+    /// writing; and with a column in which every category is unknown to the model.
     #[arg(long, requires = "once")]
     pub quiet: bool,
     #[command(subcommand)]
@@ -108,10 +111,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Try failed files again, or make outputs again that went
+    /// Try failed files again, or make outputs and rejects again that went
     ///
     /// For example after a fault outside of the files was mended: a file that failed is tried again by itself as soon as it, the
-    /// model or the configuration changes. An output that went is made again where its input is named.
+    /// model or the configuration changes. An output that went is made again where its input is named; so are the bad rows of one
+    /// that is done, with its output.
     Retry {
         /// The files; all that failed if none is named
         files: Vec<PathBuf>,

@@ -6,10 +6,11 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::service::clock::wall_clock;
+use crate::spool::scan::Inputs;
 use crate::spool::{Name, publish};
 use crate::transform::Verdict;
-use crate::worker::Published;
 use crate::worker::lock::Lock;
+use crate::worker::{self, Published};
 use serde_json::json;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -45,8 +46,8 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-/// The inputs to try again, each once: those that were named, which must have failed, or lost their outputs; or all that failed.
-/// And how many of them lost their outputs.
+/// The inputs to try again, each once: those that were named, which must be there, and have failed, or lost their outputs or
+/// rejects; or all that failed. And how many of them lost what was made.
 fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<(Vec<Name>, usize)> {
     let failed = ledger.failed()?;
     if files.is_empty() {
@@ -55,7 +56,11 @@ fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<(Vec<Na
     let mut wanted: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
     wanted.sort();
     wanted.dedup();
-    let went = outputs_that_went(config, ledger, &wanted)?;
+    if let Some(gone) = wanted.iter().find(|name| is_gone(config, name)) {
+        let message = format!("{gone}: no such input");
+        return Err(Error::config(&config.input.path, message));
+    }
+    let went = results_that_went(config, ledger, &wanted)?;
     let fine = |name: &&Name| failed.binary_search(name).is_err() && !went.contains(name);
     if let Some(other) = wanted.iter().find(fine) {
         let faults = ledger.faults()?;
@@ -71,13 +76,24 @@ fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<(Vec<Na
     Ok((wanted, went.len()))
 }
 
-/// Those of the inputs whose outputs were published, and aren't there any more.
-fn outputs_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result<HashSet<Name>> {
+/// Is there no input of that name? What can't be looked at may be there.
+fn is_gone(config: &Config, name: &Name) -> bool {
+    Inputs::open(&config.input.path, &config.input.rules)
+        .and_then(|inputs| worker::is_gone(&inputs, name))
+        .unwrap_or(false)
+}
+
+/// Those of the inputs that were scored, and whose outputs, or bad rows, aren't where they were written any more.
+fn results_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result<HashSet<Name>> {
     let published = Published::open(config)?;
+    let findings = ledger.findings()?;
+    let has_bad_rows = |name: &Name| findings.iter().any(|f| f.input == *name && f.bad_rows > 0);
     let mut went = HashSet::new();
     for (name, record) in names.iter().zip(ledger.records(names)?) {
         let record = record.filter(|r| r.verdict == Verdict::Publish);
-        if record.is_some() && published.size(name, record.as_ref())?.is_none() {
+        let output_went = || Ok(published.size(name, record.as_ref())?.is_none());
+        let rejects_went = || Ok(has_bad_rows(name) && !published.has_rejects(name)?);
+        if record.is_some() && (output_went()? || rejects_went()?) {
             went.insert(name.clone());
         }
     }

@@ -62,7 +62,11 @@ pub fn once(
             let failed = tally.failed_files.iter().map(|file| ("failed", file));
             let held = tally.held_files.iter().map(|file| ("held", file));
             let bad = tally.bad_files.iter().map(|file| ("bad rows", file));
-            for (what, file) in failed.chain(held).chain(bad) {
+            let unknown = "a column of categories that the model doesn't know";
+            let unknown = tally.unknown_files.iter().map(|file| (unknown, file));
+            let left = tally.left_files.iter().map(|file| ("left", file));
+            let open = tally.open_files.iter().map(|file| ("open for writing", file));
+            for (what, file) in failed.chain(held).chain(bad).chain(unknown).chain(left).chain(open) {
                 text += &format!("  {what}: {file}\n");
             }
             if tally.failed + tally.held > (tally.failed_files.len() + tally.held_files.len()) as u64 {
@@ -87,9 +91,11 @@ fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress)
     })?
 }
 
-/// Not who waits for a writer, or was stopped: the next run goes on.
+/// Not that a file is still being written, or a run was stopped: the next one goes on. But who has a file open may do so for
+/// ever.
 fn needs_person(tally: &Tally) -> bool {
-    tally.bad_rows + tally.failed + tally.held + tally.faults > 0
+    let named = [&tally.unknown_files, &tally.left_files, &tally.open_files];
+    tally.bad_rows + tally.failed + tally.held + tally.faults > 0 || named.iter().any(|files| !files.is_empty())
 }
 
 fn exit_code(tally: &Tally, end: End) -> u8 {

@@ -4,7 +4,7 @@ use super::{count, few, print_json, print_line, print_table};
 use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
 use crate::transform::shown;
-use crate::worker::status::{self, PATIENCE, Status, UnknownFile};
+use crate::worker::status::{self, PATIENCE, Reason, Status, UnknownFile};
 
 /// Files that are named for people; `--json` names all.
 const NAMED: usize = 20;
@@ -72,7 +72,11 @@ fn print(status: &Status, config: &Config) {
         ));
     }
     let failed = config.failed.display();
+    let reason = |file: &Reason| format!("{}  {}: {}", file.file, file.code, file.message);
+    list("can't be looked at:", &status.unseen_files, reason);
     list("pending:", &status.pending_files, String::clone);
+    let title = "open for writing (each is scored once its writer has closed it):";
+    list(title, &status.open_files, String::clone);
     // That they are left is as it should be where the configuration says so.
     if config.output.taken == OnTaken::Remake {
         let title = "left (their outputs went again and again; if a consumer takes them away, set output.taken = \"leave\"; \
@@ -81,7 +85,12 @@ fn print(status: &Status, config: &Config) {
     }
     let title = format!("done, with bad rows (they are in {failed}):");
     list(&title, &status.bad_files, |bad| {
-        format!("{}  {} of {}", bad.file, bad.bad_rows, count(bad.rows, "row"))
+        let gone = match bad.rejects_gone {
+            true => "; they went: 'transform retry FILE' writes them again",
+            false => "",
+        };
+        let rows = count(bad.rows, "row");
+        format!("{}  {} of {rows}{gone}", bad.file, bad.bad_rows)
     });
     let title = format!("held (the reasons are in {failed}):");
     list(&title, &status.held_files, String::clone);
@@ -90,9 +99,7 @@ fn print(status: &Status, config: &Config) {
         format!("{file}  {}", shown(unknown))
     });
     let title = format!("failed (reports in {failed}; 'transform retry' tries again):");
-    list(&title, &status.failed_files, |failed| {
-        format!("{}  {}: {}", failed.file, failed.code, failed.message)
-    });
+    list(&title, &status.failed_files, reason);
 }
 
 /// The first of some files, a line each; nothing where there are none.

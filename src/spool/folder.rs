@@ -19,7 +19,7 @@ pub struct Dir {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     pub size: u64,
-    /// Nanoseconds since 1970; by a link on a local disk, mixed with the number of the file that it leads to.
+    /// Nanoseconds since 1970; by a link, mixed with what tells the file that it leads to from others.
     pub mtime: i64,
     /// On local disks only; mounts make it up.
     pub ctime: Option<i64>,

@@ -1,12 +1,12 @@
 //! Symbolic links among the inputs, and where they may lead to.
 
-use super::folder::{Dir, if_there};
+use super::folder::{Dir, Seen, if_there};
 use crate::error::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Which links are followed.
@@ -24,6 +24,8 @@ pub(super) struct Bounds(Vec<PathBuf>);
 pub(super) struct Target {
     fd: OwnedFd,
     pub(super) stat: Stat,
+    /// As the kernel names it.
+    real: PathBuf,
 }
 
 impl Bounds {
@@ -63,7 +65,7 @@ impl Bounds {
             return Ok(None);
         }
         let stat = rustix::fs::fstat(&fd).map_err(Error::io("stat", &path))?;
-        Ok(Some(Target { fd, stat }))
+        Ok(Some(Target { fd, stat, real }))
     }
 }
 
@@ -72,8 +74,27 @@ impl Target {
         FileType::from_raw_mode(self.stat.st_mode) == FileType::Directory
     }
 
+    /// What stands at the end of the link `name` in `dir`.
+    pub(super) fn seen(&self, dir: &Dir, name: &[u8]) -> Result<Seen> {
+        Ok(self.seen_on(self.is_local(&dir.join(name))?))
+    }
+
+    /// A link that leads to another file, of the same size and from the same moment, is another input. Mounts make up the
+    /// numbers of files, and keep whole seconds: there, its path tells.
+    fn seen_on(&self, local: bool) -> Seen {
+        let mut seen = Seen::of(&self.stat, local);
+        let number = || self.stat.st_ino as i64;
+        let path = || {
+            let hash = blake3::hash(self.real.as_os_str().as_bytes());
+            i64::from_le_bytes(*hash.as_bytes().first_chunk().expect("it is longer"))
+        };
+        seen.fingerprint.mtime ^= if local { number() } else { path() };
+        seen.followed = true;
+        seen
+    }
+
     /// Is it on a local disk? It may be on another one than the link.
-    pub(super) fn is_local(&self, path: &Path) -> Result<bool> {
+    fn is_local(&self, path: &Path) -> Result<bool> {
         Dir::is_on_mount(&self.fd, path).map(|mount| !mount)
     }
 
@@ -98,4 +119,30 @@ fn real_path(fd: impl AsFd) -> rustix::io::Result<PathBuf> {
 
 fn held(fd: impl AsFd) -> String {
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Such as two days of a bucket's that were copied in the same second.
+    #[test]
+    fn a_link_that_leads_to_another_file_of_a_mount_is_another_input() {
+        let dir = tempfile::tempdir().unwrap();
+        let moment = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        for name in ["one.csv", "two.csv"] {
+            let file = File::create(dir.path().join(name)).unwrap();
+            file.set_modified(moment).unwrap();
+        }
+        let inputs = Dir::open(dir.path()).unwrap();
+        let bounds = Bounds::of(&inputs, &Links::Within(Vec::new())).unwrap().unwrap();
+        let seen = |target: &str| {
+            let link = dir.path().join("link.csv");
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(target, link).unwrap();
+            bounds.follow(&inputs, b"link.csv").unwrap().unwrap().seen_on(false)
+        };
+        assert_eq!(seen("one.csv"), seen("one.csv"));
+        assert_ne!(seen("one.csv").fingerprint, seen("two.csv").fingerprint);
+    }
 }

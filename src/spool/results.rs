@@ -102,6 +102,11 @@ pub fn held_size(root: &Dir, input: &Name) -> Result<Option<u64>> {
     size(root, &held_report(input))
 }
 
+/// Do an input's rejects stand below `root`?
+pub fn has_rejects(root: &Dir, input: &Name) -> Result<bool> {
+    Ok(size(root, &rejects(input))?.is_some())
+}
+
 fn size(root: &Dir, name: &Name) -> Result<Option<u64>> {
     Ok(stat(root, name)?.map(|stat| stat.st_size as u64))
 }

@@ -98,12 +98,7 @@ impl Inputs {
         let Some(target) = bounds.follow(&dir, file)? else {
             return Ok(None);
         };
-        let mut seen = Seen::of(&target.stat, target.is_local(&dir.join(file))?);
-        seen.followed = true;
-        // A link that leads to another file, of the same size and from the same moment, is another input.
-        if seen.fingerprint.ctime.is_some() {
-            seen.fingerprint.mtime ^= target.stat.st_ino as i64;
-        }
+        let seen = target.seen(&dir, file)?;
         Ok(Some((target, seen)))
     }
 

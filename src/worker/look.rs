@@ -7,9 +7,10 @@ use crate::error::Result;
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
 use crate::service::clock::{monotonic, wall_clock};
+use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::Publisher;
 use crate::spool::scan::Inputs;
-use crate::spool::{Dir, Name, Seen, results};
+use crate::spool::{Dir, Kind, Name, Seen, results};
 use crate::transform::{Destination, OUTPUT_FORMAT, Shape, Verdict};
 use rayon::prelude::*;
 
@@ -35,6 +36,12 @@ impl Published {
             return Ok((false, None));
         };
         Ok((results::holds_outputs(output, recursive)?, Some(output.device()?)))
+    }
+
+    /// Do the bad rows of an input stand in the failed folder?
+    pub fn has_rejects(&self, name: &Name) -> Result<bool> {
+        let has = |failed| results::has_rejects(failed, name);
+        self.failed.as_ref().map_or(Ok(false), has)
     }
 
     /// The size of what was published for an input by the record's verdict: of its output, or of a report.
@@ -134,9 +141,14 @@ pub enum Look {
     Left,
     Failed,
     Pending,
+    /// Pending, for somebody has it open for writing.
+    Open,
 }
 
 /// Looks at an input as the worker would, and does nothing.
+///
+/// # Errors
+/// Of this input alone, unless [`plan::charge`] says that they are of all.
 pub fn look_at(
     config: &Config,
     ledger: Option<&Ledger>,
@@ -169,9 +181,17 @@ pub fn look_at(
             Decision::Current(Verdict::Hold) => Look::Held,
             Decision::Current(Verdict::Fail) => Look::Failed,
             Decision::Left | Decision::Leave(_) => Look::Left,
+            _ if plan::settled_by_age(&sighting) && is_open(inputs, name, seen) => Look::Open,
             _ => Look::Pending,
         },
     ))
+}
+
+/// Does the kernel say that somebody has the input open for writing?
+fn is_open(inputs: &Inputs, name: &Name, seen: Seen) -> bool {
+    let local = seen.kind == Kind::File && seen.fingerprint.ctime.is_some();
+    let opened = || inputs.open_file(name).ok().flatten();
+    local && opened().is_some_and(|(file, _)| writers(&file) == Writers::Some)
 }
 
 pub fn now() -> Now {

@@ -23,6 +23,6 @@ mod tally;
 mod watch;
 
 pub use inbox::Inbox;
-pub use look::Published;
+pub use look::{Published, is_gone};
 pub use r#loop::{End, Until, Worker, require_local};
 pub use tally::Tally;

@@ -2,7 +2,8 @@
 //! runs, and when none does, and changes nothing.
 
 use super::lock::Lock;
-use super::look::{Look, look_at, recipe};
+use super::look::{Look, Published, look_at, recipe};
+use super::plan::{self, Charge};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, Finding, Ledger, Recipe};
@@ -41,11 +42,15 @@ pub struct Status {
     /// A few of them.
     pub other_files: Vec<String>,
     pub pending_files: Vec<String>,
+    /// Those of them that somebody has open for writing.
+    pub open_files: Vec<String>,
+    /// Those of them that can't be looked at, and subfolders, unless they are among the faults.
+    pub unseen_files: Vec<Reason>,
     /// What is done, but for bad rows.
     pub bad_files: Vec<BadFile>,
     pub held_files: Vec<String>,
     pub left_files: Vec<String>,
-    pub failed_files: Vec<FailedFile>,
+    pub failed_files: Vec<Reason>,
     /// Done, with categories that the model doesn't know.
     pub unknown_files: Vec<UnknownFile>,
     /// What failed for now, and is tried again.
@@ -57,10 +62,13 @@ pub struct BadFile {
     pub file: String,
     pub rows: u64,
     pub bad_rows: u64,
+    /// They aren't in the failed folder any more.
+    pub rejects_gone: bool,
 }
 
+/// Why a file has no result.
 #[derive(Debug, Serialize)]
-pub struct FailedFile {
+pub struct Reason {
     pub file: String,
     pub code: String,
     pub message: String,
@@ -84,13 +92,31 @@ enum Answer {
     /// Whether it can be used.
     Proven(Result<()>),
     Input(Look, String),
-    /// Of one that is done.
-    Found(Finding),
+    /// Of one that is done. `rejects_gone`: its bad rows aren't where they were written any more.
+    Found {
+        finding: Finding,
+        rejects_gone: bool,
+    },
     /// How many others are in the folder, and a few of their names.
     Others(u64, Vec<Name>),
-    Failed(FailedFile),
+    Failed(Reason),
+    /// It can't be looked at now. `pending`: it is an input, and no folder of them.
+    Unseen {
+        pending: bool,
+        reason: Reason,
+    },
     /// All inputs, or why they can't be listed to their end.
     Listed(Result<()>),
+}
+
+impl Reason {
+    fn of(name: &Name, error: &Error) -> Reason {
+        Reason {
+            file: name.to_string(),
+            code: error.code().into(),
+            message: error.to_string(),
+        }
+    }
 }
 
 /// Loads the configuration on a thread of its own: one of its folders may be on a mount that hangs.
@@ -146,6 +172,8 @@ impl Status {
         status.held = status.held_files.len() as u64;
         status.left = status.left_files.len() as u64;
         status.pending_files.sort();
+        status.open_files.sort();
+        status.unseen_files.sort_by(|a, b| a.file.cmp(&b.file));
         status.bad_files.sort_by(|a, b| a.file.cmp(&b.file));
         status.held_files.sort();
         status.left_files.sort();
@@ -179,18 +207,20 @@ impl Status {
             Answer::Proven(Ok(())) => self.model_proven = Some(true),
             Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => self.model_error = Some(error.to_string()),
             Answer::Input(Look::Done, _) => self.done += 1,
-            Answer::Found(Finding {
-                input,
-                rows,
-                bad_rows,
-                unknown,
-            }) => {
+            Answer::Found { finding, rejects_gone } => {
+                let Finding {
+                    input,
+                    rows,
+                    bad_rows,
+                    unknown,
+                } = finding;
                 let file = input.to_string();
                 if bad_rows > 0 {
                     self.bad_files.push(BadFile {
                         file: file.clone(),
                         rows,
                         bad_rows,
+                        rejects_gone,
                     });
                 }
                 if !unknown.is_empty() {
@@ -203,7 +233,19 @@ impl Status {
             }
             Answer::Input(Look::Held, file) => self.held_files.push(file),
             Answer::Input(Look::Left, file) => self.left_files.push(file),
+            Answer::Input(Look::Open, file) => {
+                self.open_files.push(file.clone());
+                self.pending_files.push(file);
+            }
             Answer::Input(_, file) => self.pending_files.push(file),
+            Answer::Unseen { pending, reason } => {
+                if pending {
+                    self.pending_files.push(reason.file.clone());
+                }
+                if !self.faults.iter().any(|fault| fault.input.to_string() == reason.file) {
+                    self.unseen_files.push(reason);
+                }
+            }
             Answer::Failed(file) => self.failed_files.push(file),
             Answer::Listed(Ok(())) => {}
             Answer::Listed(Err(error)) => self.input_error = Some(error.to_string()),
@@ -239,25 +281,37 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     loop {
         let names = listing.next(1024)?;
+        for (folder, error) in listing.take_unreadable() {
+            let reason = Reason::of(&folder, &error);
+            let _ = answers.send(Answer::Unseen { pending: false, reason });
+        }
         if names.is_empty() {
             let (others, named) = listing.others();
             let _ = answers.send(Answer::Others(others, named.to_vec()));
             return Ok(());
         }
         for name in names {
-            let answer = match look_at(config, ledger.as_ref(), recipe, listing.inputs(), &name)? {
-                None => continue,
-                Some(Look::Failed) => {
+            let answer = match look_at(config, ledger.as_ref(), recipe, listing.inputs(), &name) {
+                Err(error) if plan::charge(error.code(), 0) == Charge::All => return Err(error),
+                // A link whose target is away keeps nobody else's result from being seen.
+                Err(error) => Answer::Unseen {
+                    pending: true,
+                    reason: Reason::of(&name, &error),
+                },
+                Ok(None) => continue,
+                Ok(Some(Look::Failed)) => {
                     let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
-                    Answer::Failed(FailedFile {
+                    Answer::Failed(Reason {
                         file: name.to_string(),
                         code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
                         message: last.and_then(|l| l.message).unwrap_or_default(),
                     })
                 }
-                Some(look) => {
-                    if let (Look::Done, Some(found)) = (look, findings.remove(&name)) {
-                        let _ = answers.send(Answer::Found(found));
+                Ok(Some(look)) => {
+                    if let (Look::Done, Some(finding)) = (look, findings.remove(&name)) {
+                        let there = || Published::open(config)?.has_rejects(&name);
+                        let rejects_gone = finding.bad_rows > 0 && matches!(there(), Ok(false));
+                        let _ = answers.send(Answer::Found { finding, rejects_gone });
                     }
                     Answer::Input(look, name.to_string())
                 }

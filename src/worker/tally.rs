@@ -4,7 +4,7 @@ use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
 use serde::Serialize;
 
-/// Files that failed or are held that the one-shot names; the ledger has them all.
+/// Files of each kind that the one-shot names; the ledger has them all.
 const NAMED: usize = 100;
 
 /// What was done, and what was found.
@@ -18,6 +18,8 @@ pub struct Tally {
     pub not_finite: u64,
     /// By column, the cells with a category that the model doesn't know.
     pub unknown: UnknownCounts,
+    /// Some of the inputs with a column in which the model knows no category: its producer seems to spell them otherwise.
+    pub unknown_files: Vec<String>,
     /// Inputs that have their output already.
     pub unchanged: u64,
     /// Other files of the input folder: no glob has their names.
@@ -32,8 +34,12 @@ pub struct Tally {
     pub held_files: Vec<String>,
     /// Inputs whose outputs went, and are left.
     pub left: u64,
+    /// Some of them, where the configuration doesn't ask for that.
+    pub left_files: Vec<String>,
     /// Inputs whose writers had not finished.
     pub unsettled: u64,
+    /// Some of them: somebody has them open for writing.
+    pub open_files: Vec<String>,
     /// Inputs that failed for now.
     pub faults: u64,
     pub model: Option<String>,
@@ -46,6 +52,7 @@ impl Tally {
         (self.failed, self.held, self.left) = (0, 0, 0);
         self.failed_files.clear();
         self.held_files.clear();
+        self.left_files.clear();
     }
 
     /// An input was scored, or can't be.
@@ -57,8 +64,11 @@ impl Tally {
         for (column, count) in &summary.unknown {
             *self.unknown.entry(column.clone()).or_default() += count;
         }
-        if verdict == Verdict::Publish && summary.bad_rows > 0 && self.bad_files.len() < NAMED {
-            self.bad_files.push(name.to_string());
+        if verdict == Verdict::Publish && summary.bad_rows > 0 {
+            add(&mut self.bad_files, name);
+        }
+        if verdict == Verdict::Publish && knows_nothing(summary) {
+            add(&mut self.unknown_files, name);
         }
         self.count_reported(name, verdict);
     }
@@ -69,6 +79,22 @@ impl Tally {
         self.count_reported(name, verdict);
     }
 
+    /// An input's output went, and is left. `wanted`: the configuration says so.
+    pub fn count_left(&mut self, name: &Name, wanted: bool) {
+        self.left += 1;
+        if !wanted {
+            add(&mut self.left_files, name);
+        }
+    }
+
+    /// Inputs that are left to the next run: `unsettled` of them for their writers, of which `open` are known to be open.
+    pub fn count_unfinished<'a>(&mut self, faults: u64, unsettled: u64, open: impl Iterator<Item = &'a Name>) {
+        (self.faults, self.unsettled) = (faults, unsettled);
+        self.open_files.clear();
+        open.for_each(|name| add(&mut self.open_files, name));
+        self.open_files.sort();
+    }
+
     fn count_reported(&mut self, name: &Name, verdict: Verdict) {
         let (files, named) = match verdict {
             Verdict::Publish => return,
@@ -76,10 +102,20 @@ impl Tally {
             Verdict::Fail => (&mut self.failed, &mut self.failed_files),
         };
         *files += 1;
-        if named.len() < NAMED {
-            named.push(name.to_string());
-        }
+        add(named, name);
     }
+}
+
+fn add(named: &mut Vec<String>, name: &Name) {
+    if named.len() < NAMED {
+        named.push(name.to_string());
+    }
+}
+
+/// Is there a column of which the model knows no cell? In bad rows, no category is counted.
+fn knows_nothing(summary: &Summary) -> bool {
+    let rows = summary.rows - summary.bad_rows;
+    rows > 0 && summary.unknown.values().any(|cells| *cells >= rows)
 }
 
 #[cfg(test)]

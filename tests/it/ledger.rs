@@ -324,7 +324,7 @@ fn what_is_to_be_known_of_an_output_outlives_its_history() {
     );
     assert_eq!(
         status["bad_files"],
-        json!([{"file": "both.csv", "rows": 3, "bad_rows": 1}])
+        json!([{"file": "both.csv", "rows": 3, "bad_rows": 1, "rejects_gone": false}])
     );
 }
 

@@ -29,6 +29,7 @@ mod registry;
 mod service;
 mod spellings;
 mod spool;
+mod status;
 mod taken;
 mod train;
 mod training;

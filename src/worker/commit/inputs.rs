@@ -1,6 +1,7 @@
 //! What is to be done with inputs, by all that is known of them; and when each is looked at again.
 
 use super::Commit;
+use crate::config::OnTaken;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Taken};
 use crate::spool::Name;
@@ -112,7 +113,8 @@ impl Commit {
                 self.faults.clear(&mut self.ledger, &name)?;
                 // Or it was read again for that.
                 if view.listed || note.before.is_some() {
-                    self.tally.left += 1;
+                    let wanted = view.setup.config.output.taken == OnTaken::Leave;
+                    self.tally.count_left(&name, wanted);
                 }
                 if let Decision::Leave(taken) = decision {
                     return Ok(ToDo::Leave(name, taken));
@@ -140,7 +142,7 @@ impl Commit {
                 self.agenda
                     .wait(&name, note, seen.fingerprint, settled, now.monotonic, until);
             }
-            Decision::Await => self.agenda.forget(&name),
+            Decision::Await => self.wait_for_event(&name, note, view.listed),
         }
         Ok(ToDo::Nothing)
     }
@@ -208,6 +210,9 @@ impl Commit {
     /// Somebody has the input open for writing, who may pause for as long as they like. The one-shot waits no longer.
     pub(super) fn wait_until_closed(&mut self, job: &Job, settle: Duration) {
         let note = self.agenda.note(&job.name);
+        if !note.open {
+            say_open(&job.name);
+        }
         let note = Note {
             before: Some(job.settled()),
             open: true,
@@ -215,6 +220,22 @@ impl Commit {
         };
         let due = now().monotonic + plan::until_closed(settle);
         self.agenda.set(&job.name, note, due);
+    }
+
+    /// An input's writer has it open, by the word of events; one will tell when it closes it. `listed`: a listing found it so,
+    /// as it rarely does.
+    fn wait_for_event(&mut self, name: &Name, note: Note, listed: bool) {
+        self.agenda.forget(name);
+        if listed && !note.open {
+            say_open(name);
+        }
+        if listed || note.open {
+            let note = Note {
+                open: true,
+                ..Note::default()
+            };
+            self.agenda.keep(name, note);
+        }
     }
 
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
@@ -269,4 +290,9 @@ impl Commit {
         }
         Ok(())
     }
+}
+
+/// Once for each file: it may stay so for ever, and has no output meanwhile.
+fn say_open(name: &Name) {
+    tracing::info!(input = %name, "somebody has it open for writing; it is scored once it is closed");
 }

@@ -330,9 +330,10 @@ impl Commit {
 
     /// Counts what is left for another time.
     pub fn count_unfinished(&mut self) {
-        let faults = self.agenda.iter().filter(|(_, note)| note.faults > 0).count();
-        self.tally.faults = (faults + self.faults.unreadable()) as u64;
-        self.tally.unsettled = (self.agenda.iter().count() - faults) as u64;
+        let (faults, unsettled): (Vec<_>, Vec<_>) = self.agenda.iter().partition(|(_, note)| note.faults > 0);
+        let faults = faults.len() + self.faults.unreadable();
+        let open = unsettled.iter().filter(|(_, note)| note.open).map(|(name, _)| *name);
+        self.tally.count_unfinished(faults as u64, unsettled.len() as u64, open);
     }
 }
 
