@@ -4,7 +4,7 @@ use super::invocation::Invocation;
 use super::{few, print_error, print_line};
 use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
-use crate::ledger::Ledger;
+use crate::ledger::{Found, Ledger};
 use crate::registry::Registry;
 use crate::spool::publish::{Folder, Publisher};
 use crate::spool::scan::Listing;
@@ -88,15 +88,26 @@ fn input(input: &Input) -> Result<String> {
 
 fn state(path: &Path) -> Result<String> {
     require_local(path)?;
-    Ledger::read(path)?;
+    let ledger = match Ledger::find(path)? {
+        Found::Older(_) => ", its ledger is of an earlier version: the worker brings it up to date when it starts",
+        Found::Nothing | Found::Ledger(_) => "",
+    };
     durable::rehearse(path)?;
     let holder = Lock::holder(path)?.map_or("no worker runs".into(), |h| format!("worker {} runs", h.pid));
-    Ok(format!("{}, {holder}", path.display()))
+    Ok(format!("{}, {holder}{ledger}", path.display()))
+}
+
+/// The ledger, if there is one of this version: right after an upgrade there is none.
+fn ledger(config: &Config) -> Result<Option<Ledger>> {
+    Ok(match Ledger::find(&config.state.path)? {
+        Found::Ledger(ledger) => Some(ledger),
+        Found::Nothing | Found::Older(_) => None,
+    })
 }
 
 /// Whose folder it is. `take`: it is this worker's from now on.
 fn owner(config: &Config, folder: Folder, take: bool) -> Result<String> {
-    let ledger = Ledger::read(&config.state.path)?;
+    let ledger = ledger(config)?;
     if take {
         take_over(config, folder, ledger.as_ref())?;
     }
@@ -113,7 +124,7 @@ fn owner(config: &Config, folder: Folder, take: bool) -> Result<String> {
 }
 
 fn publishing(config: &Config) -> Result<String> {
-    if let Some(ledger) = Ledger::read(&config.state.path)? {
+    if let Some(ledger) = ledger(config)? {
         for path in [&config.output.path, &config.failed] {
             ledger.check_place(path, Dir::nearest(path)?.is_mount()?)?;
         }

@@ -15,6 +15,15 @@ use std::time::Duration;
 /// one of 100,000 inputs reads a page anew.
 const CACHE_KIB: i64 = 16 << 10;
 
+/// What stands where a ledger should.
+pub enum Found {
+    Nothing,
+    /// Of this version of transform.
+    Ledger(Ledger),
+    /// The worker brings it up to date when it starts; until then it is read by nobody.
+    Older(Error),
+}
+
 pub struct Ledger {
     pub(super) db: Connection,
     path: PathBuf,
@@ -45,10 +54,19 @@ impl Ledger {
 
     /// Opens the ledger to look into it; `None` if there is none yet. One that can't be looked at is an error.
     pub fn read(state: &Path) -> Result<Option<Ledger>> {
+        match Ledger::find(state)? {
+            Found::Nothing => Ok(None),
+            Found::Ledger(ledger) => Ok(Some(ledger)),
+            Found::Older(error) => Err(error),
+        }
+    }
+
+    /// The same, where an older one is no error.
+    pub fn find(state: &Path) -> Result<Found> {
         let path = state.join("ledger.db");
         match path.metadata() {
             Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) => return Err(Error::io("open", path)(e)),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -59,13 +77,13 @@ impl Ledger {
             .busy_timeout(Duration::from_secs(5))
             .map_err(|e| ledger.error(e))?;
         match ledger.schema_version()? {
-            0 => Ok(None),
-            schema::VERSION => Ok(Some(ledger)),
-            older => Err(ledger.foreign(format!(
+            0 => Ok(Found::Nothing),
+            schema::VERSION => Ok(Found::Ledger(ledger)),
+            older => Ok(Found::Older(ledger.foreign(format!(
                 "written by an older version of transform (schema {older}, this one reads {}); the worker brings it up to \
                  date when it starts",
                 schema::VERSION
-            ))),
+            )))),
         }
     }
 

@@ -21,7 +21,7 @@ mod unknown;
 mod upgrade;
 mod verdict;
 
-pub use database::Ledger;
+pub use database::{Found, Ledger};
 pub use decisions::Decision;
 pub use faults::Fault;
 pub use history::Transformation;

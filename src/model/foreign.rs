@@ -6,11 +6,21 @@ use memchr::memmem;
 /// What a file is that could not be read as `format`, if that can be told.
 pub fn name(file: &[u8], format: Format) -> Option<Defect> {
     let start = &file[..file.len().min(START)];
-    let (what, instead) = by_magic(start, format)
-        .or_else(|| by_words(start, format))
-        .filter(|(_, instead)| *instead != Instead::As(format))?;
+    let found = by_magic(start, format).or_else(|| by_words(start, format));
+    let own = found.is_none_or(|(_, instead)| instead == Instead::As(format));
+    // The libraries read no model behind one.
+    let marked = own && format != Format::Onnx && start.starts_with(BYTE_ORDER_MARK);
+    let (what, instead) = match marked {
+        true => (
+            "a text behind a byte order mark, as editors write it",
+            Instead::Unmarked,
+        ),
+        false => found.filter(|_| !own)?,
+    };
     Some(Defect(format!("the file is {what}; {}", instead.advice())))
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// So many bytes tell.
 const START: usize = 4096;
@@ -27,6 +37,8 @@ enum Instead {
     Catboost,
     /// The file that it stands for.
     Itself,
+    /// The same file without its mark.
+    Unmarked,
 }
 
 impl Instead {
@@ -48,6 +60,9 @@ impl Instead {
                     .into()
             }
             Instead::Itself => "register the model's own file".into(),
+            Instead::Unmarked => {
+                "register the file as the library saved it; sed -i '1s/^\\xef\\xbb\\xbf//' removes the mark".into()
+            }
         }
     }
 }
@@ -68,7 +83,9 @@ fn by_magic(start: &[u8], format: Format) -> Option<Found> {
             ("packed with xz, as a joblib (pickle) file can be", saved)
         }
         [b'P', b'K', 3, 4, ..] if has("data.pkl") => ("a PyTorch file, a zip with a pickle", Instead::Onnx),
-        [b'P', b'K', 3, 4, ..] if has("config.json") => ("a Keras file (.keras), a zip", Instead::Onnx),
+        [b'P', b'K', 3, 4, ..] if has("config.json") || has("model.weights.h5") => {
+            ("a Keras file (.keras), a zip", Instead::Onnx)
+        }
         [b'P', b'K', 3, 4, ..] => ("a zip", Instead::Itself),
         [0x89, b'H', b'D', b'F', ..] => ("HDF5, as a Keras file (.h5) is", Instead::Onnx),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => ("an array of numpy", saved),
@@ -76,13 +93,15 @@ fn by_magic(start: &[u8], format: Format) -> Option<Found> {
             ("of XGBoost's old binary format", Instead::Saved(Format::Xgboost))
         }
         [b'C', b'B', b'M', b'1', ..] => ("a CatBoost model (.cbm)", Instead::Catboost),
+        // An ONNX file has a name there, which is shorter than a graph.
+        [8, 1, 0x12, 0x80..=0xff, ..] => ("a TensorFlow SavedModel (saved_model.pb)", Instead::Onnx),
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => ("a TensorFlow Lite model", Instead::Onnx),
         _ => return None,
     })
 }
 
 fn by_words(start: &[u8], format: Format) -> Option<Found> {
-    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start).trim_ascii_start();
     let has = |words: &str| memmem::find(text, words.as_bytes()).is_some();
     let dump = "what XGBoost's dump_model writes for people";
     Some(match text.first() {
@@ -134,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_no_model_is_named_with_the_call_that_saves_one() {
         let json = "save the model with model.save_model(\"m.json\")";
-        let cases: [(&[u8], &str, &str); 26] = [
+        let cases: [(&[u8], &str, &str); 29] = [
             (b"\x80\x04\x95\x0a\0", "a pickle (or joblib) file", json),
             (b"\x80\x02c", "a pickle", json),
             (b"ccopy_reg\n_reconstructor\np0\n(", "a pickle file", json),
@@ -169,6 +188,13 @@ mod tests {
             ),
             (b"\x08\x08\x12\x08skl2onnx", "an ONNX model", "--format onnx"),
             (b" \n", "empty", "the model's own file"),
+            (b"\x08\x01\x12\xb4\x12", "a TensorFlow SavedModel", "ONNX"),
+            (b"PK\x03\x04..model.weights.h5", "a Keras file", "ONNX"),
+            (
+                b"\xef\xbb\xbf{\"learner\": {}}",
+                "behind a byte order mark",
+                "as the library saved it",
+            ),
         ];
         for (file, what, advice) in cases {
             let told = named(file, Format::Xgboost);
@@ -180,6 +206,8 @@ mod tests {
         assert!(named(b"{\"learner\":{}}", Format::Lightgbm).contains("--format xgboost"));
         assert!(named(b"\x80\x04", Format::Lightgbm).contains("booster_.save_model"));
         assert!(named(b"\x80\x04", Format::Onnx).contains("to_onnx"));
+        assert!(named(b"\xef\xbb\xbftree\nversion=v4\n", Format::Lightgbm).contains("behind a byte order mark"));
+        assert!(named(b"\xef\xbb\xbftree\nversion=v4\n", Format::Xgboost).contains("--format lightgbm"));
     }
 
     #[test]

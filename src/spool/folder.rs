@@ -5,6 +5,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -134,10 +135,27 @@ impl Dir {
                 }
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let fd = rustix::fs::openat(&dir.fd, part, flags, Mode::empty()).map_err(Error::io("open", &path))?;
-            dir = Dir { fd, path };
+            let fd = match rustix::fs::openat(&dir.fd, part, flags, Mode::empty()) {
+                // "Not a directory" would send people to look at what the link leads to, which is one.
+                Err(Errno::NOTDIR | Errno::LOOP) if create && dir.is_link(part)? => {
+                    let message = "a symbolic link stands where a folder should, and no result is written through one: put a folder \
+                                   in its place";
+                    Err(io::Error::new(io::ErrorKind::NotADirectory, message))
+                }
+                opened => opened.map_err(io::Error::from),
+            };
+            dir = Dir {
+                fd: fd.map_err(Error::io("open", &path))?,
+                path,
+            };
         }
         Ok(dir)
+    }
+
+    /// Does a link stand under `name` here?
+    pub(super) fn is_link(&self, name: &[u8]) -> Result<bool> {
+        let is_link = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        Ok(self.stat(name)?.is_some_and(is_link))
     }
 
     /// The same, or `None` where there is no such folder, or a link in its place.

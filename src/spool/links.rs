@@ -3,6 +3,7 @@
 use super::folder::{Dir, Seen, if_there};
 use crate::error::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -52,9 +53,8 @@ impl Bounds {
         let path = dir.join(name);
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(dir.fd(), name, flags, Mode::empty()).map_err(Error::io("open", &path));
-        let is_link = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         let fd = match opened {
-            Err(error) if error.code() == "not_found" && dir.stat(name)?.is_some_and(is_link) => return Err(error),
+            Err(error) if error.code() == "not_found" && dir.is_link(name)? => return Err(error),
             opened => if_there(opened)?,
         };
         let Some(fd) = fd else {
@@ -67,6 +67,15 @@ impl Bounds {
         let stat = rustix::fs::fstat(&fd).map_err(Error::io("stat", &path))?;
         Ok(Some(Target { fd, stat, real }))
     }
+}
+
+/// Is `name` in `dir` a link that leads in a circle?
+pub(super) fn is_loop(dir: &Dir, name: &[u8]) -> bool {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    matches!(
+        rustix::fs::openat(dir.fd(), name, flags, Mode::empty()),
+        Err(Errno::LOOP)
+    )
 }
 
 impl Target {
@@ -125,6 +134,7 @@ fn held(fd: impl AsFd) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "a folder of the test's own")]
     /// Such as two days of a bucket's that were copied in the same second.
     #[test]
     fn a_link_that_leads_to_another_file_of_a_mount_is_another_input() {

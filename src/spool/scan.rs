@@ -1,7 +1,7 @@
 //! Lists inputs, looks at them and opens them. Writes nothing.
 
 use super::folder::{Dir, Kind, Seen};
-use super::links::{Bounds, Target};
+use super::links::{Bounds, Target, is_loop};
 use super::name::Name;
 use super::rules::{Rules, Sort};
 use crate::error::{Error, Result};
@@ -18,9 +18,9 @@ pub struct Inputs {
     bounds: Option<Bounds>,
 }
 
-/// More links than this aren't followed on the way to a folder: with a few that cross each other, there would be no end of
-/// names.
-const FOLDER_LINKS: usize = 4;
+/// More links than this aren't followed on the way to a folder: eight folders with links to each other have 400 ways of two, and
+/// 8,800 of four.
+const FOLDER_LINKS: usize = 2;
 
 impl Inputs {
     pub fn open(path: &Path, rules: &Rules) -> Result<Inputs> {
@@ -64,6 +64,12 @@ impl Inputs {
             seen = target;
         }
         Ok(Some(seen).filter(|seen| !self.enters(seen.kind)))
+    }
+
+    /// Is it a link that leads in a circle?
+    pub fn is_loop(&self, name: &Name) -> Result<bool> {
+        let (folder, file) = name.split();
+        Ok(self.folder(folder)?.is_some_and(|dir| is_loop(&dir, file)))
     }
 
     /// Opens an input; `None` if there is none, or a link on the way that isn't followed.

@@ -162,7 +162,8 @@ impl Context<'_> {
         let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
             let links = self.setup.config.input.rules.links();
-            return self.fail(job, not_a_file(code, links), rejects, None);
+            let circle = code == Code::Link && self.inputs.is_loop(&job.name)?;
+            return self.fail(job, not_a_file(code, links, circle), rejects, None);
         }
         if job.name.too_long_with(OUTPUT) {
             return self.fail(job, name_too_long(), rejects, None);
@@ -311,8 +312,13 @@ impl Context<'_> {
     }
 }
 
-fn not_a_file(code: Code, links: &Links) -> Problem {
+/// `circle`: it is a link that leads in one.
+fn not_a_file(code: Code, links: &Links, circle: bool) -> Problem {
     let (what, hint) = match code {
+        Code::Link if circle => (
+            "a symbolic link that leads in a circle, to no file",
+            "make it anew, or put the file itself here",
+        ),
         Code::Link if *links == Links::Refuse => (
             "a symbolic link",
             "put the file itself here; or have links followed, by input.links",

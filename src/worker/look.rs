@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Identity;
 use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::lease::{Writers, writers};
-use crate::spool::publish::Publisher;
+use crate::spool::publish::{self, Publisher};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Kind, Name, Seen, results};
 use crate::transform::{Destination, OUTPUT_FORMAT, Shape, Verdict};
@@ -36,6 +36,12 @@ impl Published {
             return Ok((false, None));
         };
         Ok((results::holds_outputs(output, recursive)?, Some(output.device()?)))
+    }
+
+    /// Does one of the folders take `A` for `a`?
+    pub fn folds_names(&self) -> Result<bool> {
+        let mut folders = self.output.iter().chain(&self.failed);
+        folders.try_fold(false, |folds, dir| Ok(folds || publish::folds_names(dir)?))
     }
 
     /// Do the bad rows of an input stand in the failed folder?

@@ -1,6 +1,6 @@
 //! Whoever can write to the folders tries to have files written, or read, elsewhere.
 
-use crate::spool::{Spool, wait_until};
+use crate::spool::{Spool, line, wait_until, xs};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +46,24 @@ fn nothing_is_published_through_a_link() {
         assert_eq!(spool.output("sub/a.csv").unwrap(), "prediction\n3.0\n");
         assert_eq!(spool.output("b.csv").unwrap(), "prediction\n5.0\n");
     }
+}
+
+/// "Not a directory", of what is one to whoever looks.
+#[test]
+fn a_link_in_place_of_an_output_folder_is_named() {
+    let spool = Spool::new().set("input.recursive=true");
+    spool.drop_file("day/a.csv", xs(&[1.0]));
+    spool.drop_file("b.csv", xs(&[1.0]));
+    fs::create_dir(spool.path("elsewhere")).unwrap();
+    symlink(spool.path("elsewhere"), spool.path("output/day")).unwrap();
+    spool
+        .once()
+        .exits(75)
+        .says("scored 1 file")
+        .says("output/day/a.csv.out: a symbolic link stands where a folder should");
+    assert_eq!(spool.names("elsewhere"), [""; 0]);
+    fs::remove_file(spool.path("output/day")).unwrap();
+    spool.once().exits(0).says("scored 1 file");
 }
 
 #[test]
@@ -113,4 +131,32 @@ fn a_folder_that_is_swapped_in_the_middle_leads_nowhere() {
     spool.drop_file("sub/last.csv", "x\n1\n");
     wait_until("it goes on", || spool.output("sub/last.csv").is_some());
     assert_eq!(daemon.stop(), 0);
+}
+
+/// Both were scored for ever, and one output held the other's numbers.
+#[test]
+fn inputs_whose_outputs_would_overwrite_each_other_are_parted() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.drop_file("A.csv", xs(&[2.0]));
+    spool.once().exits(0).says("scored 2 files");
+    // As a file system shows its mark that folds letter cases. What was scored there before is in doubt.
+    fs::hard_link(
+        spool.path("output/.transform-owner"),
+        spool.path("output/.TRANSFORM-OWNER"),
+    )
+    .unwrap();
+    spool
+        .once()
+        .exits(75)
+        .says("scored 1 file")
+        .says("its output would overwrite that of A.csv");
+    for _ in 0..2 {
+        spool.once().exits(75).says("1 up to date; 1 failed for now");
+    }
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["faults"][0]["input"], "a.csv");
+    assert_eq!(spool.output("A.csv").unwrap(), line(2.0, 1.0, &[2.0]));
+    fs::rename(spool.path("input/a.csv"), spool.path("input/b.csv")).unwrap();
+    spool.once().exits(0).says("scored 1 file");
 }

@@ -325,6 +325,9 @@ fn a_link_leads_to_no_fifo_no_device_and_nowhere_else() {
     let report = spool.report("out.csv").unwrap();
     let message = report["message"].as_str().unwrap();
     assert!(message.contains("leads elsewhere"), "{report}");
+    let report = spool.report("loop.csv").unwrap();
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains("leads in a circle"), "{report}");
 }
 
 /// Each output would go with the mount that the links lead to.
@@ -375,6 +378,22 @@ fn links_to_folders_are_followed_and_loops_end() {
         .run(&["--once", "--set", "input.links=[\"\"]"])
         .exits(64)
         .says("input.links");
+}
+
+/// Eight folders and 56 links made 8,800 outputs of eight files.
+#[test]
+fn folders_with_links_to_each_other_have_few_ways() {
+    let spool = Spool::new().set("input.recursive=true").set("input.links=within");
+    let folders = ["1", "2", "3", "4"];
+    for folder in folders {
+        spool.drop_file(&format!("{folder}/a.csv"), xs(&[1.0]));
+        for other in folders.iter().filter(|other| **other != folder) {
+            symlink(format!("../{other}"), spool.path(format!("input/{folder}/to{other}"))).unwrap();
+        }
+    }
+    // Each folder itself, by one link, and by two: four links are ways through each folder in every order.
+    let ways = 4 + 4 * 3 + 4 * 3 * 2;
+    spool.once().exits(0).says(&format!("scored {ways} files"));
 }
 
 /// A link that is renamed in says nothing of the writer of what it leads to.

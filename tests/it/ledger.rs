@@ -58,6 +58,11 @@ fn an_upgrade_from_schema_2_scores_nothing_again() {
     let path = with_ledger_2(&spool);
     fs::write(spool.path("output/all.csv.out"), ALL_OUT).unwrap();
     spool.run(&["status"]).exits(64).says("older version");
+    // A service that is to be started is well.
+    spool
+        .run(&["check"])
+        .exits(0)
+        .says("its ledger is of an earlier version: the worker brings it up to date when it starts");
 
     spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
     let transformations = |spool: &Spool| spool.run(&["history", "--json"]).exits(0).json();

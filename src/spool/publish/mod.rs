@@ -6,7 +6,7 @@
 
 mod owner;
 
-pub use owner::{Folder, Owner, owner};
+pub use owner::{Folder, Owner, folds_names, owner};
 
 use super::draft::Draft;
 use super::folder::Dir;

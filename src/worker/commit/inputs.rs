@@ -1,6 +1,7 @@
 //! What is to be done with inputs, by all that is known of them; and when each is looked at again.
 
 use super::Commit;
+use super::clashes::Clash;
 use crate::config::OnTaken;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Taken};
@@ -12,6 +13,7 @@ use crate::worker::faults::as_fault;
 use crate::worker::job::{Job, Setup, Task};
 use crate::worker::look::{self, Found, Published, There, now};
 use crate::worker::plan::{self, Before, Charge, Decision, Sighting, Want, Word, racy_until};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How inputs are looked at.
@@ -62,9 +64,11 @@ impl Commit {
             setup,
             lost,
         };
+        let parted = self.part(&names, &found, setup)?;
         let (mut planned, mut left) = (Planned::default(), Vec::new());
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
             match there {
+                Ok(Some(_)) if parted.contains(&name) => {}
                 Ok(Some(there)) => match self.decide(name, word, there, record, &view)? {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
@@ -80,6 +84,34 @@ impl Commit {
         }
         self.leave(&left)?;
         Ok(planned)
+    }
+
+    /// Parts inputs whose results would overwrite each other's. Returns those that nothing is to be done with now.
+    fn part(&mut self, names: &[Name], found: &[Found], setup: &Setup) -> Result<HashSet<Name>> {
+        let mut parted = HashSet::new();
+        let is_there = |(_, found): &(&Name, &Found)| matches!(found.there, Ok(Some(_)));
+        let there = names.iter().zip(found).filter(is_there).map(|(name, _)| name);
+        let clashes: Vec<Clash> = there.filter_map(|name| self.clashes.note(name)).collect();
+        for Clash { first, second } in clashes {
+            let now = now().monotonic;
+            // Whose result stands can't be told.
+            if self.ledger.record(&second)?.is_some() {
+                self.ledger.forget(&second)?;
+                self.ledger.doubt([&first])?;
+                self.agenda.set(&first, Note::default(), now);
+                parted.insert(first.clone());
+            }
+            if self.agenda.note(&second).retry_at.is_none_or(|at| at <= now) {
+                let message = format!(
+                    "its output would overwrite that of {first}, for a folder of results folds letter cases: rename one of the \
+                     two, or have output.path and failed.path on a file system that doesn't"
+                );
+                let path = setup.config.input.path.join(second.path());
+                self.fault(&second, Error::config(path, message), None, setup)?;
+            }
+            parted.insert(second);
+        }
+        Ok(parted)
     }
 
     /// What is to be done with one input, if anything now.
@@ -253,6 +285,7 @@ impl Commit {
     /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
     fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
         self.agenda.forget(name);
+        self.clashes.forget(name);
         self.faults.clear(&mut self.ledger, name)?;
         if record.is_some_and(|r| r.verdict != Verdict::Publish) {
             setup.publisher.withdraw_reports(name)?;

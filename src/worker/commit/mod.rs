@@ -1,6 +1,7 @@
 //! All that is known of inputs, with one owner: [`inputs`] decides on each and notes when to look again; what was scored is
 //! published ([`publishing`]), then recorded; what failed for now is tried again.
 
+mod clashes;
 mod inputs;
 mod losses;
 mod publishing;
@@ -11,7 +12,7 @@ use super::agenda::{Agenda, Note};
 use super::faults::Faults;
 use super::inbox::Inbox;
 use super::job::{Done, Job, Outcome, Pin, Setup};
-use super::look::now;
+use super::look::{Published, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
 use super::tally::Tally;
@@ -23,6 +24,7 @@ use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
 use crate::transform::{Summary, Verdict, shown};
+use clashes::Clashes;
 use losses::Losses;
 use publishing::Ready;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub struct Commit {
     tally: Tally,
     pruner: Pruner,
     losses: Losses,
+    clashes: Clashes,
     /// Were the reports looked through that a killed worker may have left?
     recovered: bool,
 }
@@ -50,6 +53,7 @@ impl Commit {
             tally: Tally::default(),
             pruner: Pruner::default(),
             losses: Losses::default(),
+            clashes: Clashes::default(),
             recovered: false,
         }
     }
@@ -89,6 +93,7 @@ impl Commit {
         stamp(&mut self.ledger, config)?;
         self.faults.begin_listing(&mut self.ledger)?;
         self.losses.begin_listing(config)?;
+        self.clashes.begin_listing(Published::open(config)?.folds_names()?);
         self.tally.recount();
         Ok(())
     }
