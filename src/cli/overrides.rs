@@ -239,7 +239,7 @@ impl Args for Overrides {
                 Kind::Pair => arg.action(ArgAction::Append).value_name("KEY=VALUES"),
                 Kind::Value => arg.allow_hyphen_values(true).value_name("VALUE"),
                 Kind::Text => arg.value_name("TEXT"),
-                Kind::Texts => arg.value_name("NAME,.."),
+                Kind::Texts => arg.allow_hyphen_values(true).value_name("NAME,.."),
             })
         })
     }

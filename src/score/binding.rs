@@ -58,7 +58,16 @@ impl Binding {
         }
         let spaced = OnceCell::new();
         let field = |column: &Column| {
-            let missing = || no_such_column(&column.name, names, "the model takes");
+            // Another of the model's columns is no misspelling of this one.
+            let missing = || {
+                let wanted = wanted();
+                let free: Vec<&str> = names
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|name| !wanted.contains(*name))
+                    .collect();
+                no_such_column(&column.name, names, &free, "the model takes")
+            };
             let spaced = || {
                 *spaced
                     .get_or_init(|| by_spaced_name(names, &wanted()))
@@ -135,11 +144,12 @@ pub fn features<'a>(columns: impl Iterator<Item = &'a Column>, spelling: &Spelli
 }
 
 /// The name most like `wanted`, if one is.
-pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
     let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted.to_lowercase());
     // Only short names are compared: the distance takes time in the product of the lengths.
     let near = names
         .iter()
+        .copied()
         .filter(|n| n.len() <= 64)
         .take(1000)
         .min_by_key(|n| distance(n))?;
@@ -153,9 +163,9 @@ pub fn shown(names: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// The error that `names` have none that `who` needs.
-pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
-    let hint = match nearest(wanted, names) {
+/// The error that `names` have none that `who` needs. `free`: those that nothing else is.
+pub fn no_such_column(wanted: &str, names: &[String], free: &[&str], who: &str) -> Problem {
+    let hint = match nearest(wanted, free) {
         Some(near) => format!(
             "did the producer mean {:?}? It must be named {wanted:?}",
             excerpt(near.as_bytes(), 64)

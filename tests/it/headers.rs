@@ -239,6 +239,17 @@ fn a_blank_that_nobody_sees_is_part_of_a_name() {
     assert!(report["message"].as_str().unwrap().contains("\\u{a0}age"), "{report}");
 }
 
+/// The hint would have had the producer shift all columns by one.
+#[test]
+fn a_column_of_the_model_is_no_misspelling_of_another() {
+    let spool = spool(&["2021", "2022", "2023"]);
+    spool.drop_file("a.csv", "2022,2023,2024\n1,2,3\n");
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    let hint = report["hint"].as_str().unwrap();
+    assert!(hint.contains("\"2024\"") && !hint.contains("\"2022\""), "{hint}");
+}
+
 /// The advice on delimiters compared names to the letter.
 #[test]
 fn a_wrong_delimiter_is_named_whatever_form_of_unicode_the_model_has() {

@@ -88,7 +88,7 @@ pub fn names(table: &Table) -> Result<Vec<String>, Problem> {
 
 /// The error that `names` have none that `who` asks for.
 pub fn no_such_column(wanted: &str, names: &[String], who: &str) -> Problem {
-    let hint = match nearest(wanted, names) {
+    let hint = match nearest(wanted, &names.iter().map(String::as_str).collect::<Vec<_>>()) {
         Some(near) => format!("is {near:?} meant?"),
         None => "correct the name, or add the column to the file".into(),
     };

@@ -210,7 +210,14 @@ impl Layout {
                 wanted
                     .iter()
                     .map(|w| {
-                        let missing = || no_such_column(w, &names, "output.columns keeps");
+                        let missing = || {
+                            no_such_column(
+                                w,
+                                &names,
+                                &names.iter().map(String::as_str).collect::<Vec<_>>(),
+                                "output.columns keeps",
+                            )
+                        };
                         names.iter().position(|n| *n == unicode::name(w)).ok_or_else(missing)
                     })
                     .collect::<Result<_, _>>()?,
