@@ -92,7 +92,9 @@ impl<'a> Registered<'a> {
         let rows = &labelled.rows;
         let (target_name, actual) = self.labels(labelled)?;
         let wrong = |message: String| Error::config(rows.path, message);
-        let Scored { predicted, unknown } = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
+        let scored = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
+        let reasons = scored.reasons();
+        let Scored { predicted, unknown, .. } = scored;
         if predicted.len() != actual.len() {
             return Err(wrong(format!(
                 "it has {} rows, but there are {} targets",
@@ -102,12 +104,13 @@ impl<'a> Registered<'a> {
         }
         let good: Vec<usize> = (0..actual.len()).filter(|&row| predicted[row].is_some()).collect();
         if good.is_empty() {
-            return Err(wrong("the model can't score any of its rows".into()));
+            return Err(wrong(format!("the model can't score any of its rows: {reasons}")));
         }
         let mut warnings = Vec::new();
         if good.len() < actual.len() {
             let bad = (actual.len() - good.len()) as u64;
-            warnings.push(format!("{} left out: the model can't score them", count(bad, "row")));
+            let rows = count(bad, "row");
+            warnings.push(format!("{rows} left out, which the model can't score: {reasons}"));
         }
         if !unknown.is_empty() {
             warnings.push(format!("unknown categories: {}", shown(&unknown)));

@@ -2,6 +2,7 @@
 //! be published.
 
 use super::Task;
+use super::report::count;
 use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
@@ -9,6 +10,8 @@ use crate::problem::{Code, Problem};
 use crate::score::spelling::Number;
 use crate::score::unknown::{self, UnknownCounts};
 use crate::score::{Spelling, predict};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a model's predictions are, for evaluation.
@@ -87,6 +90,24 @@ pub struct Scored {
     pub predicted: Vec<Option<f64>>,
     /// Categories that it doesn't know.
     pub unknown: UnknownCounts,
+    /// Why rows are bad: how many are for each reason, and the line of the first.
+    pub bad: BTreeMap<String, (u64, u64)>,
+}
+
+impl Scored {
+    /// The commonest reasons, for people; empty if no row is bad.
+    pub fn reasons(&self) -> String {
+        let mut reasons: Vec<_> = self.bad.iter().collect();
+        reasons.sort_by_key(|(_, (rows, _))| Reverse(*rows));
+        let shown = |(reason, (rows, line)): &(&String, &(u64, u64))| {
+            format!("{reason} ({}, the first on line {line})", count(*rows, "row"))
+        };
+        let mut shown: Vec<String> = reasons.iter().take(3).map(shown).collect();
+        if reasons.len() > 3 {
+            shown.push("…".into());
+        }
+        shown.join("; ")
+    }
 }
 
 /// The model's predictions for all rows.
@@ -98,7 +119,8 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
     let output = &signature.outputs[target.column()];
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
     let mut counts = vec![0; signature.inputs.len()];
-    let read = table.batches::<Problem>(signature, |reader, _| {
+    let mut bad = BTreeMap::new();
+    let read = table.batches::<Problem>(signature, |reader, page| {
         let rows = reader.batch.rows();
         out.resize(signature.outputs.len() * rows, 0.0);
         predict(model, &mut reader.batch, &mut out);
@@ -106,10 +128,11 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
         // As it would be published: the digits of single precision are no more than it has.
         let published = |&x: &f64| format::text(output, x).parse().ok();
         predicted.extend(out[target.column() * rows..][..rows].iter().map(published));
-        reader
-            .batch
-            .bad()
-            .for_each(|flaw| predicted[start + flaw.row as usize] = None);
+        for flaw in reader.batch.bad() {
+            predicted[start + flaw.row as usize] = None;
+            let first = || (0, page.line(reader, flaw.row as usize));
+            bad.entry(reader.reason(flaw)).or_insert_with(first).0 += 1;
+        }
         reader.batch.count_unknown(model, &mut counts);
         Ok(())
     });
@@ -117,7 +140,11 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
         Ok(()) => {
             let mut unknown = UnknownCounts::new();
             unknown::add(&mut unknown, signature, &counts);
-            Ok(Scored { predicted, unknown })
+            Ok(Scored {
+                predicted,
+                unknown,
+                bad,
+            })
         }
         // The hint to this one is about files without a header.
         Err(problem) if problem.code == Code::NoSuchColumn => Err(problem.to_string()),
