@@ -103,8 +103,10 @@ impl Ledger {
             return Ok(());
         }
         self.write_behind(|db| {
-            let mut update =
-                db.prepare_cached("UPDATE results SET size = ?, mtime = ?, ctime = ?, racy = ? WHERE input = ?")?;
+            // Their outputs stand, or what becomes of them is decided on anew: none is due any more.
+            let mut update = db.prepare_cached(
+                "UPDATE results SET size = ?, mtime = ?, ctime = ?, racy = ?, taken_at = max(taken_at, 0) WHERE input = ?",
+            )?;
             for (input, fingerprint, racy) in inputs {
                 let Fingerprint { size, mtime, .. } = *fingerprint;
                 update.execute(params![size, mtime, after_mtime(*fingerprint), racy, input.bytes()])?;

@@ -4,7 +4,8 @@ use super::folder::Dir;
 use super::name::Name;
 use super::scan::stat;
 use crate::error::{Error, Result};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
+use std::fs::File;
 
 /// The output's suffix.
 pub const OUTPUT: &str = ".out";
@@ -49,24 +50,24 @@ pub fn output_size(root: &Dir, input: &Name, marked: bool) -> Result<Option<u64>
     size(root, &output(input))
 }
 
-/// The hash of an input's output below `root`, if one of `size` bytes stands there.
-pub fn output_hash(root: &Dir, input: &Name, size: u64) -> Result<Option<blake3::Hash>> {
+/// Opens an input's output below `root`; `None` if there is none, or no file in its place.
+pub fn open_output(root: &Dir, input: &Name) -> Result<Option<(File, Stat)>> {
     let name = output(input);
     let (folder, file) = name.split();
-    let Some((file, stat)) = root
-        .below_if_there(folder)?
-        .map(|dir| dir.open_file(file))
-        .transpose()?
-        .flatten()
-    else {
+    let dir = root.below_if_there(folder)?;
+    let opened = dir.map(|dir| dir.open_file(file)).transpose()?.flatten();
+    Ok(opened.filter(|(_, stat)| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile))
+}
+
+/// The hash of an input's output below `root`, if one of `size` bytes stands there.
+pub fn output_hash(root: &Dir, input: &Name, size: u64) -> Result<Option<blake3::Hash>> {
+    let Some((file, _)) = open_output(root, input)?.filter(|(_, stat)| stat.st_size as u64 == size) else {
         return Ok(None);
     };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_size as u64 != size {
-        return Ok(None);
-    }
     let mut hasher = blake3::Hasher::new();
     let read = hasher.update_reader(file).map(|hasher| hasher.finalize());
-    read.map(Some).map_err(Error::io("read", root.join(name.bytes())))
+    read.map(Some)
+        .map_err(Error::io("read", root.join(output(input).bytes())))
 }
 
 /// Does any output stand below `root`? `recursive`: in its subfolders, too. What can't be looked at may.

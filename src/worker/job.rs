@@ -8,9 +8,9 @@ use crate::ledger::{HalfHash, Recipe, Taken};
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::Publisher;
-use crate::spool::results::{OUTPUT, REJECTS};
+use crate::spool::results::{self, OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
-use crate::spool::{Draft, Fingerprint, Links, Name};
+use crate::spool::{Dir, Draft, Fingerprint, Links, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Destination, Failure, Report, Run, Scorer, Summary, Verdict, internal, transform};
 use std::fs::File;
@@ -47,8 +47,10 @@ pub struct Job {
     pub recorded: Option<Verdict>,
     /// That result was made of an input with another fingerprint.
     pub touched: bool,
-    /// That result stands in its folder.
+    /// That result stands in its folder, by its size.
     pub stands: bool,
+    /// Of an output that stands and may be left: what the ledger says that is in it.
+    pub output_hash: Option<HalfHash>,
     /// It settled by its age: no event told that its writer closed it.
     pub aged: bool,
     /// What will be known of outputs of it that went.
@@ -105,6 +107,8 @@ pub enum Outcome {
         rejects: Draft,
         summary: Summary,
         racy: bool,
+        /// The same bytes stand already.
+        stands: bool,
     },
     /// For good, until the input, the model or the settings change.
     Failed {
@@ -116,7 +120,7 @@ pub enum Outcome {
     },
     /// It failed so soon after its last change that another one could hide: to be read again a little later.
     TooSoon,
-    /// The input has the contents that were recorded.
+    /// The input has the contents that were recorded, and so has its output.
     Verified {
         racy: bool,
     },
@@ -189,11 +193,16 @@ impl Context<'_> {
             match self.hash(&file, job)? {
                 None => return Ok(Outcome::Cancelled),
                 Some(_) if !unchanged()? => return Ok(Outcome::Changed),
-                Some(found) if found == *hash => return Ok(Outcome::Verified { racy }),
-                Some(_) => file
-                    .rewind()
-                    .map_err(Error::io("read", self.inputs.dir().join(job.name.bytes())))?,
+                // Or what was restored from a backup is the input alone.
+                Some(found) if found == *hash => match self.is_result_left(job)? {
+                    None => return Ok(Outcome::Cancelled),
+                    Some(true) => return Ok(Outcome::Verified { racy }),
+                    Some(false) => {}
+                },
+                Some(_) => {}
             }
+            file.rewind()
+                .map_err(Error::io("read", self.inputs.dir().join(job.name.bytes())))?;
         }
         self.score(job, file, racy, rejects, unchanged)
     }
@@ -229,12 +238,26 @@ impl Context<'_> {
         }
         let path = config.input.path.join(job.name.path());
         match result {
-            Ok(summary) => Ok(Outcome::Scored {
-                output,
-                rejects,
-                summary,
-                racy,
-            }),
+            Ok(summary) => {
+                let made = summary
+                    .output_hash
+                    .map(HalfHash::from)
+                    .filter(|_| summary.bad_rows == 0);
+                let stands = match made.filter(|_| made == job.output_hash) {
+                    Some(made) => self.holds(job, made)?,
+                    None => Some(false),
+                };
+                Ok(match stands {
+                    Some(stands) => Outcome::Scored {
+                        output,
+                        rejects,
+                        summary,
+                        racy,
+                        stands,
+                    },
+                    None => Outcome::Cancelled,
+                })
+            }
             Err(Failure::Problem(_)) if racy => Ok(Outcome::TooSoon),
             Err(Failure::Problem(problem)) => {
                 let input_hash = self.hash_failed(job)?;
@@ -293,6 +316,27 @@ impl Context<'_> {
             Some((file, _)) if job.fingerprint.size <= MOST => self.hash(&file, job),
             _ => Ok(None),
         }
+    }
+
+    /// Does the result of an input that is the same as before need no look, or is it what was recorded? `None` if it was
+    /// cancelled.
+    fn is_result_left(&self, job: &Job) -> Result<Option<bool>> {
+        match job.output_hash {
+            _ if !job.touched || !job.stands || job.recorded != Some(Verdict::Publish) => Ok(Some(true)),
+            Some(recorded) => self.holds(job, recorded),
+            None => Ok(Some(false)),
+        }
+    }
+
+    /// Does the output that stands hold these bytes? Whatever the ledger says of it: it may have been restored from a
+    /// backup, or edited. One that can't be read is made again. `None` if it was cancelled.
+    fn holds(&self, job: &Job, bytes: HalfHash) -> Result<Option<bool>> {
+        let root = Dir::open_if_there(&self.setup.config.output.path)?;
+        let output = root.map(|root| results::open_output(&root, &job.name)).transpose();
+        let Ok(Some(Some((file, _)))) = output else {
+            return Ok(Some(false));
+        };
+        Ok(self.hash(&file, job)?.map(|found| found == bytes))
     }
 
     /// `None` if it was cancelled.

@@ -228,6 +228,7 @@ pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
         } else {
             input.settle.max(input.poll_interval)
         },
+        writing: input.rescan_interval,
         taken: config.output.taken,
         once: false,
     }

@@ -273,6 +273,7 @@ impl Pass {
             self.inbox.add(|news| news.subfolder = true);
         }
         for job in planned.jobs {
+            self.writing.remove(&job.name);
             let size = job.fingerprint.size;
             if self.queue.push(job) {
                 self.progress.plan(size);

@@ -102,6 +102,7 @@ mod tests {
             touched: false,
             taken: Taken::default(),
             stands: false,
+            output_hash: None,
             aged: false,
             task: Task::Score,
         }

@@ -117,3 +117,53 @@ fn the_daemon_leaves_a_second_upload_alone_and_sees_the_next() {
     });
     assert_eq!(daemon.stop(), 0);
 }
+
+/// The input had its times changed alone, and the output of what had stood there meanwhile was left in place.
+#[test]
+fn an_input_and_the_state_from_a_backup_take_no_later_output_for_theirs() {
+    let spool = Spool::new();
+    let large: Vec<f64> = (0..300_000).map(f64::from).collect();
+    let other: Vec<f64> = large.iter().rev().copied().collect();
+    let files = [("a.csv", vec![1.0], vec![2.0]), ("large.csv", large, other)];
+    let copy = |from: &str, to: &str| {
+        fs::create_dir_all(spool.path(to)).unwrap();
+        for name in spool.names(from) {
+            let from = spool.path(from).join(&name);
+            if from.is_file() {
+                fs::copy(from, spool.path(to).join(name)).unwrap();
+            }
+        }
+    };
+    files
+        .iter()
+        .for_each(|(name, before, _)| drop(spool.drop_file(name, xs(before))));
+    spool.once().exits(0).says("scored 2 files");
+    copy("input", "backup/input");
+    copy("state", "backup/state");
+    files
+        .iter()
+        .for_each(|(name, _, after)| drop(spool.drop_file(name, xs(after))));
+    spool.once().exits(0).says("scored 2 files");
+    copy("backup/input", "input");
+    copy("backup/state", "state");
+    spool.once().exits(0).says("scored 2 files");
+    for (name, before, _) in &files {
+        assert_eq!(spool.output(name).unwrap(), line(2.0, 1.0, before), "{name}");
+    }
+    spool.once().exits(0).says("nothing to do: 2 outputs are up to date");
+}
+
+/// It was left, for the ledger had the same bytes for it.
+#[test]
+fn an_output_that_somebody_edited_is_not_taken_for_the_same_bytes() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.drop_file("b.csv", xs(&[1.0]));
+    spool.once().exits(0).says("scored 2 files");
+    fs::write(spool.path("output/a.csv.out"), line(2.0, 1.0, &[2.0])).unwrap();
+    let before = stamp(&spool, "output/b.csv.out");
+    spool.approve_line(2.0, 1.0);
+    spool.once().exits(0).says("scored 2 files");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    assert_eq!(stamp(&spool, "output/b.csv.out"), before);
+}

@@ -299,3 +299,34 @@ fn a_stop_is_prompt_and_drops_what_is_in_flight() {
     assert_eq!(spool.names("output"), [""; 0], "nothing, and no leftovers");
     spool.set("input.settle=0s").once().exits(0).says("scored 1 file");
 }
+
+/// truncate(2) by a path tells of a change, and of no writer who closes the file: it counted as being written until a restart.
+#[test]
+fn a_file_that_was_cut_by_its_path_is_scored_anew() {
+    let spool = Spool::new().set("input.rescan_interval=50ms");
+    let daemon = spool.daemon();
+    spool.deliver("a.csv", xs(&[1.0, 2.0]));
+    wait_until("the output", || {
+        spool.output("a.csv") == Some(line(2.0, 1.0, &[1.0, 2.0]))
+    });
+    let path = std::ffi::CString::new(spool.path("input/a.csv").as_os_str().as_encoded_bytes()).unwrap();
+    let shorter = xs(&[1.0]).len() as i64;
+    // SAFETY: the path ends with a NUL byte and outlives the call.
+    #[expect(unsafe_code)]
+    let cut = unsafe { libc::truncate(path.as_ptr(), shorter) };
+    assert_eq!(cut, 0);
+    wait_until("the new output", || {
+        spool.output("a.csv") == Some(line(2.0, 1.0, &[1.0]))
+    });
+    // One that is open waits, by the kernel's word.
+    let mut open = File::create(spool.path("input/open.csv")).unwrap();
+    open.write_all(xs(&[1.0]).as_bytes()).unwrap();
+    spool.deliver("b.csv", xs(&[3.0]));
+    wait_until("another output", || spool.output("b.csv").is_some());
+    assert!(spool.output("open.csv").is_none());
+    drop(open);
+    wait_until("its output", || {
+        spool.output("open.csv") == Some(line(2.0, 1.0, &[1.0]))
+    });
+    assert_eq!(daemon.stop(), 0);
+}

@@ -14,7 +14,7 @@ fn ledger(spool: &Spool) -> rusqlite::Connection {
 
 /// As if a minute had gone by since outputs were found gone.
 fn a_minute_passes(spool: &Spool) {
-    let sql = "UPDATE results SET taken_at = taken_at - 60000000;
+    let sql = "UPDATE results SET taken_at = taken_at - 60000000 WHERE taken_at > 0;
                UPDATE meta SET value = (CAST(value AS INTEGER) - 60000000) || substr(value, instr(value, ' '))
                WHERE key = 'emptied'";
     ledger(spool).execute_batch(sql).unwrap();
@@ -106,9 +106,7 @@ fn with_leave_each_input_is_scored_once_until_it_or_the_model_is_another() {
     let status = spool.run(&["status", "--json"]).exits(0).json();
     assert_eq!((&status["left"], &status["pending"]), (&3.into(), &0.into()));
     // The same bytes, delivered anew; then others.
-    fs::remove_file(&inputs[0]).unwrap();
-    spool.once().exits(0);
-    spool.drop_file("1.csv", xs(&[1.0]));
+    spool.deliver("1.csv", xs(&[1.0]));
     spool.once().exits(0).says("3 left");
     fs::write(&inputs[0], xs(&[7.0])).unwrap();
     spool.once().exits(0).says("scored 1 file");
@@ -190,4 +188,93 @@ fn the_daemon_leaves_what_a_consumer_takes_where_it_may() {
     assert_eq!(daemon.stop(), 0);
     let rows = spool.run(&["history", "--json"]).exits(0).json();
     assert_eq!(rows.as_array().unwrap().len(), 4, "{rows}");
+}
+
+/// Canaries and health checks drop the same bytes each time; from the fifth time on they got no output.
+#[test]
+fn the_same_bytes_dropped_anew_after_their_input_went_get_their_output() {
+    for rule in ["remake", "leave"] {
+        let spool = Spool::new().set(&format!("output.taken={rule}"));
+        // What stays there is no reason to look for.
+        spool.drop_file("stays.csv", xs(&[2.0]));
+        spool.once().exits(0).says("scored 1 file");
+        for time in 0..8 {
+            let input = spool.drop_file("a.csv", xs(&[1.0]));
+            spool.once().exits(0).says("scored 1 file");
+            take(&spool, "a.csv");
+            if time % 2 == 1 {
+                spool.once().exits(0); // it is made again, or left
+                let _ = fs::remove_file(spool.path("output/a.csv.out"));
+            }
+            fs::remove_file(&input).unwrap();
+            spool.once().exits(0).says("nothing to do");
+            a_minute_passes(&spool);
+        }
+    }
+}
+
+/// With it, taking outputs away counts anew; and what stands was not taken.
+#[test]
+fn an_input_that_comes_back_to_its_output_is_left_alone() {
+    let spool = Spool::new().set("output.taken=leave");
+    let input = spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0).says("scored 1 file");
+    fs::remove_file(&input).unwrap();
+    spool.once().exits(0).says("nothing to do");
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0).says("1 output is up to date");
+    take(&spool, "a.csv");
+    spool.once().exits(0).says("1 left");
+}
+
+#[test]
+fn the_daemon_sees_that_an_input_went_and_serves_the_same_bytes_again() {
+    let spool = Spool::new().set("output.taken=leave");
+    let daemon = spool.daemon();
+    let known = |taken_at: &str| {
+        let count = format!("SELECT count(*) FROM results WHERE taken_at {taken_at}");
+        wait_until(&format!("it is known: {taken_at}"), || {
+            let seen: rusqlite::Result<u32> = ledger(&spool).query_row(&count, [], |row| row.get(0));
+            seen.is_ok_and(|n| n == 1)
+        });
+    };
+    for _ in 0..3 {
+        spool.deliver("a.csv", xs(&[1.0]));
+        wait_until("the output", || spool.output("a.csv").is_some());
+        known("= 0");
+        take(&spool, "a.csv");
+        fs::remove_file(spool.path("input/a.csv")).unwrap();
+        known("< 0");
+    }
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// Consumers of markers, or of the new folder, waited for ever.
+#[test]
+fn with_leave_outputs_are_made_where_and_as_the_settings_have_them_now() {
+    let spool = Spool::new().set("output.taken=leave");
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+    }
+    spool.once().exits(0).says("scored 2 files");
+    let spool = spool.set("output.done_marker=true");
+    spool.once().exits(0).says("scored 2 files");
+    let marked = ["a.csv.out", "a.csv.out.done", "b.csv.out", "b.csv.out.done"];
+    assert_eq!(spool.names("output"), marked);
+    // Some consumers take the marker alone.
+    fs::remove_file(spool.path("output/a.csv.out.done")).unwrap();
+    spool.once().exits(0).says("1 output is up to date").says("1 left");
+    let spool = spool.set("output.done_marker=false");
+    spool.once().exits(0).says("2 outputs are up to date");
+    let spool = spool.set("output.path=elsewhere");
+    spool.once().exits(0).says("scored 2 files");
+    assert_eq!(spool.names("elsewhere"), ["a.csv.out", "b.csv.out"]);
+    fs::remove_file(spool.path("elsewhere/a.csv.out")).unwrap();
+    spool.once().exits(0).says("1 left");
+    // Taken along, they stand.
+    fs::rename(spool.path("elsewhere"), spool.path("third")).unwrap();
+    let spool = spool.set("output.path=third");
+    spool.once().exits(0).says("scored 1 file").says("1 up to date");
+    fs::remove_file(spool.path("third/b.csv.out")).unwrap();
+    spool.once().exits(0).says("1 left");
 }

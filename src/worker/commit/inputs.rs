@@ -35,10 +35,17 @@ pub struct Planned {
     pub subfolder: bool,
 }
 
+/// Has it an output by the ledger's word, and wasn't it gone when it was looked at last?
+fn is_present(record: &Record) -> bool {
+    record.verdict == Verdict::Publish && record.taken != Taken::DUE
+}
+
 /// What is to be done with one input now.
 enum ToDo {
     Nothing,
     Job(Job),
+    /// This is known of its output now.
+    Know(Name, Taken),
     /// Its output is left from now on.
     Leave(Name, Taken),
 }
@@ -65,23 +72,29 @@ impl Commit {
             lost,
         };
         let parted = self.part(&names, &found, setup)?;
-        let (mut planned, mut left) = (Planned::default(), Vec::new());
+        let (mut planned, mut known, mut left) = (Planned::default(), Vec::new(), Vec::new());
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
+            if listed && record.as_ref().is_some_and(is_present) {
+                self.absent.iter_mut().for_each(|absent| absent.found(&name));
+            }
             match there {
                 Ok(Some(_)) if parted.contains(&name) => {}
                 Ok(Some(there)) => match self.decide(name, word, there, record, &view)? {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
+                    ToDo::Know(name, taken) => known.push((name, taken)),
                     ToDo::Leave(name, taken) => left.push((name, taken)),
                 },
                 Ok(None) => {
                     planned.subfolder |= word == Word::Closed && inputs.is_recursive();
                     self.forget(&name, record.as_ref(), setup)?;
+                    known.extend(record.filter(is_present).map(|_| (name.clone(), Taken::DUE)));
                     planned.gone.push(name);
                 }
                 Err(error) => self.fault(&name, error, None, setup)?,
             }
         }
+        self.ledger.set_taken(&known)?;
         self.leave(&left)?;
         Ok(planned)
     }
@@ -139,6 +152,10 @@ impl Commit {
                 if view.listed {
                     self.tally.count_unchanged(&name, verdict);
                 }
+                // It stands.
+                if record.is_some_and(|r| r.taken == Taken::DUE) {
+                    return Ok(ToDo::Know(name, Taken::default()));
+                }
             }
             decision @ (Decision::Left | Decision::Leave(_)) => {
                 self.agenda.forget(&name);
@@ -154,13 +171,20 @@ impl Commit {
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
                 let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
+                let stands = size.is_some() && size == output.map(|r| r.published);
+                let touched = record.as_ref().is_some_and(|r| r.fingerprint != seen.fingerprint);
+                let output_hash = match stands && (touched || decision == Decision::Transform) {
+                    true => self.ledger.output_hash(&name)?,
+                    false => None,
+                };
                 return Ok(ToDo::Job(Job {
                     name,
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
                     recorded: record.as_ref().map(|r| r.verdict),
-                    touched: record.as_ref().is_some_and(|r| r.fingerprint != seen.fingerprint),
-                    stands: size.is_some() && size == output.map(|r| r.published),
+                    touched,
+                    stands,
+                    output_hash,
                     aged: plan::settled_by_age(&sighting),
                     taken: match decision {
                         Decision::Remake(taken) => taken,
@@ -174,7 +198,15 @@ impl Commit {
                 self.agenda
                     .wait(&name, note, seen.fingerprint, settled, now.monotonic, until);
             }
-            Decision::Await => self.wait_for_event(&name, note, view.listed),
+            Decision::Await(until) => {
+                let open = note.open || view.listed;
+                if open && !note.open {
+                    say_open(&name);
+                }
+                let note = Note { open, ..note };
+                self.agenda
+                    .wait(&name, note, seen.fingerprint, false, now.monotonic, until);
+            }
         }
         Ok(ToDo::Nothing)
     }
@@ -254,22 +286,6 @@ impl Commit {
         self.agenda.set(&job.name, note, due);
     }
 
-    /// An input's writer has it open, by the word of events; one will tell when it closes it. `listed`: a listing found it so,
-    /// as it rarely does.
-    fn wait_for_event(&mut self, name: &Name, note: Note, listed: bool) {
-        self.agenda.forget(name);
-        if listed && !note.open {
-            say_open(name);
-        }
-        if listed || note.open {
-            let note = Note {
-                open: true,
-                ..Note::default()
-            };
-            self.agenda.keep(name, note);
-        }
-    }
-
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
     pub(super) fn look_again(&mut self, job: &Job) {
         let now = now();
@@ -282,7 +298,8 @@ impl Commit {
         self.agenda.set(&job.name, note, due);
     }
 
-    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes.
+    /// The input is gone. Its output stays: nobody asked to take results away. A report about nothing goes. What comes under
+    /// its name is new.
     fn forget(&mut self, name: &Name, record: Option<&Record>, setup: &Setup) -> Result<()> {
         self.agenda.forget(name);
         self.clashes.forget(name);

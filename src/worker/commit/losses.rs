@@ -22,7 +22,8 @@ struct Folder {
 }
 
 impl Losses {
-    pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
+    pub fn begin_listing(&mut self, ledger: &mut Ledger, config: &Config) -> Result<()> {
+        ledger.set_output_place(&config.output.path, config.output.done_marker)?;
         self.listing = Some(Folder::look(&Published::open(config)?, config)?);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! All that is known of inputs, with one owner: [`inputs`] decides on each and notes when to look again; what was scored is
 //! published ([`publishing`]), then recorded; what failed for now is tried again.
 
+mod absent;
 mod clashes;
 mod inputs;
 mod losses;
@@ -24,6 +25,7 @@ use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
 use crate::transform::{Summary, Verdict, shown};
+use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
 use publishing::Ready;
@@ -40,6 +42,8 @@ pub struct Commit {
     pruner: Pruner,
     losses: Losses,
     clashes: Clashes,
+    /// Of the listing under way.
+    absent: Option<Absent>,
     /// Were the reports looked through that a killed worker may have left?
     recovered: bool,
 }
@@ -54,6 +58,7 @@ impl Commit {
             pruner: Pruner::default(),
             losses: Losses::default(),
             clashes: Clashes::default(),
+            absent: None,
             recovered: false,
         }
     }
@@ -87,12 +92,14 @@ impl Commit {
     pub fn start_over(&mut self) {
         self.tally.recount();
         self.losses.start_over();
+        self.absent = None;
     }
 
     pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
         stamp(&mut self.ledger, config)?;
         self.faults.begin_listing(&mut self.ledger)?;
-        self.losses.begin_listing(config)?;
+        self.losses.begin_listing(&mut self.ledger, config)?;
+        self.absent = Some(Absent::begin(&self.ledger)?);
         self.clashes.begin_listing(Published::open(config)?.folds_names()?);
         self.tally.recount();
         Ok(())
@@ -109,8 +116,11 @@ impl Commit {
     }
 
     /// All inputs were listed.
-    pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, heartbeat: impl FnMut()) -> Result<()> {
-        self.forget_gone(inputs, !self.recovered, setup, heartbeat)?;
+    pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, mut heartbeat: impl FnMut()) -> Result<()> {
+        self.forget_gone(inputs, !self.recovered, setup, &mut heartbeat)?;
+        if let Some(absent) = self.absent.take() {
+            absent.end(&mut self.ledger, inputs, heartbeat)?;
+        }
         self.recovered = true;
         self.losses.end_listing(&mut self.ledger)?;
         self.ledger.release_memory()?;
@@ -203,9 +213,9 @@ impl Commit {
                     rejects,
                     summary,
                     racy,
+                    stands,
                 } => {
                     ready.racy.extend(racy.then(|| job.clone()));
-                    let stands = summary.bad_rows == 0 && self.stands(&job, &summary)?;
                     let mut record = record(pin, &job, summary, None, racy, took);
                     if stands {
                         record.0.published = output.bytes();
@@ -263,12 +273,6 @@ impl Commit {
             self.ledger.doubt(&replaced)?;
         }
         Ok(ready)
-    }
-
-    /// Are the bytes that were made those that stand already?
-    fn stands(&self, job: &Job, summary: &Summary) -> Result<bool> {
-        let made = summary.output_hash.map(HalfHash::from);
-        Ok(job.stands && made.is_some() && self.ledger.output_hash(&job.name)? == made)
     }
 
     /// `results`: of the items that were published.

@@ -93,6 +93,8 @@ pub struct Want {
     pub keep_scored: bool,
     /// How long a fingerprint must stand before a file counts as finished.
     pub settle: Duration,
+    /// How long it counts that somebody writes to an input, by an event's word, whose fingerprint stands.
+    pub writing: Duration,
     /// What becomes of an output that went.
     pub taken: OnTaken,
     /// The worker comes back to nothing that it doesn't do now. It leaves alone what changes more than once: else it would go
@@ -120,8 +122,8 @@ pub enum Decision {
     Wait(Duration),
     /// It has settled; look again at this moment, when no change can hide behind its fingerprint.
     Outwait(Duration),
-    /// Its writer has it open; an event will tell.
-    Await,
+    /// Its writer has it open, by the word of events, and one will tell; if none does, look again at this moment.
+    Await(Duration),
 }
 
 pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
@@ -140,7 +142,7 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
         };
     }
     let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
-    let went = record.filter(|r| r.verdict == Verdict::Publish && published.is_none());
+    let went = record.filter(|r| r.verdict == Verdict::Publish && published.is_none() && r.taken != Taken::DUE);
     let fitting = stands.or(went).filter(|r| fits(r, want));
     // A backup by hard links, chmod, touch, the same bytes uploaded again: contents decide, not times.
     let may_be_same = |r: &Record| r.input_hash.is_some() && r.fingerprint.size == seen.fingerprint.size;
@@ -166,7 +168,8 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
         return Decision::Wait(now.monotonic + want.settle.max(LATER));
     }
     let unsettled = match sighting.word() {
-        Word::Writing => Some(Decision::Await),
+        // An event tells when it is closed. None does of a file that was cut by its path, or whose event was lost.
+        Word::Writing => settles_at(sighting, want.settle.max(want.writing), now).map(Decision::Await),
         Word::Closed => None,
         // What was scored before had settled before.
         Word::Nothing if scored => None,
@@ -214,7 +217,11 @@ pub fn settled_by_age(sighting: &Sighting) -> bool {
     let scored = sighting
         .record
         .is_some_and(|r| r.fingerprint == sighting.seen.fingerprint);
-    sighting.word() == Word::Nothing && !scored
+    match sighting.word() {
+        Word::Closed => false,
+        Word::Nothing => !scored,
+        Word::Writing => true,
+    }
 }
 
 /// How long an input that somebody has open for writing is left alone.
@@ -231,7 +238,7 @@ pub fn backoff(tries: u32, most: Duration) -> Duration {
 /// For what can't be done now.
 const LATER: Duration = Duration::from_secs(1);
 
-/// No event tells, so its times must: when it will have settled; `None`: it has.
+/// No event tells that it was closed, so its times must: when it will have settled; `None`: it has.
 fn settles_at(sighting: &Sighting, settle: Duration, now: Now) -> Option<Duration> {
     let fingerprint = sighting.seen.fingerprint;
     // Nobody but the kernel sets a ctime: if it is old, the file has stood that long.

@@ -46,7 +46,14 @@ fn contents_decide_where_only_times_differ() {
         ("and not settled", fresh, Word::Nothing, as_is, Some(50), at(2)),
         ("uploaded again", fresh, Word::Closed, as_is, Some(50), Decision::Verify),
         ("a moment ago", racy, Word::Closed, as_is, Some(50), Decision::Verify),
-        ("open", fresh, Word::Writing, as_is, Some(50), Decision::Await),
+        (
+            "open",
+            fresh,
+            Word::Writing,
+            as_is,
+            Some(50),
+            Decision::Await(NOW.monotonic + want().writing),
+        ),
         (
             "another size",
             larger,

@@ -41,6 +41,7 @@ fn want() -> Want {
         recipe: recipe("m1"),
         keep_scored: false,
         settle: Duration::from_secs(2),
+        writing: Duration::from_secs(60),
         taken: OnTaken::Remake,
         once: false,
     }
@@ -209,9 +210,26 @@ fn what_settles_a_file() {
     };
     let settled = |seen: Seen| before(seen, 0).map(|b| Before { settled: true, ..b });
     let at = |seconds: u64| Decision::Wait(NOW.monotonic + Duration::from_secs(seconds));
+    let open = |seconds: u64| Decision::Await(NOW.monotonic + Duration::from_secs(seconds));
     let table = [
         ("closed", fresh, Word::Closed, None, Decision::Transform),
-        ("open", old, Word::Writing, before(old, 50), Decision::Await),
+        ("open", fresh, Word::Writing, None, open(60)),
+        ("open for long", fresh, Word::Writing, before(fresh, 59), open(1)),
+        (
+            "never closed by an event's word",
+            fresh,
+            Word::Writing,
+            before(fresh, 60),
+            Decision::Transform,
+        ),
+        ("open and old", old, Word::Writing, before(old, 50), open(10)),
+        (
+            "cut by its path a minute ago",
+            file(10, Duration::from_secs(60)),
+            Word::Writing,
+            None,
+            Decision::Transform,
+        ),
         ("found fresh", fresh, Word::Nothing, None, at(2)),
         ("found old", old, Word::Nothing, None, Decision::Transform),
         ("seen a second ago", fresh, Word::Nothing, before(fresh, 1), at(1)),
@@ -263,7 +281,8 @@ fn what_was_scored_has_settled() {
         word: Word::Writing,
         ..gone
     };
-    assert_eq!(decide(&writing, &want(), NOW), Decision::Await);
+    let minute = NOW.monotonic + want().writing;
+    assert_eq!(decide(&writing, &want(), NOW), Decision::Await(minute));
 }
 
 /// Where nobody said that it was closed, the kernel is asked.
@@ -279,6 +298,7 @@ fn what_settles_by_its_age_alone_may_still_be_open() {
     };
     assert!(by_age(Word::Nothing, None) && by_age(Word::Nothing, Some(&changed)));
     assert!(!by_age(Word::Closed, None) && !by_age(Word::Nothing, Some(&done)));
+    assert!(by_age(Word::Writing, Some(&done)));
     let link = Seen { followed: true, ..old };
     let linked = Sighting {
         word: Word::Closed,
