@@ -83,7 +83,7 @@ fn is_gone(config: &Config, name: &Name) -> bool {
         .unwrap_or(false)
 }
 
-/// Those of the inputs that were scored, and whose outputs, or bad rows, aren't where they were written any more.
+/// Those of the inputs that were scored, and whose outputs, or bad rows, aren't there as they were written any more.
 fn results_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result<HashSet<Name>> {
     let published = Published::open(config)?;
     let findings = ledger.findings()?;
@@ -91,7 +91,7 @@ fn results_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result
     let mut went = HashSet::new();
     for (name, record) in names.iter().zip(ledger.records(names)?) {
         let record = record.filter(|r| r.verdict == Verdict::Publish);
-        let output_went = || Ok(published.size(name, record.as_ref())?.is_none());
+        let output_went = || Ok(published.size(name, record.as_ref())? != record.as_ref().map(|r| r.published));
         let rejects_went = || Ok(has_bad_rows(name) && !published.has_rejects(name)?);
         if record.is_some() && (output_went()? || rejects_went()?) {
             went.insert(name.clone());

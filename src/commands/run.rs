@@ -148,7 +148,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     for (n, what) in [
         (tally.failed, "failed"),
         (tally.held, "held"),
-        (tally.left, "left, for their outputs went"),
+        (tally.left, "left, for their outputs went or were changed"),
         (tally.faults, "failed for now: try again"),
         (tally.unsettled, "still being written: try again"),
     ] {

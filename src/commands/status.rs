@@ -55,7 +55,10 @@ fn print(status: &Status, config: &Config) {
         vec!["other".into(), other(status)],
     ];
     if status.left > 0 {
-        rows.push(vec!["left".into(), format!("{} (their outputs went)", status.left)]);
+        rows.push(vec![
+            "left".into(),
+            format!("{} (their outputs went or were changed)", status.left),
+        ]);
     }
     print_table(&rows);
     for fault in &status.faults {
@@ -79,7 +82,7 @@ fn print(status: &Status, config: &Config) {
     list(title, &status.open_files, String::clone);
     // That they are left is as it should be where the configuration says so.
     if config.output.taken == OnTaken::Remake {
-        let title = "left (their outputs went again and again; if a consumer takes them away, set output.taken = \"leave\"; \
+        let title = "left (their outputs went or were changed again and again; if a consumer takes them away, set output.taken = \"leave\"; \
                      'transform retry FILE' makes one again, '--once --all' all of them):";
         list(title, &status.left_files, String::clone);
     }

@@ -22,6 +22,7 @@ pub use value::Decimal;
 pub use worker::Worker;
 
 use crate::error::{Error, Result};
+use crate::spool::Links;
 use crate::spool::publish::Options;
 use crate::transform::Shape;
 use layers::{Assignment, Content, Layers, Origin};
@@ -208,6 +209,33 @@ fn check_disjoint(config: &Config, layers: &Layers) -> Result<()> {
             return Err(layers.invalid(&[section, "path"], message));
         }
     }
+    check_links(config, layers)
+}
+
+/// By a link to an output, each output would be an input, and so on.
+fn check_links(config: &Config, layers: &Layers) -> Result<()> {
+    let Links::Within(folders) = config.input.rules.links() else {
+        return Ok(());
+    };
+    for folder in folders {
+        let real = resolve(folder);
+        for (section, path) in [
+            ("output", &config.output.path),
+            ("failed", &config.failed),
+            ("state", &config.state.path),
+        ] {
+            let other = resolve(path);
+            if other.starts_with(&real) || real.starts_with(&other) {
+                let message = format!(
+                    "input.links = {} and {section}.path = {} must lie apart, neither inside the other: what is written there \
+                     is no input; name the folders below it that links lead to",
+                    folder.display(),
+                    path.display()
+                );
+                return Err(layers.invalid(&["input", "links"], message));
+            }
+        }
+    }
     Ok(())
 }
 
@@ -316,6 +344,22 @@ mod tests {
             ("[state]\npath = \"spool\"", "must lie apart"),
             ("[failed]\npath = \"spool/other/../input\"", "must lie apart"),
             ("[models]\ngroup = \"../x\"", "a folder's name"),
+            (
+                "[input]\nlinks = [\"spool\"]",
+                "must lie apart, neither inside the other",
+            ),
+            (
+                "[input]\nlinks = [\"cache\", \"spool/input/../output/today\"]",
+                "input.links = spool/input/../output/today and output.path = spool/output must lie apart",
+            ),
+            (
+                "[input]\nlinks = [\"spool/failed\"]",
+                "failed.path = spool/failed must lie apart",
+            ),
+            (
+                "[input]\nlinks = [\"spool/state\"]",
+                "state.path = spool/state must lie apart",
+            ),
             ("[input]\ninclude = []", "an array of globs"),
             ("[input]\nrecursive = 1", "true or false"),
         ] {

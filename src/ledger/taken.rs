@@ -51,14 +51,13 @@ impl Ledger {
         })
     }
 
-    /// How many outputs are recorded of inputs that weren't gone.
-    pub fn present(&self) -> Result<u64> {
-        let count = "SELECT count(*) FROM results WHERE verdict = 0 AND taken_at >= 0";
-        let counts: Vec<u64> = self.select(count, [], |row| row.get(0))?;
+    /// How many inputs are recorded. Reads no row.
+    pub fn count(&self) -> Result<u64> {
+        let counts: Vec<u64> = self.select("SELECT count(*) FROM results", [], |row| row.get(0))?;
         Ok(counts.into_iter().sum())
     }
 
-    /// At most `rows` of their inputs behind `after`, in order.
+    /// At most `rows` inputs behind `after` that have outputs and weren't gone, in order.
     pub fn present_after(&self, after: &Name, rows: u32) -> Result<Vec<Name>> {
         let select =
             "SELECT input FROM results WHERE input > ? AND verdict = 0 AND taken_at >= 0 ORDER BY input LIMIT ?";

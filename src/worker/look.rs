@@ -30,12 +30,17 @@ impl Published {
         })
     }
 
-    /// Whether the output folder holds any output; and the device that it is on, if it is there.
+    /// Whether the output folder holds any output; and the disk that it is on, if it is there. A mount's device tells nothing: it
+    /// may be another one each time that it is mounted.
     pub fn outputs(&self, recursive: bool) -> Result<(bool, Option<u64>)> {
         let Some(output) = &self.output else {
             return Ok((false, None));
         };
-        Ok((results::holds_outputs(output, recursive)?, Some(output.device()?)))
+        let disk = match output.is_mount()? {
+            true => None,
+            false => Some(output.device()?),
+        };
+        Ok((results::holds_outputs(output, recursive)?, disk))
     }
 
     /// Does one of the folders take `A` for `a`?
@@ -143,7 +148,7 @@ pub fn is_gone(inputs: &Inputs, name: &Name) -> Result<bool> {
 pub enum Look {
     Done,
     Held,
-    /// Its output went, and is left.
+    /// Its output went, or was changed, and is left.
     Left,
     Failed,
     Pending,

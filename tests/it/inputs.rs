@@ -415,3 +415,30 @@ fn what_a_link_leads_to_must_be_closed_too() {
     spool.once().exits(0);
     assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[250.0]));
 }
+
+/// Each output was scored as an input, and so on.
+#[test]
+fn links_may_not_lead_to_what_is_written() {
+    for folders in [
+        "[\".\"]",
+        "[\"output\"]",
+        "[\"cache\", \"output/today\"]",
+        "[\"failed\"]",
+        "[\"state\"]",
+    ] {
+        let spool = Spool::new().set(&format!("input.links={folders}"));
+        spool
+            .run(&["check"])
+            .exits(64)
+            .says("input.links")
+            .says("must lie apart");
+        spool.once().exits(64).says("transform.toml:");
+    }
+    let spool = Spool::new();
+    std::os::unix::fs::symlink(spool.path("output"), spool.path("cache")).unwrap();
+    spool
+        .set("input.links=[\"cache\"]")
+        .once()
+        .exits(64)
+        .says("must lie apart");
+}

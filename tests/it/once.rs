@@ -133,6 +133,24 @@ fn new_files_only_leaves_alone_what_was_scored() {
     assert_eq!(spool.output("bad.csv").unwrap(), "prediction\n1.0\n");
 }
 
+/// An upgrade replaced an older version's outputs by the newest one's.
+#[test]
+fn new_files_only_leaves_alone_what_was_written_in_an_older_format() {
+    let spool = Spool::new().set("models.on_approval=new-files");
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0).says("scored 1 file");
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    let older = "UPDATE recipes SET output_format = 1 WHERE id > 0";
+    assert_eq!(ledger.execute(older, []).unwrap(), 1);
+    spool.approve_line(5.0, 0.0);
+    spool.drop_file("b.csv", xs(&[1.0]));
+    spool.once().exits(0).says("scored 1 file").says("1 up to date");
+    assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+    // By the same version, it is made again.
+    ledger.execute(older, []).unwrap();
+    spool.once().exits(0).says("scored 1 file").says("1 up to date");
+}
+
 #[test]
 fn a_file_that_just_came_is_waited_for() {
     let spool = Spool::new().set("input.settle=300ms");

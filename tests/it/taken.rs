@@ -278,3 +278,60 @@ fn with_leave_outputs_are_made_where_and_as_the_settings_have_them_now() {
     fs::remove_file(spool.path("third/b.csv.out")).unwrap();
     spool.once().exits(0).says("1 left");
 }
+
+/// `sed -i`, `dos2unix` or `: > FILE` at each output made the daemon score a hundred times a second.
+#[test]
+fn an_output_that_is_changed_in_place_again_and_again_is_left_and_said_once() {
+    for rule in ["remake", "leave"] {
+        let spool = Spool::new().set(&format!("output.taken={rule}"));
+        spool.drop_file("a.csv", xs(&[1.0]));
+        spool.drop_file("b.csv", xs(&[2.0]));
+        spool.once().exits(0).says("scored 2 files");
+        let output = spool.path("output/a.csv.out");
+        for _ in 0..2 {
+            fs::write(&output, "").unwrap();
+            spool.once().exits(0).says("scored 1 file").says("1 up to date");
+            assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0]));
+            a_minute_passes(&spool);
+        }
+        fs::write(&output, "mine").unwrap();
+        spool
+            .once()
+            .exits(0)
+            .says("1 left")
+            .says("WARN")
+            .says("changed in place")
+            .says("input=a.csv");
+        let ran = spool.once().exits(0).says("1 left");
+        assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
+        assert_eq!(spool.output("a.csv").unwrap(), "mine");
+        let status = spool.run(&["status", "--json"]).exits(0).json();
+        assert_eq!(status["left_files"], serde_json::json!(["a.csv"]));
+        spool.run(&["retry", "a.csv"]).exits(0);
+        spool.once().exits(0).says("scored 1 file");
+        assert_eq!(times(&spool, "a.csv"), 0, "counted anew");
+    }
+}
+
+#[test]
+fn the_daemon_mends_an_output_that_is_changed_a_few_times_a_minute() {
+    let spool = Spool::new().set("output.taken=leave");
+    let daemon = spool.start();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    let output = spool.path("output/a.csv.out");
+    let remade = "SELECT remade FROM results WHERE input = CAST('a.csv' AS BLOB)";
+    let mut changed = 0;
+    wait_until("it waits for the minute to end", || {
+        if fs::metadata(&output).is_ok_and(|meta| meta.len() > 0) {
+            fs::write(&output, "").unwrap();
+            changed += 1;
+        }
+        let made: rusqlite::Result<u32> = rusqlite::Connection::open(spool.path("state/ledger.db"))
+            .and_then(|db| db.query_row(remade, [], |row| row.get(0)));
+        made.is_ok_and(|n| n == 5)
+    });
+    assert!(changed < 10, "{changed} outputs");
+    spool.drop_file("b.csv", xs(&[2.0]));
+    wait_until("another output", || spool.output("b.csv").is_some());
+    assert_eq!(daemon.stop(), 0);
+}

@@ -6,9 +6,9 @@ use crate::spool::Name;
 use crate::spool::scan::Inputs;
 use std::hash::{BuildHasher, RandomState};
 
-/// What a listing found, as far as outputs are recorded.
+/// What a listing found, as far as it is recorded.
 pub struct Absent {
-    /// Outputs that were recorded when it began, of inputs that weren't gone.
+    /// Inputs that were recorded when it began.
     recorded: u64,
     found: u64,
     /// A bit for each name that was found: bounded, and so it may hold a few others for found, which another listing tells.
@@ -23,7 +23,7 @@ const ROWS: u32 = 4096;
 
 impl Absent {
     pub fn begin(ledger: &Ledger) -> Result<Absent> {
-        let recorded = ledger.present()?;
+        let recorded = ledger.count()?;
         Ok(Absent {
             recorded,
             found: 0,
@@ -32,7 +32,7 @@ impl Absent {
         })
     }
 
-    /// The listing found an input that has an output by the ledger's word, and wasn't gone.
+    /// The listing found an input that is recorded.
     pub fn found(&mut self, name: &Name) {
         self.found += 1;
         if let Some((word, bit)) = self.bit(name) {

@@ -47,7 +47,14 @@ enum ToDo {
     /// This is known of its output now.
     Know(Name, Taken),
     /// Its output is left from now on.
-    Leave(Name, Taken),
+    Leave(Name, Taken, Loss),
+}
+
+/// What became of an output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    Went,
+    Changed,
 }
 
 impl Commit {
@@ -74,7 +81,7 @@ impl Commit {
         let parted = self.part(&names, &found, setup)?;
         let (mut planned, mut known, mut left) = (Planned::default(), Vec::new(), Vec::new());
         for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
-            if listed && record.as_ref().is_some_and(is_present) {
+            if listed && record.is_some() {
                 self.absent.iter_mut().for_each(|absent| absent.found(&name));
             }
             match there {
@@ -83,7 +90,7 @@ impl Commit {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
                     ToDo::Know(name, taken) => known.push((name, taken)),
-                    ToDo::Leave(name, taken) => left.push((name, taken)),
+                    ToDo::Leave(name, taken, loss) => left.push((name, taken, loss)),
                 },
                 Ok(None) => {
                     planned.subfolder |= word == Word::Closed && inputs.is_recursive();
@@ -166,7 +173,8 @@ impl Commit {
                     self.tally.count_left(&name, wanted);
                 }
                 if let Decision::Leave(taken) = decision {
-                    return Ok(ToDo::Leave(name, taken));
+                    let loss = if size.is_some() { Loss::Changed } else { Loss::Went };
+                    return Ok(ToDo::Leave(name, taken, loss));
                 }
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
@@ -211,16 +219,28 @@ impl Commit {
         Ok(ToDo::Nothing)
     }
 
-    /// Outputs that went too often are left from now on; once, that is said.
-    fn leave(&mut self, outputs: &[(Name, Taken)]) -> Result<()> {
-        self.ledger.set_taken(outputs)?;
-        if let Some((name, taken)) = outputs.first() {
+    /// Outputs that went, or were changed, too often are left from now on; once, that is said.
+    fn leave(&mut self, outputs: &[(Name, Taken, Loss)]) -> Result<()> {
+        let known: Vec<(Name, Taken)> = outputs.iter().map(|(name, taken, _)| (name.clone(), *taken)).collect();
+        self.ledger.set_taken(&known)?;
+        let of = |loss: Loss| outputs.iter().filter(move |(_, _, found)| *found == loss);
+        if let Some((name, taken, _)) = of(Loss::Went).next() {
             tracing::warn!(
                 input = %name,
-                outputs = outputs.len(),
+                outputs = of(Loss::Went).count(),
                 times = taken.times,
                 "outputs went again and again, and are left now: a consumer seems to take them away, which output.taken = \
                  \"leave\" is for; 'transform retry FILE' makes one again, '--once --all' all of them"
+            );
+        }
+        if let Some((name, taken, _)) = of(Loss::Changed).next() {
+            tracing::warn!(
+                input = %name,
+                outputs = of(Loss::Changed).count(),
+                times = taken.times,
+                "outputs were changed in place again and again, and are left now as they are: a person or a program edits \
+                 or empties them (sed -i, dos2unix, ': > FILE'), which should work on copies; 'transform retry FILE' makes \
+                 one again, '--once --all' all of them"
             );
         }
         Ok(())

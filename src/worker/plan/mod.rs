@@ -89,7 +89,7 @@ impl Sighting<'_> {
 #[derive(Clone, Debug)]
 pub struct Want {
     pub recipe: Recipe,
-    /// A new approval leaves alone what an older version scored.
+    /// A new approval leaves alone what an older version scored, in whichever output format.
     pub keep_scored: bool,
     /// How long a fingerprint must stand before a file counts as finished.
     pub settle: Duration,
@@ -107,11 +107,11 @@ pub enum Decision {
     /// Its output, or the report of why it has none, is as it should be.
     Current(Verdict),
     Transform,
-    /// Its output went, and is made again; then this is known of that.
+    /// Its output went, or was changed, and is made again; then this is known of that.
     Remake(Taken),
-    /// Its output went too often, and is left from now on, which is to be remembered.
+    /// Its output went, or was changed, too often, and is left from now on, which is to be remembered.
     Leave(Taken),
-    /// Its output went, and is left.
+    /// Its output went, or was changed, and is left.
     Left,
     /// Read it again, and score it only if it is another one: a change could hide behind its fingerprint, or nothing but its
     /// times changed.
@@ -142,7 +142,14 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
         };
     }
     let scored = record.is_some_and(|r| r.fingerprint == seen.fingerprint);
-    let went = record.filter(|r| r.verdict == Verdict::Publish && published.is_none() && r.taken != Taken::DUE);
+    // An output of another size was changed by somebody, who may do it again and again, too.
+    let went = record.filter(|r| r.verdict == Verdict::Publish && stands.is_none() && r.taken != Taken::DUE);
+    // That consumers may take outputs away makes none of those good that were changed.
+    let rule = if published.is_some() {
+        OnTaken::Remake
+    } else {
+        want.taken
+    };
     let fitting = stands.or(went).filter(|r| fits(r, want));
     // A backup by hard links, chmod, touch, the same bytes uploaded again: contents decide, not times.
     let may_be_same = |r: &Record| r.input_hash.is_some() && r.fingerprint.size == seen.fingerprint.size;
@@ -152,7 +159,7 @@ pub fn decide(sighting: &Sighting, want: &Want, now: Now) -> Decision {
             None => Decision::Verify,
         },
         Some(record) if scored && stands.is_some() => return Decision::Current(record.verdict),
-        Some(record) if scored => match gone(record.taken, want.taken, sighting.lost, want.once, now.wall / 1000) {
+        Some(record) if scored => match gone(record.taken, rule, sighting.lost, want.once, now.wall / 1000) {
             Gone::Remake(taken) => Decision::Remake(taken),
             Gone::Wait(left) => return Decision::Wait(now.monotonic + left),
             Gone::Leave(taken) => return Decision::Leave(taken),
@@ -255,9 +262,14 @@ fn fits(record: &Record, want: &Want) -> bool {
     let Recipe {
         shape, output_format, ..
     } = &want.recipe;
-    let same_shape = record.recipe.shape == *shape && record.recipe.output_format == *output_format;
-    let scored_before = want.keep_scored && record.verdict != Verdict::Fail;
-    same_shape && (scored_before || record.recipe.made_by == want.recipe.made_by)
+    if record.recipe.shape != *shape {
+        return false;
+    }
+    if record.recipe.made_by == want.recipe.made_by {
+        return record.recipe.output_format == *output_format;
+    }
+    // The model that scored it is not at work any more, so a newer format would mean another one's results. 0 fits nothing.
+    want.keep_scored && record.verdict != Verdict::Fail && record.recipe.output_format != 0
 }
 
 /// Why what stands under an input's name can't be one.

@@ -84,10 +84,33 @@ fn what_makes_a_file_stale() {
     let fail = |r: &mut Record| (r.problem, r.verdict) = (Some("empty_file".into()), Verdict::Fail);
     let hold = |r: &mut Record| r.verdict = Verdict::Hold;
     type Change<'a> = &'a dyn Fn(&mut Record);
-    let table: [(&str, Change, Option<u64>, Decision); 14] = [
+    let table: [(&str, Change, Option<u64>, Decision); 17] = [
         ("all as recorded", &|_| {}, Some(50), current),
         ("output gone", &|_| {}, None, Decision::Remake(WENT_ONCE)),
-        ("output of another size", &|_| {}, Some(49), Decision::Transform),
+        (
+            "output changed in place",
+            &|_| {},
+            Some(49),
+            Decision::Remake(WENT_ONCE),
+        ),
+        (
+            "output changed in place for the third time",
+            &|r| r.taken.times = 2,
+            Some(49),
+            Decision::Leave(Taken { times: 3, ..WENT_ONCE }),
+        ),
+        (
+            "output changed in place since",
+            &|r| r.taken.times = 3,
+            Some(49),
+            Decision::Left,
+        ),
+        (
+            "output due elsewhere",
+            &|r| r.taken = Taken::DUE,
+            None,
+            Decision::Transform,
+        ),
         (
             "another model",
             &|r| r.recipe.made_by = "m0".into(),
@@ -149,6 +172,64 @@ fn what_makes_a_file_stale() {
         Decision::Transform,
         "never scored"
     );
+}
+
+#[test]
+fn where_consumers_take_outputs_away_one_that_was_changed_is_mended_and_one_that_is_due_made() {
+    let seen = file(10, Duration::from_secs(60));
+    let want = Want {
+        taken: OnTaken::Leave,
+        ..want()
+    };
+    let [went, due] = [Taken::default(), Taken::DUE].map(|taken| Record { taken, ..record(seen) });
+    for (case, record, published, expected) in [
+        ("went", &went, None, Decision::Left),
+        ("changed", &went, Some(0), Decision::Remake(WENT_ONCE)),
+        ("due", &due, None, Decision::Transform),
+        ("due, and changed", &due, Some(0), Decision::Transform),
+        (
+            "due, and it stands",
+            &due,
+            Some(50),
+            Decision::Current(Verdict::Publish),
+        ),
+    ] {
+        let sighting = Sighting {
+            published,
+            ..sighting(seen, Some(record))
+        };
+        assert_eq!(decide(&sighting, &want, NOW), expected, "{case}");
+    }
+}
+
+/// An output format that was raised replaced an older version's results by the newest one's.
+#[test]
+fn new_files_only_keeps_what_an_older_model_wrote_in_an_older_format() {
+    let seen = file(10, Duration::from_secs(60));
+    let mut want = Want {
+        keep_scored: true,
+        ..want()
+    };
+    want.recipe.output_format = 2;
+    for (made_by, output_format, expected) in [
+        ("m0", 1, Decision::Current(Verdict::Publish)),
+        ("m0", 0, Decision::Transform),
+        ("m1", 1, Decision::Transform),
+        ("m1", 2, Decision::Current(Verdict::Publish)),
+    ] {
+        let record = Record {
+            recipe: Recipe {
+                output_format,
+                ..recipe(made_by)
+            },
+            ..record(seen)
+        };
+        assert_eq!(
+            decide(&sighting(seen, Some(&record)), &want, NOW),
+            expected,
+            "{made_by}, {output_format}"
+        );
+    }
 }
 
 #[test]
