@@ -4,6 +4,7 @@
 use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
+use super::steps::{Role, Steps};
 use crate::format::Columns;
 use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
@@ -58,16 +59,10 @@ pub struct Layout {
     pub names: Vec<String>,
     /// For each field of a record, what it is needed for.
     pub roles: Vec<Role>,
+    pub steps: Steps,
     pub kept: Kept,
     pub binding: Binding,
     pub header: bool,
-}
-
-/// What one field is needed for: the index of the feature that it is, and its place among the kept columns.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Role {
-    pub feature: Option<usize>,
-    pub kept: Option<usize>,
 }
 
 /// The input's columns that stand in front of the prediction.
@@ -257,6 +252,7 @@ impl Layout {
             dialect: wanted.dialect,
             binding,
             names,
+            steps: Steps::of(&roles),
             roles,
             kept,
             header,

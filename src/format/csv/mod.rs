@@ -21,6 +21,7 @@ mod plain;
 pub mod reader;
 pub mod record;
 pub mod source;
+mod steps;
 pub mod table;
 pub mod texts;
 #[cfg(target_arch = "x86_64")]

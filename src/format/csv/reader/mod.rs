@@ -1,15 +1,19 @@
 //! Records -> a batch by the layout, and where records and kept fields stand. Marks bad rows, and goes on behind them.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 use super::cause::{Cause, Malformed};
 use super::dialect::{closing_quote, unquote};
-use super::head::{Kept, Layout, Role};
+use super::head::{Kept, Layout};
 use super::plain;
+use super::steps::{Role, Step, Steps};
 #[cfg(target_arch = "x86_64")]
 use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
 use crate::score::cell::{Feature, Kind, is_integer};
-use memchr::{memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// Reads a batch at a time. All positions are in the block that was read.
 pub struct Reader<'a> {
@@ -96,7 +100,16 @@ impl<'a> Reader<'a> {
             block,
             at,
             line,
-            |reader, at| reader.read_plain(block, at, |b| vector::number(b), |b, d| vector::field(b, d)),
+            |reader, at, lines| {
+                reader.read_plain(
+                    block,
+                    at,
+                    lines,
+                    |b| vector::number(b),
+                    |b, d| vector::field(b, d),
+                    |b, d, fields, lines| vector::skip(b, d, fields, lines),
+                )
+            },
             |reader, at| reader.read_record::<false>(block, at),
         )
     }
@@ -106,7 +119,7 @@ impl<'a> Reader<'a> {
             block,
             at,
             line,
-            |reader, at| reader.read_plain(block, at, plain::number, plain::field),
+            |reader, at, lines| reader.read_plain(block, at, lines, plain::number, plain::field, plain::skip),
             |reader, at| reader.read_record::<false>(block, at),
         )
     }
@@ -114,7 +127,7 @@ impl<'a> Reader<'a> {
     /// The direct readers know no escapes.
     fn fill_escaped(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
         let read_record = |reader: &mut Self, at| reader.read_record::<true>(block, at);
-        self.fill_by(block, at, line, |_, _| None, read_record)
+        self.fill_by(block, at, line, |_, _, _| None, read_record)
     }
 
     /// `read_plain` reads a record that is as most are, and returns where the next begins; `None` if it isn't.
@@ -124,7 +137,7 @@ impl<'a> Reader<'a> {
         block: &[u8],
         mut at: usize,
         line: &mut u64,
-        read_plain: impl Fn(&mut Self, usize) -> Option<usize>,
+        read_plain: impl Fn(&mut Self, usize, &mut u64) -> Option<usize>,
         read_record: impl Fn(&mut Self, usize) -> (usize, u64),
     ) -> usize {
         self.batch.clear();
@@ -137,14 +150,16 @@ impl<'a> Reader<'a> {
                 [b'\n', ..] if !alone => at += 1,
                 [b'\r', b'\n', ..] if !alone => at += 2,
                 _ => {
-                    at = match read_plain(self, at) {
+                    let mut lines = 0;
+                    at = match read_plain(self, at, &mut lines) {
                         Some(end) => end,
                         None => {
-                            let (end, lines) = read_record(self, at);
-                            *line += lines;
+                            let end;
+                            (end, lines) = read_record(self, at);
                             end
                         }
                     };
+                    *line += lines;
                     self.batch.end_row();
                 }
             }
@@ -154,64 +169,69 @@ impl<'a> Reader<'a> {
         at
     }
 
+    /// `lines`: gets the line feeds that stand in quotes.
     #[inline(always)]
     fn read_plain(
         &mut self,
         block: &[u8],
         start: usize,
+        lines: &mut u64,
         number: impl Fn(&[u8]) -> Option<(f64, usize)>,
         field: impl Fn(&[u8], u8) -> Option<usize>,
+        skip: impl Fn(&[u8], u8, usize, &mut u64) -> Option<usize>,
     ) -> Option<usize> {
         let layout = self.layout;
         let features = &*layout.binding.features;
-        let (last, others) = layout.roles.split_last()?;
+        let delimiter = layout.dialect.delimiter;
+        let Steps { needed, behind } = &layout.steps;
+        // That many fields a delimiter ends.
+        let inner = needed.len() - usize::from(*behind == 0 && !needed.is_empty());
         let mut at = start;
-        let read_field = |reader: &mut Self, at: usize, role: &Role| {
-            let bytes = &block[at..];
-            let Some(feature) = role.feature else {
-                return Some(at + field(bytes, layout.dialect.delimiter)?);
-            };
-            let Feature { optional, kind, .. } = &features[feature];
-            let (x, length) = match kind {
-                Kind::Numbers => match number(bytes) {
-                    None if *optional && (bytes[0] == layout.dialect.delimiter || bytes[0] == b'\n') => (f64::NAN, 0),
-                    read => read?,
-                },
-                Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x))?,
-                // Whatever is more than a number or a word, the general reader knows.
-                Kind::Marked(marks) => match number(bytes) {
-                    Some((x, length)) => (marks.direct(x)?, length),
-                    None => {
-                        let length = field(bytes, layout.dialect.delimiter)?;
-                        (marks.direct_word(&bytes[..length])?, length)
-                    }
-                },
-                Kind::Categories(categories) => {
-                    let length = field(bytes, layout.dialect.delimiter)?;
-                    (categories.exact(&bytes[..length])?, length)
+        let mut end = start;
+        for (place, Step { skipped, role }) in needed.iter().enumerate() {
+            if *skipped > 0 {
+                end = at + skip(&block[at..], delimiter, *skipped, lines)?;
+                if block[end] != delimiter {
+                    return None;
                 }
-                // Texts are resolved when all are read; here is no time to lose.
-                Kind::Texts(_) => return None,
-            };
-            reader.batch.set(feature, x);
-            Some(at + length)
-        };
-        for role in others {
-            let end = read_field(self, at, role)?;
-            if block[end] != layout.dialect.delimiter {
-                return None;
+                at = end + 1;
             }
-            self.keep(role, at, end);
-            at = end + 1;
+            let bytes = &block[at..];
+            end = at
+                + match role.feature.map(|feature| (feature, &features[feature])) {
+                    None => skip(bytes, delimiter, 1, lines)?,
+                    Some((index, feature)) => {
+                        let plain = match feature.kind {
+                            Kind::Numbers => number(bytes),
+                            _ => None,
+                        };
+                        let (x, length) = match plain {
+                            Some(read) => read,
+                            None => read_cell(feature, bytes, delimiter, lines, &number, &field, &skip)?,
+                        };
+                        self.batch.set(index, x);
+                        length
+                    }
+                };
+            if place < inner {
+                if block[end] != delimiter {
+                    return None;
+                }
+                self.keep(role, at, end);
+                at = end + 1;
+            }
         }
-        let end = read_field(self, at, last)?;
+        if *behind > 0 {
+            end = at + skip(&block[at..], delimiter, *behind, lines)?;
+        }
         let (end, next) = match &block[end..] {
-            [b'\n', ..] if end > at && block[end - 1] == b'\r' => (end - 1, end + 1),
-            [b'\n', ..] => (end, end + 1),
+            [b'\n', ..] => (at.max(without_return(block, end)), end + 1),
             [b'\r', b'\n', ..] => (end, end + 2),
             _ => return None,
         };
-        self.keep(last, at, end);
+        if let Some(last) = needed.get(inner) {
+            self.keep(&last.role, at, end);
+        }
         self.records.push((start, end));
         Some(next)
     }
@@ -302,141 +322,60 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A cell that is no plain number: its value, and the length of its field. Whatever is unusual, the general reader knows.
+#[inline(never)]
+fn read_cell(
+    feature: &Feature,
+    bytes: &[u8],
+    delimiter: u8,
+    lines: &mut u64,
+    number: &impl Fn(&[u8]) -> Option<(f64, usize)>,
+    field: &impl Fn(&[u8], u8) -> Option<usize>,
+    skip: &impl Fn(&[u8], u8, usize, &mut u64) -> Option<usize>,
+) -> Option<(f64, usize)> {
+    // Without its quotes, and the length of its field.
+    let mut text = || match field(bytes, delimiter) {
+        Some(length) => Some((&bytes[..without_return(bytes, length)], length)),
+        None => {
+            let length = skip(bytes, delimiter, 1, lines)?;
+            let end = without_return(bytes, length);
+            (memchr(b'"', &bytes[1..end]) == Some(end - 2)).then_some((&bytes[1..end - 1], length))
+        }
+    };
+    match &feature.kind {
+        Kind::Numbers if feature.optional && (bytes[0] == delimiter || bytes[0] == b'\n') => Some((f64::NAN, 0)),
+        Kind::Numbers => quoted_number(bytes),
+        Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x)),
+        Kind::Marked(marks) => match number(bytes) {
+            Some((x, length)) => Some((marks.direct(x)?, length)),
+            None => {
+                let (text, length) = text()?;
+                Some((marks.direct_word(text)?, length))
+            }
+        },
+        Kind::Categories(categories) => {
+            let (text, length) = text()?;
+            Some((categories.exact(text)?, length))
+        }
+        // Texts are resolved when all are read; here is no time to lose.
+        Kind::Texts(_) => None,
+    }
+}
+
+/// Its value, and the length with the quotes.
+#[cold]
+fn quoted_number(bytes: &[u8]) -> Option<(f64, usize)> {
+    let text = bytes.strip_prefix(b"\"")?;
+    let (x, length) = plain::number(text)?;
+    (text[length] == b'"').then_some((x, length + 2))
+}
+
+/// Where the text of a field ends that a delimiter or line feed at `end` ends.
+fn without_return(bytes: &[u8], end: usize) -> usize {
+    end - usize::from(bytes[end] == b'\n' && end > 0 && bytes[end - 1] == b'\r')
+}
+
 /// Does a field end at `at`: with a delimiter, a line feed, or a carriage return and a line feed?
 fn ends_field(block: &[u8], at: usize, delimiter: u8) -> bool {
     block[at] == delimiter || block[at] == b'\n' || block[at..].starts_with(b"\r\n")
-}
-
-/// Holds the direct readers against the general one.
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing {
-    use super::super::cut::Blocks;
-    use super::super::dialect::Dialect;
-    use super::*;
-    use crate::format::Encoding;
-    use crate::model::{Category, Column, Marker, Type};
-    use crate::score::cell::Dictionary;
-    use crate::score::marks::Marks;
-    use crate::score::{Binding, Spelling};
-
-    /// All read the same rows, values, places and flaws, and end at the same place. The first byte chooses what the
-    /// fields are needed for.
-    pub fn readers_agree(bytes: &[u8]) {
-        let Some((choice, text)) = bytes.split_first() else {
-            return;
-        };
-        let roles: &[(Option<usize>, Option<usize>)] = match choice % 4 {
-            0 => &[(Some(0), None)],
-            1 => &[(Some(1), Some(0)), (Some(0), None)],
-            2 => &[(None, Some(1)), (Some(0), Some(0)), (None, None)],
-            _ => &[(None, None), (None, Some(0))],
-        };
-        let layout = layout(roles, choice / 4);
-        // Blocks hold whole records: an open quote is the cutter's to find.
-        if let Ok(Some(block)) = Blocks::new(text, Encoding::UTF_8, layout.dialect, None).next_block() {
-            compare(&layout, &block);
-        }
-    }
-
-    /// `kind`: of the features.
-    fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
-        let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
-        let spelling = match kind & 14 {
-            8 | 10 => Spelling::USUAL.with(&[9.0, -99.0].map(Marker::Number)),
-            12 => Spelling::USUAL.with(&[Marker::Text("inf".into())]),
-            _ => Spelling::USUAL,
-        };
-        let feature = Feature {
-            optional: kind & 1 == 1,
-            kind: match kind & 14 {
-                0 => Kind::Numbers,
-                2 => Kind::Categories(Dictionary::of(&texts, false)),
-                4 => Kind::Integers,
-                8 | 10 | 12 => {
-                    let kinds = [Type::Float32, Type::Boolean];
-                    let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
-                    column.boolean = kind & 4 == 0;
-                    column.missing = [0.0, 9.9][..2 * usize::from(kind & 5 == 1)]
-                        .iter()
-                        .copied()
-                        .map(Marker::Number)
-                        .collect();
-                    Kind::Marked(Marks::of(&column, &spelling).expect("it has marks"))
-                }
-                _ => Kind::Texts(0),
-            },
-            spelling,
-        };
-        let taken = roles.iter().filter(|r| r.0.is_some()).count();
-        let field = |feature| roles.iter().position(|r| r.0 == Some(feature)).unwrap_or_default();
-        Layout {
-            dialect: Dialect::plain(b','),
-            names: vec![String::new(); roles.len()],
-            roles: roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect(),
-            kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
-            binding: Binding {
-                features: vec![feature; taken].into(),
-                fields: (0..taken).map(field).collect(),
-            },
-            header: true,
-        }
-    }
-
-    fn compare(layout: &Layout, block: &[u8]) {
-        let general = read(layout, |reader, at, line| {
-            let read_record = |reader: &mut Reader, at| reader.read_record::<false>(block, at);
-            reader.fill_by(block, at, line, |_, _| None, read_record)
-        });
-        let words = read(layout, |reader, at, line| reader.fill_by_words(block, at, line));
-        let fastest = read(layout, |reader, at, line| reader.fill(block, at, line));
-        assert_eq!(words, general);
-        assert_eq!(fastest, general);
-    }
-
-    type Place = (usize, usize);
-
-    #[derive(Debug, PartialEq)]
-    struct Read {
-        end: usize,
-        lines: u64,
-        records: Vec<Place>,
-        flaws: Vec<Flaw>,
-        malformed: Vec<(u32, Malformed)>,
-        /// Of the rows without a flaw.
-        rows: Vec<(Vec<u64>, Vec<Place>)>,
-    }
-
-    /// What the first batch of `block` is read as.
-    fn read(layout: &Layout, fill: impl Fn(&mut Reader, usize, &mut u64) -> usize) -> Read {
-        let mut reader = Reader::new(layout);
-        let mut lines = 0;
-        let end = fill(&mut reader, 0, &mut lines);
-        let batch = &reader.batch;
-        let good = (0..batch.rows()).filter(|&row| batch.bad().all(|f| f.row as usize != row));
-        let bits = |row: usize| batch.columns().iter().map(|c| c[row].to_bits()).collect();
-        Read {
-            end,
-            lines,
-            records: reader.records.clone(),
-            flaws: batch.flaws().to_vec(),
-            malformed: reader.malformed.clone(),
-            rows: good.map(|row| (bits(row), reader.kept(row).to_vec())).collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fuzzing::readers_agree;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_direct_readers_agree_with_the_general_one(
-            choice in 0u8..64,
-            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|True|f|9|-99|inf|,|\n|\r\n|\"\"){0,30}",
-        ) {
-            readers_agree(&[&[choice], text.as_bytes()].concat());
-        }
-    }
 }

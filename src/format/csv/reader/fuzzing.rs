@@ -1,0 +1,145 @@
+//! Holds the direct readers against the general one.
+
+use super::*;
+use crate::format::Encoding;
+use crate::format::csv::cut::Blocks;
+use crate::format::csv::dialect::Dialect;
+use crate::model::{Category, Column, Marker, Type};
+use crate::score::cell::Dictionary;
+use crate::score::marks::Marks;
+use crate::score::{Binding, Spelling};
+
+/// All read the same rows, values, places and flaws, and end at the same place. The first byte chooses what the
+/// fields are needed for.
+pub fn readers_agree(bytes: &[u8]) {
+    let Some((choice, text)) = bytes.split_first() else {
+        return;
+    };
+    const IDLE: (Option<usize>, Option<usize>) = (None, None);
+    let roles: &[(Option<usize>, Option<usize>)] = match choice % 6 {
+        0 => &[(Some(0), None)],
+        1 => &[(Some(1), Some(0)), (Some(0), None)],
+        2 => &[(None, Some(1)), (Some(0), Some(0)), (None, None)],
+        3 => &[(None, None), (None, Some(0))],
+        4 => &[IDLE, IDLE, IDLE, (Some(0), None), IDLE, IDLE, IDLE, IDLE],
+        _ => &[(Some(0), Some(0)), IDLE, IDLE],
+    };
+    let layout = layout(roles, choice / 6);
+    // Blocks hold whole records: an open quote is the cutter's to find.
+    if let Ok(Some(block)) = Blocks::new(text, Encoding::UTF_8, layout.dialect, None).next_block() {
+        compare(&layout, &block);
+    }
+}
+
+/// `kind`: of the features.
+fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
+    let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
+    let spelling = match kind & 14 {
+        8 | 10 => Spelling::USUAL.with(&[9.0, -99.0].map(Marker::Number)),
+        12 => Spelling::USUAL.with(&[Marker::Text("inf".into())]),
+        _ => Spelling::USUAL,
+    };
+    let feature = Feature {
+        optional: kind & 1 == 1,
+        kind: match kind & 14 {
+            0 => Kind::Numbers,
+            2 => Kind::Categories(Dictionary::of(&texts, false)),
+            4 => Kind::Integers,
+            8 | 10 | 12 => {
+                let kinds = [Type::Float32, Type::Boolean];
+                let mut column = Column::plain(String::new(), kinds[usize::from(kind & 2 == 2)]);
+                column.boolean = kind & 4 == 0;
+                column.missing = [0.0, 9.9][..2 * usize::from(kind & 5 == 1)]
+                    .iter()
+                    .copied()
+                    .map(Marker::Number)
+                    .collect();
+                Kind::Marked(Marks::of(&column, &spelling).expect("it has marks"))
+            }
+            _ => Kind::Texts(0),
+        },
+        spelling,
+    };
+    let needed: Vec<Role> = roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect();
+    let taken = roles.iter().filter(|r| r.0.is_some()).count();
+    let field = |feature| roles.iter().position(|r| r.0 == Some(feature)).unwrap_or_default();
+    Layout {
+        dialect: Dialect::plain(b','),
+        names: vec![String::new(); roles.len()],
+        steps: Steps::of(&needed),
+        roles: needed,
+        kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
+        binding: Binding {
+            features: vec![feature; taken].into(),
+            fields: (0..taken).map(field).collect(),
+        },
+        header: true,
+    }
+}
+
+fn compare(layout: &Layout, block: &[u8]) {
+    let general = read(layout, |reader, at, line| {
+        let read_record = |reader: &mut Reader, at| reader.read_record::<false>(block, at);
+        reader.fill_by(block, at, line, |_, _, _| None, read_record)
+    });
+    let words = read(layout, |reader, at, line| reader.fill_by_words(block, at, line));
+    let fastest = read(layout, |reader, at, line| reader.fill(block, at, line));
+    assert_eq!(words, general);
+    assert_eq!(fastest, general);
+}
+
+type Place = (usize, usize);
+
+#[derive(Debug, PartialEq)]
+struct Read {
+    end: usize,
+    lines: u64,
+    records: Vec<Place>,
+    flaws: Vec<Flaw>,
+    malformed: Vec<(u32, Malformed)>,
+    /// Of the rows without a flaw.
+    rows: Vec<(Vec<u64>, Vec<Place>)>,
+}
+
+/// What the first batch of `block` is read as.
+fn read(layout: &Layout, fill: impl Fn(&mut Reader, usize, &mut u64) -> usize) -> Read {
+    let mut reader = Reader::new(layout);
+    let mut lines = 0;
+    let end = fill(&mut reader, 0, &mut lines);
+    let batch = &reader.batch;
+    let good = (0..batch.rows()).filter(|&row| batch.bad().all(|f| f.row as usize != row));
+    let bits = |row: usize| batch.columns().iter().map(|c| c[row].to_bits()).collect();
+    Read {
+        end,
+        lines,
+        records: reader.records.clone(),
+        flaws: batch.flaws().to_vec(),
+        malformed: reader.malformed.clone(),
+        rows: good.map(|row| (bits(row), reader.kept(row).to_vec())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readers_agree;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// So long that vectors skip, too.
+        #[test]
+        fn the_direct_readers_agree_on_quoted_and_wide_records(
+            choice in 0u8..96,
+            text in "([xy1]{0,20}[,\n]|\"([xy,\n ]|\"\"){0,30}\"(,|\n|\r\n)|-?[0-9]{1,3}[.][0-9]{1,4},|\"[0-9.]{1,4}\",|\"a\",|\"|\r\n){0,120}",
+        ) {
+            readers_agree(&[&[choice], text.as_bytes()].concat());
+        }
+
+        #[test]
+        fn the_direct_readers_agree_with_the_general_one(
+            choice in 0u8..96,
+            text in "([-+0-9.eE, \"\r\nxyNaif]{1,3}|-?[0-9]{1,3}[.][0-9]{1,7},|True|f|9|-99|inf|,|\n|\r\n|\"\"){0,30}",
+        ) {
+            readers_agree(&[&[choice], text.as_bytes()].concat());
+        }
+    }
+}
