@@ -4,7 +4,7 @@ sandbox. One Debian is booted for all; each test leaves the service running."""
 import re
 from pathlib import Path
 
-from guest import CRATE, SPOOL, Guest, readme
+from guest import CRATE, SPOOL, Guest, documented
 from harness import line, until, xs
 
 DEBIAN = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
