@@ -1,7 +1,6 @@
 //! What stands in a folder that another worker published to: it may be of the same size as what this one made, and be that
 //! one's.
 
-use super::owner::folders;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Ledger, Published};
@@ -11,12 +10,12 @@ use crate::spool::{Dir, Name, results};
 /// So many are read of the ledger at once.
 const CHUNK: usize = 1024;
 
-/// Doubts what doesn't stand in `folder` as this worker published it. What went is left to the listing.
-pub fn compare(config: &Config, ledger: &Ledger, folder: Folder, mut heartbeat: impl FnMut()) -> Result<()> {
-    if folder == Folder::Failed || folders(config)?.len() == 1 {
+/// Doubts what doesn't stand in `folders` as this worker published it. What went is left to the listing.
+pub fn compare(config: &Config, ledger: &Ledger, folders: &[Folder], mut heartbeat: impl FnMut()) -> Result<()> {
+    if folders.contains(&Folder::Failed) {
         ledger.doubt_reports()?;
     }
-    let Some(output) = Dir::open_if_there(&config.output.path)?.filter(|_| folder == Folder::Output) else {
+    let Some(output) = Dir::open_if_there(&config.output.path)?.filter(|_| folders.contains(&Folder::Output)) else {
         return Ok(());
     };
     let mut after = Name::new(*b"");

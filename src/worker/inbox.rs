@@ -26,7 +26,7 @@ pub struct Inbox {
 pub struct News {
     pub names: HashMap<Name, Word>,
     /// Events were lost, or told too little: what they said of writers no longer counts.
-    pub lost: bool,
+    lost: bool,
     /// List the input folder.
     pub relist: bool,
     /// A subfolder came. It is watched a moment after it came, so list now and once more a little later.
@@ -55,8 +55,7 @@ impl Inbox {
         add(&mut news);
         if news.names.len() > NAMES_MAX {
             news.names.clear();
-            news.lost = true;
-            news.relist = true;
+            news.lose();
         }
         if news.any() {
             self.bell.notify_one();
@@ -110,6 +109,13 @@ impl News {
         !names.is_empty() || *lost || *relist || *subfolder || *models || *folders || *finished || *reload || *stop
     }
 
+    /// Events were lost: a close may be among them, of what was written just before.
+    pub fn lose(&mut self) {
+        self.lost = true;
+        self.relist = true;
+        self.names.retain(|_, word| *word != Word::Writing);
+    }
+
     /// What is to be looked at. `writing`: the inputs that somebody writes to.
     pub fn into_looks(self, writing: &mut HashSet<Name>) -> Vec<(Name, Word)> {
         if self.lost {
@@ -135,5 +141,24 @@ impl News {
             Word::Nothing => drop(self.names.entry(name).or_insert(word)),
             _ => drop(self.names.insert(name, word)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The close of what was written last may be among the events that are lost: such a file waited for the next listing but one.
+    #[test]
+    fn what_was_written_before_events_were_lost_is_looked_at() {
+        let name = |name: &str| Name::new(name.as_bytes());
+        let mut news = News::default();
+        news.note(name("before"), Word::Writing);
+        news.lose();
+        news.note(name("behind"), Word::Writing);
+        let mut writing = HashSet::from([name("earlier")]);
+        assert!(news.relist);
+        assert_eq!(news.into_looks(&mut writing), []);
+        assert_eq!(writing, HashSet::from([name("behind")]));
     }
 }

@@ -194,7 +194,11 @@ impl Standing {
         publisher.expect(self.folder, Some(&self.me));
         let marks = ledger.marks(&self.me)?;
         if marks.doubted {
-            compare(config, ledger, self.folder, heartbeat)?;
+            // One folder may be both.
+            let all = folders(config)?;
+            let own = [Folder::Output, Folder::Failed];
+            let folders = if all.len() == 1 { &own[..] } else { &[self.folder] };
+            compare(config, ledger, folders, heartbeat)?;
         }
         let settled = Marks {
             left: vec![self.me.clone()],

@@ -66,8 +66,7 @@ impl Watches {
                 Ok(event) => sorter.sort(event, news),
                 Err(e) => {
                     tracing::warn!(error = %e, "watching failed; listing again");
-                    news.lost = true;
-                    news.relist = true;
+                    news.lose();
                     news.folders = true;
                 }
             });
@@ -137,8 +136,7 @@ struct Sorter {
 impl Sorter {
     fn sort(&self, event: &Event, news: &mut News) {
         if event.need_rescan() {
-            news.lost = true;
-            news.relist = true;
+            news.lose();
             news.models = true;
             news.folders = true;
             return;

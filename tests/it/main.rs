@@ -15,6 +15,7 @@ mod documents;
 mod escapes;
 mod golden;
 mod headers;
+mod hosts;
 mod inputs;
 mod ledger;
 mod once;
