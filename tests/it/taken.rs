@@ -335,3 +335,23 @@ fn the_daemon_mends_an_output_that_is_changed_a_few_times_a_minute() {
     wait_until("another output", || spool.output("b.csv").is_some());
     assert_eq!(daemon.stop(), 0);
 }
+
+/// Found by attack: a run before the input folder's disk was mounted had all that consumers had taken published again.
+#[test]
+fn an_input_folder_that_is_empty_for_a_run_makes_no_delivery_new() {
+    let spool = Spool::new().set("output.taken=leave");
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+    }
+    spool.once().exits(0).says("scored 2 files");
+    take(&spool, "a.csv");
+    take(&spool, "b.csv");
+    spool.once().exits(0).says("2 left");
+    fs::rename(spool.path("input"), spool.path("away")).unwrap();
+    fs::create_dir(spool.path("input")).unwrap();
+    spool.once().exits(0);
+    fs::remove_dir(spool.path("input")).unwrap();
+    fs::rename(spool.path("away"), spool.path("input")).unwrap();
+    spool.once().exits(0).says("2 left");
+    assert_eq!(spool.output("a.csv"), None);
+}

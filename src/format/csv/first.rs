@@ -22,16 +22,16 @@ impl First {
     /// Of a record with all of the model's names. Where these are numbers, a row may have them, too: ranks, or 0 and 1.
     pub fn with_names(cells: &[String], signature: &Signature, spelling: &Spelling) -> First {
         let inputs = &signature.inputs;
-        let in_order = || {
-            cells
-                .iter()
-                .zip(inputs)
-                .all(|(cell, input)| *cell == unicode::name(&input.name))
-        };
-        match cells.len() == inputs.len() && is_values(cells, spelling) && !in_order() {
-            true => {
-                First::Unclear("it has the model's names in another order, and they are numbers, as a row's cells are")
-            }
+        let names: Vec<String> = inputs
+            .iter()
+            .map(|input| unicode::name(&input.name).into_owned())
+            .collect();
+        let (ours, others): (Vec<&String>, Vec<&String>) = cells.iter().partition(|cell| names.contains(cell));
+        let in_order = ours.into_iter().eq(&names);
+        // An index without a name, or columns without names of which the model takes some.
+        let unnamed = others.iter().all(|cell| cell.is_empty()) || is_counted(cells);
+        match is_values(cells, spelling) && !(in_order && unnamed) {
+            true => First::Unclear("it has the model's names, and they are numbers, as a row's cells are"),
             false => First::Header,
         }
     }
@@ -134,11 +134,13 @@ fn is_counted(cells: &[String]) -> bool {
     !cells.is_empty() && cells.iter().map(|cell| whole_number(cell)).eq(count.map(Some))
 }
 
-/// Do at least three numbers go up or down in equal steps? As years do, quarters, 1.1 and 1.2 (pandas' names of columns that are
+/// Do at least three numbers, or two years, go up or down in equal steps? As years do, quarters, 1.1 and 1.2 (pandas' names of columns that are
 /// called alike), or months as 202111.
 fn is_run(numbers: &[f64]) -> bool {
     let months: Option<Vec<f64>> = numbers.iter().map(|x| month(*x)).collect();
-    is_even(numbers) || months.is_some_and(|months| is_even(&months))
+    let year = |x: &f64| (1900.0..2100.0).contains(x);
+    let years = matches!(numbers, [a, b] if year(a) && year(b) && (a - b).abs() == 1.0);
+    years || is_even(numbers) || months.is_some_and(|months| is_even(&months))
 }
 
 fn is_even(numbers: &[f64]) -> bool {
@@ -249,6 +251,7 @@ mod tests {
         }
         for (model, record) in [
             (&[("a", S), ("b", S)][..], "x,y"),
+            (&ab, "2019,2020"),
             (&ab, "NA,"),
             (&[("2021", F), ("2022", F)], "2031,2032"),
             (&[("a", F), ("b", F), ("c", F)], "2019,2020,2021"),
@@ -334,7 +337,11 @@ mod tests {
         for (names, record, is_header) in [
             (["0", "1"], "0,1", true),
             (["0", "1"], "1,0", false),
-            (["0", "1"], "1,0,2", true),
+            (["0", "1"], "1,0,2", false),
+            (["0", "1"], "7,0,1", false),
+            (["0", "1"], "0,1,2", true),
+            (["0", "1"], ",0,1", true),
+            (["0", "1"], "id,1,0", true),
             (["0.5", "1.5"], "1.5,0.5", false),
             (["0", "x"], "x,0", true),
         ] {

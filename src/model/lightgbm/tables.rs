@@ -59,9 +59,16 @@ impl Owners {
         let is_listed = |&i: &usize| matches!(features[i], Feature::Listed { .. });
         let listed: Vec<usize> = (0..features.len()).filter(is_listed).collect();
         if listed.len() != lengths.len() {
+            let left = match listed.len() < lengths.len() {
+                // LightGBM takes columns of type category by itself, but only if they aren't ordered.
+                true => {
+                    "ordered categories are numbers to LightGBM: make them unordered (.cat.as_unordered()), and train again"
+                }
+                false => LEFT,
+            };
             return Err(Defect(format!(
                 "pandas_categorical has the categories of {} columns, categorical_feature names {}: which belong to which \
-                 can't be told; {LEFT}",
+                 can't be told; {left}",
                 lengths.len(),
                 listed.len()
             )));
@@ -145,7 +152,9 @@ mod tests {
         // Behind both, a table in front of another can't be its own.
         assert_eq!(owners(&[listed(1.0), listed(4.0), Counted(2)], &[2, 5]).unwrap(), []);
         assert!(owners(&[listed(5.0)], &[5]).is_err());
-        assert!(owners(&[listed(5.0), Counted(5)], &[6, 5]).is_err());
+        // Ordered categories have a table, and aren't listed.
+        let Defect(ordered) = owners(&[listed(5.0), Counted(5)], &[6, 5]).unwrap_err();
+        assert!(ordered.contains("as_unordered"), "{ordered}");
     }
 
     proptest! {

@@ -40,9 +40,11 @@ impl Absent {
         }
     }
 
-    /// After a whole listing: what comes under the names of inputs that are gone is new.
+    /// After a whole listing: what comes under the names of inputs that are gone is new. An empty folder tells nothing: it may be
+    /// one below a disk that isn't mounted yet.
     pub fn end(self, ledger: &mut Ledger, inputs: &Inputs, mut heartbeat: impl FnMut()) -> Result<()> {
-        if self.found >= self.recorded {
+        let emptied = self.found == 0 && self.recorded > 1;
+        if self.found >= self.recorded || emptied {
             return Ok(());
         }
         let mut after = Name::new(*b"");
