@@ -72,6 +72,9 @@ pub fn once(
             if tally.failed + tally.held > (tally.failed_files.len() + tally.held_files.len()) as u64 {
                 text += "  and more: transform status lists them\n";
             }
+            if tally.faults > 0 {
+                text += "  failed for now: transform status lists them, and says why\n";
+            }
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
         Err(error) => print_error(error, invocation),

@@ -341,7 +341,11 @@ fn what_a_link_leads_to_may_be_away_for_a_while() {
     symlink("../cache/day", spool.path("input/day")).unwrap();
     spool.once().exits(0).says("scored 2 files");
     fs::rename(spool.path("cache"), spool.path("away")).unwrap();
-    spool.once().exits(75).says("1 failed for now");
+    spool
+        .once()
+        .exits(75)
+        .says("1 failed for now")
+        .says("status lists them");
     assert!(spool.output("a.csv").is_some() && spool.output("day/b.csv").is_some());
     assert_eq!(spool.names("failed"), [""; 0]);
     fs::rename(spool.path("away"), spool.path("cache")).unwrap();
