@@ -7,30 +7,31 @@
 //!
 //! # The way of one CSV
 //!
-//! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its
-//! record in the [`ledger`], its output) and asks the pure `plan` what to do (`worker::commit` decides on each input, for it
-//! owns all that is known of them). A stale input is cut into blocks of whole records ([`format::csv::cut`]). The first one is opened: its head tells which field is which feature
-//! ([`transform::open`]). Each block becomes a part, on any thread: a reader fills batches of rows by the rule of what a
-//! cell means ([`score::cell`]), the lineup's [`model`] predicts, a writer makes bytes. Parts are joined in order
-//! ([`transform::Join`]), where bad rows get their lines and limits are held. The bytes are a draft until
-//! [`spool::publish`] gives them their name; then the ledger commits.
+//! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its record
+//! in the [`ledger`], its output) and asks the pure `plan` what to do (`worker::commit` decides on each input, for it owns
+//! all that is known of them). A stale input is cut into blocks of whole records ([`format::csv::cut`]). The first one is
+//! opened: its head tells which field is which feature ([`transform::open`]). Each block becomes a part, on any thread: a
+//! reader fills batches of rows by the rule of what a cell means ([`score::cell`]), the lineup's [`model`] predicts, a
+//! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held.
+//! The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
 //!
 //! # The way of one request
 //!
-//! Rows that don't come through the spool go the same way, without its first and last steps: `transform score` reads standard
-//! input and writes standard output by [`transform::transform`], with a lineup of one version, as it stands in the
+//! Rows that don't come through the spool go the same way, without its first and last steps: `transform score` reads
+//! standard input and writes standard output by [`transform::transform`], with a lineup of one version, as it stands in the
 //! [`registry`]. Golden rows and evaluation write no bytes at all: a [`score::Batch`] is filled, from a CSV in memory
-//! ([`format::csv::table`]) or from texts, by the rule of a cell, and [`score::predict`] is asked. A server will hold a [`registry::Current`] of its own, beside the worker's, and share [`service`].
+//! ([`format::csv::table`]) or from texts, by the rule of a cell, and [`score::predict`] is asked. A server will hold a
+//! [`registry::Current`] of its own, beside the worker's, and share [`service`].
 //!
 //! # The way of one version
 //!
-//! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part of
-//! the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a baseline
-//! and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another library wrote. The
-//! [`registry`] keeps it as pending, with all that was found. A person approves. [`registry::Current`] sees the decision, has the
-//! version prove itself by its golden rows, and makes a [`score::Lineup`] of it; its identity holds the hash of the whole manifest.
-//! What another lineup made is stale then: the [`ledger`] keeps, as text, who made each result and by which settings
-//! ([`transform::Shape`]).
+//! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part
+//! of the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a
+//! baseline and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another
+//! library wrote. The [`registry`] keeps it as pending, with all that was found. A person approves. [`registry::Current`]
+//! sees the decision, has the version prove itself by its golden rows, and makes a [`score::Lineup`] of it; its identity
+//! holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
+//! each result and by which settings ([`transform::Shape`]).
 //!
 //! # Where to change what
 //!
