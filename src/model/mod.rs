@@ -344,8 +344,16 @@ impl Model {
     /// `columns`: those that were categories to pandas; none if nobody says.
     fn confirm_categories(&mut self, columns: &[String]) -> Result<(), Defect> {
         if columns.is_empty() {
-            // Beside a column of two categories, one of zeros and ones is nothing unusual.
-            return match self.doubt.iter().any(|&(_, categories)| categories > 2) {
+            // Beside a column of two categories, one of zeros and ones is nothing unusual: if the table is its, words are no numbers
+            // to the other one. Numbers would be, and other ones than the model's.
+            let number = |category: &Category| category.to_string().parse().ok();
+            let is_unlike_codes = |input: &Column| {
+                let numbers: Option<Vec<f64>> = input.categories.iter().map(number).collect();
+                numbers.is_some_and(|numbers| numbers != [0.0, 1.0])
+            };
+            let mut tables = self.signature.inputs.iter().filter(|input| input.categories.len() == 2);
+            let is_silent = !self.doubt.is_empty() && tables.any(is_unlike_codes);
+            return match is_silent || self.doubt.iter().any(|&(_, categories)| categories > 2) {
                 true => Err(Defect(format!(
                     "{}; say with --categories which columns were categories to pandas",
                     self.doubt()

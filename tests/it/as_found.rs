@@ -345,6 +345,15 @@ fn a_table_of_categories_is_never_given_to_another_column() {
         .says("note: the file has tables of categories, and doesn't say whose: they are those of \"grade\"")
         .says("\"flag\"");
     agrees(&spool, "tables-of-two", &rows("tables-of-two"));
+    // If the table were the flag's, its codes would be read as the numbers of the other column.
+    let words = fs::read_to_string(fixture("tables-of-two.txt")).unwrap();
+    let numbers = words.replace(r#"[["high", "low"]]"#, r#"[["1", "0"]]"#);
+    let path = spool.path("numbers.txt");
+    fs::write(&path, &numbers).unwrap();
+    register(&spool, &path, &[]).exits(64).says("--categories");
+    register(&spool, &path, &["--categories", "grade"]).exits(0);
+    fs::write(&path, numbers.replace(r#"["1", "0"]"#, "[0, 1]")).unwrap();
+    register(&spool, &path, &[]).exits(0).says("note:");
 }
 
 /// A double stands for several of them.
