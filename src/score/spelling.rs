@@ -103,9 +103,6 @@ impl Spelling {
 
     /// With more words and numbers: those of a column.
     pub fn with(&self, more: &[Marker]) -> Spelling {
-        if more.is_empty() {
-            return self.clone(); // for each column of each file
-        }
         let markers = self.missing.clone().unwrap_or_else(Markers::usual).with(more);
         Spelling {
             missing: (markers != Markers::usual()).then_some(markers),

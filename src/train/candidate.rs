@@ -14,7 +14,6 @@ use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::scoring::Target;
 use crate::evaluate::{Against, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
-use crate::format::csv::table::Table;
 use crate::model::{Declared, Format};
 use crate::registry::golden::Rows;
 use crate::registry::{self, Attachment, Registry, Training};
@@ -193,13 +192,7 @@ impl Candidate<'_> {
     }
 
     fn approved(&self) -> Result<Predictions> {
-        let (bytes, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
-        let data = &self.pipeline.data;
-        let table = Table {
-            bytes,
-            dialect: data.dialect,
-            spelling: &data.spelling,
-        };
+        let (table, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
         let against = Target {
             task: self.pipeline.task(),
             classes: self.dataset.classes.clone(),
@@ -302,7 +295,7 @@ impl Candidate<'_> {
         }
         let scores = findings.comparison.candidate.scores.iter();
         let metrics = scores.filter_map(|score| Some((score.metric.name().to_string(), score.value?.into())));
-        let (bytes, trained_on) = dataset.source(pipeline, &fitted.train.rows);
+        let (table, trained_on) = dataset.source(pipeline, &fitted.train.rows);
         let candidate = registry::Candidate {
             artifact: fitted.artifact.serialise(),
             source: file,
@@ -320,11 +313,7 @@ impl Candidate<'_> {
             }),
             attachments,
             golden: Some(Rows {
-                table: Table {
-                    bytes,
-                    dialect: pipeline.data.dialect,
-                    spelling: &pipeline.data.spelling,
-                },
+                table,
                 among: Some(&trained_on),
                 source: dataset.file(),
             }),

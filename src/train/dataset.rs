@@ -97,7 +97,7 @@ impl Dataset {
 
     /// The CSV that some rows stand in, and their places in it: what any model can be asked about. All of them are rows of
     /// one file.
-    pub fn source(&self, pipeline: &Pipeline, rows: &[usize]) -> (&[u8], Vec<usize>) {
+    pub fn source<'a>(&'a self, pipeline: &'a Pipeline, rows: &[usize]) -> (Table<'a>, Vec<usize>) {
         let features = |source: &Source| match source {
             Source::Together(path) => path.clone(),
             Source::Apart { features, .. } => features.clone(),
@@ -109,7 +109,12 @@ impl Dataset {
             _ => (features(&pipeline.data.source), 0),
         };
         let file = self.files.iter().find(|file| file.path == path).expect("it was read");
-        (&file.bytes, rows.iter().map(|row| row - before).collect())
+        let table = Table {
+            bytes: &file.bytes,
+            dialect: pipeline.data.dialect,
+            spelling: &pipeline.data.spelling,
+        };
+        (table, rows.iter().map(|row| row - before).collect())
     }
 
     /// Two files with the same bytes, if there are any.

@@ -46,6 +46,16 @@ fn train(spool: &Spool, data: &str, flags: &[&str]) -> Ran {
     spool.run(&[&["train", "p.toml"], flags].concat())
 }
 
+/// With a version that was trained on the examples as they are.
+fn trained() -> (Spool, [String; 2]) {
+    let spool = Spool::without_model();
+    let [x, y] = examples();
+    write(&spool, "x.csv", &x);
+    write(&spool, "y.csv", &y);
+    train(&spool, "", &[]).exits(0);
+    (spool, [x, y])
+}
+
 fn artifact(spool: &Spool, version: u32) -> Value {
     let shown = spool
         .run(&["models", "show", &version.to_string(), "--json"])
@@ -62,11 +72,7 @@ fn golden(spool: &Spool, version: u32) -> Value {
 /// Only UTF-8 with decimal points could be trained on; a column with commas was one of categories, without a word.
 #[test]
 fn examples_of_another_encoding_and_decimal_mark_give_the_same_version() {
-    let spool = Spool::without_model();
-    let [x, y] = examples();
-    write(&spool, "x.csv", &x);
-    write(&spool, "y.csv", &y);
-    train(&spool, "", &[]).exits(0);
+    let (spool, [x, y]) = trained();
     let same = |keys: &str, flags: &[&str], encoded: fn(&str) -> Vec<u8>, version| {
         write(&spool, "x.csv", encoded(&continental(&x)));
         write(&spool, "y.csv", encoded(&continental(&y)));
@@ -224,11 +230,7 @@ fn labels_with_a_decimal_comma_are_their_classes() {
 /// Rows with them are scored as if their category were none: an evaluation that says nothing of it seems worse than the model is.
 #[test]
 fn an_evaluation_counts_unknown_categories_by_column() {
-    let spool = Spool::without_model();
-    let [x, y] = examples();
-    write(&spool, "x.csv", &x);
-    write(&spool, "y.csv", &y);
-    train(&spool, "", &[]).exits(0);
+    let (spool, _) = trained();
     write(
         &spool,
         "fresh.csv",

@@ -21,6 +21,10 @@ pub enum First {
 impl First {
     /// Of a record with all of the model's names. Where these are numbers, a row may have them, too: ranks, or 0 and 1.
     pub fn with_names(cells: &[String], signature: &Signature, spelling: &Spelling) -> First {
+        // In most headers the first name is none.
+        if !is_values(cells, spelling) {
+            return First::Header;
+        }
         let inputs = &signature.inputs;
         let names: Vec<String> = inputs
             .iter()
@@ -30,9 +34,9 @@ impl First {
         let in_order = ours.into_iter().eq(&names);
         // An index without a name, or columns without names of which the model takes some.
         let unnamed = others.iter().all(|cell| cell.is_empty()) || is_counted(cells);
-        match is_values(cells, spelling) && !(in_order && unnamed) {
-            true => First::Unclear("it has the model's names, and they are numbers, as a row's cells are"),
-            false => First::Header,
+        match in_order && unnamed {
+            true => First::Header,
+            false => First::Unclear("it has the model's names, and they are numbers, as a row's cells are"),
         }
     }
 
@@ -134,8 +138,8 @@ fn is_counted(cells: &[String]) -> bool {
     !cells.is_empty() && cells.iter().map(|cell| whole_number(cell)).eq(count.map(Some))
 }
 
-/// Do at least three numbers, or two years, go up or down in equal steps? As years do, quarters, 1.1 and 1.2 (pandas' names of columns that are
-/// called alike), or months as 202111.
+/// Do at least three numbers, or two years, go up or down in equal steps? As years do, quarters, 1.1 and 1.2 (pandas' names of
+/// columns that are called alike), or months as 202111.
 fn is_run(numbers: &[f64]) -> bool {
     let months: Option<Vec<f64>> = numbers.iter().map(|x| month(*x)).collect();
     let year = |x: &f64| (1900.0..2100.0).contains(x);

@@ -14,13 +14,13 @@ use std::sync::PoisonError;
 
 /// Hidden, and the name of nobody's result.
 pub(super) const MARK: &str = ".transform-owner";
+/// More than anybody writes there.
+const MOST: u64 = 64 << 10;
 
 /// Does a folder that is marked take a name for another one in other letter case? Then the mark stands under both.
 pub fn folds_names(dir: &Dir) -> Result<bool> {
     Ok(dir.stat(MARK.to_uppercase().as_bytes())?.is_some())
 }
-/// More than anybody writes there.
-const MOST: u64 = 64 << 10;
 
 /// One of the folders that a worker publishes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
