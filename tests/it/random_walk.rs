@@ -193,3 +193,18 @@ proptest! {
         walk(steps);
     }
 }
+
+/// A failure that a killed worker had read again, a moment after its input was dropped anew, wasn't counted by the next run.
+#[test]
+fn a_failure_that_another_worker_was_about_to_read_again_is_counted() {
+    for _ in 0..5 {
+        walk(vec![
+            Step::Approve { version: 1 },
+            Step::DropBad { file: 0 },
+            Step::Once,
+            Step::DropBad { file: 0 },
+            Step::StartOrKill,
+            Step::Once,
+        ]);
+    }
+}

@@ -138,6 +138,10 @@ impl Commit {
     fn decide(&mut self, name: Name, word: Word, there: There, record: Option<Record>, view: &View) -> Result<ToDo> {
         let There { seen, size } = there;
         let note = self.agenda.seen(&name, seen.fingerprint, view.want.once);
+        let note = Note {
+            counted: note.counted && !view.listed,
+            ..note
+        };
         let sighting = Sighting {
             seen,
             word,
@@ -192,6 +196,7 @@ impl Commit {
                     recorded: record.as_ref().map(|r| r.verdict),
                     touched,
                     stands,
+                    counted: note.counted,
                     output_hash,
                     aged: plan::settled_by_age(&sighting),
                     taken: match decision {
@@ -307,12 +312,13 @@ impl Commit {
     }
 
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
-    pub(super) fn look_again(&mut self, job: &Job) {
+    pub(super) fn look_again(&mut self, job: &Job, counted: bool) {
         let now = now();
         let due = now.monotonic + racy_until(job.fingerprint, now.wall).unwrap_or_default();
         let note = Note {
             before: Some(job.settled()),
             changes: self.agenda.note(&job.name).changes,
+            counted,
             ..Note::default()
         };
         self.agenda.set(&job.name, note, due);

@@ -253,8 +253,10 @@ impl Commit {
                     self.agenda.forget(&name);
                     self.faults.clear(&mut self.ledger, &name)?;
                     let went = job.recorded == Some(Verdict::Publish) && !job.stands;
-                    if let Some(verdict) = job.recorded.filter(|_| job.touched && !went) {
+                    if job.touched && !went {
                         tracing::debug!(input = %name, "only its times changed; its result is left as it is");
+                    }
+                    if let Some(verdict) = job.recorded.filter(|_| !job.counted && !went) {
                         self.tally.count_unchanged(&name, verdict);
                     }
                     // What becomes of an output that went is decided on now.
@@ -262,7 +264,7 @@ impl Commit {
                     verified.push((name, job.fingerprint, racy));
                 }
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
-                Outcome::TooSoon => self.look_again(&job),
+                Outcome::TooSoon => self.look_again(&job, false),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}
                 Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
@@ -302,7 +304,7 @@ impl Commit {
             self.faults.clear(&mut self.ledger, &done.input)?;
             self.count(done);
         }
-        ready.racy.iter().for_each(|job| self.look_again(job));
+        ready.racy.iter().for_each(|job| self.look_again(job, true));
         Ok(())
     }
 
