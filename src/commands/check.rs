@@ -75,12 +75,11 @@ fn input(input: &Input) -> Result<String> {
     };
     let mut found = format!("{}, {how}; {open}", input.path.display());
     while !listing.next(1024)?.is_empty() {}
-    if let (others @ 1.., named) = listing.others() {
+    if let (ignored @ 1.., named) = listing.ignored() {
         let named: Vec<String> = named.iter().map(Name::to_string).collect();
-        let files = if others == 1 { "other file" } else { "other files" };
         found += &format!(
-            "; {others} {files} that no glob of input.include has: {}",
-            few(others, &named)
+            "; ignored, for no glob of input.include has them: {ignored} ({})",
+            few(ignored, &named)
         );
     }
     Ok(found)

@@ -133,10 +133,10 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
     } else if end == End::Converged && tally.failed + tally.held + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
             0 if tally.left > 0 => "no output is out of date".into(),
-            0 => match tally.other {
+            0 => match tally.ignored {
                 0 => "there are no inputs".into(),
-                1 => "there are no inputs (1 other file matches none of input.include)".into(),
-                n => format!("there are no inputs ({n} other files match none of input.include)"),
+                1 => "there are no inputs (1 file is ignored: no glob of input.include has its name)".into(),
+                n => format!("there are no inputs ({n} files are ignored: no glob of input.include has their names)"),
             },
             1 => "1 output is up to date".into(),
             n => format!("{n} outputs are up to date"),

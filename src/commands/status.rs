@@ -31,10 +31,10 @@ fn model(status: &Status) -> String {
 }
 
 /// Files that no glob has.
-fn other(status: &Status) -> String {
-    match status.other {
+fn ignored(status: &Status) -> String {
+    match status.ignored {
         0 => "0".into(),
-        n => format!("{n} (no glob of input.include has {})", few(n, &status.other_files)),
+        n => format!("{n} (no glob of input.include has {})", few(n, &status.ignored_files)),
     }
 }
 
@@ -52,7 +52,7 @@ fn print(status: &Status, config: &Config) {
         vec!["pending".into(), status.pending.to_string()],
         vec!["failed".into(), status.failed.to_string()],
         vec!["held".into(), status.held.to_string()],
-        vec!["other".into(), other(status)],
+        vec!["ignored".into(), ignored(status)],
     ];
     if status.left > 0 {
         rows.push(vec![

@@ -164,11 +164,11 @@ pub struct Listing {
     folders: Vec<Vec<u8>>,
     unreadable: Vec<(Name, Error)>,
     /// Files that are no inputs for no glob has their names, and a few of them.
-    others: u64,
+    ignored: u64,
     named: Vec<Name>,
 }
 
-/// Other files that are named.
+/// Ignored files that are named.
 const NAMED: usize = 3;
 
 impl Listing {
@@ -178,7 +178,7 @@ impl Listing {
             open: None,
             folders: vec![Vec::new()],
             unreadable: Vec::new(),
-            others: 0,
+            ignored: 0,
             named: Vec::new(),
         })
     }
@@ -193,8 +193,8 @@ impl Listing {
     }
 
     /// How many files were listed that are no inputs, for no glob has their names; and a few of them.
-    pub fn others(&self) -> (u64, &[Name]) {
-        (self.others, &self.named)
+    pub fn ignored(&self) -> (u64, &[Name]) {
+        (self.ignored, &self.named)
     }
 
     /// At most `most` further names; empty at the end.
@@ -262,7 +262,7 @@ impl Listing {
             match self.inputs.rules.sort(&name) {
                 Sort::Input => names.push(name),
                 Sort::Other if !folder => {
-                    self.others += 1;
+                    self.ignored += 1;
                     if self.named.len() < NAMED {
                         self.named.push(name);
                     }

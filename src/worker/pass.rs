@@ -212,7 +212,7 @@ impl Pass {
         }
         let done = names.is_empty();
         if done {
-            self.commit.count_others(listing.others().0);
+            self.commit.count_ignored(listing.ignored().0);
         }
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
         self.look(listing.inputs(), looks, true)?;

@@ -37,10 +37,10 @@ pub struct Status {
     pub held: u64,
     /// Outputs that went, and are not made again.
     pub left: u64,
-    /// Other files in the input folder: no glob of input.include has their names.
-    pub other: u64,
+    /// Files of the input folder that are no inputs: no glob of input.include has their names.
+    pub ignored: u64,
     /// A few of them.
-    pub other_files: Vec<String>,
+    pub ignored_files: Vec<String>,
     pub pending_files: Vec<String>,
     /// Those of them that somebody has open for writing.
     pub open_files: Vec<String>,
@@ -97,8 +97,8 @@ enum Answer {
         finding: Finding,
         rejects_gone: bool,
     },
-    /// How many others are in the folder, and a few of their names.
-    Others(u64, Vec<Name>),
+    /// How many files of the folder are no inputs, and a few of their names.
+    Ignored(u64, Vec<Name>),
     Failed(Reason),
     /// It can't be looked at now. `pending`: it is an input, and no folder of them.
     Unseen {
@@ -227,9 +227,9 @@ impl Status {
                     self.unknown_files.push(UnknownFile { file, unknown });
                 }
             }
-            Answer::Others(files, named) => {
-                self.other = files;
-                self.other_files = named.iter().map(Name::to_string).collect();
+            Answer::Ignored(files, named) => {
+                self.ignored = files;
+                self.ignored_files = named.iter().map(Name::to_string).collect();
             }
             Answer::Input(Look::Held, file) => self.held_files.push(file),
             Answer::Input(Look::Left, file) => self.left_files.push(file),
@@ -286,8 +286,8 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
             let _ = answers.send(Answer::Unseen { pending: false, reason });
         }
         if names.is_empty() {
-            let (others, named) = listing.others();
-            let _ = answers.send(Answer::Others(others, named.to_vec()));
+            let (ignored, named) = listing.ignored();
+            let _ = answers.send(Answer::Ignored(ignored, named.to_vec()));
             return Ok(());
         }
         for name in names {

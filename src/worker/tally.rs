@@ -22,8 +22,8 @@ pub struct Tally {
     pub unknown_files: Vec<String>,
     /// Inputs that have their output already.
     pub unchanged: u64,
-    /// Other files of the input folder: no glob has their names.
-    pub other: u64,
+    /// Files of the input folder that are no inputs: no glob has their names.
+    pub ignored: u64,
     /// Inputs that have a report instead of an output.
     pub failed: u64,
     /// Some of them.
@@ -48,7 +48,7 @@ pub struct Tally {
 impl Tally {
     /// A new listing counts again what it finds.
     pub fn recount(&mut self) {
-        (self.unchanged, self.other) = (0, 0);
+        (self.unchanged, self.ignored) = (0, 0);
         (self.failed, self.held, self.left) = (0, 0, 0);
         self.failed_files.clear();
         self.held_files.clear();

@@ -219,10 +219,10 @@ fn files_that_no_glob_has_are_counted() {
     spool
         .once()
         .exits(0)
-        .says("nothing to do: there are no inputs (3 other files match none of input.include)");
+        .says("nothing to do: there are no inputs (3 files are ignored: no glob of input.include has their names)");
     let json = spool.run(&["status", "--json"]).exits(0).json();
-    assert_eq!(json["other"], 3);
-    let mut named: Vec<_> = json["other_files"]
+    assert_eq!(json["ignored"], 3);
+    let mut named: Vec<_> = json["ignored_files"]
         .as_array()
         .unwrap()
         .iter()
@@ -234,14 +234,14 @@ fn files_that_no_glob_has_are_counted() {
     spool
         .run(&["check"])
         .exits(0)
-        .says("3 other files that no glob of input.include has: ");
+        .says("ignored, for no glob of input.include has them: 3 (");
     spool.drop_file("b.csv", xs(&[1.0]));
     let result = spool.run(&["--once", "--json"]).exits(0).json();
-    assert_eq!((&result["scored"], &result["other"]), (&1.into(), &3.into()));
+    assert_eq!((&result["scored"], &result["ignored"]), (&1.into(), &3.into()));
     // In subfolders too.
     spool.drop_file("folder/c.parquet", "");
     let spool = spool.set("input.recursive=true");
-    assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["other"], 4);
+    assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["ignored"], 4);
 }
 
 /// DVC links to its cache, Kubernetes to a folder that it swaps.

@@ -111,8 +111,8 @@ impl Commit {
     }
 
     /// How many files are in the input folder that are no inputs, for no glob has their names.
-    pub fn count_others(&mut self, others: u64) {
-        self.tally.other = others;
+    pub fn count_ignored(&mut self, ignored: u64) {
+        self.tally.ignored = ignored;
     }
 
     /// All inputs were listed.
