@@ -43,9 +43,15 @@ pub fn environment() -> Result<Environment, String> {
             Ok(Err(e)) => tried.push(format!("{}: {}", library.display(), causes(&e))),
         }
     }
+    let inactive = in_other_environments().first().map_or(String::new(), |library| {
+        format!(
+            "; one is in a Python environment that is not active: to use it, set models.onnxruntime = {library:?}, or the \
+             variable ORT_DYLIB_PATH to that"
+        )
+    });
     Err(format!(
         "ONNX models need ONNX Runtime's library, which is not here; get it with: pip install onnxruntime, or set \
-         models.onnxruntime to its libonnxruntime.so (tried {})",
+         models.onnxruntime to its libonnxruntime.so{inactive} (tried {})",
         tried.join("; ")
     ))
 }
@@ -91,6 +97,22 @@ fn installed_by_pip() -> Vec<PathBuf> {
         prefixes.extend(entries(&home.join(".pyenv/versions")));
     }
     prefixes.extend(["/usr/local", "/usr"].map(PathBuf::from));
+    below(prefixes)
+}
+
+/// Where people make environments: what is in one of them is for who activates it, so it is only named.
+fn in_other_environments() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = env::current_dir().into_iter().collect();
+    if let Some(home) = env::var_os("HOME").map(PathBuf::from) {
+        folders.extend([home.join(".virtualenvs"), home]);
+    }
+    folders.push("/opt".into());
+    let prefixes = folders.iter().flat_map(|folder| entries(folder));
+    below(prefixes.filter(|prefix| prefix.join("pyvenv.cfg").exists()).collect())
+}
+
+/// What pip has installed below these, the newest of each place.
+fn below(prefixes: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = Vec::new();
     for prefix in prefixes {
         for python in entries(&prefix.join("lib"))

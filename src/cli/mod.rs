@@ -137,6 +137,9 @@ pub enum Command {
         /// The folder of a model version, approved or not [default: the latest approved version]
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
+        /// Write the rows that can't be scored here, each with its line, column and reason; empty if there are none
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
     },
     /// Register, compare, approve and reject model versions
     Models {

@@ -84,8 +84,8 @@ pub fn run(cli: Cli) -> u8 {
             no_model_ok,
             take_output,
         }) => load().and_then(|config| check::check(config, no_model_ok, take_output, &invocation)),
-        Some(Command::Score { model }) => {
-            load().and_then(|config| score::score(&config, model.as_deref(), &invocation))
+        Some(Command::Score { model, rejects }) => {
+            load().and_then(|config| score::score(&config, model.as_deref(), rejects.as_deref(), &invocation))
         }
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
@@ -153,11 +153,26 @@ fn start_logs(format: LogFormat, level: LogLevel, progress: &Progress) {
 fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
     if let Some(group) = group {
         if !is_group(&group) {
-            return Err(Error::config("--group", format!("{group:?} is no folder's name")));
+            return Err(Error::config("--group", no_group(&group)));
         }
         config.models.group = group;
     }
     Ok(config)
+}
+
+/// Why this is no group's name, and what is meant.
+fn no_group(name: &str) -> String {
+    let path: Vec<&str> = name.trim_end_matches('/').split('/').collect();
+    match path[..] {
+        [.., group, version] if is_group(group) && version.parse::<u32>().is_ok() => format!(
+            "{name:?} is version {version} of a group; name the group alone, and the version where the command takes one: \
+             transform models show {version} --group {group}"
+        ),
+        [.., _, group] if is_group(group) => format!(
+            "{name:?} is a path; name the group alone, --group {group}: it is looked for in the folder models.path"
+        ),
+        _ => format!("{name:?} is no folder's name"),
+    }
 }
 
 /// An error that ends the program, for a person.

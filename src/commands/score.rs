@@ -1,39 +1,70 @@
 //! `transform score`: a filter from standard input to standard output.
 
 use super::invocation::Invocation;
-use super::print_error;
+use super::{count, print_error};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
 use crate::transform::{Destination, Failure, Run, Scorer, Summary, pool, shown, transform};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> Result<u8> {
+pub fn score(
+    config: &Config,
+    model: Option<&Path>,
+    rejects_file: Option<&Path>,
+    invocation: &Invocation,
+) -> Result<u8> {
     let model = match model {
-        Some(folder) => registry::load(folder)?,
+        Some(folder) => registry::load_named(folder)?,
         None => {
             let registry = Registry::new(&config.models.path, &config.models.group);
             registry.load(registry.latest_approved()?.version)?
         }
     };
     let pool = pool(config.worker.threads)?;
+    let list = rejects_file.map_or("--rejects FILE".into(), |file| file.display().to_string());
     let run = Run {
         pool: Some(&pool),
         memory: config.worker.memory,
+        rejects: Some(&list),
         ..Run::default()
     };
-    let (mut out, mut rejects) = (io::stdout().lock(), Rejects);
-    match transform(
+    let mut out = io::stdout().lock();
+    let mut rejects = match rejects_file {
+        Some(file) => Rejects::to(file)?,
+        None => Rejects::Shown(Vec::new()),
+    };
+    let result = transform(
         io::stdin().lock(),
         &Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()),
         &mut out,
         &mut rejects,
         &run,
-    ) {
-        Ok(Summary { unknown, .. }) => {
+    );
+    // It has what was found until then, whatever ended it.
+    let result = match rejects.flush() {
+        Err(e) if !matches!(result, Err(Failure::Write(..))) => Err(Failure::Write(Destination::Rejects, e)),
+        _ => result,
+    };
+    match result {
+        Ok(Summary {
+            rows,
+            bad_rows,
+            unknown,
+            ..
+        }) => {
+            if bad_rows > 0 {
+                let text = format!(
+                    "transform: {bad_rows} of {} can't be scored, and their predictions are empty; {list} lists them{}\n",
+                    count(rows, "row"),
+                    rejects.shown(),
+                );
+                let _ = io::stderr().write_all(text.as_bytes());
+            }
             if !unknown.is_empty() {
                 let text = format!(
                     "transform: categories that the model doesn't know: {}\n",
@@ -57,7 +88,7 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
         Err(Failure::Write(to, e)) => {
             let stream = match to {
                 Destination::Output => "standard output",
-                Destination::Rejects => "standard error",
+                Destination::Rejects => &list,
             };
             print_error(&Error::io("write", stream)(e), invocation);
             Ok(exit::TRY_AGAIN)
@@ -66,20 +97,58 @@ pub fn score(config: &Config, model: Option<&Path>, invocation: &Invocation) -> 
     }
 }
 
-/// Bad rows go to stderr.
-struct Rejects;
+/// Where bad rows go.
+enum Rejects {
+    File(BufWriter<File>),
+    /// The first of them, for people.
+    Shown(Vec<u8>),
+}
 
-impl Write for Rejects {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let shown: String = String::from_utf8_lossy(bytes)
+/// Bytes of bad rows that are shown, and lines.
+const SHOWN: usize = 4 << 10;
+const LINES: usize = 5;
+
+impl Rejects {
+    #[expect(clippy::disallowed_methods, reason = "a file that a person named, beside the spool")]
+    fn to(path: &Path) -> Result<Rejects> {
+        let file = File::create(path)
+            .map_err(Error::io("write", path))
+            .map_err(Error::of_a_persons_file)?;
+        Ok(Rejects::File(BufWriter::new(file)))
+    }
+
+    /// The first lines of them, if they stand in no file. Control characters are shown, not obeyed.
+    fn shown(&self) -> String {
+        let Rejects::Shown(text) = self else {
+            return String::new();
+        };
+        let text: String = String::from_utf8_lossy(text)
             .chars()
             .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
             .collect();
-        io::stderr().write_all(shown.as_bytes())?;
-        Ok(bytes.len())
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        let (first, more) = (lines.by_ref().take(LINES).collect::<Vec<_>>(), lines.next().is_some());
+        let more = if more { "\n  ..." } else { "" };
+        format!(". The first, as {header}:\n  {}{more}", first.join("\n  "))
+    }
+}
+
+impl Write for Rejects {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Rejects::File(file) => file.write(bytes),
+            Rejects::Shown(text) => {
+                text.extend_from_slice(&bytes[..bytes.len().min(SHOWN.saturating_sub(text.len()))]);
+                Ok(bytes.len())
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Rejects::File(file) => file.flush(),
+            Rejects::Shown(_) => Ok(()),
+        }
     }
 }

@@ -133,7 +133,7 @@ impl Registry {
             }
         }
         let message = match versions.len() {
-            0 => "no version is registered".to_string(),
+            0 => self.misplaced().unwrap_or("no version is registered".into()),
             1 => "its one version is not approved".to_string(),
             n => format!("none of its {n} versions is approved"),
         };
@@ -141,6 +141,19 @@ impl Registry {
             path: self.path.clone(),
             message,
         })
+    }
+
+    /// What is wrong with models.path where it is the folder of a group: there are no groups in that, but versions.
+    pub fn misplaced(&self) -> Option<String> {
+        let models = self.path.parent()?;
+        versions_in(models).first()?;
+        let group = std::path::absolute(models).ok()?;
+        Some(format!(
+            "models.path = {} is itself the folder of a group: set models.path = {}, and models.group = {:?}",
+            models.display(),
+            group.parent()?.display(),
+            group.file_name()?,
+        ))
     }
 
     pub fn identity(&self, version: u32) -> Result<Identity> {
@@ -278,7 +291,26 @@ impl Registry {
 
 /// Reads an artifact that somebody wants to register.
 pub fn read_artifact(path: &Path) -> Result<Vec<u8>> {
-    read_source(path, FILE_MAX)
+    if path.is_dir() {
+        let message = match path.join(MANIFEST).exists() {
+            true => "this is the folder of a version that is registered; an artifact is a file",
+            false => "this is a folder; an artifact is a file",
+        };
+        return Err(Error::config(path, message));
+    }
+    read_source(path, FILE_MAX).map_err(Error::of_a_persons_file)
+}
+
+/// The numbers of folders in `folder` that are versions.
+fn versions_in(folder: &Path) -> Vec<u32> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let numbers = names.filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        entry.path().join(MANIFEST).exists().then_some(number)
+    });
+    let mut versions: Vec<u32> = numbers.collect();
+    versions.sort_unstable();
+    versions
 }
 
 /// Reads what somebody wants to register a version from, of at most `most` bytes.
@@ -287,6 +319,27 @@ pub fn read_source(path: &Path, most: u64) -> Result<Vec<u8>> {
         Error::Model { path, message } => Error::Config { path, message },
         other => other,
     })
+}
+
+/// Reads the model in a folder that a person named.
+///
+/// # Errors
+/// Beside those of [`load`]: that it is no version's folder is wrong usage, and says which is.
+pub fn load_named(folder: &Path) -> Result<Model> {
+    fs::read_dir(folder)
+        .map_err(Error::io("list", folder))
+        .map_err(Error::of_a_persons_file)?;
+    if !folder.join(MANIFEST).exists() {
+        let message = match versions_in(folder).last() {
+            Some(last) => format!(
+                "this is the folder of a model group, not of a version; its last version is {}",
+                folder.join(last.to_string()).display()
+            ),
+            None => format!("this is no folder of a model version: there is no {MANIFEST} in it"),
+        };
+        return Err(Error::config(folder, message));
+    }
+    load(folder)
 }
 
 /// Reads the model in a version's folder. Its checksum must hold, and its signature must be the artifact's own.

@@ -12,9 +12,6 @@ use std::sync::atomic::Ordering;
 /// A file whose rest is smaller is read to its end: its report can say how many rows are bad.
 const REST: u64 = 1 << 20;
 
-/// For hints: where they stand, whoever asked.
-const REJECTS: &str = "the rejects (`*.rejects.csv` beside a report, or standard error of `transform score`)";
-
 /// Puts parts together, in order.
 pub struct Join<'a, O, J> {
     opened: &'a Opened,
@@ -134,10 +131,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
     /// What is wrong once no rest of the input, however good, could keep its bad rows within the limit.
     fn beyond_limit(&self, reject: &Reject, place: Place) -> Option<Problem> {
         match self.shape.max_bad_rows {
-            Limit::Count(most) if self.summary.bad_rows > most => Some(self.too_many(
-                format!("more than {most} rows can't be scored"),
-                format!("{REJECTS} have every such row; mend them, or raise input.max_bad_rows"),
-            )),
+            Limit::Count(most) if self.summary.bad_rows > most => {
+                Some(self.too_many(format!("more than {most} rows can't be scored"), self.mend("")))
+            }
             Limit::Count(_) => None,
             Limit::Share(share) => {
                 let rest = self.run.size?.checked_sub(self.bytes + u64::from(reject.end))?;
@@ -148,10 +144,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                     let upto = place.number();
                     self.too_many(
                         format!("more than {share} of the rows can't be scored, whatever the rest holds"),
-                        format!(
-                            "{REJECTS} have every such row up to line {upto}, where it was given up; \
-                             mend them, or raise input.max_bad_rows"
-                        ),
+                        self.mend(&format!(" up to line {upto}, where it was given up")),
                     )
                 })
             }
@@ -164,10 +157,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
         {
             let Summary { rows, bad_rows, .. } = self.summary;
-            let problem = self.too_many(
-                format!("{bad_rows} of {rows} rows can't be scored"),
-                format!("{REJECTS} have every such row; mend them, or raise input.max_bad_rows"),
-            );
+            let problem = self.too_many(format!("{bad_rows} of {rows} rows can't be scored"), self.mend(""));
             return Err(problem.into());
         }
         self.summary.bytes = bytes;
@@ -175,6 +165,15 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         self.summary.output_hash = Some(self.hasher.finalize());
         self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
         Ok(self.summary)
+    }
+
+    /// `upto`: where the list of bad rows ends, if before the input does.
+    fn mend(&self, upto: &str) -> String {
+        let list = self
+            .run
+            .rejects
+            .map(|list| format!("{list} lists every such row{upto}; "));
+        list.unwrap_or_default() + "mend them, or raise input.max_bad_rows"
     }
 
     pub fn cut_error(&self, error: CutError) -> Failure {

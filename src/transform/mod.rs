@@ -91,6 +91,8 @@ pub struct Run<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// Input bytes that are done, for progress bars.
     pub progress: Option<&'a AtomicU64>,
+    /// What lists the bad rows, for hints: a file's name.
+    pub rejects: Option<&'a str>,
 }
 
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).

@@ -224,12 +224,14 @@ impl Context<'_> {
             ..
         } = self.setup;
         let mut output = publisher.draft_output(&job.name)?;
+        let rejects_name = job.name.with_shortened(REJECTS).to_string();
         let run = Run {
             pool: self.in_parallel.then_some(pool),
             size: Some(job.fingerprint.size),
             memory: config.worker.memory,
             cancel: Some(self.cancel),
             progress: Some(self.progress),
+            rejects: Some(&rejects_name),
         };
         let result = transform(file, &self.pin.scorer, &mut output, &mut rejects, &run);
         if matches!(result, Err(Failure::Cancelled)) {

@@ -302,8 +302,9 @@ impl Worker {
 
     /// All was tried again, and went well.
     fn end_outage_if_over(&mut self) {
-        let tried = self.outage.is_being_tried() && self.pass.has_lineup();
-        if tried && self.outage.end(self.pass.commit_mut()).is_ok() {
+        let scored = self.pass.commit().tally().scored;
+        let over = self.pass.has_lineup() && self.outage.is_over(scored, self.pass.converged());
+        if over && self.outage.end(self.pass.commit_mut()).is_ok() {
             tracing::info!("working again");
         }
     }

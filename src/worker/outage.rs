@@ -18,6 +18,8 @@ pub struct Outage {
 struct Current {
     error: Error,
     tries: u32,
+    /// How many files were scored when it failed last.
+    scored: u64,
     /// When to try again, on the monotonic clock; `None`: that is being done.
     until: Option<Duration>,
 }
@@ -43,8 +45,12 @@ impl Outage {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
         self.show(&error, tries, commit);
-        let until = Some(now + backoff(tries, most));
-        self.current = Some(Current { error, tries, until });
+        self.current = Some(Current {
+            error,
+            tries,
+            scored: commit.tally().scored,
+            until: Some(now + backoff(tries, most)),
+        });
     }
 
     /// Shows what keeps the worker from working.
@@ -90,7 +96,11 @@ impl Outage {
         self.current.as_ref().and_then(|current| current.until)
     }
 
-    pub fn is_being_tried(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.until.is_none())
+    /// Is it over? What is tried again went well, and either a file was scored since, or none waits that could be: one that has
+    /// yet to settle may fail over the same. `scored`: how many were; `converged`: none waits.
+    pub fn is_over(&self, scored: u64, converged: bool) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.until.is_none() && (converged || scored > current.scored))
     }
 }

@@ -391,7 +391,9 @@ fn the_filter_scores_standard_input() {
         .filter(&["score"], b"x\n1\nfoo\n2\n3\n4\n5\n6\n7\n8\n9\n10\n")
         .exits(0);
     assert!(ran.stdout.starts_with("prediction\n3.0\n\"\"\n5.0\n"), "{ran:?}");
-    assert!(ran.stderr.contains("3,x,not a number,foo"), "{ran:?}");
+    let said = "transform: 1 of 11 rows can't be scored, and their predictions are empty; --rejects FILE lists them. \
+                The first, as line,column,reason,text:\n  3,x,not a number,foo\n";
+    assert_eq!(ran.stderr, said);
     spool
         .filter(&["score"], b"y\n1\n")
         .exits(1)

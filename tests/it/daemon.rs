@@ -202,6 +202,28 @@ fn an_input_folder_may_come_late_go_and_come_back() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// A large file was still being scored beside the loop when all else had been tried again; the ledger refused it as before.
+#[test]
+fn it_is_not_working_again_before_what_waits_was_tried() {
+    let spool = by_events().set("worker.retry_max_backoff=1s");
+    spool.once().exits(0);
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    ledger.execute_batch(refuse).unwrap();
+    let daemon = spool.daemon();
+    spool.drop_file("a.csv", xs(&vec![1.0; 500_000]));
+    wait_until("it was tried twice", || {
+        let faults = spool.run(&["status", "--json"]).exits(0).json()["faults"].clone();
+        faults[0]["tries"].as_u64() >= Some(2)
+    });
+    assert!(!daemon.log().contains("working again"), "{}", daemon.log());
+    assert_eq!(daemon.log().matches("can't work for now").count(), 1);
+    ledger.execute_batch("DROP TRIGGER refuse").unwrap();
+    daemon.logs("working again");
+    assert!(spool.output("a.csv").is_some());
+    assert_eq!(daemon.stop(), 0);
+}
+
 #[test]
 fn polling_finds_everything_too() {
     let spool = Spool::new()

@@ -247,6 +247,24 @@ fn a_text_that_an_encoder_does_not_know_makes_a_first_line_a_header() {
 }
 
 #[test]
+fn a_library_in_an_environment_that_is_not_active_is_named() {
+    let spool = Spool::without_model();
+    let capi = spool.path(".venv/lib/python3.12/site-packages/onnxruntime/capi");
+    fs::create_dir_all(&capi).unwrap();
+    fs::write(spool.path(".venv/pyvenv.cfg"), "").unwrap();
+    fs::write(capi.join("libonnxruntime.so.1.20.1"), "").unwrap();
+    register(
+        &spool,
+        &fixture("linear.onnx"),
+        &["--set", "models.onnxruntime=/absent/libonnxruntime.so"],
+    )
+    .exits(64)
+    .says("in a Python environment that is not active: to use it, set models.onnxruntime = ")
+    .says(".venv/lib/python3.12/site-packages/onnxruntime/capi/libonnxruntime.so.1.20.1")
+    .says("ORT_DYLIB_PATH");
+}
+
+#[test]
 fn without_the_library_the_error_says_how_to_get_it() {
     let spool = Spool::without_model().set("models.onnxruntime=/absent/libonnxruntime.so");
     register(&spool, &fixture("linear.onnx"), &[])

@@ -290,10 +290,47 @@ fn promise_9_errors_name_the_file_the_line_the_column_and_the_way_out() {
     assert_eq!(report["model"], "lines/1");
 }
 
-/// There is no file beside a report of the filter.
+/// It named a file that isn't there, and wrote every bad row over the screen.
 #[test]
-fn a_hint_of_the_filter_names_where_its_rejects_are() {
-    let ran = Spool::new().filter(&["score"], b"x\nfoo\n").exits(1);
-    assert!(ran.stderr.contains("2,x,not a number,foo"), "{ran:?}");
-    ran.says("standard error of `transform score`) have every such row");
+fn bad_rows_of_the_filter_are_summed_up_or_written_to_a_file() {
+    let spool = Spool::new();
+    let ran = spool.filter(&["score"], b"x\nfoo\n").exits(1);
+    assert!(
+        !ran.stderr.contains("2,x,not a number,foo") && !ran.stderr.contains(".csv"),
+        "{ran:?}"
+    );
+    ran.says("--rejects FILE lists every such row; mend them");
+    let rejects = spool.path("bad.csv");
+    let to_file = ["score", "--rejects", rejects.to_str().unwrap()];
+    let listed = || fs::read_to_string(&rejects).unwrap();
+    spool
+        .filter(&to_file, b"x\nfoo\n")
+        .exits(1)
+        .says("bad.csv lists every such row; mend them");
+    assert_eq!(listed(), "line,column,reason,text\n2,x,not a number,foo\n");
+    let good: String = "1\n".repeat(1000);
+    let ran = spool.filter(&to_file, format!("x\n?\n{good}").as_bytes()).exits(0);
+    assert!(
+        ran.stderr.starts_with("transform: 1 of 1001 rows can't be scored"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.ends_with("bad.csv lists them\n"), "{ran:?}");
+    assert_eq!(listed(), "line,column,reason,text\n2,x,not a number,?\n");
+    assert_eq!(spool.filter(&to_file, b"x\n1\n").exits(0).stderr, "");
+    assert_eq!(listed(), "", "there are none");
+    let nowhere = ["score", "--rejects", "absent/bad.csv"];
+    spool.filter(&nowhere, b"x\n1\n").exits(64).says("absent/bad.csv");
+}
+
+#[test]
+fn a_report_names_the_file_that_has_its_bad_rows() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", "x\nfoo\n");
+    spool.once().exits(1);
+    let hint = spool.report("a.csv").unwrap()["hint"].as_str().unwrap().to_string();
+    assert!(
+        hint.contains("a.csv.rejects.csv lists every such row; mend them"),
+        "{hint}"
+    );
+    assert!(spool.rejects("a.csv").is_some());
 }

@@ -139,6 +139,49 @@ fn an_approval_takes_effect_only_if_the_version_scores() {
         .says("model.toml: the file is missing");
 }
 
+/// It was taken for a fault of the disk that passes (75).
+#[test]
+fn an_artifact_that_is_not_there_is_wrong_usage() {
+    let spool = Spool::new();
+    let register = |artifact: &str| {
+        spool
+            .run(&["models", "register", artifact, "--format", "linear"])
+            .exits(64)
+    };
+    register("absent.json").says("absent.json: can't open it: No such file");
+    register("models").says("this is a folder; an artifact is a file");
+    register("models/lines/1").says("this is the folder of a version");
+}
+
+/// They were damaged models: "register the model again, or reject the version".
+#[test]
+fn the_folder_of_a_group_is_told_from_that_of_a_version() {
+    let spool = Spool::new();
+    let score = |folder: &str| spool.filter(&["score", "--model", folder], b"x\n1\n");
+    score("models/lines/1").exits(0);
+    score("models/lines")
+        .exits(64)
+        .says("this is the folder of a model group, not of a version; its last version is models/lines/1");
+    score("models").exits(64).says("this is no folder of a model version");
+    score("absent").exits(64).says("absent: can't list it: No such file");
+    score("models/lines/1/linear.json").exits(64).says("Not a directory");
+    let list = |flags: &[&str]| spool.run(&[&["models", "list"], flags].concat()).exits(64);
+    list(&["--group", "lines/1"])
+        .says("is version 1 of a group")
+        .says("transform models show 1 --group lines");
+    list(&["--group", "models/lines/1/"]).says("transform models show 1 --group lines");
+    list(&["--group", "models/lines"]).says("name the group alone, --group lines");
+    list(&["--group", ".."]).says("is no folder's name");
+    let itself = ["--set", "models.path=models/lines"];
+    let parent = format!(
+        "set models.path = {}, and models.group = \"lines\"",
+        spool.path("models").canonicalize().unwrap().display()
+    );
+    list(&itself).says("is itself the folder of a group").says(&parent);
+    spool.drop_file("a.csv", "x\n1\n");
+    spool.run(&[&["--once"], &itself[..]].concat()).exits(3).says(&parent);
+}
+
 #[test]
 fn what_is_no_model_is_not_registered() {
     let spool = Spool::without_model();
@@ -165,7 +208,7 @@ fn what_is_no_model_is_not_registered() {
     }
     spool
         .run(&["models", "register", "absent.json", "--format", "linear"])
-        .exits(75)
+        .exits(64)
         .says("absent.json");
     spool
         .run(&["models", "register", "m.json", "--format", "pickle"])

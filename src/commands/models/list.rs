@@ -2,7 +2,7 @@
 
 use super::super::invocation::Invocation;
 use super::super::{print_error, print_json, print_line, print_table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::digits;
 use crate::registry::{Registry, Status, Version};
 use crate::transform::problem::excerpt;
@@ -55,6 +55,9 @@ pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<
         return Ok(());
     }
     if listed.is_empty() && damaged.is_empty() {
+        if let Some(misplaced) = registry.misplaced() {
+            return Err(Error::config(registry.path(), misplaced));
+        }
         let register = invocation.next("models register", registry.group());
         print_line(format!(
             "model group {} has no versions; add one with: {register}",

@@ -1,6 +1,8 @@
 //! What can go wrong beside a single input: every error has a path, an exit code that says whether trying again helps,
 //! and where the message doesn't tell it, the way out.
 
+mod read_only;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -129,15 +131,18 @@ impl Error {
             "permission_denied" => {
                 Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
             }
-            "read_only" => Some("the file system is mounted read-only"),
+            "read_only" => match self {
+                Error::Io { path, .. } => Some(read_only::hint(path)),
+                _ => None,
+            },
             "not_found" => Some("make it, or correct its path; a worker waits for its input folder"),
             "no_approved_model" => {
                 Some("'transform models list' shows the versions, 'register' adds one, 'approve N' puts one to use")
             }
             "damaged_model" => Some("register the model again, or reject the version: transform models reject N"),
-            "another_worker" => {
-                Some("a state folder has one worker; stop the other one, or give this one its own state.path")
-            }
+            "another_worker" => Some(
+                "a state folder has one worker: stop the other one, or give this one folders of its own (state.path, output.path, failed.path)",
+            ),
             "output_owned" => Some(
                 "two workers would overwrite each other's results: give this one its own output.path and failed.path; if their \
                  inputs never have the same names, set output.shared = true for both; if the other one is gone, 'transform check \
