@@ -26,12 +26,15 @@ pub struct Cli {
     /// With --once: make every output again, also those that are up to date
     #[arg(long, requires = "once")]
     pub all: bool,
+    /// With --once: exit with 1 for any failure that nobody dismissed, not only for what failed anew
+    #[arg(long, requires = "once")]
+    pub strict: bool,
     /// With --once: print the result as one JSON object on stdout
     #[arg(long, requires = "once")]
     pub json: bool,
     /// With --once: say only what needs a person, and nothing if all is well
     ///
-    /// That is: bad rows, files that failed, also for now, are held, or left for their outputs went; that somebody has open for
+    /// That is: bad rows, files that failed anew (with --strict: that failed), also for now, are held, or left for their outputs went; that somebody has open for
     /// writing; and with a column in which every category is unknown to the model.
     #[arg(long, requires = "once")]
     pub quiet: bool,
@@ -41,8 +44,9 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0   converged: every input has its output
-  1   some files failed or are held; they are named, and reports stand in the failed folder
+  0   converged: nothing new for a person
+  1   files failed anew, or are held; they are named, and reports stand in the failed folder. With --strict: any failure
+      that nobody dismissed
   2   a trained model didn't pass its gate; nothing was registered
   3   no approved model, or it is damaged
   64  wrong usage or configuration, or a state that needs a person
@@ -117,8 +121,26 @@ pub enum Command {
     /// model or the configuration changes. An output that went is made again where its input is named; so are the bad rows of one
     /// that is done, with its output.
     Retry {
-        /// The files; all that failed if none is named
+        /// The files; all that failed, but for those that were dismissed, if none is named
         files: Vec<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Acknowledge failed files, which count no more: for --strict, in `failed`, and for who watches
+    ///
+    /// Who, when and why are kept, and shown by status and history. It ends when the failure does: as soon as the file, the model
+    /// or the configuration changes, and with a retry.
+    Dismiss {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who [default: user@host]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

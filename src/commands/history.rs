@@ -46,8 +46,11 @@ pub fn history(
     rows.extend(history.iter().map(to_row));
     print_table(&rows);
     for decision in decisions {
-        let Decision { kind, at, by, .. } = decision;
-        print_line(format!("{kind} by {by} at {} UTC", time(at)));
+        let Decision {
+            kind, at, by, reason, ..
+        } = decision;
+        let why = if reason.is_empty() { "" } else { ": " };
+        print_line(format!("{kind} by {by} at {} UTC{why}{reason}", time(at)));
     }
     Ok(exit::CONVERGED)
 }

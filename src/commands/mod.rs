@@ -1,6 +1,7 @@
 //! What each command does, and what it prints.
 
 mod check;
+mod dismiss;
 mod evaluate;
 mod history;
 mod invocation;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> u8 {
         common,
         once,
         all,
+        strict,
         json,
         quiet,
         command,
@@ -70,7 +72,15 @@ pub fn run(cli: Cli) -> u8 {
     };
     let result = match command {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
-        None if once => run::once(load, run::Wishes { all, json, quiet }, progress, &invocation),
+        None if once => {
+            let wishes = run::Wishes {
+                all,
+                strict,
+                json,
+                quiet,
+            };
+            run::once(load, wishes, progress, &invocation)
+        }
         None => run::daemon(load),
         Some(Command::Status { json }) => status::status(load, json),
         Some(Command::History {
@@ -80,6 +90,12 @@ pub fn run(cli: Cli) -> u8 {
             json,
         }) => load().and_then(|config| history::history(&config, file.as_deref(), since, limit, json)),
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
+        Some(Command::Dismiss {
+            files,
+            reason,
+            by,
+            json,
+        }) => load().and_then(|config| dismiss::dismiss(&config, &files, &reason, by, json)),
         Some(Command::Check {
             no_model_ok,
             take_output,

@@ -47,33 +47,49 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
 }
 
 /// The inputs to try again, each once: those that were named, which must be there, and have failed, or lost their outputs or
-/// rejects; or all that failed. And how many of them lost what was made.
+/// rejects; or all that failed and that nobody dismissed. And how many of them lost what was made.
 fn wanted(config: &Config, ledger: &Ledger, files: &[PathBuf]) -> Result<(Vec<Name>, usize)> {
-    let failed = ledger.failed()?;
+    let mut failed = ledger.failed()?;
     if files.is_empty() {
+        let failures = ledger.failures()?;
+        let dismissed: HashSet<Name> = failures
+            .into_iter()
+            .filter(|f| f.dismissal.is_some())
+            .map(|f| f.input)
+            .collect();
+        failed.retain(|name| !dismissed.contains(name));
         return Ok((failed, 0));
     }
-    let mut wanted: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
-    wanted.sort();
-    wanted.dedup();
-    if let Some(gone) = wanted.iter().find(|name| is_gone(config, name)) {
-        let message = format!("{gone}: no such input");
-        return Err(Error::config(&config.input.path, message));
-    }
+    let wanted = inputs(config, files)?;
     let went = results_that_went(config, ledger, &wanted)?;
     let fine = |name: &&Name| failed.binary_search(name).is_err() && !went.contains(name);
-    if let Some(other) = wanted.iter().find(fine) {
-        let faults = ledger.faults()?;
-        return Err(match faults.iter().any(|fault| fault.input == *other) {
-            true => {
-                let message =
-                    format!("{other} failed only for now, and is tried again by itself; see 'transform status'");
-                Error::config(&config.input.path, message)
-            }
-            false => did_not_fail(config, other),
-        });
+    match wanted.iter().find(fine) {
+        Some(other) => Err(not_failed(config, ledger, other)?),
+        None => Ok((wanted, went.len())),
     }
-    Ok((wanted, went.len()))
+}
+
+/// The inputs that were named, each once, in order.
+///
+/// # Errors
+/// One of them isn't there.
+pub fn inputs(config: &Config, files: &[PathBuf]) -> Result<Vec<Name>> {
+    let mut inputs: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
+    inputs.sort();
+    inputs.dedup();
+    match inputs.iter().find(|name| is_gone(config, name)) {
+        Some(gone) => Err(Error::config(&config.input.path, format!("{gone}: no such input"))),
+        None => Ok(inputs),
+    }
+}
+
+/// Why nothing is to be done about an input that has not failed for good.
+pub fn not_failed(config: &Config, ledger: &Ledger, name: &Name) -> Result<Error> {
+    if !ledger.faults()?.iter().any(|fault| fault.input == *name) {
+        return Ok(did_not_fail(config, name));
+    }
+    let message = format!("{name} failed only for now, and is tried again by itself; see 'transform status'");
+    Ok(Error::config(&config.input.path, message))
 }
 
 /// Is there no input of that name? What can't be looked at may be there.
@@ -100,7 +116,7 @@ fn results_that_went(config: &Config, ledger: &Ledger, names: &[Name]) -> Result
     Ok(went)
 }
 
-fn did_not_fail(config: &Config, name: &Name) -> Error {
+pub fn did_not_fail(config: &Config, name: &Name) -> Error {
     let message = format!("{name} did not fail; 'transform status' lists what did");
     Error::config(&config.input.path, message)
 }

@@ -25,6 +25,8 @@ pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
 pub struct Wishes {
     /// Make every output again.
     pub all: bool,
+    /// Old failures count, too.
+    pub strict: bool,
     pub json: bool,
     /// Say only what needs a person.
     pub quiet: bool,
@@ -32,7 +34,12 @@ pub struct Wishes {
 
 pub fn once(
     load: impl Fn() -> Result<Config> + Send,
-    Wishes { all, json, quiet }: Wishes,
+    Wishes {
+        all,
+        strict,
+        json,
+        quiet,
+    }: Wishes,
     progress: Progress,
     invocation: &Invocation,
 ) -> Result<u8> {
@@ -41,12 +48,12 @@ pub fn once(
     progress.end();
     let took = start.elapsed();
     let (code, line) = match &result {
-        Ok((tally, end)) => (exit_code(tally, *end), describe(tally, *end, took)),
+        Ok(Pass { tally, end, .. }) => (exit_code(tally, *end, strict), describe(tally, *end, took)),
         Err(error) => (error.exit_code(), String::new()),
     };
     if json {
         let mut object = match &result {
-            Ok((tally, _)) => serde_json::to_value(tally).expect("a tally is JSON"),
+            Ok(Pass { tally, .. }) => serde_json::to_value(tally).expect("a tally is JSON"),
             Err(error) => {
                 json!({"error": {"code": error.code(), "message": error.to_string(), "hint": invocation.hint(error)}})
             }
@@ -56,10 +63,16 @@ pub fn once(
         super::print_line(object.to_string());
     }
     match &result {
-        Ok((tally, _)) if quiet && !needs_person(tally) => {}
-        Ok((tally, _)) => {
+        Ok(Pass { tally, .. }) if quiet && !needs_person(tally, strict) => {}
+        Ok(Pass { tally, .. }) => {
             let mut text = format!("transform: {line}\n");
-            let failed = tally.failed_files.iter().map(|file| ("failed", file));
+            let failed = tally.failed_files.iter().filter(|f| strict || f.anew);
+            let failed = failed.map(|f| ("failed", &f.file));
+            let unnamed = |all: u64, named: usize| all > named as u64;
+            let more = unnamed(
+                if strict { tally.failed } else { tally.failed_anew },
+                failed.clone().count(),
+            ) || unnamed(tally.held, tally.held_files.len());
             let held = tally.held_files.iter().map(|file| ("held", file));
             let bad = tally.bad_files.iter().map(|file| ("bad rows", file));
             let unknown = "a column of categories that the model doesn't know";
@@ -69,7 +82,7 @@ pub fn once(
             for (what, file) in failed.chain(held).chain(bad).chain(unknown).chain(left).chain(open) {
                 text += &format!("  {what}: {file}\n");
             }
-            if tally.failed + tally.held > (tally.failed_files.len() + tally.held_files.len()) as u64 {
+            if more {
                 text += "  and more: transform status lists them\n";
             }
             if tally.faults > 0 {
@@ -79,10 +92,33 @@ pub fn once(
         }
         Err(error) => print_error(error, invocation),
     }
+    if let Ok(mut pass) = result {
+        pass.set_told();
+    }
     Ok(code)
 }
 
-fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress) -> Result<(Tally, End)> {
+/// What a pass came to, with the worker that made it.
+struct Pass {
+    worker: Worker,
+    tally: Tally,
+    end: End,
+}
+
+impl Pass {
+    /// Told are failures by the exit code of a whole pass, and not before they were printed: who is killed meanwhile tells of
+    /// them once more.
+    fn set_told(&mut self) {
+        if self.end != End::Converged {
+            return;
+        }
+        if let Err(error) = self.worker.set_told(&self.tally) {
+            tracing::warn!(%error, "can't note down what was told; the next run tells of the same failures");
+        }
+    }
+}
+
+fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress) -> Result<Pass> {
     let inbox = Inbox::new();
     signals::run("worker", inbox.handlers(exit::TRY_AGAIN), || {
         let mut worker = Worker::open(load()?, Until::Converged, inbox, progress)?;
@@ -90,21 +126,25 @@ fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress)
             worker.make_stale()?;
         }
         let end = worker.run(load)?;
-        Ok((worker.tally().clone(), end))
+        let tally = worker.tally()?;
+        Ok(Pass { worker, tally, end })
     })?
 }
 
 /// Not that a file is still being written, or a run was stopped: the next one goes on. But who has a file open may do so for
 /// ever.
-fn needs_person(tally: &Tally) -> bool {
+fn needs_person(tally: &Tally, strict: bool) -> bool {
     let named = [&tally.unknown_files, &tally.left_files, &tally.open_files];
-    tally.bad_rows + tally.failed + tally.held + tally.faults > 0 || named.iter().any(|files| !files.is_empty())
+    let failed = if strict { tally.failed } else { tally.failed_anew };
+    tally.bad_rows + failed + tally.held + tally.faults > 0 || named.iter().any(|files| !files.is_empty())
 }
 
-fn exit_code(tally: &Tally, end: End) -> u8 {
+/// `strict`: a failure counts until it is over, or somebody dismisses it.
+fn exit_code(tally: &Tally, end: End, strict: bool) -> u8 {
     match tally {
         _ if end == End::Stopped => exit::TRY_AGAIN,
-        Tally { failed: 1.., .. } | Tally { held: 1.., .. } => exit::SOME_FAILED,
+        Tally { failed: 1.., .. } if strict => exit::SOME_FAILED,
+        Tally { failed_anew: 1.., .. } | Tally { held: 1.., .. } => exit::SOME_FAILED,
         Tally { faults: 1.., .. } | Tally { unsettled: 1.., .. } => exit::TRY_AGAIN,
         _ => exit::CONVERGED,
     }
@@ -132,7 +172,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         ));
     } else if end == End::Converged && tally.failed + tally.held + tally.faults + tally.unsettled == 0 {
         let what = match tally.unchanged {
-            0 if tally.left > 0 => "no output is out of date".into(),
+            0 if tally.left + tally.dismissed > 0 => "no output is out of date".into(),
             0 => match tally.ignored {
                 0 => "there are no inputs".into(),
                 1 => "there are no inputs (1 file is ignored: no glob of input.include has its name)".into(),
@@ -149,7 +189,9 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         parts.push(format!("{} up to date", tally.unchanged));
     }
     for (n, what) in [
-        (tally.failed, "failed"),
+        (tally.failed_anew, "failed anew"),
+        (tally.failed_before, "failed before"),
+        (tally.dismissed, "failed and dismissed"),
         (tally.held, "held"),
         (tally.left, "left, for their outputs went or were changed"),
         (tally.faults, "failed for now: try again"),
@@ -163,4 +205,37 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         parts.push("stopped by a signal before the end".into());
     }
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_pass_ends() {
+        let tally = |anew, before, held, faults, unsettled| Tally {
+            failed: anew + before,
+            failed_anew: anew,
+            failed_before: before,
+            held,
+            faults,
+            unsettled,
+            dismissed: 1,
+            ..Tally::default()
+        };
+        for (tally, code, strict) in [
+            (tally(0, 0, 0, 0, 0), 0, 0),
+            (tally(1, 0, 0, 0, 0), 1, 1),
+            (tally(0, 1, 0, 0, 0), 0, 1),
+            (tally(1, 1, 0, 1, 1), 1, 1),
+            // A hold waits for a person for as long as it stands.
+            (tally(0, 0, 1, 0, 0), 1, 1),
+            (tally(0, 1, 0, 1, 0), 75, 1),
+            (tally(0, 0, 0, 0, 1), 75, 75),
+        ] {
+            assert_eq!(exit_code(&tally, End::Converged, false), code, "{tally:?}");
+            assert_eq!(exit_code(&tally, End::Converged, true), strict, "{tally:?}");
+            assert_eq!(exit_code(&tally, End::Stopped, true), exit::TRY_AGAIN);
+        }
+    }
 }

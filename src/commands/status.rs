@@ -4,7 +4,7 @@ use super::{count, few, print_json, print_line, print_table};
 use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
 use crate::transform::shown;
-use crate::worker::status::{self, PATIENCE, Reason, Status, UnknownFile};
+use crate::worker::status::{self, DismissedFile, PATIENCE, Reason, Status, UnknownFile};
 
 /// Files that are named for people; `--json` names all.
 const NAMED: usize = 20;
@@ -54,6 +54,9 @@ fn print(status: &Status, config: &Config) {
         vec!["held".into(), status.held.to_string()],
         vec!["ignored".into(), ignored(status)],
     ];
+    if status.dismissed > 0 {
+        rows.push(vec!["dismissed".into(), status.dismissed.to_string()]);
+    }
     if status.left > 0 {
         rows.push(vec![
             "left".into(),
@@ -103,6 +106,16 @@ fn print(status: &Status, config: &Config) {
     });
     let title = format!("failed (reports in {failed}; 'transform retry' tries again):");
     list(&title, &status.failed_files, reason);
+    let title = "dismissed (they failed, and that is known):";
+    list(title, &status.dismissed_files, |file| {
+        let DismissedFile {
+            failure,
+            at,
+            by,
+            reason,
+        } = file;
+        format!("{}  {}; by {by} at {at}: {reason}", failure.file, failure.code)
+    });
 }
 
 /// The first of some files, a line each; nothing where there are none.

@@ -12,7 +12,7 @@ use rusqlite::params;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub input: Name,
-    /// What was decided, in one word: `retry`.
+    /// What was decided, in one word: `retry`, `dismiss`.
     pub kind: String,
     /// Microseconds since 1970.
     pub at: i64,

@@ -6,7 +6,7 @@ use super::recipe::{self, Recipe};
 use super::{unknown, verdict};
 use crate::error::Result;
 use crate::spool::Name;
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, UnknownCounts, Verdict};
 use rusqlite::{Connection, Row, params};
 
 /// One transformation, as the history keeps it.
@@ -26,6 +26,17 @@ pub struct Transformation {
     pub phase: Option<String>,
     pub problem: Option<String>,
     pub message: Option<String>,
+}
+
+/// What a transformation came to, as far as it is counted.
+pub struct Work {
+    pub input: Name,
+    pub verdict: Verdict,
+    pub rows: u64,
+    pub bad_rows: u64,
+    pub not_finite: u64,
+    /// By column, the cells with a category that the model doesn't know.
+    pub unknown: UnknownCounts,
 }
 
 impl Ledger {
@@ -73,6 +84,39 @@ impl Ledger {
             })
         };
         self.select(&sql, params![input.map(Name::bytes), since, most], to_transformation)
+    }
+
+    /// The number of the last transformation; 0 before the first.
+    pub fn last_transformation(&self) -> Result<i64> {
+        let select = "SELECT coalesce(max(id), 0) FROM history";
+        let last: Vec<i64> = self.select(select, [], |row| row.get(0))?;
+        Ok(last.into_iter().sum())
+    }
+
+    /// Was the input transformed after the transformation of that number?
+    pub fn has_work_since(&self, input: &Name, number: i64) -> Result<bool> {
+        let select = "SELECT EXISTS (SELECT 1 FROM history WHERE input = ? AND id > ?)";
+        let any: Vec<bool> = self.select(select, params![input.bytes(), number], |row| row.get(0))?;
+        Ok(any == [true])
+    }
+
+    /// What was made after the transformation of that number, each input once, as it was made last; in order of time.
+    pub fn work_since(&self, number: i64, mut each: impl FnMut(Work)) -> Result<()> {
+        let select = "SELECT input, verdict, rows, bad_rows, not_finite, unknown FROM history h
+                      WHERE id > ? AND NOT EXISTS (SELECT 1 FROM history l WHERE l.input = h.input AND l.id > h.id)
+                      ORDER BY id";
+        let work = |row: &Row| {
+            each(Work {
+                input: to_name(row, 0)?,
+                verdict: verdict::read(row, 1)?,
+                rows: row.get(2)?,
+                bad_rows: row.get(3)?,
+                not_finite: row.get(4)?,
+                unknown: unknown::read(row, 5)?,
+            });
+            Ok(())
+        };
+        self.select(select, [number], work).map(drop)
     }
 
     /// The last problem of an input that failed for good.

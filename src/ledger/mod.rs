@@ -7,6 +7,7 @@
 mod database;
 mod decisions;
 mod error;
+mod failures;
 mod faults;
 mod history;
 mod marks;
@@ -23,8 +24,9 @@ mod verdict;
 
 pub use database::{Found, Ledger};
 pub use decisions::Decision;
+pub use failures::{Dismissal, Failure};
 pub use faults::Fault;
-pub use history::Transformation;
+pub use history::{Transformation, Work};
 pub use marks::Marks;
 pub use prune::Pruning;
 pub use recipe::Recipe;

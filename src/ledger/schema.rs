@@ -50,9 +50,10 @@ pub const TABLES: &str = "
     ) WITHOUT ROWID;
     CREATE INDEX reported ON results (input) WHERE verdict > 0;
     CREATE INDEX found ON results (input) WHERE bad_rows > 0 OR unknown IS NOT NULL;
-    -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed.
+    -- Every transformation, for as long as state.history says. Hashes are BLAKE3, NULL where it failed. No number is used
+    -- twice, though old rows go: what was told of them is known by it.
     CREATE TABLE history (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         input BLOB NOT NULL, at INTEGER NOT NULL, micros INTEGER NOT NULL,
         recipe INTEGER NOT NULL REFERENCES recipes,
         rows INTEGER NOT NULL, bad_rows INTEGER NOT NULL, not_finite INTEGER NOT NULL, bytes INTEGER NOT NULL,
@@ -62,11 +63,12 @@ pub const TABLES: &str = "
         unknown TEXT
     );
     CREATE INDEX history_of_input ON history (input, id);
-    -- What was decided on results, and by whom; kept for ever. `kind`: retry. `evidence` is JSON.
+    -- What was decided on results, and by whom; kept for ever. `kind`: retry, dismiss. `transformation`: the one whose
+    -- failure was dismissed. `evidence` is JSON.
     CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
         at INTEGER NOT NULL, kind TEXT NOT NULL, input BLOB NOT NULL,
-        by TEXT NOT NULL, reason TEXT NOT NULL, evidence TEXT
+        by TEXT NOT NULL, reason TEXT NOT NULL, transformation INTEGER, evidence TEXT
     );
     CREATE INDEX decisions_of_input ON decisions (input, id);
     -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256). For as long as

@@ -111,7 +111,7 @@ impl Ledger {
         self.set_meta(DEVICE, &device.to_string())
     }
 
-    fn meta(&self, key: &str) -> Result<Option<String>> {
+    pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {
         let read = || {
             let mut select = self.db.prepare_cached("SELECT value FROM meta WHERE key = ?")?;
             select.query_row([key], |row| row.get(0)).optional()

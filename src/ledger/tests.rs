@@ -455,6 +455,102 @@ fn what_people_should_know_of_is_found_by_an_index() {
 }
 
 #[test]
+fn failures_are_found_by_an_index() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(state.path()).unwrap();
+    let plan: Vec<String> = ledger
+        .select(
+            &format!("EXPLAIN QUERY PLAN {}", failures::select("verdict > 0")),
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    for index in ["reported", "history_of_input", "decisions_of_input"] {
+        assert!(
+            plan.iter().any(|step| step.contains(&format!("INDEX {index}"))),
+            "{plan:#?}"
+        );
+    }
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+}
+
+#[test]
+fn a_failure_is_that_of_its_last_transformation_and_so_is_its_dismissal() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    ledger
+        .commit(&[failed("a", "y", 1), failed("b", "y", 1), scored("c", "x", 1)])
+        .unwrap();
+    let numbers = |ledger: &Ledger| -> Vec<(String, i64, Option<String>)> {
+        let failures = ledger.failures().unwrap().into_iter();
+        failures
+            .map(|f| (f.input.to_string(), f.transformation, f.dismissal.map(|d| d.reason)))
+            .collect()
+    };
+    assert_eq!(numbers(&ledger), [("a".into(), 1, None), ("b".into(), 2, None)]);
+    assert_eq!(ledger.count_failed().unwrap(), 2);
+    let a = ledger.failure(&name("a")).unwrap().unwrap();
+    assert_eq!(ledger.failure(&name("c")).unwrap(), None);
+    for reason in ["known", "still known"] {
+        ledger.dismiss(std::slice::from_ref(&a), "ada@lab", 5, reason).unwrap();
+        assert_eq!(numbers(&ledger)[0].2.as_deref(), Some(reason));
+    }
+    assert_eq!(ledger.count_failed().unwrap(), 1);
+    // It is to be made again, then failed again.
+    ledger.retry(&[name("a")], "ada@lab", 6).unwrap();
+    assert_eq!(numbers(&ledger), [("b".into(), 2, None)]);
+    ledger.commit(&[failed("a", "y", 7)]).unwrap();
+    assert_eq!(numbers(&ledger)[0], ("a".into(), 4, None));
+    // What was dismissed before that is no failure now.
+    ledger.dismiss(&[a], "ada@lab", 8, "late").unwrap();
+    assert_eq!(numbers(&ledger)[0], ("a".into(), 4, None));
+}
+
+/// A number that is used again would be taken for one that was told.
+#[test]
+fn numbers_of_transformations_are_never_used_again() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    ledger.commit(&[scored("a", "x", 1), scored("b", "x", 1)]).unwrap();
+    assert_eq!(
+        (ledger.last_transformation().unwrap(), ledger.told().unwrap()),
+        (2, None)
+    );
+    ledger.set_told(2).unwrap();
+    ledger.execute("DELETE FROM history", []).unwrap();
+    ledger.set_told(ledger.last_transformation().unwrap()).unwrap();
+    assert_eq!(ledger.told().unwrap(), Some(2));
+    ledger.commit(&[failed("c", "y", 1)]).unwrap();
+    assert_eq!(ledger.failures().unwrap()[0].transformation, 3);
+}
+
+#[test]
+fn work_of_a_run_is_each_input_as_it_was_made_last() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    ledger.commit(&[scored("before", "x", 1)]).unwrap();
+    let start = ledger.last_transformation().unwrap();
+    ledger
+        .commit(&[scored("a", "x", 2), failed("b", "y", 2), scored("c", "x", 2)])
+        .unwrap();
+    ledger.commit(&[failed("a", "y", 3), scored("b", "x", 3)]).unwrap();
+    let mut work = Vec::new();
+    ledger
+        .work_since(start, |w| work.push((w.input.to_string(), w.verdict, w.rows)))
+        .unwrap();
+    assert_eq!(
+        work,
+        [
+            ("c".into(), Verdict::Publish, 1),
+            ("a".into(), Verdict::Fail, 0),
+            ("b".into(), Verdict::Publish, 1)
+        ]
+    );
+    assert!(ledger.has_work_since(&name("a"), start).unwrap());
+    assert!(!ledger.has_work_since(&name("before"), start).unwrap());
+}
+
+#[test]
 fn a_retry_is_all_or_nothing() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();

@@ -60,8 +60,6 @@ pub struct Note {
     /// Bytes of room that its results didn't fit into, and where.
     pub short: Option<Shortage>,
     pub retry_at: Option<Duration>,
-    /// The listing's tally has it.
-    pub counted: bool,
     pub due: Option<Duration>,
 }
 

@@ -49,8 +49,6 @@ pub struct Job {
     pub touched: bool,
     /// That result stands in its folder, by its size.
     pub stands: bool,
-    /// The listing's tally has it.
-    pub counted: bool,
     /// Of an output that stands and may be left: what the ledger says that is in it.
     pub output_hash: Option<HalfHash>,
     /// It settled by its age: no event told that its writer closed it.

@@ -87,7 +87,7 @@ impl Worker {
         setup.publisher.release();
         Ok(Worker {
             current: setup.current(),
-            pass: Pass::new(setup, Commit::new(ledger), inbox.clone(), progress.clone(), together),
+            pass: Pass::new(setup, Commit::new(ledger)?, inbox.clone(), progress.clone(), together),
             until,
             inbox,
             progress,
@@ -103,8 +103,14 @@ impl Worker {
         self.pass.commit_mut().make_stale()
     }
 
-    pub fn tally(&self) -> &Tally {
+    /// What the run came to.
+    pub fn tally(&self) -> Result<Tally> {
         self.pass.commit().tally()
+    }
+
+    /// The exit code told of all that was counted: another run tells of none of it again.
+    pub fn set_told(&mut self, tally: &Tally) -> Result<()> {
+        self.pass.commit_mut().set_told(tally)
     }
 
     /// Works until it is done or stopped. `read` gives the configuration anew on SIGHUP.
@@ -159,7 +165,7 @@ impl Worker {
                 self.manager.ready();
                 tracing::info!(input = %self.pass.config().input.path.display(), "ready");
             }
-            if self.able() && (self.pass.busy() || self.due.relist && !self.pass.is_listing()) {
+            if self.able() && (self.pass.busy() || self.due.relist && self.may_list()) {
                 continue;
             }
             if !daemon && !self.able() {
@@ -169,7 +175,6 @@ impl Worker {
             if daemon {
                 self.report_status();
             } else if self.pass.converged() {
-                self.pass.commit_mut().count_unfinished();
                 return Ok(End::Converged);
             }
             self.pass.release_folders();
@@ -190,7 +195,12 @@ impl Worker {
             self.due.models = true;
         }
         if now >= self.due.next_relist {
-            self.due.next_relist = now + input.rescan_interval;
+            // One pass of the one-shot is one listing, however long it takes.
+            self.due.next_relist = if daemon {
+                now + input.rescan_interval
+            } else {
+                Duration::MAX
+            };
             self.due.relist = true;
         }
         if self.outage.is_due(now) {
@@ -205,7 +215,7 @@ impl Worker {
             self.take_lineup();
             self.due.relist = true;
         }
-        if self.due.relist && !self.pass.is_listing() && self.able() {
+        if self.due.relist && self.may_list() && self.able() {
             self.due.relist = false;
             self.outage.check_lock()?;
             self.attempt(|worker| worker.pass.begin_listing(|| worker.manager.heartbeat()));
@@ -302,7 +312,7 @@ impl Worker {
 
     /// All was tried again, and went well.
     fn end_outage_if_over(&mut self) {
-        let scored = self.pass.commit().tally().scored;
+        let scored = self.pass.commit().scored();
         let over = self.pass.has_lineup() && self.outage.is_over(scored, self.pass.converged());
         if over && self.outage.end(self.pass.commit_mut()).is_ok() {
             tracing::info!("working again");
@@ -312,6 +322,11 @@ impl Worker {
     /// Can a pass be made at all?
     fn able(&self) -> bool {
         self.pass.has_lineup() && self.outage.until().is_none()
+    }
+
+    /// May a listing begin? The one-shot counts by listings what it finds, so it first ends what the last one found to do.
+    fn may_list(&self) -> bool {
+        !self.pass.is_listing() && (self.until == Until::Stopped || self.pass.is_idle())
     }
 
     /// How long nothing is to be done unless somebody wakes the worker.
@@ -329,7 +344,8 @@ impl Worker {
 
     /// Tells the service manager how things stand.
     fn report_status(&mut self) {
-        let Tally { scored, failed, .. } = *self.pass.commit().tally();
+        let commit = self.pass.commit_mut();
+        let (scored, failed) = (commit.scored(), commit.failed().unwrap_or_default());
         let model = match (self.current.lineup(), self.outage.error()) {
             (_, Some(error)) => format!("waiting: {error}"),
             (Ok(lineup), None) => format!("model {lineup}"),

@@ -48,7 +48,7 @@ impl Outage {
         self.current = Some(Current {
             error,
             tries,
-            scored: commit.tally().scored,
+            scored: commit.scored(),
             until: Some(now + backoff(tries, most)),
         });
     }

@@ -446,6 +446,12 @@ impl Pass {
         listing || self.queue.has_small() || !self.scored.is_empty() || large || self.commit.is_pruning()
     }
 
+    /// Is nothing under way that was found to do?
+    pub fn is_idle(&self) -> bool {
+        let large = self.large.is_some() || self.publishing.is_some();
+        self.queue.len() == 0 && self.scored.is_empty() && !large
+    }
+
     /// Inputs that are known to lack a result.
     pub fn pending(&self) -> usize {
         let large = usize::from(self.large.is_some()) + usize::from(self.publishing.is_some());

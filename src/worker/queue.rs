@@ -100,7 +100,6 @@ mod tests {
             since: std::time::Duration::ZERO,
             recorded: None,
             touched: false,
-            counted: false,
             taken: Taken::default(),
             stands: false,
             output_hash: None,

@@ -6,11 +6,12 @@ use super::look::{Look, Published, look_at, recipe};
 use super::plan::{self, Charge};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Finding, Ledger, Recipe};
+use crate::ledger::{Dismissal, Fault, Finding, Ledger, Recipe};
 use crate::registry::{Current, Registry};
 use crate::spool::Name;
 use crate::spool::scan::Listing;
 use crate::transform::UnknownCounts;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -32,7 +33,9 @@ pub struct Status {
     pub input_error: Option<String>,
     pub done: u64,
     pub pending: u64,
+    /// Without those that somebody dismissed.
     pub failed: u64,
+    pub dismissed: u64,
     /// Outputs that wait for a person.
     pub held: u64,
     /// Outputs that went, and are not made again.
@@ -51,6 +54,7 @@ pub struct Status {
     pub held_files: Vec<String>,
     pub left_files: Vec<String>,
     pub failed_files: Vec<Reason>,
+    pub dismissed_files: Vec<DismissedFile>,
     /// Done, with categories that the model doesn't know.
     pub unknown_files: Vec<UnknownFile>,
     /// What failed for now, and is tried again.
@@ -72,6 +76,17 @@ pub struct Reason {
     pub file: String,
     pub code: String,
     pub message: String,
+}
+
+/// A failure that somebody acknowledged.
+#[derive(Debug, Serialize)]
+pub struct DismissedFile {
+    #[serde(flatten)]
+    pub failure: Reason,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub by: String,
+    pub reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +115,7 @@ enum Answer {
     /// How many files of the folder are no inputs, and a few of their names.
     Ignored(u64, Vec<Name>),
     Failed(Reason),
+    Dismissed(DismissedFile),
     /// It can't be looked at now. `pending`: it is an input, and no folder of them.
     Unseen {
         pending: bool,
@@ -169,6 +185,7 @@ impl Status {
         }
         status.pending = status.pending_files.len() as u64;
         status.failed = status.failed_files.len() as u64;
+        status.dismissed = status.dismissed_files.len() as u64;
         status.held = status.held_files.len() as u64;
         status.left = status.left_files.len() as u64;
         status.pending_files.sort();
@@ -178,6 +195,9 @@ impl Status {
         status.held_files.sort();
         status.left_files.sort();
         status.failed_files.sort_by(|a, b| a.file.cmp(&b.file));
+        status
+            .dismissed_files
+            .sort_by(|a, b| a.failure.file.cmp(&b.failure.file));
         status.unknown_files.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(status)
     }
@@ -247,10 +267,16 @@ impl Status {
                 }
             }
             Answer::Failed(file) => self.failed_files.push(file),
+            Answer::Dismissed(file) => self.dismissed_files.push(file),
             Answer::Listed(Ok(())) => {}
             Answer::Listed(Err(error)) => self.input_error = Some(error.to_string()),
         }
     }
+}
+
+/// Of microseconds since 1970.
+fn to_rfc3339(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |at| at.strftime("%FT%TZ").to_string())
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -301,11 +327,21 @@ fn ask_inputs(config: &Config, recipe: Option<&Recipe>, answers: &SyncSender<Ans
                 Ok(None) => continue,
                 Ok(Some(Look::Failed)) => {
                     let last = ledger.as_ref().map(|l| l.last_problem(&name)).transpose()?.flatten();
-                    Answer::Failed(Reason {
+                    let failure = Reason {
                         file: name.to_string(),
                         code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
                         message: last.and_then(|l| l.message).unwrap_or_default(),
-                    })
+                    };
+                    let stands = ledger.as_ref().map(|l| l.failure(&name)).transpose()?.flatten();
+                    match stands.and_then(|stands| stands.dismissal) {
+                        Some(Dismissal { at, by, reason }) => Answer::Dismissed(DismissedFile {
+                            failure,
+                            at: to_rfc3339(at),
+                            by,
+                            reason,
+                        }),
+                        None => Answer::Failed(failure),
+                    }
                 }
                 Ok(Some(look)) => {
                     if let (Look::Done, Some(finding)) = (look, findings.remove(&name)) {

@@ -1,7 +1,9 @@
-//! What was done since the start, or in one run.
+//! What a one-shot came to: each input is counted once, in what stands at the end. The ledger says what was made, and what
+//! failed; a [`Census`] has the rest.
 
+use crate::ledger::{Failure, Work};
 use crate::spool::Name;
-use crate::transform::{Summary, UnknownCounts, Verdict};
+use crate::transform::{UnknownCounts, Verdict};
 use serde::Serialize;
 
 /// Files of each kind that the one-shot names; the ledger has them all.
@@ -24,10 +26,15 @@ pub struct Tally {
     pub unchanged: u64,
     /// Files of the input folder that are no inputs: no glob has their names.
     pub ignored: u64,
-    /// Inputs that have a report instead of an output.
+    /// Inputs that have a report instead of an output, without those that somebody dismissed.
     pub failed: u64,
-    /// Some of them.
-    pub failed_files: Vec<String>,
+    /// Those of them that no one-shot told of before.
+    pub failed_anew: u64,
+    pub failed_before: u64,
+    /// Some of them, those that failed anew first.
+    pub failed_files: Vec<FailedFile>,
+    /// Failures that somebody acknowledged.
+    pub dismissed: u64,
     /// Inputs whose outputs wait for a person.
     pub held: u64,
     /// Some of them.
@@ -43,40 +50,62 @@ pub struct Tally {
     /// Inputs that failed for now.
     pub faults: u64,
     pub model: Option<String>,
+    /// The number of the last transformation that is counted.
+    #[serde(skip)]
+    pub last: i64,
 }
 
-impl Tally {
+/// An input that failed for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedFile {
+    pub file: String,
+    /// The number of the transformation that failed: another one, another failure.
+    pub transformation: i64,
+    pub anew: bool,
+}
+
+/// What a one-shot finds that the ledger doesn't know. Nothing may be under way when it begins a listing; then nothing is
+/// counted twice in one.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// The last transformation before the run.
+    pub start: i64,
+    listings: u64,
+    unchanged: u64,
+    ignored: u64,
+    left: u64,
+    left_files: Vec<String>,
+}
+
+impl Census {
+    pub fn new(start: i64) -> Census {
+        Census {
+            start,
+            ..Census::default()
+        }
+    }
+
     /// A new listing counts again what it finds.
-    pub fn recount(&mut self) {
-        (self.unchanged, self.ignored) = (0, 0);
-        (self.failed, self.held, self.left) = (0, 0, 0);
-        self.failed_files.clear();
-        self.held_files.clear();
-        self.left_files.clear();
+    pub fn begin_listing(&mut self) {
+        *self = Census {
+            start: self.start,
+            listings: self.listings + 1,
+            ..Census::default()
+        };
     }
 
-    /// An input was scored, or can't be.
-    pub fn count(&mut self, name: &Name, verdict: Verdict, summary: &Summary) {
-        self.scored += u64::from(verdict != Verdict::Fail);
-        self.rows += summary.rows;
-        self.bad_rows += summary.bad_rows;
-        self.not_finite += summary.not_finite;
-        for (column, count) in &summary.unknown {
-            *self.unknown.entry(column.clone()).or_default() += count;
-        }
-        if verdict == Verdict::Publish && summary.bad_rows > 0 {
-            add(&mut self.bad_files, name);
-        }
-        if verdict == Verdict::Publish && knows_nothing(summary) {
-            add(&mut self.unknown_files, name);
-        }
-        self.count_reported(name, verdict);
+    /// Was more than one listing begun?
+    pub fn is_again(&self) -> bool {
+        self.listings > 1
     }
 
-    /// An input was found to have what it should.
-    pub fn count_unchanged(&mut self, name: &Name, verdict: Verdict) {
-        self.unchanged += u64::from(verdict == Verdict::Publish);
-        self.count_reported(name, verdict);
+    pub fn count_ignored(&mut self, ignored: u64) {
+        self.ignored = ignored;
+    }
+
+    /// An input has its output, which this run didn't make.
+    pub fn count_unchanged(&mut self) {
+        self.unchanged += 1;
     }
 
     /// An input's output went, and is left. `wanted`: the configuration says so.
@@ -86,23 +115,77 @@ impl Tally {
             add(&mut self.left_files, name);
         }
     }
+}
+
+impl Tally {
+    pub fn of(census: &Census, model: Option<String>, last: i64) -> Tally {
+        Tally {
+            unchanged: census.unchanged,
+            ignored: census.ignored,
+            left: census.left,
+            left_files: census.left_files.clone(),
+            model,
+            last,
+            ..Tally::default()
+        }
+    }
+
+    /// What this run made of an input.
+    pub fn count_work(&mut self, work: &Work) {
+        self.scored += u64::from(work.verdict != Verdict::Fail);
+        self.rows += work.rows;
+        self.bad_rows += work.bad_rows;
+        self.not_finite += work.not_finite;
+        for (column, count) in &work.unknown {
+            *self.unknown.entry(column.clone()).or_default() += count;
+        }
+        if work.verdict == Verdict::Publish && work.bad_rows > 0 {
+            add(&mut self.bad_files, &work.input);
+        }
+        if work.verdict == Verdict::Publish && knows_nothing(work) {
+            add(&mut self.unknown_files, &work.input);
+        }
+    }
+
+    /// What failed or is held. `told`: the last transformation that an earlier one-shot told of.
+    pub fn count_failures<'a>(&mut self, failures: impl Iterator<Item = &'a Failure>, told: Option<i64>) {
+        let (mut anew, mut before) = (Vec::new(), Vec::new());
+        for failure in failures {
+            let is_anew = told.is_none_or(|told| failure.transformation > told);
+            let (files, named) = match failure.verdict {
+                Verdict::Publish => continue,
+                Verdict::Hold => {
+                    self.held += 1;
+                    add(&mut self.held_files, &failure.input);
+                    continue;
+                }
+                Verdict::Fail if failure.dismissal.is_some() => {
+                    self.dismissed += 1;
+                    continue;
+                }
+                Verdict::Fail if is_anew => (&mut self.failed_anew, &mut anew),
+                Verdict::Fail => (&mut self.failed_before, &mut before),
+            };
+            *files += 1;
+            if named.len() < NAMED {
+                named.push(FailedFile {
+                    file: failure.input.to_string(),
+                    transformation: failure.transformation,
+                    anew: is_anew,
+                });
+            }
+        }
+        self.failed = self.failed_anew + self.failed_before;
+        self.failed_files = anew;
+        self.failed_files.extend(before);
+        self.failed_files.truncate(NAMED);
+    }
 
     /// Inputs that are left to the next run: `unsettled` of them for their writers, of which `open` are known to be open.
     pub fn count_unfinished<'a>(&mut self, faults: u64, unsettled: u64, open: impl Iterator<Item = &'a Name>) {
         (self.faults, self.unsettled) = (faults, unsettled);
-        self.open_files.clear();
         open.for_each(|name| add(&mut self.open_files, name));
         self.open_files.sort();
-    }
-
-    fn count_reported(&mut self, name: &Name, verdict: Verdict) {
-        let (files, named) = match verdict {
-            Verdict::Publish => return,
-            Verdict::Hold => (&mut self.held, &mut self.held_files),
-            Verdict::Fail => (&mut self.failed, &mut self.failed_files),
-        };
-        *files += 1;
-        add(named, name);
     }
 }
 
@@ -113,33 +196,73 @@ fn add(named: &mut Vec<String>, name: &Name) {
 }
 
 /// Is there a column of which the model knows no cell? In bad rows, no category is counted.
-fn knows_nothing(summary: &Summary) -> bool {
-    let rows = summary.rows - summary.bad_rows;
-    rows > 0 && summary.unknown.values().any(|cells| *cells >= rows)
+fn knows_nothing(work: &Work) -> bool {
+    let rows = work.rows - work.bad_rows;
+    rows > 0 && work.unknown.values().any(|cells| *cells >= rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Dismissal;
+
+    fn failure(name: &str, verdict: Verdict, transformation: i64) -> Failure {
+        Failure {
+            input: Name::new(name.as_bytes()),
+            verdict,
+            transformation,
+            dismissal: None,
+        }
+    }
 
     #[test]
-    fn each_verdict_is_counted_where_people_look() {
-        let (mut tally, name) = (Tally::default(), Name::new(*b"a.csv"));
-        let summary = Summary {
-            rows: 3,
-            ..Summary::default()
-        };
-        tally.count(&name, Verdict::Publish, &summary);
-        tally.count(&name, Verdict::Hold, &summary);
-        tally.count(&name, Verdict::Fail, &Summary::default());
-        for verdict in [Verdict::Publish, Verdict::Hold, Verdict::Fail] {
-            tally.count_unchanged(&name, verdict);
+    fn each_failure_is_counted_where_people_look() {
+        let mut dismissed = failure("d.csv", Verdict::Fail, 9);
+        dismissed.dismissal = Some(Dismissal {
+            at: 0,
+            by: "me".into(),
+            reason: "known".into(),
+        });
+        let failures = [
+            failure("a.csv", Verdict::Fail, 5),
+            failure("b.csv", Verdict::Fail, 6),
+            failure("c.csv", Verdict::Hold, 7),
+            dismissed,
+        ];
+        for (told, anew) in [
+            (None, &["a.csv", "b.csv"][..]),
+            (Some(4), &["a.csv", "b.csv"]),
+            (Some(5), &["b.csv"]),
+            (Some(6), &[]),
+        ] {
+            let mut tally = Tally::default();
+            tally.count_failures(failures.iter(), told);
+            let named: Vec<&str> = tally.failed_files.iter().filter(|f| f.anew).map(|f| &*f.file).collect();
+            assert_eq!(named, anew);
+            assert_eq!((tally.failed, tally.failed_anew), (2, anew.len() as u64));
+            assert_eq!((tally.failed_before, tally.dismissed), (2 - tally.failed_anew, 1));
+            assert_eq!((tally.held, &tally.held_files[..]), (1, &["c.csv".to_string()][..]));
         }
-        let counts = |t: &Tally| (t.scored, t.rows, t.unchanged, t.held, t.failed);
-        assert_eq!(counts(&tally), (2, 6, 1, 2, 2));
-        assert_eq!(tally.held_files, ["a.csv", "a.csv"]);
-        tally.recount();
-        assert_eq!(counts(&tally), (2, 6, 0, 0, 0));
-        assert!(tally.held_files.is_empty() && tally.failed_files.is_empty());
+        // Those that failed anew are named first.
+        let mut tally = Tally::default();
+        let old = (0..200).map(|i| failure(&format!("a{i}.csv"), Verdict::Fail, 1));
+        let all: Vec<Failure> = old.chain([failure("z.csv", Verdict::Fail, 2)]).collect();
+        tally.count_failures(all.iter(), Some(1));
+        assert_eq!((tally.failed, tally.failed_files.len()), (201, NAMED));
+        assert_eq!(tally.failed_files[0].file, "z.csv");
+    }
+
+    #[test]
+    fn a_new_listing_counts_anew_what_it_finds() {
+        let mut census = Census::new(3);
+        for again in [false, true] {
+            census.begin_listing();
+            census.count_unchanged();
+            census.count_left(&Name::new(*b"a.csv"), false);
+            census.count_ignored(2);
+            let tally = Tally::of(&census, None, 3);
+            assert_eq!((tally.unchanged, tally.left, tally.ignored), (1, 1, 2));
+            assert_eq!((census.is_again(), census.start), (again, 3));
+        }
     }
 }

@@ -72,7 +72,7 @@ fn a_touched_file_that_failed_keeps_its_report_and_one_with_bad_rows_its_rejects
     for path in [&failed, &blanked] {
         fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     }
-    let ran = spool.once().exits(1).says("1 failed").says("failed: failed.csv");
+    let ran = spool.strict().exits(1).says("1 failed").says("failed: failed.csv");
     assert!(!ran.stderr.contains("ERROR"), "{}", ran.stderr);
     assert_eq!(names.map(|name| stamp(&spool, name)), before);
     // It can be scored now, and has the same size.

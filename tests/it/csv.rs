@@ -310,11 +310,11 @@ fn what_is_no_file_is_refused() {
     ] {
         assert_eq!(spool.report(name).unwrap()["code"], code, "{name}");
     }
-    spool.once().exits(1).says("1 up to date").says("7 failed");
+    spool.strict().exits(1).says("1 up to date").says("7 failed");
     // Mended: the link's place is taken by the file itself.
     fs::remove_file(spool.path("input/link.csv")).unwrap();
     fs::rename(&secret, spool.path("input/link.csv")).unwrap();
-    spool.once().exits(1).says("scored 1 file").says("6 failed");
+    spool.strict().exits(1).says("scored 1 file").says("6 failed");
     assert_eq!(spool.report("link.csv"), None);
 }
 

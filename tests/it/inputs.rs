@@ -258,7 +258,7 @@ fn links_are_followed_within_the_folders_that_they_may_lead_to() {
     spool.once().exits(1).says("failed: a.csv").says("failed: b.csv");
     assert_eq!(spool.report("b.csv").unwrap()["code"], "link");
     let spool = spool.set("input.links=within");
-    spool.once().exits(1).says("scored 1 file").says("failed: a.csv");
+    spool.strict().exits(1).says("scored 1 file").says("failed: a.csv");
     assert_eq!(spool.output("b.csv").unwrap(), line(2.0, 1.0, &[2.0]));
     let spool = spool.set("input.links=[\"cache\"]");
     spool.once().exits(0).says("scored 1 file");

@@ -98,7 +98,7 @@ fn what_older_rules_made_is_scored_again_once() {
     let before = inode(&spool);
     spool.once().exits(1).says("scored 1 file").says("1 failed");
     assert_eq!(inode(&spool), before, "the same bytes are not published again");
-    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    spool.strict().exits(1).says("scored 0 files; 1 up to date; 1 failed");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_group_that_cannot_be_read_keeps_no_upgrade_from_its_work() {
     std::os::unix::fs::symlink("others", spool.path("models/others")).unwrap();
     spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
     fs::remove_file(spool.path("models/others")).unwrap();
-    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    spool.strict().exits(1).says("scored 0 files; 1 up to date; 1 failed");
     let unknown = "SELECT count(*) FROM recipes WHERE made_by LIKE 'others/1@?%'";
     assert!(ledger.query_row(unknown, [], |row| row.get::<_, u32>(0)).unwrap() > 0);
 }
@@ -293,7 +293,7 @@ fn the_ledger_does_not_grow_without_bound() {
     assert_eq!((inputs(&spool).len(), history(&spool)), (4, 5));
     place("local");
 
-    spool.once().exits(1).says("scored 0 files; 1 up to date; 1 failed");
+    spool.strict().exits(1).says("scored 0 files; 1 up to date; 1 failed");
     assert_eq!(inputs(&spool), ["bad.csv", "gone.csv", "stays.csv"]);
     assert_eq!(history(&spool), 1);
     let status = spool.run(&["status", "--json"]).json();
@@ -307,7 +307,7 @@ fn the_ledger_does_not_grow_without_bound() {
     spool.run(&["history", "--since", "yesterday"]).exits(64).says("7d");
     // A day later, and not before.
     spool.drop_file("new.csv", xs(&[2.0]));
-    spool.once().exits(1).says("scored 1 file");
+    spool.strict().exits(1).says("scored 1 file");
     spool.run(&["history", "--since", "1h"]).exits(0).says("new.csv");
 }
 

@@ -13,6 +13,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod escapes;
+mod failures;
 mod golden;
 mod headers;
 mod hosts;

@@ -196,12 +196,12 @@ fn the_result_is_one_json_object() {
     assert_eq!(result["rows"], 2);
     assert_eq!(result["not_finite"], 1);
     assert_eq!(result["failed"], 1);
-    assert_eq!(result["failed_files"][0], "b.csv");
+    assert_eq!(result["failed_files"][0]["file"], "b.csv");
     assert_eq!(result["model"], "lines/1");
     assert_eq!(result["exit_code"], 1);
     assert_eq!(spool.output("a.csv").unwrap(), "prediction\n3.0\ninf\n");
-    // Failed for good: not tried again, and still not converged.
-    let result = spool.run(&["--once", "--json"]).exits(1).json();
+    // Failed for good: not tried again, and still there.
+    let result = spool.run(&["--once", "--strict", "--json"]).exits(1).json();
     assert_eq!(
         (&result["scored"], &result["failed"], &result["unchanged"]),
         (&0.into(), &1.into(), &1.into())
@@ -250,7 +250,7 @@ fn subfolders_are_mirrored_only_when_asked_for() {
     assert_eq!(spool.output("deep/er/b.csv").unwrap(), line(2.0, 1.0, &[2.0]));
     assert_eq!(spool.report("deep/bad.csv").unwrap()["code"], "empty_file");
     assert_eq!(spool.names("output/deep"), ["er"]);
-    spool.once().exits(1).says("2 up to date").says("1 failed");
+    spool.strict().exits(1).says("2 up to date").says("1 failed");
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn a_report_that_a_killed_worker_left_goes_if_its_input_is_gone() {
         (3, "bad.csv.error.json", "sub")
     );
     assert_eq!(spool.names("failed/sub"), [""; 0]);
-    spool.once().exits(1);
+    spool.strict().exits(1);
     assert_eq!(spool.names("failed"), reports);
 }
 
@@ -362,7 +362,7 @@ fn a_ledger_that_is_deleted_is_made_again_and_the_outputs_are_the_same() {
     spool.once().exits(1).says("scored 5 files");
     let again: Vec<_> = (0..5).map(|i| spool.output(&format!("{i}.csv")).unwrap()).collect();
     assert_eq!(again, outputs);
-    spool.once().exits(1).says("5 up to date");
+    spool.strict().exits(1).says("5 up to date");
 }
 
 /// Each time it had settled, it was scored again, without end.
@@ -437,4 +437,53 @@ fn a_result_of_the_same_bytes_is_recorded_and_not_published_again() {
     spool.approve_line(2.0, 1.0);
     spool.once().exits(0);
     assert_eq!(spool.output("a.csv").unwrap(), line(2.0, 1.0, &[1.0, 2.0]));
+}
+
+/// What was scored while a listing began again was counted twice, or not at all.
+#[test]
+fn a_pass_that_outlasts_the_time_to_list_again_counts_each_input_once() {
+    const EACH: usize = 600;
+    let spool = Spool::new()
+        .set("input.rescan_interval=10ms")
+        .set("input.poll_interval=10ms")
+        .set("input.bad_rows=fail");
+    for i in 0..20 {
+        spool.drop_file(&format!("done{i}.csv"), xs(&[1.0]));
+    }
+    spool.once().exits(0).says("scored 20 files");
+    for i in 0..EACH {
+        spool.drop_file(&format!("good{i}.csv"), xs(&[1.0, 2.0]));
+        spool.drop_file(&format!("bad{i}.csv"), "y\n1\n");
+    }
+    let large = "x\n".to_string() + &"1\n".repeat(1_000_000);
+    spool.drop_file("large.csv", &large);
+    spool.drop_file("large-bad.csv", large + "oops\n");
+    let tally = spool.run(&["--once", "--json"]).exits(1).json();
+    let count = |name: &str| tally[name].as_u64().unwrap() as usize;
+    assert_eq!((count("scored"), count("failed")), (EACH + 1, EACH + 1));
+    assert_eq!((count("unchanged"), count("rows")), (20, 2 * EACH + 1_000_000));
+    assert_eq!((count("unsettled"), count("faults")), (0, 0));
+}
+
+/// A new approval amid a pass lists all again: what was scored by both was counted twice.
+#[test]
+fn a_pass_in_which_another_version_is_approved_counts_each_input_once() {
+    const EACH: usize = 400;
+    let spool = Spool::new().set("input.poll_interval=100ms");
+    for i in 0..EACH {
+        spool.drop_file(&format!("good{i:03}.csv"), xs(&[1.0]));
+        spool.drop_file(&format!("bad{i:03}.csv"), "y\n1\n");
+    }
+    let second = spool.register_line(3.0, 0.0);
+    let mut command = spool.command(&["--once", "--json"]);
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("some are scored", || {
+        fs::read_dir(spool.path("output")).is_ok_and(|all| all.count() > 100)
+    });
+    spool.approve(second);
+    let out = run.wait_with_output().unwrap();
+    let tally: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let count = |name: &str| tally[name].as_u64().unwrap() as usize;
+    assert_eq!((count("scored"), count("failed")), (EACH, EACH), "{tally}");
+    assert_eq!((count("unchanged"), count("rows")), (0, EACH), "{tally}");
 }

@@ -287,7 +287,7 @@ fn outputs_and_reports_may_stand_in_one_folder_or_one_in_the_other() {
         let spool = both().set(&format!("failed.path={failed}"));
         spool.drop_file("bad.csv", "y\n1\n");
         spool.once().exits(1);
-        let ran = spool.once().exits(1);
+        let ran = spool.strict().exits(1);
         assert!(!ran.stderr.contains("WARN"), "{ran:?}");
         assert!(spool.path(format!("{failed}/bad.csv.error.json")).exists());
         second(&spool, &["--once"]).exits(64).says("output: the worker of");
@@ -382,7 +382,14 @@ fn reports_of_another_worker_stay_in_a_shared_folder() {
     spool.drop_file("own.csv", "y\n1\n");
     spool.once().exits(1);
     fs::write(spool.path("input2/bad.csv"), "y\n1\n").unwrap();
-    let shared = ["--once", "--set", "input.path=input2", "--set", "state.path=state2"];
+    let shared = [
+        "--once",
+        "--strict",
+        "--set",
+        "input.path=input2",
+        "--set",
+        "state.path=state2",
+    ];
     spool.run(&shared).exits(1);
     assert!(spool.report("bad.csv").is_some());
     fs::remove_file(spool.path("input/own.csv")).unwrap();

@@ -165,7 +165,7 @@ fn promise_5_one_bad_file_never_stops_the_others() {
     let status = spool.run(&["status", "--json"]).exits(0).json();
     assert_eq!(status["faults"][0]["input"], "good7.csv");
     fs::remove_dir_all(spool.path("output/good7.csv.out")).unwrap();
-    spool.once().exits(1).says("scored 1 file");
+    spool.strict().exits(1).says("scored 1 file");
     assert_eq!(
         spool.run(&["status", "--json"]).json()["faults"]
             .as_array()

@@ -126,13 +126,13 @@ fn walk(steps: Vec<Step>) {
                     daemon.kill();
                 }
                 let model = naive.converge();
-                let ran = spool.once();
+                let ran = spool.strict();
                 let failed = naive.inputs.values().any(Option::is_none);
                 let code = if model.is_none() { 3 } else { i32::from(failed) };
                 assert_eq!(ran.code, code, "{ran:?}");
                 if model.is_some() {
                     check(&spool, &naive);
-                    let again = spool.once().exits(code);
+                    let again = spool.strict().exits(code);
                     assert!(
                         again.stderr.contains("nothing to do") || again.stderr.contains("scored 0 files"),
                         "{again:?}"

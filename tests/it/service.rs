@@ -224,7 +224,7 @@ fn failed_files_are_tried_again_only_when_asked() {
     spool.drop_file("bad.csv", "");
     spool.drop_file("good.csv", xs(&[1.0]));
     spool.once().exits(1);
-    spool.once().exits(1).says("1 failed");
+    spool.strict().exits(1).says("1 failed");
     let tries = || {
         spool
             .run(&["history", "bad.csv", "--json"])

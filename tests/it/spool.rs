@@ -182,6 +182,11 @@ impl Spool {
         self.run(&["--once"])
     }
 
+    /// The same, where old failures count, too.
+    pub fn strict(&self) -> Ran {
+        self.run(&["--once", "--strict"])
+    }
+
     pub fn filter(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut child = self
             .command(args)

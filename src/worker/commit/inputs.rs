@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How inputs are looked at.
 struct View<'a> {
-    /// By a listing, which counts what is as it should be.
+    /// By a listing.
     listed: bool,
     want: &'a Want,
     setup: &'a Setup,
@@ -138,10 +138,6 @@ impl Commit {
     fn decide(&mut self, name: Name, word: Word, there: There, record: Option<Record>, view: &View) -> Result<ToDo> {
         let There { seen, size } = there;
         let note = self.agenda.seen(&name, seen.fingerprint, view.want.once);
-        let note = Note {
-            counted: note.counted && !view.listed,
-            ..note
-        };
         let sighting = Sighting {
             seen,
             word,
@@ -160,8 +156,8 @@ impl Commit {
             Decision::Current(verdict) => {
                 self.agenda.forget(&name);
                 self.faults.clear(&mut self.ledger, &name)?;
-                if view.listed {
-                    self.tally.count_unchanged(&name, verdict);
+                if verdict == Verdict::Publish && self.counts(&name, view.setup, view.listed)? {
+                    self.census.count_unchanged();
                 }
                 // It stands.
                 if record.is_some_and(|r| r.taken == Taken::DUE) {
@@ -171,10 +167,9 @@ impl Commit {
             decision @ (Decision::Left | Decision::Leave(_)) => {
                 self.agenda.forget(&name);
                 self.faults.clear(&mut self.ledger, &name)?;
-                // Or it was read again for that.
-                if view.listed || note.before.is_some() {
+                if self.counts(&name, view.setup, view.listed)? {
                     let wanted = view.setup.config.output.taken == OnTaken::Leave;
-                    self.tally.count_left(&name, wanted);
+                    self.census.count_left(&name, wanted);
                 }
                 if let Decision::Leave(taken) = decision {
                     let loss = if size.is_some() { Loss::Changed } else { Loss::Went };
@@ -196,7 +191,6 @@ impl Commit {
                     recorded: record.as_ref().map(|r| r.verdict),
                     touched,
                     stands,
-                    counted: note.counted,
                     output_hash,
                     aged: plan::settled_by_age(&sighting),
                     taken: match decision {
@@ -312,13 +306,12 @@ impl Commit {
     }
 
     /// Looks at a settled input again as soon as no change can hide behind its fingerprint.
-    pub(super) fn look_again(&mut self, job: &Job, counted: bool) {
+    pub(super) fn look_again(&mut self, job: &Job) {
         let now = now();
         let due = now.monotonic + racy_until(job.fingerprint, now.wall).unwrap_or_default();
         let note = Note {
             before: Some(job.settled()),
             changes: self.agenda.note(&job.name).changes,
-            counted,
             ..Note::default()
         };
         self.agenda.set(&job.name, note, due);
@@ -333,6 +326,7 @@ impl Commit {
         if record.is_some_and(|r| r.verdict != Verdict::Publish) {
             setup.publisher.withdraw_reports(name)?;
             self.ledger.forget(name)?;
+            self.failed = None;
             tracing::info!(input = %name, "the input is gone, and so is the report on it");
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::job::{Done, Job, Outcome, Pin, Setup};
 use super::look::{Published, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
-use super::tally::Tally;
+use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, HalfHash, Ledger, Record, Transformation};
@@ -29,6 +29,7 @@ use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
 use publishing::Ready;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ pub struct Commit {
     ledger: Ledger,
     agenda: Agenda,
     faults: Faults,
-    tally: Tally,
+    census: Census,
+    /// Inputs that were scored since the start.
+    scored: u64,
+    /// Inputs that failed and weren't dismissed; `None`: to be counted anew.
+    failed: Option<u64>,
+    model: Option<String>,
     pruner: Pruner,
     losses: Losses,
     clashes: Clashes,
@@ -49,22 +55,60 @@ pub struct Commit {
 }
 
 impl Commit {
-    pub fn new(ledger: Ledger) -> Commit {
-        Commit {
+    pub fn new(ledger: Ledger) -> Result<Commit> {
+        Ok(Commit {
+            census: Census::new(ledger.last_transformation()?),
             ledger,
             agenda: Agenda::default(),
             faults: Faults::default(),
-            tally: Tally::default(),
+            scored: 0,
+            failed: None,
+            model: None,
             pruner: Pruner::default(),
             losses: Losses::default(),
             clashes: Clashes::default(),
             absent: None,
             recovered: false,
-        }
+        })
     }
 
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    /// What this run came to, and what stands.
+    pub fn tally(&self) -> Result<Tally> {
+        let mut tally = Tally::of(&self.census, self.model.clone(), self.ledger.last_transformation()?);
+        self.ledger
+            .work_since(self.census.start, |work| tally.count_work(&work))?;
+        let waiting: HashSet<&Name> = self.agenda.iter().map(|(name, _)| name).collect();
+        let failures = self.ledger.failures()?;
+        let standing = failures.iter().filter(|failure| !waiting.contains(&failure.input));
+        tally.count_failures(standing, self.ledger.told()?);
+        let (faults, unsettled): (Vec<_>, Vec<_>) = self.agenda.iter().partition(|(_, note)| note.faults > 0);
+        let faults = faults.len() + self.faults.unreadable();
+        let open = unsettled.iter().filter(|(_, note)| note.open).map(|(name, _)| *name);
+        tally.count_unfinished(faults as u64, unsettled.len() as u64, open);
+        Ok(tally)
+    }
+
+    /// The exit code told of all that was counted.
+    pub fn set_told(&mut self, tally: &Tally) -> Result<()> {
+        self.ledger.set_told(tally.last)
+    }
+
+    /// Inputs that were scored since the start.
+    pub fn scored(&self) -> u64 {
+        self.scored
+    }
+
+    /// Inputs that failed and weren't dismissed; what others dismissed is known from the next listing on.
+    pub fn failed(&mut self) -> Result<u64> {
+        let failed = self.failed.map_or_else(|| self.ledger.count_failed(), Ok)?;
+        self.failed = Some(failed);
+        Ok(failed)
+    }
+
+    /// Is an input that was found as it should be to be counted? What this run made is counted by the ledger.
+    fn counts(&self, name: &Name, setup: &Setup, listed: bool) -> Result<bool> {
+        let again = !listed || self.census.is_again();
+        Ok(setup.once && !(again && self.ledger.has_work_since(name, self.census.start)?))
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -78,7 +122,7 @@ impl Commit {
 
     /// What is done from now on is by this lineup, if there is one.
     pub fn take_lineup(&mut self, lineup: Option<&Lineup>) {
-        self.tally.model = lineup.map(Lineup::to_string);
+        self.model = lineup.map(Lineup::to_string);
         self.agenda.lift_shortages();
     }
 
@@ -90,7 +134,6 @@ impl Commit {
 
     /// What the listing found is found again.
     pub fn start_over(&mut self) {
-        self.tally.recount();
         self.losses.start_over();
         self.absent = None;
     }
@@ -101,7 +144,8 @@ impl Commit {
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
         self.clashes.begin_listing(Published::open(config)?.folds_names()?);
-        self.tally.recount();
+        self.census.begin_listing();
+        self.failed = None;
         Ok(())
     }
 
@@ -112,7 +156,7 @@ impl Commit {
 
     /// How many files are in the input folder that are no inputs, for no glob has their names.
     pub fn count_ignored(&mut self, ignored: u64) {
-        self.tally.ignored = ignored;
+        self.census.count_ignored(ignored);
     }
 
     /// All inputs were listed.
@@ -256,15 +300,17 @@ impl Commit {
                     if job.touched && !went {
                         tracing::debug!(input = %name, "only its times changed; its result is left as it is");
                     }
-                    if let Some(verdict) = job.recorded.filter(|_| !job.counted && !went) {
-                        self.tally.count_unchanged(&name, verdict);
+                    // One that is racy is read once more, and counted then.
+                    let is_done = job.recorded == Some(Verdict::Publish) && !went && !racy;
+                    if is_done && self.counts(&name, setup, false)? {
+                        self.census.count_unchanged();
                     }
                     // What becomes of an output that went is decided on now.
                     ready.racy.extend((racy || went).then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
-                Outcome::TooSoon => self.look_again(&job, false),
+                Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}
                 Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
@@ -290,6 +336,10 @@ impl Commit {
             }
         }
         self.ledger.commit(&committed)?;
+        let had_failed = |job: &Job| job.recorded == Some(Verdict::Fail);
+        if ready.jobs.iter().any(had_failed) || committed.iter().any(|(record, _)| record.verdict == Verdict::Fail) {
+            self.failed = None;
+        }
         for (_, done) in &committed {
             let Note { changes, .. } = self.agenda.note(&done.input);
             self.agenda.forget(&done.input);
@@ -304,12 +354,12 @@ impl Commit {
             self.faults.clear(&mut self.ledger, &done.input)?;
             self.count(done);
         }
-        ready.racy.iter().for_each(|job| self.look_again(job, true));
+        ready.racy.iter().for_each(|job| self.look_again(job));
         Ok(())
     }
 
     fn count(&mut self, done: &Transformation) {
-        self.tally.count(&done.input, done.verdict, &done.summary);
+        self.scored += u64::from(done.verdict != Verdict::Fail);
         match done.verdict {
             Verdict::Publish => {
                 let Summary { rows, bad_rows, .. } = done.summary;
@@ -337,14 +387,6 @@ impl Commit {
                 tracing::error!(input = %done.input, code, problem, "failed; the report is in the failed folder");
             }
         }
-    }
-
-    /// Counts what is left for another time.
-    pub fn count_unfinished(&mut self) {
-        let (faults, unsettled): (Vec<_>, Vec<_>) = self.agenda.iter().partition(|(_, note)| note.faults > 0);
-        let faults = faults.len() + self.faults.unreadable();
-        let open = unsettled.iter().filter(|(_, note)| note.open).map(|(name, _)| *name);
-        self.tally.count_unfinished(faults as u64, unsettled.len() as u64, open);
     }
 }
 
