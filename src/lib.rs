@@ -61,6 +61,7 @@
 //! versions and examples. Only [`service`] knows tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
 
+pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;

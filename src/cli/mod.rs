@@ -1,8 +1,10 @@
 //! argv -> [`Cli`]. Pure.
 
+mod output_hash;
 mod overrides;
 mod since;
 
+pub use output_hash::OutputHash;
 pub use overrides::Overrides;
 pub use since::Since;
 
@@ -108,10 +110,16 @@ pub enum Command {
         /// From then on: a duration such as 7d or 36h, or a date (in UTC) such as 2026-11-01
         #[arg(long, value_name = "WHEN")]
         since: Option<Since>,
-        /// At most this many, newest first [default: 50; all with --since]
+        /// Of this model alone: GROUP/VERSION, VERSION of the configured group, or GROUP for all its versions
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// Who made this output: its SHA-256 (`sha256sum`) or BLAKE3, or how one begins, of 8 digits at least
+        #[arg(long, value_name = "HASH")]
+        output_hash: Option<OutputHash>,
+        /// At most this many, newest first [default: 50; all with --since or --output-hash]
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
-        /// Print an array of JSON objects, with hashes
+        /// Print an array of JSON objects, with hashes: see config/schemas/history.schema.json
         #[arg(long)]
         json: bool,
     },

@@ -1,41 +1,63 @@
 //! `transform history`: what was done, by which model, with what result.
 
+use super::spool::require_spool;
 use super::{input_name, print_json, print_line, print_table, time};
-use crate::cli::Since;
+use crate::cli::{OutputHash, Since};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::ledger::{Decision, Ledger, Transformation};
-use crate::transform::{Summary, Verdict, shown};
+use crate::ledger::{Decision, Entry, Ledger, Transformation, Wanted};
+use crate::transform::{Verdict, shown};
+use crate::worker::checksums;
 use jiff::Timestamp;
-use serde::Serialize;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Transformations that are shown if nobody says how many, or since when.
 const LAST: u32 = 50;
 
-pub fn history(
-    config: &Config,
-    file: Option<&Path>,
-    since: Option<Since>,
-    limit: Option<u32>,
-    json: bool,
-) -> Result<u8> {
-    let name = file.map(|f| input_name(config, f));
-    let most = limit.or(since.is_none().then_some(LAST));
-    let since = since.map(|since| since.moment(Timestamp::now()).as_microsecond());
+/// Which of them.
+pub struct Question {
+    pub file: Option<PathBuf>,
+    pub since: Option<Since>,
+    pub model: Option<String>,
+    pub output_hash: Option<OutputHash>,
+    pub limit: Option<u32>,
+}
+
+pub fn history(config: &Config, question: &Question, json: bool) -> Result<u8> {
+    let name = question.file.as_deref().map(|file| input_name(config, file));
+    let since = question
+        .since
+        .map(|since| since.moment(Timestamp::now()).as_microsecond());
+    let model = question.model.as_deref().map(|model| match model.parse::<u32>() {
+        Ok(version) => format!("{}/{version}", config.models.group),
+        Err(_) => model.into(),
+    });
+    let output = question.output_hash.map(|hash| (hash.lowest, hash.highest));
+    let some = since.is_some() || output.is_some();
+    let wanted = Wanted {
+        input: name.as_ref(),
+        since,
+        model: model.as_deref(),
+        output,
+        most: question.limit.or((!some).then_some(LAST)),
+    };
     let (mut history, mut decisions) = (Vec::new(), Vec::new());
-    if let Some(ledger) = Ledger::read(&config.state.path)? {
-        history = ledger.history(name.as_ref(), since, most)?;
+    if let Some(mut ledger) = Ledger::read(&config.state.path)? {
+        history = find(config, &mut ledger, &wanted, json)?;
         decisions = name.as_ref().map_or(Ok(Vec::new()), |name| ledger.decisions(name))?;
+    } else {
+        require_spool(config)?;
     }
     if json {
         print_json(&history.iter().map(Entry::of).collect::<Vec<_>>());
         return Ok(exit::CONVERGED);
     }
     if history.is_empty() {
-        let of = name.map(|n| format!(" of {n}")).unwrap_or_default();
+        let of = name.as_ref().map(|n| format!(" of {n}")).unwrap_or_default();
+        let by = model.map(|model| format!(" by {model}")).unwrap_or_default();
+        let what = if output.is_some() { " made this output" } else { "" };
         let when = if since.is_some() { "since then" } else { "yet" };
-        print_line(format!("no transformation{of} {when}"));
+        print_line(format!("no transformation{of}{by}{what} {when}"));
         return Ok(exit::CONVERGED);
     }
     let mut rows = vec![
@@ -55,40 +77,18 @@ pub fn history(
     Ok(exit::CONVERGED)
 }
 
-/// A transformation for programs.
-#[derive(Serialize)]
-struct Entry<'a> {
-    input: String,
-    at: i64,
-    micros: i64,
-    model_group: &'a str,
-    version: Option<u32>,
-    artifact: Option<&'a str>,
-    made_by: &'a str,
-    #[serde(flatten)]
-    summary: &'a Summary,
-    verdict: Verdict,
-    problem: Option<&'a str>,
-    message: Option<&'a str>,
-}
-
-impl Entry<'_> {
-    fn of(done: &Transformation) -> Entry<'_> {
-        let model = done.recipe.model();
-        let (model_group, version) = model.split_once('/').unwrap_or((model, ""));
-        Entry {
-            input: done.input.to_string(),
-            at: done.at,
-            micros: done.micros,
-            model_group,
-            version: version.parse().ok(),
-            artifact: done.artifact.as_deref(),
-            made_by: &done.recipe.made_by,
-            summary: &done.summary,
-            verdict: done.verdict,
-            problem: done.problem.as_deref(),
-            message: done.message.as_deref(),
+/// Those that are wanted. Where an output's SHA-256 may be what is missing, it is made of what stands.
+fn find(config: &Config, ledger: &mut Ledger, wanted: &Wanted, json: bool) -> Result<Vec<Transformation>> {
+    if json && wanted.input.is_some() {
+        checksums::complete(config, ledger, wanted.input, |_| false)?;
+    }
+    let found = ledger.history(wanted)?;
+    match wanted.output {
+        Some((lowest, highest)) if found.is_empty() => {
+            checksums::complete(config, ledger, wanted.input, |sum| (lowest..=highest).contains(&sum.0))?;
+            ledger.history(wanted)
         }
+        _ => Ok(found),
     }
 }
 

@@ -10,6 +10,7 @@ mod retry;
 mod run;
 mod sandbox;
 mod score;
+mod spool;
 mod status;
 mod train;
 
@@ -86,9 +87,20 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::History {
             file,
             since,
+            model,
+            output_hash,
             limit,
             json,
-        }) => load().and_then(|config| history::history(&config, file.as_deref(), since, limit, json)),
+        }) => {
+            let question = history::Question {
+                file,
+                since,
+                model,
+                output_hash,
+                limit,
+            };
+            load().and_then(|config| history::history(&config, &question, json))
+        }
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
         Some(Command::Dismiss {
             files,

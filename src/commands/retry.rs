@@ -1,6 +1,7 @@
 //! `transform retry`: tries again what failed for good, and makes outputs again that went.
 
 use super::models::person;
+use super::spool::require_spool;
 use super::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
@@ -24,8 +25,11 @@ pub fn retry(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
             // An event for the worker that runs: a failed file without its report is tried again.
             publish::withdraw_report(&config.failed, name)?;
         }
-    } else if let Some(file) = files.first() {
-        return Err(did_not_fail(config, &input_name(config, file)));
+    } else {
+        require_spool(config)?;
+        if let Some(file) = files.first() {
+            return Err(did_not_fail(config, &input_name(config, file)));
+        }
     }
     let running = Lock::holder(&config.state.path)?.is_some();
     if json {

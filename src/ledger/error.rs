@@ -2,9 +2,14 @@
 
 use crate::error::Error;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{Access, access};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 pub(super) fn error(path: &Path, e: rusqlite::Error) -> Error {
+    if let Some(refused) = refused(path, &e) {
+        return refused;
+    }
     let passing = match e.sqlite_error_code() {
         Some(
             ErrorCode::DiskFull
@@ -31,6 +36,24 @@ pub(super) fn error(path: &Path, e: rusqlite::Error) -> Error {
         message,
         passing,
     }
+}
+
+/// What keeps SQLite from opening the ledger, or from writing to it, as the kernel says it: the rights to it, or its disk. SQLite
+/// only says that it can't.
+fn refused(path: &Path, e: &rusqlite::Error) -> Option<Error> {
+    let Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) = e.sqlite_error_code() else {
+        return None;
+    };
+    let may = |path: &Path, what| access(path, what).map_err(io::Error::from);
+    // It makes files beside it, also to read.
+    let folder = path.parent()?;
+    let (action, path, refusal) = match (may(path, Access::READ_OK), may(path, Access::WRITE_OK)) {
+        (Err(refusal), _) => ("open", path, refusal),
+        (_, Err(refusal)) => ("write to", path, refusal),
+        _ => ("write to", folder, may(folder, Access::WRITE_OK).err()?),
+    };
+    let refuses = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&refusal.kind());
+    refuses.then(|| Error::io(action, path)(refusal))
 }
 
 /// Reads all of the ledger anew.

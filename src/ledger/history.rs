@@ -3,7 +3,9 @@
 use super::Ledger;
 use super::database::to_name;
 use super::recipe::{self, Recipe};
+use super::results::HalfHash;
 use super::{unknown, verdict};
+use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
@@ -39,21 +41,51 @@ pub struct Work {
     pub unknown: UnknownCounts,
 }
 
+/// Which transformations; all that is none fits any.
+#[derive(Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    pub input: Option<&'a Name>,
+    /// From then on, in microseconds since 1970.
+    pub since: Option<i64>,
+    /// `GROUP/VERSION`, or `GROUP`.
+    pub model: Option<&'a str>,
+    /// The lowest and the highest BLAKE3 or SHA-256 of the output.
+    pub output: Option<([u8; 32], [u8; 32])>,
+    /// At most so many, the last ones.
+    pub most: Option<u32>,
+}
+
 impl Ledger {
-    /// The last transformations, newest first: of one input or of all, from a moment on (in microseconds since 1970) or
-    /// from the first that is kept.
-    pub fn history(&self, input: Option<&Name>, since: Option<i64>, most: Option<u32>) -> Result<Vec<Transformation>> {
+    /// The transformations that fit, newest first.
+    pub fn history(&self, wanted: &Wanted) -> Result<Vec<Transformation>> {
         let recipes = recipe::all(&self.db).map_err(|e| self.error(e))?;
+        let Wanted {
+            input,
+            since,
+            model,
+            output,
+            most,
+        } = *wanted;
         let of_input = if input.is_some() { "input = ?1" } else { "?1 IS NULL" };
         // Numbers grow with time, so what is older is not looked through.
         let from = match since {
             Some(_) => "coalesce((SELECT id FROM history WHERE at < ?2 ORDER BY id DESC LIMIT 1), 0)",
             None => "coalesce(?2, 0)",
         };
+        let by_model = model.map_or(String::new(), |model| {
+            let numbers = recipes.iter().filter(|(_, (recipe, _))| recipe.is_by(model));
+            let numbers: Vec<String> = numbers.map(|(number, _)| number.to_string()).collect();
+            format!("AND recipe IN ({})", numbers.join(", "))
+        });
+        let of_output = match output {
+            Some(_) => "AND (output_hash BETWEEN ?4 AND ?5 OR output_sha256 BETWEEN ?4 AND ?5)",
+            None => "AND coalesce(?4, ?5) IS NULL",
+        };
+        let (lowest, highest) = output.unzip();
         let sql = format!(
             "SELECT input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase,
-                    problem, message, unknown
-             FROM history WHERE {of_input} AND id > {from} ORDER BY id DESC LIMIT ?3"
+                    problem, message, unknown, output_sha256
+             FROM history WHERE {of_input} AND id > {from} {by_model} {of_output} ORDER BY id DESC LIMIT ?3"
         );
         let most = most.map_or(-1, i64::from);
         let to_transformation = |row: &Row| {
@@ -76,6 +108,7 @@ impl Ledger {
                     bytes: row.get(7)?,
                     input_hash: hash(row, 8)?,
                     output_hash: hash(row, 9)?,
+                    output_sha256: row.get::<_, Option<_>>(15)?.map(Sha256Sum),
                 },
                 verdict: verdict::read(row, 10)?,
                 phase: row.get(11)?,
@@ -83,7 +116,28 @@ impl Ledger {
                 message: row.get(13)?,
             })
         };
-        self.select(&sql, params![input.map(Name::bytes), since, most], to_transformation)
+        let values = params![input.map(Name::bytes), since, most, lowest, highest];
+        self.select(&sql, values, to_transformation)
+    }
+
+    /// Inputs whose outputs were made without a SHA-256, with what is known of these; one, or all.
+    pub fn without_sha256(&self, input: Option<&Name>) -> Result<Vec<(Name, HalfHash)>> {
+        let of_input = if input.is_some() { "input = ?1" } else { "?1 IS NULL" };
+        let sql = format!(
+            "SELECT input, output_hash FROM results r WHERE {of_input} AND verdict = 0 AND output_hash IS NOT NULL AND EXISTS (
+                SELECT 1 FROM history h
+                WHERE h.input = r.input AND output_sha256 IS NULL AND substr(h.output_hash, 1, 16) = r.output_hash)
+             ORDER BY input"
+        );
+        let half = |row: &Row| Ok((to_name(row, 0)?, HalfHash::read(row, 1)?));
+        self.select(&sql, [input.map(Name::bytes)], half)
+    }
+
+    /// These bytes, made of that input, have this SHA-256. Doesn't wait for the disk: it can be found out again.
+    pub fn set_sha256(&mut self, input: &Name, output: blake3::Hash, sha256: Sha256Sum) -> Result<()> {
+        let update = "UPDATE history SET output_sha256 = ? WHERE input = ? AND output_hash = ?";
+        let values = params![sha256.0, input.bytes(), output.as_bytes()];
+        self.write_behind(|db| db.execute(update, values).map(drop))
     }
 
     /// The number of the last transformation; 0 before the first.
@@ -121,7 +175,12 @@ impl Ledger {
 
     /// The last problem of an input that failed for good.
     pub fn last_problem(&self, input: &Name) -> Result<Option<Transformation>> {
-        Ok(self.history(Some(input), None, Some(1))?.into_iter().next())
+        let last = Wanted {
+            input: Some(input),
+            most: Some(1),
+            ..Wanted::default()
+        };
+        Ok(self.history(&last)?.pop())
     }
 }
 
@@ -134,9 +193,10 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
         bytes,
         input_hash,
         output_hash,
+        output_sha256,
     } = &done.summary;
     let bytes_of = |hash: &Option<blake3::Hash>| hash.map(|hash| *hash.as_bytes());
-    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             done.input.bytes(),
             done.at,
@@ -153,6 +213,7 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
             done.problem,
             done.message,
             unknown::text(cells),
+            output_sha256.map(|sum| sum.0),
         ])?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod database;
 mod decisions;
+mod entry;
 mod error;
 mod failures;
 mod faults;
@@ -24,9 +25,10 @@ mod verdict;
 
 pub use database::{Found, Ledger};
 pub use decisions::Decision;
+pub use entry::Entry;
 pub use failures::{Dismissal, Failure};
 pub use faults::Fault;
-pub use history::{Transformation, Work};
+pub use history::{Transformation, Wanted, Work};
 pub use marks::Marks;
 pub use prune::Pruning;
 pub use recipe::Recipe;

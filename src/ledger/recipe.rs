@@ -24,6 +24,12 @@ impl Recipe {
             .map_or(self.made_by.len(), |at| group + at);
         &self.made_by[..end]
     }
+
+    /// Is it by that model, or by a version of that group?
+    pub fn is_by(&self, model: &str) -> bool {
+        let champion = self.model();
+        champion == model || champion.strip_prefix(model).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// The number of a recipe. `artifact`: SHA-256 of the champion's, for people.

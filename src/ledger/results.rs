@@ -46,6 +46,12 @@ impl From<blake3::Hash> for HalfHash {
     }
 }
 
+impl HalfHash {
+    pub(super) fn read(row: &Row, index: usize) -> rusqlite::Result<HalfHash> {
+        row.get(index).map(HalfHash)
+    }
+}
+
 impl Ledger {
     pub fn record(&self, input: &Name) -> Result<Option<Record>> {
         Ok(self.records(std::slice::from_ref(input))?.pop().flatten())

@@ -60,7 +60,9 @@ pub const TABLES: &str = "
         input_hash BLOB, output_hash BLOB,
         verdict INTEGER NOT NULL, phase TEXT,
         problem TEXT, message TEXT,
-        unknown TEXT
+        unknown TEXT,
+        -- NULL, too, of an output that was too large for it.
+        output_sha256 BLOB
     );
     CREATE INDEX history_of_input ON history (input, id);
     -- What was decided on results, and by whom; kept for ever. `kind`: retry, dismiss. `transformation`: the one whose

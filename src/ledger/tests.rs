@@ -1,5 +1,6 @@
 use super::results::{FAILED, FOUND, REPORTED};
 use super::*;
+use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::score::Identity;
 use crate::score::Spelling;
@@ -93,16 +94,20 @@ fn default_shape() -> Shape {
     }
 }
 
+fn of(input: &Name) -> Wanted<'_> {
+    Wanted {
+        input: Some(input),
+        ..Wanted::default()
+    }
+}
+
 /// One input scored, one failed.
 #[test]
 fn reads_a_ledger_of_schema_1() {
     let state = with_ledger(include_bytes!("../../tests/fixtures/ledger-schema-1.db"));
     let ledger = Ledger::open(state.path()).unwrap();
     let good = ledger.record(&name("good.csv")).unwrap().unwrap();
-    let done = ledger
-        .history(Some(&name("good.csv")), None, Some(1))
-        .unwrap()
-        .remove(0);
+    let done = ledger.history(&of(&name("good.csv"))).unwrap().remove(0);
     assert!(good.input_hash.is_some() && good.input_hash == done.summary.input_hash.map(HalfHash::from));
     assert_eq!(
         *good.recipe.made_by,
@@ -140,7 +145,7 @@ fn reads_a_ledger_of_schema_2() {
         [Verdict::Publish, Verdict::Publish, Verdict::Fail]
     );
     assert_eq!(ledger.failed().unwrap(), [name("bad.csv")]);
-    let done = ledger.history(Some(&name("good.csv")), None, None).unwrap().remove(0);
+    let done = ledger.history(&of(&name("good.csv"))).unwrap().remove(0);
     assert_eq!(
         (done.recipe.model(), done.artifact.as_deref()),
         ("lines/1", Some(ARTIFACT))
@@ -206,7 +211,7 @@ fn what_fits_a_version_is_stamped_once() {
         *ledger.record(&name("good.csv")).unwrap().unwrap().recipe.made_by,
         *unknown
     );
-    let history = ledger.history(None, None, None).unwrap();
+    let history = ledger.history(&Wanted::default()).unwrap();
     assert!(history.iter().all(|done| done.recipe.model() == "lines/1"));
     assert!(history.iter().all(|done| done.artifact.as_deref() == Some(ARTIFACT)));
 
@@ -215,7 +220,7 @@ fn what_fits_a_version_is_stamped_once() {
     at.sort_unstable();
     let (ledger, some, _state) = made_by(Some(at[0] + 1));
     let by = |at: i64, first: i64| if at > first { &known } else { &unknown };
-    for done in ledger.history(None, None, None).unwrap() {
+    for done in ledger.history(&Wanted::default()).unwrap() {
         let record = ledger.record(&done.input).unwrap().unwrap().recipe;
         assert_eq!(
             (&*record.made_by, &*done.recipe.made_by),
@@ -282,7 +287,7 @@ fn each_of_a_group_has_its_own_recipe_and_is_failed_no_more() {
     let records = ledger.records(&inputs).unwrap();
     let made_by: Vec<_> = records.into_iter().flatten().map(|r| r.recipe.made_by).collect();
     assert_eq!(made_by, models.map(Arc::from));
-    let history = ledger.history(None, None, None).unwrap();
+    let history = ledger.history(&Wanted::default()).unwrap();
     assert!(history.iter().rev().map(|done| &*done.recipe.made_by).eq(models));
     let failed: Vec<_> = ledger.faults().unwrap().into_iter().map(|f| f.input).collect();
     assert_eq!(failed, [name("other")]);
@@ -396,7 +401,7 @@ fn what_is_old_is_pruned_in_small_steps() {
     let steps = prune(&mut ledger, 50, 4, |name| name.bytes().starts_with(b"gone"));
     assert!(steps > 30 / 4 + 5 / 4, "{steps}");
     let inputs: Vec<String> = ledger
-        .history(None, None, None)
+        .history(&Wanted::default())
         .unwrap()
         .iter()
         .map(|t| t.input.to_string())
@@ -576,4 +581,55 @@ fn a_retry_is_all_or_nothing() {
     ledger.retry(&inputs, "ada@lab", 5).unwrap();
     assert_eq!((stale(&ledger), ledger.decisions(&inputs[0]).unwrap().len()), (3, 1));
     assert_eq!(ledger.failed().unwrap(), inputs, "until they are tried");
+}
+
+#[test]
+fn transformations_are_found_by_model_and_by_output() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    for (at, model) in ["lines/1@m", "lines/11@m", "line/1@m"].into_iter().enumerate() {
+        let (mut record, mut done) = scored("a", "x", at as i64);
+        (record.recipe, done.recipe) = (recipe(model), recipe(model));
+        done.summary.output_hash = Some(blake3::hash(model.as_bytes()));
+        ledger.commit(&[(record, done)]).unwrap();
+    }
+    let found = |ledger: &Ledger, wanted: Wanted| -> Vec<i64> {
+        ledger.history(&wanted).unwrap().iter().map(|done| done.at).collect()
+    };
+    for (model, expected) in [
+        ("lines/1", &[0][..]),
+        ("lines", &[1, 0]),
+        ("line", &[2]),
+        ("line/2", &[]),
+        ("", &[]),
+    ] {
+        let model = Some(model);
+        assert_eq!(
+            found(
+                &ledger,
+                Wanted {
+                    model,
+                    ..Wanted::default()
+                }
+            ),
+            expected,
+            "{model:?}"
+        );
+    }
+    let by = |hash: [u8; 32]| Wanted {
+        output: Some((hash, hash)),
+        ..Wanted::default()
+    };
+    let blake3 = blake3::hash(b"lines/11@m");
+    assert_eq!(found(&ledger, by(*blake3.as_bytes())), [1]);
+    // The last output alone stands, and so can be read again.
+    let half = HalfHash::from(blake3::hash(b"line/1@m"));
+    assert_eq!(ledger.without_sha256(None).unwrap(), [(name("a"), half)]);
+    assert_eq!(ledger.without_sha256(Some(&name("b"))).unwrap(), []);
+    assert!(found(&ledger, by([7; 32])).is_empty());
+    ledger
+        .set_sha256(&name("a"), blake3::hash(b"line/1@m"), Sha256Sum([7; 32]))
+        .unwrap();
+    assert_eq!(found(&ledger, by([7; 32])), [2]);
+    assert_eq!(ledger.without_sha256(None).unwrap(), []);
 }

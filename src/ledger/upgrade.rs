@@ -48,7 +48,7 @@ const FROM_2: &str = "
     INSERT INTO history
         SELECT h.id, h.input, h.at, h.micros, r.id, h.rows, h.bad_rows, h.not_finite, h.bytes,
                nullif(unhex(h.input_hash), x''), nullif(unhex(h.output_hash), x''),
-               h.problem IS NOT NULL, NULL, h.problem, h.message, NULL
+               h.problem IS NOT NULL, NULL, h.problem, h.message, NULL, NULL
         FROM history_2 h JOIN recipes r
              ON r.made_by = h.model_group || '/' || h.version || '@' || h.artifact AND r.shape = '' AND r.output_format = 0
         ORDER BY h.id;

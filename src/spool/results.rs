@@ -15,7 +15,7 @@ pub(super) const HELD: &str = ".held.json";
 /// The longest suffix that an output needs.
 const DONE_MARKER: &str = ".out.done";
 
-pub(super) fn output(input: &Name) -> Name {
+pub fn output(input: &Name) -> Name {
     input.with(OUTPUT)
 }
 

@@ -3,6 +3,7 @@
 use super::open::Opened;
 use super::part::{Part, Place, Reject};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
+use crate::checksum::Checksums;
 use crate::format::{CutError, rejects};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::unknown;
@@ -24,7 +25,7 @@ pub struct Join<'a, O, J> {
     bytes: u64,
     lines: u64,
     first: Option<Bad>,
-    hasher: blake3::Hasher,
+    checksums: Checksums,
 }
 
 /// A bad row, in words.
@@ -55,14 +56,14 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             bytes: opened.input.end() as u64,
             lines: opened.input.lines(),
             first: None,
-            hasher: blake3::Hasher::new(),
+            checksums: Checksums::new(run.sha256_most),
         };
         join.write(opened.input.out())?;
         Ok(join)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.hasher.update(bytes);
+        self.checksums.update(bytes);
         self.out
             .write_all(bytes)
             .map_err(|e| Failure::Write(Destination::Output, e))
@@ -162,7 +163,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.summary.bytes = bytes;
         self.summary.input_hash = Some(hash);
-        self.summary.output_hash = Some(self.hasher.finalize());
+        let (blake3, sha256) = self.checksums.finish();
+        (self.summary.output_hash, self.summary.output_sha256) = (Some(blake3), sha256);
         self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
         Ok(self.summary)
     }

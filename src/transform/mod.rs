@@ -26,16 +26,16 @@ pub use scorer::Scorer;
 pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
+use crate::checksum::Sha256Sum;
 use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
 use crate::problem::Problem;
-use serde::{Serialize, Serializer};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 /// What came of an input.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub rows: u64,
     pub bad_rows: u64,
@@ -45,15 +45,10 @@ pub struct Summary {
     pub unknown: UnknownCounts,
     pub bytes: u64,
     /// BLAKE3; none if it failed.
-    #[serde(serialize_with = "hexadecimal")]
     pub input_hash: Option<blake3::Hash>,
-    #[serde(serialize_with = "hexadecimal")]
     pub output_hash: Option<blake3::Hash>,
-}
-
-/// An empty text where there is none.
-fn hexadecimal<S: Serializer>(hash: &Option<blake3::Hash>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(hash.map(|hash| hash.to_hex()).as_deref().unwrap_or_default())
+    /// None, too, of an output that was too large for it.
+    pub output_sha256: Option<Sha256Sum>,
 }
 
 /// Why an input gave no output.
@@ -91,6 +86,8 @@ pub struct Run<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// Input bytes that are done, for progress bars.
     pub progress: Option<&'a AtomicU64>,
+    /// The output's SHA-256 is made if that is at most so many bytes.
+    pub sha256_most: u64,
     /// What lists the bad rows, for hints: a file's name.
     pub rejects: Option<&'a str>,
 }

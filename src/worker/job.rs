@@ -229,6 +229,7 @@ impl Context<'_> {
             memory: config.worker.memory,
             cancel: Some(self.cancel),
             progress: Some(self.progress),
+            sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
         };
         let result = transform(file, &self.pin.scorer, &mut output, &mut rejects, &run);

@@ -22,7 +22,8 @@ use crate::service::{Progress, ServiceManager};
 use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Name};
 use crate::transform::pool;
-use std::path::Path;
+use std::io;
+use std::path::{self, Path};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Worker {
     watches: Option<Watches>,
     outage: Outage,
     due: Due,
+    /// The input folder wasn't there when it was looked for last.
+    input_missing: bool,
 }
 
 /// What the loop has to do, beside the work at hand.
@@ -95,6 +98,7 @@ impl Worker {
             watches: None,
             outage: Outage::none(lock),
             due: Due::everything(),
+            input_missing: false,
         })
     }
 
@@ -208,12 +212,16 @@ impl Worker {
             self.due.relist = true;
         }
         // Watch first, then list: what comes in between is seen by both.
-        if std::mem::take(&mut self.due.folders) && daemon {
+        let folders = std::mem::take(&mut self.due.folders) && daemon;
+        if folders {
             self.watch();
         }
         if std::mem::take(&mut self.due.models) && self.current.look() {
             self.take_lineup();
             self.due.relist = true;
+        }
+        if folders && !self.pass.has_lineup() {
+            self.look_for_input();
         }
         if self.due.relist && self.may_list() && self.able() {
             self.due.relist = false;
@@ -234,6 +242,17 @@ impl Worker {
         if anew {
             self.outage.try_now(); // a folder came back
         }
+    }
+
+    /// Without a model nothing is listed, which would tell.
+    fn look_for_input(&mut self) {
+        let input = &self.pass.config().input.path;
+        let missing = matches!(input.metadata(), Err(e) if e.kind() == io::ErrorKind::NotFound);
+        if missing && !self.input_missing {
+            let input = path::absolute(input).unwrap_or_else(|_| input.clone());
+            tracing::warn!(input = %input.display(), "the input folder doesn't exist; waiting for it, too");
+        }
+        self.input_missing = missing;
     }
 
     /// Reads the configuration again. A bad one is refused, and the old one stays.

@@ -1,6 +1,7 @@
 //! When to work: what wakes the worker, what is stale, and one pass after the other.
 
 mod agenda;
+pub mod checksums;
 mod commit;
 mod descriptors;
 mod doubts;

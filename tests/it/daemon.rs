@@ -202,6 +202,22 @@ fn an_input_folder_may_come_late_go_and_come_back() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// Without a model nothing is listed, and so it was missed by nobody.
+#[test]
+fn an_input_folder_that_does_not_exist_is_said_without_a_model_too() {
+    let spool = Spool::without_model().set("input.poll_interval=20ms");
+    fs::remove_dir(spool.path("input")).unwrap();
+    let daemon = spool.daemon();
+    daemon.logs("the input folder doesn't exist; waiting for it, too");
+    daemon.logs(&format!("input={}", spool.path("input").display()));
+    fs::create_dir(spool.path("input")).unwrap();
+    spool.approve_line(2.0, 1.0);
+    spool.drop_file("a.csv", xs(&[1.0]));
+    wait_until("it is scored", || spool.output("a.csv").is_some());
+    assert_eq!(daemon.log().matches("doesn't exist").count(), 1);
+    assert_eq!(daemon.stop(), 0);
+}
+
 /// A large file was still being scored beside the loop when all else had been tried again; the ledger refused it as before.
 #[test]
 fn it_is_not_working_again_before_what_waits_was_tried() {

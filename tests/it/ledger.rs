@@ -4,8 +4,10 @@ use crate::cells::approve_categories;
 use crate::spool::{Spool, line, xs};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The inputs of `ledger-schema-2.db`, and what was published for the two that were scored.
@@ -309,6 +311,38 @@ fn the_ledger_does_not_grow_without_bound() {
     spool.drop_file("new.csv", xs(&[2.0]));
     spool.strict().exits(1).says("scored 1 file");
     spool.run(&["history", "--since", "1h"]).exits(0).says("new.csv");
+}
+
+/// "unable to open database file", "attempt to write a readonly database".
+#[test]
+fn a_ledger_without_the_rights_to_it_is_not_an_unreadable_file() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    let ledger = spool.path("state/ledger.db");
+    let chmod = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    chmod(&spool.path(""), 0o755);
+    for (folder, file, refused) in [
+        (0o755, 0o000, "can't open state/ledger.db: Permission denied"),
+        (0o755, 0o444, "can't write to state/ledger.db: Permission denied"),
+        (0o000, 0o644, "can't open state/ledger.db: Permission denied"),
+    ] {
+        chmod(&ledger, file);
+        chmod(&spool.path("state"), folder);
+        let mut command = spool.command(&["history"]);
+        if rustix::process::geteuid().is_root() {
+            command.uid(65534).gid(65534);
+        }
+        match command.output() {
+            Ok(out) => {
+                let text = String::from_utf8_lossy(&out.stderr);
+                assert!(text.contains(refused) && text.contains("needs the right"), "{text}");
+            }
+            Err(e) => eprintln!("skipped: nobody can't run the program ({e})"),
+        }
+        chmod(&spool.path("state"), 0o755);
+    }
+    chmod(&ledger, 0o644);
 }
 
 /// The output stands, and with it what is to be known of it: `status` forgot the unknown categories with the history.

@@ -194,7 +194,7 @@ fn history_keeps_every_transformation() {
     assert_eq!((&history[2]["rows"], &history[2]["bad_rows"]), (&10.into(), &1.into()));
     let text = "x\n1\nfoo\n3\n4\n5\n6\n7\n8\n9\n10\n";
     assert_eq!(
-        history[2]["input_hash"],
+        history[2]["input_blake3"],
         blake3::hash(text.as_bytes()).to_hex().as_str()
     );
     let by_path = spool.run(&["history", path.to_str().unwrap()]).exits(0);
@@ -211,7 +211,7 @@ fn history_keeps_every_transformation() {
     let output = spool.output("b.csv").unwrap();
     let history = spool.run(&["history", "b.csv", "--json"]).json();
     assert_eq!(
-        history[0]["output_hash"],
+        history[0]["output_blake3"],
         blake3::hash(output.as_bytes()).to_hex().as_str()
     );
 }

@@ -1,7 +1,9 @@
 //! `transform models list`.
 
 use super::super::invocation::Invocation;
+use super::super::spool::require_models;
 use super::super::{print_error, print_json, print_line, print_table};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::digits;
 use crate::registry::{Registry, Status, Version};
@@ -25,7 +27,7 @@ struct Metric {
     value: f64,
 }
 
-pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<()> {
+pub fn list(config: &Config, registry: &Registry, json: bool, invocation: &Invocation) -> Result<()> {
     // A damaged version doesn't hide the others.
     let (mut versions, mut damaged) = (Vec::new(), Vec::new());
     for number in registry.versions()? {
@@ -50,14 +52,18 @@ pub fn list(registry: &Registry, json: bool, invocation: &Invocation) -> Result<
             version,
         })
         .collect();
+    let none = listed.is_empty() && damaged.is_empty();
+    if none && let Some(misplaced) = registry.misplaced() {
+        return Err(Error::config(registry.path(), misplaced));
+    }
+    if none {
+        require_models(config)?;
+    }
     if json {
         print_json(&listed);
         return Ok(());
     }
-    if listed.is_empty() && damaged.is_empty() {
-        if let Some(misplaced) = registry.misplaced() {
-            return Err(Error::config(registry.path(), misplaced));
-        }
+    if none {
         let register = invocation.next("models register", registry.group());
         print_line(format!(
             "model group {} has no versions; add one with: {register}",

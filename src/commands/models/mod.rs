@@ -21,7 +21,7 @@ const GOLDEN_MAX: u64 = 64 << 20;
 pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     match command {
-        Models::List { json } => list::list(&registry, json, invocation)?,
+        Models::List { json } => list::list(config, &registry, json, invocation)?,
         Models::Show { version, json } => show::show(&registry, version, json, invocation)?,
         Models::Diff { old, new, json } => diff::diff(&registry, old, new, json)?,
         Models::Register {

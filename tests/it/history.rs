@@ -1,0 +1,190 @@
+//! `history`: which transformation made what, and how it is asked.
+
+use crate::schema::assert_valid;
+use crate::spool::{Spool, xs};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fs;
+
+fn history(spool: &Spool, words: &[&str]) -> Value {
+    let found = spool.run(&[&["history", "--json"], words].concat()).exits(0).json();
+    assert_valid("history", &found);
+    found
+}
+
+fn inputs(history: &Value) -> Vec<&str> {
+    let entries = history.as_array().unwrap().iter();
+    entries.map(|entry| entry["input"].as_str().unwrap()).collect()
+}
+
+/// As `sha256sum` prints it.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// More than 64 KiB of output.
+fn large() -> String {
+    xs(&vec![1.0; 30_000])
+}
+
+#[test]
+fn an_output_tells_who_made_it_by_its_sha256_or_its_blake3() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.drop_file("b.csv", xs(&[2.0]));
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1);
+    spool.approve_line(3.0, 0.0);
+    spool.once().exits(1);
+    let output = spool.output_bytes("b.csv").unwrap();
+    let sums = [sha256(&output), blake3::hash(&output).to_hex().to_string()];
+    for sum in &sums {
+        for digits in [8, 9, 64] {
+            let found = history(&spool, &["--output-hash", &sum[..digits].to_uppercase()]);
+            assert_eq!((inputs(&found), &found[0]["version"]), (vec!["b.csv"], &2.into()));
+            assert_eq!(
+                [&found[0]["output_sha256"], &found[0]["output_blake3"]],
+                [&sums[0], &sums[1]]
+            );
+        }
+    }
+    let nobodys = "0".repeat(64);
+    assert_eq!(history(&spool, &["--output-hash", &nobodys]), json!([]));
+    spool
+        .run(&["history", "--output-hash", &nobodys])
+        .exits(0)
+        .says("no transformation made this output yet");
+    for wrong in [&sums[0][..7], "no digits"] {
+        spool
+            .run(&["history", "--output-hash", wrong])
+            .exits(64)
+            .says("sha256sum");
+    }
+    // What failed has no hashes.
+    let failed = &history(&spool, &["bad.csv"])[0];
+    assert_eq!(
+        (&failed["output_sha256"], &failed["input_blake3"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(failed["verdict"], "fail");
+}
+
+#[test]
+fn history_of_one_model_alone() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    spool.approve_line(3.0, 0.0);
+    spool.drop_file("b.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    for (model, expected) in [
+        ("1", &["a.csv"][..]),
+        ("lines/1", &["a.csv"]),
+        ("lines/2", &["a.csv", "b.csv"]),
+        ("lines", &["a.csv", "a.csv", "b.csv"]),
+        ("line", &[]),
+        ("3", &[]),
+    ] {
+        let found = history(&spool, &["--model", model]);
+        let mut inputs = inputs(&found);
+        inputs.sort();
+        assert_eq!(inputs, expected, "{model}");
+    }
+    assert_eq!(
+        inputs(&history(&spool, &["--model", "2", "--since", "1h", "b.csv"])),
+        ["b.csv"]
+    );
+    spool
+        .run(&["history", "--model", "3"])
+        .exits(0)
+        .says("no transformation by lines/3 yet");
+}
+
+#[test]
+fn the_sha256_of_a_large_output_is_made_when_it_is_asked_for() {
+    let spool = Spool::new();
+    for name in ["a.csv", "b.csv", "changed.csv"] {
+        spool.drop_file(name, large());
+    }
+    spool.drop_file("small.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    let output = spool.output_bytes("a.csv").unwrap();
+    let known = |spool: &Spool, name: &str| {
+        let found = history(spool, &[]);
+        let entry = found.as_array().unwrap().iter().find(|entry| entry["input"] == name);
+        entry.unwrap()["output_sha256"].clone()
+    };
+    assert_eq!(known(&spool, "a.csv"), Value::Null);
+    assert!(known(&spool, "small.csv").is_string());
+    // An output that isn't what was made any more is nobody's.
+    fs::write(spool.path("output/changed.csv.out"), "changed").unwrap();
+    assert_eq!(history(&spool, &["changed.csv"])[0]["output_sha256"], Value::Null);
+    assert_eq!(history(&spool, &["--output-hash", &sha256(b"changed")]), json!([]));
+    // Asked for by its file, or by its hash; the ledger keeps it.
+    let spool = Spool::new();
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, large());
+        spool.once().exits(0);
+    }
+    assert_eq!(history(&spool, &["b.csv"])[0]["output_sha256"], sha256(&output));
+    assert_eq!(
+        (known(&spool, "a.csv"), known(&spool, "b.csv")),
+        (Value::Null, sha256(&output).into())
+    );
+    fs::remove_file(spool.path("output/b.csv.out")).unwrap();
+    assert_eq!(
+        inputs(&history(&spool, &["--output-hash", &sha256(&output)])),
+        ["b.csv"]
+    );
+    let spool = Spool::new();
+    spool.drop_file("a.csv", large());
+    spool.once().exits(0);
+    assert_eq!(
+        inputs(&history(&spool, &["--output-hash", &sha256(&output)[..8]])),
+        ["a.csv"]
+    );
+    // Or wanted of all.
+    let spool = Spool::new().set("output.sha256=all");
+    spool.drop_file("a.csv", large());
+    spool.once().exits(0);
+    assert_eq!(known(&spool, "a.csv"), sha256(&output));
+}
+
+/// It said "no transformation yet", as of a spool in which nothing was done.
+#[test]
+fn in_a_folder_without_a_spool_commands_say_where_they_looked() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let spool = Spool::new();
+    let run = |spool: &Spool, words: &[&str]| {
+        let mut command = spool.command(words);
+        let out = command.current_dir(elsewhere.path()).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let folder = elsewhere.path().canonicalize().unwrap();
+    for (words, looked) in [
+        (&["history"][..], "state"),
+        (&["history", "--json"], "state"),
+        (&["history", "a.csv"], "state"),
+        (&["retry"], "state"),
+        (&["retry", "a.csv"], "state"),
+        (&["models", "list"], "models"),
+        (&["models", "list", "--json"], "models"),
+    ] {
+        let (code, text) = run(&spool, words);
+        let expected = format!("transform: {}: there is no spool", folder.join(looked).display());
+        assert!(text.starts_with(&expected), "{words:?}: {text}");
+        let file = format!(
+            "from {}; those that are relative",
+            spool.path("transform.toml").display()
+        );
+        assert!(text.contains(&file), "{text}");
+        assert_eq!(code, Some(64));
+    }
+    // Nothing was done yet, and nothing is wrong.
+    assert_eq!(history(&spool, &[]), json!([]));
+    spool.run(&["history"]).exits(0).says("no transformation yet");
+    spool.run(&["retry"]).exits(0).says("no file has failed");
+    let empty = Spool::without_model();
+    assert_eq!(empty.run(&["models", "list", "--json"]).exits(0).json(), json!([]));
+    assert!(elsewhere.path().read_dir().unwrap().next().is_none(), "nothing is made");
+}
