@@ -137,6 +137,16 @@ fn walk(steps: Vec<Step>) {
                         again.stderr.contains("nothing to do") || again.stderr.contains("scored 0 files"),
                         "{again:?}"
                     );
+                    // All was told, and each input counts once.
+                    let bad = naive.inputs.values().filter(|input| input.is_none()).count();
+                    let tally = spool.run(&["--once", "--json"]).exits(0).json();
+                    let count = |name: &str| tally[name].as_u64().unwrap() as usize;
+                    assert_eq!((count("failed_anew"), count("failed_before")), (0, bad), "{tally}");
+                    assert_eq!(
+                        (count("scored"), count("unchanged")),
+                        (0, naive.inputs.len() - bad),
+                        "{tally}"
+                    );
                 }
             }
             Step::StartOrKill => match daemon.take() {
