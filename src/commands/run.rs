@@ -21,6 +21,9 @@ pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
+/// Of what `--json` prints: config/schemas/once.schema.json. Within a number, members come to be added, and none goes or changes.
+const SCHEMA: u32 = 1;
+
 /// How the one-shot is wished.
 pub struct Wishes {
     /// Make every output again.
@@ -58,6 +61,7 @@ pub fn once(
                 json!({"error": {"code": error.code(), "message": error.to_string(), "hint": invocation.hint(error)}})
             }
         };
+        object["schema"] = SCHEMA.into();
         object["exit_code"] = code.into();
         object["seconds"] = took.as_secs_f64().into();
         super::print_line(object.to_string());

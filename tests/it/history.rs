@@ -150,6 +150,35 @@ fn the_sha256_of_a_large_output_is_made_when_it_is_asked_for() {
     assert_eq!(known(&spool, "a.csv"), sha256(&output));
 }
 
+#[test]
+fn what_a_pass_prints_is_as_its_schema_says() {
+    let spool = Spool::new();
+    let pass = |flags: &[&str]| {
+        let printed = spool.run(&[&["--once", "--json"], flags].concat());
+        let found = printed.json();
+        assert_valid("once", &found);
+        assert_eq!(found["exit_code"], printed.code);
+        found
+    };
+    assert_eq!(pass(&[])["scored"], 0);
+    let rows: String = (0..20).map(|x| format!("{x}\n")).collect();
+    spool.drop_file("rows.csv", format!("x\n{rows}lots\n"));
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.drop_file("other.txt", "");
+    let found = pass(&[]);
+    assert_eq!(
+        (&found["bad_files"], &found["ignored"]),
+        (&json!(["rows.csv"]), &1.into())
+    );
+    assert_eq!(pass(&[])["unchanged"], 1);
+    assert_eq!(
+        pass(&["--set", "models.group=absent"])["error"]["code"],
+        "no_approved_model"
+    );
+    assert_eq!(pass(&["--set", "input.path=absent"])["exit_code"], 75);
+    assert_eq!(pass(&["--set", "no.key=1"])["error"]["hint"], Value::Null);
+}
+
 /// It said "no transformation yet", as of a spool in which nothing was done.
 #[test]
 fn in_a_folder_without_a_spool_commands_say_where_they_looked() {
