@@ -9,7 +9,7 @@ use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, Statement, params};
 
 /// One transformation, as the history keeps it.
 #[derive(Clone, Debug)]
@@ -184,7 +184,10 @@ impl Ledger {
     }
 }
 
-pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
+pub(super) const INSERT: &str = "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// `insert`: that statement.
+pub(super) fn insert(insert: &mut Statement, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
     let Summary {
         rows,
         bad_rows,
@@ -196,25 +199,24 @@ pub(super) fn insert(db: &Connection, done: &Transformation, recipe: i64) -> rus
         output_sha256,
     } = &done.summary;
     let bytes_of = |hash: &Option<blake3::Hash>| hash.map(|hash| *hash.as_bytes());
-    db.prepare_cached("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![
-            done.input.bytes(),
-            done.at,
-            done.micros,
-            recipe,
-            rows,
-            bad_rows,
-            not_finite,
-            bytes,
-            bytes_of(input_hash),
-            bytes_of(output_hash),
-            verdict::number(done.verdict),
-            done.phase,
-            done.problem,
-            done.message,
-            unknown::text(cells),
-            output_sha256.map(|sum| sum.0),
-        ])?;
+    insert.execute(params![
+        done.input.bytes(),
+        done.at,
+        done.micros,
+        recipe,
+        rows,
+        bad_rows,
+        not_finite,
+        bytes,
+        bytes_of(input_hash),
+        bytes_of(output_hash),
+        verdict::number(done.verdict),
+        done.phase,
+        done.problem,
+        done.message,
+        unknown::text(cells),
+        output_sha256.map(|sum| sum.0),
+    ])?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::{Ledger, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{UnknownCounts, Verdict};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 use std::collections::HashMap;
 
 /// What an input's output or report was made from.
@@ -91,9 +91,10 @@ impl Ledger {
             for same in group.chunk_by(|(a, _), (b, _)| a.recipe == b.recipe) {
                 let (record, done) = &same[0];
                 let recipe = recipe::number(db, &record.recipe, done.artifact.as_deref())?;
+                let (mut results, mut history) = (db.prepare_cached(INSERT)?, db.prepare_cached(history::INSERT)?);
                 for (record, done) in same {
-                    insert(db, record, done, recipe)?;
-                    history::insert(db, done, recipe)?;
+                    insert(&mut results, record, done, recipe)?;
+                    history::insert(&mut history, done, recipe)?;
                 }
             }
             faults::clear(db, group.iter().map(|(_, done)| &done.input))
@@ -224,26 +225,27 @@ fn after_mtime(fingerprint: Fingerprint) -> Option<i64> {
     fingerprint.ctime.map(|ctime| ctime.wrapping_sub(fingerprint.mtime))
 }
 
-fn insert(db: &Connection, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
+/// An input that has the same hash, or the same fingerprint, is the one that was seen before.
+const INSERT: &str =
+    "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+        ?19)
+     ON CONFLICT (input) DO UPDATE SET
+        size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
+        problem = ?9, verdict = ?10, output_hash = ?13, taken = ?14, taken_at = ?15, remade = ?16,
+        rows = ?17, bad_rows = ?18, unknown = ?19,
+        (first_seen, phase) = (SELECT
+            iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
+            FROM (SELECT coalesce(results.input_hash = ?6, 0)
+                OR (results.size, results.mtime, results.ctime) IS (?2, ?3, ?4) AS same))";
+
+/// `insert`: that statement.
+fn insert(insert: &mut Statement, record: &Record, done: &Transformation, recipe: i64) -> rusqlite::Result<()> {
     let Fingerprint { size, mtime, .. } = record.fingerprint;
     let output_hash = match record.problem {
         None => done.summary.output_hash.map(HalfHash::from),
         Some(_) => None,
     };
-    // An input that has the same hash, or the same fingerprint, is the one that was seen before.
-    db.prepare_cached(
-        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-            ?19)
-         ON CONFLICT (input) DO UPDATE SET
-            size = ?2, mtime = ?3, ctime = ?4, racy = ?5, input_hash = ?6, recipe = ?7, published = ?8,
-            problem = ?9, verdict = ?10, output_hash = ?13, taken = ?14, taken_at = ?15, remade = ?16,
-            rows = ?17, bad_rows = ?18, unknown = ?19,
-            (first_seen, phase) = (SELECT
-                iif(same, results.first_seen, ?11), iif(same, results.phase, ?12)
-                FROM (SELECT coalesce(results.input_hash = ?6, 0)
-                    OR (results.size, results.mtime, results.ctime) IS (?2, ?3, ?4) AS same))",
-    )?
-    .execute(params![
+    insert.execute(params![
         done.input.bytes(),
         size,
         mtime,
