@@ -171,6 +171,11 @@ impl Dir {
         self.path.join(OsStr::from_bytes(name))
     }
 
+    /// What went wrong with `name` here. Its path is only made for that: a small file takes many calls.
+    fn error<'a, E: Into<io::Error>>(&'a self, action: &'static str, name: &'a [u8]) -> impl FnOnce(E) -> Error + 'a {
+        move |e| Error::io(action, self.join(name))(e)
+    }
+
     pub fn fd(&self) -> impl AsFd + '_ {
         &self.fd
     }
@@ -211,12 +216,11 @@ impl Dir {
     /// of a FIFO.
     pub fn open_file(&self, name: &[u8]) -> Result<Option<(File, Stat)>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let path = self.join(name);
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(Error::io("open", &path));
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(self.error("open", name));
         let Some(fd) = if_there(fd)? else {
             return Ok(None);
         };
-        let stat = rustix::fs::fstat(&fd).map_err(Error::io("stat", &path))?;
+        let stat = rustix::fs::fstat(&fd).map_err(self.error("stat", name))?;
         Ok(Some((File::from(fd), stat)))
     }
 
@@ -233,12 +237,12 @@ impl Dir {
     fn create(&self, name: &[u8], how: OFlags) -> Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | how;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o666))
-            .map_err(Error::io("create", self.join(name)))?;
+            .map_err(self.error("create", name))?;
         Ok(File::from(fd))
     }
 
     pub(super) fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
-        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(Error::io("rename to", self.join(to)))
+        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(self.error("rename to", to))
     }
 
     /// Removes a file; it is no error if there is none. Says whether there was one.
