@@ -155,7 +155,7 @@ impl Golden {
             .map(|name| unicode::name(name).into_owned())
             .collect();
         let binding = Binding::by_name(&columns, signature, &self.spelling).map_err(shown)?;
-        let mut batch = Batch::new(&binding);
+        let mut batch = Batch::new(&binding, self.rows.len());
         let mut scored = Vec::with_capacity(self.rows.len());
         for rows in self.rows.chunks(ROWS) {
             batch.clear();

@@ -10,11 +10,18 @@ use std::str::from_utf8;
 /// Rows of one batch: its columns stay in a core's nearest cache while they are read, scored and written out.
 pub const ROWS: usize = 1024;
 
+/// Numbers in a line of the cache.
+const LINE: usize = 8;
+
 /// Up to [`ROWS`] rows as columns by a binding, and what is wrong with them.
 #[derive(Clone, Debug)]
 pub struct Batch {
     rows: usize,
-    /// `[feature][row]`, `ROWS` rows; a value with a flaw means nothing, nor one of text.
+    /// How many it has room for.
+    room: usize,
+    /// From one column to the next.
+    stride: usize,
+    /// `[feature][row]`; a value with a flaw means nothing, nor one of text.
     columns: Vec<f64>,
     /// The cells of the features of text, `[feature of text][row]`.
     texts: Vec<Vec<String>>,
@@ -51,13 +58,19 @@ pub enum Reason {
 }
 
 impl Batch {
-    pub fn new(binding: &Binding) -> Batch {
+    /// `rows`: how many there will be, if it is known; room for more than [`ROWS`] is never made.
+    pub fn new(binding: &Binding, rows: usize) -> Batch {
+        let room = rows.clamp(1, ROWS);
+        // An odd number of cache lines: by a power of two, all cells of a row would wait for the same few places of the cache.
+        let stride = (room.div_ceil(LINE) | 1) * LINE;
         let features = binding.features.iter().enumerate();
         let of_text = features.filter(|(_, feature)| matches!(feature.kind, Kind::Texts(_)));
         let text_features: Vec<(usize, Feature)> = of_text.map(|(i, feature)| (i, feature.clone())).collect();
         Batch {
             rows: 0,
-            columns: vec![0.0; binding.features.len() * ROWS],
+            room,
+            stride,
+            columns: vec![0.0; binding.features.len() * stride],
             texts: vec![Vec::new(); text_features.len()],
             spaced: Vec::new(),
             text_features,
@@ -74,7 +87,7 @@ impl Batch {
 
     /// The features: a slice of a value for each row.
     pub fn columns(&self) -> Vec<&[f64]> {
-        self.columns.chunks(ROWS).map(|c| &c[..self.rows]).collect()
+        self.columns.chunks(self.stride).map(|c| &c[..self.rows]).collect()
     }
 
     /// The cells of the features of text.
@@ -84,7 +97,7 @@ impl Batch {
 
     /// One feature.
     pub fn column(&self, feature: usize) -> &[f64] {
-        &self.columns[feature * ROWS..][..self.rows]
+        &self.columns[feature * self.stride..][..self.rows]
     }
 
     /// The cells of one feature of text.
@@ -184,6 +197,12 @@ impl Batch {
 
     // For readers.
 
+    /// Is there room for one more row?
+    #[inline(always)]
+    pub fn has_room(&self) -> bool {
+        self.rows < self.room
+    }
+
     pub fn clear(&mut self) {
         self.rows = 0;
         self.flaws.clear();
@@ -196,7 +215,7 @@ impl Batch {
     /// Sets a cell of the row that is being read.
     #[inline(always)]
     pub fn set(&mut self, feature: usize, x: f64) {
-        self.columns[feature * ROWS + self.rows] = x;
+        self.columns[feature * self.stride + self.rows] = x;
     }
 
     /// Reads a cell of the row that is being read by the rule of its feature.
@@ -302,7 +321,7 @@ mod tests {
 
     fn filled(rows: &[[&str; 4]]) -> Batch {
         let binding = binding();
-        let mut batch = Batch::new(&binding);
+        let mut batch = Batch::new(&binding, ROWS);
         batch.clear();
         for row in rows {
             batch.push(&binding, &row.map(String::from));
@@ -325,6 +344,26 @@ mod tests {
             error: CellError::NotAnInteger,
         };
         assert_eq!(batch.flaws(), [Flaw { row: 2, reason }]);
+    }
+
+    /// Columns for 1,024 rows were made, and filled with zeros, for every file of a hundred.
+    #[test]
+    fn a_batch_of_few_rows_is_small() {
+        let batch = Batch::new(&binding(), 100);
+        assert!(batch.columns.len() <= 3 * 104);
+        for rows in [1, 7, 8, 100, ROWS, usize::MAX] {
+            let mut batch = Batch::new(&binding(), rows);
+            let mut read = 0;
+            while batch.has_room() {
+                (0..3).for_each(|feature| batch.set(feature, (10 * read + feature) as f64));
+                batch.end_row();
+                read += 1;
+            }
+            assert_eq!(read, rows.min(ROWS));
+            let last = 10 * (read - 1);
+            let found: Vec<f64> = batch.columns().iter().map(|column| column[read - 1]).collect();
+            assert_eq!(found, [last, last + 1, last + 2].map(|x| x as f64));
+        }
     }
 
     #[test]

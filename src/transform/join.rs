@@ -8,6 +8,7 @@ use crate::format::{CutError, rejects};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::unknown;
 use std::io::Write;
+use std::mem::take;
 use std::sync::atomic::Ordering;
 
 /// A file whose rest is smaller is read to its end: its report can say how many rows are bad.
@@ -25,6 +26,8 @@ pub struct Join<'a, O, J> {
     bytes: u64,
     lines: u64,
     first: Option<Bad>,
+    /// What stands in front of the output's rows. It is written with the first of them: a small output in one go.
+    front: &'a [u8],
     checksums: Checksums,
 }
 
@@ -38,15 +41,8 @@ struct Bad {
 }
 
 impl<'a, O: Write, J: Write> Join<'a, O, J> {
-    /// Begins with what stands in front of the rows.
-    pub fn new(
-        opened: &'a Opened,
-        shape: &'a Shape,
-        out: &'a mut O,
-        rejects: &'a mut J,
-        run: &'a Run<'a>,
-    ) -> Result<Self, Failure> {
-        let mut join = Join {
+    pub fn new(opened: &'a Opened, shape: &'a Shape, out: &'a mut O, rejects: &'a mut J, run: &'a Run<'a>) -> Self {
+        Join {
             opened,
             shape,
             out,
@@ -56,10 +52,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             bytes: opened.input.end() as u64,
             lines: opened.input.lines(),
             first: None,
+            front: opened.input.out(),
             checksums: Checksums::new(run.sha256_most),
-        };
-        join.write(opened.input.out())?;
-        Ok(join)
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -70,7 +65,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
     }
 
     /// Takes the next part and gives its range's memory back.
-    pub fn add(&mut self, part: Part) -> Result<Vec<u8>, Failure> {
+    pub fn add(&mut self, mut part: Part) -> Result<Vec<u8>, Failure> {
         if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
             return Err(Failure::Cancelled);
         }
@@ -81,11 +76,12 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
+        part.out.splice(..0, take(&mut self.front).iter().copied());
         self.write(&part.out)?;
         self.lines += part.lines;
-        self.bytes += part.source.len() as u64;
+        self.bytes += part.range().len() as u64;
         if let Some(progress) = self.run.progress {
-            progress.fetch_add(part.source.len() as u64, Ordering::Relaxed);
+            progress.fetch_add(part.range().len() as u64, Ordering::Relaxed);
         }
         Ok(part.source)
     }
@@ -102,7 +98,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             let place = reject.place(self.lines, self.summary.rows);
             let column = self.opened.column(reject);
             let reason = self.opened.reason(part, reject);
-            let record = &part.source[reject.start as usize..reject.end as usize];
+            let record = &part.range()[reject.start as usize..reject.end as usize];
             rejects::push(place.number(), column, &reason, record, &mut text);
             self.first.get_or_insert_with(|| Bad {
                 place,
@@ -154,6 +150,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
 
     /// `bytes`, `hash`: of the input.
     pub fn finish(mut self, bytes: u64, hash: blake3::Hash) -> Result<Summary, Failure> {
+        let front = take(&mut self.front);
+        self.write(front)?;
         if let Limit::Share(share) = self.shape.max_bad_rows
             && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
         {

@@ -108,14 +108,13 @@ pub fn transform(
         ..*run
     };
     let mut blocks = Blocks::new(input, shape.encoding, shape.dialect, run.size);
-    let mut first = match blocks.next_block() {
+    let first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
     let opened = Arc::new(open(&first, scorer)?);
-    first.drain(..opened.input.end());
-    let join = Join::new(&opened, shape, out, rejects, run)?;
+    let join = Join::new(&opened, shape, out, rejects, run);
     match run.pool {
         Some(pool) if !blocks.ended() => in_parallel(first, blocks, &opened, pool, run.memory, join),
         _ => in_line(first, blocks, &opened, join),
@@ -128,12 +127,11 @@ fn in_line<R: Read, O: Write, J: Write>(
     opened: &Opened,
     mut join: Join<O, J>,
 ) -> Result<Summary, Failure> {
-    let mut block = first;
+    let mut part = opened.first_part(first);
     loop {
-        let part = opened.part(block);
         blocks.recycle(join.add(part)?);
         match blocks.next_block() {
-            Ok(Some(next)) => block = next,
+            Ok(Some(block)) => part = opened.part(block),
             Ok(None) => return join.finish(blocks.bytes(), blocks.hash()),
             Err(e) => return Err(join.cut_error(e)),
         }
@@ -141,7 +139,7 @@ fn in_line<R: Read, O: Write, J: Write>(
 }
 
 fn in_parallel<R: Read, O: Write, J: Write>(
-    first: Vec<u8>,
+    mut first: Vec<u8>,
     mut blocks: Blocks<R>,
     opened: &Arc<Opened>,
     pool: &rayon::ThreadPool,
@@ -156,6 +154,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     let largest = Arc::new(AtomicUsize::new(0));
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
+    first.drain(..opened.input.end());
     let mut first = Some(first);
     let mut stop = None;
     loop {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// What is the same for all parts of an input; shared by the threads that score them.
 pub struct Opened {
-    pub input: Input,
+    pub input: Arc<Input>,
     pub lineup: Arc<Lineup>,
 }
 
@@ -17,10 +17,18 @@ pub struct Opened {
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
 pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
+    let opened = |input| Opened {
+        input,
+        lineup: scorer.lineup.clone(),
+    };
+    if let Some(same) = scorer.last().filter(|last| last.begins(first)) {
+        return Ok(opened(same));
+    }
     let Scorer {
         lineup,
         shape,
         features,
+        ..
     } = scorer;
     let signature = lineup.signature();
     let wanted = Wanted {
@@ -33,8 +41,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
     };
-    Ok(Opened {
-        input: Input::open(first, &wanted)?,
-        lineup: lineup.clone(),
-    })
+    let input = Arc::new(Input::open(first, &wanted)?);
+    scorer.remember(&input);
+    Ok(opened(input))
 }

@@ -3,15 +3,16 @@
 use super::open::Opened;
 use crate::format::{BLOCK, Cause};
 use crate::problem::{Problem, internal};
-use crate::score::batch::{Flaw, ROWS};
+use crate::score::batch::Flaw;
 use crate::score::predict;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
 pub struct Part {
-    /// The range itself: whole records.
+    /// The range itself, whole records; in front of it, what stands in front of the rows.
     pub source: Vec<u8>,
+    front: usize,
     pub out: Vec<u8>,
     pub rows: u64,
     /// The line feeds in the range.
@@ -69,9 +70,19 @@ impl Reject {
 impl Opened {
     /// Scores a range of whole records; the first one without what stands in front of the rows.
     pub fn part(&self, source: Vec<u8>) -> Part {
+        self.part_behind(0, source)
+    }
+
+    /// The same of an input's first block as it was opened.
+    pub fn first_part(&self, first: Vec<u8>) -> Part {
+        self.part_behind(self.input.end(), first)
+    }
+
+    fn part_behind(&self, front: usize, source: Vec<u8>) -> Part {
         let mut part = Part {
             out: Vec::with_capacity(source.len().min(BLOCK) / 4),
             source,
+            front,
             rows: 0,
             lines: 0,
             not_finite: 0,
@@ -89,14 +100,14 @@ impl Opened {
 
     fn score(&self, part: &mut Part) {
         let model = &self.lineup.champion.model;
-        let mut rows = self.input.rows(&part.source);
+        let mut rows = self.input.rows(&part.source[part.front..]);
         let width = model.signature().outputs.len();
-        let mut predictions = vec![0.0; width * ROWS];
+        let mut predictions = Vec::new();
         while rows.fill() {
             let count = rows.batch().rows();
-            let predictions = &mut predictions[..width * count];
-            predict(model, rows.batch(), predictions);
-            part.not_finite += rows.write(predictions, &mut part.out);
+            predictions.resize(width * count, 0.0);
+            predict(model, rows.batch(), &mut predictions);
+            part.not_finite += rows.write(&predictions, &mut part.out);
             rows.batch().count_unknown(model, &mut part.unknown);
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             for flaw in bad {
@@ -134,25 +145,30 @@ impl Opened {
 }
 
 impl Part {
+    pub fn range(&self) -> &[u8] {
+        &self.source[self.front..]
+    }
+
     /// Takes the part of the range behind its own.
     pub fn append(&mut self, next: Part) {
         if self.problem.is_some() {
             return;
         }
+        let bytes = self.range().len() as u32;
         let shifted = |reject: Reject| Reject {
             row: reject.row + self.rows as u32,
             line: reject.line.map(|line| line + self.lines as u32),
-            start: reject.start + self.source.len() as u32,
-            end: reject.end + self.source.len() as u32,
+            start: reject.start + bytes,
+            end: reject.end + bytes,
             cause: match reject.cause {
                 Cause::Refused(why) => Cause::Refused(why + self.refusals.len() as u32),
                 cause => cause,
             },
         };
+        self.source.extend(next.range());
         self.rejects.extend(next.rejects.into_iter().map(shifted));
         self.problem = next.problem.map(|problem| problem.behind(self.lines));
         self.refusals.extend(next.refusals);
-        self.source.extend(next.source);
         self.out.extend(next.out);
         self.rows += next.rows;
         self.lines += next.lines;

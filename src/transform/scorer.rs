@@ -1,10 +1,11 @@
 //! A lineup and the settings that it scores by.
 
 use super::Shape;
+use crate::format::Input;
 use crate::score::Lineup;
 use crate::score::binding::features;
 use crate::score::cell::Feature;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What makes outputs of inputs, with all that is the same for every input: of a model with many categories, it takes longer
 /// than a small file.
@@ -13,6 +14,8 @@ pub struct Scorer {
     pub shape: Shape,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
+    /// The input that was opened last: the next one most often has the same header.
+    last: Mutex<Option<Arc<Input>>>,
 }
 
 impl Scorer {
@@ -22,6 +25,19 @@ impl Scorer {
             features: features(columns, &shape.spelling).into(),
             lineup,
             shape,
+            last: Mutex::default(),
+        }
+    }
+
+    pub(super) fn last(&self) -> Option<Arc<Input>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn remember(&self, input: &Arc<Input>) {
+        /// What stands in front of the rows is kept, too.
+        const MOST: usize = 64 << 10;
+        if input.end() <= MOST {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(input.clone());
         }
     }
 }

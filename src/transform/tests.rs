@@ -52,7 +52,7 @@ fn joined(
         });
         parts = whole.into_iter().collect();
     }
-    let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run).unwrap();
+    let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run);
     let shown = |failure: Failure| match failure {
         Failure::Problem(problem) => format!("{problem:?}"),
         failure => format!("{failure:?}"),
@@ -152,6 +152,79 @@ proptest! {
         prop_assert_eq!(out, whole.1);
         prop_assert_eq!(rejects, whole.2);
     }
+}
+
+proptest! {
+    /// How one is to be read is kept for the next, which may look almost the same.
+    #[test]
+    fn an_input_gives_the_same_whatever_was_scored_before(
+        fronts in prop::collection::vec(
+            prop::sample::select(vec![
+                "", "x,y\n", "y,x\n", "x,y\r\n", "\"x\",\"y\"\n", "sep=;\nx;y\n", "sep=,\nx,y\n", "\nx,y\n", "x,y,z\n", "z,x,y\n",
+                "x,y\n\n", "x", "x,y", "a,b\n", "\u{feff}x,y\n", "x\u{0}y\n", "x,\"y\n\"\n",
+            ]),
+            1..8,
+        ),
+        all in any::<bool>(),
+    ) {
+        let columns = if all { Columns::All } else { Columns::Prediction };
+        let fresh = || Scorer::new(lineup(), shape(columns.clone(), Limit::Share(Share::ALL)));
+        let score = |scorer: &Scorer, text: &str| {
+            let (mut out, mut rejects) = (Vec::new(), Vec::new());
+            let done = transform(text.as_bytes(), scorer, &mut out, &mut rejects, &Run::default());
+            (format!("{done:?}"), out, rejects)
+        };
+        let scorer = fresh();
+        for front in fronts {
+            let text = format!("{front}1,2\n3,4\n5,oops\n");
+            prop_assert_eq!(score(&scorer, &text), score(&fresh(), &text));
+        }
+    }
+}
+
+/// Reads or writes, and counts the calls.
+struct Counted<T> {
+    of: T,
+    calls: u32,
+}
+
+impl<T: Read> Read for Counted<T> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.calls += 1;
+        self.of.read(bytes)
+    }
+}
+
+impl<T: Write> Write for Counted<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.calls += 1;
+        self.of.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.of.flush()
+    }
+}
+
+/// Each call is a good part of what a small file costs: its text was read in two, and its header was written by itself.
+#[test]
+fn a_small_input_is_read_and_written_at_once() {
+    let text = format!("x,y\n{}", "1.5,2\n".repeat(5000));
+    let size = Some(text.len() as u64);
+    let scorer = Scorer::new(lineup(), shape(Columns::All, Limit::Count(0)));
+    let mut input = Counted {
+        of: text.as_bytes(),
+        calls: 0,
+    };
+    let mut out = Counted {
+        of: Vec::new(),
+        calls: 0,
+    };
+    let run = Run { size, ..Run::default() };
+    let summary = transform(&mut input, &scorer, &mut out, &mut io::sink(), &run).unwrap();
+    assert_eq!((input.calls, out.calls), (2, 1), "the second read finds the end");
+    assert_eq!(summary.output_hash, Some(blake3::hash(&out.of)));
+    assert!(out.of.starts_with(b"x,y,prediction\n1.5,2,5.5\n"));
 }
 
 /// Two bytes a row, all bad: each was 176 bytes of heap until the file was done with.

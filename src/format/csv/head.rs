@@ -371,7 +371,7 @@ fn wrong_delimiter(record: &[u8], features: &[Cow<str>], wanted: &Wanted) -> Opt
 }
 
 /// Text that is not UTF-8 at all, told by its first bytes.
-fn encoding(first: &[u8]) -> Result<(), Problem> {
+pub(super) fn encoding(first: &[u8]) -> Result<(), Problem> {
     let start = &first[..first.len().min(64)];
     let alternate =
         |zero: usize| start.len() >= 4 && start.iter().enumerate().all(|(i, &b)| (b == 0) == (i % 2 == zero));

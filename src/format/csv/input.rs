@@ -1,7 +1,7 @@
 //! An opened CSV: its rows in any range of it, what is written of them, and why one is bad.
 
 use super::cause::Cause;
-use super::head::{Head, Layout, Wanted, nul_byte};
+use super::head::{self, Head, Layout, Wanted, nul_byte};
 use super::reader::Reader;
 use super::writer::{self, Writing};
 use crate::format::Record;
@@ -18,7 +18,8 @@ pub struct Input {
     /// The outputs that are written.
     outputs: Vec<Writing>,
     out: Vec<u8>,
-    end: usize,
+    /// What stands in front of the rows, with its line ends.
+    front: Box<[u8]>,
     lines: u64,
 }
 
@@ -52,9 +53,15 @@ impl Input {
             outputs: wanted.outputs.iter().map(|o| Writing::of(o, delimiter)).collect(),
             layout: head.layout,
             out,
-            end: head.end,
+            front: first[..head.end].into(),
             lines: head.lines,
         })
+    }
+
+    /// Would [`Input::open`] come to the same? A header alone tells how its rows are read. `first`, `wanted`: as there, and what
+    /// is wanted is the same as then.
+    pub fn begins(&self, first: &[u8]) -> bool {
+        self.layout.header && first.starts_with(&self.front) && head::encoding(first).is_ok()
     }
 
     /// What the output begins with.
@@ -64,7 +71,7 @@ impl Input {
 
     /// Where the rows begin in the first block.
     pub fn end(&self) -> usize {
-        self.end
+        self.front.len()
     }
 
     /// How many line feeds stand in front of the rows.
@@ -77,7 +84,7 @@ impl Input {
         Rows {
             input: self,
             range,
-            reader: Reader::new(&self.layout),
+            reader: Reader::new(&self.layout, rows_at_most(range)),
             at: 0,
             lines: 0,
             nul: memchr(0, range),
@@ -107,6 +114,15 @@ impl Input {
         let filled =
             features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers | Kind::Marked(_)));
         (self.layout.roles.len() + filled.count()) as u64
+    }
+}
+
+/// Rows of a small range, which needs less memory then. Each ends with a line feed.
+fn rows_at_most(range: &[u8]) -> usize {
+    const SMALL: usize = 64 << 10;
+    match range.len() {
+        ..SMALL => memchr_iter(b'\n', range).count(),
+        _ => usize::MAX,
     }
 }
 

@@ -10,6 +10,9 @@ use std::io::{self, Read};
 /// Read at once of what is decoded.
 const PIECE: usize = if cfg!(any(test, fuzzing)) { 128 } else { 64 << 10 };
 
+/// Up to here, memory that is written twice costs less than a call.
+const SMALL: usize = 64 << 10;
+
 pub struct Source<R> {
     input: R,
     /// None where the input is UTF-8: then its bytes are the text.
@@ -168,9 +171,24 @@ fn read(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result
     bytes
         .try_reserve(target + 64 - bytes.len())
         .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let wanted = (target - bytes.len()) as u64;
-    input.by_ref().take(wanted).read_to_end(bytes)?;
-    Ok(())
+    if target - bytes.len() > SMALL {
+        let wanted = (target - bytes.len()) as u64;
+        input.by_ref().take(wanted).read_to_end(bytes)?;
+        return Ok(());
+    }
+    // A small file in one go: `read_to_end` begins with 8 KiB.
+    let mut end = bytes.len();
+    bytes.resize(target, 0);
+    let read = loop {
+        match input.read(&mut bytes[end..]) {
+            Ok(0) => break Ok(()),
+            Ok(n) => end += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => break Err(e),
+        }
+    };
+    bytes.truncate(end);
+    read
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Table<'_> {
             outputs: &[],
         };
         let head = Head::read(&block, &wanted)?;
-        let mut reader = Reader::new(&head.layout);
+        let mut reader = Reader::new(&head.layout, usize::MAX);
         let (mut at, mut lines) = (head.end, 0);
         loop {
             let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;

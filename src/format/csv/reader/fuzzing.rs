@@ -103,7 +103,7 @@ struct Read {
 
 /// What the first batch of `block` is read as.
 fn read(layout: &Layout, fill: impl Fn(&mut Reader, usize, &mut u64) -> usize) -> Read {
-    let mut reader = Reader::new(layout);
+    let mut reader = Reader::new(layout, usize::MAX);
     let mut lines = 0;
     let end = fill(&mut reader, 0, &mut lines);
     let batch = &reader.batch;

@@ -19,6 +19,8 @@ use memchr::{memchr, memchr_iter, memchr2};
 pub struct Reader<'a> {
     layout: &'a Layout,
     pub batch: Batch,
+    /// How many columns are kept one by one.
+    width: usize,
     /// `[row][kept column]`: where the field stands.
     kept: Vec<(usize, usize)>,
     /// `[row]`: where the record stands, without its line end.
@@ -28,16 +30,19 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(layout: &'a Layout) -> Reader<'a> {
-        let kept = match &layout.kept {
+    /// `rows`: how many there will be, if it is known.
+    pub fn new(layout: &'a Layout, rows: usize) -> Reader<'a> {
+        let rows = rows.min(ROWS);
+        let width = match &layout.kept {
             Kept::Some(indices) => indices.len(),
             Kept::None | Kept::All => 0,
         };
         Reader {
             layout,
-            batch: Batch::new(&layout.binding),
-            kept: vec![(0, 0); kept * ROWS],
-            records: Vec::with_capacity(ROWS),
+            batch: Batch::new(&layout.binding, rows),
+            width,
+            kept: vec![(0, 0); width * rows],
+            records: Vec::with_capacity(rows),
             malformed: Vec::new(),
         }
     }
@@ -52,8 +57,7 @@ impl<'a> Reader<'a> {
 
     /// Where the kept fields of a row stand, in the order of the output.
     pub fn kept(&self, row: usize) -> &[(usize, usize)] {
-        let width = self.kept.len() / ROWS;
-        &self.kept[row * width..(row + 1) * width]
+        &self.kept[row * self.width..(row + 1) * self.width]
     }
 
     /// Why a row is bad, by its first flaw.
@@ -145,7 +149,7 @@ impl<'a> Reader<'a> {
         self.malformed.clear();
         // In a file of one column an empty line is a missing value, as others write it; elsewhere it is no record.
         let alone = self.layout.roles.len() == 1;
-        while at < block.len() && self.batch.rows() < ROWS {
+        while at < block.len() && self.batch.has_room() {
             match &block[at..] {
                 [b'\n', ..] if !alone => at += 1,
                 [b'\r', b'\n', ..] if !alone => at += 2,
@@ -238,8 +242,7 @@ impl<'a> Reader<'a> {
 
     fn keep(&mut self, role: &Role, start: usize, end: usize) {
         if let Some(place) = role.kept {
-            let width = self.kept.len() / ROWS;
-            self.kept[self.batch.rows() * width + place] = (start, end);
+            self.kept[self.batch.rows() * self.width + place] = (start, end);
         }
     }
 
