@@ -3,6 +3,7 @@
 use super::ranks::{Axes, LANE, LANES, ROWS, Ranks};
 use super::select::{LEAVES, Selection};
 use super::tree::Tree;
+use super::walk::Walk;
 use std::ops::AddAssign;
 
 /// The type in which a library adds up leaves.
@@ -50,8 +51,10 @@ struct Member<T> {
 #[derive(Clone, Debug)]
 enum Way<T> {
     Selected(Selection<T>),
-    /// Too large: node after node, each row by itself.
-    Walked(Tree),
+    /// Too large to ask all nodes.
+    Walked(Walk<T>),
+    /// It needs more kinds of value than a byte can tell: by the meaning of its tests, each row by itself.
+    Read(Tree),
 }
 
 impl<T: Leaf> Forest<T> {
@@ -61,10 +64,9 @@ impl<T: Leaf> Forest<T> {
         let mut axes = Axes::default();
         let mut waiting: Vec<(usize, Tree, bool)> = Vec::new();
         for (target, tree) in trees {
-            let small = tree.leaves.len() <= LEAVES;
             let tests = || tree.nodes.iter().map(|n| &n.test);
-            let mut admitted = small && axes.admit(tests());
-            if small && !admitted && !waiting.is_empty() {
+            let mut admitted = axes.admit(tests());
+            if !admitted && !waiting.is_empty() {
                 groups.push(Group::of(std::mem::take(&mut axes), std::mem::take(&mut waiting)));
                 admitted = axes.admit(tests());
             }
@@ -108,7 +110,7 @@ impl<T: Leaf> Forest<T> {
     fn add_by(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
         let rows = sums.first().map_or(0, Vec::len);
         let most = self.groups.iter().map(|g| g.axes.columns).max().unwrap_or(0);
-        let mut ranks: Vec<Ranks> = vec![[[0; LANE]; LANES]; most];
+        let mut ranks: Vec<Ranks> = vec![[[0; LANE]; LANES + 1]; most];
         let mut chunk = vec![[T::default(); ROWS]; sums.len()];
         for start in (0..rows).step_by(ROWS) {
             let length = ROWS.min(rows - start);
@@ -121,7 +123,8 @@ impl<T: Leaf> Forest<T> {
                     let sums = &mut chunk[member.target];
                     match &member.way {
                         Way::Selected(selection) => selection.add(&ranks, length.div_ceil(LANE), sums),
-                        Way::Walked(tree) => walk(tree, columns, start, &mut sums[..length]),
+                        Way::Walked(walk) => walk.add(&ranks, length, sums),
+                        Way::Read(tree) => read(tree, columns, start, &mut sums[..length]),
                     }
                 }
             }
@@ -132,7 +135,7 @@ impl<T: Leaf> Forest<T> {
     }
 }
 
-fn walk<T: Leaf>(tree: &Tree, columns: &[&[f64]], start: usize, sums: &mut [T]) {
+fn read<T: Leaf>(tree: &Tree, columns: &[&[f64]], start: usize, sums: &mut [T]) {
     for (i, sum) in sums.iter_mut().enumerate() {
         let leaf = tree.leaf(|feature| {
             let x = columns[feature][start + i];
@@ -145,11 +148,12 @@ fn walk<T: Leaf>(tree: &Tree, columns: &[&[f64]], start: usize, sums: &mut [T]) 
 impl<T: Leaf> Group<T> {
     /// `trees`: target, tree, and whether its tests are admitted to `axes`.
     fn of(mut axes: Axes, trees: Vec<(usize, Tree, bool)>) -> Group<T> {
-        let member = |(target, tree, admitted)| Member {
+        let member = |(target, tree, admitted): (usize, Tree, bool)| Member {
             target,
             way: match admitted {
-                true => Way::Selected(Selection::of(&tree, T::of, &mut axes)),
-                false => Way::Walked(tree),
+                true if tree.leaves.len() <= LEAVES => Way::Selected(Selection::of(&tree, T::of, &mut axes)),
+                true => Way::Walked(Walk::of(&tree, T::of, &mut axes)),
+                false => Way::Read(tree),
             },
         };
         let members = trees.into_iter().map(member).collect();
@@ -286,5 +290,55 @@ mod tests {
         let forest = Forest::<f64>::of(trees.iter().cloned().map(|t| (0, t)).collect());
         assert_eq!(forest.groups.len(), 5);
         agrees::<f64>(&trees, &columns);
+    }
+
+    /// Large trees go by ranks, too, unless one alone needs more kinds of value than a byte can tell.
+    #[test]
+    fn large_trees_are_walked_by_ranks_where_a_byte_can_tell_their_values() {
+        let codes = |i: u64| {
+            Arc::new(Categories::of(
+                (0..60).filter(|code| i >> (code % 10) & 1 == 1).collect(),
+            ))
+        };
+        let large = |thresholds: u64| {
+            let test = |i: u64| match i % 3 {
+                0 => Test {
+                    feature: 1,
+                    reading: Reading::CutCategory,
+                    condition: Condition::Among(codes(i)),
+                    missing_passes: i.is_multiple_of(2),
+                },
+                _ => Test {
+                    feature: 0,
+                    reading: Reading::Number,
+                    condition: Condition::Below((i * 7919 % thresholds) as f64),
+                    missing_passes: i.is_multiple_of(2),
+                },
+            };
+            tree(
+                (0..900)
+                    .map(|i| (test(i), i.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                    .collect(),
+            )
+        };
+        let values = |scale: f64| {
+            (0..3000).map(move |i| {
+                if i % 7 == 0 {
+                    f64::NAN
+                } else {
+                    (i * 31 % 1000) as f64 * scale
+                }
+            })
+        };
+        let columns = [values(0.9).collect(), values(0.07).collect()];
+        for (thresholds, is_walked) in [(200, true), (500, false)] {
+            let trees = [large(thresholds), large(100)];
+            let forest = Forest::<f32>::of(trees.iter().cloned().map(|t| (0, t)).collect());
+            let ways = forest.groups.iter().flat_map(|group| &group.members);
+            let walked: Vec<bool> = ways.map(|m| matches!(m.way, Way::Walked(_))).collect();
+            assert_eq!(walked, [is_walked, true]);
+            agrees::<f32>(&trees, &columns);
+            agrees::<f64>(&trees, &columns);
+        }
     }
 }

@@ -4,6 +4,7 @@ mod forest;
 mod ranks;
 mod select;
 mod tree;
+mod walk;
 
 pub use forest::{Forest, Leaf};
 pub use tree::{Categories, Condition, Part, Reading, Test, Tree};

@@ -6,7 +6,6 @@
 
 use super::tree::{Categories, Condition, Reading, Seen, Test};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Kinds of value that an axis can tell apart, beside missing ones.
 const KINDS: usize = 254;
@@ -18,8 +17,9 @@ pub const LANE: usize = 64;
 pub const LANES: usize = 16;
 pub const ROWS: usize = LANE * LANES;
 
-/// A byte for each row.
-pub type Ranks = [[u8; LANE]; LANES];
+/// A byte for each row, and a lane that nobody uses: without it all columns would compete for the same few places of the nearest
+/// cache.
+pub type Ranks = [[u8; LANE]; LANES + 1];
 
 /// A feature, as some tests read it.
 #[derive(Clone, Debug)]
@@ -37,10 +37,7 @@ enum Scale {
     /// Ascending. The rank of `x`: one more than the number of thresholds that are at most `x`.
     Thresholds(Vec<f64>),
     /// Categories that no set tells apart have the same rank; those in no set have rank 0.
-    Kinds {
-        ranks: HashMap<u32, u8>,
-        sets: Vec<Arc<Categories>>,
-    },
+    Kinds(HashMap<u32, u8>),
 }
 
 /// How a test reads in ranks.
@@ -48,8 +45,12 @@ enum Scale {
 pub enum RankTest {
     /// Passes at or below the limit.
     AtMost { column: usize, limit: u8 },
-    /// Passes where the table says so.
-    In { column: usize, passes: Box<[bool; 256]> },
+    /// Passes where the table says so; only the first `kinds` ranks are there.
+    In {
+        column: usize,
+        passes: Box<[bool; 256]>,
+        kinds: usize,
+    },
 }
 
 /// The axes of a group of trees.
@@ -109,13 +110,18 @@ impl Axes {
                 column,
                 limit: 1 + all.partition_point(|t| t < threshold) as u8,
             },
-            (Condition::Among(set), Scale::Kinds { ranks, .. }) => {
+            (Condition::Among(set), Scale::Kinds(ranks)) => {
                 let mut passes = Box::new([false; 256]);
                 for (&code, &rank) in ranks {
                     passes[rank as usize] = set.has(code);
                 }
-                passes[MISSING_CATEGORY as usize] = test.missing_passes;
-                RankTest::In { column, passes }
+                let missing = missing_category(ranks);
+                passes[missing as usize] = test.missing_passes;
+                RankTest::In {
+                    column,
+                    passes,
+                    kinds: 1 + missing as usize,
+                }
             }
             _ => unreachable!("a reading has one kind of condition"),
         }
@@ -136,7 +142,10 @@ impl Axes {
     }
 }
 
-const MISSING_CATEGORY: u8 = 255;
+/// The rank behind those of categories.
+fn missing_category(ranks: &HashMap<u32, u8>) -> u8 {
+    1 + ranks.values().copied().max().unwrap_or(0)
+}
 
 impl Axis {
     #[inline(always)]
@@ -159,7 +168,7 @@ impl Axis {
                     *rank = 1 + count_at_most(&padded, x);
                 }
             }
-            Scale::Kinds { ranks: kinds, .. } => {
+            Scale::Kinds(kinds) => {
                 for ((rank, missing), &x) in found.iter_mut().zip(&mut missing).zip(values.iter()) {
                     match self.reading.see(x) {
                         Seen::Missing => *missing = true,
@@ -169,9 +178,9 @@ impl Axis {
                 }
             }
         }
-        let missing_ranks = match self.scale {
+        let missing_ranks = match &self.scale {
             Scale::Thresholds(_) => [(self.passing, 0), (self.failing, u8::MAX)],
-            Scale::Kinds { .. } => [(self.passing, MISSING_CATEGORY), (self.failing, MISSING_CATEGORY)],
+            Scale::Kinds(kinds) => [self.passing, self.failing].map(|column| (column, missing_category(kinds))),
         };
         for (column, missing_rank) in missing_ranks {
             let Some(column) = column else { continue };
@@ -197,10 +206,7 @@ impl Scale {
     fn of(condition: &Condition) -> Scale {
         match condition {
             Condition::Below(_) => Scale::Thresholds(Vec::new()),
-            Condition::Among(_) => Scale::Kinds {
-                ranks: HashMap::new(),
-                sets: Vec::new(),
-            },
+            Condition::Among(_) => Scale::Kinds(HashMap::new()),
         }
     }
 
@@ -213,16 +219,23 @@ impl Scale {
                 }
                 all.len() <= KINDS
             }
-            (Scale::Kinds { ranks, sets }, Condition::Among(set)) => {
-                if !sets.contains(set) {
+            (Scale::Kinds(ranks), Condition::Among(set)) => {
+                if !tells(ranks, set) {
                     *ranks = refine(ranks, set);
-                    sets.push(set.clone());
                 }
                 ranks.values().max().is_none_or(|&most| (most as usize) < KINDS)
             }
             _ => unreachable!("a reading has one kind of condition"),
         }
     }
+}
+
+/// Are the members of `set` told from others by their ranks?
+fn tells(ranks: &HashMap<u32, u8>, set: &Categories) -> bool {
+    let mut sides = [None; 256];
+    sides[0] = Some(false);
+    let mut agrees = |(&code, &rank): (&u32, &u8)| *sides[rank as usize].get_or_insert(set.has(code)) == set.has(code);
+    ranks.iter().all(&mut agrees) && set.codes().all(|code| ranks.contains_key(&code))
 }
 
 /// Tells members of `set` from others that had the same rank. More than a byte can tell end at 255.

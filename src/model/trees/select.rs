@@ -61,7 +61,7 @@ impl<T: Copy + Default + From<f32> + std::ops::AddAssign> Selection<T> {
             let above = above.first().map_or(&[][..], |above| &above[..lanes]);
             match &step.test {
                 RankTest::AtMost { column, limit } => step.form.choose(&ranks[*column][..lanes], *limit, own, above),
-                RankTest::In { column, passes } => {
+                RankTest::In { column, passes, .. } => {
                     let verdict = |rank: u8| u8::from(!passes[rank as usize]);
                     let verdicts = ranks[*column].map(|lane| lane.map(verdict));
                     step.form.choose(&verdicts[..lanes], 0, own, above);
