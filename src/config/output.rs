@@ -19,7 +19,7 @@ pub struct Output {
     pub sha256_most: u64,
 }
 
-/// SHA-256 takes 40 us of it here, a part of the time that its file takes; of 200 MB it took a sixth of the worker's CPU.
+/// SHA-256 takes 40 us of it here, a part of the time that its file takes; of 209 MB it took 0.15 s of CPU beside 0.69 s.
 const SMALL: u64 = 64 << 10;
 
 /// What becomes of an output that went, while its input, the model and the settings stay the same.
