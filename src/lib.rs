@@ -43,6 +43,7 @@
 //! - what a first line is: `format::csv::first`; what is no CSV: `format::csv::foreign`;
 //! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::cause`];
 //!   the file itself: [`format::rejects`];
+//! - what `status` says: `worker::status` (looked at in `survey`, judged in `check`), and config/schemas;
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the

@@ -11,6 +11,7 @@ pub use since::Since;
 use crate::model::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Drop a CSV into spool/input; predictions by the latest approved model appear in spool/output.
 ///
@@ -96,10 +97,22 @@ pub enum LogLevel {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what is done, pending, held and failed, the model, and whether a worker is running
+    ///
+    /// With --check it is a plugin for Nagios, Icinga and the like: one line with perfdata, and as exit code 0 OK, 1 WARNING,
+    /// 2 CRITICAL, 3 UNKNOWN.
     Status {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// Judge it: one line, and an exit code from 0 to 3
+        #[arg(long, conflicts_with = "json")]
+        check: bool,
+        /// With --check: a file that is pending for longer is a warning, twice as long critical
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration, requires = "check")]
+        max_pending_age: Duration,
+        /// With --check: no worker needs to run if the last one did so within this time, as from cron or a timer
+        #[arg(long, value_name = "DURATION", value_parser = duration, requires = "check")]
+        max_run_age: Option<Duration>,
     },
     /// Show every transformation of a file, or the last ones of all files: when, which model, rows, time, hashes
     ///
@@ -323,6 +336,12 @@ pub enum Models {
         #[arg(long, default_value = "")]
         reason: String,
     },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a duration, such as 90s, 15m or 1h".to_string();
+    let span = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
 }
 
 fn metric(text: &str) -> Result<(String, f64), String> {

@@ -12,6 +12,7 @@ use crate::spool::{Dir, Mode, Name, durable, lease};
 use crate::worker::lock::Lock;
 use crate::worker::owner::{Claim, Standing, folders, take_over};
 use crate::worker::require_local;
+use crate::worker::status::rehearse;
 use std::path::Path;
 
 pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &Invocation) -> Result<u8> {
@@ -46,6 +47,14 @@ pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &
             };
             note(what, owner(&config, folder, take_output));
         }),
+    }
+    // Work goes on without.
+    match rehearse(&config) {
+        Ok(()) => print_line(format!("ok       status: {}", config.status.display())),
+        Err(error) => {
+            print_line("warning  status: how things stand can't be written down");
+            print_error(&error, invocation);
+        }
     }
     match model(&config) {
         Err(error @ Error::NoModel { .. }) if no_model_ok => {

@@ -23,6 +23,7 @@ use crate::onnxruntime;
 use crate::registry::read_source;
 use crate::service::{Progress, logs};
 use crate::spool::Name;
+use crate::worker::status::check::Limits;
 use clap::CommandFactory;
 use invocation::Invocation;
 use jiff::Timestamp;
@@ -83,7 +84,22 @@ pub fn run(cli: Cli) -> u8 {
             run::once(load, wishes, progress, &invocation)
         }
         None => run::daemon(load),
-        Some(Command::Status { json }) => status::status(load, json),
+        Some(Command::Status {
+            json,
+            check,
+            max_pending_age,
+            max_run_age,
+        }) => {
+            let wish = match (json, check) {
+                (_, true) => status::Wish::Check(Limits {
+                    pending_age: max_pending_age,
+                    run_age: max_run_age,
+                }),
+                (true, false) => status::Wish::Json,
+                (false, false) => status::Wish::Text,
+            };
+            status::status(load, wish)
+        }
         Some(Command::History {
             file,
             since,

@@ -1,20 +1,42 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, few, print_json, print_line, print_table};
+use super::{count, few, print_json, print_line, print_table, time};
 use crate::config::{Config, OnTaken};
 use crate::error::{Result, exit};
 use crate::transform::shown;
-use crate::worker::status::{self, DismissedFile, PATIENCE, Reason, Status, UnknownFile};
+use crate::worker::status::check::{self, Limits};
+use crate::worker::status::{
+    self, DismissedFile, Fault, PATIENCE, Pending, Process, Reason, State, Status, UnknownFile,
+};
+use jiff::Timestamp;
 
 /// Files that are named for people; `--json` names all.
 const NAMED: usize = 20;
 
-pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, json: bool) -> Result<u8> {
-    let config = status::load(load)?;
-    let status = Status::find(&config)?;
-    match json {
-        true => print_json(&status),
-        false => print(&status, &config),
+/// How the answer is wished.
+pub enum Wish {
+    Text,
+    Json,
+    /// One line and an exit code for a monitor.
+    Check(Limits),
+}
+
+pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, wish: Wish) -> Result<u8> {
+    let found = || {
+        let config = status::load(load)?;
+        Ok((status::find(&config)?, config))
+    };
+    match wish {
+        Wish::Text => found().map(|(status, config)| print(&status, &config))?,
+        Wish::Json => found().map(|(status, _)| print_json(&status))?,
+        Wish::Check(limits) => {
+            let (level, line) = match found() {
+                Ok((status, _)) => check::judge(&status, limits),
+                Err(error) => check::unknown(&error.to_string()),
+            };
+            print_line(line);
+            return Ok(level as u8);
+        }
     }
     Ok(exit::CONVERGED)
 }
@@ -26,7 +48,58 @@ fn model(status: &Status) -> String {
             PATIENCE.as_secs()
         ),
         (Some(model), _) => model.clone(),
-        (None, error) => error.clone().unwrap_or_default(),
+        (None, error) => {
+            let error = error.clone().unwrap_or_default();
+            match status.worker.model.as_ref().filter(|_| status.worker.runs()) {
+                Some(model) => format!("NOT OK: {error} (the worker goes on by {model} until it ends)"),
+                None => format!("NOT OK: {error}"),
+            }
+        }
+    }
+}
+
+fn worker(worker: &Process) -> String {
+    let pid = worker.pid.map_or(String::new(), |pid| format!("pid {pid}"));
+    let version = match (&worker.version, &worker.commit) {
+        (Some(version), Some(commit)) => format!(", version {version} ({})", commit.get(..12).unwrap_or(commit)),
+        (Some(version), None) => format!(", version {version}"),
+        (None, _) => String::new(),
+    };
+    let at = |time: Option<Timestamp>| time.map_or("an unknown time".into(), moment);
+    match worker.state {
+        State::Running => {
+            let up = worker
+                .uptime_seconds
+                .map_or(String::new(), |s| format!(", for {}", span(s)));
+            format!("running ({pid}{version}{up})")
+        }
+        State::NotResponding => format!(
+            "NOT RESPONDING since {} ({pid}{version}): it is stopped, or a disk or mount doesn't answer",
+            at(worker.heartbeat)
+        ),
+        State::Stopped if worker.stopped.is_none() => {
+            format!(
+                "not running (the last one, {pid}, ended without a word after {})",
+                at(worker.heartbeat)
+            )
+        }
+        State::Stopped => format!("not running (the last one ended at {})", at(worker.stopped)),
+        State::None => "not running".into(),
+    }
+}
+
+/// In UTC, as the history shows it.
+fn moment(at: Timestamp) -> String {
+    time(at.as_microsecond())
+}
+
+/// In the two largest units.
+fn span(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, s) => format!("{m} min {s} s"),
+        (0, h, m, _) => format!("{h} h {m} min"),
+        (d, h, ..) => format!("{d} d {h} h"),
     }
 }
 
@@ -39,17 +112,15 @@ fn ignored(status: &Status) -> String {
 }
 
 fn print(status: &Status, config: &Config) {
-    let worker = match &status.worker {
-        Some(pid) => format!("running (pid {pid})"),
-        None => "not running".into(),
-    };
     let input = status.input_error.clone().unwrap_or(status.input.display().to_string());
+    let oldest = status.oldest_pending_age_seconds.filter(|_| status.pending > 0);
+    let oldest = oldest.map_or(String::new(), |age| format!(" (the oldest for {})", span(age)));
     let mut rows = vec![
-        vec!["worker".into(), worker],
+        vec!["worker".into(), worker(&status.worker)],
         vec!["model".into(), model(status)],
         vec!["input".into(), input],
         vec!["done".into(), status.done.to_string()],
-        vec!["pending".into(), status.pending.to_string()],
+        vec!["pending".into(), format!("{}{oldest}", status.pending)],
         vec!["failed".into(), status.failed.to_string()],
         vec!["held".into(), status.held.to_string()],
         vec!["ignored".into(), ignored(status)],
@@ -63,26 +134,50 @@ fn print(status: &Status, config: &Config) {
             format!("{} (their outputs went or were changed)", status.left),
         ]);
     }
+    if let Some(last) = status.last_success {
+        rows.push(vec!["last done".into(), moment(last)]);
+    }
     print_table(&rows);
-    for fault in &status.faults {
-        let who = if fault.input.bytes().is_empty() {
-            "the worker".into()
-        } else {
-            fault.input.to_string()
-        };
+    if let Some(running) = status.worker.version.as_ref().filter(|_| status.worker.runs())
+        && (running.as_str(), status.worker.commit.as_deref()) != (status.version, status.commit)
+    {
         print_line(format!(
-            "\ntrying again: {who}: {} ({}, {})",
-            fault.message,
-            fault.code,
-            count(fault.tries.into(), "attempt")
+            "\nthe worker that runs is another program than this one, version {}: restart it after an upgrade",
+            status.version
+        ));
+    }
+    for Fault {
+        input,
+        code,
+        message,
+        tries,
+        since,
+        last,
+        retry_at,
+        ..
+    } in &status.faults
+    {
+        let who = if input.is_empty() { "the worker" } else { input };
+        let again = retry_at.map_or(String::new(), |at| format!(", again at {}", moment(at)));
+        print_line(format!(
+            "\ntrying again: {who}: {message} ({code}, {} since {}, last at {}{again})",
+            count((*tries).into(), "attempt"),
+            moment(*since),
+            moment(*last)
         ));
     }
     let failed = config.failed.display();
     let reason = |file: &Reason| format!("{}  {}: {}", file.file, file.code, file.message);
     list("can't be looked at:", &status.unseen_files, reason);
-    list("pending:", &status.pending_files, String::clone);
-    let title = "open for writing (each is scored once its writer has closed it):";
-    list(title, &status.open_files, String::clone);
+    list(
+        "pending (since when, and what for):",
+        &status.pending_files,
+        |file: &Pending| {
+            let since = file.since.map_or(String::new(), |at| format!("since {}, ", moment(at)));
+            let again = file.retry_at.map_or(String::new(), |at| format!(" at {}", moment(at)));
+            format!("{}  {since}{}{again}", file.file, file.reason.text())
+        },
+    );
     // That they are left is as it should be where the configuration says so.
     if config.output.taken == OnTaken::Remake {
         let title = "left (their outputs went or were changed again and again; if a consumer takes them away, set output.taken = \"leave\"; \

@@ -11,6 +11,7 @@ mod node;
 mod output;
 mod reader;
 mod state;
+mod status;
 mod value;
 mod worker;
 
@@ -46,6 +47,10 @@ pub struct Config {
     pub failed: PathBuf,
     pub models: Models,
     pub state: State,
+    /// The folder of status.json.
+    pub status: PathBuf,
+    /// The file for Prometheus, if one is wished.
+    pub textfile: Option<PathBuf>,
     pub worker: Worker,
 }
 
@@ -58,6 +63,8 @@ struct Raw {
     failed: state::Failed,
     models: models::Raw,
     state: state::Raw,
+    status: status::Raw,
+    metrics: status::Metrics,
     worker: worker::Raw,
 }
 
@@ -80,6 +87,8 @@ impl Raw {
             failed: self.failed.path.0,
             models: self.models.validate(),
             state: self.state.validate(),
+            status: self.status.path.0,
+            textfile: self.metrics.textfile,
             worker: self.worker.validate(),
         };
         check_disjoint(&config, layers)?;
@@ -198,6 +207,7 @@ fn check_disjoint(config: &Config, layers: &Layers) -> Result<()> {
         ("failed", &config.failed),
         ("models", &config.models.path),
         ("state", &config.state.path),
+        ("status", &config.status),
     ] {
         let other = resolve(path);
         if other.starts_with(&input) || input.starts_with(&other) {
@@ -223,6 +233,7 @@ fn check_links(config: &Config, layers: &Layers) -> Result<()> {
             ("output", &config.output.path),
             ("failed", &config.failed),
             ("state", &config.state.path),
+            ("status", &config.status),
         ] {
             let other = resolve(path);
             if other.starts_with(&real) || real.starts_with(&other) {

@@ -5,30 +5,42 @@ use super::database::{for_each, to_name};
 use crate::error::Result;
 use crate::spool::Name;
 use rusqlite::{Connection, params};
-use serde::{Serialize, Serializer};
 
 /// Something that failed for now.
-#[derive(Clone, Debug, Serialize)]
+///
+/// Times are in microseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Empty: the worker as a whole.
-    #[serde(serialize_with = "as_text")]
     pub input: Name,
     pub code: String,
     pub message: String,
     pub tries: u32,
-    /// Microseconds since 1970.
+    /// When it failed first, since it went well last.
     pub since: i64,
-}
-
-fn as_text<S: Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(name)
+    /// When it failed last.
+    pub last: i64,
+    /// When it is tried again, if that is known.
+    pub retry_at: Option<i64>,
 }
 
 impl Ledger {
+    /// What failed before goes on failing: since when, is kept.
     pub fn set_fault(&mut self, fault: &Fault) -> Result<()> {
+        let Fault {
+            input,
+            code,
+            message,
+            tries,
+            since,
+            last,
+            retry_at,
+        } = fault;
         self.execute(
-            "INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?, ?)",
-            params![fault.input.bytes(), fault.code, fault.message, fault.tries, fault.since],
+            "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (input) DO UPDATE SET code = excluded.code, message = excluded.message, tries = excluded.tries,
+                                               last = excluded.last, retry_at = excluded.retry_at",
+            params![input.bytes(), code, message, tries, since, last, retry_at],
         )
         .map(drop)
     }
@@ -43,7 +55,7 @@ impl Ledger {
     }
 
     pub fn faults(&self) -> Result<Vec<Fault>> {
-        let sql = "SELECT input, code, message, tries, since FROM faults ORDER BY input";
+        let sql = "SELECT input, code, message, tries, since, last, retry_at FROM faults ORDER BY input";
         self.select(sql, [], |row| {
             Ok(Fault {
                 input: to_name(row, 0)?,
@@ -51,6 +63,8 @@ impl Ledger {
                 message: row.get(2)?,
                 tries: row.get(3)?,
                 since: row.get(4)?,
+                last: row.get(5)?,
+                retry_at: row.get(6)?,
             })
         })
     }

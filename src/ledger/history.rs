@@ -173,6 +173,12 @@ impl Ledger {
         self.select(select, [number], work).map(drop)
     }
 
+    /// When an output was made last, in microseconds since 1970, as far as the history goes back.
+    pub fn last_success(&self) -> Result<Option<i64>> {
+        let select = "SELECT at FROM history WHERE verdict = 0 ORDER BY id DESC LIMIT 1";
+        Ok(self.select(select, [], |row| row.get(0))?.pop())
+    }
+
     /// The last problem of an input that failed for good.
     pub fn last_problem(&self, input: &Name) -> Result<Option<Transformation>> {
         let last = Wanted {

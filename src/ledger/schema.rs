@@ -9,16 +9,17 @@ pub const APPLICATION_ID: i64 = 0x7466_726d;
 /// Made once, at the first start.
 const LASTING: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    -- What failed for now. Gone once it succeeds; an empty input stands for the whole worker.
-    CREATE TABLE faults (
-        input BLOB PRIMARY KEY,
-        code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL, since INTEGER NOT NULL
-    ) WITHOUT ROWID;
 ";
 
 /// What schema 3 brought. Times are microseconds since 1970; `verdict` is 0 publish, 1 fail, 2 hold; `phase` is that of
 /// an experiment, `name/number`, NULL outside of one.
 pub const TABLES: &str = "
+    -- What failed for now. Gone once it succeeds; an empty input stands for the whole worker.
+    CREATE TABLE faults (
+        input BLOB PRIMARY KEY,
+        code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL,
+        since INTEGER NOT NULL, last INTEGER NOT NULL, retry_at INTEGER
+    ) WITHOUT ROWID;
     -- What shapes outputs beside their inputs. 0 fits nothing, and so does the output format 0 (not known). `artifact` is
     -- the champion's, where it is known.
     CREATE TABLE recipes (

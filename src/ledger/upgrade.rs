@@ -37,6 +37,8 @@ const ASIDE: &str = "
     ALTER TABLE recipes RENAME TO recipes_2;
     ALTER TABLE history RENAME TO history_2;
     DROP INDEX history_of_input;
+    -- They are found anew.
+    DROP TABLE faults;
 ";
 
 /// Schema 2 said in each row of the history which model it was by, and not with which settings.

@@ -30,6 +30,17 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     }
 }
 
+/// What tells that a file changed: its size and times.
+pub fn stamp(path: &Path) -> Result<(u64, i64, i64)> {
+    let stat = rustix::fs::stat(path).map_err(Error::io("stat", path))?;
+    let ns = |s: i64, ns: u64| s.saturating_mul(1_000_000_000).saturating_add(ns as i64);
+    Ok((
+        stat.st_size as u64,
+        ns(stat.st_mtime, stat.st_mtime_nsec),
+        ns(stat.st_ctime, stat.st_ctime_nsec),
+    ))
+}
+
 /// Reads a file that a version must have; its SHA-256 must be the one that was `registered`. `what` names it in words.
 pub fn read_frozen(what: &str, path: &Path, most: u64, registered: &str) -> Result<Vec<u8>> {
     let bytes = read(path, most).map_err(as_damage)?;

@@ -10,12 +10,14 @@ mod current;
 pub mod diff;
 mod disk;
 pub mod golden;
+mod intact;
 mod manifest;
 mod store;
 
 pub use approval::{Decision, Status, Vote};
 pub use current::Current;
 pub use golden::rehearse;
+pub use intact::Intact;
 pub use manifest::{Attached, Attachment, Manifest, Training};
 
 use crate::error::{Error, Result};
@@ -154,6 +156,15 @@ impl Registry {
             group.parent()?.display(),
             group.file_name()?,
         ))
+    }
+
+    /// When somebody decided on any version last, as it stands in its file: RFC 3339, UTC.
+    pub fn last_decision(&self) -> Result<Option<String>> {
+        let mut last = None;
+        for version in self.versions()? {
+            last = last.max(self.decisions(version)?.pop().map(|decision| decision.at));
+        }
+        Ok(last)
     }
 
     pub fn identity(&self, version: u32) -> Result<Identity> {

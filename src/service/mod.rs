@@ -14,4 +14,4 @@ mod systemd;
 pub use progress::Progress;
 pub use step::StepTimer;
 pub use stop::Stop;
-pub use systemd::ServiceManager;
+pub use systemd::{Heartbeat, ServiceManager};

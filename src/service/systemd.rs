@@ -1,15 +1,36 @@
 //! What the service manager is told (sd_notify).
 
+use super::clock::wall_clock;
 use sd_notify::NotifyState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// At most one heartbeat in this time.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// When the process was known to be alive last, for whoever asks on another thread.
+#[derive(Debug)]
+pub struct Heartbeat(AtomicI64);
+
+impl Heartbeat {
+    /// In microseconds since 1970.
+    pub fn last(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Heartbeat {
+        Heartbeat(AtomicI64::new(wall_clock() / 1000))
+    }
+}
+
 /// The service manager that started this process. Where there is none, nothing happens.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     heartbeat: Option<Instant>,
+    last: Arc<Heartbeat>,
     status: String,
 }
 
@@ -43,8 +64,14 @@ impl ServiceManager {
     pub fn heartbeat(&mut self) {
         if self.heartbeat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
             self.heartbeat = Some(Instant::now());
+            self.last.0.store(wall_clock() / 1000, Ordering::Relaxed);
             self.notify(&[NotifyState::Watchdog]);
         }
+    }
+
+    /// The last heartbeat.
+    pub fn last_heartbeat(&self) -> Arc<Heartbeat> {
+        self.last.clone()
     }
 
     /// A third of the time after which the manager takes the process for dead, and no less than a second; `None`: it doesn't

@@ -10,7 +10,7 @@ use super::folder::Dir;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes a file that must not be there yet, and that nobody is to change.
@@ -50,6 +50,30 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&temp);
     }
     sync_folder(folder(path))
+}
+
+/// Makes a folder where there is none, with these rights.
+pub fn make_folder(path: &Path, mode: u32) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(mode).create(path);
+    made.map_err(Error::io("make folder", path))
+}
+
+/// Replaces, as a whole, a file that is soon written anew: what a power cut takes of it is no loss, so nothing is synced.
+pub fn refresh(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let temp = temp(path);
+    let _ = fs::remove_file(&temp);
+    let written = create(&temp, bytes).and_then(|file| {
+        // Some mounts keep no modes.
+        let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+        fs::rename(&temp, path).map_err(Error::io("create", path))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temp); // of a full disk
+    }
+    written
 }
 
 /// Writes what somebody asked for: a file is replaced as a whole; a pipe, a terminal, a link, and a file in a folder that is

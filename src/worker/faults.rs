@@ -5,6 +5,7 @@ use crate::ledger::{Fault, Ledger};
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// More names than this are not remembered; the ledger is asked then.
 const MOST: usize = 50_000;
@@ -38,10 +39,20 @@ impl Faults {
     }
 
     /// A listing finds anew which subfolders can't be read.
-    pub fn begin_listing(&mut self, ledger: &mut Ledger) -> Result<()> {
-        self.unreadable_before = std::mem::take(&mut self.unreadable);
-        for folder in self.unreadable_before.clone() {
-            self.clear(ledger, &folder)?;
+    pub fn begin_listing(&mut self) {
+        for folder in std::mem::take(&mut self.unreadable) {
+            if !self.unreadable_before.contains(&folder) {
+                self.unreadable_before.push(folder);
+            }
+        }
+    }
+
+    /// Those that it found no more can be read again.
+    pub fn end_listing(&mut self, ledger: &mut Ledger) -> Result<()> {
+        for folder in std::mem::take(&mut self.unreadable_before) {
+            if !self.unreadable.contains(&folder) {
+                self.clear(ledger, &folder)?;
+            }
         }
         Ok(())
     }
@@ -51,7 +62,7 @@ impl Faults {
         if !self.unreadable_before.contains(&folder) {
             tracing::warn!(input = %folder, code = error.code(), %error, "can't list a subfolder; trying again");
         }
-        self.set(ledger, &as_fault(folder.clone(), error, 1))?;
+        self.set(ledger, &as_fault(folder.clone(), error, 1, None))?;
         self.unreadable.push(folder);
         Ok(())
     }
@@ -69,13 +80,16 @@ impl Faults {
     }
 }
 
-/// As `status` shows it.
-pub fn as_fault(input: Name, error: &Error, tries: u32) -> Fault {
+/// As `status` shows it; it failed now, and is tried again after `wait`.
+pub fn as_fault(input: Name, error: &Error, tries: u32, wait: Option<Duration>) -> Fault {
+    let now = wall_clock() / 1000;
     Fault {
         input,
         code: error.code().into(),
         message: error.to_string(),
         tries,
-        since: wall_clock() / 1000,
+        since: now,
+        last: now,
+        retry_at: wait.map(|wait| now.saturating_add(wait.as_micros() as i64)),
     }
 }

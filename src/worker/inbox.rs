@@ -94,7 +94,7 @@ impl Inbox {
 }
 
 impl News {
-    fn any(&self) -> bool {
+    pub fn any(&self) -> bool {
         let News {
             names,
             lost,

@@ -6,12 +6,13 @@
 use crate::error::{Error, Result};
 use crate::ledger::Fault;
 use crate::spool::Name;
-use serde::Deserialize;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
+use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// `transform status` takes the lock for a moment; a worker that starts just then waits it out.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -25,6 +26,8 @@ pub struct Lock {
 /// Who holds a lock.
 pub struct Holder {
     pub pid: String,
+    /// When the file was written or touched last.
+    pub touched: Option<SystemTime>,
     /// What keeps it from working, if the ledger could not record it.
     pub fault: Option<Fault>,
 }
@@ -86,11 +89,25 @@ impl Lock {
     pub fn show(&mut self, fault: Option<&Fault>) -> std::io::Result<()> {
         let mut text = format!("{}\n", std::process::id());
         if let Some(fault) = fault {
-            text += &serde_json::to_string(fault).expect("a fault is JSON");
+            text += &serde_json::to_string(&Unrecorded::of(fault)).expect("a fault is JSON");
         }
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())?;
         self.file.set_len(text.len() as u64)
+    }
+
+    /// Notes in the file's times that its holder came around at `at`, in microseconds since 1970. That takes no space of a full
+    /// disk.
+    pub fn touch(state: &Path, at: i64) {
+        let time = Timespec {
+            tv_sec: at.div_euclid(1_000_000),
+            tv_nsec: at.rem_euclid(1_000_000) * 1000,
+        };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        let _ = rustix::fs::utimensat(CWD, state.join("lock"), &times, AtFlags::empty());
     }
 
     /// The worker that holds the lock, if any does.
@@ -106,7 +123,11 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
-                Ok(Some(Holder::parse(&text)))
+                let touched = file.metadata().ok().and_then(|m| m.modified().ok());
+                Ok(Some(Holder {
+                    touched,
+                    ..Holder::parse(&text)
+                }))
             }
             Err(TryLockError::Error(e)) => Err(Error::io("lock", path)(e)),
         }
@@ -115,31 +136,48 @@ impl Lock {
 
 impl Holder {
     fn parse(text: &str) -> Holder {
-        #[derive(Deserialize)]
-        struct Stored {
-            code: String,
-            message: String,
-            tries: u32,
-            since: i64,
-        }
         let (pid, stored) = text.split_once('\n').unwrap_or((text, ""));
         let stored = serde_json::from_str(stored).ok(); // it may be read while it is written
         Holder {
             pid: pid.trim().into(),
-            fault: stored.map(
-                |Stored {
-                     code,
-                     message,
-                     tries,
-                     since,
-                 }| Fault {
-                    input: Name::new(*b""),
-                    code,
-                    message,
-                    tries,
-                    since,
-                },
-            ),
+            touched: None,
+            fault: stored.map(Unrecorded::fault),
+        }
+    }
+}
+
+/// What keeps the worker as a whole from working, as the file has it.
+#[derive(Serialize, Deserialize)]
+struct Unrecorded {
+    code: String,
+    message: String,
+    tries: u32,
+    since: i64,
+    last: i64,
+    retry_at: Option<i64>,
+}
+
+impl Unrecorded {
+    fn of(fault: &Fault) -> Unrecorded {
+        Unrecorded {
+            code: fault.code.clone(),
+            message: fault.message.clone(),
+            tries: fault.tries,
+            since: fault.since,
+            last: fault.last,
+            retry_at: fault.retry_at,
+        }
+    }
+
+    fn fault(self) -> Fault {
+        Fault {
+            input: Name::new(*b""),
+            code: self.code,
+            message: self.message,
+            tries: self.tries,
+            since: self.since,
+            last: self.last,
+            retry_at: self.retry_at,
         }
     }
 }
@@ -161,10 +199,12 @@ mod tests {
             message: "ledger state/ledger.db: database or disk is full".into(),
             tries: 2,
             since: 3,
+            last: 4,
+            retry_at: Some(5),
         };
         lock.show(Some(&fault)).unwrap();
         assert_eq!(holder().pid, std::process::id().to_string());
-        assert_eq!(holder().fault.map(|f| (f.code, f.tries)), Some(("ledger".into(), 2)));
+        assert_eq!(holder().fault, Some(fault));
         lock.show(None).unwrap();
         assert!(holder().fault.is_none());
         lock.check().unwrap();

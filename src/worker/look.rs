@@ -151,52 +151,80 @@ pub enum Look {
     /// Its output went, or was changed, and is left.
     Left,
     Failed,
-    Pending,
+    /// Pending, and to be scored now.
+    Queued,
+    /// Pending, for it changed a moment ago.
+    Settling,
     /// Pending, for somebody has it open for writing.
     Open,
 }
 
-/// Looks at an input as the worker would, and does nothing.
-///
-/// # Errors
-/// Of this input alone, unless [`plan::charge`] says that they are of all.
-pub fn look_at(
-    config: &Config,
-    ledger: Option<&Ledger>,
-    recipe: Option<&Recipe>,
-    inputs: &Inputs,
-    name: &Name,
-) -> Result<Option<Look>> {
-    let Some(seen) = inputs.look(name)? else {
-        return Ok(None);
-    };
-    let record = ledger.map(|l| l.record(name)).transpose()?.flatten();
-    let published = Published::open(config)?.size(name, record.as_ref())?;
-    let sighting = Sighting {
-        seen,
-        word: Word::Nothing,
-        before: None,
-        record: record.as_ref(),
-        published,
-        retry_at: None,
-        changes: 0,
-        no_room: false,
-        lost: false,
-    };
-    let Some(recipe) = recipe else {
-        return Ok(Some(Look::Pending));
-    };
-    Ok(Some(
-        match plan::decide(&sighting, &want(config, recipe.clone(), inputs.is_local()), now()) {
-            Decision::Current(Verdict::Publish) => Look::Done,
-            Decision::Current(Verdict::Hold) => Look::Held,
-            Decision::Current(Verdict::Fail) => Look::Failed,
-            Decision::Left | Decision::Leave(_) => Look::Left,
-            _ if plan::settled_by_age(&sighting) && is_open(inputs, name, seen) => Look::Open,
-            _ => Look::Pending,
-        },
-    ))
+/// Looks at inputs as the worker would, and does nothing.
+pub struct Onlooker {
+    /// `None`: there is no model to have results of.
+    want: Option<Want>,
+    local: bool,
+    settle: i64,
 }
+
+impl Onlooker {
+    /// `local`: the input folder is on a local disk.
+    pub fn new(config: &Config, recipe: Option<Recipe>, local: bool) -> Onlooker {
+        Onlooker {
+            want: recipe.map(|recipe| want(config, recipe, local)),
+            local,
+            settle: i64::try_from(config.input.settle.as_nanos()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// `None` if the input is gone.
+    ///
+    /// # Errors
+    /// Of this input alone, unless [`plan::charge`] says that they are of all.
+    pub fn look_at(
+        &self,
+        inputs: &Inputs,
+        published: &Published,
+        name: &Name,
+        record: Option<&Record>,
+    ) -> Result<Option<(Look, Seen)>> {
+        let Some(seen) = inputs.look(name)? else {
+            return Ok(None);
+        };
+        let sighting = Sighting {
+            seen,
+            word: Word::Nothing,
+            before: None,
+            record,
+            published: published.size(name, record)?,
+            retry_at: None,
+            changes: 0,
+            no_room: false,
+            lost: false,
+        };
+        let now = now();
+        let decision = self.want.as_ref().map(|want| plan::decide(&sighting, want, now));
+        let look = match decision {
+            Some(Decision::Current(Verdict::Publish)) => Look::Done,
+            Some(Decision::Current(Verdict::Hold)) => Look::Held,
+            Some(Decision::Current(Verdict::Fail)) => Look::Failed,
+            Some(Decision::Left | Decision::Leave(_)) => Look::Left,
+            _ if plan::settled_by_age(&sighting) && is_open(inputs, name, seen) => Look::Open,
+            Some(Decision::Wait(_) | Decision::Outwait(_)) if self.is_settling(seen, now.wall) => Look::Settling,
+            _ => Look::Queued,
+        };
+        Ok(Some((look, seen)))
+    }
+
+    /// Did it change a moment ago? On a mount, by the only time that there is; the worker compares two looks.
+    fn is_settling(&self, seen: Seen, wall: i64) -> bool {
+        let newest = seen.fingerprint.ctime.filter(|_| self.local);
+        wall.saturating_sub(newest.unwrap_or(seen.fingerprint.mtime)) < self.settle.max(SECONDS)
+    }
+}
+
+/// Some file systems keep times in steps of two seconds.
+const SECONDS: i64 = 2_000_000_000;
 
 /// Does the kernel say that somebody has the input open for writing?
 fn is_open(inputs: &Inputs, name: &Name, seen: Seen) -> bool {

@@ -12,6 +12,7 @@ use super::owner::claim_folders;
 use super::pass::{Pass, Step};
 use super::plan::Word;
 use super::stamp::stamp;
+use super::status::{Live, Mode, Reporter};
 use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
@@ -29,8 +30,8 @@ use std::time::Duration;
 
 /// A subfolder is under watch this long after it came.
 const WATCHED_WITHIN: Duration = Duration::from_millis(500);
-/// Where nobody waits for a heartbeat.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// The loop comes around that often, for `status` to tell it from one that hangs.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const DRAW: Duration = Duration::from_millis(100);
 
 /// When the loop ends.
@@ -60,7 +61,18 @@ pub struct Worker {
     due: Due,
     /// The input folder wasn't there when it was looked for last.
     input_missing: bool,
+    reporter: Reporter,
+    /// What was noticed last, and when.
+    noticed: (Noticed, Duration),
+    /// Something came since.
+    news: bool,
 }
+
+/// What tells that something was done.
+type Noticed = (u64, u64, usize, bool, bool);
+
+/// While it works, the loop says how it stands that often.
+const NOTICE: Duration = Duration::from_millis(500);
 
 /// What the loop has to do, beside the work at hand.
 struct Due {
@@ -88,13 +100,22 @@ impl Worker {
             tracing::info!(leftovers, "removed unfinished results of a worker that was killed");
         }
         setup.publisher.release();
+        let manager = ServiceManager::default();
+        let mode = match until {
+            Until::Stopped => Mode::Daemon,
+            Until::Converged => Mode::Once,
+        };
+        let reporter = Reporter::start(&setup.config, mode, manager.last_heartbeat());
         Ok(Worker {
+            reporter,
+            noticed: Default::default(),
+            news: false,
             current: setup.current(),
             pass: Pass::new(setup, Commit::new(ledger)?, inbox.clone(), progress.clone(), together),
             until,
             inbox,
             progress,
-            manager: ServiceManager::default(),
+            manager,
             watches: None,
             outage: Outage::none(lock),
             due: Due::everything(),
@@ -123,6 +144,8 @@ impl Worker {
         self.pass.end_large();
         // What is published already should be known to be.
         let recorded = self.pass.finish_publishing(true);
+        self.notice(true);
+        self.reporter.end(matches!(end, Ok(End::Converged)));
         end.and_then(|end| recorded.map(|_| end))
     }
 
@@ -133,10 +156,9 @@ impl Worker {
         }
         let mut ready = false;
         loop {
-            if daemon {
-                self.manager.heartbeat();
-            }
+            self.manager.heartbeat();
             let news = self.inbox.take();
+            self.news |= news.any();
             if news.stop {
                 self.manager.stopping();
                 return Ok(End::Stopped);
@@ -161,6 +183,7 @@ impl Worker {
             {
                 return Err(error);
             }
+            self.news |= !looks.is_empty() || self.pass.busy();
             if self.able() {
                 self.attempt(|worker| worker.work(looks));
             }
@@ -169,6 +192,9 @@ impl Worker {
                 self.manager.ready();
                 tracing::info!(input = %self.pass.config().input.path.display(), "ready");
             }
+            if now().monotonic >= self.noticed.1 + NOTICE {
+                self.notice(false);
+            }
             if self.able() && (self.pass.busy() || self.due.relist && self.may_list()) {
                 continue;
             }
@@ -176,9 +202,8 @@ impl Worker {
                 continue; // to say why
             }
             self.end_outage_if_over();
-            if daemon {
-                self.report_status();
-            } else if self.pass.converged() {
+            self.notice(false);
+            if !daemon && self.pass.converged() {
                 return Ok(End::Converged);
             }
             self.pass.release_folders();
@@ -273,6 +298,7 @@ impl Worker {
                 self.current = setup.current();
                 self.watches = Watches::new(&setup.config, self.inbox.clone());
                 self.pass.replace_setup(setup);
+                self.reporter.configure(self.pass.config());
                 if self.outage.error().is_some() {
                     self.attempt(|worker| worker.outage.end(worker.pass.commit_mut()));
                 }
@@ -312,7 +338,7 @@ impl Worker {
         let passing = self.current.lineup().err().filter(|e| e.exit_code() == exit::TRY_AGAIN);
         match passing {
             // That others can look at the models doesn't mean that the worker can.
-            Some(error) => self.outage.show(error, 1, self.pass.commit_mut()),
+            Some(error) => drop(self.outage.show(error, 1, None, self.pass.commit_mut())),
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
@@ -361,20 +387,25 @@ impl Worker {
         next.map_or(least, |at| at.saturating_sub(now().monotonic).min(least))
     }
 
-    /// Tells the service manager how things stand.
-    fn report_status(&mut self) {
-        let commit = self.pass.commit_mut();
-        let (scored, failed) = (commit.scored(), commit.failed().unwrap_or_default());
-        let model = match (self.current.lineup(), self.outage.error()) {
-            (_, Some(error)) => format!("waiting: {error}"),
-            (Ok(lineup), None) => format!("model {lineup}"),
-            (Err(error), None) => format!("waiting: {error}"),
-        };
-        let status = format!(
-            "{model}; scored {scored} since start, failed {failed}, pending {}",
-            self.pass.pending()
+    /// Tells the reporter how the worker stands. `changed`: by something that can't be seen here.
+    fn notice(&mut self, changed: bool) {
+        let failed = self.pass.commit_mut().failed().unwrap_or_default();
+        let lineup = self.current.lineup();
+        let noticed = (
+            self.pass.commit().scored(),
+            failed,
+            self.pass.pending(),
+            lineup.is_ok(),
+            self.outage.error().is_some(),
         );
-        self.manager.status(status);
+        let changed = changed || noticed != self.noticed.0 || std::mem::take(&mut self.news);
+        let live = Live {
+            model: lineup.ok().map(|lineup| lineup.to_string()),
+            model_error: lineup.err().map(|e| (e.code().to_string(), e.to_string())),
+            outage: self.outage.fault().cloned(),
+        };
+        self.noticed = (noticed, now().monotonic);
+        self.reporter.notice(live, changed);
     }
 }
 

@@ -20,6 +20,8 @@ struct Current {
     tries: u32,
     /// How many files were scored when it failed last.
     scored: u64,
+    /// As it is shown.
+    fault: Fault,
     /// When to try again, on the monotonic clock; `None`: that is being done.
     until: Option<Duration>,
 }
@@ -44,20 +46,24 @@ impl Outage {
         if !same {
             tracing::warn!(code = error.code(), %error, hint = error.hint(), "can't work for now; trying again");
         }
-        self.show(&error, tries, commit);
+        let wait = backoff(tries, most);
+        let fault = self.show(&error, tries, Some(wait), commit);
         self.current = Some(Current {
             error,
             tries,
             scored: commit.scored(),
-            until: Some(now + backoff(tries, most)),
+            fault,
+            until: Some(now + wait),
         });
     }
 
-    /// Shows what keeps the worker from working.
-    pub fn show(&mut self, error: &Error, tries: u32, commit: &mut Commit) {
-        let fault: Fault = as_fault(Name::new(*b""), error, tries);
+    /// Shows what keeps the worker from working. `wait`: until it is tried again. Returns what is shown.
+    pub fn show(&mut self, error: &Error, tries: u32, wait: Option<Duration>, commit: &mut Commit) -> Fault {
+        let mut fault: Fault = as_fault(Name::new(*b""), error, tries, wait);
+        fault.since = self.current.as_ref().map_or(fault.since, |current| current.fault.since);
         let unrecorded = commit.show_outage(Some(&fault)).is_err(); // its disk may be full
         let _ = self.lock.show(unrecorded.then_some(&fault));
+        fault
     }
 
     /// `status` shows none any more. While that can't be recorded, it goes on.
@@ -70,6 +76,11 @@ impl Outage {
 
     pub fn error(&self) -> Option<&Error> {
         self.current.as_ref().map(|current| &current.error)
+    }
+
+    /// The same as it is shown.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.current.as_ref().map(|current| &current.fault)
     }
 
     pub fn take_error(&mut self) -> Option<Error> {

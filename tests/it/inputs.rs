@@ -96,7 +96,10 @@ fn a_file_that_its_writer_still_has_open_is_left_to_the_next_run() {
         (&1.into(), &1.into())
     );
     assert_eq!(spool.output("a.csv"), None);
-    assert_eq!(spool.run(&["status", "--json"]).json()["pending_files"][0], "a.csv");
+    assert_eq!(
+        spool.run(&["status", "--json"]).json()["pending_files"][0]["file"],
+        "a.csv"
+    );
     // A reader is no writer.
     let _reader = fs::File::open(spool.path("input/a.csv")).unwrap();
     writer.write_all(b"0\n").unwrap();

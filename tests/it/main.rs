@@ -29,6 +29,7 @@ mod producers;
 mod promises;
 mod random_walk;
 mod registry;
+mod reports;
 mod schema;
 mod service;
 mod spellings;

@@ -82,6 +82,7 @@ impl Spool {
             ("models.path".into(), at("models")),
             ("models.group".into(), "\"lines\"".into()),
             ("state.path".into(), at("state")),
+            ("status.path".into(), at("status")),
         ];
         for setting in &self.settings {
             let (key, value) = setting.split_once('=').unwrap();

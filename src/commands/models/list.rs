@@ -18,6 +18,8 @@ struct Listed {
     #[serde(flatten)]
     version: Version,
     latest_approved: bool,
+    /// Why it can't be used, of the latest approved version alone: it would take long to read all.
+    error: Option<String>,
     main_metric: Option<Metric>,
 }
 
@@ -41,10 +43,16 @@ pub fn list(config: &Config, registry: &Registry, json: bool, invocation: &Invoc
     }
     let latest = versions.iter().rev().find(|v| v.status == Status::Approved);
     let latest = latest.map(|v| v.version);
+    let unusable = latest.and_then(|version| registry.prove(version).err());
+    if let Some(error) = &unusable {
+        print_error(error, invocation);
+    }
+    let unusable = unusable.map(|error| error.to_string());
     let listed: Vec<Listed> = versions
         .into_iter()
         .map(|version| Listed {
             latest_approved: latest == Some(version.version),
+            error: unusable.clone().filter(|_| latest == Some(version.version)),
             main_metric: version.manifest.main_metric().map(|(name, value)| Metric {
                 name: name.into(),
                 value,
@@ -107,9 +115,16 @@ fn row(listed: &Listed) -> Vec<String> {
     } = &listed.version;
     let metric = listed.main_metric.as_ref();
     vec![
-        if listed.latest_approved { "*" } else { "" }.into(),
+        match (listed.latest_approved, &listed.error) {
+            (true, None) => "*".into(),
+            (true, Some(_)) => "!".into(),
+            (false, _) => String::new(),
+        },
         version.to_string(),
-        status.to_string(),
+        match &listed.error {
+            Some(_) => format!("{status}, can't be used"),
+            None => status.to_string(),
+        },
         manifest.format.to_string(),
         manifest.created_at.chars().take(10).collect(),
         metric.map_or(String::new(), |m| format!("{} {}", m.name, digits::short(m.value, 4))),

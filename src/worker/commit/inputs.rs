@@ -266,7 +266,8 @@ impl Commit {
         }
         let note = self.agenda.note(name);
         let faults = note.faults + 1;
-        let retry_at = now().monotonic + plan::backoff(faults, setup.config.worker.retry_max_backoff);
+        let wait = plan::backoff(faults, setup.config.worker.retry_max_backoff);
+        let retry_at = now().monotonic + wait;
         tracing::warn!(input = %name, code = error.code(), %error, tries = faults, "failed for now; it is tried again");
         let note = Note {
             faults,
@@ -275,7 +276,7 @@ impl Commit {
         };
         self.agenda.set(name, note, retry_at);
         self.faults
-            .set(&mut self.ledger, &as_fault(name.clone(), &error, faults))
+            .set(&mut self.ledger, &as_fault(name.clone(), &error, faults, Some(wait)))
     }
 
     /// The input is another one than was planned.

@@ -140,7 +140,7 @@ impl Commit {
 
     pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
         stamp(&mut self.ledger, config)?;
-        self.faults.begin_listing(&mut self.ledger)?;
+        self.faults.begin_listing();
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
         self.clashes.begin_listing(Published::open(config)?.folds_names()?);
@@ -166,6 +166,7 @@ impl Commit {
             absent.end(&mut self.ledger, inputs, heartbeat)?;
         }
         self.recovered = true;
+        self.faults.end_listing(&mut self.ledger)?;
         self.losses.end_listing(&mut self.ledger)?;
         self.ledger.release_memory()?;
         self.pruner.begin(&mut self.ledger)

@@ -1,0 +1,286 @@
+//! PURE: whether a person is needed, in the words of a Nagios plugin.
+
+use super::process::State;
+use super::snapshot::Status;
+use std::time::Duration;
+
+/// Their numbers are the plugin's exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Ok = 0,
+    Warning = 1,
+    Critical = 2,
+    Unknown = 3,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Ok => "OK",
+            Level::Warning => "WARNING",
+            Level::Critical => "CRITICAL",
+            Level::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What is taken for normal.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Older pending files are a warning, twice as old ones critical.
+    pub pending_age: Duration,
+    /// For who works by `--once`: no worker needs to run if the last one came around within this time.
+    pub run_age: Option<Duration>,
+}
+
+/// The level, and the one line.
+pub fn judge(status: &Status, limits: Limits) -> (Level, String) {
+    let mut found = findings(status, limits);
+    // What is worst comes first; the rest stays in order.
+    found.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let level = found.first().map_or(Level::Ok, |(level, _)| *level);
+    let said = match &found[..] {
+        [] => format!(
+            "{} done, model {}",
+            status.done,
+            status.model.as_deref().unwrap_or_default()
+        ),
+        found => found
+            .iter()
+            .map(|(_, what)| what.as_str())
+            .collect::<Vec<_>>()
+            .join("; "),
+    };
+    (
+        level,
+        format!("{}|{}", one_line(level, &said), perfdata(status, limits)),
+    )
+}
+
+/// Where nothing can be known.
+pub fn unknown(why: &str) -> (Level, String) {
+    (Level::Unknown, one_line(Level::Unknown, why))
+}
+
+fn findings(status: &Status, limits: Limits) -> Vec<(Level, String)> {
+    let mut found = Vec::new();
+    let mut add = |level, what: String| found.push((level, what));
+    if let Some(error) = &status.state_error {
+        add(Level::Unknown, error.clone());
+    }
+    let worker = &status.worker;
+    let age = worker.heartbeat_age_seconds;
+    match (worker.state, limits.run_age, age) {
+        (State::Running, ..) => {}
+        (State::NotResponding, _, age) => add(
+            Level::Critical,
+            format!("the worker doesn't respond, for {} s", age.unwrap_or_default()),
+        ),
+        (State::Stopped, Some(most), Some(age)) if age <= most.as_secs() => {}
+        (State::Stopped, Some(most), Some(age)) => add(
+            Level::Critical,
+            format!("no worker ran for {age} s, more than {} s", most.as_secs()),
+        ),
+        (State::Stopped | State::None, ..) => add(Level::Critical, "no worker runs".into()),
+    }
+    if let Some(error) = &status.model_error {
+        add(Level::Critical, format!("model: {error}"));
+    }
+    if let Some(fault) = status.outage() {
+        add(Level::Critical, format!("the worker waits: {}", fault.message));
+    } else if let Some(error) = &status.input_error {
+        add(Level::Critical, format!("input: {error}"));
+    }
+    let most = limits.pending_age.as_secs();
+    if let Some(age) = status.oldest_pending_age_seconds.filter(|age| *age > most) {
+        let level = if age > 2 * most {
+            Level::Critical
+        } else {
+            Level::Warning
+        };
+        add(level, format!("{} pending, the oldest for {age} s", status.pending));
+    }
+    for (files, what) in [
+        (status.failed, "failed"),
+        (status.held, "held"),
+        (status.retrying, "tried again"),
+    ] {
+        if files > 0 {
+            add(Level::Warning, format!("{files} {what}"));
+        }
+    }
+    if !status.unseen_files.is_empty() {
+        let files = status.unseen_files.len();
+        add(Level::Warning, format!("{files} can't be looked at"));
+    }
+    found
+}
+
+/// A pipe begins the numbers, a line end ends the line.
+fn one_line(level: Level, said: &str) -> String {
+    let said: String = said
+        .chars()
+        .map(|c| if c == '|' || c.is_control() { ' ' } else { c })
+        .collect();
+    format!("TRANSFORM {} - {said} ", level.word())
+}
+
+/// `label=value[unit];warning;critical;minimum`
+fn perfdata(status: &Status, limits: Limits) -> String {
+    let most = limits.pending_age.as_secs();
+    let mut parts = vec![
+        format!("done={};;;0", status.done),
+        format!("pending={};;;0", status.pending),
+        format!("failed={};0;;0", status.failed),
+        format!("held={};0;;0", status.held),
+        format!("retrying={};0;;0", status.retrying),
+        format!("ignored={};;;0", status.ignored),
+        format!(
+            "oldest_pending={}s;{most};{};0",
+            status.oldest_pending_age_seconds.unwrap_or(0),
+            2 * most
+        ),
+    ];
+    if let Some(age) = status.worker.heartbeat_age_seconds {
+        parts.push(format!("heartbeat_age={age}s;;30;0"));
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Fault;
+    use super::*;
+    use jiff::Timestamp;
+
+    const LIMITS: Limits = Limits {
+        pending_age: Duration::from_secs(3600),
+        run_age: None,
+    };
+
+    fn healthy() -> Status {
+        let mut status = Status::new(Timestamp::UNIX_EPOCH, "in".into(), 9);
+        status.model = Some("lines/1".into());
+        status.worker.state = State::Running;
+        status.worker.heartbeat_age_seconds = Some(3);
+        status.counted = Some(Timestamp::UNIX_EPOCH);
+        status.done = 5;
+        status
+    }
+
+    fn fault(input: &str) -> Fault {
+        Fault {
+            input: input.into(),
+            code: "disk_full".into(),
+            message: "full | disk\nhere".into(),
+            tries: 1,
+            since: Timestamp::UNIX_EPOCH,
+            last: Timestamp::UNIX_EPOCH,
+            retry_at: None,
+            age_seconds: 0,
+        }
+    }
+
+    #[test]
+    fn what_needs_a_person_how_much() {
+        type Harm = fn(&mut Status);
+        let cases: [(Harm, Level, &str); 14] = [
+            (|_| {}, Level::Ok, "OK - 5 done, model lines/1 |"),
+            (
+                |s| s.state_error = Some("can't open".into()),
+                Level::Unknown,
+                "UNKNOWN - can't open |",
+            ),
+            (
+                |s| s.worker.state = State::None,
+                Level::Critical,
+                "CRITICAL - no worker runs |",
+            ),
+            (
+                |s| s.worker.state = State::Stopped,
+                Level::Critical,
+                "CRITICAL - no worker runs |",
+            ),
+            (
+                |s| (s.worker.state, s.worker.heartbeat_age_seconds) = (State::NotResponding, Some(40)),
+                Level::Critical,
+                "doesn't respond, for 40 s |",
+            ),
+            (
+                |s| s.set_model_error("damaged_model", "bad".into()),
+                Level::Critical,
+                "model: bad |",
+            ),
+            // It still scores from memory.
+            (
+                |s| {
+                    s.worker.model = s.model.clone();
+                    s.set_model_error("damaged_model", "bad".into());
+                },
+                Level::Critical,
+                "model: bad |",
+            ),
+            (
+                |s| s.set_outage(fault("")),
+                Level::Critical,
+                "the worker waits: full   disk here |",
+            ),
+            (
+                |s| s.set_faults([fault("a.csv")].into_iter()),
+                Level::Warning,
+                "WARNING - 1 tried again |",
+            ),
+            (|s| s.failed = 2, Level::Warning, "WARNING - 2 failed |"),
+            (|s| s.held = 2, Level::Warning, "WARNING - 2 held |"),
+            (|s| s.oldest_pending_age_seconds = Some(3600), Level::Ok, "OK"),
+            (
+                |s| (s.pending, s.oldest_pending_age_seconds) = (2, Some(3601)),
+                Level::Warning,
+                "2 pending, the oldest for 3601 s |",
+            ),
+            (
+                |s| (s.failed, s.pending, s.oldest_pending_age_seconds) = (1, 2, Some(7201)),
+                Level::Critical,
+                "CRITICAL - 2 pending, the oldest for 7201 s; 1 failed |",
+            ),
+        ];
+        for (harm, level, words) in cases {
+            let mut status = healthy();
+            harm(&mut status);
+            let (found, line) = judge(&status, LIMITS);
+            assert_eq!(found, level, "{line}");
+            assert!(line.contains(words), "{words:?} in {line:?}");
+            assert_eq!((line.lines().count(), line.matches('|').count()), (1, 1), "{line}");
+        }
+    }
+
+    #[test]
+    fn who_works_by_once_needs_a_worker_that_ran_lately() {
+        let limits = |most| Limits {
+            run_age: Some(Duration::from_secs(most)),
+            ..LIMITS
+        };
+        let mut status = healthy();
+        status.worker.state = State::Stopped;
+        status.worker.heartbeat_age_seconds = Some(100);
+        assert_eq!(judge(&status, limits(100)).0, Level::Ok);
+        let (level, line) = judge(&status, limits(99));
+        assert!(
+            level == Level::Critical && line.contains("no worker ran for 100 s"),
+            "{line}"
+        );
+        status.worker.state = State::None;
+        assert_eq!(judge(&status, limits(1000)).0, Level::Critical);
+    }
+
+    #[test]
+    fn numbers_follow_in_the_plugins_own_way() {
+        let (_, line) = judge(&healthy(), LIMITS);
+        let (_, numbers) = line.split_once('|').unwrap();
+        assert_eq!(
+            numbers,
+            "done=5;;;0 pending=0;;;0 failed=0;0;;0 held=0;0;;0 retrying=0;0;;0 ignored=0;;;0 oldest_pending=0s;3600;7200;0 \
+             heartbeat_age=3s;;30;0"
+        );
+    }
+}

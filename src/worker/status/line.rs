@@ -1,0 +1,63 @@
+//! How things stand, in one line for the service manager.
+
+use super::snapshot::Status;
+
+/// The same numbers as `transform status` shows.
+pub fn line(status: &Status) -> String {
+    let mut parts = Vec::new();
+    if let Some(outage) = status.outage() {
+        parts.push(format!("waiting: {}", outage.message));
+    }
+    match (&status.model, &status.model_error, &status.worker.model) {
+        (_, Some(error), Some(model)) => parts.push(format!("NOT OK: {error} (works on by {model} until it ends)")),
+        (_, Some(error), None) => parts.push(format!("waiting: {error}")),
+        (Some(model), None, _) => parts.push(format!("model {model}")),
+        (None, None, _) => {}
+    }
+    if let Some(error) = &status.state_error {
+        parts.push(error.clone());
+    }
+    if let Some(error) = status.input_error.as_ref().filter(|_| status.outage().is_none()) {
+        parts.push(error.clone());
+    }
+    if status.counted.is_some() {
+        let mut counts = format!(
+            "done {}, pending {}, failed {}",
+            status.done, status.pending, status.failed
+        );
+        for (count, what) in [
+            (status.held, "held"),
+            (status.left, "left"),
+            (status.retrying, "tried again"),
+        ] {
+            if count > 0 {
+                counts += &format!(", {what} {count}");
+            }
+        }
+        parts.push(counts);
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn what_is_wrong_comes_first_and_numbers_last() {
+        let mut status = Status::new(Timestamp::UNIX_EPOCH, "in".into(), 1);
+        assert_eq!(line(&status), "");
+        status.model = Some("lines/1".into());
+        status.counted = Some(Timestamp::UNIX_EPOCH);
+        (status.done, status.pending, status.failed) = (3, 2, 1);
+        assert_eq!(line(&status), "model lines/1; done 3, pending 2, failed 1");
+        status.worker.model = Some("lines/1".into());
+        status.set_model_error("damaged_model", "m: changed".into());
+        status.held = 4;
+        assert_eq!(
+            line(&status),
+            "NOT OK: m: changed (works on by lines/1 until it ends); done 3, pending 2, failed 1, held 4"
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! How things stand, for people, for programs and for who is paged.
+//!
+//! A [`Status`] is one answer: [`survey`] looks at the ledger, the folders and the models as the worker would, and changes
+//! nothing; a [`Process`] is what only the worker knows. `transform status` asks for it while a worker runs, and when none
+//! does. The worker's [`Reporter`] asks too, and writes it down: as `status.json`, as systemd's [`line`], as a
+//! [`textfile`] for Prometheus. A [`check`] judges it.
+
+pub mod check;
+mod files;
+pub mod line;
+mod process;
+mod release;
+mod reporter;
+mod snapshot;
+mod survey;
+pub mod textfile;
+
+pub use files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why};
+pub use process::{Mode, Process, State};
+pub use reporter::{Live, Reporter, rehearse};
+pub use snapshot::Status;
+pub use survey::{PATIENCE, find, load};

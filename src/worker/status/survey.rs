@@ -1,0 +1,385 @@
+//! Looks at the ledger, the lock, the models and the inputs, and changes nothing.
+
+use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why, at};
+use super::process::{Held, Process};
+use super::snapshot::Status;
+use crate::config::{Config, PLACES};
+use crate::error::{Error, Result};
+use crate::ledger::{self, Finding, Ledger, Record};
+use crate::registry::{Current, Registry};
+use crate::spool::scan::Listing;
+use crate::spool::{Fingerprint, Name, Seen};
+use crate::worker::lock::Lock;
+use crate::worker::look::{Look, Onlooker, Published};
+use crate::worker::plan::{self, Charge};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// The folders have so long for each answer. A mount that hangs never gives one.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+const NO_ANSWER: &str = "no answer within 10 s: does its mount hang?";
+
+/// What the worker writes, in the status folder.
+pub const FILE: &str = "status.json";
+
+/// Names that are looked at in one go.
+const CHUNK: usize = 1024;
+
+/// A part of the answer. They come from several threads.
+pub enum Answer {
+    /// The latest approved version, as the decisions have it.
+    Approved(Result<String>),
+    /// Whether it can be used.
+    Proven(Result<()>),
+    Done,
+    Held(String),
+    Left(String),
+    Failed(Reason),
+    Dismissed(DismissedFile),
+    Pending(Pending),
+    /// Of one that is done. `rejects_gone`: its bad rows aren't where they were written any more.
+    Found {
+        finding: Finding,
+        rejects_gone: bool,
+    },
+    /// How many files of the folder are no inputs, and a few of their names.
+    Ignored(u64, Vec<Name>),
+    /// It can't be looked at now. `pending`: it is an input, and no folder of them.
+    Unseen {
+        pending: bool,
+        reason: Reason,
+    },
+    /// All inputs, or why they can't be listed to their end.
+    Listed(Result<()>),
+}
+
+/// Loads the configuration on a thread of its own: one of its folders may be on a mount that hangs.
+pub fn load(load: impl FnOnce() -> Result<Config> + Send + 'static) -> Result<Config> {
+    let (sender, loaded) = mpsc::sync_channel(1);
+    thread("configuration", move || drop(sender.send(load())))?;
+    match loaded.recv_timeout(PATIENCE) {
+        Ok(config) => config,
+        Err(_) => Err(Error::mount("a folder of the configuration", NO_ANSWER)),
+    }
+}
+
+/// How things stand, for whoever asks.
+///
+/// # Errors
+/// If the state folder can't be read, or there is no spool. What is wrong with the model or the input folder is part of the
+/// status.
+pub fn find(config: &Config) -> Result<Status> {
+    let now = Timestamp::now();
+    require_spool(config)?;
+    let mut status = Status::new(now, absolute(&config.input.path), usize::MAX);
+    let holder = Lock::holder(&config.state.path)?;
+    let held = holder.as_ref().map(|holder| Held {
+        pid: holder.pid.parse().ok(),
+        touched: holder.touched.and_then(|at| Timestamp::try_from(at).ok()),
+    });
+    add_state(&mut status, config, holder.and_then(|holder| holder.fault))?;
+    status.worker = Process::seen(held, written(&config.status), now);
+    let (sender, answers) = mpsc::sync_channel(1024);
+    // On threads, for who asks a mount that hangs doesn't come back. To prove a large model takes long: the inputs
+    // don't wait for that.
+    let (asked, answer) = (config.clone(), sender.clone());
+    thread("folders", move || {
+        ask_folders(&asked, &mut |part| drop(answer.send(part)));
+    })?;
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    thread("model", move || drop(sender.send(Answer::Proven(prove(registry)))))?;
+    let (mut approved, mut listed) = (false, false);
+    loop {
+        match answers.recv_timeout(PATIENCE) {
+            Ok(answer) => {
+                approved |= matches!(answer, Answer::Approved(_));
+                listed |= matches!(answer, Answer::Listed(_));
+                add(&mut status, answer);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let hangs = |path: &Path| Error::mount(path, NO_ANSWER);
+                match (approved, listed) {
+                    (false, _) => set_model(&mut status, &hangs(&config.models.path)),
+                    (true, false) => status.input_error = Some(hangs(&config.input.path).to_string()),
+                    // Whoever proves a large model may be at it.
+                    (true, true) => {}
+                }
+                break;
+            }
+        }
+    }
+    end(&mut status);
+    Ok(status)
+}
+
+/// Looks at the inputs for the worker, which knows the rest.
+pub fn look(config: &Config, status: &mut Status) {
+    ask_folders(config, &mut |part| match part {
+        Answer::Approved(_) => {}
+        part => add(status, part),
+    });
+}
+
+/// What can be said when all is known.
+pub fn end(status: &mut Status) {
+    let why = match (status.scores(), status.worker.runs()) {
+        (false, _) => Some(Why::NoModel),
+        (true, false) => Some(Why::NoWorker),
+        (true, true) => None,
+    };
+    for file in &mut status.pending_files {
+        if let (Why::Queued, Some(why)) = (file.reason, why) {
+            file.reason = why;
+        }
+        if let Some(fault) = status.faults.iter().find(|fault| fault.input == file.file) {
+            (file.reason, file.retry_at) = (Why::Retry, fault.retry_at);
+        }
+    }
+    status.sort();
+    status.age(Timestamp::now());
+}
+
+/// What the ledger says without the inputs. `unrecorded`: what keeps the worker from working, and that the ledger may not have.
+pub fn add_state(status: &mut Status, config: &Config, unrecorded: Option<ledger::Fault>) -> Result<()> {
+    let ledger = Ledger::read(&config.state.path)?;
+    let mut faults: Vec<ledger::Fault> = Vec::new();
+    if let Some(ledger) = &ledger {
+        faults = ledger.faults()?;
+        status.last_success = ledger.last_success()?.map(at);
+    }
+    if let Some(unrecorded) = unrecorded {
+        faults.retain(|fault| fault.input != unrecorded.input);
+        faults.insert(0, unrecorded);
+    }
+    let now = status.at;
+    status.set_faults(faults.iter().map(|fault| Fault::of(fault, now)));
+    Ok(())
+}
+
+fn add(status: &mut Status, answer: Answer) {
+    match answer {
+        Answer::Approved(Ok(model)) => status.model = status.model_error.is_none().then_some(model),
+        Answer::Proven(Ok(())) => status.model_proven = Some(true),
+        Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => set_model(status, &error),
+        Answer::Done => status.done += 1,
+        Answer::Held(file) => status.add_held(file),
+        Answer::Left(file) => status.add_left(file),
+        Answer::Failed(file) => status.add_failed(file),
+        Answer::Dismissed(file) => status.add_dismissed(file),
+        Answer::Pending(file) => status.add_pending(file),
+        Answer::Found { finding, rejects_gone } => {
+            let file = finding.input.to_string();
+            if finding.bad_rows > 0 {
+                status.add_bad(BadFile {
+                    file: file.clone(),
+                    rows: finding.rows,
+                    bad_rows: finding.bad_rows,
+                    rejects_gone,
+                });
+            }
+            if !finding.unknown.is_empty() {
+                let unknown = finding.unknown;
+                status.add_unknown(UnknownFile { file, unknown });
+            }
+        }
+        Answer::Ignored(files, named) => {
+            status.ignored = files;
+            status.ignored_files = named.iter().map(Name::to_string).collect();
+        }
+        Answer::Unseen { pending, reason } => {
+            if pending {
+                status.add_pending(Pending {
+                    file: reason.file.clone(),
+                    reason: Why::Unseen,
+                    since: None,
+                    age_seconds: None,
+                    retry_at: None,
+                });
+            }
+            status.add_unseen(reason);
+        }
+        Answer::Listed(Ok(())) => status.counted = Some(status.at),
+        Answer::Listed(Err(error)) => status.input_error = Some(error.to_string()),
+    }
+}
+
+fn set_model(status: &mut Status, error: &Error) {
+    status.set_model_error(error.code(), error.to_string());
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(Error::io("start a thread for", name))
+}
+
+/// Whether the lineup can be used.
+fn prove(registry: Registry) -> Result<()> {
+    let mut current = Current::new(registry);
+    current.look();
+    current.take_error().map_or(Ok(()), Err)
+}
+
+/// Looks at the decisions and at each input. That nobody waits for an answer any more is no error.
+fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    let approved = registry.latest_approved();
+    let recipe = approved
+        .as_ref()
+        .ok()
+        .map(|identity| crate::worker::look::recipe(identity, &config.shape));
+    // What was scored by another model is stale since the last decision; by other settings, since the file was changed.
+    let decided = registry.last_decision().ok().flatten();
+    let decided = decided.and_then(|at| at.parse::<Timestamp>().ok());
+    let configured = config
+        .file
+        .as_ref()
+        .and_then(|file| file.metadata().ok()?.modified().ok());
+    let configured = configured.and_then(|at| Timestamp::try_from(at).ok());
+    answer(Answer::Approved(approved.map(|identity| identity.to_string())));
+    let listed = ask_inputs(config, recipe, decided.max(configured), answer);
+    answer(Answer::Listed(listed));
+}
+
+fn ask_inputs(
+    config: &Config,
+    recipe: Option<ledger::Recipe>,
+    stale: Option<Timestamp>,
+    answer: &mut impl FnMut(Answer),
+) -> Result<()> {
+    let ledger = Ledger::read(&config.state.path)?;
+    let findings = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::findings)?;
+    let mut findings: HashMap<Name, Finding> = findings.into_iter().map(|f| (f.input.clone(), f)).collect();
+    let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
+    let published = Published::open(config)?;
+    let onlooker = Onlooker::new(config, recipe, listing.inputs().is_local());
+    loop {
+        let names = listing.next(CHUNK)?;
+        for (folder, error) in listing.take_unreadable() {
+            let reason = Reason::of(&folder, &error);
+            answer(Answer::Unseen { pending: false, reason });
+        }
+        if names.is_empty() {
+            let (ignored, named) = listing.ignored();
+            answer(Answer::Ignored(ignored, named.to_vec()));
+            return Ok(());
+        }
+        let records = match &ledger {
+            Some(ledger) => ledger.records(&names)?,
+            None => vec![None; names.len()],
+        };
+        for (name, record) in names.into_iter().zip(records) {
+            let (look, seen) = match onlooker.look_at(listing.inputs(), &published, &name, record.as_ref()) {
+                Err(error) if plan::charge(error.code(), 0) == Charge::All => return Err(error),
+                // A link whose target is away keeps nobody else's result from being seen.
+                Err(error) => {
+                    let reason = Reason::of(&name, &error);
+                    answer(Answer::Unseen { pending: true, reason });
+                    continue;
+                }
+                Ok(None) => continue,
+                Ok(Some(found)) => found,
+            };
+            let pending = |reason| {
+                Answer::Pending(Pending {
+                    file: name.to_string(),
+                    reason,
+                    since: since(seen, record.as_ref(), stale),
+                    age_seconds: None,
+                    retry_at: None,
+                })
+            };
+            let part = match look {
+                Look::Done => {
+                    if let Some(finding) = findings.remove(&name) {
+                        let rejects_gone = finding.bad_rows > 0 && matches!(published.has_rejects(&name), Ok(false));
+                        answer(Answer::Found { finding, rejects_gone });
+                    }
+                    Answer::Done
+                }
+                Look::Held => Answer::Held(name.to_string()),
+                Look::Left => Answer::Left(name.to_string()),
+                Look::Failed => failed(&name, ledger.as_ref())?,
+                Look::Open => pending(Why::Open),
+                Look::Settling => pending(Why::Settling),
+                Look::Queued => pending(Why::Queued),
+            };
+            answer(part);
+        }
+    }
+}
+
+fn failed(name: &Name, ledger: Option<&Ledger>) -> Result<Answer> {
+    let last = ledger.map(|ledger| ledger.last_problem(name)).transpose()?.flatten();
+    let failure = Reason {
+        file: name.to_string(),
+        code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
+        failed_at: last.as_ref().map(|l| at(l.at)),
+        message: last.and_then(|l| l.message).unwrap_or_default(),
+    };
+    let stands = ledger.map(|ledger| ledger.failure(name)).transpose()?.flatten();
+    Ok(match stands.and_then(|stands| stands.dismissal) {
+        Some(dismissal) => Answer::Dismissed(DismissedFile {
+            failure,
+            at: at(dismissal.at),
+            by: dismissal.by,
+            reason: dismissal.reason,
+        }),
+        None => Answer::Failed(failure),
+    })
+}
+
+/// Since when an input waits. `stale`: since when what was scored before is out of date, by the model or the settings.
+fn since(seen: Seen, record: Option<&Record>, stale: Option<Timestamp>) -> Option<Timestamp> {
+    let Fingerprint { mtime, ctime, .. } = seen.fingerprint;
+    match record {
+        Some(record) if record.fingerprint == seen.fingerprint => stale,
+        // A time to come is somebody's wrong clock.
+        _ => Some(at(ctime.unwrap_or(mtime) / 1000).min(Timestamp::now())),
+    }
+}
+
+/// As people find it, wherever they are.
+pub fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// What the last worker wrote of itself. That there is nothing to be read says nothing of it.
+fn written(folder: &Path) -> Option<Process> {
+    #[derive(Deserialize)]
+    struct Written {
+        worker: Process,
+    }
+    let text = std::fs::read(folder.join(FILE)).ok()?;
+    serde_json::from_slice(&text).ok().map(|Written { worker }| worker)
+}
+
+/// An error where nothing is that could be asked: somebody is in the wrong folder.
+fn require_spool(config: &Config) -> Result<()> {
+    let folders = [&config.state.path, &config.input.path, &config.models.path];
+    // What can't be looked at is there.
+    if folders.iter().any(|path| path.try_exists().unwrap_or(true)) {
+        return Ok(());
+    }
+    let shown = folders.map(|path| absolute(path).display().to_string());
+    let whence = match &config.file {
+        Some(file) => format!("as {} says", absolute(file).display()),
+        None => format!(
+            "as the built-in defaults say, for there is no {}",
+            PLACES
+                .map(|place| absolute(Path::new(place)).display().to_string())
+                .join(" and no ")
+        ),
+    };
+    let message = format!(
+        "there is no spool here: looked for {} ({whence}); change to the folder that the spool is in, or name its configuration \
+         with --config or TRANSFORM_CONFIG",
+        shown.join(", ")
+    );
+    Err(Error::config(absolute(Path::new(".")), message))
+}
