@@ -145,7 +145,8 @@ impl Worker {
         // What is published already should be known to be.
         let recorded = self.pass.finish_publishing(true);
         self.notice(true);
-        self.reporter.end(matches!(end, Ok(End::Converged)));
+        let stopped = matches!(end, Ok(End::Stopped));
+        self.reporter.end(self.until == Until::Converged && !stopped);
         end.and_then(|end| recorded.map(|_| end))
     }
 

@@ -41,7 +41,7 @@ class Spool:
         with open(f"{self.root}/transform.toml", "w") as f:
             f.write(f'[input]\npath = "{self.inputs}"\n[output]\npath = "{self.output}"\n'
                     f'[failed]\npath = "{self.root}/failed"\n[models]\npath = "{self.root}/models"\ngroup = "bench"\n'
-                    f'[state]\npath = "{self.root}/state"\n')
+                    f'[state]\npath = "{self.root}/state"\n[status]\npath = "{self.root}/status"\n')
         with open(f"{self.root}/linear.json", "w") as f:
             json.dump({"features": FEATURES, "coefficients": [i / 7 for i in range(1, 11)], "intercept": 3.25}, f)
         register = ["models", "register", f"{self.root}/linear.json", "--format", "linear", "--approve"]

@@ -50,7 +50,7 @@ def test_it_is_ready_when_it_says_so(room):
     machine = room.session.share(Guest)  # as the page's lines left it: no model
     kind, state, sub, user = machine.unit("transform", "Type", "ActiveState", "SubState", "User")
     assert (kind, state, sub, user) == ("notify", "active", "running", "transform")
-    assert "waiting: no approved model" in machine.unit("transform", "StatusText")
+    until("it says so", lambda: "waiting: no approved model" in machine.unit("transform", "StatusText"))
     assert machine.sh("systemctl is-enabled transform").strip() == "enabled"
     machine.approve_line(2, 1)
     until("it has heard of the model", lambda: "model diabetes/1" in machine.unit("transform", "StatusText"))

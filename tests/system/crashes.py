@@ -24,9 +24,9 @@ class Copied:
     def __init__(self, room, threads=0, root=None):
         self.room, self.threads = room, threads
         self.root = root or Path(tempfile.mkdtemp(dir=room.folder))
-        for folder in ("input", "output", "failed", "models", "state"):
+        for folder in ("input", "output", "failed", "models", "state", "status"):
             (self.root / folder).mkdir(exist_ok=True)
-        keys = {f"{f}.path": f"{self.root}/{f}" for f in ("input", "output", "failed", "models", "state")}
+        keys = {f"{f}.path": f"{self.root}/{f}" for f in ("input", "output", "failed", "models", "state", "status")}
         keys |= {"input.settle": "0s", "models.group": "lines", "worker.threads": threads}
         text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
         (self.root / "transform.toml").write_text(text)

@@ -173,7 +173,7 @@ class Spool:
     Settings are those of the configuration file with `__` for the dot.
     """
 
-    FOLDERS = ("input", "output", "failed", "models", "state")
+    FOLDERS = ("input", "output", "failed", "models", "state", "status")
 
     def __init__(self, room, **settings):
         self.room = room
