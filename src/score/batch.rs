@@ -197,10 +197,10 @@ impl Batch {
 
     // For readers.
 
-    /// Is there room for one more row?
+    /// For how many more rows there is room.
     #[inline(always)]
-    pub fn has_room(&self) -> bool {
-        self.rows < self.room
+    pub fn room(&self) -> usize {
+        self.room - self.rows
     }
 
     pub fn clear(&mut self) {
@@ -212,33 +212,34 @@ impl Batch {
         self.texts.iter_mut().for_each(Vec::clear);
     }
 
-    /// Sets a cell of the row that is being read.
-    #[inline(always)]
-    pub fn set(&mut self, feature: usize, x: f64) {
-        self.columns[feature * self.stride + self.rows] = x;
+    /// The cells of a feature in the next `count` rows.
+    #[inline]
+    pub fn next_cells(&mut self, feature: usize, count: usize) -> &mut [f64] {
+        &mut self.columns[feature * self.stride + self.rows..][..count]
     }
 
-    /// Reads a cell of the row that is being read by the rule of its feature.
-    pub fn read(&mut self, feature: usize, of: &Feature, cell: &[u8]) {
+    /// Reads a cell of a row by the rule of its feature; `row` is counted from the last one that was ended.
+    pub fn read(&mut self, row: usize, feature: usize, of: &Feature, cell: &[u8]) {
+        let row = self.rows + row;
         if let Kind::Texts(index) = of.kind {
-            self.texts[index].resize(self.rows, String::new());
+            self.texts[index].resize(row, String::new());
             let text = from_utf8(cell::trim(cell)).unwrap_or_default();
             if let Ok(cell) = from_utf8(cell)
                 && cell.len() != text.len()
             {
-                self.spaced.push((index, self.rows, cell.into()));
+                self.spaced.push((index, row, cell.into()));
             }
             self.texts[index].push(text.into());
         }
         match of.read(cell) {
             Ok(x) => {
-                self.set(feature, x);
+                self.columns[feature * self.stride + row] = x;
                 if x == UNKNOWN && matches!(of.kind, Kind::Categories(_)) {
-                    self.unknown.push((self.rows as u32, feature as u32));
+                    self.unknown.push((row as u32, feature as u32));
                 }
             }
             Err(error) => self.flaws.push(Flaw {
-                row: self.rows as u32,
+                row: row as u32,
                 reason: Reason::Cell {
                     feature: feature as u32,
                     error,
@@ -247,7 +248,7 @@ impl Batch {
         }
     }
 
-    /// Marks the row that is being read as malformed: what was read of its cells means nothing.
+    /// Marks the next row as malformed: what was read of its cells means nothing.
     pub fn malformed(&mut self) {
         let row = self.rows as u32;
         while self.flaws.pop_if(|flaw| flaw.row == row).is_some() {}
@@ -257,10 +258,15 @@ impl Batch {
         });
     }
 
-    /// Ends the row that is being read.
-    #[inline(always)]
-    pub fn end_row(&mut self) {
-        self.rows += 1;
+    /// Ends the next `count` rows, whose cells were read in any order of the rows, and for each row in the order of the features in
+    /// the file.
+    pub fn end_rows(&mut self, count: usize) {
+        let ended = self.rows as u32;
+        let flaws = self.flaws.partition_point(|flaw| flaw.row < ended);
+        self.flaws[flaws..].sort_by_key(|flaw| flaw.row);
+        let unknown = self.unknown.partition_point(|(row, _)| *row < ended);
+        self.unknown[unknown..].sort_by_key(|(row, _)| *row);
+        self.rows += count;
     }
 
     /// Ends the reading: rows whose texts weren't reached have empty ones.
@@ -276,12 +282,13 @@ impl Batch {
         features.sort_by_key(|&feature| binding.fields[feature]);
         for feature in features {
             self.read(
+                0,
                 feature,
                 &binding.features[feature],
                 cells[binding.fields[feature]].as_bytes(),
             );
         }
-        self.end_row();
+        self.end_rows(1);
     }
 }
 
@@ -354,9 +361,9 @@ mod tests {
         for rows in [1, 7, 8, 100, ROWS, usize::MAX] {
             let mut batch = Batch::new(&binding(), rows);
             let mut read = 0;
-            while batch.has_room() {
-                (0..3).for_each(|feature| batch.set(feature, (10 * read + feature) as f64));
-                batch.end_row();
+            while batch.room() > 0 {
+                (0..3).for_each(|feature| batch.next_cells(feature, 1)[0] = (10 * read + feature) as f64);
+                batch.end_rows(1);
                 read += 1;
             }
             assert_eq!(read, rows.min(ROWS));

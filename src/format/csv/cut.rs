@@ -9,6 +9,7 @@ use super::foreign::foreign;
 use super::padding::{Held, without_padding};
 use super::record::{BYTE_ORDER_MARK, field, separator};
 use super::source::Source;
+use super::structure::{Extent, extent};
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
@@ -217,8 +218,19 @@ fn cut_fields(bytes: &[u8], dialect: Dialect) -> Cut {
 }
 
 fn cut_plain(bytes: &[u8], delimiter: u8) -> Cut {
-    let mut at = 0; // outside quotes
-    let mut end = None;
+    let Extent { end, unclear } = extent(bytes, delimiter);
+    match unclear {
+        false => Cut {
+            end: (end > 0).then_some(end),
+            open_quote: None,
+        },
+        true => cut_quotes(bytes, end, delimiter),
+    }
+}
+
+/// Quote by quote, from the beginning of a record.
+fn cut_quotes(bytes: &[u8], mut at: usize, delimiter: u8) -> Cut {
+    let mut end = (at > 0).then_some(at);
     loop {
         let quote = memchr(b'"', &bytes[at..]).map(|n| at + n);
         let plain = at..quote.unwrap_or(bytes.len());

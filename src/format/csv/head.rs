@@ -4,7 +4,7 @@
 use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
-use super::steps::{Role, Steps};
+use super::roles::{Needed, Role};
 use crate::format::Columns;
 use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
@@ -59,7 +59,7 @@ pub struct Layout {
     pub names: Vec<String>,
     /// For each field of a record, what it is needed for.
     pub roles: Vec<Role>,
-    pub steps: Steps,
+    pub needed: Vec<Needed>,
     pub kept: Kept,
     pub binding: Binding,
     pub header: bool,
@@ -252,7 +252,7 @@ impl Layout {
             dialect: wanted.dialect,
             binding,
             names,
-            steps: Steps::of(&roles),
+            needed: Needed::of(&roles),
             roles,
             kept,
             header,

@@ -2,8 +2,8 @@
 //!
 //! [`source`] decodes what is not UTF-8; [`cut`] cuts that into blocks of whole records, by the grammar of [`record`] in its
 //! [`dialect`], and leaves out [`padding`]; [`head`] reads what stands in front of the rows and binds names to features; [`reader`]
-//! fills batches, by the direct readers [`plain`] and [`vector`] where a record is as most are, and tells the [`cause`] of a bad
-//! row; [`writer`] writes predictions; [`input`] is what `transform` sees of all that. [`table`] and [`columns`] read a whole CSV in
+//! fills batches: where a record is as most are, by its [`structure`], column by column, else field by field; it tells the [`cause`]
+//! of a bad row. [`plain`] and [`vector`] are how bytes are looked at, without vectors and with them; [`writer`] writes predictions; [`input`] is what `transform` sees of all that. [`table`] and [`columns`] read a whole CSV in
 //! memory, for golden rows, evaluation and training; [`texts`] reads and writes a few records as texts.
 
 #[cfg(any(test, fuzzing))]
@@ -20,8 +20,9 @@ mod padding;
 mod plain;
 pub mod reader;
 pub mod record;
+mod roles;
 pub mod source;
-mod steps;
+mod structure;
 pub mod table;
 pub mod texts;
 #[cfg(target_arch = "x86_64")]

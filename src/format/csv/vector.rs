@@ -1,199 +1,249 @@
-//! `plain`'s readers of numbers and fields for x86-64 with AVX2: a dozen instructions where `plain` needs a hundred.
+//! [`super::plain`] for x86-64 with AVX2, and what AVX-512 does better.
 
-use std::arch::x86_64::{
-    __m128i, _mm_andnot_si128, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_cvtsi128_si64, _mm_madd_epi16, _mm_maddubs_epi16,
-    _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_packus_epi32, _mm_set_epi64x, _mm_set1_epi8, _mm_set1_epi16,
-    _mm_set1_epi32, _mm_shuffle_epi8, _mm_sub_epi8, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x,
-    _mm256_set1_epi8, _pdep_u64,
-};
+use std::arch::x86_64::*;
+use std::mem::transmute;
 
-use super::plain::{self, POWERS_OF_TEN};
+pub fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("pclmulqdq")
+}
 
-/// As `plain::number`.
+pub fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi2")
+}
+
+/// As `plain::equal`.
 #[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-pub fn number(bytes: &[u8]) -> Option<(f64, usize)> {
-    match short_decimal(bytes) {
-        None => plain::long_number(bytes),
-        read => read,
+#[target_feature(enable = "avx2")]
+pub fn equal(chunk: &[u8; 64], byte: u8) -> u64 {
+    let byte = _mm256_set1_epi8(byte as i8);
+    let half = |bytes| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load_256(bytes), byte)) as u32);
+    let (halves, _) = chunk.as_chunks::<32>();
+    half(&halves[0]) | half(&halves[1]) << 32
+}
+
+/// As `plain::equal`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub fn equal_512(chunk: &[u8; 64], byte: u8) -> u64 {
+    _mm512_cmpeq_epi8_mask(load_512(chunk), _mm512_set1_epi8(byte as i8))
+}
+
+/// As `plain::parity`: to multiply by ones without carrying adds up all bits in front.
+#[inline]
+#[target_feature(enable = "sse2,pclmulqdq")]
+pub fn parity(bits: u64) -> u64 {
+    let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), _mm_set1_epi8(-1));
+    _mm_cvtsi128_si64(product) as u64
+}
+
+/// As `plain::places`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+pub fn places_512(bits: u64, base: u16, to: &mut [u16; 64]) {
+    let places = _mm512_maskz_compress_epi8(bits, load_512(&PLACES));
+    let base = _mm512_set1_epi16(base as i16);
+    let (halves, _) = to.as_chunks_mut::<32>();
+    let [first, second] = halves else {
+        unreachable!("64 are twice 32")
+    };
+    *first = store_512(_mm512_add_epi16(
+        _mm512_cvtepu8_epi16(_mm512_castsi512_si256(places)),
+        base,
+    ));
+    if bits.count_ones() > 32 {
+        let behind = _mm512_extracti64x4_epi64::<1>(places);
+        *second = store_512(_mm512_add_epi16(_mm512_cvtepu8_epi16(behind), base));
     }
 }
 
-/// A decimal of at most 15 characters and no exponent.
+static PLACES: [u8; 64] = {
+    let mut places = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        places[i] = i as u8;
+        i += 1;
+    }
+    places
+};
+
+/// The field of `text` between two places, if it is a decimal of at most 15 digits and 16 characters, without an exponent.
 ///
-/// One shuffle drops the point and moves the last digit to the end; three steps add up neighbours, then pairs, then
-/// fours (W. Mula, "SIMD-ized parsing of unsigned integers", 2014). The quotient is exact as in `plain`.
+/// Its last digit is the last of 16 bytes, one shuffle closes the gap of the point, and three steps add up neighbours, then pairs,
+/// then fours (W. Mula, "SIMD-ized parsing of unsigned integers", 2014). The integer and the power of ten are exact in a double,
+/// so the quotient is correctly rounded (W. Clinger, "How to read floating point numbers accurately", 1990).
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn short_decimal(bytes: &[u8]) -> Option<(f64, usize)> {
-    let first: &[u8; 16] = bytes.first_chunk()?;
-    let values = _mm_sub_epi8(load(first), _mm_set1_epi8(b'0' as i8));
-    let digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
-    let others = !_mm_movemask_epi8(digits) as u32 & 0xffff;
-    let sign = u32::from(first[0] == b'-');
-    if others & 1 != sign {
-        return None; // begins with neither
-    }
-    let others = others & !1;
-    let whole = others.trailing_zeros() as usize;
-    if whole == sign as usize || whole >= 16 {
+pub fn number(text: &[u8], at: usize, end: usize) -> Option<f64> {
+    let length = end - at;
+    let last: &[u8; 16] = text[..end].last_chunk()?;
+    if length > 16 || length == 0 {
         return None;
     }
-    let (length, behind) = if first[whole] == b'.' {
-        let length = (others & (others - 1)).trailing_zeros() as usize;
-        (length, length.wrapping_sub(whole + 1))
-    } else {
-        (whole, 0)
-    };
-    if length >= 16 || length == whole + 1 || first[length] | 0x20 == b'e' {
-        return None; // longer, or with nothing behind the point, or with an exponent
+    let bytes = load_128(last);
+    let values = _mm_sub_epi8(bytes, _mm_set1_epi8(b'0' as i8));
+    let digits = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values)) as u32;
+    let points = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'.' as i8))) as u32;
+    let sign = usize::from(text[at] == b'-');
+    let first = 1 << (16 - length + sign); // digit
+    let own = 0x1_0000 - first;
+    let points = points & own;
+    // A single point at most, between digits; 2^16 where the sign is all.
+    let misplaced = points & (points.wrapping_sub(1) | first | 0x8000) | first & 0x1_0000;
+    if !(digits | points) & own | misplaced != 0 {
+        return None;
     }
-    let values = _mm_andnot_si128(_mm_cvtsi32_si128(0xff * sign as i32), values); // the sign counts as a leading zero
-    let aligned = _mm_shuffle_epi8(values, load(&ALIGNED[whole][length]));
+    let point = (points | 0x1_0000).trailing_zeros() as usize;
+    let own: &[u8; 16] = OWN[length - sign..].first_chunk()?;
+    let aligned = _mm_shuffle_epi8(_mm_and_si128(values, load_128(own)), load_128(&ALIGNED[point]));
     let pairs = _mm_maddubs_epi16(aligned, _mm_set1_epi16(0x01_0a));
     let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x1_0064));
     let eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(0x1_2710));
     let eights = _mm_cvtsi128_si64(eights) as u64;
     let integer = (eights & 0xffff_ffff) * 100_000_000 + (eights >> 32);
-    let x = integer as i64 as f64 / POWERS_OF_TEN[behind & 15];
+    if integer >= 1 << 53 {
+        return None;
+    }
+    let x = integer as i64 as f64 / POWERS[point];
     // Signs come at random: a branch would be guessed wrong half of the time.
-    Some((f64::from_bits(x.to_bits() | u64::from(sign) << 63), length))
+    Some(f64::from_bits(x.to_bits() | (sign as u64) << 63))
 }
 
-/// `[whole][length]`: for a number with its point at `whole`, which byte goes where, so that its last digit is the
-/// last; the highest bit makes a zero.
-static ALIGNED: [[[u8; 16]; 16]; 16] = {
-    let mut table = [[[0x80; 16]; 16]; 16];
-    let mut whole = 0;
-    while whole < 16 {
-        let mut length = whole;
-        while length < 16 {
-            let mut to = 16;
-            let mut from = length;
-            while from > 0 {
-                from -= 1;
-                if from != whole {
-                    to -= 1;
-                    table[whole][length][to] = from as u8;
-                }
+/// Four fields as by [`number`]; `None` if any of them is none.
+///
+/// Bytes of field `i` are lane `i` of all masks, 16 bits wide.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+pub fn four_numbers(text: &[u8], fields: [(usize, usize); 4]) -> Option<[f64; 4]> {
+    const FIRST: u64 = 0x0001_0001_0001_0001;
+    const LAST: u64 = 0x8000_8000_8000_8000;
+    let lengths = fields.map(|(at, end)| end - at);
+    if lengths.iter().fold(0, |all, length| all | length.wrapping_sub(1)) > 15 {
+        return None;
+    }
+    let mut lasts = [&[0; 16]; 4];
+    for (last, (_, end)) in lasts.iter_mut().zip(fields) {
+        *last = text[..end].last_chunk()?;
+    }
+    let bytes = lanes(lasts);
+    let values = _mm512_sub_epi8(bytes, _mm512_set1_epi8(b'0' as i8));
+    let digits = _mm512_cmple_epu8_mask(values, _mm512_set1_epi8(9));
+    let points = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'.' as i8));
+    let minuses = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'-' as i8));
+    let starts = (0..4).fold(0, |all, i| all | 1 << (16 * (i + 1) - lengths[i]));
+    let signs = minuses & starts;
+    let firsts = starts.wrapping_add(signs); // digits
+    let own = (FIRST << 16).wrapping_sub(firsts);
+    let points = points & own;
+    let each: [u64; 4] = std::array::from_fn(|i| points >> (16 * i) & 0xffff | 0x1_0000);
+    let second = each.iter().fold(0, |all, points| all | points & (points - 1)) & 0xffff;
+    if signs & LAST | points & (firsts | LAST) | own & !(digits | points) | second != 0 {
+        return None;
+    }
+    let places = each.map(|points| points.trailing_zeros() as usize);
+    let gaps = lanes(places.map(|point| &ALIGNED[point]));
+    let aligned = _mm512_shuffle_epi8(_mm512_maskz_mov_epi8(own, values), gaps);
+    let pairs = _mm512_maddubs_epi16(aligned, _mm512_set1_epi16(0x01_0a));
+    let fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x1_0064));
+    let eights = _mm512_madd_epi16(_mm512_packus_epi32(fours, fours), _mm512_set1_epi32(0x1_2710));
+    let high = _mm512_mul_epu32(eights, _mm512_set1_epi64(100_000_000));
+    let integers = _mm512_add_epi64(high, _mm512_srli_epi64::<32>(eights));
+    let integers = _mm512_castsi512_si256(_mm512_maskz_compress_epi64(0b0101_0101, integers));
+    if _mm256_cmpge_epu64_mask(integers, _mm256_set1_epi64x(1 << 53)) != 0 {
+        return None;
+    }
+    let [a, b, c, d] = places.map(|point| POWERS[point]);
+    let quotients = _mm256_div_pd(_mm256_cvtepu64_pd(integers), _mm256_set_pd(d, c, b, a));
+    let negative = _pext_u64(signs + (LAST - FIRST), LAST) as u8;
+    let signed = _mm256_mask_or_pd(quotients, negative, quotients, _mm256_set1_pd(-0.0));
+    Some(store_256(signed))
+}
+
+/// 16 bytes each.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn lanes([a, b, c, d]: [&[u8; 16]; 4]) -> __m512i {
+    let lanes = _mm512_castsi128_si512(load_128(a));
+    let lanes = _mm512_inserti32x4::<1>(lanes, load_128(b));
+    let lanes = _mm512_inserti32x4::<2>(lanes, load_128(c));
+    _mm512_inserti32x4::<3>(lanes, load_128(d))
+}
+
+/// So many digits behind the point, by its place.
+static POWERS: [f64; 17] = [
+    1e15, 1e14, 1e13, 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e0,
+];
+
+/// From `n` on: the last `n` of 16 bytes.
+static OWN: [u8; 32] = {
+    let mut own = [0; 32];
+    let mut i = 16;
+    while i < 32 {
+        own[i] = 0xff;
+        i += 1;
+    }
+    own
+};
+
+/// By the place of the point: which byte goes where, so that there is no gap; the highest bit makes a zero.
+static ALIGNED: [[u8; 16]; 17] = {
+    let mut table = [[0x80; 16]; 17];
+    let mut point = 0;
+    while point <= 16 {
+        let mut to = 0;
+        while to < 16 {
+            if point == 16 || to > point {
+                table[point][to] = to as u8;
+            } else if to > 0 {
+                table[point][to] = to as u8 - 1;
             }
-            length += 1;
+            to += 1;
         }
-        whole += 1;
+        point += 1;
     }
     table
 };
 
-/// As `plain::field`.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-pub fn field(bytes: &[u8], delimiter: u8) -> Option<usize> {
-    if let Some(first) = bytes.first_chunk()
-        && first[0] != b'"'
-    {
-        let text = load(first);
-        let ends = _mm_or_si128(
-            _mm_cmpeq_epi8(text, _mm_set1_epi8(delimiter as i8)),
-            _mm_cmpeq_epi8(text, _mm_set1_epi8(b'\n' as i8)),
-        );
-        let ends = _mm_movemask_epi8(ends);
-        if ends != 0 {
-            return Some(ends.trailing_zeros() as usize);
-        }
-    }
-    plain::field(bytes, delimiter)
-}
+// SAFETY of all of these: vectors and arrays of integers of one size hold the same bits.
 
-/// As `plain::skip`, 64 bytes at a step however many fields they hold; but leaves it to the general reader where a quote stands
-/// within a text.
-///
-/// Which bytes stand in quotes is the parity of the quotes in front of them (G. Langdale and D. Lemire, "Parsing gigabytes of
-/// JSON per second", 2019); that each quote opens a field, closes one or is doubled is looked at afterwards.
 #[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-pub fn skip(bytes: &[u8], delimiter: u8, fields: usize, lines: &mut u64) -> Option<usize> {
-    let mut left = fields as u32;
-    let mut at = 0;
-    let mut inner_lines = 0;
-    let mut inside = 0; // all ones in a quoted field
-    let mut may_open = 1; // behind an end, or a closing quote: then it is a doubled one
-    let mut closed = 0;
-    while let Some(chunk) = bytes[at..].first_chunk() {
-        let feeds = equal(chunk, b'\n');
-        let quotes = equal(chunk, b'"');
-        let mut ends = equal(chunk, delimiter) | feeds;
-        let mut wrong = 0;
-        let mut inner_feeds = 0;
-        if quotes | inside | closed == 0 {
-            may_open = ends >> 63;
-        } else {
-            let quoted = parity(quotes) ^ inside;
-            inner_feeds = feeds & quoted;
-            ends &= !quoted;
-            let (opens, closes) = (quotes & quoted, quotes & !quoted);
-            let return_and_feed = equal(chunk, b'\r') & (feeds >> 1);
-            wrong =
-                opens & !((ends | closes) << 1 | may_open) | (closes << 1 | closed) & !(ends | opens | return_and_feed);
-            inside = ((quoted as i64) >> 63) as u64;
-            may_open = (ends | closes) >> 63;
-            closed = closes >> 63;
-        }
-        let found = ends.count_ones();
-        if found >= left {
-            let end = select(ends, left - 1);
-            let up_to = u64::MAX >> (63 - end);
-            if wrong & up_to != 0 || ends & feeds & (up_to >> 1) != 0 {
-                return None;
-            }
-            *lines += inner_lines + u64::from((inner_feeds & up_to).count_ones());
-            return Some(at + end as usize);
-        }
-        if wrong != 0 || ends & feeds != 0 {
-            return None;
-        }
-        inner_lines += u64::from(inner_feeds.count_ones());
-        left -= found;
-        at += 64;
-    }
-    plain::skip(bytes, delimiter, fields, lines)
-}
-
-/// The bytes of `chunk` that are `byte`, the first in the lowest bit.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn equal(chunk: &[u8; 64], byte: u8) -> u64 {
-    let byte = _mm256_set1_epi8(byte as i8);
-    let half = |from: usize| {
-        let words: [u64; 4] = std::array::from_fn(|i| {
-            let word = chunk[from + 8 * i..].first_chunk().expect("it has 64 bytes");
-            u64::from_le_bytes(*word)
-        });
-        let [a, b, c, d] = words.map(|word| word as i64);
-        let half = _mm256_set_epi64x(d, c, b, a);
-        u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(half, byte)) as u32)
-    };
-    half(0) | half(32) << 32
-}
-
-/// Bit by bit, is the number of ones up to it odd?
-#[inline]
-fn parity(mut bits: u64) -> u64 {
-    for shift in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << shift;
-    }
-    bits
-}
-
-/// The place of the `n`-th one, counted from 0.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn select(bits: u64, n: u32) -> u32 {
-    _pdep_u64(1 << n, bits).trailing_zeros()
+#[expect(unsafe_code)]
+fn load_128(bytes: &[u8; 16]) -> __m128i {
+    unsafe { transmute(*bytes) }
 }
 
 #[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn load(bytes: &[u8; 16]) -> __m128i {
-    let word = u128::from_le_bytes(*bytes);
-    _mm_set_epi64x((word >> 64) as i64, word as i64)
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code)]
+fn load_256(bytes: &[u8; 32]) -> __m256i {
+    unsafe { transmute(*bytes) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code)]
+fn load_512(bytes: &[u8; 64]) -> __m512i {
+    unsafe { transmute(*bytes) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code)]
+fn store_512(places: __m512i) -> [u16; 32] {
+    unsafe { transmute(places) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code)]
+fn store_256(numbers: __m256d) -> [f64; 4] {
+    unsafe { transmute(numbers) }
 }

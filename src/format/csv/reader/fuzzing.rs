@@ -66,7 +66,7 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
     Layout {
         dialect: Dialect::plain(b','),
         names: vec![String::new(); roles.len()],
-        steps: Steps::of(&needed),
+        needed: Needed::of(&needed),
         roles: needed,
         kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
         binding: Binding {
@@ -80,11 +80,18 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
 fn compare(layout: &Layout, block: &[u8]) {
     let general = read(layout, |reader, at, line| {
         let read_record = |reader: &mut Reader, at| reader.read_record::<false>(block, at);
-        reader.fill_by(block, at, line, |_, _, _| None, read_record)
+        reader.fill_by(block, at, line, |_, at, _| at, read_record)
     });
     let words = read(layout, |reader, at, line| reader.fill_by_words(block, at, line));
     let fastest = read(layout, |reader, at, line| reader.fill(block, at, line));
     assert_eq!(words, general);
+    #[cfg(target_arch = "x86_64")]
+    if vector::has_avx2() {
+        assert_eq!(
+            read(layout, |reader, at, line| reader.fill_by_avx2(block, at, line)),
+            general
+        );
+    }
     assert_eq!(fastest, general);
 }
 

@@ -7,15 +7,16 @@ use super::cause::{Cause, Malformed};
 use super::dialect::{closing_quote, unquote};
 use super::head::{Kept, Layout};
 use super::plain;
-use super::steps::{Role, Step, Steps};
+use super::roles::{Needed, Role};
+use super::structure::Window;
 #[cfg(target_arch = "x86_64")]
 use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
-use crate::score::cell::{Feature, Kind, is_integer};
-use memchr::{memchr, memchr_iter, memchr2};
+use crate::score::cell::{Dictionary, Feature, Kind, is_integer};
+use memchr::{memchr_iter, memchr2};
 
-/// Reads a batch at a time. All positions are in the block that was read.
+/// Reads a batch of a block at a time. All positions are in the block.
 pub struct Reader<'a> {
     layout: &'a Layout,
     pub batch: Batch,
@@ -27,6 +28,9 @@ pub struct Reader<'a> {
     records: Vec<(usize, usize)>,
     /// The malformed rows, in order.
     malformed: Vec<(u32, Malformed)>,
+    window: Window,
+    /// Rows of the records at hand with a cell that is no plain value.
+    unusual: Vec<u32>,
 }
 
 impl<'a> Reader<'a> {
@@ -44,6 +48,8 @@ impl<'a> Reader<'a> {
             kept: vec![(0, 0); width * rows],
             records: Vec::with_capacity(rows),
             malformed: Vec::new(),
+            window: Window::default(),
+            unusual: Vec::new(),
         }
     }
 
@@ -83,161 +89,183 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next records of `block` from `at` on, which is on line `line`; at most [`ROWS`]. Returns where it
-    /// stopped. `block` ends with a line feed and holds whole records.
+    /// stopped. `block` ends with a line feed and holds whole records; it is the same until it is read to its end.
     pub fn fill(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
         if self.layout.dialect.escape.is_some() {
-            return self.fill_escaped(block, at, line);
+            // It may stand in front of anything.
+            return self.fill_by(
+                block,
+                at,
+                line,
+                |_, at, _| at,
+                |reader, at| reader.read_record::<true>(block, at),
+            );
         }
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
-            // SAFETY: all the function wants is the three features that have just been found.
+        if vector::has_avx512() {
+            // SAFETY: all the function wants is the features that have just been found.
             #[expect(unsafe_code)]
-            return unsafe { self.fill_by_vectors(block, at, line) };
+            let read = |reader: &mut Self, at, line: &mut u64| unsafe { reader.read_by_avx512(block, at, line) };
+            return self.fill_by(block, at, line, read, |reader, at| {
+                reader.read_record::<false>(block, at)
+            });
+        } else if vector::has_avx2() {
+            return self.fill_by_avx2(block, at, line);
         }
         self.fill_by_words(block, at, line)
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn fill_by_vectors(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
-        self.fill_by(
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,pclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2")]
+    fn read_by_avx512(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        self.read_regular(
             block,
             at,
             line,
-            |reader, at, lines| {
-                reader.read_plain(
-                    block,
-                    at,
-                    lines,
-                    |b| vector::number(b),
-                    |b, d| vector::field(b, d),
-                    |b, d, fields, lines| vector::skip(b, d, fields, lines),
-                )
-            },
-            |reader, at| reader.read_record::<false>(block, at),
+            |window, delimiter| window.look_by_avx512(block, at, delimiter),
+            |fields| vector::four_numbers(block, fields),
+            |from, to| vector::number(block, from, to),
         )
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,pclmulqdq")]
+    fn read_by_avx2(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        self.read_regular(
+            block,
+            at,
+            line,
+            |window, delimiter| window.look_by_avx2(block, at, delimiter),
+            |_| None,
+            |from, to| vector::number(block, from, to),
+        )
+    }
+
+    /// On a processor that has it.
+    #[cfg(target_arch = "x86_64")]
+    fn fill_by_avx2(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        assert!(vector::has_avx2());
+        // SAFETY: all the function wants is the features that have just been found.
+        #[expect(unsafe_code)]
+        let read = |reader: &mut Self, at, line: &mut u64| unsafe { reader.read_by_avx2(block, at, line) };
+        self.fill_by(block, at, line, read, |reader, at| {
+            reader.read_record::<false>(block, at)
+        })
     }
 
     fn fill_by_words(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
-        self.fill_by(
-            block,
-            at,
-            line,
-            |reader, at, lines| reader.read_plain(block, at, lines, plain::number, plain::field, plain::skip),
-            |reader, at| reader.read_record::<false>(block, at),
-        )
+        let read = |reader: &mut Self, at, line: &mut u64| {
+            reader.read_regular(
+                block,
+                at,
+                line,
+                |window, delimiter| window.look_by_words(block, at, delimiter),
+                |_| None,
+                |from, to| plain::number(&block[from..to]),
+            )
+        };
+        self.fill_by(block, at, line, read, |reader, at| {
+            reader.read_record::<false>(block, at)
+        })
     }
 
-    /// The direct readers know no escapes.
-    fn fill_escaped(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
-        let read_record = |reader: &mut Self, at| reader.read_record::<true>(block, at);
-        self.fill_by(block, at, line, |_, _, _| None, read_record)
-    }
-
-    /// `read_plain` reads a record that is as most are, and returns where the next begins; `None` if it isn't.
+    /// `read_regular` reads records that are as most are, and returns where the next begins; `at` where it can't read any.
     #[inline(always)]
     fn fill_by(
         &mut self,
         block: &[u8],
         mut at: usize,
         line: &mut u64,
-        read_plain: impl Fn(&mut Self, usize, &mut u64) -> Option<usize>,
-        read_record: impl Fn(&mut Self, usize) -> (usize, u64),
+        read_regular: impl Fn(&mut Self, usize, &mut u64) -> usize,
+        read_record: impl Fn(&mut Self, usize) -> usize,
     ) -> usize {
         self.batch.clear();
         self.records.clear();
         self.malformed.clear();
         // In a file of one column an empty line is a missing value, as others write it; elsewhere it is no record.
         let alone = self.layout.roles.len() == 1;
-        while at < block.len() && self.batch.has_room() {
-            match &block[at..] {
-                [b'\n', ..] if !alone => at += 1,
-                [b'\r', b'\n', ..] if !alone => at += 2,
-                _ => {
-                    let mut lines = 0;
-                    at = match read_plain(self, at, &mut lines) {
-                        Some(end) => end,
-                        None => {
-                            let end;
-                            (end, lines) = read_record(self, at);
-                            end
-                        }
-                    };
-                    *line += lines;
-                    self.batch.end_row();
-                }
+        while at < block.len() && self.batch.room() > 0 {
+            let start = at;
+            at = read_regular(self, at, line);
+            if at > start {
+                continue;
             }
-            *line += 1;
+            at = match &block[at..] {
+                [b'\n', ..] if !alone => at + 1,
+                [b'\r', b'\n', ..] if !alone => at + 2,
+                _ => {
+                    let next = read_record(self, at);
+                    self.batch.end_rows(1);
+                    next
+                }
+            };
+            *line += memchr_iter(b'\n', &block[start..at]).count() as u64;
+            self.window.skip_to(at);
         }
         self.batch.end();
         at
     }
 
-    /// `lines`: gets the line feeds that stand in quotes.
+    /// Reads records that have as many fields as they should, and nothing unusual about their quotes: field by field, each of all
+    /// records at hand.
     #[inline(always)]
-    fn read_plain(
+    fn read_regular(
         &mut self,
         block: &[u8],
-        start: usize,
-        lines: &mut u64,
-        number: impl Fn(&[u8]) -> Option<(f64, usize)>,
-        field: impl Fn(&[u8], u8) -> Option<usize>,
-        skip: impl Fn(&[u8], u8, usize, &mut u64) -> Option<usize>,
-    ) -> Option<usize> {
+        at: usize,
+        line: &mut u64,
+        look: impl Fn(&mut Window, u8),
+        four_numbers: impl Fn([(usize, usize); 4]) -> Option<[f64; 4]>,
+        number: impl Fn(usize, usize) -> Option<f64>,
+    ) -> usize {
         let layout = self.layout;
-        let features = &*layout.binding.features;
-        let delimiter = layout.dialect.delimiter;
-        let Steps { needed, behind } = &layout.steps;
-        // That many fields a delimiter ends.
-        let inner = needed.len() - usize::from(*behind == 0 && !needed.is_empty());
-        let mut at = start;
-        let mut end = start;
-        for (place, Step { skipped, role }) in needed.iter().enumerate() {
-            if *skipped > 0 {
-                end = at + skip(&block[at..], delimiter, *skipped, lines)?;
-                if block[end] != delimiter {
-                    return None;
-                }
-                at = end + 1;
-            }
-            let bytes = &block[at..];
-            end = at
-                + match role.feature.map(|feature| (feature, &features[feature])) {
-                    None => skip(bytes, delimiter, 1, lines)?,
-                    Some((index, feature)) => {
-                        let plain = match feature.kind {
-                            Kind::Numbers => number(bytes),
-                            _ => None,
-                        };
-                        let (x, length) = match plain {
-                            Some(read) => read,
-                            None => read_cell(feature, bytes, delimiter, lines, &number, &field, &skip)?,
-                        };
-                        self.batch.set(index, x);
-                        length
-                    }
-                };
-            if place < inner {
-                if block[end] != delimiter {
-                    return None;
-                }
-                self.keep(role, at, end);
-                at = end + 1;
-            }
+        if self.window.at() != Some(at) {
+            look(&mut self.window, layout.dialect.delimiter);
         }
-        if *behind > 0 {
-            end = at + skip(&block[at..], delimiter, *behind, lines)?;
-        }
-        let (end, next) = match &block[end..] {
-            [b'\n', ..] => (at.max(without_return(block, end)), end + 1),
-            [b'\r', b'\n', ..] => (end, end + 2),
-            _ => return None,
+        let records = self.window.take(layout.roles.len(), self.batch.room());
+        let count = records.count();
+        let Some(end) = records.end() else {
+            return at;
         };
-        if let Some(last) = needed.get(inner) {
-            self.keep(&last.role, at, end);
+        self.records.extend((0..count).map(|record| {
+            let (from, to) = records.place(record);
+            (from, without_return(block, from, to))
+        }));
+        for Needed { place, role } in &layout.needed {
+            let last = place + 1 == layout.roles.len();
+            let field = |record| {
+                let (from, to) = records.field(record, *place);
+                (from, if last { without_return(block, from, to) } else { to })
+            };
+            if let Some(kept) = role.kept {
+                let slots = self.kept[self.batch.rows() * self.width + kept..].iter_mut();
+                let slots = slots.step_by(self.width);
+                slots.zip(0..count).for_each(|(slot, record)| *slot = field(record));
+            }
+            if let Some(feature) = role.feature {
+                let of = &layout.binding.features[feature];
+                let column = self.batch.next_cells(feature, count);
+                self.unusual.clear();
+                match &of.kind {
+                    Kind::Numbers | Kind::Integers | Kind::Marked(_) => {
+                        read_numbers(column, field, &mut self.unusual, &four_numbers, &number);
+                        check_numbers(&of.kind, column, &mut self.unusual);
+                    }
+                    Kind::Categories(categories) => read_codes(block, categories, column, field, &mut self.unusual),
+                    Kind::Texts(_) => self.unusual.extend(0..count as u32),
+                }
+                for &row in &self.unusual {
+                    let (from, to) = field(row as usize);
+                    read_cell(&mut self.batch, row as usize, feature, of, &block[from..to]);
+                }
+            }
         }
-        self.records.push((start, end));
-        Some(next)
+        self.batch.end_rows(count);
+        *line += match records.multiline {
+            true => memchr_iter(b'\n', &block[at..end]).count() as u64,
+            false => count as u64,
+        };
+        end
     }
 
     fn keep(&mut self, role: &Role, start: usize, end: usize) {
@@ -246,13 +274,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads any record. Returns where the next begins, and how many line feeds stand inside of this one. `ESCAPED`: is there an
-    /// escape? The usual reader asks for none.
-    fn read_record<const ESCAPED: bool>(&mut self, block: &[u8], start: usize) -> (usize, u64) {
+    /// Reads any record. Returns where the next begins. `ESCAPED`: is there an escape? The usual reader asks for none.
+    fn read_record<const ESCAPED: bool>(&mut self, block: &[u8], start: usize) -> usize {
         let layout = self.layout;
         let dialect = layout.dialect;
         let mut after_quote = None;
-        let mut lines = 0;
         let mut field = 0;
         let mut at = start;
         loop {
@@ -267,7 +293,6 @@ impl<'a> Reader<'a> {
                     true => dialect.closing_quote(block, at + 1),
                 };
                 end = closing.expect("blocks hold whole records") + 1;
-                lines += memchr_iter(b'\n', &block[at..end]).count() as u64;
                 if !ends_field(block, end, layout.dialect.delimiter) {
                     after_quote = after_quote.or(Some(field as u32));
                 }
@@ -283,20 +308,18 @@ impl<'a> Reader<'a> {
                 }
             }
             if ESCAPED {
-                let from = end;
-                end = dialect.field_end(block, from).expect("blocks hold whole records");
-                lines += memchr_iter(b'\n', &block[from..end]).count() as u64;
+                end = dialect.field_end(block, end).expect("blocks hold whole records");
             } else if block[end] != dialect.delimiter && block[end] != b'\n' {
                 end += memchr2(dialect.delimiter, b'\n', &block[end..]).expect("ends in a line feed");
             }
             let last = block[end] == b'\n';
-            let text_end = end - usize::from(last && end > at && block[end - 1] == b'\r');
+            let text_end = if last { without_return(block, at, end) } else { end };
             match (feature, value) {
-                (Some((feature, _)), Some(x)) => self.batch.set(feature, x),
+                (Some((feature, _)), Some(x)) => self.batch.next_cells(feature, 1)[0] = x,
                 (Some((feature, of)), None) => {
                     let raw = &block[at..text_end];
                     let text = if ESCAPED { dialect.text(raw) } else { unquote(raw) };
-                    self.batch.read(feature, of, &text);
+                    self.batch.read(0, feature, of, &text);
                 }
                 (None, _) => {}
             }
@@ -321,61 +344,94 @@ impl<'a> Reader<'a> {
             self.malformed.push((self.batch.rows() as u32, malformed));
             self.batch.malformed();
         }
-        (at, lines)
+        at
     }
 }
 
-/// A cell that is no plain number: its value, and the length of its field. Whatever is unusual, the general reader knows.
-#[inline(never)]
-fn read_cell(
-    feature: &Feature,
-    bytes: &[u8],
-    delimiter: u8,
-    lines: &mut u64,
-    number: &impl Fn(&[u8]) -> Option<(f64, usize)>,
-    field: &impl Fn(&[u8], u8) -> Option<usize>,
-    skip: &impl Fn(&[u8], u8, usize, &mut u64) -> Option<usize>,
-) -> Option<(f64, usize)> {
-    // Without its quotes, and the length of its field.
-    let mut text = || match field(bytes, delimiter) {
-        Some(length) => Some((&bytes[..without_return(bytes, length)], length)),
-        None => {
-            let length = skip(bytes, delimiter, 1, lines)?;
-            let end = without_return(bytes, length);
-            (memchr(b'"', &bytes[1..end]) == Some(end - 2)).then_some((&bytes[1..end - 1], length))
+/// Reads plain numbers, and puts the other rows into `unusual`; there, NaN stands. `field`: where that of a row stands.
+#[inline(always)]
+fn read_numbers(
+    column: &mut [f64],
+    field: impl Fn(usize) -> (usize, usize),
+    unusual: &mut Vec<u32>,
+    four_numbers: &impl Fn([(usize, usize); 4]) -> Option<[f64; 4]>,
+    number: &impl Fn(usize, usize) -> Option<f64>,
+) {
+    let mut row = 0;
+    while row < column.len() {
+        let upto = match column[row..].first_chunk_mut::<4>() {
+            Some(cells) => match four_numbers([field(row), field(row + 1), field(row + 2), field(row + 3)]) {
+                Some(numbers) => {
+                    *cells = numbers;
+                    row += 4;
+                    continue;
+                }
+                None => row + 4,
+            },
+            None => column.len(),
+        };
+        while row < upto {
+            let (from, to) = field(row);
+            column[row] = match number(from, to) {
+                Some(x) => x,
+                None => {
+                    unusual.push(row as u32);
+                    f64::NAN
+                }
+            };
+            row += 1;
         }
+    }
+}
+
+/// Puts rows into `unusual` whose numbers may mean something else to their feature.
+fn check_numbers(kind: &Kind, column: &[f64], unusual: &mut Vec<u32>) {
+    let is_plain = |x: f64| match kind {
+        Kind::Integers => is_integer(x),
+        Kind::Marked(marks) => marks.direct(x) == Some(x),
+        _ => true,
     };
-    match &feature.kind {
-        Kind::Numbers if feature.optional && (bytes[0] == delimiter || bytes[0] == b'\n') => Some((f64::NAN, 0)),
-        Kind::Numbers => quoted_number(bytes),
-        Kind::Integers => number(bytes).filter(|(x, _)| is_integer(*x)),
-        Kind::Marked(marks) => match number(bytes) {
-            Some((x, length)) => Some((marks.direct(x)?, length)),
-            None => {
-                let (text, length) = text()?;
-                Some((marks.direct_word(text)?, length))
-            }
-        },
-        Kind::Categories(categories) => {
-            let (text, length) = text()?;
-            Some((categories.exact(text)?, length))
+    if matches!(kind, Kind::Numbers) {
+        return;
+    }
+    let rows = column.iter().enumerate();
+    let others = rows.filter(|(_, x)| !x.is_nan() && !is_plain(**x));
+    unusual.extend(others.map(|(row, _)| row as u32));
+}
+
+/// Reads categories to the letter, and puts the other rows into `unusual`.
+fn read_codes(
+    block: &[u8],
+    categories: &Dictionary,
+    column: &mut [f64],
+    field: impl Fn(usize) -> (usize, usize),
+    unusual: &mut Vec<u32>,
+) {
+    for (row, code) in column.iter_mut().enumerate() {
+        let (from, to) = field(row);
+        let text = match &block[from..to] {
+            [b'"', text @ .., b'"'] => text,
+            text => text,
+        };
+        match categories.exact(text) {
+            Some(known) => *code = known,
+            None => unusual.push(row as u32),
         }
-        // Texts are resolved when all are read; here is no time to lose.
-        Kind::Texts(_) => None,
     }
 }
 
-/// Its value, and the length with the quotes.
-#[cold]
-fn quoted_number(bytes: &[u8]) -> Option<(f64, usize)> {
-    let text = bytes.strip_prefix(b"\"")?;
-    let (x, length) = plain::number(text)?;
-    (text[length] == b'"').then_some((x, length + 2))
+/// Reads any cell of one of the next rows, by the rule of its feature. `raw`: as it stands, with its quotes.
+fn read_cell(batch: &mut Batch, row: usize, feature: usize, of: &Feature, raw: &[u8]) {
+    let text = unquote(raw);
+    match plain::number(&text).filter(|_| matches!(of.kind, Kind::Numbers)) {
+        Some(x) => batch.next_cells(feature, row + 1)[row] = x,
+        None => batch.read(row, feature, of, &text),
+    }
 }
 
-/// Where the text of a field ends that a delimiter or line feed at `end` ends.
-fn without_return(bytes: &[u8], end: usize) -> usize {
-    end - usize::from(bytes[end] == b'\n' && end > 0 && bytes[end - 1] == b'\r')
+/// Where the text of a field ends that begins at `from`, and that a line feed at `to` ends.
+fn without_return(block: &[u8], from: usize, to: usize) -> usize {
+    to - usize::from(to > from && block[to - 1] == b'\r')
 }
 
 /// Does a field end at `at`: with a delimiter, a line feed, or a carriage return and a line feed?

@@ -1,0 +1,25 @@
+//! What the fields of a record are needed for.
+
+/// What one field is needed for: the index of the feature that it is, and its place among the kept columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Role {
+    pub feature: Option<usize>,
+    pub kept: Option<usize>,
+}
+
+/// A field that is read or kept, by its place in the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed {
+    pub place: usize,
+    pub role: Role,
+}
+
+impl Needed {
+    pub fn of(roles: &[Role]) -> Vec<Needed> {
+        let needed = roles
+            .iter()
+            .enumerate()
+            .filter(|(_, role)| role.feature.or(role.kept).is_some());
+        needed.map(|(place, &role)| Needed { place, role }).collect()
+    }
+}
