@@ -12,16 +12,18 @@
 //!   `transform::transform` cuts by it, and opens by it.
 
 pub mod csv;
+mod digest;
 mod encoding;
 pub mod rejects;
 
 pub use csv::Header;
 pub use csv::cause::Cause;
-pub use csv::cut::Blocks;
+pub use csv::cut::{Blocks, Unhashed};
 pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
 pub use csv::input::{Input, Rows};
 pub use csv::source::decoded;
+pub use digest::PieceHash;
 pub use encoding::Encoding;
 
 use crate::model::{Column, Type};

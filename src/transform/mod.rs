@@ -27,7 +27,7 @@ pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
-use crate::format::{BLOCK, Blocks, CutError, RECORD_MAX};
+use crate::format::{BLOCK, Blocks, CutError, PieceHash, RECORD_MAX, Unhashed};
 use crate::problem::Problem;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -148,14 +148,14 @@ fn in_parallel<R: Read, O: Write, J: Write>(
 ) -> Result<Summary, Failure> {
     // A block's output can be some ten times its size (short cells, long predictions).
     let most = memory / (12 * BLOCK as u64);
-    // Enough that the threads that score don't run dry while this one reads, hashes and writes.
+    // Enough that the threads that score don't run dry while this one reads and writes.
     let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
     let mut queue = InFlight(VecDeque::with_capacity(in_flight));
     // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     let largest = Arc::new(AtomicUsize::new(0));
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
     first.drain(..opened.input.end());
-    let mut first = Some(first);
+    let mut first = Some(Unhashed::hashed(first));
     let mut stop = None;
     loop {
         loop {
@@ -164,7 +164,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             if queue.0.len() >= in_flight || long >= RECORD_MAX || full || stop.is_some() {
                 break;
             }
-            let block = match first.take().map_or_else(|| blocks.next_block(), |b| Ok(Some(b))) {
+            let block = match first.take().map_or_else(|| blocks.next_unhashed(), |b| Ok(Some(b))) {
                 Ok(Some(block)) => block,
                 Ok(None) => break,
                 Err(e) => {
@@ -172,15 +172,16 @@ fn in_parallel<R: Read, O: Write, J: Write>(
                     break;
                 }
             };
-            long += long_bytes(&block);
+            long += long_bytes(block.length());
             let (sender, receiver) = mpsc::sync_channel(1);
             let (opened, largest) = (opened.clone(), largest.clone());
             pool.spawn_fifo(move || {
-                let part = opened.part(block);
+                let hash = block.hash();
+                let part = opened.part(block.block());
                 largest.fetch_max(part.memory(), Ordering::Relaxed);
                 drop(opened);
                 // The receiver is gone where the run was given up.
-                let _ = sender.send(part);
+                let _ = sender.send((part, hash));
             });
             queue.0.push_back(receiver);
         }
@@ -190,16 +191,17 @@ fn in_parallel<R: Read, O: Write, J: Write>(
                 None => join.finish(blocks.bytes(), blocks.hash()),
             };
         };
-        let part = oldest.recv().expect("every task sends");
+        let (part, hash) = oldest.recv().expect("every task sends");
+        blocks.add(hash);
         let block = join.add(part)?;
-        long -= long_bytes(&block);
+        long -= long_bytes(block.len());
         blocks.recycle(block);
     }
 }
 
 /// The parts that are being made, in order. Whoever returns early waits for them: a library must not score while the process
 /// ends.
-struct InFlight(VecDeque<mpsc::Receiver<Part>>);
+struct InFlight(VecDeque<mpsc::Receiver<(Part, Option<PieceHash>)>>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
@@ -207,6 +209,6 @@ impl Drop for InFlight {
     }
 }
 
-fn long_bytes(block: &[u8]) -> usize {
-    if block.len() > 2 * BLOCK { block.len() } else { 0 }
+fn long_bytes(block: usize) -> usize {
+    if block > 2 * BLOCK { block } else { 0 }
 }

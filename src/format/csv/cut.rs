@@ -8,8 +8,9 @@ use super::dialect::{Dialect, ESCAPE_HINT, closing_quote};
 use super::foreign::foreign;
 use super::padding::{Held, without_padding};
 use super::record::{BYTE_ORDER_MARK, field, separator};
-use super::source::Source;
+use super::source::{Piece, Source};
 use super::structure::{Extent, extent};
+use crate::format::digest::PieceHash;
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
@@ -30,13 +31,58 @@ pub struct Blocks<R> {
     ready: Option<(Held, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
     ended: bool,
+    /// What was read last, if it isn't hashed yet.
+    piece: Option<Piece>,
+    pieces: u64,
+}
+
+/// A block, and what was read with it.
+pub struct Unhashed {
+    bytes: Vec<u8>,
+    /// Of the block.
+    length: usize,
+    piece: Option<Piece>,
+    size: usize,
+}
+
+impl Unhashed {
+    /// What was read with it is hashed.
+    pub fn hashed(block: Vec<u8>) -> Unhashed {
+        Unhashed {
+            length: block.len(),
+            bytes: block,
+            piece: None,
+            size: 0,
+        }
+    }
+
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Hashes what was read; it is to be given back by [`Blocks::add`].
+    pub fn hash(&self) -> Option<PieceHash> {
+        let piece = self.piece.as_ref()?;
+        Some(PieceHash::of(&self.bytes[piece.range.clone()], piece.index, self.size))
+    }
+
+    pub fn block(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.length);
+        self.bytes
+    }
 }
 
 impl<R: Read> Blocks<R> {
     /// `size`: of the input, if it is known. It only saves memory and calls.
     pub fn new(input: R, encoding: Encoding, dialect: Dialect, size: Option<u64>) -> Blocks<R> {
         let block = size.map_or(BLOCK, |size| BLOCK.min(size as usize + 1));
-        Blocks::with_sizes(Source::new(input, encoding), dialect, block, RECORD_MAX)
+        let source = Source::new(input, encoding);
+        let source = if block == BLOCK && !cfg!(fuzzing) {
+            source.in_pieces()
+        } else {
+            source
+        };
+        Blocks::with_sizes(source, dialect, block, RECORD_MAX)
     }
 
     pub(super) fn with_sizes(source: Source<R>, dialect: Dialect, block: usize, record_max: usize) -> Blocks<R> {
@@ -50,11 +96,22 @@ impl<R: Read> Blocks<R> {
             ready: None,
             spare: Vec::new(),
             ended: false,
+            piece: None,
+            pieces: 0,
         }
     }
 
     /// Next run of whole records, or `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        let next = self.next_unhashed()?;
+        Ok(next.map(|next| {
+            self.add(next.hash());
+            next.block()
+        }))
+    }
+
+    /// The same; but whoever gets it must [`Unhashed::hash`] it.
+    pub fn next_unhashed(&mut self) -> Result<Option<Unhashed>, CutError> {
         if let Some((held, records)) = self.ready.take() {
             return Ok(Some(self.give(held, records)));
         }
@@ -65,12 +122,22 @@ impl<R: Read> Blocks<R> {
         loop {
             let start = self.source.bytes() == 0;
             let target = bytes.len() + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
+            self.hash_piece(&bytes);
+            let before = bytes.len();
             let filled = self.source.fill(&mut bytes, target);
             self.ended = filled.map_err(|e| e.behind(self.held.lines()))?;
+            if self.source.has_pieces() && bytes.len() > before {
+                self.piece = Some(Piece {
+                    index: self.pieces,
+                    range: before..bytes.len(),
+                });
+                self.pieces += 1;
+            }
             if start && let Some(problem) = foreign(&bytes) {
                 return Err(problem.into());
             }
             if start && bytes.starts_with(BYTE_ORDER_MARK) {
+                self.hash_piece(&bytes);
                 bytes.drain(..BYTE_ORDER_MARK.len());
             }
             if start && let Some((delimiter, _)) = separator(&bytes) {
@@ -93,10 +160,15 @@ impl<R: Read> Blocks<R> {
                 self.held.add(&bytes[records..end]);
                 let mut tail = self.spare.pop().unwrap_or_default();
                 tail.extend_from_slice(&bytes[end..]);
-                bytes.truncate(records);
                 self.tail = tail;
+                if held.is_empty() {
+                    return Ok(Some(self.unhashed(bytes, records)));
+                }
+                self.hash_piece(&bytes);
+                bytes.truncate(records);
                 return Ok(Some(self.give(held, bytes)));
             }
+            self.hash_piece(&bytes);
             self.held.add(&bytes[..end]);
             bytes.drain(..end);
             if self.ended {
@@ -112,10 +184,7 @@ impl<R: Read> Blocks<R> {
     }
 
     /// Held lines and the records behind them, not more than a block at once of the lines.
-    fn give(&mut self, mut held: Held, records: Vec<u8>) -> Vec<u8> {
-        if held.is_empty() {
-            return records;
-        }
+    fn give(&mut self, mut held: Held, records: Vec<u8>) -> Unhashed {
         let mut block = held.take(self.block);
         match held.is_empty() {
             true => {
@@ -124,7 +193,31 @@ impl<R: Read> Blocks<R> {
             }
             false => self.ready = Some((held, records)),
         }
-        block
+        let length = block.len();
+        self.unhashed(block, length)
+    }
+
+    fn unhashed(&mut self, bytes: Vec<u8>, length: usize) -> Unhashed {
+        Unhashed {
+            bytes,
+            length,
+            piece: self.piece.take(),
+            size: self.block,
+        }
+    }
+
+    /// Hashes what was read last, before it is moved.
+    fn hash_piece(&mut self, bytes: &[u8]) {
+        if let Some(Piece { index, range }) = self.piece.take() {
+            self.source.add(PieceHash::of(&bytes[range], index, self.block));
+        }
+    }
+
+    /// Takes the hash of what was read with a block. They may come in any order.
+    pub fn add(&mut self, piece: Option<PieceHash>) {
+        if let Some(piece) = piece {
+            self.source.add(piece);
+        }
     }
 
     /// Where a quote stands in `bytes` that never closes.
@@ -179,7 +272,8 @@ impl<R: Read> Blocks<R> {
         self.ended && self.ready.is_none()
     }
 
-    /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there, whatever their encoding.
+    /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there, whatever their encoding. Once all blocks are
+    /// hashed.
     pub fn bytes(&self) -> u64 {
         self.source.bytes()
     }
@@ -335,6 +429,35 @@ mod tests {
         };
         // Behind the block that was given out, with the two lines in front of the run.
         assert_eq!((problem.code, problem.line), (Code::UnclosedQuote, Some(100_001)));
+    }
+
+    /// With runs of empty lines, records longer than a block, and a byte order mark.
+    #[test]
+    fn what_is_hashed_by_others_is_hashed_as_it_stands() {
+        let long = [&b"\"\"".repeat(1500)[..], b",1\n"].concat();
+        let (lines, empty) = (b"1,22\n".repeat(300), b"\n".repeat(5000));
+        for parts in [
+            vec![&b"x\n1\n"[..]],
+            vec![&lines],
+            vec![b"\xEF\xBB\xBF", &lines, b"\n\n", &lines],
+            vec![&lines, &long, &lines, &empty, &lines, b"1"],
+            vec![&empty, &lines, b"\n \n\x1A"],
+            vec![b"\xEF\xBB\xBF", &b"7\n".repeat(2048)],
+        ] {
+            let text = parts.concat();
+            let source = Source::new(&text[..], Encoding::UTF_8).in_pieces();
+            let mut blocks = Blocks::with_sizes(source, COMMAS, 1024, 1 << 20);
+            let mut hashes = Vec::new();
+            while let Some(next) = blocks.next_unhashed().unwrap() {
+                hashes.push(next.hash());
+                blocks.recycle(next.block());
+            }
+            hashes.into_iter().rev().for_each(|hash| blocks.add(hash));
+            assert_eq!(
+                (blocks.bytes(), blocks.hash()),
+                (text.len() as u64, blake3::hash(&text))
+            );
+        }
     }
 
     #[test]

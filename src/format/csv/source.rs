@@ -1,11 +1,13 @@
 //! The bytes of an input as text in UTF-8, whatever its encoding. Its hash and size stay those of the input itself.
 
 use super::foreign::foreign;
+use crate::format::digest::{Digest, PieceHash};
 use crate::format::{CutError, Encoding};
 use crate::problem::{Code, Problem};
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
 use memchr::{memchr, memchr_iter};
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// Read at once of what is decoded.
 const PIECE: usize = if cfg!(any(test, fuzzing)) { 128 } else { 64 << 10 };
@@ -17,8 +19,23 @@ pub struct Source<R> {
     input: R,
     /// None where the input is UTF-8: then its bytes are the text.
     decoding: Option<Decoding>,
-    hasher: blake3::Hasher,
+    hashing: Hashing,
     bytes: u64,
+}
+
+enum Hashing {
+    /// As it is read.
+    Whole(Box<blake3::Hasher>),
+    /// By whoever has what was read.
+    Pieces(Digest),
+}
+
+/// What was read at once, and is hashed by whoever has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub index: u64,
+    /// Where it stands in the text that it was read into.
+    pub range: Range<usize>,
 }
 
 struct Decoding {
@@ -43,8 +60,19 @@ impl<R: Read> Source<R> {
         Source {
             input,
             decoding,
-            hasher: blake3::Hasher::new(),
+            hashing: Hashing::Whole(Box::default()),
             bytes: 0,
+        }
+    }
+
+    /// Hashes nothing of an input in UTF-8: whoever reads it does, piece by piece.
+    pub fn in_pieces(self) -> Source<R> {
+        Source {
+            hashing: match self.decoding {
+                None => Hashing::Pieces(Digest::default()),
+                Some(_) => self.hashing,
+            },
+            ..self
         }
     }
 
@@ -56,7 +84,9 @@ impl<R: Read> Source<R> {
         let Some(decoding) = &mut self.decoding else {
             let before = text.len();
             read(&mut self.input, text, target)?;
-            self.hasher.update(&text[before..]);
+            if let Hashing::Whole(hasher) = &mut self.hashing {
+                hasher.update(&text[before..]);
+            }
             self.bytes += (text.len() - before) as u64;
             return Ok(text.len() < target);
         };
@@ -66,7 +96,9 @@ impl<R: Read> Source<R> {
                 decoding.piece.clear();
                 decoding.at = 0;
                 read(&mut self.input, &mut decoding.piece, PIECE)?;
-                self.hasher.update(&decoding.piece);
+                if let Hashing::Whole(hasher) = &mut self.hashing {
+                    hasher.update(&decoding.piece);
+                }
                 self.bytes += decoding.piece.len() as u64;
                 decoding.ended = decoding.piece.len() < PIECE;
                 if first && let Some(problem) = foreign(&decoding.piece).or_else(|| decoding.narrow()) {
@@ -88,7 +120,21 @@ impl<R: Read> Source<R> {
     }
 
     pub fn hash(&self) -> blake3::Hash {
-        self.hasher.finalize()
+        match &self.hashing {
+            Hashing::Whole(hasher) => hasher.finalize(),
+            Hashing::Pieces(digest) => digest.hash(),
+        }
+    }
+
+    /// Must pieces be hashed?
+    pub fn has_pieces(&self) -> bool {
+        matches!(self.hashing, Hashing::Pieces(_))
+    }
+
+    pub fn add(&mut self, piece: PieceHash) {
+        if let Hashing::Pieces(digest) = &mut self.hashing {
+            digest.add(piece);
+        }
     }
 }
 
