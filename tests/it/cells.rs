@@ -346,6 +346,16 @@ fn a_flags_text_may_stand_in_quotes() {
         .says("input.decimal = \"x\" should be \".\" or \",\"");
 }
 
+/// In quotes, two quotes stand for one: `"5"""` is `5"`, whatever category is written with two.
+#[test]
+fn a_category_with_one_quote_is_none_with_two() {
+    let spool = Spool::without_model();
+    approve_categories(&spool, &["5\"", "5\"\"", "\"5\"\"\"", "5"]);
+    let rows = "c\n\"5\"\"\"\n\"5\"\"\"\"\"\n\"\"\"5\"\"\"\"\"\"\"\n\"5\"\n5\n";
+    let scored = spool.filter(&["score"], rows.as_bytes()).exits(0).stdout;
+    assert_eq!(scored, "prediction\n10.0\n20.0\n30.0\n40.0\n40.0\n");
+}
+
 /// Namibia's code is NA.
 #[test]
 fn training_says_what_it_read_as_missing_and_is_told_what_is() {

@@ -33,7 +33,7 @@ pub fn readers_agree(bytes: &[u8]) {
 
 /// `kind`: of the features.
 fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
-    let texts = ["a", "1", "x\"y", " "].map(|t| Category::Text(t.into()));
+    let texts = ["a", "1", "x\"y", "x\"\"y", "\"x\"\"y\"", " "].map(|t| Category::Text(t.into()));
     let spelling = match kind & 14 {
         8 | 10 => Spelling::USUAL.with(&[9.0, -99.0].map(Marker::Number)),
         12 => Spelling::USUAL.with(&[Marker::Text("inf".into())]),
@@ -136,7 +136,7 @@ mod tests {
         #[test]
         fn the_direct_readers_agree_on_quoted_and_wide_records(
             choice in 0u8..96,
-            text in "([xy1]{0,20}[,\n]|\"([xy,\n ]|\"\"){0,30}\"(,|\n|\r\n)|-?[0-9]{1,3}[.][0-9]{1,4},|\"[0-9.]{1,4}\",|\"a\",|\"|\r\n){0,120}",
+            text in "([xy1]{0,20}[,\n]|\"([xy,\n ]|\"\"){0,30}\"(,|\n|\r\n)|-?[0-9]{1,3}[.][0-9]{1,4},|\"[0-9.]{1,4}\",|\"a\",|\"x\"\"y\",|\"|\r\n){0,120}",
         ) {
             readers_agree(&[&[choice], text.as_bytes()].concat());
         }

@@ -14,7 +14,7 @@ use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
 use crate::score::cell::{Dictionary, Feature, Kind, is_integer};
-use memchr::{memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// Reads a batch of a block at a time. All positions are in the block.
 pub struct Reader<'a> {
@@ -410,10 +410,11 @@ fn read_codes(
     for (row, code) in column.iter_mut().enumerate() {
         let (from, to) = field(row);
         let text = match &block[from..to] {
-            [b'"', text @ .., b'"'] => text,
-            text => text,
+            // A doubled quote stands for one: as it stands, it is another category.
+            [b'"', text @ .., b'"'] => memchr(b'"', text).is_none().then_some(text),
+            text => Some(text),
         };
-        match categories.exact(text) {
+        match text.and_then(|text| categories.exact(text)) {
             Some(known) => *code = known,
             None => unusual.push(row as u32),
         }
