@@ -2,7 +2,7 @@
 
 use super::{count, few, print_json, print_line, print_table, time};
 use crate::config::{Config, OnTaken};
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::transform::shown;
 use crate::worker::status::check::{self, Limits};
 use crate::worker::status::{
@@ -106,25 +106,37 @@ fn span(seconds: u64) -> String {
 /// Files that no glob has.
 fn ignored(status: &Status) -> String {
     match status.ignored {
+        _ if status.counted.is_none() => "unknown".into(),
         0 => "0".into(),
         n => format!("{n} (no glob of input.include has {})", few(n, &status.ignored_files)),
     }
 }
 
 fn print(status: &Status, config: &Config) {
-    let input = status.input_error.clone().unwrap_or(status.input.display().to_string());
+    // What is not known is not zero.
+    let counted = |files: u64| match status.counted {
+        Some(_) => files.to_string(),
+        None => "unknown".into(),
+    };
     let oldest = status.oldest_pending_age_seconds.filter(|_| status.pending > 0);
     let oldest = oldest.map_or(String::new(), |age| format!(" (the oldest for {})", span(age)));
-    let mut rows = vec![
-        vec!["worker".into(), worker(&status.worker)],
-        vec!["model".into(), model(status)],
-        vec!["input".into(), input],
-        vec!["done".into(), status.done.to_string()],
-        vec!["pending".into(), format!("{}{oldest}", status.pending)],
-        vec!["failed".into(), status.failed.to_string()],
-        vec!["held".into(), status.held.to_string()],
+    let hint = |hint: Option<&str>| hint.map(|hint| vec![String::new(), format!("hint: {hint}")]);
+    let mut rows = vec![vec!["worker".into(), worker(&status.worker)]];
+    rows.extend(hint(status.worker.hint()));
+    rows.push(vec!["model".into(), model(status)]);
+    rows.extend(hint(status.model_error_code.as_deref().and_then(Error::hint_of)));
+    rows.push(vec!["input".into(), status.input.display().to_string()]);
+    if let Some(error) = &status.input_error {
+        rows.push(vec![String::new(), format!("NOT OK: {error}")]);
+        rows.extend(hint(status.input_error_code.as_deref().and_then(Error::hint_of)));
+    }
+    rows.extend([
+        vec!["done".into(), counted(status.done)],
+        vec!["pending".into(), format!("{}{oldest}", counted(status.pending))],
+        vec!["failed".into(), counted(status.failed)],
+        vec!["held".into(), counted(status.held)],
         vec!["ignored".into(), ignored(status)],
-    ];
+    ]);
     if status.dismissed > 0 {
         rows.push(vec!["dismissed".into(), status.dismissed.to_string()]);
     }
@@ -158,13 +170,22 @@ fn print(status: &Status, config: &Config) {
     } in &status.faults
     {
         let who = if input.is_empty() { "the worker" } else { input };
+        // Where no worker runs, nobody does.
+        let retry_at = retry_at.filter(|_| status.worker.runs());
+        let what = match status.worker.runs() {
+            true => "trying again",
+            false => "failed for now (the next worker tries again)",
+        };
         let again = retry_at.map_or(String::new(), |at| format!(", again at {}", moment(at)));
         print_line(format!(
-            "\ntrying again: {who}: {message} ({code}, {} since {}, last at {}{again})",
+            "\n{what}: {who}: {message} ({code}, {} since {}, last at {}{again})",
             count((*tries).into(), "attempt"),
             moment(*since),
             moment(*last)
         ));
+        if let Some(hint) = Error::hint_of(code) {
+            print_line(format!("  hint: {hint}"));
+        }
     }
     let failed = config.failed.display();
     let reason = |file: &Reason| format!("{}  {}: {}", file.file, file.code, file.message);

@@ -126,15 +126,19 @@ impl Error {
 
     /// The way out, where the message alone doesn't tell it.
     pub fn hint(&self) -> Option<&'static str> {
-        match self.code() {
+        match self {
+            Error::Io { path, .. } if self.code() == "read_only" => Some(read_only::hint(path)),
+            _ => Error::hint_of(self.code()),
+        }
+    }
+
+    /// The same, where all that is left of an error is its code.
+    pub fn hint_of(code: &str) -> Option<&'static str> {
+        match code {
             "disk_full" => Some("free some space; a worker that runs goes on by itself"),
             "permission_denied" => {
                 Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
             }
-            "read_only" => match self {
-                Error::Io { path, .. } => Some(read_only::hint(path)),
-                _ => None,
-            },
             "not_found" => Some("make it, or correct its path; a worker waits for its input folder"),
             "no_approved_model" => {
                 Some("'transform models list' shows the versions, 'register' adds one, 'approve N' puts one to use")

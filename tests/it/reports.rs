@@ -108,7 +108,7 @@ fn a_worker_that_is_stopped_does_not_respond() {
     daemon.signal(Signal::CONT);
     wait_until("it responds", || status(&spool)["worker"]["state"] == "running");
     daemon.kill();
-    check(&spool, &[]).exits(2).says("CRITICAL - no worker runs |");
+    check(&spool, &[]).exits(2).says("CRITICAL - no worker runs (hint: ");
     spool.run(&["status"]).exits(0).says("ended without a word after ");
 }
 
@@ -171,7 +171,8 @@ fn a_model_that_is_damaged_under_a_running_worker_is_seen_everywhere() {
         .run(&["status"])
         .exits(0)
         .says("NOT OK: ")
-        .says("goes on by lines/1 until it ends");
+        .says("goes on by lines/1 until it ends")
+        .says("hint: register the model again");
     check(&spool, &[])
         .exits(2)
         .says("CRITICAL - model: ")

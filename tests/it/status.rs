@@ -170,3 +170,23 @@ fn bad_rows_that_were_cleaned_away_are_written_again_by_retry() {
     assert_eq!(spool.rejects("a.csv").unwrap(), rejects);
     assert_eq!(status(&spool)["bad_files"][0]["rejects_gone"], false);
 }
+
+/// It said "input can't open .../output", and "done 0".
+#[test]
+fn counts_that_cannot_be_known_are_not_zero_and_no_other_folder_is_called_the_input() {
+    let spool = Spool::new();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    fs::remove_dir_all(spool.path("output")).unwrap();
+    fs::write(spool.path("output"), "no folder").unwrap();
+    let found = status(&spool);
+    assert_eq!(
+        (&found["counted"], &found["input_error_code"]),
+        (&Value::Null, &"io_error".into())
+    );
+    let input = format!("input      {}", spool.path("input").display());
+    let ran = spool.run(&["status"]).exits(0);
+    ran.says(&input).says("NOT OK: can't ").says("done       unknown");
+    let check = spool.run(&["status", "--check"]).exits(2);
+    check.says("can't look at the inputs: ").says("|done=U;;;0 ");
+}

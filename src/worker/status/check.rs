@@ -69,27 +69,34 @@ fn findings(status: &Status, limits: Limits) -> Vec<(Level, String)> {
         add(Level::Unknown, error.clone());
     }
     let worker = &status.worker;
+    let hint = worker.hint().map_or(String::new(), |hint| format!(" (hint: {hint})"));
     let age = worker.heartbeat_age_seconds;
     match (worker.state, limits.run_age, age) {
         (State::Running, ..) => {}
         (State::NotResponding, _, age) => add(
             Level::Critical,
-            format!("the worker doesn't respond, for {} s", age.unwrap_or_default()),
+            format!("the worker doesn't respond, for {} s{hint}", age.unwrap_or_default()),
         ),
         (State::Stopped, Some(most), Some(age)) if age <= most.as_secs() => {}
         (State::Stopped, Some(most), Some(age)) => add(
             Level::Critical,
-            format!("no worker ran for {age} s, more than {} s", most.as_secs()),
+            format!("no worker ran for {age} s, more than {} s{hint}", most.as_secs()),
         ),
-        (State::Stopped | State::None, ..) => add(Level::Critical, "no worker runs".into()),
+        (State::Stopped | State::None, ..) => add(Level::Critical, format!("no worker runs{hint}")),
     }
-    if let Some(error) = &status.model_error {
-        add(Level::Critical, format!("model: {error}"));
+    if let Some(trouble) = status.model_trouble() {
+        add(Level::Critical, format!("model: {trouble}"));
     }
     if let Some(fault) = status.outage() {
-        add(Level::Critical, format!("the worker waits: {}", fault.message));
-    } else if let Some(error) = &status.input_error {
-        add(Level::Critical, format!("input: {error}"));
+        let who = if worker.runs() {
+            "the worker waits"
+        } else {
+            "the last worker waited"
+        };
+        add(Level::Critical, format!("{who}: {}", fault.hinted()));
+    }
+    if let Some(trouble) = status.input_trouble() {
+        add(Level::Critical, format!("can't look at the inputs: {trouble}"));
     }
     let most = limits.pending_age.as_secs();
     if let Some(age) = status.oldest_pending_age_seconds.filter(|age| *age > most) {
@@ -128,18 +135,23 @@ fn one_line(level: Level, said: &str) -> String {
 /// `label=value[unit];warning;critical;minimum`
 fn perfdata(status: &Status, limits: Limits) -> String {
     let most = limits.pending_age.as_secs();
+    // U is the plugins' word for what can't be known, and has no unit.
+    let counted = |files: u64| match status.counted {
+        Some(_) => files.to_string(),
+        None => "U".into(),
+    };
+    let oldest = match status.counted {
+        Some(_) => format!("{}s", status.oldest_pending_age_seconds.unwrap_or(0)),
+        None => "U".into(),
+    };
     let mut parts = vec![
-        format!("done={};;;0", status.done),
-        format!("pending={};;;0", status.pending),
-        format!("failed={};0;;0", status.failed),
-        format!("held={};0;;0", status.held),
+        format!("done={};;;0", counted(status.done)),
+        format!("pending={};;;0", counted(status.pending)),
+        format!("failed={};0;;0", counted(status.failed)),
+        format!("held={};0;;0", counted(status.held)),
         format!("retrying={};0;;0", status.retrying),
-        format!("ignored={};;;0", status.ignored),
-        format!(
-            "oldest_pending={}s;{most};{};0",
-            status.oldest_pending_age_seconds.unwrap_or(0),
-            2 * most
-        ),
+        format!("ignored={};;;0", counted(status.ignored)),
+        format!("oldest_pending={oldest};{most};{};0", 2 * most),
     ];
     if let Some(age) = status.worker.heartbeat_age_seconds {
         parts.push(format!("heartbeat_age={age}s;;30;0"));
@@ -150,6 +162,7 @@ fn perfdata(status: &Status, limits: Limits) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::files::Fault;
+    use super::super::process::Mode;
     use super::*;
     use jiff::Timestamp;
 
@@ -184,7 +197,7 @@ mod tests {
     #[test]
     fn what_needs_a_person_how_much() {
         type Harm = fn(&mut Status);
-        let cases: [(Harm, Level, &str); 14] = [
+        let cases: [(Harm, Level, &str); 18] = [
             (|_| {}, Level::Ok, "OK - 5 done, model lines/1 |"),
             (
                 |s| s.state_error = Some("can't open".into()),
@@ -204,12 +217,44 @@ mod tests {
             (
                 |s| (s.worker.state, s.worker.heartbeat_age_seconds) = (State::NotResponding, Some(40)),
                 Level::Critical,
-                "doesn't respond, for 40 s |",
+                "doesn't respond, for 40 s (hint: 'kill -CONT PID' ",
+            ),
+            (
+                |s| (s.worker.state, s.worker.mode) = (State::Stopped, Some(Mode::Daemon)),
+                Level::Critical,
+                "no worker runs (hint: 'systemctl start transform' ",
+            ),
+            // Nobody tries again.
+            (
+                |s| {
+                    s.worker.state = State::None;
+                    s.set_outage(fault(""));
+                },
+                Level::Critical,
+                "CRITICAL - no worker runs; the last worker waited: full ",
+            ),
+            // Said once.
+            (
+                |s| {
+                    s.set_model_error("permission_denied", "full | disk\nhere".into());
+                    s.set_outage(fault(""));
+                },
+                Level::Critical,
+                "CRITICAL - the worker waits: full",
+            ),
+            (
+                |s| {
+                    (s.counted, s.done) = (None, 0);
+                    s.input_error = Some("can't open in".into());
+                    s.input_error_code = Some("permission_denied".into());
+                },
+                Level::Critical,
+                "can't look at the inputs: can't open in (hint: the user ",
             ),
             (
                 |s| s.set_model_error("damaged_model", "bad".into()),
                 Level::Critical,
-                "model: bad |",
+                "model: bad (hint: register the model again, or reject the version: transform models reject N) |",
             ),
             // It still scores from memory.
             (
@@ -218,12 +263,12 @@ mod tests {
                     s.set_model_error("damaged_model", "bad".into());
                 },
                 Level::Critical,
-                "model: bad |",
+                "model: bad (hint: ",
             ),
             (
                 |s| s.set_outage(fault("")),
                 Level::Critical,
-                "the worker waits: full   disk here |",
+                "the worker waits: full   disk here (hint: free some space; a worker that runs goes on by itself) |",
             ),
             (
                 |s| s.set_faults([fault("a.csv")].into_iter()),
@@ -271,6 +316,19 @@ mod tests {
         );
         status.worker.state = State::None;
         assert_eq!(judge(&status, limits(1000)).0, Level::Critical);
+    }
+
+    #[test]
+    fn counts_that_are_not_known_are_not_zero() {
+        let mut status = healthy();
+        status.counted = None;
+        let (_, line) = judge(&status, LIMITS);
+        let (_, numbers) = line.split_once('|').unwrap();
+        assert!(
+            numbers.starts_with("done=U;;;0 pending=U;;;0 failed=U;0;;0 held=U;0;;0 ")
+                && numbers.contains("oldest_pending=U;3600;7200;0"),
+            "{numbers}"
+        );
     }
 
     #[test]

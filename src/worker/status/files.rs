@@ -133,6 +133,11 @@ impl Fault {
         }
     }
 
+    /// Its message, and the way out.
+    pub fn hinted(&self) -> String {
+        super::snapshot::hinted(&self.message, Some(&self.code))
+    }
+
     /// Does it keep the worker as a whole from working?
     pub fn is_of_all(&self) -> bool {
         self.input.is_empty()

@@ -6,19 +6,18 @@ use super::snapshot::Status;
 pub fn line(status: &Status) -> String {
     let mut parts = Vec::new();
     if let Some(outage) = status.outage() {
-        parts.push(format!("waiting: {}", outage.message));
+        parts.push(format!("waiting: {}", outage.hinted()));
     }
-    match (&status.model, &status.model_error, &status.worker.model) {
-        (_, Some(error), Some(model)) => parts.push(format!("NOT OK: {error} (works on by {model} until it ends)")),
-        (_, Some(error), None) => parts.push(format!("waiting: {error}")),
-        (Some(model), None, _) => parts.push(format!("model {model}")),
-        (None, None, _) => {}
+    match (status.model_trouble(), &status.worker.model) {
+        (Some(trouble), Some(model)) => parts.push(format!("NOT OK: {trouble}; works on by {model} until it ends")),
+        (Some(trouble), None) => parts.push(format!("waiting: {trouble}")),
+        (None, _) => parts.extend(status.model.as_ref().map(|model| format!("model {model}"))),
     }
     if let Some(error) = &status.state_error {
         parts.push(error.clone());
     }
-    if let Some(error) = status.input_error.as_ref().filter(|_| status.outage().is_none()) {
-        parts.push(error.clone());
+    if let Some(trouble) = status.input_trouble() {
+        parts.push(format!("NOT OK: {trouble}"));
     }
     if status.counted.is_some() {
         let mut counts = format!(
@@ -57,7 +56,8 @@ mod tests {
         status.held = 4;
         assert_eq!(
             line(&status),
-            "NOT OK: m: changed (works on by lines/1 until it ends); done 3, pending 2, failed 1, held 4"
+            "NOT OK: m: changed (hint: register the model again, or reject the version: transform models reject N); works on by \
+             lines/1 until it ends; done 3, pending 2, failed 1, held 4"
         );
     }
 }

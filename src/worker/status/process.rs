@@ -90,6 +90,20 @@ impl Process {
         self.uptime_seconds = self.started.filter(|_| self.runs()).map(|started| age(started, now));
     }
 
+    /// The way out, where it should run and doesn't.
+    pub fn hint(&self) -> Option<&'static str> {
+        match (self.state, self.mode) {
+            (State::NotResponding, _) => Some(
+                "'kill -CONT PID' lets a stopped one go on, 'systemctl restart transform' starts another one; if its disk or \
+                 mount hangs, mend that first",
+            ),
+            (State::Stopped, Some(Mode::Daemon)) => {
+                Some("'systemctl start transform' starts the service, 'systemctl status transform' says why it ended")
+            }
+            _ => None,
+        }
+    }
+
     pub fn runs(&self) -> bool {
         matches!(self.state, State::Running | State::NotResponding)
     }

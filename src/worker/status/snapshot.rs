@@ -3,6 +3,7 @@
 use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, age};
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
+use crate::error::Error;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,8 +30,9 @@ pub struct Status {
     /// Whether it scores as it did when it was registered. None if to prove it takes longer than [`PATIENCE`](super::PATIENCE).
     pub model_proven: Option<bool>,
     pub input: PathBuf,
-    /// Why the input folder can't be listed.
+    /// Why the inputs can't be listed and compared with what is published.
     pub input_error: Option<String>,
+    pub input_error_code: Option<String>,
     /// Why the state folder can't be read. The counts say nothing then.
     pub state_error: Option<String>,
     /// When the folders were looked at: a worker with many inputs does that less often than it writes this.
@@ -90,6 +92,7 @@ impl Status {
             model_proven: None,
             input,
             input_error: None,
+            input_error_code: None,
             state_error: None,
             counted: None,
             last_success: None,
@@ -215,9 +218,30 @@ impl Status {
         self.faults.iter().find(|fault| fault.is_of_all())
     }
 
+    /// Why there is no model that can be used, and the way out; `None` also where that is what the worker as a whole waits for.
+    pub fn model_trouble(&self) -> Option<String> {
+        let error = self.model_error.as_ref()?;
+        let told = self.outage().is_some_and(|outage| outage.message == *error);
+        (!told).then(|| hinted(error, self.model_error_code.as_deref()))
+    }
+
+    /// Why the inputs can't be listed, and the way out; `None` also where the worker as a whole waits.
+    pub fn input_trouble(&self) -> Option<String> {
+        let error = self.input_error.as_ref().filter(|_| self.outage().is_none())?;
+        Some(hinted(error, self.input_error_code.as_deref()))
+    }
+
     /// Can files be scored by a model now? A worker that proved it before goes on by it, whatever becomes of its files.
     pub fn scores(&self) -> bool {
         self.model.is_some() || self.worker.runs() && self.worker.model.is_some()
+    }
+}
+
+/// A message, and the way out that belongs to its code.
+pub fn hinted(message: &str, code: Option<&str>) -> String {
+    match code.and_then(Error::hint_of) {
+        Some(hint) => format!("{message} (hint: {hint})"),
+        None => message.into(),
     }
 }
 

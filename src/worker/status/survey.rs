@@ -106,7 +106,7 @@ pub fn find(config: &Config) -> Result<Status> {
                 let hangs = |path: &Path| Error::mount(path, NO_ANSWER);
                 match (approved, listed) {
                     (false, _) => set_model(&mut status, &hangs(&config.models.path)),
-                    (true, false) => status.input_error = Some(hangs(&config.input.path).to_string()),
+                    (true, false) => set_input(&mut status, &hangs(&config.input.path)),
                     // Whoever proves a large model may be at it.
                     (true, true) => {}
                 }
@@ -133,9 +133,14 @@ pub fn end(status: &mut Status) {
         (true, false) => Some(Why::NoWorker),
         (true, true) => None,
     };
+    let outage = status.outage().cloned();
     for file in &mut status.pending_files {
         if let (Why::Queued, Some(why)) = (file.reason, why) {
             file.reason = why;
+        }
+        // What keeps the worker as a whole from working keeps each of them.
+        if let (Why::Queued, Some(outage)) = (file.reason, &outage) {
+            (file.reason, file.retry_at) = (Why::Retry, outage.retry_at);
         }
         if let Some(fault) = status.faults.iter().find(|fault| fault.input == file.file) {
             (file.reason, file.retry_at) = (Why::Retry, fault.retry_at);
@@ -205,12 +210,17 @@ fn add(status: &mut Status, answer: Answer) {
             status.add_unseen(reason);
         }
         Answer::Listed(Ok(())) => status.counted = Some(status.at),
-        Answer::Listed(Err(error)) => status.input_error = Some(error.to_string()),
+        Answer::Listed(Err(error)) => set_input(status, &error),
     }
 }
 
 fn set_model(status: &mut Status, error: &Error) {
     status.set_model_error(error.code(), error.to_string());
+}
+
+fn set_input(status: &mut Status, error: &Error) {
+    status.input_error_code = Some(error.code().into());
+    status.input_error = Some(error.to_string());
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
