@@ -47,8 +47,9 @@ impl ServiceManager {
         }
     }
 
+    /// systemd shows the last words of a service also when it has ended: they aren't that all is well.
     pub fn stopping(&self) {
-        self.notify(&[NotifyState::Stopping]);
+        self.notify(&[NotifyState::Stopping, NotifyState::Status("stopped")]);
     }
 
     /// How things stand, for people. Sent if it is news.

@@ -317,6 +317,8 @@ fn the_service_manager_is_kept_informed() {
     hear("READY=1");
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
     hear("STOPPING=1");
+    // Its last words stay. They were "model lines/1; done 1 ...".
+    hear("STATUS=stopped");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 

@@ -137,7 +137,7 @@ def test_a_stopped_service_is_seen(room):
         lambda s: [f["reason"] for f in s.json["pending_files"]] == ["no_worker"],
         lambda s: s.check == 2 and "no worker runs" in s.said and "systemctl start transform" in s.said,
         lambda s: s.page["worker_running"] == 0,
-        lambda _: machine.unit("transform", "ActiveState") == "inactive",
+        lambda s: s.line == "stopped" and machine.unit("transform", "ActiveState") == "inactive",
     )
     machine.sh("systemctl start transform")
     well(machine)
