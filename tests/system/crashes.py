@@ -39,7 +39,8 @@ class Copied:
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
     def once(self, prefix=()):
-        return self.run("--once", prefix=prefix)
+        # Exits with 1 as long as a file stands as failed, whoever told of it before.
+        return self.run("--once", "--strict", prefix=prefix)
 
     def command(self, *arguments):
         ran = self.run(*arguments)
