@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
 use rusqlite::{Row, Statement, params};
+use std::collections::HashMap;
 
 /// One transformation, as the history keeps it.
 #[derive(Clone, Debug)]
@@ -83,41 +84,25 @@ impl Ledger {
         };
         let (lowest, highest) = output.unzip();
         let sql = format!(
-            "SELECT input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase,
-                    problem, message, unknown, output_sha256
-             FROM history WHERE {of_input} AND id > {from} {by_model} {of_output} ORDER BY id DESC LIMIT ?3"
+            "SELECT {COLUMNS} FROM history WHERE {of_input} AND id > {from} {by_model} {of_output} ORDER BY id DESC LIMIT ?3"
         );
         let most = most.map_or(-1, i64::from);
-        let to_transformation = |row: &Row| {
-            let number: i64 = row.get(3)?;
-            let (recipe, artifact) = recipes
-                .get(&number)
-                .ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?
-                .clone();
-            Ok(Transformation {
-                input: to_name(row, 0)?,
-                at: row.get(1)?,
-                micros: row.get(2)?,
-                recipe,
-                artifact,
-                summary: Summary {
-                    rows: row.get(4)?,
-                    bad_rows: row.get(5)?,
-                    not_finite: row.get(6)?,
-                    unknown: unknown::read(row, 14)?,
-                    bytes: row.get(7)?,
-                    input_hash: hash(row, 8)?,
-                    output_hash: hash(row, 9)?,
-                    output_sha256: row.get::<_, Option<_>>(15)?.map(Sha256Sum),
-                },
-                verdict: verdict::read(row, 10)?,
-                phase: row.get(11)?,
-                problem: row.get(12)?,
-                message: row.get(13)?,
-            })
-        };
         let values = params![input.map(Name::bytes), since, most, lowest, highest];
-        self.select(&sql, values, to_transformation)
+        self.select(&sql, values, |row| read(row, &recipes))
+    }
+
+    /// What ended before a moment, behind the transformation of a number, with their own numbers; oldest first, at most `most`.
+    pub fn ended_before(&self, moment: i64, after: i64, most: u32) -> Result<Vec<(i64, Transformation)>> {
+        let recipes = recipe::all(&self.db).map_err(|e| self.error(e))?;
+        let sql = format!("SELECT {COLUMNS}, id FROM history WHERE id > ? AND at < ? ORDER BY id LIMIT ?");
+        let numbered = |row: &Row| Ok((row.get(16)?, read(row, &recipes)?));
+        self.select(&sql, params![after, moment, most], numbered)
+    }
+
+    /// When the first transformation ended that is kept, in microseconds since 1970.
+    pub fn first_at(&self) -> Result<Option<i64>> {
+        let first = "SELECT at FROM history ORDER BY id LIMIT 1";
+        Ok(self.select(first, [], |row| row.get(0))?.pop())
     }
 
     /// Inputs whose outputs were made without a SHA-256, with what is known of these; one, or all.
@@ -188,6 +173,39 @@ impl Ledger {
         };
         Ok(self.history(&last)?.pop())
     }
+}
+
+const COLUMNS: &str =
+    "input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase,
+                       problem, message, unknown, output_sha256";
+
+fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite::Result<Transformation> {
+    let number: i64 = row.get(3)?;
+    let (recipe, artifact) = recipes
+        .get(&number)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?
+        .clone();
+    Ok(Transformation {
+        input: to_name(row, 0)?,
+        at: row.get(1)?,
+        micros: row.get(2)?,
+        recipe,
+        artifact,
+        summary: Summary {
+            rows: row.get(4)?,
+            bad_rows: row.get(5)?,
+            not_finite: row.get(6)?,
+            unknown: unknown::read(row, 14)?,
+            bytes: row.get(7)?,
+            input_hash: hash(row, 8)?,
+            output_hash: hash(row, 9)?,
+            output_sha256: row.get::<_, Option<_>>(15)?.map(Sha256Sum),
+        },
+        verdict: verdict::read(row, 10)?,
+        phase: row.get(11)?,
+        problem: row.get(12)?,
+        message: row.get(13)?,
+    })
 }
 
 pub(super) const INSERT: &str = "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

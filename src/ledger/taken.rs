@@ -119,7 +119,7 @@ impl Ledger {
         read().map_err(|e| self.error(e))
     }
 
-    fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
+    pub(super) fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
         self.write_behind(|db| {
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
                 .map(drop)

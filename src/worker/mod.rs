@@ -5,6 +5,7 @@ pub mod checksums;
 mod commit;
 mod descriptors;
 mod doubts;
+mod export;
 mod faults;
 mod inbox;
 mod job;

@@ -1,10 +1,12 @@
 //! `history`: which transformation made what, and how it is asked.
 
-use crate::schema::assert_valid;
+use crate::schema::{assert_valid, assert_valid_part};
 use crate::spool::{Spool, xs};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 fn history(spool: &Spool, words: &[&str]) -> Value {
     let found = spool.run(&[&["history", "--json"], words].concat()).exits(0).json();
@@ -148,6 +150,102 @@ fn the_sha256_of_a_large_output_is_made_when_it_is_asked_for() {
     spool.drop_file("a.csv", large());
     spool.once().exits(0);
     assert_eq!(known(&spool, "a.csv"), sha256(&output));
+}
+
+/// Who may not read the ledger reads these.
+#[test]
+fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
+    let spool = Spool::new().set("state.history=30d").set("status.path=status");
+    let _ = fs::create_dir(spool.path("status"));
+    for name in ["a.csv", "b.csv", "old.csv", "today.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+    }
+    spool.drop_file("bad.csv", "y\n1\n");
+    spool.once().exits(1);
+    let files = |spool: &Spool| {
+        let mut names = spool.names("status");
+        names.retain(|name| name.starts_with("history-"));
+        names
+    };
+    assert_eq!(files(&spool), [""; 0], "its day has not ended");
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    let day = |ago: i64| {
+        (Timestamp::now() - SignedDuration::from_hours(24 * ago))
+            .strftime("%F")
+            .to_string()
+    };
+    let age = |input: &str, days: i64| {
+        let update =
+            "UPDATE history SET at = at - 86400000000 * ?1, id = id - 1000 * ?1 WHERE input = CAST(?2 AS BLOB)";
+        assert_eq!(ledger.execute(update, (days, input)).unwrap(), 1);
+    };
+    let (today, ago_3, ago_1) = (day(0), day(3), day(1));
+    age("old.csv", 3);
+    for input in ["a.csv", "b.csv", "bad.csv"] {
+        age(input, 1);
+    }
+    spool.drop_file("next.csv", xs(&[1.0]));
+    spool.once();
+    if day(0) != today {
+        return; // it is midnight
+    }
+    let file = |day: &str| format!("history-{day}.jsonl");
+    assert_eq!(files(&spool), [file(&ago_3), file(&ago_1)]);
+    let path = spool.path("status").join(file(&ago_1));
+    let text = fs::read_to_string(&path).unwrap();
+    let entries: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for entry in &entries {
+        assert_valid_part("history", "/$defs/transformation", entry);
+        assert!(entry["at"].as_str().unwrap().starts_with(&ago_1));
+    }
+    let mut named: Vec<&str> = entries.iter().map(|entry| entry["input"].as_str().unwrap()).collect();
+    named.sort();
+    assert_eq!(named, ["a.csv", "b.csv", "bad.csv"]);
+    assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o640);
+    // Once, and for as long as the ledger.
+    let before = path.metadata().unwrap().ino();
+    for old in ["history-2020-01-01.jsonl", "history-2020-01-01.txt"] {
+        fs::write(spool.path("status").join(old), "").unwrap();
+    }
+    spool.once();
+    assert_eq!(path.metadata().unwrap().ino(), before);
+    let back = "UPDATE meta SET value = ? || ' -1000000' WHERE key = 'exported'";
+    assert_eq!(ledger.execute(back, [&day(4)]).unwrap(), 1);
+    spool.once();
+    assert_eq!(
+        files(&spool),
+        ["history-2020-01-01.txt".to_string(), file(&ago_3), file(&ago_1)]
+    );
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        text,
+        "it is written again, to the same bytes"
+    );
+}
+
+/// That the status folder can't be written to keeps no file from its output.
+#[test]
+fn a_status_folder_that_refuses_the_history_stops_nobody() {
+    let spool = Spool::new().set("status.path=status");
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0);
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    ledger.execute("UPDATE history SET at = at - 86400000000", []).unwrap();
+    let _ = fs::remove_dir_all(spool.path("status"));
+    fs::write(spool.path("status"), "").unwrap();
+    spool.drop_file("b.csv", xs(&[1.0]));
+    spool.once().exits(0).says("can't write down what was done on");
+    assert!(spool.output("b.csv").is_some());
+    fs::remove_file(spool.path("status")).unwrap();
+    spool.once().exits(0);
+    assert_eq!(
+        spool
+            .names("status")
+            .iter()
+            .filter(|name| name.starts_with("history-"))
+            .count(),
+        1
+    );
 }
 
 #[test]

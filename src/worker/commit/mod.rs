@@ -10,6 +10,7 @@ mod publishing;
 pub use publishing::Publishing;
 
 use super::agenda::{Agenda, Note};
+use super::export::Exporter;
 use super::faults::Faults;
 use super::inbox::Inbox;
 use super::job::{Done, Job, Outcome, Pin, Setup};
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, HalfHash, Ledger, Record, Transformation};
 use crate::score::Lineup;
+use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
@@ -46,6 +48,7 @@ pub struct Commit {
     failed: Option<u64>,
     model: Option<String>,
     pruner: Pruner,
+    exporter: Exporter,
     losses: Losses,
     clashes: Clashes,
     /// Of the listing under way.
@@ -65,6 +68,7 @@ impl Commit {
             failed: None,
             model: None,
             pruner: Pruner::default(),
+            exporter: Exporter::default(),
             losses: Losses::default(),
             clashes: Clashes::default(),
             absent: None,
@@ -169,14 +173,19 @@ impl Commit {
         self.faults.end_listing(&mut self.ledger)?;
         self.losses.end_listing(&mut self.ledger)?;
         self.ledger.release_memory()?;
+        self.exporter.begin(&mut self.ledger, wall_clock() / 1000)?;
         self.pruner.begin(&mut self.ledger)
     }
 
     pub fn is_pruning(&self) -> bool {
-        self.pruner.busy()
+        self.pruner.busy() || self.exporter.busy()
     }
 
     pub fn prune(&mut self, inputs: &Inputs, setup: &Setup) -> Result<()> {
+        // What goes is written down before.
+        if self.exporter.busy() {
+            return self.exporter.step(&mut self.ledger, &setup.config, wall_clock() / 1000);
+        }
         self.pruner.step(&mut self.ledger, setup, inputs)
     }
 
