@@ -48,7 +48,8 @@
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
 //!   ledger), `worker::commit` (with it);
-//! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, then [`commands`];
+//! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
+//!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
