@@ -13,6 +13,7 @@ const SCHEMA: u32 = 1;
 #[derive(Serialize)]
 pub struct Entry<'a> {
     schema: u32,
+    transformation: Option<i64>,
     input: String,
     at: Timestamp,
     took_seconds: f64,
@@ -41,6 +42,7 @@ impl Entry<'_> {
         let summary = &done.summary;
         Entry {
             schema: SCHEMA,
+            transformation: done.number,
             input: done.input.to_string(),
             at: Timestamp::from_microsecond(done.at).unwrap_or_default(),
             took_seconds: done.micros as f64 / 1e6,

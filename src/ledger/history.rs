@@ -15,6 +15,8 @@ use std::collections::HashMap;
 /// One transformation, as the history keeps it.
 #[derive(Clone, Debug)]
 pub struct Transformation {
+    /// The ledger's, once it has it.
+    pub number: Option<i64>,
     pub input: Name,
     /// When it ended, in microseconds since 1970.
     pub at: i64,
@@ -91,12 +93,12 @@ impl Ledger {
         self.select(&sql, values, |row| read(row, &recipes))
     }
 
-    /// What ended before a moment, behind the transformation of a number, with their own numbers; oldest first, at most `most`.
-    pub fn ended_before(&self, moment: i64, after: i64, most: u32) -> Result<Vec<(i64, Transformation)>> {
+    /// The next ones behind the transformation of a number, at most `most`.
+    pub fn history_after(&self, number: i64, most: u32) -> Result<Vec<(i64, Transformation)>> {
         let recipes = recipe::all(&self.db).map_err(|e| self.error(e))?;
-        let sql = format!("SELECT {COLUMNS}, id FROM history WHERE id > ? AND at < ? ORDER BY id LIMIT ?");
+        let sql = format!("SELECT {COLUMNS} FROM history WHERE id > ? ORDER BY id LIMIT ?");
         let numbered = |row: &Row| Ok((row.get(16)?, read(row, &recipes)?));
-        self.select(&sql, params![after, moment, most], numbered)
+        self.select(&sql, params![number, most], numbered)
     }
 
     /// When the first transformation ended that is kept, in microseconds since 1970.
@@ -176,8 +178,8 @@ impl Ledger {
 }
 
 const COLUMNS: &str =
-    "input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase,
-                       problem, message, unknown, output_sha256";
+    "input, at, micros, recipe, rows, bad_rows, not_finite, bytes, input_hash, output_hash, verdict, phase, problem, message, unknown,
+     output_sha256, id";
 
 fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite::Result<Transformation> {
     let number: i64 = row.get(3)?;
@@ -186,6 +188,7 @@ fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?
         .clone();
     Ok(Transformation {
+        number: row.get(16)?,
         input: to_name(row, 0)?,
         at: row.get(1)?,
         micros: row.get(2)?,

@@ -51,6 +51,7 @@ fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
         taken: Taken::default(),
     };
     let done = Transformation {
+        number: None,
         input: name(input),
         at,
         micros: 7,

@@ -33,8 +33,12 @@ pub struct Exporter {
 struct Round {
     /// Whose file is being written.
     day: Date,
-    /// Behind the transformation of this number.
+    /// What earlier days' files have.
+    before: Option<Exported>,
+    /// Looked through up to the transformation of this number.
     after: i64,
+    /// All up to this one are written down; none behind it is known that isn't.
+    whole: Option<i64>,
     draft: Option<Draft>,
 }
 
@@ -50,13 +54,19 @@ impl Exporter {
         if self.round.is_some() {
             return Ok(());
         }
-        let (day, after) = match ledger.exported()? {
-            Some(Exported { day, last }) => (day.tomorrow().unwrap_or(today), last),
-            None => (ledger.first_at()?.map_or(today, day_of), i64::MIN),
+        let before = ledger.exported()?;
+        let (day, after) = match before {
+            Some(Exported { day, whole, .. }) => (day.tomorrow().unwrap_or(today), whole),
+            None => (ledger.first_at()?.map_or(today, day_of), 0),
         };
         if day < today {
-            let draft = None;
-            self.round = Some(Round { day, after, draft });
+            self.round = Some(Round {
+                day,
+                before,
+                after,
+                whole: None,
+                draft: None,
+            });
         }
         Ok(())
     }
@@ -91,15 +101,19 @@ impl Exporter {
 impl Round {
     /// Is the day written down? The inner error is the folder's, the outer one the ledger's.
     fn step(&mut self, ledger: &mut Ledger, folder: &Path) -> Result<Result<bool>> {
-        let end = start_of(self.day.tomorrow().unwrap_or(self.day));
-        let rows = ledger.ended_before(end, self.after, ROWS)?;
-        let more = rows.len() == ROWS as usize;
+        let rows = ledger.history_after(self.after, ROWS)?;
         let mut text = Vec::new();
         for (number, done) in &rows {
-            serde_json::to_writer(&mut text, &Entry::of(done)).expect("a transformation is JSON");
-            text.push(b'\n');
+            if self.is_of_the_day(*number, day_of(done.at)) {
+                serde_json::to_writer(&mut text, &Entry::of(done)).expect("a transformation is JSON");
+                text.push(b'\n');
+            } else if day_of(done.at) > self.day && self.whole.is_none() {
+                self.whole = Some(number - 1);
+            }
             self.after = *number;
         }
+        // Of a later day a page, not all, is looked through for what is of this one.
+        let more = rows.len() == ROWS as usize && !text.is_empty();
         let written = self.write(folder, &text).and_then(|()| match more {
             true => Ok(()),
             false => self.draft.take().map_or(Ok(()), Draft::publish),
@@ -108,10 +122,22 @@ impl Round {
             return Ok(Err(error));
         }
         if !more {
-            let (day, last) = (self.day, self.after);
-            ledger.set_exported(Exported { day, last })?;
+            ledger.set_exported(Exported {
+                day: self.day,
+                whole: self.whole.unwrap_or(self.after),
+                seen: self.after.max(self.seen()),
+            })?;
         }
         Ok(Ok(!more))
+    }
+
+    fn seen(&self) -> i64 {
+        self.before.map_or(0, |before| before.seen)
+    }
+
+    /// What came after the file of its day was written is in the next day's.
+    fn is_of_the_day(&self, number: i64, day: Date) -> bool {
+        day == self.day || (day < self.day && number > self.seen())
     }
 
     /// A day on which nothing was done has no file.
@@ -181,25 +207,16 @@ fn day_of(micros: i64) -> Date {
     TimeZone::UTC.to_datetime(at).date()
 }
 
-/// In microseconds since 1970.
-fn start_of(day: Date) -> i64 {
-    let start = TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
-    start.map_or(i64::MAX, Timestamp::as_microsecond)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn days_are_of_utc_and_their_files_are_told_from_others() {
-        let noon = 1_795_694_400_000_000; // 2026-11-26T12:00:00Z
-        let day = day_of(noon);
-        assert_eq!(
-            (day.to_string(), start_of(day)),
-            ("2026-11-26".into(), noon - 43_200_000_000)
-        );
-        assert_eq!(day_of(start_of(day) - 1), day.yesterday().unwrap());
+        let midnight = 1_795_651_200_000_000;
+        let day = day_of(midnight);
+        assert_eq!(day.to_string(), "2026-11-26");
+        assert_eq!(day_of(midnight - 1), day.yesterday().unwrap());
         assert_eq!(day_in("history-2026-11-26.jsonl"), Some(day));
         for other in [
             "history-2026-11-26.jsonl.tmp",

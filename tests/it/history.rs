@@ -155,9 +155,8 @@ fn the_sha256_of_a_large_output_is_made_when_it_is_asked_for() {
 /// Who may not read the ledger reads these.
 #[test]
 fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
-    let spool = Spool::new().set("state.history=30d").set("status.path=status");
-    let _ = fs::create_dir(spool.path("status"));
-    for name in ["a.csv", "b.csv", "old.csv", "today.csv"] {
+    let spool = Spool::new().set("state.history=30d");
+    for name in ["a.csv", "b.csv", "late.csv", "old.csv", "today.csv"] {
         spool.drop_file(name, xs(&[1.0]));
     }
     spool.drop_file("bad.csv", "y\n1\n");
@@ -174,15 +173,21 @@ fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
             .strftime("%F")
             .to_string()
     };
-    let age = |input: &str, days: i64| {
-        let update =
-            "UPDATE history SET at = at - 86400000000 * ?1, id = id - 1000 * ?1 WHERE input = CAST(?2 AS BLOB)";
-        assert_eq!(ledger.execute(update, (days, input)).unwrap(), 1);
+    let age = |input: &str, days: i64, number: i64| {
+        let update = "UPDATE history SET at = at - 86400000000 * ?1, id = ?2 WHERE input = CAST(?3 AS BLOB)";
+        assert_eq!(ledger.execute(update, (days, number, input)).unwrap(), 1);
     };
     let (today, ago_3, ago_1) = (day(0), day(3), day(1));
-    age("old.csv", 3);
-    for input in ["a.csv", "b.csv", "bad.csv"] {
-        age(input, 1);
+    // Numbers don't quite grow with time.
+    ledger.execute("UPDATE history SET id = id + 100", []).unwrap();
+    for (input, days, number) in [
+        ("old.csv", 3, 1),
+        ("a.csv", 1, 2),
+        ("late.csv", 3, 3),
+        ("b.csv", 1, 4),
+        ("bad.csv", 1, 5),
+    ] {
+        age(input, days, number);
     }
     spool.drop_file("next.csv", xs(&[1.0]));
     spool.once();
@@ -191,6 +196,13 @@ fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
     }
     let file = |day: &str| format!("history-{day}.jsonl");
     assert_eq!(files(&spool), [file(&ago_3), file(&ago_1)]);
+    let inputs = |day: &str| -> Vec<String> {
+        let text = fs::read_to_string(spool.path("status").join(file(day))).unwrap();
+        let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        entries.map(|entry| entry["input"].as_str().unwrap().into()).collect()
+    };
+    assert_eq!(inputs(&ago_3), ["old.csv", "late.csv"]);
+    assert_eq!(inputs(&ago_1), ["a.csv", "b.csv", "bad.csv"]);
     let path = spool.path("status").join(file(&ago_1));
     let text = fs::read_to_string(&path).unwrap();
     let entries: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -198,9 +210,6 @@ fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
         assert_valid_part("history", "/$defs/transformation", entry);
         assert!(entry["at"].as_str().unwrap().starts_with(&ago_1));
     }
-    let mut named: Vec<&str> = entries.iter().map(|entry| entry["input"].as_str().unwrap()).collect();
-    named.sort();
-    assert_eq!(named, ["a.csv", "b.csv", "bad.csv"]);
     assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o640);
     // Once, and for as long as the ledger.
     let before = path.metadata().unwrap().ino();
@@ -209,7 +218,7 @@ fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
     }
     spool.once();
     assert_eq!(path.metadata().unwrap().ino(), before);
-    let back = "UPDATE meta SET value = ? || ' -1000000' WHERE key = 'exported'";
+    let back = "UPDATE meta SET value = ? || ' 0 0' WHERE key = 'exported'";
     assert_eq!(ledger.execute(back, [&day(4)]).unwrap(), 1);
     spool.once();
     assert_eq!(
@@ -226,26 +235,21 @@ fn each_day_that_ended_has_a_file_of_what_was_done_on_it() {
 /// That the status folder can't be written to keeps no file from its output.
 #[test]
 fn a_status_folder_that_refuses_the_history_stops_nobody() {
-    let spool = Spool::new().set("status.path=status");
+    let spool = Spool::new();
     spool.drop_file("a.csv", xs(&[1.0]));
     spool.once().exits(0);
     let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
     ledger.execute("UPDATE history SET at = at - 86400000000", []).unwrap();
-    let _ = fs::remove_dir_all(spool.path("status"));
+    fs::remove_dir_all(spool.path("status")).unwrap();
     fs::write(spool.path("status"), "").unwrap();
     spool.drop_file("b.csv", xs(&[1.0]));
     spool.once().exits(0).says("can't write down what was done on");
     assert!(spool.output("b.csv").is_some());
     fs::remove_file(spool.path("status")).unwrap();
     spool.once().exits(0);
-    assert_eq!(
-        spool
-            .names("status")
-            .iter()
-            .filter(|name| name.starts_with("history-"))
-            .count(),
-        1
-    );
+    let names = spool.names("status");
+    let of_history = names.iter().filter(|name| name.starts_with("history-"));
+    assert_eq!(of_history.count(), 1, "{names:?}");
 }
 
 #[test]
@@ -275,6 +279,27 @@ fn what_a_pass_prints_is_as_its_schema_says() {
     );
     assert_eq!(pass(&["--set", "input.path=absent"])["exit_code"], 75);
     assert_eq!(pass(&["--set", "no.key=1"])["error"]["hint"], Value::Null);
+}
+
+/// The history had none, so what a pass said had failed couldn't be found in it but by its file and time.
+#[test]
+fn a_transformation_has_the_same_number_in_what_a_pass_prints_and_in_the_history() {
+    let spool = Spool::new();
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, "y\n1\n");
+    }
+    let failures = spool.run(&["--once", "--json"]).json()["failed_files"].take();
+    let numbers: Vec<i64> = failures
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| {
+            let found = history(&spool, &[failure["file"].as_str().unwrap()]);
+            assert_eq!(found[0]["transformation"], failure["transformation"]);
+            found[0]["transformation"].as_i64().unwrap()
+        })
+        .collect();
+    assert!(numbers == [1, 2] || numbers == [2, 1], "{numbers:?}");
 }
 
 /// It said "no transformation yet", as of a spool in which nothing was done.

@@ -430,6 +430,7 @@ fn record(
         taken: job.taken,
     };
     let done = Transformation {
+        number: None,
         input: job.name.clone(),
         at,
         micros: took.as_micros() as i64,
