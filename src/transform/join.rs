@@ -64,8 +64,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             .map_err(|e| Failure::Write(Destination::Output, e))
     }
 
-    /// Takes the next part and gives its range's memory back.
-    pub fn add(&mut self, mut part: Part) -> Result<Vec<u8>, Failure> {
+    /// Takes the next part and gives the memory of its range and of its output back.
+    pub fn add(&mut self, mut part: Part) -> Result<(Vec<u8>, Vec<u8>), Failure> {
         if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
             return Err(Failure::Cancelled);
         }
@@ -83,7 +83,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         if let Some(progress) = self.run.progress {
             progress.fetch_add(part.range().len() as u64, Ordering::Relaxed);
         }
-        Ok(part.source)
+        Ok((part.source, part.out))
     }
 
     fn add_rejects(&mut self, part: &Part) -> Result<(), Failure> {

@@ -129,9 +129,10 @@ fn in_line<R: Read, O: Write, J: Write>(
 ) -> Result<Summary, Failure> {
     let mut part = opened.first_part(first);
     loop {
-        blocks.recycle(join.add(part)?);
+        let (source, out) = join.add(part)?;
+        blocks.recycle(source);
         match blocks.next_block() {
-            Ok(Some(block)) => part = opened.part(block),
+            Ok(Some(block)) => part = opened.part(block, out),
             Ok(None) => return join.finish(blocks.bytes(), blocks.hash()),
             Err(e) => return Err(join.cut_error(e)),
         }
@@ -153,6 +154,7 @@ fn in_parallel<R: Read, O: Write, J: Write>(
     let mut queue = InFlight(VecDeque::with_capacity(in_flight));
     // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     let largest = Arc::new(AtomicUsize::new(0));
+    let mut spare = Vec::new();
     let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
     first.drain(..opened.input.end());
     let mut first = Some(Unhashed::hashed(first));
@@ -175,9 +177,10 @@ fn in_parallel<R: Read, O: Write, J: Write>(
             long += long_bytes(block.length());
             let (sender, receiver) = mpsc::sync_channel(1);
             let (opened, largest) = (opened.clone(), largest.clone());
+            let out = spare.pop().unwrap_or_default();
             pool.spawn_fifo(move || {
                 let hash = block.hash();
-                let part = opened.part(block.block());
+                let part = opened.part(block.block(), out);
                 largest.fetch_max(part.memory(), Ordering::Relaxed);
                 drop(opened);
                 // The receiver is gone where the run was given up.
@@ -193,7 +196,8 @@ fn in_parallel<R: Read, O: Write, J: Write>(
         };
         let (part, hash) = oldest.recv().expect("every task sends");
         blocks.add(hash);
-        let block = join.add(part)?;
+        let (block, out) = join.add(part)?;
+        spare.push(out);
         long -= long_bytes(block.len());
         blocks.recycle(block);
     }

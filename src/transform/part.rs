@@ -68,19 +68,22 @@ impl Reject {
 }
 
 impl Opened {
-    /// Scores a range of whole records; the first one without what stands in front of the rows.
-    pub fn part(&self, source: Vec<u8>) -> Part {
-        self.part_behind(0, source)
+    /// Scores a range of whole records; the first one without what stands in front of the rows. `out`: memory for its output,
+    /// which is asked of the system again and again else.
+    pub fn part(&self, source: Vec<u8>, out: Vec<u8>) -> Part {
+        self.part_behind(0, source, out)
     }
 
     /// The same of an input's first block as it was opened.
     pub fn first_part(&self, first: Vec<u8>) -> Part {
-        self.part_behind(self.input.end(), first)
+        self.part_behind(self.input.end(), first, Vec::new())
     }
 
-    fn part_behind(&self, front: usize, source: Vec<u8>) -> Part {
+    fn part_behind(&self, front: usize, source: Vec<u8>, mut out: Vec<u8>) -> Part {
+        out.clear();
+        out.reserve(source.len().min(BLOCK) / 4);
         let mut part = Part {
-            out: Vec::with_capacity(source.len().min(BLOCK) / 4),
+            out,
             source,
             front,
             rows: 0,

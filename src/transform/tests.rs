@@ -42,7 +42,7 @@ fn joined(
         .filter(|&&end| end > opened.input.end())
         .chain([&text.len()])
     {
-        parts.push(opened.part(text[start..end].to_vec()));
+        parts.push(opened.part(text[start..end].to_vec(), Vec::new()));
         start = end;
     }
     if appended {
@@ -233,7 +233,7 @@ fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
     let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Share(Share::ALL)));
     let opened = open(&text, &scorer).unwrap();
-    let part = opened.part(text[opened.input.end()..].to_vec());
+    let part = opened.part(text[opened.input.end()..].to_vec(), Vec::new());
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
 }
