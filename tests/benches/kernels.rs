@@ -29,6 +29,25 @@ impl Random {
     }
 }
 
+/// `rows` records of a number of two digits and twelve texts, 0.8 kB each.
+fn texts(rows: usize, text: &str) -> String {
+    let mut random = Random(7);
+    let mut all = String::from("x0,a,b,c,d,e,f,g,h,i,j,k,l\n");
+    for _ in 0..rows {
+        write!(all, "{}", random.next() % 90 + 10).expect("a string grows");
+        for _ in 0..12 {
+            all.push(',');
+            match text.strip_suffix('"') {
+                Some(open) => write!(all, "{open}{:024x}\"", random.next()),
+                None => write!(all, "{text}{:024x}", random.next()),
+            }
+            .expect("a string grows");
+        }
+        all.push('\n');
+    }
+    all
+}
+
 /// `ROWS` records of an id and ten features.
 fn rows(mut cell: impl FnMut(&mut Random, &mut String)) -> String {
     let mut random = Random(7);
@@ -52,7 +71,7 @@ fn model(features: &[&str]) -> Arc<Lineup> {
     ))
 }
 
-fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>) {
+fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, rows: usize, out: &mut Vec<u8>) {
     let shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
@@ -71,7 +90,7 @@ fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, out: &mut Vec<u8>
         &mut Vec::new(),
         &Run::default(),
     );
-    assert_eq!(summary.expect("it can be scored").rows, ROWS as u64);
+    assert_eq!(summary.expect("it can be scored").rows, rows as u64);
 }
 
 fn kernels(criterion: &mut Criterion) {
@@ -96,10 +115,40 @@ fn kernels(criterion: &mut Criterion) {
     let mut out = Vec::with_capacity(1 << 23);
     for (name, input, model, columns) in cases {
         group.throughput(Throughput::Bytes(input.len() as u64));
-        group.bench_function(name, |b| b.iter(|| score(black_box(input), model, columns, &mut out)));
+        group.bench_function(name, |b| {
+            b.iter(|| score(black_box(input), model, columns, ROWS, &mut out))
+        });
     }
     group.finish();
 }
 
-criterion_group!(benches, kernels);
+/// What nobody needs, and what memory allows: a file larger than the caches, of which a short number is needed.
+fn skipping(criterion: &mut Criterion) {
+    const RECORDS: usize = 160_000;
+    let one = model(&["x0"]);
+    let mut group = criterion.benchmark_group("only skipping text");
+    group.sample_size(20);
+    let mut out = Vec::with_capacity(1 << 23);
+    for (name, text) in [
+        ("bare", "nothing that anybody needs to look at "),
+        ("quoted", "\"nothing, they say, that \"\"anybody\"\" needs \""),
+    ] {
+        let input = texts(RECORDS, text);
+        group.throughput(Throughput::Bytes(input.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| score(black_box(&input), &one, &Columns::Prediction, RECORDS, &mut out));
+        });
+    }
+    for (name, size) in [("copy of 128 MiB", 128 << 20), ("copy of 256 KiB", 256 << 10)] {
+        let from = vec![1u8; size];
+        let mut to = vec![0u8; size];
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| black_box(&mut to).copy_from_slice(black_box(&from)))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, skipping);
 criterion_main!(benches);
