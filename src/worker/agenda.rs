@@ -169,6 +169,11 @@ impl Agenda {
         due
     }
 
+    /// Is each input remembered that is looked at again?
+    pub fn is_whole(&self) -> bool {
+        self.relist_at.is_none()
+    }
+
     /// When something is next due.
     pub fn next(&self) -> Option<Duration> {
         let first = self.due.first().map(|(due, _)| *due);

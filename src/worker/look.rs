@@ -10,9 +10,10 @@ use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::{self, Publisher};
 use crate::spool::scan::Inputs;
-use crate::spool::{Dir, Kind, Name, Seen, results};
+use crate::spool::{Dir, Fingerprint, Kind, Name, Seen, results};
 use crate::transform::{Destination, OUTPUT_FORMAT, Shape, Verdict};
 use rayon::prelude::*;
+use std::time::Duration;
 
 /// The output and failed folders, for looking.
 pub struct Published {
@@ -163,8 +164,7 @@ pub enum Look {
 pub struct Onlooker {
     /// `None`: there is no model to have results of.
     want: Option<Want>,
-    local: bool,
-    settle: i64,
+    settle: Duration,
 }
 
 impl Onlooker {
@@ -172,8 +172,7 @@ impl Onlooker {
     pub fn new(config: &Config, recipe: Option<Recipe>, local: bool) -> Onlooker {
         Onlooker {
             want: recipe.map(|recipe| want(config, recipe, local)),
-            local,
-            settle: i64::try_from(config.input.settle.as_nanos()).unwrap_or(i64::MAX),
+            settle: config.input.settle,
         }
     }
 
@@ -210,17 +209,20 @@ impl Onlooker {
             Some(Decision::Current(Verdict::Fail)) => Look::Failed,
             Some(Decision::Left | Decision::Leave(_)) => Look::Left,
             _ if plan::settled_by_age(&sighting) && is_open(inputs, name, seen) => Look::Open,
-            Some(Decision::Wait(_) | Decision::Outwait(_)) if self.is_settling(seen, now.wall) => Look::Settling,
+            Some(Decision::Wait(_) | Decision::Outwait(_)) if is_settling(seen.fingerprint, self.settle, now.wall) => {
+                Look::Settling
+            }
             _ => Look::Queued,
         };
         Ok(Some((look, seen)))
     }
+}
 
-    /// Did it change a moment ago? On a mount, by the only time that there is; the worker compares two looks.
-    fn is_settling(&self, seen: Seen, wall: i64) -> bool {
-        let newest = seen.fingerprint.ctime.filter(|_| self.local);
-        wall.saturating_sub(newest.unwrap_or(seen.fingerprint.mtime)) < self.settle.max(SECONDS)
-    }
+/// Did it change a moment ago? On a mount, by the only time that there is; the worker compares two looks.
+pub fn is_settling(fingerprint: Fingerprint, settle: Duration, wall: i64) -> bool {
+    let newest = fingerprint.ctime.unwrap_or(fingerprint.mtime);
+    let settle = i64::try_from(settle.as_nanos()).unwrap_or(i64::MAX);
+    wall.saturating_sub(newest) < settle.max(SECONDS)
 }
 
 /// Some file systems keep times in steps of two seconds.

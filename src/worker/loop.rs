@@ -12,7 +12,7 @@ use super::owner::claim_folders;
 use super::pass::{Pass, Step};
 use super::plan::Word;
 use super::stamp::stamp;
-use super::status::{Live, Mode, Reporter};
+use super::status::{Counts, Last, Live, Mode, Reporter};
 use super::tally::Tally;
 use super::watch::Watches;
 use crate::config::Config;
@@ -62,6 +62,8 @@ pub struct Worker {
     /// The input folder wasn't there when it was looked for last.
     input_missing: bool,
     reporter: Reporter,
+    /// What the one-shot came to, once it has converged.
+    tally: Option<Tally>,
     /// What was noticed last, and when.
     noticed: (Noticed, Duration),
     /// Something came since.
@@ -108,6 +110,7 @@ impl Worker {
         let reporter = Reporter::start(&setup.config, mode, manager.last_heartbeat());
         Ok(Worker {
             reporter,
+            tally: None,
             noticed: Default::default(),
             news: false,
             current: setup.current(),
@@ -129,8 +132,8 @@ impl Worker {
     }
 
     /// What the run came to.
-    pub fn tally(&self) -> Result<Tally> {
-        self.pass.commit().tally()
+    pub fn tally(&mut self) -> Result<Tally> {
+        self.tally.take().map_or_else(|| self.pass.commit().tally(), Ok)
     }
 
     /// The exit code told of all that was counted: another run tells of none of it again.
@@ -144,10 +147,35 @@ impl Worker {
         self.pass.end_large();
         // What is published already should be known to be.
         let recorded = self.pass.finish_publishing(true);
+        if end.is_ok() {
+            self.notice(true);
+        }
+        let end = end.and_then(|end| recorded.map(|_| end));
+        let last = match end {
+            Ok(End::Converged) => self.converged()?,
+            Err(_) if self.until == Until::Converged => Last::Survey,
+            Ok(End::Stopped) | Err(_) => Last::Known,
+        };
+        self.reporter.end(last);
+        end
+    }
+
+    /// What a one-shot can't work over; its last report says so, too.
+    fn take_error(&mut self) -> Option<Error> {
+        let no_model = !self.pass.has_lineup() && self.current.lineup().is_err();
+        if self.outage.error().is_none() && !no_model {
+            return None;
+        }
         self.notice(true);
-        let stopped = matches!(end, Ok(End::Stopped));
-        self.reporter.end(self.until == Until::Converged && !stopped);
-        end.and_then(|end| recorded.map(|_| end))
+        self.outage.take_error().or_else(|| self.current.take_error())
+    }
+
+    /// A one-shot has looked at each input.
+    fn converged(&mut self) -> Result<Last> {
+        let tally = self.pass.commit().tally()?;
+        let inventory = self.pass.commit().inventory(&tally);
+        self.tally = Some(tally);
+        Ok(inventory.map_or(Last::Survey, Last::Converged))
     }
 
     fn run_until_end(&mut self, read: impl Fn() -> Result<Config>) -> Result<End> {
@@ -175,13 +203,7 @@ impl Worker {
             self.due.folders |= news.folders;
             let looks = self.pass.sort_news(news);
             self.prepare(daemon)?;
-            if !daemon && let Some(error) = self.outage.take_error() {
-                return Err(error);
-            }
-            if !daemon
-                && !self.pass.has_lineup()
-                && let Some(error) = self.current.take_error()
-            {
+            if !daemon && let Some(error) = self.take_error() {
                 return Err(error);
             }
             self.news |= !looks.is_empty() || self.pass.busy();
@@ -404,6 +426,11 @@ impl Worker {
             model: lineup.ok().map(|lineup| lineup.to_string()),
             model_error: lineup.err().map(|e| (e.code().to_string(), e.to_string())),
             outage: self.outage.fault().cloned(),
+            counts: Counts {
+                done: self.pass.commit().done(),
+                pending: self.pass.pending() as u64,
+                failed,
+            },
         };
         self.noticed = (noticed, now().monotonic);
         self.reporter.notice(live, changed);

@@ -8,6 +8,7 @@ mod doubts;
 mod export;
 mod faults;
 mod inbox;
+mod inventory;
 mod job;
 mod large;
 pub mod lock;

@@ -151,7 +151,7 @@ impl Pass {
         }
         let Setup { config, publisher, .. } = &*self.setup;
         claim_folders(config, self.commit.ledger(), publisher, true, heartbeat)?;
-        self.commit.begin_listing(&self.setup.config)?;
+        self.commit.begin_listing(config, self.setup.once)?;
         self.listing = Some(listing);
         Ok(())
     }
@@ -212,7 +212,8 @@ impl Pass {
         }
         let done = names.is_empty();
         if done {
-            self.commit.count_ignored(listing.ignored().0);
+            let (ignored, named) = listing.ignored();
+            self.commit.count_ignored(ignored, named);
         }
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
         self.look(listing.inputs(), looks, true)?;

@@ -1,13 +1,18 @@
 //! What a one-shot came to: each input is counted once, in what stands at the end. The ledger says what was made, and what
 //! failed; a [`Census`] has the rest.
 
+use super::agenda::Note;
+use super::inventory::Inventory;
 use crate::ledger::{Failure, Work};
 use crate::spool::Name;
 use crate::transform::{UnknownCounts, Verdict};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// Files of each kind that the one-shot names; the ledger has them all.
 const NAMED: usize = 100;
+/// Files that were left of which a report names most.
+const MOST: usize = 1000;
 
 /// What was done, and what was found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -53,6 +58,9 @@ pub struct Tally {
     /// The number of the last transformation that is counted.
     #[serde(skip)]
     pub last: i64,
+    /// Inputs that have their outputs now.
+    #[serde(skip)]
+    pub done: u64,
 }
 
 /// An input that failed for good.
@@ -73,8 +81,15 @@ pub struct Census {
     listings: u64,
     unchanged: u64,
     ignored: u64,
+    ignored_files: Vec<Name>,
     left: u64,
-    left_files: Vec<String>,
+    left_files: Vec<Name>,
+    /// The configuration says so.
+    left_wanted: bool,
+    /// Inputs of which people should know something.
+    findings: HashSet<Name>,
+    /// Those of them that are unchanged.
+    unchanged_findings: HashSet<Name>,
 }
 
 impl Census {
@@ -85,11 +100,12 @@ impl Census {
         }
     }
 
-    /// A new listing counts again what it finds.
-    pub fn begin_listing(&mut self) {
+    /// A new listing counts again what it finds. `findings`: inputs of which people should know something.
+    pub fn begin_listing(&mut self, findings: HashSet<Name>) {
         *self = Census {
             start: self.start,
             listings: self.listings + 1,
+            findings,
             ..Census::default()
         };
     }
@@ -99,20 +115,42 @@ impl Census {
         self.listings > 1
     }
 
-    pub fn count_ignored(&mut self, ignored: u64) {
-        self.ignored = ignored;
+    /// `named`: a few of them.
+    pub fn count_ignored(&mut self, ignored: u64, named: &[Name]) {
+        (self.ignored, self.ignored_files) = (ignored, named.to_vec());
     }
 
     /// An input has its output, which this run didn't make.
-    pub fn count_unchanged(&mut self) {
+    pub fn count_unchanged(&mut self, name: &Name) {
         self.unchanged += 1;
+        self.unchanged_findings.extend(self.findings.take(name));
     }
 
     /// An input's output went, and is left. `wanted`: the configuration says so.
     pub fn count_left(&mut self, name: &Name, wanted: bool) {
         self.left += 1;
-        if !wanted {
-            add(&mut self.left_files, name);
+        self.left_wanted = wanted;
+        if self.left_files.len() < MOST {
+            self.left_files.push(name.clone());
+        }
+    }
+
+    /// Inputs that have their outputs, which this run didn't make.
+    pub fn unchanged(&self) -> u64 {
+        self.unchanged
+    }
+
+    /// What stands when the one-shot ends. `done`: inputs that have their outputs; `pending`: those that have no result.
+    pub fn end(&self, done: u64, pending: Vec<(Name, Note)>) -> Inventory {
+        Inventory {
+            start: self.start,
+            done,
+            ignored: self.ignored,
+            ignored_files: self.ignored_files.clone(),
+            left: self.left,
+            left_files: self.left_files.clone(),
+            pending,
+            unchanged_findings: self.unchanged_findings.clone(),
         }
     }
 }
@@ -123,15 +161,20 @@ impl Tally {
             unchanged: census.unchanged,
             ignored: census.ignored,
             left: census.left,
-            left_files: census.left_files.clone(),
+            left_files: match census.left_wanted {
+                true => Vec::new(),
+                false => census.left_files.iter().take(NAMED).map(Name::to_string).collect(),
+            },
             model,
             last,
+            done: census.unchanged,
             ..Tally::default()
         }
     }
 
-    /// What this run made of an input.
-    pub fn count_work(&mut self, work: &Work) {
+    /// What this run made of an input. `stands`: nothing more is to be done with it.
+    pub fn count_work(&mut self, work: &Work, stands: bool) {
+        self.done += u64::from(stands && work.verdict == Verdict::Publish);
         self.scored += u64::from(work.verdict != Verdict::Fail);
         self.rows += work.rows;
         self.bad_rows += work.bad_rows;
@@ -256,12 +299,16 @@ mod tests {
     fn a_new_listing_counts_anew_what_it_finds() {
         let mut census = Census::new(3);
         for again in [false, true] {
-            census.begin_listing();
-            census.count_unchanged();
-            census.count_left(&Name::new(*b"a.csv"), false);
-            census.count_ignored(2);
+            let name = Name::new(*b"a.csv");
+            census.begin_listing([name.clone(), Name::new(*b"gone.csv")].into());
+            census.count_unchanged(&name);
+            census.count_left(&name, false);
+            census.count_ignored(2, &[]);
             let tally = Tally::of(&census, None, 3);
             assert_eq!((tally.unchanged, tally.left, tally.ignored), (1, 1, 2));
+            let inventory = census.end(tally.done, Vec::new());
+            assert_eq!((inventory.done, inventory.left), (1, 1));
+            assert_eq!(inventory.unchanged_findings, [name].into());
             assert_eq!((census.is_again(), census.start), (again, 3));
         }
     }

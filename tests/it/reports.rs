@@ -1,11 +1,12 @@
 //! What the worker writes down of how things stand, and what a monitor makes of it.
 
+use crate::cells::approve_categories;
 use crate::schema;
 use crate::spool::{Ran, Spool, wait_until, xs};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime};
 
 fn status(spool: &Spool) -> Value {
@@ -46,6 +47,101 @@ fn what_is_printed_and_what_is_written_fit_the_schema() {
     let mode = |path: &str| spool.path(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("status"), mode("status/status.json")), (0o750, 0o640));
     assert_eq!(spool.names("status"), ["status.json"]);
+}
+
+/// What is the same whoever tells it, and when.
+fn lasting(mut found: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !name.ends_with("age_seconds") && !["at", "counted"].contains(&&**name));
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut found);
+    found
+}
+
+/// A one-shot looked at all inputs once more to report on them, which took as long as the run.
+#[test]
+fn a_one_shot_reports_what_status_finds() {
+    let spool = Spool::without_model()
+        .set("input.max_bad_rows=50%")
+        .set("input.recursive=true")
+        .set("input.links=[\"cache\"]");
+    approve_categories(&spool, &["Oslo", "Rome"]);
+    fs::create_dir(spool.path("cache")).unwrap();
+    for (name, text) in [
+        ("day/done.csv", &b"c\nOslo\n"[..]),
+        ("fails.csv", b""),
+        ("known.csv", b"d\n1\n"),
+        ("held.csv", b"c\nRome\n"),
+        ("left.csv", b"c\nRome\n"),
+        ("notes.txt", b""),
+        ("rows.csv", b"c\nOslo\n\xff\n"),
+        ("rejects.csv", b"c\nOslo\n\xff\n"),
+        ("unknown.csv", b"c\nPrague\n"),
+        ("gone.csv", b"c\nPrague\n"),
+        ("doubted.csv", b"c\nPrague\n"),
+        ("blocked.csv", b"c\nRome\n"),
+    ] {
+        spool.drop_file(name, text);
+    }
+    let _open = fs::File::create(spool.path("input/open.csv")).unwrap();
+    symlink("../cache/f00", spool.path("input/away.csv")).unwrap();
+    fs::create_dir_all(spool.path("output/blocked.csv.out/in the way")).unwrap();
+    let compare = |code: i32| {
+        spool.once().exits(code);
+        let (wrote, said) = (written(&spool), status(&spool));
+        schema::assert_valid("status", &wrote);
+        assert!(wrote["counted"].is_string(), "{wrote:#}");
+        assert_eq!(lasting(wrote), lasting(said.clone()));
+        said
+    };
+    // What the run did itself,
+    let found = compare(1);
+    assert_eq!((&found["done"], &found["pending"]), (&8.into(), &3.into()), "{found:#}");
+    spool.run(&["dismiss", "known.csv", "--reason", "known"]).exits(0);
+    fs::remove_file(spool.path("output/left.csv.out")).unwrap();
+    fs::remove_file(spool.path("output/held.csv.out")).unwrap();
+    fs::remove_file(spool.path("failed/rejects.csv.rejects.csv")).unwrap();
+    fs::remove_file(spool.path("input/gone.csv")).unwrap();
+    fs::write(spool.path("failed/held.csv.held.json"), "{}").unwrap();
+    let ledger = rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    for change in [
+        "UPDATE results SET taken = 3 WHERE input = CAST('left.csv' AS BLOB)",
+        "UPDATE results SET verdict = 2, published = 2 WHERE input = CAST('held.csv' AS BLOB)",
+        "UPDATE results SET recipe = 0 WHERE input = CAST('doubted.csv' AS BLOB)",
+    ] {
+        assert_eq!(ledger.execute(change, []).unwrap(), 1, "{change}");
+    }
+    drop(ledger);
+    // and what it found done.
+    for _ in 0..2 {
+        let found = compare(1);
+        for (count, files) in [
+            ("done", 5),
+            ("pending", 3),
+            ("failed", 1),
+            ("dismissed", 1),
+            ("held", 1),
+            ("left", 1),
+            ("ignored", 1),
+            ("bad", 2),
+            ("unknown", 2),
+            ("retrying", 2),
+        ] {
+            assert_eq!(found[count], files, "{count} of {found:#}");
+        }
+        assert_eq!(found["bad_files"][0]["rejects_gone"], true, "{found:#}");
+    }
+    // One that can't work looks at what it never came to.
+    spool.reject(1);
+    let found = compare(3);
+    assert!(found["pending"].as_u64() > Some(3), "{found:#}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Commit {
                 self.agenda.forget(&name);
                 self.faults.clear(&mut self.ledger, &name)?;
                 if verdict == Verdict::Publish && self.counts(&name, view.setup, view.listed)? {
-                    self.census.count_unchanged();
+                    self.census.count_unchanged(&name);
                 }
                 // It stands.
                 if record.is_some_and(|r| r.taken == Taken::DUE) {

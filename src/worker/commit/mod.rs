@@ -13,6 +13,7 @@ use super::agenda::{Agenda, Note};
 use super::export::Exporter;
 use super::faults::Faults;
 use super::inbox::Inbox;
+use super::inventory::Inventory;
 use super::job::{Done, Job, Outcome, Pin, Setup};
 use super::look::{Published, now};
 use super::prune::Pruner;
@@ -79,9 +80,10 @@ impl Commit {
     /// What this run came to, and what stands.
     pub fn tally(&self) -> Result<Tally> {
         let mut tally = Tally::of(&self.census, self.model.clone(), self.ledger.last_transformation()?);
-        self.ledger
-            .work_since(self.census.start, |work| tally.count_work(&work))?;
         let waiting: HashSet<&Name> = self.agenda.iter().map(|(name, _)| name).collect();
+        self.ledger.work_since(self.census.start, |work| {
+            tally.count_work(&work, !waiting.contains(&work.input));
+        })?;
         let failures = self.ledger.failures()?;
         let standing = failures.iter().filter(|failure| !waiting.contains(&failure.input));
         tally.count_failures(standing, self.ledger.told()?);
@@ -90,6 +92,17 @@ impl Commit {
         let open = unsettled.iter().filter(|(_, note)| note.open).map(|(name, _)| *name);
         tally.count_unfinished(faults as u64, unsettled.len() as u64, open);
         Ok(tally)
+    }
+
+    /// What stands when a one-shot has converged; `None` if there were more pending inputs than are remembered.
+    pub fn inventory(&self, tally: &Tally) -> Option<Inventory> {
+        let pending = self.agenda.iter().map(|(name, note)| (name.clone(), *note)).collect();
+        self.agenda.is_whole().then(|| self.census.end(tally.done, pending))
+    }
+
+    /// Inputs that are known to have their outputs, while a one-shot works.
+    pub fn done(&self) -> u64 {
+        self.census.unchanged() + self.scored
     }
 
     /// The exit code told of all that was counted.
@@ -142,13 +155,18 @@ impl Commit {
         self.absent = None;
     }
 
-    pub fn begin_listing(&mut self, config: &Config) -> Result<()> {
+    pub fn begin_listing(&mut self, config: &Config, once: bool) -> Result<()> {
         stamp(&mut self.ledger, config)?;
         self.faults.begin_listing();
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
         self.clashes.begin_listing(Published::open(config)?.folds_names()?);
-        self.census.begin_listing();
+        let findings = match once {
+            true => self.ledger.findings()?,
+            false => Vec::new(),
+        };
+        self.census
+            .begin_listing(findings.into_iter().map(|f| f.input).collect());
         self.failed = None;
         Ok(())
     }
@@ -159,8 +177,8 @@ impl Commit {
     }
 
     /// How many files are in the input folder that are no inputs, for no glob has their names.
-    pub fn count_ignored(&mut self, ignored: u64) {
-        self.census.count_ignored(ignored);
+    pub fn count_ignored(&mut self, ignored: u64, named: &[Name]) {
+        self.census.count_ignored(ignored, named);
     }
 
     /// All inputs were listed.
@@ -313,7 +331,7 @@ impl Commit {
                     // One that is racy is read once more, and counted then.
                     let is_done = job.recorded == Some(Verdict::Publish) && !went && !racy;
                     if is_done && self.counts(&name, setup, false)? {
-                        self.census.count_unchanged();
+                        self.census.count_unchanged(&name);
                     }
                     // What becomes of an output that went is decided on now.
                     ready.racy.extend((racy || went).then(|| job.clone()));

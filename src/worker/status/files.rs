@@ -96,6 +96,17 @@ pub struct DismissedFile {
     pub reason: String,
 }
 
+impl DismissedFile {
+    pub fn of(failure: Reason, dismissal: ledger::Dismissal) -> DismissedFile {
+        DismissedFile {
+            failure,
+            at: at(dismissal.at),
+            by: dismissal.by,
+            reason: dismissal.reason,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct UnknownFile {
     pub file: String,

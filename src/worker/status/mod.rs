@@ -3,10 +3,12 @@
 //! A [`Status`] is one answer: [`survey`] looks at the ledger, the folders and the models as the worker would, and changes
 //! nothing; a [`Process`] is what only the worker knows. `transform status` asks for it while a worker runs, and when none
 //! does. The worker's [`Reporter`] asks too, and writes it down: as `status.json`, as systemd's [`line`], as a
-//! [`textfile`] for Prometheus. A [`check`] judges it.
+//! [`textfile`] for Prometheus. A one-shot looks at all inputs itself: its last report is by its [`inventory`]. A [`check`]
+//! judges the answer.
 
 pub mod check;
 mod files;
+mod inventory;
 pub mod line;
 mod process;
 mod release;
@@ -17,6 +19,6 @@ pub mod textfile;
 
 pub use files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why};
 pub use process::{Mode, Process, State};
-pub use reporter::{Live, Reporter, rehearse};
+pub use reporter::{Counts, Last, Live, Reporter, rehearse};
 pub use snapshot::Status;
 pub use survey::{PATIENCE, find, load};

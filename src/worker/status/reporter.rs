@@ -6,19 +6,20 @@ use super::process::{Mode, Process, State};
 use super::release::{COMMIT, VERSION};
 use super::snapshot::Status;
 use super::survey::{self, FILE, PATIENCE, absolute};
-use super::{line, textfile};
+use super::{inventory, line, textfile};
 use crate::config::Config;
 use crate::error::Result;
 use crate::ledger;
 use crate::registry::{Intact, Registry};
 use crate::service::{Heartbeat, ServiceManager};
 use crate::spool::durable;
+use crate::worker::inventory::Inventory;
 use crate::worker::lock::Lock;
 use jiff::Timestamp;
 use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// At most one report in this time,
@@ -27,7 +28,7 @@ const LEAST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(10);
 /// Files that each list names at most: it is written again and again.
 const NAMED: usize = 1000;
-/// To look at the inputs may take this share of the time: where they are many, their counts are of some time ago.
+/// A survey of the inputs may take this share of the time: where they are many, their counts are of some time ago.
 const SHARE: u32 = 50;
 /// The same where nothing is known to have changed.
 const SHARE_IDLE: u32 = 200;
@@ -43,68 +44,78 @@ pub struct Live {
     pub model_error: Option<(String, String)>,
     /// What keeps it from working.
     pub outage: Option<ledger::Fault>,
+    pub counts: Counts,
+}
+
+/// What a one-shot knows of its inputs while it looks at them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub done: u64,
+    pub pending: u64,
+    pub failed: u64,
+}
+
+/// What the last report is made from.
+pub enum Last {
+    /// What is known already.
+    Known,
+    /// What a one-shot found, which has just looked at each input.
+    Converged(Inventory),
+    /// One more survey.
+    Survey,
 }
 
 /// The thread that writes reports.
 pub struct Reporter {
-    post: Arc<Post>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     ended: mpsc::Receiver<()>,
 }
 
-/// What the thread gets.
+/// What the thread gets of the loop, and of a survey.
 #[derive(Default)]
-struct Post {
-    letters: Mutex<Letters>,
-    bell: Condvar,
+struct Shared {
+    news: Mutex<News>,
+    arrived: Condvar,
 }
 
 #[derive(Default)]
-struct Letters {
+struct News {
     config: Option<Config>,
     live: Option<Live>,
     /// Something was done, or came.
     changed: bool,
-    /// The thread waits for such letters. (It is not woken a thousand times a second.)
-    listening: bool,
-    found: Option<Found>,
-    end: Option<End>,
+    surveyed: Option<Surveyed>,
+    last: Option<Last>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Looks at the inputs once more.
-    Look,
-    Now,
-}
-
-/// What a look came to.
-struct Found {
-    status: Option<Status>,
+/// What a survey came to.
+struct Surveyed {
+    status: Status,
     damage: Option<(String, String)>,
     took: Duration,
 }
 
-impl Post {
-    fn lock(&self) -> MutexGuard<'_, Letters> {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reporter {
     /// Begins to report on a worker that holds its lock.
     pub fn start(config: &Config, mode: Mode, heartbeat: Arc<Heartbeat>) -> Reporter {
-        let post = Arc::new(Post::default());
+        let shared = Arc::new(Shared::default());
         let (sender, ended) = mpsc::sync_channel(1);
-        let desk = Desk::new(config.clone(), mode, heartbeat, post.clone());
+        let reports = Reports::new(config.clone(), mode, heartbeat, shared.clone());
         let work = move || {
-            desk.run();
+            reports.run();
             let _ = sender.send(());
         };
         // That there is no thread stops nobody.
-        let thread = std::thread::Builder::new().name("status".into()).spawn(work);
+        let thread = thread::Builder::new().name("status".into()).spawn(work);
         Reporter {
-            post,
+            shared,
             thread: thread.ok(),
             ended,
         }
@@ -112,29 +123,33 @@ impl Reporter {
 
     /// How the worker stands. `changed`: it did something, or has something to do.
     pub fn notice(&self, live: Live, changed: bool) {
-        let mut letters = self.post.lock();
-        letters.live = Some(live);
-        letters.changed |= changed;
-        if letters.listening {
-            self.post.bell.notify_all();
+        let mut news = self.shared.lock();
+        news.live = Some(live);
+        // The thread isn't woken a thousand times a second.
+        if changed && !std::mem::replace(&mut news.changed, true) {
+            self.shared.arrived.notify_all();
         }
     }
 
     /// The configuration was read again.
     pub fn configure(&self, config: &Config) {
-        let mut letters = self.post.lock();
-        letters.config = Some(config.clone());
-        letters.changed = true;
+        let mut news = self.shared.lock();
+        news.config = Some(config.clone());
+        news.changed = true;
+        self.shared.arrived.notify_all();
     }
 
-    /// Writes a last report. `look`: by a last look at the inputs.
-    pub fn end(&mut self, look: bool) {
+    /// Writes a last report, and waits for it, but not for ever.
+    pub fn end(&mut self, last: Last) {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        self.post.lock().end = Some(if look { End::Look } else { End::Now });
-        self.post.bell.notify_all();
-        let patience = if look { PATIENCE } else { LAST };
+        let patience = match last {
+            Last::Known => LAST,
+            Last::Converged(_) | Last::Survey => PATIENCE,
+        };
+        self.shared.lock().last = Some(last);
+        self.shared.arrived.notify_all();
         if self.ended.recv_timeout(patience).is_ok() {
             let _ = thread.join();
         }
@@ -143,41 +158,41 @@ impl Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.end(false);
+        self.end(Last::Known);
     }
 }
 
-/// What the thread has.
-struct Desk {
+/// What the thread knows.
+struct Reports {
     config: Config,
-    post: Arc<Post>,
+    shared: Arc<Shared>,
     heartbeat: Arc<Heartbeat>,
     manager: ServiceManager,
     process: Process,
     live: Live,
-    /// By the last look at the folders.
+    /// By the last survey.
     status: Status,
     damage: Option<(String, String)>,
     intact: Arc<Mutex<Intact>>,
-    /// A look that is under way.
-    looking: Option<JoinHandle<()>>,
-    /// When the next one may be, if nothing is known to have changed, and if something is.
-    next_look: Instant,
-    next_look_changed: Instant,
-    /// Something changed since the last look, and since the last report.
-    unseen: bool,
-    untold: bool,
-    told: Option<Instant>,
+    /// A survey that is under way.
+    survey: Option<JoinHandle<()>>,
+    /// When the next one may be, if something is known to have changed, and if nothing is.
+    next_survey: Instant,
+    next_survey_idle: Instant,
+    /// Something changed since the last survey, and since the last report.
+    unsurveyed: bool,
+    unreported: bool,
+    reported: Instant,
     warned: bool,
 }
 
-impl Desk {
-    fn new(config: Config, mode: Mode, heartbeat: Arc<Heartbeat>, post: Arc<Post>) -> Desk {
-        let now = Timestamp::now();
-        Desk {
+impl Reports {
+    fn new(config: Config, mode: Mode, heartbeat: Arc<Heartbeat>, shared: Arc<Shared>) -> Reports {
+        let (now, start) = (Timestamp::now(), Instant::now());
+        Reports {
             status: Status::new(now, absolute(&config.input.path), NAMED),
             config,
-            post,
+            shared,
             heartbeat,
             manager: ServiceManager::default(),
             process: Process {
@@ -192,131 +207,112 @@ impl Desk {
             live: Live::default(),
             damage: None,
             intact: Arc::default(),
-            looking: None,
-            next_look: Instant::now(),
-            next_look_changed: Instant::now(),
-            unseen: false,
-            untold: true,
-            told: None,
+            survey: None,
+            next_survey: start,
+            next_survey_idle: start,
+            unsurveyed: false,
+            unreported: false,
+            reported: start,
             warned: false,
         }
     }
 
     fn run(mut self) {
         // Before anything is known: that it runs.
-        let mut end = self.wait(Duration::ZERO);
+        self.report();
         loop {
+            if let Some(last) = self.wait() {
+                return self.finish(last);
+            }
             let now = Instant::now();
-            if let Some(end) = end {
-                return self.finish(end);
+            if self.survey_due().is_some_and(|due| now >= due) {
+                self.begin_survey();
             }
-            let due = if self.unseen {
-                self.next_look_changed
-            } else {
-                self.next_look
-            };
-            if self.looking.is_none() && now >= due && self.told.is_some() {
-                self.begin_look();
-            }
-            let since = self.told.map(|told| now.saturating_duration_since(told));
-            if since.is_none_or(|since| since >= MOST || self.untold && since >= LEAST) {
+            if now >= self.report_due() {
                 self.report();
             }
-            end = self.wait(self.idle());
         }
     }
 
-    /// How long there is nothing to do.
-    fn idle(&self) -> Duration {
-        let now = Instant::now();
-        let told = self.told.unwrap_or(now);
-        let mut until = told + if self.untold { LEAST } else { MOST };
-        if self.looking.is_none() && self.unseen {
-            until = until.min(self.next_look_changed.max(told + LEAST));
-        }
-        until.saturating_duration_since(now)
+    fn report_due(&self) -> Instant {
+        self.reported + if self.unreported { LEAST } else { MOST }
     }
 
-    /// Takes what came. In the second behind a report, only what can't wait.
-    fn wait(&mut self, most: Duration) -> Option<End> {
-        let deadline = Instant::now() + most;
-        let deaf = self.told.map_or(deadline, |told| told + LEAST);
-        let post = self.post.clone();
-        let mut letters = post.lock();
+    /// `None`: one is under way, or the one-shot looks at its inputs itself.
+    fn survey_due(&self) -> Option<Instant> {
+        let under_way = self.survey.as_ref().is_some_and(|thread| !thread.is_finished());
+        match self.unsurveyed {
+            _ if under_way || self.process.mode == Some(Mode::Once) => None,
+            true => Some(self.next_survey),
+            false => Some(self.next_survey_idle),
+        }
+    }
+
+    /// Takes what comes, until something is to be done. Returns what the last report is made from, if that is it.
+    fn wait(&mut self) -> Option<Last> {
+        let shared = self.shared.clone();
+        let mut news = shared.lock();
         loop {
-            let now = Instant::now();
-            letters.listening = now >= deaf;
-            let urgent = letters.end.is_some() || letters.found.is_some();
-            if now >= deadline || urgent || letters.listening && letters.changed {
+            self.unsurveyed |= news.changed;
+            self.unreported |= news.changed;
+            let due = self.report_due();
+            let due = self.survey_due().map_or(due, |survey| survey.min(due));
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() || news.surveyed.is_some() || news.last.is_some() {
                 break;
             }
-            let until = if letters.listening {
-                deadline
-            } else {
-                deaf.min(deadline)
-            };
-            let waited = post.bell.wait_timeout(letters, until.saturating_duration_since(now));
-            letters = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = shared.arrived.wait_timeout(news, left);
+            news = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        letters.listening = false;
-        if let Some(live) = letters.live.take() {
-            self.live = live;
-        }
-        if std::mem::take(&mut letters.changed) {
-            (self.unseen, self.untold) = (true, true);
-        }
-        if let Some(config) = letters.config.take() {
+        news.changed = false;
+        self.live = news.live.take().unwrap_or_else(|| std::mem::take(&mut self.live));
+        if let Some(config) = news.config.take() {
             self.config = config;
             self.warned = false;
         }
-        if let Some(found) = letters.found.take() {
-            self.take_found(found);
-        } else if self.looking.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.looking = None; // it ended without a word
+        if let Some(Surveyed { status, damage, took }) = news.surveyed.take() {
+            (self.status, self.damage) = (status, damage);
+            let now = Instant::now();
+            self.next_survey = now + (took * SHARE).max(LEAST);
+            self.next_survey_idle = now + (took * SHARE_IDLE).max(MOST);
+            self.unreported = true;
         }
-        letters.end.take()
+        news.last.take()
     }
 
     /// Has the folders looked at, on a thread of their own: a mount that hangs keeps nobody from seeing that.
-    fn begin_look(&mut self) {
-        self.unseen = false;
-        let (config, post, intact) = (self.config.clone(), self.post.clone(), self.intact.clone());
+    fn begin_survey(&mut self) {
+        self.unsurveyed = false;
+        let (config, shared, intact) = (self.config.clone(), self.shared.clone(), self.intact.clone());
         let work = move || {
             let start = Instant::now();
-            let mut status = Status::new(Timestamp::now(), absolute(&config.input.path), NAMED);
-            survey::look(&config, &mut status);
+            let status = survey(&config);
             let registry = Registry::new(&config.models.path, &config.models.group);
             let mut intact = intact.lock().unwrap_or_else(PoisonError::into_inner);
             let damage = intact.look(&registry).map(|e| (e.code().to_string(), e.to_string()));
-            post.lock().found = Some(Found {
-                status: Some(status),
+            shared.lock().surveyed = Some(Surveyed {
+                status,
                 damage,
                 took: start.elapsed(),
             });
-            post.bell.notify_all();
+            shared.arrived.notify_all();
         };
-        self.looking = std::thread::Builder::new().name("survey".into()).spawn(work).ok();
-    }
-
-    fn take_found(&mut self, found: Found) {
-        if let Some(thread) = self.looking.take() {
-            let _ = thread.join();
-        }
+        // If there is no thread, or it ends without a word, it is tried again.
+        self.survey = thread::Builder::new().name("survey".into()).spawn(work).ok();
         let now = Instant::now();
-        self.next_look_changed = now + (found.took * SHARE).max(LEAST);
-        self.next_look = now + (found.took * SHARE_IDLE).max(MOST);
-        self.damage = found.damage;
-        if let Some(status) = found.status {
-            self.status = status;
-        }
-        self.untold = true;
+        (self.next_survey, self.next_survey_idle) = (now + LEAST, now + MOST);
     }
 
-    fn finish(mut self, end: End) {
-        if end == End::Look {
-            let mut status = Status::new(Timestamp::now(), absolute(&self.config.input.path), NAMED);
-            survey::look(&self.config, &mut status);
-            self.status = status;
+    fn finish(mut self, last: Last) {
+        match last {
+            Last::Known => {}
+            Last::Survey => self.status = survey(&self.config),
+            Last::Converged(inventory) => {
+                self.status = Status::new(Timestamp::now(), absolute(&self.config.input.path), NAMED);
+                if let Err(error) = inventory::add(&mut self.status, &inventory, &self.config) {
+                    tracing::warn!(code = error.code(), %error, "can't tell all of how things stand");
+                }
+            }
         }
         self.process.state = State::Stopped;
         self.process.stopped = Some(Timestamp::now());
@@ -325,14 +321,13 @@ impl Desk {
 
     /// Writes down how things stand.
     fn report(&mut self) {
-        (self.told, self.untold) = (Some(Instant::now()), false);
+        (self.reported, self.unreported) = (Instant::now(), false);
         let status = self.compose();
-        let heartbeat = self.heartbeat.last();
-        Lock::touch(&self.config.state.path, heartbeat);
+        Lock::touch(&self.config.state.path, self.heartbeat.last());
         if self.process.state == State::Running {
             self.manager.status(line::line(&status));
         }
-        match self.write(&status) {
+        match write(&status, &self.config) {
             Ok(()) => self.warned = false,
             Err(error) if !std::mem::replace(&mut self.warned, true) => {
                 tracing::warn!(code = error.code(), %error, "can't write down how things stand; work goes on");
@@ -341,14 +336,18 @@ impl Desk {
         }
     }
 
-    fn compose(&mut self) -> Status {
+    fn compose(&self) -> Status {
         let now = Timestamp::now();
         let mut status = self.status.clone();
         let Live {
             model,
             model_error,
             outage,
+            counts,
         } = &self.live;
+        if status.counted.is_none() && status.input_error.is_none() {
+            (status.done, status.pending, status.failed) = (counts.done, counts.pending, counts.failed);
+        }
         let mut process = Process {
             model: model.clone(),
             heartbeat: Some(at(self.heartbeat.last())),
@@ -370,20 +369,26 @@ impl Desk {
         survey::end(&mut status);
         status
     }
+}
 
-    fn write(&self, status: &Status) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(status).expect("a status is JSON");
-        json.push(b'\n');
-        durable::make_folder(&self.config.status, 0o750)?;
-        durable::refresh(&self.config.status.join(FILE), &json, 0o640)?;
-        match &self.config.textfile {
-            Some(path) => {
-                let text = textfile::text(status, &self.config.models.group);
-                // Whose collector it is, the folder's rights decide.
-                durable::refresh(path, text.as_bytes(), 0o644)
-            }
-            None => Ok(()),
+fn survey(config: &Config) -> Status {
+    let mut status = Status::new(Timestamp::now(), absolute(&config.input.path), NAMED);
+    survey::look(config, &mut status);
+    status
+}
+
+fn write(status: &Status, config: &Config) -> Result<()> {
+    let mut json = serde_json::to_vec_pretty(status).expect("a status is JSON");
+    json.push(b'\n');
+    durable::make_folder(&config.status, 0o750)?;
+    durable::refresh(&config.status.join(FILE), &json, 0o640)?;
+    match &config.textfile {
+        Some(path) => {
+            let text = textfile::text(status, &config.models.group);
+            // Whose collector it is, the folder's rights decide.
+            durable::refresh(path, text.as_bytes(), 0o644)
         }
+        None => Ok(()),
     }
 }
 

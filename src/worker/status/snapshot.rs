@@ -4,6 +4,7 @@ use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, 
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
 use crate::error::Error;
+use crate::ledger::Finding;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -157,14 +158,24 @@ impl Status {
         }
     }
 
-    pub(super) fn add_bad(&mut self, file: BadFile) {
-        self.bad += 1;
-        keep(&mut self.bad_files, file, self.most);
-    }
-
-    pub(super) fn add_unknown(&mut self, file: UnknownFile) {
-        self.unknown += 1;
-        keep(&mut self.unknown_files, file, self.most);
+    /// Of an input that is done. `rejects_gone`: its bad rows aren't where they were written any more.
+    pub(super) fn add_finding(&mut self, finding: Finding, rejects_gone: bool) {
+        let file = finding.input.to_string();
+        if finding.bad_rows > 0 {
+            let bad = BadFile {
+                file: file.clone(),
+                rows: finding.rows,
+                bad_rows: finding.bad_rows,
+                rejects_gone,
+            };
+            self.bad += 1;
+            keep(&mut self.bad_files, bad, self.most);
+        }
+        if !finding.unknown.is_empty() {
+            let unknown = finding.unknown;
+            self.unknown += 1;
+            keep(&mut self.unknown_files, UnknownFile { file, unknown }, self.most);
+        }
     }
 
     /// That of all comes first.

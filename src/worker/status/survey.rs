@@ -1,6 +1,6 @@
 //! Looks at the ledger, the lock, the models and the inputs, and changes nothing.
 
-use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why, at};
+use super::files::{DismissedFile, Fault, Pending, Reason, Why, at};
 use super::process::{Held, Process};
 use super::snapshot::Status;
 use crate::config::{Config, PLACES};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{self, Finding, Ledger, Record};
 use crate::registry::{Current, Registry};
 use crate::spool::scan::Listing;
-use crate::spool::{Fingerprint, Name, Seen};
+use crate::spool::{Fingerprint, Name};
 use crate::worker::lock::Lock;
 use crate::worker::look::{Look, Onlooker, Published};
 use crate::worker::plan::{self, Charge};
@@ -178,21 +178,7 @@ fn add(status: &mut Status, answer: Answer) {
         Answer::Failed(file) => status.add_failed(file),
         Answer::Dismissed(file) => status.add_dismissed(file),
         Answer::Pending(file) => status.add_pending(file),
-        Answer::Found { finding, rejects_gone } => {
-            let file = finding.input.to_string();
-            if finding.bad_rows > 0 {
-                status.add_bad(BadFile {
-                    file: file.clone(),
-                    rows: finding.rows,
-                    bad_rows: finding.bad_rows,
-                    rejects_gone,
-                });
-            }
-            if !finding.unknown.is_empty() {
-                let unknown = finding.unknown;
-                status.add_unknown(UnknownFile { file, unknown });
-            }
-        }
+        Answer::Found { finding, rejects_gone } => status.add_finding(finding, rejects_gone),
         Answer::Ignored(files, named) => {
             status.ignored = files;
             status.ignored_files = named.iter().map(Name::to_string).collect();
@@ -243,7 +229,14 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
         .as_ref()
         .ok()
         .map(|identity| crate::worker::look::recipe(identity, &config.shape));
-    // What was scored by another model is stale since the last decision; by other settings, since the file was changed.
+    answer(Answer::Approved(approved.map(|identity| identity.to_string())));
+    let listed = ask_inputs(config, recipe, stale(config, &registry), answer);
+    answer(Answer::Listed(listed));
+}
+
+/// Since when results are out of date, if they are: those by another model since the last decision, those by other settings
+/// since their file was changed.
+pub fn stale(config: &Config, registry: &Registry) -> Option<Timestamp> {
     let decided = registry.last_decision().ok().flatten();
     let decided = decided.and_then(|at| at.parse::<Timestamp>().ok());
     let configured = config
@@ -251,9 +244,7 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
         .as_ref()
         .and_then(|file| file.metadata().ok()?.modified().ok());
     let configured = configured.and_then(|at| Timestamp::try_from(at).ok());
-    answer(Answer::Approved(approved.map(|identity| identity.to_string())));
-    let listed = ask_inputs(config, recipe, decided.max(configured), answer);
-    answer(Answer::Listed(listed));
+    decided.max(configured)
 }
 
 fn ask_inputs(
@@ -299,7 +290,7 @@ fn ask_inputs(
                 Answer::Pending(Pending {
                     file: name.to_string(),
                     reason,
-                    since: since(seen, record.as_ref(), stale),
+                    since: since(seen.fingerprint, record.as_ref(), stale),
                     age_seconds: None,
                     retry_at: None,
                 })
@@ -325,30 +316,30 @@ fn ask_inputs(
 }
 
 fn failed(name: &Name, ledger: Option<&Ledger>) -> Result<Answer> {
-    let last = ledger.map(|ledger| ledger.last_problem(name)).transpose()?.flatten();
-    let failure = Reason {
-        file: name.to_string(),
-        code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
-        failed_at: last.as_ref().map(|l| at(l.at)),
-        message: last.and_then(|l| l.message).unwrap_or_default(),
-    };
+    let failure = reason(name, ledger)?;
     let stands = ledger.map(|ledger| ledger.failure(name)).transpose()?.flatten();
     Ok(match stands.and_then(|stands| stands.dismissal) {
-        Some(dismissal) => Answer::Dismissed(DismissedFile {
-            failure,
-            at: at(dismissal.at),
-            by: dismissal.by,
-            reason: dismissal.reason,
-        }),
+        Some(dismissal) => Answer::Dismissed(DismissedFile::of(failure, dismissal)),
         None => Answer::Failed(failure),
     })
 }
 
+/// Why an input failed for good.
+pub fn reason(name: &Name, ledger: Option<&Ledger>) -> Result<Reason> {
+    let last = ledger.map(|ledger| ledger.last_problem(name)).transpose()?.flatten();
+    Ok(Reason {
+        file: name.to_string(),
+        code: last.as_ref().and_then(|l| l.problem.clone()).unwrap_or_default(),
+        failed_at: last.as_ref().map(|l| at(l.at)),
+        message: last.and_then(|l| l.message).unwrap_or_default(),
+    })
+}
+
 /// Since when an input waits. `stale`: since when what was scored before is out of date, by the model or the settings.
-fn since(seen: Seen, record: Option<&Record>, stale: Option<Timestamp>) -> Option<Timestamp> {
-    let Fingerprint { mtime, ctime, .. } = seen.fingerprint;
+pub fn since(fingerprint: Fingerprint, record: Option<&Record>, stale: Option<Timestamp>) -> Option<Timestamp> {
+    let Fingerprint { mtime, ctime, .. } = fingerprint;
     match record {
-        Some(record) if record.fingerprint == seen.fingerprint => stale,
+        Some(record) if record.fingerprint == fingerprint => stale,
         // A time to come is somebody's wrong clock.
         _ => Some(at(ctime.unwrap_or(mtime) / 1000).min(Timestamp::now())),
     }
