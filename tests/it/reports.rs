@@ -363,6 +363,24 @@ fn a_check_is_of_its_exit_codes() {
     spool.run(&["status", "--check", "--json"]).exits(64);
 }
 
+/// The disk of the status was full: the textfile, on another one, stayed as it was.
+#[test]
+fn a_status_that_cannot_be_written_keeps_no_textfile_from_being() {
+    let spool = Spool::new()
+        .set("metrics.textfile=collector/transform.prom")
+        .set("status.path=taken/status");
+    fs::create_dir(spool.path("collector")).unwrap();
+    fs::write(spool.path("taken"), "a file").unwrap();
+    spool.drop_file("a.csv", xs(&[1.0]));
+    spool.once().exits(0).says("can't write down how things stand");
+    let text = fs::read_to_string(spool.path("collector/transform.prom")).unwrap();
+    let done = text
+        .lines()
+        .find(|l| l.starts_with("transform_files{") && l.contains("\"done\""))
+        .unwrap();
+    assert!(done.ends_with(" 1"), "{text}");
+}
+
 #[test]
 fn the_textfile_says_what_status_says() {
     let spool = Spool::new().set("metrics.textfile=collector/transform.prom");

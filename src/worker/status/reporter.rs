@@ -380,16 +380,15 @@ fn survey(config: &Config) -> Status {
 fn write(status: &Status, config: &Config) -> Result<()> {
     let mut json = serde_json::to_vec_pretty(status).expect("a status is JSON");
     json.push(b'\n');
-    durable::make_folder(&config.status, 0o750)?;
-    durable::refresh(&config.status.join(FILE), &json, 0o640)?;
-    match &config.textfile {
-        Some(path) => {
-            let text = textfile::text(status, &config.models.group);
-            // Whose collector it is, the folder's rights decide.
-            durable::refresh(path, text.as_bytes(), 0o644)
-        }
-        None => Ok(()),
-    }
+    let written = durable::make_folder(&config.status, 0o750)
+        .and_then(|()| durable::refresh(&config.status.join(FILE), &json, 0o640));
+    // On another disk than the status, it may be all that is seen.
+    let textfile = config.textfile.as_ref().map_or(Ok(()), |path| {
+        let text = textfile::text(status, &config.models.group);
+        // Whose collector it is, the folder's rights decide.
+        durable::refresh(path, text.as_bytes(), 0o644)
+    });
+    written.and(textfile)
 }
 
 /// Could the worker write its reports? Leaves nothing behind.
