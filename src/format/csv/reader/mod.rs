@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
                 self.unusual.clear();
                 match &of.kind {
                     Kind::Numbers | Kind::Integers | Kind::Marked(_) => {
-                        read_numbers(column, field, &mut self.unusual, &four_numbers, &number);
+                        read_numbers(block, column, field, &mut self.unusual, &four_numbers, &number);
                         check_numbers(&of.kind, column, &mut self.unusual);
                     }
                     Kind::Categories(categories) => read_codes(block, categories, column, field, &mut self.unusual),
@@ -351,6 +351,7 @@ impl<'a> Reader<'a> {
 /// Reads plain numbers, and puts the other rows into `unusual`; there, NaN stands. `field`: where that of a row stands.
 #[inline(always)]
 fn read_numbers(
+    block: &[u8],
     column: &mut [f64],
     field: impl Fn(usize) -> (usize, usize),
     unusual: &mut Vec<u32>,
@@ -372,7 +373,12 @@ fn read_numbers(
         };
         while row < upto {
             let (from, to) = field(row);
-            column[row] = match number(from, to) {
+            let read = match number(from, to) {
+                // A long one is nothing for vectors, and a file may be full of them.
+                None if to - from > 16 => plain::number(&block[from..to]),
+                read => read,
+            };
+            column[row] = match read {
                 Some(x) => x,
                 None => {
                     unusual.push(row as u32);
