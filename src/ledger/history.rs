@@ -2,8 +2,8 @@
 
 use super::Ledger;
 use super::database::to_name;
+use super::half_hash::HalfHash;
 use super::recipe::{self, Recipe};
-use super::results::HalfHash;
 use super::{unknown, verdict};
 use crate::checksum::Sha256Sum;
 use crate::error::Result;

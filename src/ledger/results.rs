@@ -2,6 +2,7 @@
 
 use super::database::{for_each, to_name};
 use super::faults;
+use super::half_hash::HalfHash;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
@@ -33,23 +34,6 @@ pub struct Record {
     pub phase: Option<String>,
     /// How often its output went.
     pub taken: Taken,
-}
-
-/// What tells whether an input or an output has the same bytes as before: half of their BLAKE3, which is enough where nobody
-/// gains by a collision. The history has the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HalfHash([u8; 16]);
-
-impl From<blake3::Hash> for HalfHash {
-    fn from(hash: blake3::Hash) -> HalfHash {
-        HalfHash(*hash.as_bytes().first_chunk().expect("it has 32 bytes"))
-    }
-}
-
-impl HalfHash {
-    pub(super) fn read(row: &Row, index: usize) -> rusqlite::Result<HalfHash> {
-        row.get(index).map(HalfHash)
-    }
 }
 
 impl Ledger {

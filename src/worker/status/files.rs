@@ -146,7 +146,7 @@ impl Fault {
 
     /// Its message, and the way out.
     pub fn hinted(&self) -> String {
-        super::snapshot::hinted(&self.message, Some(&self.code))
+        hinted(&self.message, Some(&self.code))
     }
 
     /// Does it keep the worker as a whole from working?
@@ -163,4 +163,12 @@ pub fn at(micros: i64) -> Timestamp {
 /// Whole seconds from `then` to `now`; 0 for what is to come.
 pub fn age(then: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - then.as_second()).unwrap_or(0)
+}
+
+/// A message, and the way out that belongs to its code.
+pub fn hinted(message: &str, code: Option<&str>) -> String {
+    match code.and_then(Error::hint_of) {
+        Some(hint) => format!("{message} (hint: {hint})"),
+        None => message.into(),
+    }
 }

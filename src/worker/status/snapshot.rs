@@ -1,9 +1,8 @@
 //! The answer to how things stand.
 
-use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, age};
+use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, age, hinted};
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
-use crate::error::Error;
 use crate::ledger::Finding;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -245,14 +244,6 @@ impl Status {
     /// Can files be scored by a model now? A worker that proved it before goes on by it, whatever becomes of its files.
     pub fn scores(&self) -> bool {
         self.model.is_some() || self.worker.runs() && self.worker.model.is_some()
-    }
-}
-
-/// A message, and the way out that belongs to its code.
-pub fn hinted(message: &str, code: Option<&str>) -> String {
-    match code.and_then(Error::hint_of) {
-        Some(hint) => format!("{message} (hint: {hint})"),
-        None => message.into(),
     }
 }
 
