@@ -2,8 +2,9 @@
 //! [`Binding`](crate::score::Binding), and writes predictions.
 //!
 //! `transform` names no format, only what stands here: [`Blocks`] cut an input, [`Input`] is an opened one, [`Rows`] are those of
-//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. CSV is the only format,
-//! so most of these are CSV's own. A second one is a folder beside `csv`, and here:
+//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. CSV is the only format
+//! of files, so most of these are CSV's own; [`json`] is one of requests, which are whole in memory. A second format of files is a
+//! folder beside `csv`, and here:
 //!
 //! - [`Blocks`], [`Input`] and [`Rows`] become enums of both that pass calls on. [`csv::source`] reads and hashes for both;
 //! - [`Cause`] stays one enum, and what is in its `Malformed` becomes an enum of both: `transform::Part` moves the index of a refusal
@@ -14,6 +15,7 @@
 pub mod csv;
 mod digest;
 mod encoding;
+pub mod json;
 pub mod rejects;
 
 pub use csv::Header;

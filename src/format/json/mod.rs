@@ -1,0 +1,19 @@
+//! JSON in and out, without a tree of values.
+//!
+//! [`check`] looks once at all bytes: a [`Document`] is well-formed, and can be walked without errors; [`lines`] does the same for a
+//! value a line. A [`Cursor`] stands on a value of it. [`reader`] fills batches with the rows that stand in a document, in one of the
+//! forms in which protocols write them, by the rule of a cell. [`writer`] writes predictions and texts.
+
+#[cfg(any(test, fuzzing))]
+pub mod agreement;
+pub mod check;
+pub mod cursor;
+mod lines;
+pub mod reader;
+#[cfg(test)]
+mod tests;
+pub mod writer;
+
+pub use check::{DEPTH, Document, Malformed};
+pub use cursor::{Cursor, Duplicate, Elements, Kind, Members};
+pub use reader::{Form, Reader};
