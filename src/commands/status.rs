@@ -73,6 +73,10 @@ fn worker(worker: &Process) -> String {
                 .map_or(String::new(), |s| format!(", for {}", span(s)));
             format!("running ({pid}{version}{up})")
         }
+        State::NotResponding if worker.report_error.is_some() => format!(
+            "SAYS NOTHING of itself since {} ({pid}{version}), but holds the lock",
+            at(worker.heartbeat)
+        ),
         State::NotResponding => format!(
             "NOT RESPONDING since {} ({pid}{version}): it is stopped, or a disk or mount doesn't answer",
             at(worker.heartbeat)
@@ -122,7 +126,10 @@ fn print(status: &Status, config: &Config) {
     let oldest = oldest.map_or(String::new(), |age| format!(" (the oldest for {})", span(age)));
     let hint = |hint: Option<&str>| hint.map(|hint| vec![String::new(), format!("hint: {hint}")]);
     let mut rows = vec![vec!["worker".into(), worker(&status.worker)]];
-    rows.extend(hint(status.worker.hint()));
+    rows.extend(hint(status.worker.hint().as_deref()));
+    if let Some(error) = status.worker.report_error.as_ref().filter(|_| status.worker.runs()) {
+        rows.push(vec![String::new(), format!("NOT OK: {error}")]);
+    }
     rows.push(vec!["model".into(), model(status)]);
     rows.extend(hint(status.model_error_code.as_deref().and_then(Error::hint_of)));
     rows.push(vec!["input".into(), status.input.display().to_string()]);

@@ -134,16 +134,7 @@ fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error
 
 fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let expected = "one ASCII character that is no letter, digit, quote, space, + - or .";
-    text(deserializer, expected, |text| match text.as_bytes() {
-        [b] if is_delimiter(*b) => Some(*b),
-        b"\\t" => Some(b'\t'),
-        _ => None,
-    })
-}
-
-/// Any other byte could be part of a number or of a quoted field.
-fn is_delimiter(b: u8) -> bool {
-    b == b'\t' || b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'+' | b'-' | b'.')
+    text(deserializer, expected, Dialect::parse_delimiter)
 }
 
 fn escape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {

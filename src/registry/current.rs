@@ -59,35 +59,8 @@ fn not_looked(registry: &Registry) -> Error {
 #[expect(clippy::disallowed_methods, reason = "the test plays a vandal, and who mends")]
 mod tests {
     use super::*;
-    use crate::model::{Declared, Format};
-    use crate::registry::{Candidate, Vote};
+    use crate::registry::sample;
     use std::fs;
-    use std::path::Path;
-
-    fn register(registry: &Registry) -> u32 {
-        let candidate = Candidate {
-            artifact: br#"{"features":["x"],"coefficients":[2],"intercept":1}"#.to_vec(),
-            source: Path::new("line.json"),
-            format: Format::Linear,
-            declared: Declared::default(),
-            description: String::new(),
-            metrics: toml::Table::new(),
-            training: None,
-            attachments: Default::default(),
-            golden: None,
-        };
-        let added = registry.register(candidate, "2026-11-26T00:00:00Z".into());
-        added.unwrap().version
-    }
-
-    fn decide(registry: &Registry, version: u32, decide: fn(&Registry, u32, Vote) -> Result<()>) {
-        let vote = Vote {
-            by: "ada@lab".into(),
-            at: "2026-11-26T00:00:00Z".into(),
-            reason: String::new(),
-        };
-        decide(registry, version, vote).unwrap();
-    }
 
     #[test]
     fn a_lineup_is_proven_once_and_a_damaged_one_again_at_each_look() {
@@ -96,8 +69,8 @@ mod tests {
         let mut current = Current::new(registry.clone());
         assert!(current.look() && !current.look());
         assert!(matches!(current.lineup(), Err(Error::NoModel { .. })));
-        register(&registry);
-        decide(&registry, 1, Registry::approve);
+        sample::register(&registry);
+        registry.approve(1, sample::vote()).unwrap();
         assert!(current.look() && !current.look());
 
         // It is in memory; nobody reads the artifact again.
@@ -112,11 +85,11 @@ mod tests {
         fs::write(&artifact, whole).unwrap();
         assert!(other.look() && other.lineup().is_ok());
 
-        register(&registry);
-        decide(&registry, 2, Registry::approve);
+        sample::register(&registry);
+        registry.approve(2, sample::vote()).unwrap();
         assert!(current.look());
         assert_eq!(current.lineup().unwrap().to_string(), "lines/2");
-        decide(&registry, 2, Registry::reject);
+        registry.reject(2, sample::vote()).unwrap();
         assert!(current.look());
         assert_eq!(current.lineup().unwrap().to_string(), "lines/1");
     }

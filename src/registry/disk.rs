@@ -5,7 +5,10 @@ use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Larger files are not read: an artifact is held in memory.
+pub const FILE_MAX: u64 = 4 << 30;
 
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
@@ -41,16 +44,26 @@ pub fn stamp(path: &Path) -> Result<(u64, i64, i64)> {
     ))
 }
 
-/// Reads a file that a version must have; its SHA-256 must be the one that was `registered`. `what` names it in words.
-pub fn read_frozen(what: &str, path: &Path, most: u64, registered: &str) -> Result<Vec<u8>> {
-    let bytes = read(path, most).map_err(as_damage)?;
-    let found = sha256(&bytes);
-    match found == registered {
-        true => Ok(bytes),
-        false => Err(Error::model(
-            path,
-            format!("{what} was changed after it was registered: its SHA-256 is {found}, not {registered}"),
-        )),
+/// A file that a version must have, as it was registered.
+pub struct Frozen<'a> {
+    /// In words.
+    pub what: &'static str,
+    pub path: PathBuf,
+    pub sha256: &'a str,
+}
+
+impl Frozen<'_> {
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let Frozen { what, path, sha256 } = self;
+        let bytes = read(path, FILE_MAX).map_err(as_damage)?;
+        let found = self::sha256(&bytes);
+        match found == *sha256 {
+            true => Ok(bytes),
+            false => Err(Error::model(
+                path,
+                format!("{what} was changed after it was registered: its SHA-256 is {found}, not {sha256}"),
+            )),
+        }
     }
 }
 

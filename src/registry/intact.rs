@@ -1,9 +1,9 @@
 //! Whether the files of the version at work are still those that were registered. It scores from memory, so it would be the
 //! next start that finds them damaged.
 
-use super::disk;
+use super::Registry;
+use super::disk::{self, Frozen};
 use super::manifest::Manifest;
-use super::{FILE_MAX, Registry};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 
@@ -32,13 +32,8 @@ impl Intact {
         let version = registry.latest_approved()?.version;
         let folder = registry.folder(version);
         let manifest = Manifest::read(&folder)?;
-        let artifact = (folder.join(&manifest.artifact), &manifest.sha256);
-        let attached = manifest
-            .attachments
-            .iter()
-            .map(|a| (folder.join(a.name.name()), &a.sha256));
-        let files: Vec<(PathBuf, &String)> = [artifact].into_iter().chain(attached).collect();
-        let stamp = |(path, _): &(PathBuf, _)| Ok((path.clone(), disk::stamp(path).map_err(disk::as_damage)?));
+        let files = manifest.files_in(&folder);
+        let stamp = |file: &Frozen| Ok((file.path.clone(), disk::stamp(&file.path).map_err(disk::as_damage)?));
         let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>>>()?;
         let (other, same) = match &before {
             Some((seen, before)) => (*seen != version, *seen == version && *before == stamps),
@@ -49,8 +44,8 @@ impl Intact {
             return Ok(()); // as good or as bad as before
         }
         if self.damage.take().is_some() || !other {
-            for (path, sha256) in &files {
-                disk::read_frozen("the file", path, FILE_MAX, sha256)?;
+            for file in &files {
+                file.read()?;
             }
         }
         Ok(())
@@ -61,10 +56,8 @@ impl Intact {
 #[expect(clippy::disallowed_methods, reason = "the test plays a vandal, and who mends")]
 mod tests {
     use super::*;
-    use crate::model::{Declared, Format};
-    use crate::registry::{Candidate, Vote};
+    use crate::registry::sample;
     use std::fs;
-    use std::path::Path;
 
     #[test]
     fn files_that_change_after_they_were_proven_are_read_again() {
@@ -73,24 +66,8 @@ mod tests {
         let mut intact = Intact::default();
         let code = |intact: &mut Intact| intact.look(&registry).map(Error::code);
         assert_eq!(code(&mut intact), Some("no_approved_model"));
-        let candidate = Candidate {
-            artifact: br#"{"features":["x"],"coefficients":[2],"intercept":1}"#.to_vec(),
-            source: Path::new("line.json"),
-            format: Format::Linear,
-            declared: Declared::default(),
-            description: String::new(),
-            metrics: toml::Table::new(),
-            training: None,
-            attachments: Default::default(),
-            golden: None,
-        };
-        let vote = Vote {
-            by: "ada@lab".into(),
-            at: "2026-11-26T00:00:00Z".into(),
-            reason: String::new(),
-        };
-        registry.register(candidate, "2026-11-26T00:00:00Z".into()).unwrap();
-        registry.approve(1, vote).unwrap();
+        sample::register(&registry);
+        registry.approve(1, sample::vote()).unwrap();
         assert_eq!(
             registry.last_decision().unwrap().as_deref(),
             Some("2026-11-26T00:00:00Z")

@@ -1,6 +1,6 @@
 //! What a version is, and what stands beside its artifact: `model.toml`.
 
-use super::disk;
+use super::disk::{self, Frozen};
 use crate::error::{Error, Result};
 use crate::model::{Format, Signature, Type};
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,16 @@ pub struct Attached {
     pub sha256: String,
 }
 
+impl Attached {
+    pub fn file_in(&self, folder: &Path) -> Frozen<'_> {
+        Frozen {
+            what: "the attachment",
+            path: folder.join(self.name.name()),
+            sha256: &self.sha256,
+        }
+    }
+}
+
 /// What manifests of all versions have.
 #[derive(Deserialize)]
 struct Numbered {
@@ -122,6 +132,20 @@ struct Numbered {
 }
 
 impl Manifest {
+    pub fn artifact_in(&self, folder: &Path) -> Frozen<'_> {
+        Frozen {
+            what: "the artifact",
+            path: folder.join(&self.artifact),
+            sha256: &self.sha256,
+        }
+    }
+
+    /// All files beside the manifest.
+    pub fn files_in(&self, folder: &Path) -> Vec<Frozen<'_>> {
+        let attached = self.attachments.iter().map(|attached| attached.file_in(folder));
+        [self.artifact_in(folder)].into_iter().chain(attached).collect()
+    }
+
     pub const NEWEST: u32 = 2;
 
     /// The metric that stands for the others: `r2`, or `roc_auc`, or the first.

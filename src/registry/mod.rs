@@ -12,6 +12,8 @@ mod disk;
 pub mod golden;
 mod intact;
 mod manifest;
+#[cfg(test)]
+mod sample;
 mod store;
 
 pub use approval::{Decision, Status, Vote};
@@ -24,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::model::{Declared, Format, Model};
 use crate::onnxruntime;
 use crate::score::{Identity, Member};
-use disk::sha256;
+use disk::{FILE_MAX, sha256};
 use golden::{Golden, Rows};
 use manifest::{MANIFEST, MANIFEST_MAX};
 use serde::Serialize;
@@ -33,9 +35,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Larger files are not read: an artifact is held in memory.
-const FILE_MAX: u64 = 4 << 30;
 
 /// A model group on disk.
 #[derive(Clone, Debug)]
@@ -359,8 +358,8 @@ pub fn load(folder: &Path) -> Result<Model> {
 }
 
 fn load_by(manifest: &Manifest, folder: &Path) -> Result<Model> {
-    let path = folder.join(&manifest.artifact);
-    let artifact = disk::read_frozen("the artifact", &path, FILE_MAX, &manifest.sha256)?;
+    let frozen = manifest.artifact_in(folder);
+    let (artifact, path) = (frozen.read()?, frozen.path);
     if manifest.format == Format::Onnx {
         // That its library is not here is no damage.
         onnxruntime::environment().map_err(|message| Error::config(&path, message))?;
@@ -377,8 +376,7 @@ fn read_attachment(folder: &Path, manifest: &Manifest, name: Attachment) -> Resu
     let Some(attached) = manifest.attachments.iter().find(|a| a.name == name) else {
         return Ok(None);
     };
-    let path = folder.join(name.name());
-    disk::read_frozen("the attachment", &path, FILE_MAX, &attached.sha256).map(Some)
+    attached.file_in(folder).read().map(Some)
 }
 
 fn read_golden(folder: &Path, manifest: &Manifest) -> Result<Option<Golden>> {

@@ -14,4 +14,4 @@ mod systemd;
 pub use progress::Progress;
 pub use step::StepTimer;
 pub use stop::Stop;
-pub use systemd::{Heartbeat, ServiceManager};
+pub use systemd::{Heartbeat, ServiceManager, unit};

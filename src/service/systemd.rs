@@ -26,6 +26,25 @@ impl Default for Heartbeat {
     }
 }
 
+/// The service of systemd that this process is, such as `transform` or `transform@sales`; `None` for one of a user's own, or
+/// where that can't be told, as in a container.
+pub fn unit() -> Option<String> {
+    // Whom nobody waits for is no service of the kind, but may have been started by one, as cron does it.
+    std::env::var_os("NOTIFY_SOCKET")?;
+    unit_of(&std::fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
+/// `cgroups`: `/proc/self/cgroup`.
+fn unit_of(cgroups: &str) -> Option<String> {
+    let path = cgroups.lines().find_map(|line| {
+        line.strip_prefix("0::")
+            .or(line.split_once(":name=systemd:").map(|l| l.1))
+    })?;
+    let mut units = path.rsplit('/').filter_map(|part| part.strip_suffix(".service"));
+    let unit = units.next()?;
+    units.all(|outer| !outer.starts_with("user@")).then(|| unit.into())
+}
+
 /// The service manager that started this process. Where there is none, nothing happens.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
@@ -83,5 +102,38 @@ impl ServiceManager {
 
     fn notify(&self, state: &[NotifyState]) {
         let _ = sd_notify::notify(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_by_its_control_group() {
+        for (cgroups, unit) in [
+            ("0::/system.slice/transform.service\n", Some("transform")),
+            (
+                "0::/system.slice/system-transform.slice/transform@sales.service\n",
+                Some("transform@sales"),
+            ),
+            (
+                "12:pids:/x.service\n1:name=systemd:/system.slice/transform.service\n",
+                Some("transform"),
+            ),
+            (
+                "0::/machine.slice/box/system.slice/transform.service/payload\n",
+                Some("transform"),
+            ),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/t.service\n",
+                None,
+            ),
+            ("0::/user.slice/user-1000.slice/session-3.scope\n", None),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(unit_of(cgroups).as_deref(), unit, "{cgroups}");
+        }
     }
 }

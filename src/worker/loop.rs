@@ -7,6 +7,7 @@ use super::inbox::Inbox;
 use super::job::Setup;
 use super::lock::Lock;
 use super::look::now;
+use super::noticed::Noticed;
 use super::outage::Outage;
 use super::owner::claim_folders;
 use super::pass::{Pass, Step};
@@ -69,9 +70,6 @@ pub struct Worker {
     /// Something came since.
     news: bool,
 }
-
-/// What tells that something was done.
-type Noticed = (u64, u64, usize, bool, bool);
 
 /// While it works, the loop says how it stands that often.
 const NOTICE: Duration = Duration::from_millis(500);
@@ -414,13 +412,15 @@ impl Worker {
     fn notice(&mut self, changed: bool) {
         let failed = self.pass.commit_mut().failed().unwrap_or_default();
         let lineup = self.current.lineup();
-        let noticed = (
-            self.pass.commit().scored(),
+        let open = self.pass.open(Live::OPEN);
+        let noticed = Noticed {
+            scored: self.pass.commit().scored(),
             failed,
-            self.pass.pending(),
-            lineup.is_ok(),
-            self.outage.error().is_some(),
-        );
+            pending: self.pass.pending(),
+            open: open.len(),
+            lineup: Some(lineup.err().map(Error::code)),
+            outage: self.outage.error().is_some(),
+        };
         let changed = changed || noticed != self.noticed.0 || std::mem::take(&mut self.news);
         let live = Live {
             model: lineup.ok().map(|lineup| lineup.to_string()),
@@ -431,6 +431,7 @@ impl Worker {
                 pending: self.pass.pending() as u64,
                 failed,
             },
+            open,
         };
         self.noticed = (noticed, now().monotonic);
         self.reporter.notice(live, changed);

@@ -14,6 +14,7 @@ mod large;
 pub mod lock;
 mod look;
 mod r#loop;
+mod noticed;
 mod outage;
 pub mod owner;
 mod pass;

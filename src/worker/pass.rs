@@ -459,6 +459,12 @@ impl Pass {
         self.queue.len() + self.scored.len() + large + self.commit.waiting()
     }
 
+    /// Inputs that somebody has open for writing, by the word of events or of the kernel; at most `most`.
+    pub fn open(&self, most: usize) -> HashSet<Name> {
+        let open = self.writing.iter().chain(self.commit.open());
+        open.take(most).cloned().collect()
+    }
+
     /// Is there nothing that the one-shot waits for?
     pub fn converged(&self) -> bool {
         self.large.is_none() && self.publishing.is_none() && self.commit.converged()

@@ -231,6 +231,13 @@ fn examples_and_golden_rows_may_be_escaped_too() {
         .run(&["train", "p.toml", "--escape", "a"])
         .exits(64)
         .says("data.escape should be one ASCII character");
+    // What no input may be parted by, no example may: it was taken, and letters too.
+    for delimiter in ["a", "-", " ", "'"] {
+        spool
+            .run(&["train", "p.toml", "--delimiter", delimiter])
+            .exits(64)
+            .says("data.delimiter should be one ASCII character that is no letter");
+    }
     spool.run(&["train", "p.toml", "--escape", "\\"]).exits(0).says("r2");
     let golden: Value = serde_json::from_slice(&fs::read(spool.path("models/lines/1/golden.json")).unwrap()).unwrap();
     let cities: Vec<&str> = golden["rows"]

@@ -272,7 +272,9 @@ fn a_model_that_is_damaged_under_a_running_worker_is_seen_everywhere() {
     check(&spool, &[])
         .exits(2)
         .says("CRITICAL - model: ")
-        .says("was changed after it was registered");
+        .says("linear.json: the artifact was changed after it was registered");
+    // In the same words, whoever says it.
+    assert_eq!(said["model_error"], wrote["model_error"]);
     spool
         .run(&["models", "list"])
         .exits(0)
@@ -303,9 +305,73 @@ fn a_status_folder_that_cannot_be_written_stops_nobody_and_is_said_once() {
     }
     daemon.logs("can't write down how things stand");
     assert_eq!(status(&spool)["worker"]["state"], "running");
+    check(&spool, &[]).exits(1).says("WARNING - can't read ");
     let said = daemon.log().matches("can't write down how things stand").count();
     assert_eq!(said, 1, "{}", daemon.log());
     assert_eq!(daemon.stop(), 0);
+}
+
+/// It said nothing: neither that what it shows of the worker is old, nor of what to do.
+#[test]
+fn a_worker_that_can_no_longer_write_its_status_is_said_to() {
+    let spool = Spool::new().set("metrics.textfile=transform.prom");
+    let textfile = |sample: &str| {
+        let text = fs::read_to_string(spool.path("transform.prom")).unwrap_or_default();
+        text.lines()
+            .any(|line| line.starts_with("transform_status_written{") && line.ends_with(sample))
+    };
+    let daemon = spool.daemon();
+    wait_until("it writes", || {
+        written(&spool)["worker"]["state"] == "running" && textfile(" 1")
+    });
+    // As rights that went, which hinder no root.
+    let blocked = spool.path("status/status.json.tmp");
+    fs::create_dir(&blocked).unwrap();
+    daemon.logs("can't write down how things stand");
+    wait_until("the textfile says so", || textfile(" 0"));
+    let mut old = written(&spool);
+    old["at"] = "2026-01-01T00:00:00Z".into();
+    fs::write(spool.path("status/status.json"), old.to_string()).unwrap();
+    let found = status(&spool);
+    schema::assert_valid("status", &found);
+    assert_eq!(found["worker"]["state"], "running");
+    let error = found["worker"]["report_error"].as_str().unwrap();
+    assert!(error.contains("stands since 2026-01-01T00:00:00Z"), "{error}");
+    spool.run(&["status"]).exits(0).says(&format!("NOT OK: {error}"));
+    check(&spool, &[]).exits(1).says(&format!("WARNING - {error} |"));
+    // Nor was there one since it started.
+    fs::remove_file(spool.path("status/status.json")).unwrap();
+    check(&spool, &[])
+        .exits(1)
+        .says("status.json is not by the worker that runs: it can't write it");
+    fs::remove_dir(&blocked).unwrap();
+    wait_until("it writes again", || {
+        written(&spool)["worker"]["state"] == "running" && textfile(" 1")
+    });
+    check(&spool, &[]).exits(0);
+    assert_eq!(status(&spool)["worker"]["report_error"], Value::Null);
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// It was "not responding": it wrote no status, nor touched its lock.
+#[test]
+fn a_worker_of_an_earlier_version_says_nothing_of_itself() {
+    let spool = Spool::new();
+    spool.once().exits(0);
+    fs::remove_file(spool.path("status/status.json")).unwrap();
+    let lock = fs::File::options().write(true).open(spool.path("state/lock")).unwrap();
+    lock.lock().unwrap();
+    lock.set_modified(SystemTime::now() - Duration::from_secs(3600))
+        .unwrap();
+    spool
+        .run(&["status"])
+        .exits(0)
+        .says("SAYS NOTHING of itself since ")
+        .says("another version of transform, which a restart replaces");
+    check(&spool, &[])
+        .exits(2)
+        .says("CRITICAL - the worker says nothing of itself, for 36")
+        .says("status.json is not by the worker that runs");
 }
 
 /// It said that nothing was pending.

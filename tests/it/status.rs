@@ -94,6 +94,28 @@ fn a_file_that_is_written_to_and_then_held_open_is_said_to_be_open() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// It was "settling", then "queued": of files that others own only the worker's events tell.
+#[test]
+fn a_file_that_is_written_to_is_open_by_the_workers_word() {
+    let spool = Spool::new().set("input.settle=1h").set("input.rescan_interval=1h");
+    let daemon = spool.daemon();
+    daemon.logs("ready");
+    let path = spool.drop_file("a.csv", xs(&[1.0, 2.0, 3.0]));
+    wait_until("it is scored", || status(&spool)["done"] == 1);
+    // The kernel tells of it, and of no end, as of a file that another user's process has open.
+    let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: the path ends with a zero and outlives the call.
+    #[expect(unsafe_code)]
+    let cut = unsafe { libc::truncate(path.as_ptr(), 4) };
+    assert_eq!(cut, 0);
+    wait_until("status says so", || {
+        waiting(&status(&spool)) == json!([["a.csv", "open"]])
+    });
+    spool.run(&["status"]).exits(0).says("its writer has it open");
+    daemon.kill();
+    assert_eq!(waiting(&status(&spool)), json!([["a.csv", "settling"]]));
+}
+
 /// Exit code 0, and not a word.
 #[test]
 fn cron_hears_of_outputs_that_are_left_unless_that_is_as_configured() {

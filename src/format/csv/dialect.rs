@@ -23,6 +23,16 @@ impl Dialect {
         }
     }
 
+    /// A delimiter as settings have it. `None`: it could be part of a number, a word or a quoted field.
+    pub fn parse_delimiter(text: &str) -> Option<u8> {
+        match text.as_bytes() {
+            // Where nothing takes a backslash for an escape of its own.
+            b"\\t" => Some(b'\t'),
+            [b] if *b == b'\t' || b.is_ascii_punctuation() && !b"\"'+-.".contains(b) => Some(*b),
+            _ => None,
+        }
+    }
+
     /// An escape as settings have it, empty for none. `None`: it could be part of a number, or a delimiter.
     pub fn parse_escape(text: &str) -> Option<Option<u8>> {
         match text.as_bytes() {

@@ -206,15 +206,11 @@ pub fn data(raw: RawData) -> Checked<Data> {
             }
         }
     }
-    let delimiter = match raw.delimiter.as_deref().unwrap_or(",").as_bytes() {
-        b"\\t" => b'\t',
-        &[byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => byte,
-        _ => {
-            return invalid(
-                &["data", "delimiter"],
-                "data.delimiter should be one ASCII character, and no quote",
-            );
-        }
+    let Some(delimiter) = Dialect::parse_delimiter(raw.delimiter.as_deref().unwrap_or(",")) else {
+        return invalid(
+            &["data", "delimiter"],
+            "data.delimiter should be one ASCII character that is no letter, digit, quote, space, + - or .",
+        );
     };
     if let Some(message) = raw.decimal.clash(delimiter, "data") {
         return invalid(&["data", "decimal"], message);

@@ -224,6 +224,11 @@ impl Commit {
         self.agenda.iter().count()
     }
 
+    /// Inputs that somebody had open for writing when they were looked at last.
+    pub fn open(&self) -> impl Iterator<Item = &Name> {
+        self.agenda.iter().filter(|(_, note)| note.open).map(|(name, _)| name)
+    }
+
     /// Is there no input that the one-shot waits for?
     pub fn converged(&self) -> bool {
         !self.agenda.iter().any(|(_, note)| note.is_awaited())

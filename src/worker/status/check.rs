@@ -73,16 +73,25 @@ fn findings(status: &Status, limits: Limits) -> Vec<(Level, String)> {
     let age = worker.heartbeat_age_seconds;
     match (worker.state, limits.run_age, age) {
         (State::Running, ..) => {}
-        (State::NotResponding, _, age) => add(
-            Level::Critical,
-            format!("the worker doesn't respond, for {} s{hint}", age.unwrap_or_default()),
-        ),
+        (State::NotResponding, _, age) => {
+            let what = match &worker.report_error {
+                Some(_) => "the worker says nothing of itself",
+                None => "the worker doesn't respond",
+            };
+            add(
+                Level::Critical,
+                format!("{what}, for {} s{hint}", age.unwrap_or_default()),
+            );
+        }
         (State::Stopped, Some(most), Some(age)) if age <= most.as_secs() => {}
         (State::Stopped, Some(most), Some(age)) => add(
             Level::Critical,
             format!("no worker ran for {age} s, more than {} s{hint}", most.as_secs()),
         ),
         (State::Stopped | State::None, ..) => add(Level::Critical, format!("no worker runs{hint}")),
+    }
+    if let Some(error) = worker.report_error.as_ref().filter(|_| worker.runs()) {
+        add(Level::Warning, error.clone());
     }
     if let Some(trouble) = status.model_trouble() {
         add(Level::Critical, format!("model: {trouble}"));
@@ -197,7 +206,7 @@ mod tests {
     #[test]
     fn what_needs_a_person_how_much() {
         type Harm = fn(&mut Status);
-        let cases: [(Harm, Level, &str); 18] = [
+        let cases: [(Harm, Level, &str); 21] = [
             (|_| {}, Level::Ok, "OK - 5 done, model lines/1 |"),
             (
                 |s| s.state_error = Some("can't open".into()),
@@ -217,12 +226,34 @@ mod tests {
             (
                 |s| (s.worker.state, s.worker.heartbeat_age_seconds) = (State::NotResponding, Some(40)),
                 Level::Critical,
-                "doesn't respond, for 40 s (hint: 'kill -CONT PID' ",
+                "the worker doesn't respond, for 40 s (hint: 'kill -CONT PID' ",
             ),
             (
                 |s| (s.worker.state, s.worker.mode) = (State::Stopped, Some(Mode::Daemon)),
                 Level::Critical,
-                "no worker runs (hint: 'systemctl start transform' ",
+                "no worker runs (hint: start it again; ",
+            ),
+            (
+                |s| {
+                    (s.worker.state, s.worker.mode) = (State::Stopped, Some(Mode::Daemon));
+                    s.worker.unit = Some("transform@sales".into());
+                },
+                Level::Critical,
+                "no worker runs (hint: 'systemctl start transform@sales' ",
+            ),
+            (
+                |s| s.worker.report_error = Some("can't write".into()),
+                Level::Warning,
+                "WARNING - can't write |",
+            ),
+            // One of another version, or one that hangs and can't write.
+            (
+                |s| {
+                    (s.worker.state, s.worker.heartbeat_age_seconds) = (State::NotResponding, Some(40));
+                    s.worker.report_error = Some("not by this worker".into());
+                },
+                Level::Critical,
+                "CRITICAL - the worker says nothing of itself, for 40 s (hint: ",
             ),
             // Nobody tries again.
             (

@@ -19,6 +19,9 @@ pub fn line(status: &Status) -> String {
     if let Some(trouble) = status.input_trouble() {
         parts.push(format!("NOT OK: {trouble}"));
     }
+    if let Some(error) = &status.worker.report_error {
+        parts.push(format!("NOT OK: {error}"));
+    }
     if status.counted.is_some() {
         let mut counts = format!(
             "done {}, pending {}, failed {}",

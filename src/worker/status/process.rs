@@ -33,6 +33,8 @@ pub struct Process {
     pub state: State,
     pub pid: Option<u32>,
     pub mode: Option<Mode>,
+    /// The service that systemd has it as.
+    pub unit: Option<String>,
     pub version: Option<String>,
     pub commit: Option<String>,
     /// What it scores by.
@@ -45,6 +47,8 @@ pub struct Process {
     pub heartbeat_age_seconds: Option<u64>,
     /// When it ended; `None` where it was killed.
     pub stopped: Option<Timestamp>,
+    /// Why what it writes down of how things stand isn't of now, and the way out.
+    pub report_error: Option<String>,
 }
 
 /// What the state folder's lock says.
@@ -91,15 +95,25 @@ impl Process {
     }
 
     /// The way out, where it should run and doesn't.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        let unit = self.unit.as_deref();
         match (self.state, self.mode) {
-            (State::NotResponding, _) => Some(
-                "'kill -CONT PID' lets a stopped one go on, 'systemctl restart transform' starts another one; if its disk or \
-                 mount hangs, mend that first",
-            ),
-            (State::Stopped, Some(Mode::Daemon)) => {
-                Some("'systemctl start transform' starts the service, 'systemctl status transform' says why it ended")
+            (State::NotResponding, _) => {
+                let pid = self.pid.map_or("PID".into(), |pid| pid.to_string());
+                let again = match unit {
+                    Some(unit) => format!("'systemctl restart {unit}' starts another one"),
+                    None => "or end it and start another one".into(),
+                };
+                Some(format!(
+                    "'kill -CONT {pid}' lets a stopped one go on, {again}; if its disk or mount hangs, mend that first"
+                ))
             }
+            (State::Stopped, Some(Mode::Daemon)) => Some(match unit {
+                Some(unit) => {
+                    format!("'systemctl start {unit}' starts the service, 'systemctl status {unit}' says why it ended")
+                }
+                None => "start it again; its log says why it ended".into(),
+            }),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The answer to how things stand.
 
-use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, age, hinted};
+use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why, age, hinted};
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
 use crate::ledger::Finding;
@@ -190,6 +190,15 @@ impl Status {
     pub(super) fn set_outage(&mut self, outage: Fault) {
         self.faults.retain(|fault| !fault.is_of_all());
         self.faults.insert(0, outage);
+    }
+
+    /// What nobody else knows: that somebody has files open for writing.
+    pub(super) fn set_open(&mut self, is_open: impl Fn(&str) -> bool) {
+        for file in &mut self.pending_files {
+            if matches!(file.reason, Why::Queued | Why::Settling) && is_open(&file.file) {
+                file.reason = Why::Open;
+            }
+        }
     }
 
     /// That there is no model that can be used.

@@ -3,6 +3,7 @@
 use super::files::{DismissedFile, Fault, Pending, Reason, Why, at};
 use super::process::{Held, Process};
 use super::snapshot::Status;
+use super::written;
 use crate::config::{Config, PLACES};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Finding, Ledger, Record};
@@ -13,7 +14,6 @@ use crate::worker::lock::Lock;
 use crate::worker::look::{Look, Onlooker, Published};
 use crate::worker::plan::{self, Charge};
 use jiff::Timestamp;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -23,9 +23,6 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 const NO_ANSWER: &str = "no answer within 10 s: does its mount hang?";
-
-/// What the worker writes, in the status folder.
-pub const FILE: &str = "status.json";
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 1024;
@@ -83,7 +80,11 @@ pub fn find(config: &Config) -> Result<Status> {
         touched: holder.touched.and_then(|at| Timestamp::try_from(at).ok()),
     });
     add_state(&mut status, config, holder.and_then(|holder| holder.fault))?;
-    status.worker = Process::seen(held, written(&config.status), now);
+    let written = written::read(config);
+    status.worker = Process::seen(held, written.worker(), now);
+    if let Some(trouble) = written.trouble(&status.worker, now) {
+        status.worker.report_error = Some(trouble);
+    }
     let (sender, answers) = mpsc::sync_channel(1024);
     // On threads, for who asks a mount that hangs doesn't come back. To prove a large model takes long: the inputs
     // don't wait for that.
@@ -114,6 +115,8 @@ pub fn find(config: &Config) -> Result<Status> {
             }
         }
     }
+    let open = written.open(&status.worker);
+    status.set_open(|file| open.contains(file));
     end(&mut status);
     Ok(status)
 }
@@ -348,16 +351,6 @@ pub fn since(fingerprint: Fingerprint, record: Option<&Record>, stale: Option<Ti
 /// As people find it, wherever they are.
 pub fn absolute(path: &Path) -> std::path::PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
-}
-
-/// What the last worker wrote of itself. That there is nothing to be read says nothing of it.
-fn written(folder: &Path) -> Option<Process> {
-    #[derive(Deserialize)]
-    struct Written {
-        worker: Process,
-    }
-    let text = std::fs::read(folder.join(FILE)).ok()?;
-    serde_json::from_slice(&text).ok().map(|Written { worker }| worker)
 }
 
 /// An error where nothing is that could be asked: somebody is in the wrong folder.
