@@ -56,9 +56,9 @@ impl Writing {
     /// Writes `x`, and tells whether it is finite.
     fn write(&self, x: f64, text: &mut zmij::Buffer, out: &mut Vec<u8>) -> bool {
         match self {
-            Writing::Float64 => out.extend_from_slice(text.format(x).as_bytes()),
+            Writing::Float64 => push_short(out, text.format(x).as_bytes()),
             Writing::Float32 => {
-                out.extend_from_slice(text.format(x as f32).as_bytes());
+                push_short(out, text.format(x as f32).as_bytes());
                 return (x as f32).is_finite();
             }
             // The label can't be told.
@@ -132,6 +132,22 @@ pub fn rows(
     not_finite
 }
 
+/// A copy of a fixed length takes an instruction or two, and one of any length a call: two copies that overlap.
+#[inline(always)]
+fn push_short(out: &mut Vec<u8>, text: &[u8]) {
+    fn overlapping<const N: usize>(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+        let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
+        let behind = (text.len() <= 2 * N).then_some(out.len() + text.len() - N)?;
+        out.extend_from_slice(first);
+        out.truncate(behind);
+        out.extend_from_slice(last);
+        Some(())
+    }
+    overlapping::<16>(out, text)
+        .or_else(|| overlapping::<8>(out, text))
+        .unwrap_or_else(|| out.extend_from_slice(text));
+}
+
 fn push(out: &mut Vec<u8>, field: &[u8], delimiter: u8) {
     out.extend_from_slice(field);
     out.push(delimiter);
@@ -150,4 +166,19 @@ fn push_text(out: &mut Vec<u8>, field: &[u8], dialect: Dialect) {
         false => out.extend_from_slice(field),
     }
     out.push(dialect.delimiter);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_text_of_any_length_is_copied_whole() {
+        let text: Vec<u8> = (b'0'..=b'z').collect();
+        for length in 0..=text.len() {
+            let mut out = b"x,".to_vec();
+            push_short(&mut out, &text[..length]);
+            assert_eq!(out, [b"x,", &text[..length]].concat());
+        }
+    }
 }
