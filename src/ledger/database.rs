@@ -94,8 +94,13 @@ impl Ledger {
         // A row's recipe is looked up in the row's own transaction, and none is ever deleted. To check that again, SQLite copies
         // a page for every row, so only tests do.
         self.db.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
-        // Only before there is anything in it; an older ledger is brought to it by its upgrade.
-        self.db.pragma_update(None, "auto_vacuum", "incremental")?;
+        // Only before there is anything in it; an older ledger is brought to it by its upgrade. Said again, it is written and synced
+        // again.
+        const INCREMENTAL: i64 = 2;
+        let vacuum: i64 = self.db.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+        if vacuum != INCREMENTAL {
+            self.db.pragma_update(None, "auto_vacuum", "incremental")?;
+        }
         self.db.pragma_update(None, "journal_mode", "wal")?;
         self.db.pragma_update(None, "synchronous", "full")
     }
