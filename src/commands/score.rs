@@ -33,13 +33,13 @@ pub fn score(
         rejects: Some(&list),
         ..Run::default()
     };
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     let mut rejects = match rejects_file {
         Some(file) => Rejects::to(file)?,
         None => Rejects::Shown(Vec::new()),
     };
     let result = transform(
-        io::stdin().lock(),
+        io::stdin(),
         &Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()),
         &mut out,
         &mut rejects,

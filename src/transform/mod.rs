@@ -3,6 +3,7 @@
 //! On one machine a part is one block. Blocks are scored in parallel and joined in order, so the bytes don't depend on who
 //! computed them; nor on where the input was cut.
 
+mod crew;
 mod join;
 mod open;
 mod part;
@@ -27,12 +28,11 @@ pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
-use crate::format::{BLOCK, Blocks, CutError, PieceHash, RECORD_MAX, Unhashed};
+use crate::format::{Blocks, CutError};
 use crate::problem::Problem;
-use std::collections::VecDeque;
+use crew::Crew;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What came of an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,10 +94,10 @@ pub struct Run<'a> {
 
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).
 pub fn transform(
-    input: impl Read,
+    input: impl Read + Send,
     scorer: &Scorer,
-    out: &mut impl Write,
-    rejects: &mut impl Write,
+    out: &mut (impl Write + Send),
+    rejects: &mut (impl Write + Send),
     run: &Run,
 ) -> Result<Summary, Failure> {
     let shape = &scorer.shape;
@@ -113,10 +113,14 @@ pub fn transform(
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let opened = Arc::new(open(&first, scorer)?);
+    let opened = open(&first, scorer)?;
     let join = Join::new(&opened, shape, out, rejects, run);
     match run.pool {
-        Some(pool) if !blocks.ended() => in_parallel(first, blocks, &opened, pool, run.memory, join),
+        Some(pool) if !blocks.ended() => {
+            let mut first = first;
+            first.drain(..opened.input.end());
+            Crew::new(first, blocks, &opened, join, run.memory).work(pool)
+        }
         _ => in_line(first, blocks, &opened, join),
     }
 }
@@ -137,82 +141,4 @@ fn in_line<R: Read, O: Write, J: Write>(
             Err(e) => return Err(join.cut_error(e)),
         }
     }
-}
-
-fn in_parallel<R: Read, O: Write, J: Write>(
-    mut first: Vec<u8>,
-    mut blocks: Blocks<R>,
-    opened: &Arc<Opened>,
-    pool: &rayon::ThreadPool,
-    memory: u64,
-    mut join: Join<O, J>,
-) -> Result<Summary, Failure> {
-    // A block's output can be some ten times its size (short cells, long predictions).
-    let most = memory / (12 * BLOCK as u64);
-    // Enough that the threads that score don't run dry while this one reads and writes.
-    let in_flight = (most as usize).clamp(1, 4 * pool.current_num_threads());
-    let mut queue = InFlight(VecDeque::with_capacity(in_flight));
-    // Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
-    let largest = Arc::new(AtomicUsize::new(0));
-    let mut spare = Vec::new();
-    let mut long = 0; // bytes in flight of blocks that hold a record longer than a block
-    first.drain(..opened.input.end());
-    let mut first = Some(Unhashed::hashed(first));
-    let mut stop = None;
-    loop {
-        loop {
-            let taken = queue.0.len() * largest.load(Ordering::Relaxed);
-            let full = !queue.0.is_empty() && taken as u64 >= memory;
-            if queue.0.len() >= in_flight || long >= RECORD_MAX || full || stop.is_some() {
-                break;
-            }
-            let block = match first.take().map_or_else(|| blocks.next_unhashed(), |b| Ok(Some(b))) {
-                Ok(Some(block)) => block,
-                Ok(None) => break,
-                Err(e) => {
-                    stop = Some(e);
-                    break;
-                }
-            };
-            long += long_bytes(block.length());
-            let (sender, receiver) = mpsc::sync_channel(1);
-            let (opened, largest) = (opened.clone(), largest.clone());
-            let out = spare.pop().unwrap_or_default();
-            pool.spawn_fifo(move || {
-                let hash = block.hash();
-                let part = opened.part(block.block(), out);
-                largest.fetch_max(part.memory(), Ordering::Relaxed);
-                drop(opened);
-                // The receiver is gone where the run was given up.
-                let _ = sender.send((part, hash));
-            });
-            queue.0.push_back(receiver);
-        }
-        let Some(oldest) = queue.0.pop_front() else {
-            return match stop {
-                Some(e) => Err(join.cut_error(e)),
-                None => join.finish(blocks.bytes(), blocks.hash()),
-            };
-        };
-        let (part, hash) = oldest.recv().expect("every task sends");
-        blocks.add(hash);
-        let (block, out) = join.add(part)?;
-        spare.push(out);
-        long -= long_bytes(block.len());
-        blocks.recycle(block);
-    }
-}
-
-/// The parts that are being made, in order. Whoever returns early waits for them: a library must not score while the process
-/// ends.
-struct InFlight(VecDeque<mpsc::Receiver<(Part, Option<PieceHash>)>>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(|part| drop(part.recv()));
-    }
-}
-
-fn long_bytes(block: usize) -> usize {
-    if block > 2 * BLOCK { block } else { 0 }
 }

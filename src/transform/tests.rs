@@ -1,7 +1,14 @@
 use super::*;
+use crate::format::BLOCK;
 use crate::model::{Format, Model};
 use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 fn lineup() -> Arc<Lineup> {
     let json = br#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#;
@@ -222,7 +229,7 @@ fn a_small_input_is_read_and_written_at_once() {
     };
     let run = Run { size, ..Run::default() };
     let summary = transform(&mut input, &scorer, &mut out, &mut io::sink(), &run).unwrap();
-    assert_eq!((input.calls, out.calls), (2, 1), "the second read finds the end");
+    assert_eq!((input.calls, out.calls), (1, 1), "its size is known");
     assert_eq!(summary.output_hash, Some(blake3::hash(&out.of)));
     assert!(out.of.starts_with(b"x,y,prediction\n1.5,2,5.5\n"));
 }
@@ -298,5 +305,126 @@ fn nothing_is_scored_any_more_once_a_run_has_failed() {
         let failed = transform(text.as_bytes(), &scorer, &mut io::sink(), &mut io::sink(), &run);
         assert!(matches!(failed, Err(Failure::Problem(_))));
         assert_eq!(Arc::strong_count(&scorer.lineup), 1);
+    }
+}
+
+/// A pool's input: who reads it is noted.
+struct Noted<'a> {
+    text: &'a [u8],
+    readers: &'a Mutex<HashSet<ThreadId>>,
+    read: &'a Condvar,
+}
+
+impl Read for Noted<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.readers.lock().unwrap().insert(thread::current().id());
+        self.read.notify_all();
+        self.text.read(bytes)
+    }
+}
+
+/// Does something at each write, which it counts.
+struct AtWrite<F>(usize, F);
+
+impl<F: FnMut(usize) -> io::Result<()>> Write for AtWrite<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += 1;
+        (self.1)(self.0).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn blocks(count: usize) -> String {
+    format!("x,y\n{}", "1.25,2.5\n".repeat(count * BLOCK / 9))
+}
+
+/// While it let others go first, a thread took the work of one that was late, and was alone then until the end.
+#[test]
+fn a_thread_that_comes_late_finds_work() {
+    let pool = pool(2).unwrap();
+    let text = blocks(12);
+    let (readers, read) = (Mutex::default(), Condvar::new());
+    let (free, held) = mpsc::channel::<()>();
+    pool.spawn(move || held.recv().unwrap_or_default());
+    let both = |readers: &mut HashSet<ThreadId>| readers.len() < 3; // with the thread that asks
+    let mut out = AtWrite(0, |count| {
+        if count == 5 {
+            free.send(()).unwrap();
+            let readers = readers.lock().unwrap();
+            let waited = read.wait_timeout_while(readers, Duration::from_secs(60), both).unwrap();
+            assert!(!waited.1.timed_out(), "one thread does all");
+        }
+        Ok(())
+    });
+    let input = Noted {
+        text: text.as_bytes(),
+        readers: &readers,
+        read: &read,
+    };
+    let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Count(0)));
+    let run = Run {
+        pool: Some(&pool),
+        memory: 1 << 30,
+        ..Run::default()
+    };
+    let summary = transform(input, &scorer, &mut out, &mut io::sink(), &run).unwrap();
+    assert_eq!(summary.input_hash, Some(blake3::hash(text.as_bytes())));
+}
+
+#[test]
+fn other_work_of_the_pool_does_not_wait_for_the_end_of_an_input() {
+    let pool = pool(1).unwrap();
+    let text = blocks(8);
+    let done = Arc::new(AtomicBool::new(false));
+    let mut out = AtWrite(0, |count| {
+        if count == 2 {
+            let done = done.clone();
+            thread::scope(|s| {
+                s.spawn(|| pool.spawn(move || done.store(true, Ordering::Relaxed)))
+                    .join()
+                    .unwrap()
+            });
+        }
+        assert!(count < 4 || done.load(Ordering::Relaxed));
+        Ok(())
+    });
+    let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Count(0)));
+    let run = Run {
+        pool: Some(&pool),
+        memory: 1 << 30,
+        ..Run::default()
+    };
+    transform(text.as_bytes(), &scorer, &mut out, &mut io::sink(), &run).unwrap();
+}
+
+/// Of a thread that panics, others would wait for its part.
+#[test]
+fn whatever_ends_a_thread_ends_the_run() {
+    let text = blocks(40);
+    let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Count(0)));
+    for threads in [1, 2, 4] {
+        let pool = pool(threads).unwrap();
+        let run = Run {
+            pool: Some(&pool),
+            memory: 1 << 30,
+            ..Run::default()
+        };
+        let mut full = AtWrite(0, |count| match count {
+            5 => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        });
+        let failed = transform(text.as_bytes(), &scorer, &mut full, &mut io::sink(), &run);
+        assert!(matches!(failed, Err(Failure::Write(Destination::Output, _))));
+        assert_eq!(full.0, 5);
+        let mut panics = AtWrite(0, |count| match count {
+            5 => panic!("at the fifth write"),
+            _ => Ok(()),
+        });
+        let run = AssertUnwindSafe(|| transform(text.as_bytes(), &scorer, &mut panics, &mut io::sink(), &run));
+        assert!(catch_unwind(run).is_err());
+        assert_eq!(panics.0, 5);
     }
 }

@@ -76,7 +76,7 @@ impl<R: Read> Blocks<R> {
     /// `size`: of the input, if it is known. It only saves memory and calls.
     pub fn new(input: R, encoding: Encoding, dialect: Dialect, size: Option<u64>) -> Blocks<R> {
         let block = size.map_or(BLOCK, |size| BLOCK.min(size as usize + 1));
-        let source = Source::new(input, encoding);
+        let source = Source::new(input, encoding).of_size(size);
         let source = if block == BLOCK && !cfg!(fuzzing) {
             source.in_pieces()
         } else {
@@ -118,13 +118,20 @@ impl<R: Read> Blocks<R> {
         if self.ended {
             return Ok(None);
         }
-        let mut bytes = std::mem::take(&mut self.tail);
+        // The memory that was given back last is the likeliest to be in this core's cache. What it holds is written over.
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        let mut before = self.tail.len();
+        match bytes.get_mut(..before) {
+            Some(front) => front.copy_from_slice(&self.tail),
+            None => bytes.clone_from(&self.tail),
+        }
+        self.tail.clear();
+        self.tail.shrink_to(self.block);
         loop {
             let start = self.source.bytes() == 0;
-            let target = bytes.len() + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
+            let target = before + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
             self.hash_piece(&bytes);
-            let before = bytes.len();
-            let filled = self.source.fill(&mut bytes, target);
+            let filled = self.source.fill(&mut bytes, before, target);
             self.ended = filled.map_err(|e| e.behind(self.held.lines()))?;
             if self.source.has_pieces() && bytes.len() > before {
                 self.piece = Some(Piece {
@@ -158,9 +165,7 @@ impl<R: Read> Blocks<R> {
             if records > 0 {
                 let held = std::mem::take(&mut self.held);
                 self.held.add(&bytes[records..end]);
-                let mut tail = self.spare.pop().unwrap_or_default();
-                tail.extend_from_slice(&bytes[end..]);
-                self.tail = tail;
+                self.tail.extend_from_slice(&bytes[end..]);
                 if held.is_empty() {
                     return Ok(Some(self.unhashed(bytes, records)));
                 }
@@ -171,6 +176,7 @@ impl<R: Read> Blocks<R> {
             self.hash_piece(&bytes);
             self.held.add(&bytes[..end]);
             bytes.drain(..end);
+            before = bytes.len();
             if self.ended {
                 return Ok(None);
             }
@@ -260,8 +266,7 @@ impl<R: Read> Blocks<R> {
     }
 
     /// Gives back a block's memory for the next one.
-    pub fn recycle(&mut self, mut block: Vec<u8>) {
-        block.clear();
+    pub fn recycle(&mut self, block: Vec<u8>) {
         if block.capacity() <= 2 * self.block {
             self.spare.push(block);
         }

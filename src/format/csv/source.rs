@@ -12,8 +12,8 @@ use std::ops::Range;
 /// Read at once of what is decoded.
 const PIECE: usize = if cfg!(any(test, fuzzing)) { 128 } else { 64 << 10 };
 
-/// Up to here, memory that is written twice costs less than a call.
-const SMALL: usize = 64 << 10;
+/// Memory for more is asked for in multiples of it.
+const ROUND: usize = 64 << 10;
 
 pub struct Source<R> {
     input: R,
@@ -21,6 +21,8 @@ pub struct Source<R> {
     decoding: Option<Decoding>,
     hashing: Hashing,
     bytes: u64,
+    /// Of the input, if it is known.
+    size: Option<u64>,
 }
 
 enum Hashing {
@@ -62,7 +64,14 @@ impl<R: Read> Source<R> {
             decoding,
             hashing: Hashing::Whole(Box::default()),
             bytes: 0,
+            size: None,
         }
+    }
+
+    /// Where so many bytes were read, and fewer than were asked for, no call looks for more: whoever knows the size sees whether
+    /// it changed.
+    pub fn of_size(self, size: Option<u64>) -> Source<R> {
+        Source { size, ..self }
     }
 
     /// Hashes nothing of an input in UTF-8: whoever reads it does, piece by piece.
@@ -76,26 +85,26 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Reads until `text` has `target` bytes or some more. True once the input has ended.
+    /// Reads until `text` has `target` bytes or some more; what stands behind `from` is written over. True once the input has ended.
     ///
     /// # Errors
     /// Its line is counted from 1 where `text` begins.
-    pub fn fill(&mut self, text: &mut Vec<u8>, target: usize) -> Result<bool, CutError> {
+    pub fn fill(&mut self, text: &mut Vec<u8>, from: usize, target: usize) -> Result<bool, CutError> {
         let Some(decoding) = &mut self.decoding else {
-            let before = text.len();
-            read(&mut self.input, text, target)?;
+            let rest = self.size.and_then(|size| size.checked_sub(self.bytes));
+            read(&mut self.input, text, from, target, rest)?;
             if let Hashing::Whole(hasher) = &mut self.hashing {
-                hasher.update(&text[before..]);
+                hasher.update(&text[from..]);
             }
-            self.bytes += (text.len() - before) as u64;
+            self.bytes += (text.len() - from) as u64;
             return Ok(text.len() < target);
         };
+        text.truncate(from);
         loop {
             if decoding.at == decoding.piece.len() && !decoding.ended {
                 let first = self.bytes == 0;
-                decoding.piece.clear();
                 decoding.at = 0;
-                read(&mut self.input, &mut decoding.piece, PIECE)?;
+                read(&mut self.input, &mut decoding.piece, 0, PIECE, None)?;
                 if let Hashing::Whole(hasher) = &mut self.hashing {
                     hasher.update(&decoding.piece);
                 }
@@ -204,31 +213,36 @@ pub fn decoded(bytes: Vec<u8>, encoding: Encoding) -> Result<Vec<u8>, Problem> {
         return Ok(bytes);
     }
     let mut text = Vec::new();
-    match Source::new(&bytes[..], encoding).fill(&mut text, usize::MAX) {
+    match Source::new(&bytes[..], encoding).fill(&mut text, 0, usize::MAX) {
         Ok(_) => Ok(text),
         Err(e) => Err(e.problem(0)),
     }
 }
 
-/// Reads until `bytes` has `target` bytes or the input ends.
-fn read(input: &mut impl Read, bytes: &mut Vec<u8>, target: usize) -> io::Result<()> {
-    // Some room to spare: `read_to_end` probes with extra calls where there is next to none.
+/// Reads until `bytes` has `target` bytes or the input ends. What stands behind `from` is written over. `rest`: how much is left of
+/// the input, if it is known.
+fn read(input: &mut impl Read, bytes: &mut Vec<u8>, from: usize, target: usize, rest: Option<u64>) -> io::Result<()> {
     // A long record may be too much for a small machine: that is its own fault, and not the end of the others.
-    bytes
-        .try_reserve(target + 64 - bytes.len())
-        .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    if target - bytes.len() > SMALL {
-        let wanted = (target - bytes.len()) as u64;
-        input.by_ref().take(wanted).read_to_end(bytes)?;
-        return Ok(());
-    }
-    // A small file in one go: `read_to_end` begins with 8 KiB.
-    let mut end = bytes.len();
+    // A round number: what is read behind the beginning of a record fits the same memory every time.
+    let room = if target > ROUND {
+        target.next_multiple_of(ROUND)
+    } else {
+        target
+    };
+    let reserved = bytes.try_reserve(room.saturating_sub(bytes.len()));
+    reserved.map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // In as few calls as can be: `read_to_end` begins with 8 KiB. Of memory that is used again, next to nothing is filled with zeros.
     bytes.resize(target, 0);
+    let mut end = from;
     let read = loop {
         match input.read(&mut bytes[end..]) {
             Ok(0) => break Ok(()),
-            Ok(n) => end += n,
+            Ok(n) => {
+                end += n;
+                if rest == Some((end - from) as u64) {
+                    break Ok(());
+                }
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => break Err(e),
         }
@@ -267,8 +281,8 @@ mod tests {
                 let mut source = Source::new(&bytes[..], encoding(label));
                 let (mut found, mut ended) = (Vec::new(), false);
                 while !ended {
-                    let target = found.len() + step;
-                    ended = source.fill(&mut found, target).unwrap();
+                    let (from, target) = (found.len(), found.len() + step);
+                    ended = source.fill(&mut found, from, target).unwrap();
                 }
                 prop_assert_eq!(&found, text.as_bytes());
                 prop_assert_eq!((source.bytes(), source.hash()), (bytes.len() as u64, blake3::hash(&bytes)));
