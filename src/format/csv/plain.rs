@@ -100,7 +100,24 @@ mod tests {
                 };
                 match four {
                     Some(numbers) => assert_eq!(numbers.map(|x| Some(x.to_bits())), each),
-                    None => assert!(each.contains(&None)),
+                    None => assert!(each.contains(&None) || fields.iter().any(|(from, to)| to - from > 16)),
+                }
+            }
+        }
+
+        /// Eight fields together are what each is.
+        pub fn eight_numbers(text: &[u8], fields: [(usize, usize); 8]) {
+            if vector::has_avx512() {
+                let ends = fields.map(|(_, to)| to);
+                // SAFETY: the features have just been found.
+                #[expect(unsafe_code)]
+                let (eight, each) = unsafe {
+                    let each = fields.map(|(from, to)| vector::number(text, from, to).map(f64::to_bits));
+                    (vector::eight_numbers(text, ends, b';'), each)
+                };
+                match eight {
+                    Some(numbers) => assert_eq!(numbers.map(|x| Some(x.to_bits())), each),
+                    None => assert!(each.contains(&None) || fields.iter().any(|(from, to)| to - from > 7)),
                 }
             }
         }
@@ -135,13 +152,36 @@ mod tests {
         /// As the standard library rounds it; the vectors leave out what is long, and nothing else.
         #[cfg(target_arch = "x86_64")]
         #[test]
-        fn numbers_are_correctly_rounded(front in "[0-9.,\"-]{0,20}", text in "-?[0-9]{1,17}(\\.[0-9]{1,14})?") {
+        fn numbers_are_correctly_rounded(
+            front in "[0-9.,\"-]{0,40}",
+            text in "-?[0-9]{1,17}(\\.[0-9]{1,14})?|-?0{0,9}(\\.|0\\.)?[0-9]{1,19}|-?[0-9]{1,25}\\.[0-9]{1,29}",
+        ) {
             let whole = [front.as_bytes(), text.as_bytes()].concat();
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let counting = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+            let fraction = text.find('.').map_or(0, |point| text.len() - point - 1);
+            let fits = match text.len() {
+                ..=16 => digits <= 15 && whole.len() >= 16,
+                length => length <= 32 && counting <= 19 && fraction <= 27 && whole.len() >= 33,
+            };
             let read = by_vectors::number(&whole, front.len());
-            prop_assert!(read.is_some() || text.len() > 16 || digits > 15 || whole.len() < 16 || !super::super::vector::has_avx2());
+            let is_decimal = text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit());
+            prop_assert!(read.is_some() || !fits || !is_decimal || !super::super::vector::has_avx2());
             for x in [number(text.as_bytes()), read].into_iter().flatten() {
                 prop_assert_eq!(x.to_bits(), text.parse::<f64>().unwrap().to_bits());
+            }
+        }
+
+        /// Doubles come back as they were written, in full or as short as can be.
+        #[cfg(target_arch = "x86_64")]
+        #[test]
+        fn doubles_come_back_by_vectors(mantissa: u64, size in -40i32..60, places in 0usize..26) {
+            let x = f64::from_bits(mantissa & !(0x7ff << 52) | ((size + 1023) as u64) << 52);
+            for text in [format!("{x}"), format!("{x:.places$}")] {
+                let whole = format!("{}{text}", ",".repeat(33));
+                if let Some(read) = by_vectors::number(whole.as_bytes(), 33) {
+                    prop_assert_eq!(read.to_bits(), text.parse::<f64>().unwrap().to_bits());
+                }
             }
         }
 
@@ -161,7 +201,26 @@ mod tests {
 
         #[cfg(target_arch = "x86_64")]
         #[test]
-        fn what_is_no_number_is_none_to_vectors(front in "[0-9.-]{16}", text in "[-0-9.,e+x \"]{0,17}") {
+        fn eight_numbers_are_read_as_each_is(
+            fields in prop::array::uniform8("-?[0-9]{1,3}(\\.[0-9]{1,3})?|-?[0-9]{1,7}"),
+            other in "-?[0-9]{0,9}(\\.[0-9]{0,8})?|\"[0-9;\n]{0,9}\"|[-0-9.,ex\r]{0,9}",
+            place in 0usize..8,
+            ends in prop::array::uniform8(prop::sample::select(b";\n".to_vec())),
+            odd: bool,
+        ) {
+            let mut text = b"12345678901234567890123456789012;".to_vec();
+            let places = std::array::from_fn(|i| {
+                let from = text.len();
+                text.extend_from_slice(if odd && i == place { &other } else { &fields[i] }.as_bytes());
+                text.push(ends[i]);
+                (from, text.len() - 1)
+            });
+            by_vectors::eight_numbers(&text, places);
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[test]
+        fn what_is_no_number_is_none_to_vectors(front in "[0-9.-]{33}", text in "[-0-9.,e+x \"]{0,33}|[-0-9.]{0,36}|-?[0-9.]{16,33}") {
             let whole = [front.as_bytes(), text.as_bytes()].concat();
             if let Some(x) = by_vectors::number(&whole, front.len()) {
                 prop_assert_eq!(number(text.as_bytes()).map(f64::to_bits), Some(x.to_bits()));

@@ -311,6 +311,17 @@ impl Records<'_> {
         (from, self.start + usize::from(self.records[record]) - 1)
     }
 
+    /// Where a field of eight records, from one on, ends.
+    #[inline(always)]
+    pub fn eight_ends(&self, record: usize, place: usize) -> [usize; 8] {
+        let fields = &self.fields[record * self.width + place + 1..];
+        let mut ends = [0; 8];
+        for (i, end) in ends.iter_mut().enumerate() {
+            *end = self.start + usize::from(fields[i * self.width]) - 1;
+        }
+        ends
+    }
+
     /// Where a field of a record stands, without the delimiter or line feed behind it.
     #[inline(always)]
     pub fn field(&self, record: usize, place: usize) -> (usize, usize) {

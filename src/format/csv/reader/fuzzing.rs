@@ -141,6 +141,33 @@ mod tests {
             readers_agree(&[&[choice], text.as_bytes()].concat());
         }
 
+        /// Short ones are read eight at once, and long ones each by itself.
+        #[test]
+        fn the_direct_readers_agree_on_numbers_of_any_length(
+            choice in 0u8..96,
+            text in "([0-9]{1,3}(,|\n|\r\n)|-?[0-9]{1,3}[.][0-9]{1,3}\n|-?[0-9]{1,2}[.][0-9]{14,20}\n|[0-9]{1,25}\n|\"[0-9,\n]{1,3}\"\n|[-0-9.]{0,9}\n|\n){0,60}",
+        ) {
+            readers_agree(&[&[choice], text.as_bytes()].concat());
+        }
+
+        /// All cells are as most are but for a few.
+        #[test]
+        fn the_direct_readers_agree_on_columns_of_short_numbers(
+            choice in prop::sample::select(vec![0u8, 24, 30, 48, 1]),
+            cells in prop::collection::vec("-?[0-9]{1,4}|-?[0-9]{1,2}[.][0-9]{1,2}", 8..90),
+            others in prop::collection::vec(("[-0-9.ex \r\"]{0,9}|\"[0-9]{1,3}\"", 0usize..90), 0..3),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let mut cells = cells;
+            for (other, place) in others {
+                let place = place % cells.len();
+                cells[place] = other;
+            }
+            let width = if choice % 6 == 1 { 2 } else { 1 };
+            let rows = cells.chunks(width).map(|row| row.join(",") + end);
+            readers_agree(&[&[choice], rows.collect::<String>().as_bytes()].concat());
+        }
+
         #[test]
         fn the_direct_readers_agree_with_the_general_one(
             choice in 0u8..96,

@@ -2,6 +2,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod numbers;
 
 use super::cause::{Cause, Malformed};
 use super::dialect::{closing_quote, unquote};
@@ -13,8 +14,9 @@ use super::structure::Window;
 use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
-use crate::score::cell::{Dictionary, Feature, Kind, is_integer};
+use crate::score::cell::{Dictionary, Feature, Kind};
 use memchr::{memchr, memchr_iter, memchr2};
+use numbers::{Numbers, check_numbers, read_numbers};
 
 /// Reads a batch of a block at a time. All positions are in the block.
 pub struct Reader<'a> {
@@ -29,6 +31,8 @@ pub struct Reader<'a> {
     /// The malformed rows, in order.
     malformed: Vec<(u32, Malformed)>,
     window: Window,
+    /// `[feature]`: how many of its numbers are read at once.
+    together: Vec<usize>,
     /// Rows of the records at hand with a cell that is no plain value.
     unusual: Vec<u32>,
 }
@@ -49,6 +53,7 @@ impl<'a> Reader<'a> {
             records: Vec::with_capacity(rows),
             malformed: Vec::new(),
             window: Window::default(),
+            together: vec![8; layout.binding.features.len()],
             unusual: Vec::new(),
         }
     }
@@ -116,15 +121,21 @@ impl<'a> Reader<'a> {
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,pclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2")]
+    #[target_feature(
+        enable = "avx2,bmi1,bmi2,popcnt,pclmulqdq,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi2"
+    )]
     fn read_by_avx512(&mut self, block: &[u8], at: usize, line: &mut u64) -> usize {
+        let delimiter = self.layout.dialect.delimiter;
         self.read_regular(
             block,
             at,
             line,
             |window, delimiter| window.look_by_avx512(block, at, delimiter),
-            |fields| vector::four_numbers(block, fields),
-            |from, to| vector::number(block, from, to),
+            &Numbers {
+                eight: |ends| vector::eight_numbers(block, ends, delimiter),
+                four: |fields| vector::four_numbers(block, fields),
+                one: |from, to| vector::number(block, from, to),
+            },
         )
     }
 
@@ -136,8 +147,11 @@ impl<'a> Reader<'a> {
             at,
             line,
             |window, delimiter| window.look_by_avx2(block, at, delimiter),
-            |_| None,
-            |from, to| vector::number(block, from, to),
+            &Numbers {
+                eight: |_| None,
+                four: |_| None,
+                one: |from, to| vector::number(block, from, to),
+            },
         )
     }
 
@@ -160,8 +174,11 @@ impl<'a> Reader<'a> {
                 at,
                 line,
                 |window, delimiter| window.look_by_words(block, at, delimiter),
-                |_| None,
-                |from, to| plain::number(&block[from..to]),
+                &Numbers {
+                    eight: |_| None,
+                    four: |_| None,
+                    one: |from, to: usize| plain::number(&block[from..to]),
+                },
             )
         };
         self.fill_by(block, at, line, read, |reader, at| {
@@ -215,8 +232,11 @@ impl<'a> Reader<'a> {
         at: usize,
         line: &mut u64,
         look: impl Fn(&mut Window, u8),
-        four_numbers: impl Fn([(usize, usize); 4]) -> Option<[f64; 4]>,
-        number: impl Fn(usize, usize) -> Option<f64>,
+        numbers: &Numbers<
+            impl Fn([usize; 8]) -> Option<[f64; 8]>,
+            impl Fn([(usize, usize); 4]) -> Option<[f64; 4]>,
+            impl Fn(usize, usize) -> Option<f64>,
+        >,
     ) -> usize {
         let layout = self.layout;
         if self.window.at() != Some(at) {
@@ -248,7 +268,17 @@ impl<'a> Reader<'a> {
                 self.unusual.clear();
                 match &of.kind {
                     Kind::Numbers | Kind::Integers | Kind::Marked(_) => {
-                        read_numbers(block, column, field, &mut self.unusual, &four_numbers, &number);
+                        let eight_ends = |record| {
+                            let mut ends = records.eight_ends(record, *place);
+                            if last {
+                                for end in &mut ends {
+                                    *end = without_return(block, 0, *end);
+                                }
+                            }
+                            ends
+                        };
+                        let together = &mut self.together[feature];
+                        read_numbers(block, column, field, eight_ends, numbers, together, &mut self.unusual);
                         check_numbers(&of.kind, column, &mut self.unusual);
                     }
                     Kind::Categories(categories) => read_codes(block, categories, column, field, &mut self.unusual),
@@ -346,63 +376,6 @@ impl<'a> Reader<'a> {
         }
         at
     }
-}
-
-/// Reads plain numbers, and puts the other rows into `unusual`; there, NaN stands. `field`: where that of a row stands.
-#[inline(always)]
-fn read_numbers(
-    block: &[u8],
-    column: &mut [f64],
-    field: impl Fn(usize) -> (usize, usize),
-    unusual: &mut Vec<u32>,
-    four_numbers: &impl Fn([(usize, usize); 4]) -> Option<[f64; 4]>,
-    number: &impl Fn(usize, usize) -> Option<f64>,
-) {
-    let mut row = 0;
-    while row < column.len() {
-        let upto = match column[row..].first_chunk_mut::<4>() {
-            Some(cells) => match four_numbers([field(row), field(row + 1), field(row + 2), field(row + 3)]) {
-                Some(numbers) => {
-                    *cells = numbers;
-                    row += 4;
-                    continue;
-                }
-                None => row + 4,
-            },
-            None => column.len(),
-        };
-        while row < upto {
-            let (from, to) = field(row);
-            let read = match number(from, to) {
-                // A long one is nothing for vectors, and a file may be full of them.
-                None if to - from > 16 => plain::number(&block[from..to]),
-                read => read,
-            };
-            column[row] = match read {
-                Some(x) => x,
-                None => {
-                    unusual.push(row as u32);
-                    f64::NAN
-                }
-            };
-            row += 1;
-        }
-    }
-}
-
-/// Puts rows into `unusual` whose numbers may mean something else to their feature.
-fn check_numbers(kind: &Kind, column: &[f64], unusual: &mut Vec<u32>) {
-    let is_plain = |x: f64| match kind {
-        Kind::Integers => is_integer(x),
-        Kind::Marked(marks) => marks.direct(x) == Some(x),
-        _ => true,
-    };
-    if matches!(kind, Kind::Numbers) {
-        return;
-    }
-    let rows = column.iter().enumerate();
-    let others = rows.filter(|(_, x)| !x.is_nan() && !is_plain(**x));
-    unusual.extend(others.map(|(row, _)| row as u32));
 }
 
 /// Reads categories to the letter, and puts the other rows into `unusual`.
