@@ -43,6 +43,8 @@ struct Flight {
     parts: BTreeMap<u64, Part>,
     /// Does a thread join parts?
     joining: bool,
+    /// Of blocks and outputs that were joined, for whoever cuts next: a thread may join for long what another one makes.
+    spare: Vec<(Vec<u8>, Vec<u8>)>,
     /// Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     largest: u64,
     /// Bytes of blocks that hold a record longer than a block.
@@ -50,13 +52,6 @@ struct Flight {
     failure: Option<Failure>,
     /// A thread panicked.
     lost: bool,
-}
-
-/// What a thread has for the next one that cuts.
-#[derive(Default)]
-struct Returned {
-    hash: Option<PieceHash>,
-    memory: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
@@ -118,17 +113,18 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
             flight: &self.flight,
             joined: &self.joined,
         };
-        let mut returned = Returned::default();
-        while let Some((index, block, out)) = self.next(&mut returned) {
-            returned.hash = block.hash();
+        let mut hash = None;
+        while let Some((index, block, out)) = self.next(hash) {
+            hash = block.hash();
             let part = self.opened.part(block.block(), out);
-            self.put(index, part, &mut returned);
+            self.put(index, part);
             // Small inputs don't wait until a large one is done.
             let _ = pool.yield_now();
         }
     }
 
-    fn next(&self, returned: &mut Returned) -> Option<(u64, Unhashed, Vec<u8>)> {
+    /// The next block, and memory for its output. `hash`: of the one that this thread had before.
+    fn next(&self, hash: Option<PieceHash>) -> Option<(u64, Unhashed, Vec<u8>)> {
         let mut cutter = lock(&self.cutter);
         let Cutter {
             blocks,
@@ -137,17 +133,19 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
             outs,
             stop,
         } = &mut *cutter;
-        blocks.add(returned.hash.take());
-        for (block, out) in returned.memory.drain(..) {
-            blocks.recycle(block);
-            outs.push(out);
-        }
+        blocks.add(hash);
         // Others that want a block would have to wait, too.
         let waits = |flight: &mut Flight| flight.goes_on() && !flight.has_room(&self.bounds);
         let flight = self.joined.wait_while(lock(&self.flight), waits);
-        if stop.is_some() || !flight.unwrap_or_else(PoisonError::into_inner).goes_on() {
+        let mut flight = flight.unwrap_or_else(PoisonError::into_inner);
+        for (block, out) in flight.spare.drain(..) {
+            blocks.recycle(block);
+            outs.push(out);
+        }
+        if stop.is_some() || !flight.goes_on() {
             return None;
         }
+        drop(flight);
         match first.take().map_or_else(|| blocks.next_unhashed(), |b| Ok(Some(b))) {
             Ok(Some(block)) => {
                 let index = *count;
@@ -166,7 +164,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
     }
 
     /// Joins a part, and those that waited for it; or leaves it to the thread that joins.
-    fn put(&self, index: u64, part: Part, returned: &mut Returned) {
+    fn put(&self, index: u64, part: Part) {
         let mut flight = lock(&self.flight);
         flight.largest = flight.largest.max(part.memory() as u64);
         flight.parts.insert(index, part);
@@ -181,7 +179,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
             flight = lock(&self.flight);
             match added {
                 Ok(memory) => {
-                    returned.memory.push(memory);
+                    flight.spare.push(memory);
                     flight.joined += 1;
                     flight.long -= long;
                 }

@@ -428,3 +428,44 @@ fn whatever_ends_a_thread_ends_the_run() {
         assert_eq!(panics.0, 5);
     }
 }
+
+/// Who joined what another thread made kept the memory of it until its own next block, and that never came.
+#[test]
+fn memory_is_bounded_where_one_thread_joins_what_another_makes() {
+    struct Places<'a>(&'a [u8], &'a Mutex<(usize, HashSet<usize>)>, &'a Condvar);
+    impl Read for Places<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            let mut reads = self.1.lock().unwrap();
+            reads.0 += 1;
+            reads.1.insert(bytes.as_ptr() as usize >> 16);
+            self.2.notify_all();
+            self.0.read(bytes)
+        }
+    }
+    let pool = pool(2).unwrap();
+    let text = blocks(60);
+    let (reads, read) = (Mutex::default(), Condvar::new());
+    let mut out = AtWrite(0, |count: usize| {
+        // There is a part to be joined behind this one.
+        let behind = |reads: &mut (usize, HashSet<usize>)| reads.0 < (count + 4).min(60);
+        let waited = read.wait_timeout_while(reads.lock().unwrap(), Duration::from_secs(60), behind);
+        assert!(!waited.unwrap().1.timed_out(), "nobody reads");
+        Ok(())
+    });
+    let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Count(0)));
+    let run = Run {
+        pool: Some(&pool),
+        memory: 1 << 30,
+        ..Run::default()
+    };
+    transform(
+        Places(text.as_bytes(), &reads, &read),
+        &scorer,
+        &mut out,
+        &mut io::sink(),
+        &run,
+    )
+    .unwrap();
+    let places = reads.lock().unwrap().1.len();
+    assert!(places <= 20, "{places} places in memory");
+}
