@@ -9,7 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 static CONFIGURED: Mutex<Option<PathBuf>> = Mutex::new(None);
-static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
+static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
+
+struct Loaded {
+    environment: Environment,
+    /// Where the next process looks for the library first.
+    path: Option<PathBuf>,
+}
 
 /// Says where the library is, in place of looking for it (`models.onnxruntime`).
 pub fn configure(library: &Path) {
@@ -21,8 +27,8 @@ pub fn configure(library: &Path) {
 /// The library, loaded. An error says where it was looked for, and how to get it.
 pub fn environment() -> Result<Environment, String> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = &*loaded {
-        return Ok(environment.clone());
+    if let Some(loaded) = &*loaded {
+        return Ok(loaded.environment.clone());
     }
     let mut tried = Vec::new();
     for library in candidates() {
@@ -38,7 +44,9 @@ pub fn environment() -> Result<Environment, String> {
                     .map_err(|e| format!("ONNX Runtime ({}) can't be used: {e}", library.display()))?;
                 environment.set_log_level(ort::logging::LogLevel::Fatal);
                 tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
-                return Ok(loaded.insert(environment).clone());
+                let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+                let path = location(&library, &maps);
+                return Ok(loaded.insert(Loaded { environment, path }).environment.clone());
             }
             Ok(Err(e)) => tried.push(format!("{}: {}", library.display(), causes(&e))),
         }
@@ -54,6 +62,33 @@ pub fn environment() -> Result<Environment, String> {
          models.onnxruntime to its libonnxruntime.so{inactive} (tried {})",
         tried.join("; ")
     ))
+}
+
+/// Why the next process won't have the library that this one has loaded: it went.
+pub fn missing() -> Option<String> {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = loaded.as_ref()?.path.as_ref()?;
+    (!path.exists()).then(|| {
+        format!(
+            "ONNX models need ONNX Runtime's library, and {} went since it was loaded; put it back, or get it with: pip install \
+             onnxruntime, or set models.onnxruntime to its libonnxruntime.so",
+            path.display()
+        )
+    })
+}
+
+/// Where a library was found. `maps`: `/proc/self/maps`, for one that is looked for by its name alone; `None`: that doesn't tell.
+fn location(library: &Path, maps: &str) -> Option<PathBuf> {
+    if library.components().count() > 1 {
+        return std::path::absolute(library).ok();
+    }
+    // 7f00-7f01 r--p 00000000 08:01 42 /usr/lib/libonnxruntime.so.1.17.0
+    let files = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
+    let file = files.into_iter().find(|file| begins(file, "libonnxruntime.so"))?;
+    // A link to it, by the name that was looked for.
+    Some(file.parent()?.join(library))
 }
 
 /// All that is said of an error, the cause's cause too.
@@ -141,4 +176,22 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_library_was_found_is_known_by_its_name_too() {
+        let maps = "7f00-7f01 r--p 00000000 08:01 41                  /usr/lib/libc.so.6\n\
+            7f02-7f03 rw-p 00000000 00:00 0\n\
+            7f04-7f05 r-xp 00000000 08:01 42                  /opt/a b/libonnxruntime.so.1.17.0\n";
+        let found = |library: &str, maps| location(Path::new(library), maps);
+        let by_name = found("libonnxruntime.so", maps);
+        assert_eq!(by_name.as_deref(), Some(Path::new("/opt/a b/libonnxruntime.so")));
+        assert_eq!(found("libonnxruntime.so", ""), None);
+        let by_path = found("/srv/libonnxruntime.so.2", maps);
+        assert_eq!(by_path.as_deref(), Some(Path::new("/srv/libonnxruntime.so.2")));
+    }
 }

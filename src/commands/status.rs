@@ -32,7 +32,7 @@ pub fn status(load: impl FnOnce() -> Result<Config> + Send + 'static, wish: Wish
         Wish::Check(limits) => {
             let (level, line) = match found() {
                 Ok((status, _)) => check::judge(&status, limits),
-                Err(error) => check::unknown(&error.to_string()),
+                Err(error) => check::unknown(&error),
             };
             print_line(line);
             return Ok(level as u8);

@@ -97,9 +97,10 @@ impl Error {
     /// Stable name, for `status` and the logs. TROUBLESHOOTING.md has an entry for each.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Io { source, .. } => match source.kind() {
+            Error::Io { path, source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
                 io::ErrorKind::PermissionDenied => "permission_denied",
+                io::ErrorKind::ReadOnlyFilesystem if read_only::is_of_sandbox(path) => "sandbox",
                 io::ErrorKind::ReadOnlyFilesystem => "read_only",
                 io::ErrorKind::NotFound => "not_found",
                 _ => "io_error",
@@ -126,10 +127,7 @@ impl Error {
 
     /// The way out, where the message alone doesn't tell it.
     pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::Io { path, .. } if self.code() == "read_only" => Some(read_only::hint(path)),
-            _ => Error::hint_of(self.code()),
-        }
+        Error::hint_of(self.code())
     }
 
     /// The same, where all that is left of an error is its code.
@@ -139,6 +137,14 @@ impl Error {
             "permission_denied" => {
                 Some("the user that runs transform needs the right to do this; see TROUBLESHOOTING.md")
             }
+            "read_only" => Some(
+                "it is mounted read-only: 'findmnt -T' tells which mount that is, 'dmesg' whether the kernel did so after a fault \
+                 of the disk",
+            ),
+            "sandbox" => Some(
+                "the disk is not read-only, the sandbox of the service is: 'systemctl edit' the unit, add ReadWritePaths=FOLDER \
+                 under [Service], and restart it; inputs and models it never writes",
+            ),
             "not_found" => Some("make it, or correct its path; a worker waits for its input folder"),
             "no_approved_model" => {
                 Some("'transform models list' shows the versions, 'register' adds one, 'approve N' puts one to use")

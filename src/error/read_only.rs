@@ -3,21 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The way out for who couldn't write at `path`.
-pub fn hint(path: &Path) -> &'static str {
-    let path = nearest(path);
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+/// Is it the sandbox that keeps this service from writing at `path`, and not the disk?
+pub fn is_of_sandbox(path: &Path) -> bool {
     let service = std::env::var_os("INVOCATION_ID").is_some();
-    match service && is_bound(&mounts, &path) {
-        true => {
-            "the disk is not read-only, the sandbox of the service is: 'systemctl edit' the unit, add ReadWritePaths=FOLDER \
-             under [Service], and restart it; inputs and models it never writes"
-        }
-        false => {
-            "it is mounted read-only: 'findmnt -T' tells which mount that is, 'dmesg' whether the kernel did so after a fault \
-             of the disk"
-        }
-    }
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    service && is_bound(&mounts(), &nearest(path))
 }
 
 /// What exists of a path, absolute.

@@ -16,6 +16,7 @@ fn every_error_code_has_its_entry() {
         "disk_full",
         "permission_denied",
         "read_only",
+        "sandbox",
         "not_found",
         "io_error",
         "configuration",

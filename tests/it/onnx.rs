@@ -1,8 +1,10 @@
 //! ONNX models through the binary, and what happens without ONNX Runtime.
 
-use crate::spool::{Ran, Spool};
+use crate::spool::{Ran, Spool, wait_until};
+use serde_json::Value;
 use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -290,6 +292,48 @@ fn without_the_library_the_error_says_how_to_get_it() {
     spool.approve_line(2.0, 1.0);
     spool.drop_file("x.csv", "x\n1\n");
     spool.once().exits(0);
+}
+
+/// Its worker went on by it, and said that all was well: the next start would have found none.
+#[test]
+fn a_library_that_goes_under_a_running_worker_is_seen() {
+    let Some(library) = library() else { return };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("libonnxruntime.so");
+    symlink(library, &link).unwrap();
+    let spool = spool(&link).set("metrics.textfile=transform.prom");
+    register(&spool, &fixture("linear.onnx"), &["--approve"]).exits(0);
+    let written = || {
+        let text = fs::read(spool.path("status/status.json")).unwrap_or(b"null".to_vec());
+        serde_json::from_slice::<Value>(&text).unwrap()
+    };
+    let daemon = spool.daemon();
+    wait_until("it has the model", || written()["model"] == "lines/1");
+    fs::remove_file(&link).unwrap();
+    // Looked for when something is done.
+    spool.drop_file("x.csv", "y\n1\n");
+    wait_until("it sees that", || written()["model_error_code"] == "configuration");
+    let found = written();
+    let error = found["model_error"].as_str().unwrap();
+    assert!(error.contains("libonnxruntime.so went since it was loaded"), "{error}");
+    assert_eq!(
+        (&found["model"], &found["worker"]["model"]),
+        (&Value::Null, &"lines/1".into())
+    );
+    wait_until("the textfile says so", || {
+        let text = fs::read_to_string(spool.path("transform.prom")).unwrap();
+        text.lines()
+            .any(|line| line.starts_with("transform_model_usable{") && line.ends_with(" 0"))
+    });
+    spool
+        .run(&["status", "--check"])
+        .exits(2)
+        .says("model: ")
+        .says("ONNX models need ONNX Runtime's library");
+    symlink(library, &link).unwrap();
+    spool.drop_file("x.csv", "y\n2\n");
+    wait_until("it is there again", || written()["model"] == "lines/1");
+    assert_eq!(daemon.stop(), 0);
 }
 
 #[test]

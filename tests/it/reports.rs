@@ -331,6 +331,7 @@ fn a_worker_that_can_no_longer_write_its_status_is_said_to() {
     wait_until("the textfile says so", || textfile(" 0"));
     let mut old = written(&spool);
     old["at"] = "2026-01-01T00:00:00Z".into();
+    old["worker"]["heartbeat"] = old["at"].clone();
     fs::write(spool.path("status/status.json"), old.to_string()).unwrap();
     let found = status(&spool);
     schema::assert_valid("status", &found);

@@ -98,6 +98,51 @@ def test_a_damaged_model_is_seen_before_and_after_a_restart(room):
     well(machine)
 
 
+def test_golden_rows_that_a_version_no_longer_gives_are_seen(room):
+    machine = service(room)
+    machine.write("/home/alice/golden.csv", xs([1, 2]))
+    machine.sh("cd /; transform models register ~alice/model.json --format linear --golden ~alice/golden.csv --approve", "alice")
+    version = f"{SPOOL}/models/diabetes/2"
+    shown(machine, "it is at work", lambda s: s.line.startswith("model diabetes/2"))
+    # Another prediction, under a checksum of its own.
+    edit = "old=$(sha256sum golden.json | cut -c-64); sed -i 's/3[.]0/4.0/' golden.json; new=$(sha256sum golden.json | cut -c-64)"
+    machine.sh(f"cd {version}; {edit}; sed -i s/$old/$new/ model.toml")
+    said, hint = "expected 4.0, found 3.0", "reject the version"
+    shown(
+        machine,
+        "the rows aren't reproduced",
+        lambda s: "NOT OK" in s.text and said in s.text and hint in s.text,
+        lambda s: said in s.json["model_error"] and s.json["worker"]["model"] is None,
+        lambda s: s.check == 2 and said in s.said and hint in s.said,
+        lambda s: s.page["model_usable"] == 0,
+        lambda s: s.line.startswith("waiting: ") and said in s.line and hint in s.line,
+    )
+    machine.sh("cd /; transform models reject 2", "alice")
+    well(machine)
+
+
+def test_a_folder_outside_of_the_sandbox_is_seen(room):
+    machine = service(room)
+    machine.sh("install -d -o transform -g transform -m 2750 /srv/output")
+    good = machine.read("/etc/transform/transform.toml")
+    machine.write("/etc/transform/transform.toml", good.replace(f'"{SPOOL}/output"', '"/srv/output"'))
+    machine.sh("systemctl reload transform")
+    machine.drop("a.csv", xs([1]))
+    hint = "add ReadWritePaths=FOLDER"
+    shown(
+        machine,
+        "the sandbox is in its way",
+        lambda s: "trying again: the worker: can't write /srv/output" in s.text and hint in s.text,
+        lambda s: any(f["input"] == "" and f["code"] == "sandbox" for f in s.json["faults"]),
+        lambda s: s.check == 2 and "the worker waits: " in s.said and hint in s.said,
+        lambda s: s.page["worker_fault"] == 1,
+        lambda s: s.line.startswith("waiting: ") and hint in s.line,
+    )
+    machine.write("/etc/transform/transform.toml", good)
+    machine.sh("systemctl reload transform")
+    well(machine)
+
+
 def test_a_full_disk_is_seen(room):
     machine = service(room)
     mount = f"systemctl stop transform; mount -t tmpfs -o size=4m none {SPOOL}/output; systemd-tmpfiles --create; systemctl start transform"
@@ -180,6 +225,20 @@ def test_rights_that_went_are_seen(room):
         )
         machine.sh("systemd-tmpfiles --create")
         well(machine)
+    path = f"{SPOOL}/status"
+    for harm, said in ((f"chmod 700 {path}", f"can't read {path}/status.json"), (f"chmod 755 {path}", f"{path}/status.json stands since")):
+        machine.sh(f"chown root:root {path}; chmod a+r {path}/*; {harm}")
+        shown(
+            machine,
+            "it can't write its status",
+            lambda s: re.search(r"worker +running", s.text) and f"NOT OK: {said}" in s.text and "rights" in s.text.replace("right to", "rights"),
+            lambda s: s.json["worker"]["state"] == "running" and s.json["worker"]["report_error"].startswith(said),
+            lambda s: s.check == 1 and said in s.said,
+            lambda s: s.page["status_written"] == 0 and s.page["worker_running"] == 1,
+            lambda s: f"NOT OK: can't create {path}" in s.line and denied in s.line and hint in s.line,
+        )
+    machine.sh("systemd-tmpfiles --create")
+    well(machine)
     machine.sh(f"install -m 600 /dev/null {SPOOL}/input/secret.csv")
     shown(
         machine,
@@ -203,6 +262,8 @@ def test_a_half_written_file_is_seen(room):
             machine,
             "a file is pending",
             lambda s: re.search(r"pending +1 \(the oldest for \d+ s\)", s.text) and "half.csv  since " in s.text,
+            # It is another user's: the worker knows by its events.
+            lambda s: "its writer has it open" in s.text and s.json["pending_files"][0]["reason"] == "open",
             lambda s: s.json["pending_files"][0]["age_seconds"] > 3,
             lambda s: s.check == 0 and "pending=1;" in s.said,
             lambda s: s.page["files pending"] == 1 and time.time() - s.page["oldest_pending_timestamp_seconds"] > 3,

@@ -213,7 +213,7 @@ pub fn charge(code: &str, own: u64) -> Charge {
     const ROOM: u64 = 1 << 20;
     match code {
         "disk_full" if own >= ROOM => Charge::Input,
-        "disk_full" | "read_only" | "mount" | "ledger" => Charge::All,
+        "disk_full" | "read_only" | "sandbox" | "mount" | "ledger" => Charge::All,
         _ => Charge::Input,
     }
 }

@@ -1,7 +1,9 @@
 //! PURE: whether a person is needed, in the words of a Nagios plugin.
 
+use super::files::hinted;
 use super::process::State;
 use super::snapshot::Status;
+use crate::error::Error;
 use std::time::Duration;
 
 /// Their numbers are the plugin's exit codes.
@@ -58,15 +60,16 @@ pub fn judge(status: &Status, limits: Limits) -> (Level, String) {
 }
 
 /// Where nothing can be known.
-pub fn unknown(why: &str) -> (Level, String) {
-    (Level::Unknown, one_line(Level::Unknown, why))
+pub fn unknown(why: &Error) -> (Level, String) {
+    let why = hinted(&why.to_string(), Some(why.code()));
+    (Level::Unknown, one_line(Level::Unknown, &why))
 }
 
 fn findings(status: &Status, limits: Limits) -> Vec<(Level, String)> {
     let mut found = Vec::new();
     let mut add = |level, what: String| found.push((level, what));
-    if let Some(error) = &status.state_error {
-        add(Level::Unknown, error.clone());
+    if let Some(trouble) = status.state_trouble() {
+        add(Level::Unknown, trouble);
     }
     let worker = &status.worker;
     let hint = worker.hint().map_or(String::new(), |hint| format!(" (hint: {hint})"));

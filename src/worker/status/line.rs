@@ -13,8 +13,8 @@ pub fn line(status: &Status) -> String {
         (Some(trouble), None) => parts.push(format!("waiting: {trouble}")),
         (None, _) => parts.extend(status.model.as_ref().map(|model| format!("model {model}"))),
     }
-    if let Some(error) = &status.state_error {
-        parts.push(error.clone());
+    if let Some(trouble) = status.state_trouble() {
+        parts.push(format!("NOT OK: {trouble}"));
     }
     if let Some(trouble) = status.input_trouble() {
         parts.push(format!("NOT OK: {trouble}"));
@@ -61,6 +61,18 @@ mod tests {
             line(&status),
             "NOT OK: m: changed (hint: register the model again, or reject the version: transform models reject N); works on by \
              lines/1 until it ends; done 3, pending 2, failed 1, held 4"
+        );
+    }
+
+    /// It was there twice: once without the way out, once as if of the inputs.
+    #[test]
+    fn a_state_folder_that_is_closed_is_said_once() {
+        let mut status = Status::new(Timestamp::UNIX_EPOCH, "in".into(), 1);
+        (status.state_error, status.input_error) = (Some("can't open state".into()), Some("can't open state".into()));
+        status.state_error_code = Some("permission_denied".into());
+        assert_eq!(
+            line(&status),
+            "NOT OK: can't open state (hint: the user that runs transform needs the right to do this; see TROUBLESHOOTING.md)"
         );
     }
 }

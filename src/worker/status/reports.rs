@@ -242,6 +242,7 @@ impl Reports {
             status.set_model_error(code, message.clone());
         }
         if let Err(error) = survey::add_state(&mut status, &self.config, None) {
+            status.state_error_code = Some(error.code().into());
             status.state_error = Some(error.to_string());
         }
         if let Some(outage) = outage {

@@ -35,6 +35,7 @@ pub struct Status {
     pub input_error_code: Option<String>,
     /// Why the state folder can't be read. The counts say nothing then.
     pub state_error: Option<String>,
+    pub state_error_code: Option<String>,
     /// When the folders were looked at: a worker with many inputs does that less often than it writes this.
     pub counted: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
@@ -94,6 +95,7 @@ impl Status {
             input_error: None,
             input_error_code: None,
             state_error: None,
+            state_error_code: None,
             counted: None,
             last_success: None,
             done: 0,
@@ -244,9 +246,19 @@ impl Status {
         (!told).then(|| hinted(error, self.model_error_code.as_deref()))
     }
 
-    /// Why the inputs can't be listed, and the way out; `None` also where the worker as a whole waits.
+    /// Why the state folder can't be read, and the way out.
+    pub fn state_trouble(&self) -> Option<String> {
+        let error = self.state_error.as_ref()?;
+        Some(hinted(error, self.state_error_code.as_deref()))
+    }
+
+    /// Why the inputs can't be listed, and the way out; `None` also where the worker as a whole waits, or the state folder is
+    /// why.
     pub fn input_trouble(&self) -> Option<String> {
         let error = self.input_error.as_ref().filter(|_| self.outage().is_none())?;
+        if self.state_error.as_ref() == Some(error) {
+            return None;
+        }
         Some(hinted(error, self.input_error_code.as_deref()))
     }
 

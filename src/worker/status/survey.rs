@@ -82,7 +82,7 @@ pub fn find(config: &Config) -> Result<Status> {
     add_state(&mut status, config, holder.and_then(|holder| holder.fault))?;
     let written = written::read(config);
     status.worker = Process::seen(held, written.worker(), now);
-    if let Some(trouble) = written.trouble(&status.worker, now) {
+    if let Some(trouble) = written.trouble(&status.worker) {
         status.worker.report_error = Some(trouble);
     }
     let (sender, answers) = mpsc::sync_channel(1024);

@@ -1,7 +1,7 @@
 //! `status.json`: what the worker wrote down last, for the members of its group and for who asks.
 
-use super::files::{Why, age};
-use super::process::{Process, SILENT};
+use super::files::{Why, hinted};
+use super::process::Process;
 use super::snapshot::Status;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -66,21 +66,22 @@ impl Found {
     }
 
     /// Why a worker that runs says nothing new of itself here, if it doesn't.
-    pub fn trouble(&self, worker: &Process, now: Timestamp) -> Option<String> {
+    pub fn trouble(&self, worker: &Process) -> Option<String> {
         if !worker.runs() {
             return None;
         }
         let path = self.path.display();
         match &self.written {
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(hinted(&error.to_string(), Some(error.code()))),
             Ok(Some(written)) if written.worker.pid == worker.pid && written.worker.stopped.is_none() => {
-                // One that doesn't respond writes nothing either.
-                let responds = worker.heartbeat_age_seconds.is_some_and(|age| age <= SILENT);
-                (responds && age(written.at, now) > SILENT).then(|| {
+                // With each report it touches its lock, too, with its heartbeat.
+                let written_at = Timestamp::from_second(written.at.as_second()).unwrap_or(written.at);
+                let heartbeat = worker.heartbeat.map_or(0, Timestamp::as_second);
+                let before = written.worker.heartbeat.map_or(heartbeat, Timestamp::as_second);
+                (heartbeat > before + 1).then(|| {
                     format!(
-                        "{path} stands since {} as it is: the worker can't write it, and its log says why (a full disk, or \
-                         rights to that folder that it lost)",
-                        written.at
+                        "{path} stands since {written_at} as it is: the worker can't write it, and its log says why (a full disk, \
+                         or rights to that folder that it lost)"
                     )
                 })
             }
@@ -116,19 +117,19 @@ mod tests {
     use super::super::process::State;
     use super::*;
 
-    fn process(pid: u32, state: State, age: u64) -> Process {
+    fn process(pid: u32, state: State, heartbeat: i64) -> Process {
         Process {
             state,
             pid: Some(pid),
-            heartbeat_age_seconds: Some(age),
+            heartbeat: Some(Timestamp::from_second(heartbeat).unwrap()),
             ..Process::default()
         }
     }
 
-    fn found(pid: u32, at: i64) -> Found {
+    fn found(pid: u32, heartbeat: i64) -> Found {
         let json = serde_json::json!({
-            "at": Timestamp::from_second(at).unwrap(),
-            "worker": process(pid, State::Running, 1),
+            "at": Timestamp::from_second(heartbeat).unwrap(),
+            "worker": process(pid, State::Running, heartbeat),
             "pending_files": [
                 {"file": "a.csv", "reason": "open"},
                 {"file": "b.csv", "reason": "queued", "since": null},
@@ -142,45 +143,45 @@ mod tests {
 
     #[test]
     fn what_stands_there_is_judged_by_who_wrote_it_and_when() {
-        let now = Timestamp::from_second(1000).unwrap();
         let none = |written| Found {
             path: "status.json".into(),
             written,
         };
         let closed = || Error::io("read", "status.json")(io::Error::from(io::ErrorKind::PermissionDenied));
         for (found, worker, words) in [
-            (found(7, 990), process(7, State::Running, 5), None),
+            (found(7, 900), process(7, State::Running, 901), None),
+            // By its lock, it came around since.
             (
                 found(7, 900),
-                process(7, State::Running, 5),
+                process(7, State::Running, 902),
                 Some("stands since 1970-01-01T00:15:00Z"),
             ),
             // It says itself that it doesn't respond.
-            (found(7, 900), process(7, State::NotResponding, 95), None),
+            (found(7, 900), process(7, State::NotResponding, 900), None),
             (
                 found(8, 990),
-                process(7, State::Running, 5),
+                process(7, State::Running, 990),
                 Some("not by the worker that runs"),
             ),
             (
                 none(Ok(None)),
-                process(7, State::Running, 5),
+                process(7, State::Running, 990),
                 Some("not by the worker that runs"),
             ),
             (
                 none(Ok(None)),
-                process(7, State::NotResponding, 95),
+                process(7, State::NotResponding, 900),
                 Some("another version"),
             ),
             (
                 none(Err(closed())),
-                process(7, State::Running, 5),
-                Some("can't read status.json: "),
+                process(7, State::Running, 990),
+                Some("can't read status.json: permission denied (hint: "),
             ),
-            (none(Ok(None)), process(7, State::Stopped, 95), None),
+            (none(Ok(None)), process(7, State::Stopped, 900), None),
             (none(Ok(None)), Process::default(), None),
         ] {
-            let trouble = found.trouble(&worker, now);
+            let trouble = found.trouble(&worker);
             assert_eq!(trouble.is_some(), words.is_some(), "{trouble:?} {worker:?}");
             let trouble = trouble.unwrap_or_default();
             assert!(trouble.contains(words.unwrap_or_default()), "{words:?} in {trouble}");
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn only_the_worker_that_runs_knows_what_is_open_now() {
         for (worker, open) in [
-            (process(7, State::Running, 5), &["a.csv"][..]),
-            (process(8, State::Running, 5), &[]),
-            (process(7, State::Stopped, 5), &[]),
+            (process(7, State::Running, 990), &["a.csv"][..]),
+            (process(8, State::Running, 990), &[]),
+            (process(7, State::Stopped, 990), &[]),
         ] {
             let found = found(7, 990);
             assert_eq!(found.open(&worker), open.iter().copied().collect(), "{worker:?}");

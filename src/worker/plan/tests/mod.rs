@@ -399,6 +399,7 @@ fn a_full_disk_stops_all_but_where_one_input_fills_it() {
         ("disk_full", 4096, Charge::All),
         ("disk_full", 1 << 20, Charge::Input),
         ("read_only", 1 << 40, Charge::All),
+        ("sandbox", 1 << 40, Charge::All),
         ("mount", 0, Charge::All),
         ("ledger", 0, Charge::All),
         ("permission_denied", 0, Charge::Input),
