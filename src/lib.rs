@@ -77,6 +77,7 @@ pub mod onnxruntime;
 pub mod problem;
 pub mod registry;
 pub mod score;
+pub mod serve;
 pub mod service;
 pub mod spool;
 pub mod train;

@@ -94,6 +94,13 @@ pub enum LogLevel {
     Debug,
 }
 
+/// Whose predictions a server answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    Production,
+    Staging,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what is done, pending, held and failed, the model, and whether a worker is running
@@ -236,6 +243,15 @@ pub enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+    },
+    /// Answer over HTTP, by the approved models, until SIGTERM
+    ///
+    /// It shares configuration and models with the worker, and nothing else: either runs without the other. SIGHUP reads the
+    /// configuration's keys file again; a new approval needs no signal.
+    Serve {
+        /// production: by the latest approved version. staging: by the newest one that nobody rejected, approved or not
+        #[arg(long, value_name = "STAGE", default_value = "production")]
+        stage: Stage,
     },
     /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
     Completions { shell: clap_complete::Shell },

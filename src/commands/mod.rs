@@ -10,6 +10,7 @@ mod retry;
 mod run;
 mod sandbox;
 mod score;
+mod serve;
 mod spool;
 mod status;
 mod train;
@@ -55,7 +56,7 @@ pub fn run(cli: Cli) -> u8 {
         true => Progress::on_terminal(),
         false => Progress::hidden(),
     };
-    let daemon = command.is_none() && !once;
+    let daemon = (command.is_none() && !once) || matches!(command, Some(Command::Serve { .. }));
     let level = common.log_level.unwrap_or(match (daemon, quiet) {
         (true, _) => LogLevel::Info,
         // What it recovered from needs nobody.
@@ -167,6 +168,7 @@ pub fn run(cli: Cli) -> u8 {
             };
             load().and_then(|config| evaluate::evaluate(config, &question))
         }
+        Some(Command::Serve { stage }) => serve::serve(load, stage),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "transform", &mut script);

@@ -10,6 +10,7 @@ mod models;
 mod node;
 mod output;
 mod reader;
+mod serve;
 mod state;
 mod status;
 mod value;
@@ -18,6 +19,7 @@ mod worker;
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use output::{OnTaken, Output};
+pub use serve::{Auth, BadRows, Serve};
 pub use state::State;
 pub use value::Decimal;
 pub use worker::Worker;
@@ -52,6 +54,7 @@ pub struct Config {
     /// The file for Prometheus, if one is wished.
     pub textfile: Option<PathBuf>,
     pub worker: Worker,
+    pub serve: Serve,
 }
 
 /// As it is written: a field a section.
@@ -66,6 +69,7 @@ struct Raw {
     status: status::Raw,
     metrics: status::Metrics,
     worker: worker::Raw,
+    serve: serve::Raw,
 }
 
 impl Raw {
@@ -90,6 +94,7 @@ impl Raw {
             status: self.status.path.0,
             textfile: self.metrics.textfile,
             worker: self.worker.validate(),
+            serve: self.serve.validate(),
         };
         check_disjoint(&config, layers)?;
         Ok(config)

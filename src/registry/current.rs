@@ -3,20 +3,35 @@
 
 use super::Registry;
 use crate::error::{Error, Result};
-use crate::score::Lineup;
+use crate::score::{Identity, Lineup};
 use std::sync::Arc;
 
 pub struct Current {
     registry: Registry,
+    /// Which version is to answer.
+    choose: fn(&Registry) -> Result<Identity>,
     /// Or why there is none.
     lineup: Result<Arc<Lineup>>,
 }
 
 impl Current {
-    /// Nothing was looked at yet.
+    /// Of the latest approved version. Nothing was looked at yet.
     pub fn new(registry: Registry) -> Current {
+        Current::of(registry, Registry::latest_approved)
+    }
+
+    /// Of the newest version that nobody rejected, to be tried before it is approved.
+    pub fn candidate(registry: Registry) -> Current {
+        Current::of(registry, Registry::latest_candidate)
+    }
+
+    fn of(registry: Registry, choose: fn(&Registry) -> Result<Identity>) -> Current {
         let lineup = Err(not_looked(&registry));
-        Current { registry, lineup }
+        Current {
+            registry,
+            choose,
+            lineup,
+        }
     }
 
     /// Why there is no lineup, taken out; as if nothing was looked at yet.
@@ -31,13 +46,13 @@ impl Current {
 
     /// Looks at the decisions again. True if the lineup, or the reason why there is none, is another one than before.
     pub fn look(&mut self) -> bool {
-        let approved = self.registry.latest_approved();
-        if let (Ok(identity), Ok(lineup)) = (&approved, &self.lineup)
+        let chosen = (self.choose)(&self.registry);
+        if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
         {
             return false;
         }
-        let lineup = approved.and_then(|identity| self.registry.prove(identity.version));
+        let lineup = chosen.and_then(|identity| self.registry.prove(identity.version));
         if let (Err(now), Err(before)) = (&lineup, &self.lineup)
             && now.to_string() == before.to_string()
         {

@@ -127,21 +127,62 @@ impl Registry {
 
     /// The highest approved version. Doesn't open its artifact.
     pub fn latest_approved(&self) -> Result<Identity> {
+        let found = self.latest(|status| status == Status::Approved)?;
+        found
+            .map_err(|versions| match versions {
+                0 => self.misplaced().unwrap_or("no version is registered".into()),
+                1 => "its one version is not approved".to_string(),
+                n => format!("none of its {n} versions is approved"),
+            })
+            .map_err(|message| self.no_model(message))
+    }
+
+    /// The highest version that nobody rejected, approved or not: what is tried before it is approved.
+    pub fn latest_candidate(&self) -> Result<Identity> {
+        let found = self.latest(|status| status != Status::Rejected)?;
+        found
+            .map_err(|versions| match versions {
+                0 => self.misplaced().unwrap_or("no version is registered".into()),
+                n => format!("all its versions ({n}) are rejected"),
+            })
+            .map_err(|message| self.no_model(message))
+    }
+
+    /// The highest version of such a status; else how many there are.
+    fn latest(&self, is: impl Fn(Status) -> bool) -> Result<Result<Identity, usize>> {
         let versions = self.versions()?;
         for &version in versions.iter().rev() {
-            if Status::after(&self.decisions(version)?) == Status::Approved {
-                return self.identity(version);
+            if is(Status::after(&self.decisions(version)?)) {
+                return self.identity(version).map(Ok);
             }
         }
-        let message = match versions.len() {
-            0 => self.misplaced().unwrap_or("no version is registered".into()),
-            1 => "its one version is not approved".to_string(),
-            n => format!("none of its {n} versions is approved"),
-        };
-        Err(Error::NoModel {
+        Ok(Err(versions.len()))
+    }
+
+    fn no_model(&self, message: String) -> Error {
+        Error::NoModel {
             path: self.path.clone(),
             message,
-        })
+        }
+    }
+
+    /// The groups in a folder of models, in the order of their names.
+    ///
+    /// # Errors
+    /// The folder can't be listed.
+    pub fn groups(models: &Path) -> Result<Vec<String>> {
+        let mut groups = Vec::new();
+        for entry in fs::read_dir(models).map_err(Error::io("list", models))? {
+            let entry = entry.map_err(Error::io("list", models))?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .ok()
+                .filter(|name| !name.starts_with('.'));
+            groups.extend(name.filter(|name| !versions_in(&models.join(name)).is_empty()));
+        }
+        groups.sort_unstable();
+        Ok(groups)
     }
 
     /// What is wrong with models.path where it is the folder of a group: there are no groups in that, but versions.

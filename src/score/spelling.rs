@@ -96,6 +96,14 @@ impl Spelling {
         }
     }
 
+    /// The same words and numbers, with a point in front of a fraction.
+    pub fn with_point(&self) -> Spelling {
+        Spelling {
+            missing: self.missing.clone(),
+            comma: false,
+        }
+    }
+
     /// The usual words.
     pub fn usual(comma: bool) -> Spelling {
         Spelling { missing: None, comma }

@@ -29,6 +29,11 @@ impl Scorer {
         }
     }
 
+    /// The same lineup, of another shape.
+    pub fn with(&self, shape: Shape) -> Scorer {
+        Scorer::new(self.lineup.clone(), shape)
+    }
+
     pub(super) fn last(&self) -> Option<Arc<Input>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -168,6 +168,14 @@ impl Rows<'_> {
         self.reader.cause(flaw)
     }
 
+    /// The column that a row of the batch is bad for, if it is one, and why; in words.
+    pub fn reason(&self, flaw: Flaw) -> (Option<&str>, Cow<'static, str>) {
+        let cause = self.reader.cause(flaw);
+        let column = self.input.column(cause);
+        let reason = self.input.reason(cause, |why| self.reader.batch.refusal(why));
+        ((!column.is_empty()).then_some(column), reason)
+    }
+
     /// The line feeds in front of what is read next.
     pub fn lines(&self) -> u64 {
         self.lines

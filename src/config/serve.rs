@@ -1,0 +1,110 @@
+//! `[serve]`: where `transform serve` listens, who may ask, and how much.
+
+use super::value::{Period, text};
+use serde::{Deserialize, Deserializer};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Serve {
+    pub listen: SocketAddr,
+    pub auth: Auth,
+    /// Who may ask.
+    pub keys: PathBuf,
+    /// Routes that need no key, beside those of health.
+    pub open: Vec<String>,
+    /// Whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Of one request, in bytes, as it is sent and once it is decompressed.
+    pub max_body: u64,
+    pub max_connections: usize,
+    /// Of bodies in flight, in bytes.
+    pub memory: u64,
+    /// Requests that are scored at a time.
+    pub max_in_flight: usize,
+    /// From the end of a request's head to its answer.
+    pub timeout: Duration,
+    pub bad_rows: BadRows,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    Keys,
+    None,
+}
+
+/// What a row that can't be scored means for the others of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadRows {
+    /// The request is refused, and each bad row named.
+    Refuse,
+    /// It has null in its place, and the answer says how many there are.
+    Null,
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    #[serde(deserialize_with = "address")]
+    listen: SocketAddr,
+    auth: Auth,
+    keys: PathBuf,
+    open: Vec<String>,
+    trusted_proxies: Vec<IpAddr>,
+    #[serde(deserialize_with = "body")]
+    max_body: u64,
+    max_connections: u32,
+    #[serde(deserialize_with = "memory")]
+    memory: u64,
+    max_in_flight: u32,
+    timeout: Period<100, 1>,
+    bad_rows: BadRows,
+}
+
+impl Raw {
+    pub fn validate(self) -> Serve {
+        Serve {
+            listen: self.listen,
+            auth: self.auth,
+            keys: self.keys,
+            open: self.open,
+            trusted_proxies: self.trusted_proxies,
+            max_body: self.max_body,
+            max_connections: self.max_connections.max(1) as usize,
+            memory: self.memory.max(self.max_body),
+            max_in_flight: self.max_in_flight.max(1) as usize,
+            timeout: self.timeout.0,
+            bad_rows: self.bad_rows,
+        }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    text(
+        deserializer,
+        "an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        |text| text.parse().ok(),
+    )
+}
+
+fn body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    size::<1024, { 1 << 30 }, D>(deserializer, "a size between \"1KiB\" and \"1GiB\", such as \"10MiB\"")
+}
+
+fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    size::<{ 1 << 20 }, { u64::MAX }, D>(deserializer, "a size of at least \"1MiB\", such as \"256MiB\"")
+}
+
+fn size<'de, const LEAST: u64, const MOST: u64, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &str,
+) -> Result<u64, D::Error> {
+    text(deserializer, expected, |text| {
+        let size = text.parse::<bytesize::ByteSize>().ok()?.as_u64();
+        (LEAST..=MOST).contains(&size).then_some(size)
+    })
+}

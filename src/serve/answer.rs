@@ -1,0 +1,53 @@
+//! What is answered: status, headers, body.
+
+use super::models::Served;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
+use std::sync::Arc;
+
+pub const JSON: &str = "application/json";
+pub const CSV: &str = "text/csv; charset=utf-8";
+pub const TEXT: &str = "text/plain; charset=utf-8";
+
+#[derive(Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    /// Empty: there is no body, and no type of it.
+    pub content_type: &'static str,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// What came of a request for predictions.
+    pub scored: Option<Scored>,
+}
+
+/// Who predicted, and how many rows: for headers, metrics, the access log.
+#[derive(Clone)]
+pub struct Scored {
+    pub by: Arc<Served>,
+    pub rows: u64,
+    pub bad_rows: u64,
+}
+
+impl Answer {
+    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer {
+            status,
+            content_type,
+            headers: HeaderMap::new(),
+            body: body.into(),
+            scored: None,
+        }
+    }
+
+    pub fn ok(content_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer::new(StatusCode::OK, content_type, body)
+    }
+
+    /// What no header can hold is left out.
+    pub fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Answer {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}

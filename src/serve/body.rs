@@ -1,0 +1,251 @@
+//! A request's body: taken in within limits of size, time and memory.
+
+use super::refusal::{Cause, Refusal};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+pub struct Limits {
+    /// Bytes of one body, as it is sent and once it is decompressed.
+    pub max_body: u64,
+    pub timeout: Duration,
+}
+
+/// Bytes that all bodies may take together.
+pub struct Memory {
+    most: u64,
+    taken: AtomicU64,
+}
+
+/// Bytes of it that are taken; given back when it is dropped.
+pub struct Hold {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
+impl Memory {
+    pub fn new(most: u64) -> Arc<Memory> {
+        Arc::new(Memory {
+            most,
+            taken: AtomicU64::new(0),
+        })
+    }
+
+    pub fn hold(self: &Arc<Memory>) -> Hold {
+        Hold {
+            memory: self.clone(),
+            bytes: 0,
+        }
+    }
+}
+
+impl Hold {
+    /// # Errors
+    /// All bodies together would take more than they may.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let taken = self.memory.taken.fetch_add(bytes, Ordering::Relaxed);
+        if taken + bytes > self.memory.most {
+            self.memory.taken.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Refusal::new(Cause::Busy, "too many bytes of requests are in flight; try again").after(1));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.memory.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Takes in a body as it is sent.
+///
+/// # Errors
+/// It is too large, too slow, there is no memory left, or the client went away.
+pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, hold: &mut Hold) -> Result<Bytes, Refusal> {
+    let declared = match headers.get(CONTENT_LENGTH) {
+        Some(value) => value.to_str().ok().and_then(|text| text.parse::<u64>().ok()),
+        None => None,
+    };
+    if declared.is_some_and(|length| length > limits.max_body) {
+        return Err(too_large(limits.max_body));
+    }
+    if let Some(length) = declared {
+        hold.grow(length)?;
+    }
+    match tokio::time::timeout(limits.timeout, collect(body, declared, limits.max_body, hold)).await {
+        Ok(bytes) => bytes,
+        Err(_) => Err(Refusal::new(Cause::Timeout, "the body didn't arrive in time")),
+    }
+}
+
+async fn collect(mut body: Incoming, declared: Option<u64>, most: u64, hold: &mut Hold) -> Result<Bytes, Refusal> {
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Refusal::bad("the body ended before its end"));
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if declared.is_none() {
+            if (first.len() + whole.len() + data.len()) as u64 > most {
+                return Err(too_large(most));
+            }
+            hold.grow(data.len() as u64)?;
+        }
+        // One frame, as of every small body, is taken as it is.
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.reserve(declared.unwrap_or_default() as usize);
+            whole.extend_from_slice(&first);
+            first = Bytes::new();
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+fn too_large(most: u64) -> Refusal {
+    let most = bytesize::ByteSize(most);
+    Refusal::new(
+        Cause::TooLarge,
+        format!("the body is larger than {most}, the most that serve.max_body lets in"),
+    )
+    .hint("send it in parts, or drop it as a file into the worker's input folder")
+}
+
+/// Undoes a Content-Encoding.
+///
+/// # Errors
+/// It is none that is known, is damaged, or gives more than a body may have.
+pub fn decoded(headers: &HeaderMap, body: Bytes, most: u64, hold: &mut Hold) -> Result<Bytes, Refusal> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
+        return Ok(body);
+    };
+    let name = encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    let decompressed = match name.as_str() {
+        "" | "identity" => return Ok(body),
+        "gzip" | "x-gzip" => decompress(MultiGzDecoder::new(&body[..]), most, hold),
+        "zstd" => match zstd_decoder(&body) {
+            Ok(decoder) => decompress(decoder, most, hold),
+            Err(e) => Err(Stopped::Damaged(e)),
+        },
+        _ => {
+            let message = format!("Content-Encoding {name:?} isn't known; gzip and zstd are");
+            return Err(Refusal::new(Cause::MediaType, message));
+        }
+    };
+    decompressed.map(Bytes::from).map_err(|stopped| match stopped {
+        Stopped::TooLarge => too_large(most),
+        Stopped::Refused(refusal) => *refusal,
+        Stopped::Damaged(e) => Refusal::bad(format!("the body is no whole {name}: {e}")),
+    })
+}
+
+fn zstd_decoder(body: &[u8]) -> io::Result<zstd::Decoder<'_, &[u8]>> {
+    let mut decoder = zstd::Decoder::with_buffer(body)?;
+    // The memory that a frame can ask for: 2^23 bytes, which RFC 8878 has every decoder support.
+    decoder.window_log_max(23)?;
+    Ok(decoder)
+}
+
+enum Stopped {
+    TooLarge,
+    Refused(Box<Refusal>),
+    Damaged(io::Error),
+}
+
+/// What is counted is what comes out: a bomb is stopped where it is too large.
+fn decompress(mut from: impl Read, most: u64, hold: &mut Hold) -> Result<Vec<u8>, Stopped> {
+    const STEP: usize = 64 << 10;
+    let mut out = Vec::new();
+    loop {
+        let length = out.len();
+        hold.grow(STEP as u64)
+            .map_err(|refusal| Stopped::Refused(Box::new(refusal)))?;
+        let read = from.by_ref().take(STEP as u64).read_to_end(&mut out);
+        read.map_err(Stopped::Damaged)?;
+        if out.len() as u64 > most {
+            return Err(Stopped::TooLarge);
+        }
+        if out.len() == length {
+            return Ok(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+    use std::io::Write;
+
+    fn decode(name: &'static str, body: Vec<u8>, most: u64) -> Result<Bytes, Refusal> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        let memory = Memory::new(1 << 30);
+        let result = decoded(&headers, body.into(), most, &mut memory.hold());
+        assert_eq!(memory.taken.load(Ordering::Relaxed), 0);
+        result
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn compressed_bodies_are_read_and_bombs_are_not() {
+        let text = b"x\n0.3\n".repeat(1000);
+        assert_eq!(decode("gzip", gzip(&text), 1 << 20).unwrap(), text);
+        assert_eq!(
+            decode("zstd", zstd::encode_all(&text[..], 3).unwrap(), 1 << 20).unwrap(),
+            text
+        );
+        let bomb = vec![0; 4 << 20];
+        for (name, body) in [("gzip", gzip(&bomb)), ("zstd", zstd::encode_all(&bomb[..], 3).unwrap())] {
+            assert_eq!(
+                decode(name, body, 1 << 20).unwrap_err().cause,
+                Cause::TooLarge,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_or_unknown_is_refused() {
+        let mut torn = gzip(b"x\n0.3\n");
+        torn.truncate(torn.len() - 3);
+        assert_eq!(decode("gzip", torn, 1 << 20).unwrap_err().cause, Cause::BadRequest);
+        assert_eq!(
+            decode("zstd", b"x\n".to_vec(), 1 << 20).unwrap_err().cause,
+            Cause::BadRequest
+        );
+        assert_eq!(
+            decode("br", b"x\n".to_vec(), 1 << 20).unwrap_err().cause,
+            Cause::MediaType
+        );
+    }
+
+    #[test]
+    fn all_bodies_together_have_a_bound() {
+        let memory = Memory::new(100);
+        let mut first = memory.hold();
+        first.grow(60).unwrap();
+        let mut second = memory.hold();
+        assert_eq!(second.grow(60).unwrap_err().cause, Cause::Busy);
+        drop(first);
+        second.grow(60).unwrap();
+    }
+}

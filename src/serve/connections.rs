@@ -1,0 +1,161 @@
+//! Connections: accepted, read, and put down when the process is to stop.
+//!
+//! hyper's HTTP/1 alone: sniffing for a version would wait without a limit. A cap on connections, a limit on how long a head may
+//! take, no delay of small answers.
+
+use super::answer::Answer;
+use super::endpoint::Endpoint;
+use super::id;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// For a request's head, and how long a connection may be idle.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// Of a request's head.
+const HEAD_BYTES: usize = 32 << 10;
+const HEADERS: usize = 100;
+/// When the process is to stop, idle connections are kept for so long: what their clients have on its way is answered.
+const IDLE_STOPS_AFTER: Duration = Duration::from_secs(2);
+/// Then what isn't answered is cut.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// Where the system gives no more connections for now.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+pub struct Connections {
+    endpoint: Arc<Endpoint>,
+    http: http1::Builder,
+    permits: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Connections {
+    /// `stop` turns true when the process is to stop.
+    pub fn new(endpoint: Arc<Endpoint>, stop: watch::Receiver<bool>) -> Connections {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN)
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES.max(8192))
+            .max_header_size(HEAD_BYTES);
+        Connections {
+            permits: Arc::new(Semaphore::new(endpoint.settings().max_connections)),
+            endpoint,
+            http,
+            stop,
+        }
+    }
+
+    /// Serves until the process is to stop and the last connection is put down, or cut.
+    pub async fn serve(self, listeners: Vec<TcpListener>) {
+        let permits = self.permits.clone();
+        let all = self.endpoint.settings().max_connections as u32;
+        let mut stop = self.stop.clone();
+        let connections = Arc::new(self);
+        let accepting: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(connections.clone().accept(listener)))
+            .collect();
+        let _ = stop.wait_for(|stop| *stop).await;
+        let deadline = Instant::now() + STOP_WITHIN;
+        for task in accepting {
+            let _ = task.await;
+        }
+        // All permits are back: all connections are put down.
+        let _ = timeout_at(deadline, permits.acquire_many(all)).await;
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut stop = self.stop.clone();
+        loop {
+            let Ok(permit) = self.permits.clone().acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                // Whoever waits to be accepted is, before the process stops.
+                biased;
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => drop(tokio::spawn(self.clone().connection(stream, peer, permit))),
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept a connection; trying again");
+                    sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        // An answer is one write; waiting for the client's acknowledgement would cost 40 ms.
+        let _ = stream.set_nodelay(true);
+        let answers = service_fn(|request| self.answer(request, peer));
+        let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), answers));
+        let mut stop = self.stop.clone();
+        let idle = async {
+            let _ = stop.wait_for(|stop| *stop).await;
+            sleep(IDLE_STOPS_AFTER).await;
+        };
+        // What goes wrong on a connection, from a client that went away to no HTTP at all, is the client's to see.
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = idle => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        }
+        drop(permit);
+    }
+
+    async fn answer(
+        &self,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+        let (head, body) = request.into_parts();
+        let id = id::of(&head.headers);
+        let answer = self.endpoint.answer(head, body, peer.ip(), &id).await;
+        let mut response = response(answer, &id);
+        if self.endpoint.is_stopping() {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
+    }
+}
+
+const MODEL: HeaderName = HeaderName::from_static("transform-model");
+const REQUEST_ID: HeaderName = HeaderName::from_static("transform-request-id");
+const BAD_ROWS: HeaderName = HeaderName::from_static("transform-bad-rows");
+
+fn response(answer: Answer, id: &str) -> hyper::Response<Full<Bytes>> {
+    let mut response = hyper::Response::new(Full::new(answer.body.into()));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    *headers = answer.headers;
+    if !answer.content_type.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(scored) = answer.scored {
+        headers.insert(MODEL, scored.by.name.clone());
+        if scored.bad_rows > 0 {
+            headers.insert(BAD_ROWS, scored.bad_rows.into());
+        }
+    }
+    response
+}

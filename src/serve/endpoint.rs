@@ -1,0 +1,184 @@
+//! What all requests share, and the order in which each is checked.
+
+use super::answer::{Answer, JSON, TEXT};
+use super::body::{self, Memory};
+use super::models::Models;
+use super::protocol::{self, Ask};
+use super::refusal::{Cause, Refusal};
+use super::request::Request;
+use super::route::{NoRoute, Protocol, Route, Stage};
+use crate::config::Serve;
+use crate::problem::internal;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_ENCODING;
+use hyper::http::request::Parts;
+use std::mem::take;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::oneshot;
+
+/// Bodies up to this size are scored on the connection's thread: some 1,000 rows, a millisecond of it at most. Handing them over
+/// would take longer than they do.
+const INLINE: usize = 64 << 10;
+
+pub struct Endpoint {
+    pub models: Arc<Models>,
+    stage: Stage,
+    settings: Serve,
+    memory: Arc<Memory>,
+    in_flight: Arc<AtomicUsize>,
+    /// For large bodies.
+    pool: rayon::ThreadPool,
+    stopping: AtomicBool,
+}
+
+impl Endpoint {
+    pub fn new(models: Arc<Models>, stage: Stage, settings: Serve, pool: rayon::ThreadPool) -> Endpoint {
+        Endpoint {
+            models,
+            stage,
+            memory: Memory::new(settings.memory),
+            settings,
+            in_flight: Arc::default(),
+            pool,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub fn settings(&self) -> &Serve {
+        &self.settings
+    }
+
+    /// From now on it is alive, but not ready.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Answers a request. `id`: what the answer shall call it.
+    pub async fn answer(self: &Arc<Self>, head: Parts, body: Incoming, peer: IpAddr, id: &str) -> Answer {
+        match Route::parse(self.stage, head.method.as_str(), head.uri.path()) {
+            Ok(route) => {
+                let protocol = route.protocol();
+                let answer = self.respond(route, head, body).await;
+                answer.unwrap_or_else(|refusal| refusal.answer(protocol, id))
+            }
+            Err((none, protocol)) => no_route(none, self.stage).answer(protocol, id),
+        }
+    }
+
+    async fn respond(self: &Arc<Self>, route: Route, head: Parts, body: Incoming) -> Result<Answer, Refusal> {
+        if route.is_health() {
+            return self.health(&route);
+        }
+        if !route.predicts() {
+            return self.describe(&route);
+        }
+        let limits = body::Limits {
+            max_body: self.settings.max_body,
+            timeout: self.settings.timeout,
+        };
+        let mut hold = self.memory.hold();
+        let sent = body::read(&head.headers, body, &limits, &mut hold).await?;
+        let permit = Permit::of(&self.in_flight, self.settings.max_in_flight)?;
+        let compressed = head.headers.contains_key(CONTENT_ENCODING);
+        let request = Request {
+            query: head.uri.query().unwrap_or_default().into(),
+            route,
+            headers: head.headers,
+            body: sent,
+        };
+        let (group, version) = request.target()?;
+        if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
+            return protocol::answer(&self.ask(&request));
+        }
+        let (sender, receiver) = oneshot::channel();
+        let endpoint = self.clone();
+        self.pool.spawn_fifo(move || {
+            let mut request = request;
+            let decoded = body::decoded(
+                &request.headers,
+                take(&mut request.body),
+                endpoint.settings.max_body,
+                &mut hold,
+            );
+            let answer = decoded.and_then(|body| {
+                request.body = body;
+                protocol::answer(&endpoint.ask(&request))
+            });
+            // The receiver is gone where the client is.
+            let _ = sender.send(answer);
+            drop((permit, hold));
+        });
+        receiver.await.unwrap_or_else(|_| Err(internal().into()))
+    }
+
+    fn ask<'a>(&'a self, request: &'a Request) -> Ask<'a> {
+        Ask {
+            request,
+            models: &self.models,
+            bad_rows: self.settings.bad_rows,
+        }
+    }
+
+    /// What is asked beside predictions.
+    fn describe(&self, route: &Route) -> Result<Answer, Refusal> {
+        match route {
+            Route::Version => Ok(Answer::ok(TEXT, concat!(env!("CARGO_PKG_VERSION"), "\n"))),
+            _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
+        }
+    }
+
+    fn health(&self, route: &Route) -> Result<Answer, Refusal> {
+        if matches!(route, Route::Ready(_)) {
+            if self.is_stopping() {
+                return Err(Refusal::new(Cause::NotReady, "the server is about to stop").after(1));
+            }
+            self.models.ready()?;
+        }
+        Ok(match route.protocol() {
+            Protocol::OpenInference => Answer::ok(JSON, "{}"),
+            Protocol::Invocations => Answer::ok(JSON, "\n"),
+            _ => Answer::ok(TEXT, "alive\n"),
+        })
+    }
+}
+
+/// One of the requests that are scored at a time; given back when it is dropped.
+struct Permit(Arc<AtomicUsize>);
+
+impl Permit {
+    fn of(in_flight: &Arc<AtomicUsize>, most: usize) -> Result<Permit, Refusal> {
+        let permit = Permit(in_flight.clone());
+        match in_flight.fetch_add(1, Ordering::Relaxed) {
+            before if before < most => Ok(permit),
+            _ => Err(Refusal::new(Cause::Busy, "too many requests are in flight; try again").after(1)),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn no_route(none: NoRoute, stage: Stage) -> Refusal {
+    match none {
+        NoRoute::Unknown => Refusal::new(Cause::NoSuchRoute, "there is no such route; /openapi.json lists them"),
+        NoRoute::Method(methods) => {
+            let message = format!("this route takes {methods}");
+            Refusal::new(Cause::Method(methods), message)
+        }
+        NoRoute::Stage(other) => {
+            let message = format!("this process answers for {stage}, not for {other}");
+            Refusal::new(Cause::NoSuchRoute, message).hint(format!(
+                "transform serve --stage {other} does, at an address of its own"
+            ))
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Answers over HTTP: the same models, the same rule of what a cell means, the same predictions as in the spool.
+//!
+//! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
+//! [`route`] is found, the caller's key is checked and charged, the body is taken in under limits, the route's [`protocol`] makes
+//! rows of it, a [`models::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
+//! refused in the protocol's own shape ([`refusal`]).
+//!
+//! Only [`connections`] and [`body`] know tokio.
+
+mod answer;
+mod body;
+mod connections;
+mod endpoint;
+mod id;
+mod listener;
+mod models;
+mod protocol;
+mod refusal;
+mod request;
+mod route;
+mod scoring;
+mod server;
+
+pub use route::Stage;
+pub use server::run;

@@ -1,0 +1,295 @@
+//! The groups and versions that are served: proven beside those at work, then put in their place.
+
+use super::refusal::{Cause, Refusal};
+use super::route::Stage;
+use crate::error::Error;
+use crate::registry::{Current, Registry, Status};
+use crate::score::binding::{features, nearest};
+use crate::score::{Binding, Lineup};
+use crate::transform::{Columns, Scorer, Shape};
+use hyper::header::HeaderValue;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
+const OTHERS: usize = 8;
+
+/// A proven version, with all that is the same for every request to it.
+pub struct Served {
+    pub lineup: Arc<Lineup>,
+    /// Its columns in their order, as JSON spells them: with a point in front of a fraction.
+    pub by_position: Binding,
+    /// For CSVs, as the spool's.
+    pub scorer: Scorer,
+    /// `GROUP/VERSION`, for a header.
+    pub name: HeaderValue,
+}
+
+impl Served {
+    fn of(lineup: Arc<Lineup>, shape: &Shape) -> Arc<Served> {
+        let spelling = shape.spelling.with_point();
+        let columns = lineup.signature().inputs.iter();
+        let shape = Shape {
+            columns: Columns::Prediction,
+            ..shape.clone()
+        };
+        let name = HeaderValue::from_str(&lineup.to_string());
+        Arc::new(Served {
+            by_position: Binding::by_position(&features(columns, &spelling).into()),
+            scorer: Scorer::new(lineup.clone(), shape),
+            // A group's name may hold what no header can.
+            name: name.unwrap_or(HeaderValue::from_static("?")),
+            lineup,
+        })
+    }
+
+    pub fn version(&self) -> u32 {
+        self.lineup.champion.identity.version
+    }
+}
+
+/// Of each group, the version that answers; or why none does.
+type Table = HashMap<String, Result<Arc<Served>, String>>;
+
+/// What requests look models up in.
+pub struct Models {
+    folder: PathBuf,
+    /// The one that is meant where none is named.
+    group: String,
+    stage: Stage,
+    shape: Shape,
+    table: RwLock<Arc<Table>>,
+    /// Last used, last.
+    others: Mutex<Vec<Arc<Served>>>,
+}
+
+impl Models {
+    pub fn new(folder: PathBuf, group: String, stage: Stage, shape: Shape) -> Models {
+        Models {
+            folder,
+            group,
+            stage,
+            shape,
+            table: RwLock::default(),
+            others: Mutex::default(),
+        }
+    }
+
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    fn table(&self) -> Arc<Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The groups that are served, and the version that answers or why none does; in the order of their names.
+    pub fn all(&self) -> BTreeMap<String, Result<Arc<Served>, String>> {
+        self.table()
+            .iter()
+            .map(|(group, served)| (group.clone(), served.clone()))
+            .collect()
+    }
+
+    /// The version that answers for the configured group.
+    pub fn ready(&self) -> Result<Arc<Served>, Refusal> {
+        self.latest(&self.group)
+    }
+
+    /// `group`: none is the configured one; `version`: none is the one that answers. One that isn't in memory is read and proven
+    /// now: see [`Models::is_loaded`].
+    pub fn find(&self, group: Option<&str>, version: Option<u32>) -> Result<Arc<Served>, Refusal> {
+        let group = group.unwrap_or(&self.group);
+        let latest = self.latest(group);
+        let Some(version) = version else { return latest };
+        match latest {
+            Ok(served) if served.version() == version => Ok(served),
+            Err(refusal) if refusal.cause == Cause::NoSuchModel => Err(refusal),
+            _ => self.other(group, version),
+        }
+    }
+
+    /// Can it be had without reading files?
+    pub fn is_loaded(&self, group: Option<&str>, version: Option<u32>) -> bool {
+        let Some(version) = version else { return true };
+        let group = group.unwrap_or(&self.group);
+        let is = |served: &Arc<Served>| is_version(served, group, version);
+        let latest = self
+            .table()
+            .get(group)
+            .is_some_and(|served| served.as_ref().is_ok_and(is));
+        latest
+            || self
+                .others
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(is)
+    }
+
+    fn latest(&self, group: &str) -> Result<Arc<Served>, Refusal> {
+        let table = self.table();
+        match table.get(group) {
+            Some(Ok(served)) => Ok(served.clone()),
+            Some(Err(why)) => Err(Refusal::new(Cause::NotReady, why.clone()).after(5)),
+            None if group == self.group => Err(Refusal::new(Cause::NotReady, "no approved model yet").after(5)),
+            None => {
+                let names: Vec<&str> = table.keys().map(String::as_str).collect();
+                let refusal = Refusal::new(Cause::NoSuchModel, format!("no model group {group:?}"));
+                Err(match nearest(group, &names) {
+                    Some(near) => refusal.hint(format!("the nearest is {near:?}")),
+                    None => refusal,
+                })
+            }
+        }
+    }
+
+    fn other(&self, group: &str, version: u32) -> Result<Arc<Served>, Refusal> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = others.iter().position(|served| is_version(served, group, version)) {
+            let served = others.remove(at);
+            others.push(served.clone());
+            return Ok(served);
+        }
+        let served = self.load(group, version)?;
+        if others.len() == OTHERS {
+            others.remove(0);
+        }
+        others.push(served.clone());
+        Ok(served)
+    }
+
+    fn load(&self, group: &str, version: u32) -> Result<Arc<Served>, Refusal> {
+        let registry = Registry::new(&self.folder, group);
+        let status = registry.show(version).map(|shown| shown.status);
+        match status {
+            Ok(status) if self.serves(status) => {}
+            Ok(status) => {
+                let message = format!("version {version} of {group:?} is {status}, and can't be asked");
+                return Err(Refusal::new(Cause::NoSuchModel, message));
+            }
+            Err(Error::Config { .. }) => {
+                return Err(Refusal::new(
+                    Cause::NoSuchModel,
+                    format!("no version {version} of {group:?}"),
+                ));
+            }
+            Err(error) => return Err(damaged(&error)),
+        }
+        let champion = registry.prove(version).map_err(|error| damaged(&error))?;
+        Ok(Served::of(Arc::new(Lineup { champion }), &self.shape))
+    }
+
+    fn serves(&self, status: Status) -> bool {
+        match self.stage {
+            Stage::Production => status == Status::Approved,
+            Stage::Staging => status != Status::Rejected,
+        }
+    }
+}
+
+fn is_version(served: &Served, group: &str, version: u32) -> bool {
+    served.version() == version && served.lineup.champion.identity.group == group
+}
+
+/// A client learns that the model is damaged, and the log where.
+fn damaged(error: &Error) -> Refusal {
+    tracing::error!(error = %error, "a model can't be served");
+    Refusal::new(Cause::NotReady, "the model can't be used: the server's log says why").after(5)
+}
+
+/// Looks at the decisions, for the process's life: the one writer of what is served.
+pub struct Watch {
+    models: Arc<Models>,
+    groups: BTreeMap<String, Current>,
+    /// Why the folder of models can't be listed, if so: said once.
+    unlisted: Option<String>,
+}
+
+impl Watch {
+    pub fn new(models: Arc<Models>) -> Watch {
+        Watch {
+            models,
+            groups: BTreeMap::new(),
+            unlisted: None,
+        }
+    }
+
+    /// Puts what was approved since to work, once it has proven itself. True if anything changed.
+    pub fn look(&mut self) -> bool {
+        let models = &self.models;
+        let mut names = match Registry::groups(&models.folder) {
+            Ok(names) => {
+                self.unlisted = None;
+                names
+            }
+            // What is at work goes on: that a mount is gone decides nothing about models.
+            Err(error) => {
+                let why = error.to_string();
+                if self.unlisted.as_ref() != Some(&why) {
+                    tracing::warn!(error = %error, "the models can't be listed; those in memory answer on");
+                    self.unlisted = Some(why);
+                }
+                self.groups.keys().cloned().collect()
+            }
+        };
+        if !names.contains(&models.group) {
+            names.push(models.group.clone());
+        }
+        let before = self.groups.len();
+        self.groups.retain(|group, _| names.contains(group));
+        let mut changed = self.groups.len() != before;
+        for group in names {
+            let current = self.groups.entry(group.clone()).or_insert_with(|| {
+                let registry = Registry::new(&models.folder, &group);
+                match models.stage {
+                    Stage::Production => Current::new(registry),
+                    Stage::Staging => Current::candidate(registry),
+                }
+            });
+            if self.unlisted.is_none() && current.look() {
+                changed = true;
+                match current.lineup() {
+                    Ok(lineup) => tracing::info!(model = %lineup, stage = %models.stage, "answers"),
+                    Err(error) => tracing::error!(group, error = %error, "no model answers"),
+                }
+            }
+        }
+        self.forget_rejected();
+        if changed {
+            self.publish();
+        }
+        changed
+    }
+
+    fn publish(&self) {
+        let models = &self.models;
+        let before = models.table();
+        let served = |group: &String, current: &Current| match current.lineup() {
+            Ok(lineup) => match before.get(group) {
+                Some(Ok(same)) if Arc::ptr_eq(&same.lineup, lineup) => Ok(same.clone()),
+                _ => Ok(Served::of(lineup.clone(), &models.shape)),
+            },
+            Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
+            Err(_) => Err("the approved model can't be used: the server's log says why".into()),
+        };
+        let table: Table = self
+            .groups
+            .iter()
+            .map(|(group, current)| (group.clone(), served(group, current)))
+            .collect();
+        *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+
+    /// A version that was rejected since it was asked for by its number answers no more.
+    fn forget_rejected(&self) {
+        let models = &self.models;
+        let mut others = models.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.retain(|served| {
+            let identity = &served.lineup.champion.identity;
+            let shown = Registry::new(&models.folder, &identity.group).show(identity.version);
+            shown.map_or(true, |shown| models.serves(shown.status))
+        });
+    }
+}

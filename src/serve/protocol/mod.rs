@@ -1,0 +1,26 @@
+//! A protocol each: what its body means as rows, and how predictions are written. Nothing else differs between them.
+
+mod score;
+
+use super::answer::Answer;
+use super::models::Models;
+use super::refusal::{Cause, Refusal};
+use super::request::Request;
+use super::route::Route;
+use crate::config::BadRows;
+
+/// A request for predictions, and whom it is put to.
+pub struct Ask<'a> {
+    pub request: &'a Request,
+    pub models: &'a Models,
+    pub bad_rows: BadRows,
+}
+
+/// # Errors
+/// Why there are no predictions.
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    match &ask.request.route {
+        Route::Score => score::answer(ask),
+        _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
+    }
+}

@@ -1,0 +1,153 @@
+//! `POST /score`, of this project: a CSV in, and out as the spool writes it.
+//!
+//! `?columns=prediction|all`: the input's columns in front of the predictions. `?probabilities=true`: a column for each class.
+//! Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects file has them.
+
+use super::Ask;
+use crate::config::BadRows;
+use crate::format::{Blocks, rejects};
+use crate::serve::answer::{Answer, CSV, Scored};
+use crate::serve::models::Served;
+use crate::serve::refusal::{BadRow, Cause, NAMED, Refusal};
+use crate::serve::request::MediaType;
+use crate::transform::{Columns, Opened, Part, Place, Shape, open};
+use hyper::header::ACCEPT;
+use std::sync::Arc;
+
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    match ask.request.content_type() {
+        MediaType::Csv | MediaType::Any => csv(ask, ask.models.find(None, None)?),
+        _ => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here").hint("send text/csv")),
+    }
+}
+
+/// The shape that a query asks for, if it isn't the usual one.
+fn shape(ask: &Ask, usual: &Shape) -> Result<Option<Shape>, Refusal> {
+    let columns = match ask.request.parameter("columns") {
+        None | Some("prediction") => Columns::Prediction,
+        Some("all") => Columns::All,
+        Some(other) => return Err(Refusal::bad(format!("columns={other}: it is prediction or all"))),
+    };
+    let probabilities = ask.request.flag("probabilities")?.unwrap_or(usual.probabilities);
+    let shape = Shape {
+        columns,
+        probabilities,
+        ..usual.clone()
+    };
+    Ok((shape != *usual).then_some(shape))
+}
+
+fn csv(ask: &Ask, served: Arc<Served>) -> Result<Answer, Refusal> {
+    let other = shape(ask, &served.scorer.shape)?.map(|shape| served.scorer.with(shape));
+    let scorer = other.as_ref().unwrap_or(&served.scorer);
+    let body = &ask.request.body[..];
+    let mut blocks = Blocks::new(body, scorer.shape.encoding, scorer.shape.dialect, None);
+    let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    let opened = open(&first, scorer)?;
+    let mut output = Output::begin(&opened);
+    let mut part = opened.first_part(first);
+    loop {
+        let source = output.add(part)?;
+        blocks.recycle(source);
+        part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
+            Some(block) => opened.part(block, Vec::new()),
+            None => break,
+        };
+    }
+    if output.bad_rows > 0 && ask.bad_rows == BadRows::Refuse {
+        return Err(Refusal::of_rows(
+            output.bad_rows as usize,
+            output.rows as usize,
+            output.named,
+        ));
+    }
+    let scored = Scored {
+        by: served.clone(),
+        rows: output.rows,
+        bad_rows: output.bad_rows,
+    };
+    let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let answer = match output.bad_rows > 0 && accept.is_some_and(|accept| accept.contains("multipart/mixed")) {
+        true => in_parts(&output.out, &output.rejects),
+        false => Answer::ok(CSV, output.out),
+    };
+    Ok(Answer {
+        scored: Some(scored),
+        ..answer
+    })
+}
+
+/// The parts of a body, put together in order.
+struct Output<'a> {
+    opened: &'a Opened,
+    out: Vec<u8>,
+    rejects: Vec<u8>,
+    named: Vec<BadRow>,
+    rows: u64,
+    bad_rows: u64,
+    lines: u64,
+}
+
+impl Output<'_> {
+    fn begin(opened: &Opened) -> Output<'_> {
+        Output {
+            opened,
+            out: opened.input.out().into(),
+            rejects: Vec::new(),
+            named: Vec::new(),
+            rows: 0,
+            bad_rows: 0,
+            lines: opened.input.lines(),
+        }
+    }
+
+    /// Gives the memory of its range back.
+    fn add(&mut self, part: Part) -> Result<Vec<u8>, Refusal> {
+        for reject in &part.rejects {
+            let place = reject.place(self.lines, self.rows);
+            let column = self.opened.column(reject);
+            let reason = self.opened.reason(&part, reject);
+            if self.rejects.is_empty() {
+                self.rejects.extend_from_slice(rejects::HEADER);
+            }
+            let record = &part.range()[reject.start as usize..reject.end as usize];
+            rejects::push(place.number(), column, &reason, record, &mut self.rejects);
+            if self.named.len() < NAMED {
+                self.named.push(BadRow {
+                    row: self.rows + u64::from(reject.row) + 1,
+                    line: match place {
+                        Place::Line(line) => Some(line),
+                        Place::Row(_) => None,
+                    },
+                    column: (!column.is_empty()).then(|| column.into()),
+                    reason: reason.into_owned(),
+                });
+            }
+        }
+        if let Some(problem) = part.problem {
+            return Err(problem.behind(self.lines).into());
+        }
+        self.bad_rows += part.rejects.len() as u64;
+        self.rows += part.rows;
+        self.lines += part.lines;
+        self.out.extend_from_slice(&part.out);
+        Ok(part.source)
+    }
+}
+
+/// A text that no line of a CSV of ours begins with.
+const BOUNDARY: &str = "--transform-8f6d2c1be0a94735";
+
+fn in_parts(out: &[u8], rejects: &[u8]) -> Answer {
+    let mut body = Vec::with_capacity(out.len() + rejects.len() + 400);
+    for (name, part) in [("predictions", out), ("rejects", rejects)] {
+        body.extend_from_slice(
+            format!("--{BOUNDARY}\r\nContent-Type: {CSV}\r\nContent-Disposition: inline; name=\"{name}\"\r\n\r\n")
+                .as_bytes(),
+        );
+        body.extend_from_slice(part);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    Answer::ok("multipart/mixed; boundary=--transform-8f6d2c1be0a94735", body)
+}

@@ -1,0 +1,278 @@
+//! Why a request has no predictions: one cause, in the shape of its route's protocol.
+
+use super::answer::{Answer, JSON, TEXT};
+use super::route::Protocol;
+use crate::problem::Problem;
+use hyper::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What is wrong, by what the caller has to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The body can't be read, or isn't the model's.
+    BadRequest,
+    /// Rows of it can't be scored.
+    BadRows,
+    Forbidden,
+    NoSuchRoute,
+    NoSuchModel,
+    /// The methods that there are.
+    Method(&'static str),
+    /// The body didn't arrive in time.
+    Timeout,
+    TooLarge,
+    MediaType,
+    TooManyRequests,
+    LimitExceeded,
+    /// There is no proven model, the process stops, or the keys can't be read.
+    NotReady,
+    /// More is in flight than there may be.
+    Busy,
+    /// A defect of this program.
+    Internal,
+}
+
+impl Cause {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Cause::BadRequest | Cause::BadRows => StatusCode::BAD_REQUEST,
+            Cause::Forbidden => StatusCode::FORBIDDEN,
+            Cause::NoSuchRoute | Cause::NoSuchModel => StatusCode::NOT_FOUND,
+            Cause::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Cause::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Cause::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Cause::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Cause::TooManyRequests | Cause::LimitExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Cause::NotReady | Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Cause::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Stable; for programs, metrics and TROUBLESHOOTING.md.
+    pub fn code(self) -> &'static str {
+        match self {
+            Cause::BadRequest => "bad_request",
+            Cause::BadRows => "bad_rows",
+            Cause::Forbidden => "forbidden",
+            Cause::NoSuchRoute => "no_such_route",
+            Cause::NoSuchModel => "no_such_model",
+            Cause::Method(_) => "method_not_allowed",
+            Cause::Timeout => "timeout",
+            Cause::TooLarge => "too_large",
+            Cause::MediaType => "unsupported_media_type",
+            Cause::TooManyRequests => "too_many_requests",
+            Cause::LimitExceeded => "limit_exceeded",
+            Cause::NotReady => "not_ready",
+            Cause::Busy => "busy",
+            Cause::Internal => "internal",
+        }
+    }
+}
+
+/// So many bad rows are named; all are counted.
+pub const NAMED: usize = 100;
+
+/// A row that can't be scored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BadRow {
+    /// Counted from 1.
+    pub row: u64,
+    /// Where its format has lines, on which it begins; from 1, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The column that it is bad for; none where it is the row as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub cause: Cause,
+    pub message: String,
+    pub hint: Option<String>,
+    /// More stable than the cause's own where the body is wrong: that of a [`Problem`].
+    code: &'static str,
+    line: Option<u64>,
+    column: Option<String>,
+    /// The first ones.
+    rows: Vec<BadRow>,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub fn new(cause: Cause, message: impl Into<String>) -> Refusal {
+        Refusal {
+            cause,
+            message: message.into(),
+            hint: None,
+            code: cause.code(),
+            line: None,
+            column: None,
+            rows: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    pub fn bad(message: impl Into<String>) -> Refusal {
+        Refusal::new(Cause::BadRequest, message)
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// `seconds`: when to try again.
+    pub fn after(mut self, seconds: u64) -> Refusal {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// `bad`: how many of `rows` can't be scored; `named`: the first of them.
+    pub fn of_rows(bad: usize, rows: usize, named: Vec<BadRow>) -> Refusal {
+        let mut message = format!("{bad} of {rows} rows can't be scored");
+        for BadRow {
+            row, column, reason, ..
+        } in named.iter().take(10)
+        {
+            message += &match column {
+                Some(column) => format!("; row {row}, {column}: {reason}"),
+                None => format!("; row {row}: {reason}"),
+            };
+        }
+        if bad > named.len().min(10) {
+            message += "; ...";
+        }
+        Refusal {
+            rows: named,
+            ..Refusal::new(Cause::BadRows, message)
+        }
+        .hint("mend the rows; with serve.bad_rows = \"null\" they have null in their place, and the others are scored")
+    }
+
+    /// In the shape of a protocol. `id`: of the request.
+    pub fn answer(&self, protocol: Protocol, id: &str) -> Answer {
+        let (content_type, body) = match protocol {
+            Protocol::Gateway => (JSON, json!({"message": self.message}).to_string()),
+            Protocol::SageMaker => (TEXT, self.message.clone()),
+            Protocol::Invocations => (JSON, self.mlflow().to_string()),
+            Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.message}).to_string()),
+            Protocol::Own => ("application/problem+json", self.problem(id).to_string()),
+        };
+        let answer = Answer::new(self.cause.status(), content_type, body);
+        let answer = match self.cause {
+            Cause::Method(methods) => answer.with("allow", methods),
+            _ => answer,
+        };
+        match self.retry_after {
+            Some(seconds) => answer.with("retry-after", seconds.to_string()),
+            None => answer,
+        }
+    }
+
+    fn mlflow(&self) -> Value {
+        let code = match self.cause {
+            Cause::BadRequest | Cause::BadRows => "BAD_REQUEST",
+            Cause::Forbidden => "PERMISSION_DENIED",
+            Cause::NoSuchModel | Cause::NoSuchRoute => "RESOURCE_DOES_NOT_EXIST",
+            Cause::Method(_) | Cause::MediaType | Cause::TooLarge => "INVALID_PARAMETER_VALUE",
+            Cause::TooManyRequests | Cause::LimitExceeded => "REQUEST_LIMIT_EXCEEDED",
+            Cause::Timeout | Cause::NotReady | Cause::Busy => "TEMPORARILY_UNAVAILABLE",
+            Cause::Internal => "INTERNAL_ERROR",
+        };
+        json!({"error_code": code, "message": self.message})
+    }
+
+    /// RFC 9457.
+    fn problem(&self, id: &str) -> Value {
+        let status = self.cause.status();
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": self.message,
+            "instance": id,
+            "code": self.code,
+        });
+        let mut add = |name: &str, value: Value| problem[name] = value;
+        if let Some(hint) = &self.hint {
+            add("hint", json!(hint));
+        }
+        if let Some(line) = self.line {
+            add("line", json!(line));
+        }
+        if let Some(column) = &self.column {
+            add("column", json!(column));
+        }
+        if !self.rows.is_empty() {
+            add("rows", json!(self.rows));
+        }
+        problem
+    }
+}
+
+/// What is wrong with the body as a whole.
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Refusal {
+        let cause = match problem.code {
+            crate::problem::Code::Internal => Cause::Internal,
+            _ => Cause::BadRequest,
+        };
+        let mut message = problem.message;
+        if let Some(line) = problem.line {
+            message = format!("line {line}: {message}");
+        }
+        Refusal {
+            code: problem.code.name(),
+            line: problem.line,
+            column: problem.column,
+            ..Refusal::new(cause, message)
+        }
+        .hint(problem.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_cause_has_the_shape_of_its_route() {
+        let named = vec![BadRow {
+            row: 2,
+            line: None,
+            column: Some("x".into()),
+            reason: "not a number".into(),
+        }];
+        let refusal = Refusal::of_rows(1, 3, named);
+        let text = |protocol| String::from_utf8(refusal.answer(protocol, "id-1").body).unwrap();
+        let message = "1 of 3 rows can't be scored; row 2, x: not a number";
+        assert_eq!(text(Protocol::SageMaker), message);
+        for (protocol, json) in [
+            (Protocol::Gateway, json!({"message": message})),
+            (
+                Protocol::Invocations,
+                json!({"error_code": "BAD_REQUEST", "message": message}),
+            ),
+            (Protocol::OpenInference, json!({"error": message})),
+            (Protocol::TensorFlow, json!({"error": message})),
+        ] {
+            assert_eq!(serde_json::from_str::<Value>(&text(protocol)).unwrap(), json);
+        }
+        let own: Value = serde_json::from_str(&text(Protocol::Own)).unwrap();
+        assert_eq!(
+            own["rows"],
+            json!([{"row": 2, "column": "x", "reason": "not a number"}])
+        );
+        assert_eq!((&own["status"], &own["code"]), (&json!(400), &json!("bad_rows")));
+    }
+
+    #[test]
+    fn what_passes_says_when_to_try_again() {
+        let answer = Refusal::new(Cause::Busy, "full").after(1).answer(Protocol::Gateway, "");
+        assert_eq!((answer.status.as_u16(), &answer.headers["retry-after"]), (503, "1"));
+    }
+}

@@ -1,0 +1,120 @@
+//! A request, once its body is there.
+
+use super::refusal::{Cause, Refusal};
+use super::route::Route;
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
+
+pub struct Request {
+    pub route: Route,
+    pub headers: HeaderMap,
+    /// Without the question mark; empty where there is none.
+    pub query: String,
+    /// As the caller meant it: decompressed.
+    pub body: Bytes,
+}
+
+/// A media type, without its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaType {
+    Json,
+    JsonLines,
+    Csv,
+    /// Nothing is said, or anything would do.
+    Any,
+    Other,
+}
+
+impl Request {
+    /// The group and the version that are asked for; `None`: the configured one, the one that answers.
+    pub fn target(&self) -> Result<(Option<&str>, Option<u32>), Refusal> {
+        match &self.route {
+            Route::Infer(target) | Route::Predict(target) => Ok((Some(&target.group), target.version)),
+            Route::Endpoint { group } => Ok((Some(group), self.variant()?)),
+            Route::Invocations => Ok((None, self.variant()?)),
+            _ => Ok((None, None)),
+        }
+    }
+
+    /// SageMaker's TargetVariant: a version.
+    fn variant(&self) -> Result<Option<u32>, Refusal> {
+        let Some(variant) = self.header("x-amzn-sagemaker-target-variant") else {
+            return Ok(None);
+        };
+        let version = variant.parse().ok().filter(|version| *version > 0);
+        version.map(Some).ok_or_else(|| {
+            Refusal::new(
+                Cause::NoSuchModel,
+                format!("variant {variant:?} is no version of the model, such as 3"),
+            )
+        })
+    }
+
+    /// A header that is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn content_type(&self) -> MediaType {
+        match self.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+            None => MediaType::Any,
+            Some(Ok(value)) => media_type(value),
+            Some(Err(_)) => MediaType::Other,
+        }
+    }
+
+    /// A parameter of the content type, such as `header` of `text/csv;header=present`.
+    pub fn content_parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').skip(1);
+        parameters
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().trim_matches('"'))
+    }
+
+    /// The first type that the caller takes and that this project writes.
+    pub fn accepts(&self) -> MediaType {
+        let Some(Ok(accept)) = self.headers.get(ACCEPT).map(|value| value.to_str()) else {
+            return MediaType::Any;
+        };
+        let known = accept.split(',').map(media_type).find(|kind| *kind != MediaType::Other);
+        known.unwrap_or(MediaType::Other)
+    }
+
+    /// A parameter of the query; what is written twice counts as it stands first.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self
+            .query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The same where it is true or false.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.parameter(name) {
+            None => Ok(None),
+            Some("true" | "1" | "") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(other) => Err(Refusal::bad(format!("{name}={other}: it is true or false"))),
+        }
+    }
+}
+
+fn media_type(value: &str) -> MediaType {
+    let name = value.split(';').next().unwrap_or_default().trim();
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    if is("application/json") || is("text/json") {
+        MediaType::Json
+    } else if is("application/jsonlines") || is("application/x-ndjson") || is("application/jsonl") {
+        MediaType::JsonLines
+    } else if is("text/csv") || is("application/csv") {
+        MediaType::Csv
+    } else if is("*/*") || is("application/*") || is("application/x-www-form-urlencoded") || name.is_empty() {
+        // What curl says of a body that it isn't told the type of.
+        MediaType::Any
+    } else {
+        MediaType::Other
+    }
+}

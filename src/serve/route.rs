@@ -1,0 +1,302 @@
+//! Method and path -> what is asked for. Pure.
+
+use percent_encoding::percent_decode_str;
+use std::fmt;
+
+/// Whose predictions a server answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The latest approved version's.
+    Production,
+    /// Those of the newest version that nobody rejected, approved or not.
+    Staging,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Production => "production",
+            Stage::Staging => "staging",
+        })
+    }
+}
+
+/// Whose way of asking and answering it is: it decides the shape of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The system that this follows, behind an API gateway.
+    Gateway,
+    SageMaker,
+    /// SageMaker's container, or MLflow's scoring server: the body tells.
+    Invocations,
+    OpenInference,
+    TensorFlow,
+    /// Of this project.
+    Own,
+}
+
+/// What is asked for. `group`: none is the configured one; `version`: none is the one that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Is the process alive?
+    Live(Protocol),
+    /// Is there a proven model?
+    Ready(Protocol),
+    Version,
+    ExecutionParameters,
+    Stream,
+    Batch,
+    Invocations,
+    Endpoint {
+        group: String,
+    },
+    Score,
+    ServerMetadata,
+    ModelReady(Target),
+    ModelMetadata(Target),
+    Infer(Target),
+    ModelStatus(Target),
+    Predict(Target),
+    Metrics,
+    Page,
+    OpenApi,
+}
+
+/// A model by its names in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub group: String,
+    pub version: Option<u32>,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    Unknown,
+    /// There is such a path, for these methods.
+    Method(&'static str),
+    /// It is another stage's process that answers there.
+    Stage(Stage),
+}
+
+const GET: &str = "GET, HEAD";
+const POST: &str = "POST";
+
+impl Route {
+    /// `path`: as it was sent, without its query. `stage`: of this process.
+    pub fn parse(stage: Stage, method: &str, path: &str) -> Result<Route, (NoRoute, Protocol)> {
+        let (named, path) = match path.split('/').nth(1) {
+            Some("production") => (Some(Stage::Production), &path["/production".len()..]),
+            Some("staging") => (Some(Stage::Staging), &path["/staging".len()..]),
+            _ => (None, path),
+        };
+        let (route, methods) = find(if path.is_empty() { "/" } else { path }).ok_or((NoRoute::Unknown, of(path)))?;
+        if let Some(other) = named.filter(|named| *named != stage) {
+            return Err((NoRoute::Stage(other), route.protocol()));
+        }
+        match methods.split(", ").any(|m| m == method) {
+            true => Ok(route),
+            false => Err((NoRoute::Method(methods), route.protocol())),
+        }
+    }
+
+    /// As metrics and logs name it: there are few, whatever is asked for.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Route::Live(Protocol::OpenInference) => "/v2/health/live",
+            Route::Live(_) => "/health",
+            Route::Ready(Protocol::OpenInference) => "/v2/health/ready",
+            Route::Ready(_) => "/ping",
+            Route::Version => "/version",
+            Route::ExecutionParameters => "/execution-parameters",
+            Route::Stream => "/stream",
+            Route::Batch => "/batch",
+            Route::Invocations => "/invocations",
+            Route::Endpoint { .. } => "/endpoints/{group}/invocations",
+            Route::Score => "/score",
+            Route::ServerMetadata => "/v2",
+            Route::ModelReady(_) => "/v2/models/{group}/ready",
+            Route::ModelMetadata(_) => "/v2/models/{group}",
+            Route::Infer(_) => "/v2/models/{group}/infer",
+            Route::ModelStatus(_) => "/v1/models/{group}",
+            Route::Predict(_) => "/v1/models/{group}:predict",
+            Route::Metrics => "/metrics",
+            Route::Page => "/",
+            Route::OpenApi => "/openapi.json",
+        }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Route::Live(protocol) | Route::Ready(protocol) => *protocol,
+            Route::Stream | Route::Batch => Protocol::Gateway,
+            Route::Invocations | Route::Version | Route::ExecutionParameters => Protocol::Invocations,
+            Route::Endpoint { .. } => Protocol::SageMaker,
+            Route::ServerMetadata | Route::ModelReady(_) | Route::ModelMetadata(_) | Route::Infer(_) => {
+                Protocol::OpenInference
+            }
+            Route::ModelStatus(_) | Route::Predict(_) => Protocol::TensorFlow,
+            Route::Score | Route::Metrics | Route::Page | Route::OpenApi => Protocol::Own,
+        }
+    }
+
+    /// Of health: nobody needs a key to ask.
+    pub fn is_health(&self) -> bool {
+        matches!(self, Route::Live(_) | Route::Ready(_))
+    }
+
+    /// Does it ask for predictions?
+    pub fn predicts(&self) -> bool {
+        matches!(
+            self,
+            Route::Stream
+                | Route::Batch
+                | Route::Invocations
+                | Route::Endpoint { .. }
+                | Route::Score
+                | Route::Infer(_)
+                | Route::Predict(_)
+        )
+    }
+}
+
+/// Whose errors a path that leads nowhere has.
+fn of(path: &str) -> Protocol {
+    match path.split('/').nth(1) {
+        Some("v1") => Protocol::TensorFlow,
+        Some("v2") => Protocol::OpenInference,
+        Some("endpoints") => Protocol::SageMaker,
+        _ => Protocol::Own,
+    }
+}
+
+/// The route of a path, and its methods.
+fn find(path: &str) -> Option<(Route, &'static str)> {
+    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    Some(match parts[..] {
+        [""] => (Route::Page, GET),
+        ["stream"] => (Route::Stream, POST),
+        ["batch"] => (Route::Batch, POST),
+        ["score"] => (Route::Score, POST),
+        ["invocations"] => (Route::Invocations, POST),
+        ["endpoints", group, "invocations"] => {
+            let group = decoded(group)?;
+            (Route::Endpoint { group }, POST)
+        }
+        ["ping"] => (Route::Ready(Protocol::Invocations), GET),
+        ["health"] => (Route::Ready(Protocol::Invocations), GET),
+        ["live"] => (Route::Live(Protocol::Own), GET),
+        ["version"] => (Route::Version, GET),
+        ["execution-parameters"] => (Route::ExecutionParameters, GET),
+        ["metrics"] => (Route::Metrics, GET),
+        ["openapi.json"] => (Route::OpenApi, GET),
+        ["v2"] => (Route::ServerMetadata, GET),
+        ["v2", "health", "live"] => (Route::Live(Protocol::OpenInference), GET),
+        ["v2", "health", "ready"] => (Route::Ready(Protocol::OpenInference), GET),
+        ["v2", "models", group] => (Route::ModelMetadata(target(group, None)?), GET),
+        ["v2", "models", group, "ready"] => (Route::ModelReady(target(group, None)?), GET),
+        ["v2", "models", group, "infer"] => (Route::Infer(target(group, None)?), POST),
+        ["v2", "models", group, "versions", version] => (Route::ModelMetadata(target(group, Some(version))?), GET),
+        ["v2", "models", group, "versions", version, "ready"] => {
+            (Route::ModelReady(target(group, Some(version))?), GET)
+        }
+        ["v2", "models", group, "versions", version, "infer"] => (Route::Infer(target(group, Some(version))?), POST),
+        ["v1", "models", group] => match group.strip_suffix(":predict") {
+            Some(group) => (Route::Predict(target(group, None)?), POST),
+            None => (Route::ModelStatus(target(group, None)?), GET),
+        },
+        ["v1", "models", group, "versions", version] => match version.strip_suffix(":predict") {
+            Some(version) => (Route::Predict(target(group, Some(version))?), POST),
+            None => (Route::ModelStatus(target(group, Some(version))?), GET),
+        },
+        _ => return None,
+    })
+}
+
+fn target(group: &str, version: Option<&str>) -> Option<Target> {
+    let version = match version {
+        Some(text) => Some(text.parse().ok().filter(|n: &u32| *n > 0 && n.to_string() == text)?),
+        None => None,
+    };
+    let group = decoded(group)?;
+    Some(Target { group, version })
+}
+
+/// The name of a group is looked up, never a path.
+fn decoded(name: &str) -> Option<String> {
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    (!name.is_empty()).then(|| name.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(method: &str, path: &str) -> Result<Route, (NoRoute, Protocol)> {
+        Route::parse(Stage::Production, method, path)
+    }
+
+    #[test]
+    fn paths_lead_to_routes() {
+        let target = |group: &str, version| Target {
+            group: group.into(),
+            version,
+        };
+        for (method, path, route) in [
+            ("POST", "/stream", Route::Stream),
+            ("POST", "/production/batch", Route::Batch),
+            ("GET", "/production", Route::Page),
+            ("HEAD", "/", Route::Page),
+            ("GET", "/v2/health/ready", Route::Ready(Protocol::OpenInference)),
+            ("POST", "/v2/models/a%20b/infer", Route::Infer(target("a b", None))),
+            (
+                "POST",
+                "/v2/models/a/versions/7/infer",
+                Route::Infer(target("a", Some(7))),
+            ),
+            ("POST", "/v1/models/a:predict", Route::Predict(target("a", None))),
+            (
+                "POST",
+                "/v1/models/a/versions/2:predict",
+                Route::Predict(target("a", Some(2))),
+            ),
+            ("GET", "/v1/models/a", Route::ModelStatus(target("a", None))),
+            (
+                "POST",
+                "/endpoints/diabetes/invocations",
+                Route::Endpoint {
+                    group: "diabetes".into(),
+                },
+            ),
+        ] {
+            assert_eq!(parse(method, path), Ok(route), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_says_why() {
+        for (method, path, error) in [
+            ("POST", "/strem", (NoRoute::Unknown, Protocol::Own)),
+            ("POST", "/v2/models//infer", (NoRoute::Unknown, Protocol::OpenInference)),
+            (
+                "POST",
+                "/v2/models/a/versions/07/infer",
+                (NoRoute::Unknown, Protocol::OpenInference),
+            ),
+            (
+                "POST",
+                "/v1/models/a%ff:predict",
+                (NoRoute::Unknown, Protocol::TensorFlow),
+            ),
+            ("GET", "/stream", (NoRoute::Method("POST"), Protocol::Gateway)),
+            (
+                "POST",
+                "/staging/stream",
+                (NoRoute::Stage(Stage::Staging), Protocol::Gateway),
+            ),
+            ("POST", "/productionstream", (NoRoute::Unknown, Protocol::Own)),
+        ] {
+            assert_eq!(parse(method, path), Err(error), "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Rows -> predictions, by a served version. The same for all protocols; pure.
+
+use super::models::Served;
+use super::refusal::{BadRow, NAMED, Refusal};
+use crate::config::BadRows;
+use crate::format::{self, Blocks, Header};
+use crate::model::Column;
+use crate::problem::internal;
+use crate::score::batch::Flaw;
+use crate::score::{Batch, predict};
+use crate::transform::{Shape, open};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What came of a request's rows, in their order.
+#[derive(Debug, Default)]
+pub struct Predictions {
+    pub rows: usize,
+    /// `[row][output]`; what stands there for bad rows means nothing.
+    values: Vec<f64>,
+    outputs: usize,
+    /// Counted from 0, ascending.
+    bad: Vec<u32>,
+    /// The first of them, in words.
+    pub named: Vec<BadRow>,
+    /// Good rows with a prediction that is not finite.
+    pub not_finite: u64,
+    /// For each feature, how many cells of good rows have a category that the model doesn't know.
+    pub unknown: Vec<u64>,
+}
+
+impl Predictions {
+    /// Of all outputs of the model.
+    pub fn of(served: &Served) -> Predictions {
+        let signature = served.lineup.signature();
+        Predictions {
+            outputs: signature.outputs.len(),
+            unknown: vec![0; signature.inputs.len()],
+            ..Predictions::default()
+        }
+    }
+
+    /// A row's outputs, in the model's order; `None`: it can't be scored.
+    pub fn row(&self, row: usize) -> Option<&[f64]> {
+        let good = self.bad.binary_search(&(row as u32)).is_err();
+        good.then(|| &self.values[row * self.outputs..][..self.outputs])
+    }
+
+    /// All rows, with [`Predictions::row`].
+    pub fn iter(&self) -> impl Iterator<Item = Option<&[f64]>> {
+        let mut bad = self.bad.iter().peekable();
+        self.values
+            .chunks_exact(self.outputs)
+            .enumerate()
+            .map(move |(row, values)| bad.next_if(|bad| **bad as usize == row).is_none().then_some(values))
+    }
+
+    pub fn bad(&self) -> usize {
+        self.bad.len()
+    }
+
+    /// Scores all rows.
+    fn add_all(&mut self, served: &Served, rows: &mut impl Rows) -> Result<(), Refusal> {
+        let scored = catch_unwind(AssertUnwindSafe(|| {
+            while rows.fill() {
+                self.add(served, rows);
+            }
+        }));
+        scored.map_err(|_| internal().into())
+    }
+
+    /// Scores a batch.
+    fn add(&mut self, served: &Served, rows: &mut impl Rows) {
+        let model = &served.lineup.champion.model;
+        let count = rows.batch().rows();
+        let mut out = vec![0.0; self.outputs * count];
+        predict(model, rows.batch(), &mut out);
+        rows.batch().count_unknown(model, &mut self.unknown);
+        let start = self.rows;
+        let bad = self.bad.len();
+        let flaws: Vec<Flaw> = rows.batch().bad().collect();
+        for flaw in flaws {
+            self.bad.push((start + flaw.row as usize) as u32);
+            if self.named.len() < NAMED {
+                let (column, reason) = rows.reason(flaw);
+                let row = (start + flaw.row as usize) as u64 + 1;
+                self.named.push(BadRow {
+                    row,
+                    line: None,
+                    column,
+                    reason,
+                });
+            }
+        }
+        self.values.reserve(out.len());
+        let mut bad = self.bad[bad..].iter().peekable();
+        for row in 0..count {
+            let is_bad = bad.next_if(|bad| **bad as usize == start + row).is_some();
+            let values = (0..self.outputs).map(|output| out[output * count + row]);
+            self.values.extend(values.clone());
+            self.not_finite += u64::from(!is_bad && !values.clone().all(f64::is_finite));
+        }
+        self.rows += count;
+    }
+
+    /// # Errors
+    /// Rows are bad, and that refuses the request.
+    pub fn checked(self, bad_rows: BadRows) -> Result<Predictions, Refusal> {
+        match bad_rows {
+            BadRows::Refuse if !self.bad.is_empty() => Err(Refusal::of_rows(self.bad.len(), self.rows, self.named)),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// What is read of a request: batches, and why rows of them are bad.
+pub trait Rows {
+    /// Fills the batch with the next rows; false: there are no more.
+    fn fill(&mut self) -> bool;
+    fn batch(&mut self) -> &mut Batch;
+    /// The column, and why.
+    fn reason(&self, flaw: Flaw) -> (Option<String>, String);
+}
+
+/// Scores all rows.
+///
+/// # Errors
+/// A defect of this program: it isn't the client's fault, and the next request is answered.
+pub fn score(served: &Served, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
+    let mut predictions = Predictions::of(served);
+    predictions.add_all(served, rows)?;
+    Ok(predictions)
+}
+
+/// The columns that are answered.
+pub fn written(served: &Served, probabilities: bool) -> &[Column] {
+    served.lineup.signature().written(probabilities)
+}
+
+/// A CSV as the spool reads it, but for its header.
+///
+/// # Errors
+/// Why it can't be read.
+pub fn csv(served: &Served, body: &[u8], header: Header) -> Result<Predictions, Refusal> {
+    let other;
+    let scorer = match served.scorer.shape.header == header {
+        true => &served.scorer,
+        false => {
+            let shape = Shape {
+                header,
+                ..served.scorer.shape.clone()
+            };
+            other = served.scorer.with(shape);
+            &other
+        }
+    };
+    let encoding = scorer.shape.encoding;
+    // Of the text, which is not the body's where it is decoded.
+    let size = encoding.is_utf8().then_some(body.len() as u64);
+    let mut blocks = Blocks::new(body, encoding, scorer.shape.dialect, size);
+    let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    let opened = open(&block, scorer)?;
+    let (mut front, mut lines) = (opened.input.end(), opened.input.lines());
+    let mut predictions = Predictions::of(served);
+    loop {
+        let mut rows = opened.input.rows(&block[front..]);
+        predictions.add_all(served, &mut rows)?;
+        if let Some(problem) = rows.problem() {
+            return Err(problem.behind(lines).into());
+        }
+        lines += rows.lines();
+        blocks.recycle(block);
+        front = 0;
+        block = match blocks.next_block().map_err(|e| e.problem(lines))? {
+            Some(block) => block,
+            None => return Ok(predictions),
+        };
+    }
+}
+
+impl Rows for format::Rows<'_> {
+    fn fill(&mut self) -> bool {
+        format::Rows::fill(self)
+    }
+
+    fn batch(&mut self) -> &mut Batch {
+        format::Rows::batch(self)
+    }
+
+    fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
+        let (column, reason) = format::Rows::reason(self, flaw);
+        (column.map(String::from), reason.into_owned())
+    }
+}

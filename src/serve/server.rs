@@ -1,0 +1,125 @@
+//! The process: models are proven, then it listens; until it is to stop.
+
+use super::connections::Connections;
+use super::endpoint::Endpoint;
+use super::listener::listen;
+use super::models::{Models, Watch};
+use super::route::Stage;
+use crate::config::{Auth, Config};
+use crate::error::{Error, Result, exit};
+use crate::service::signals::{self, Handlers};
+use crate::service::{ServiceManager, StepTimer, Stop};
+use crate::transform::pool;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+/// How often the decisions on models are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It can't begin: the configuration, the address, threads.
+pub fn run(load: impl Fn() -> Result<Config> + Send, stage: Stage) -> Result<u8> {
+    let (stopping, stop) = watch::channel(false);
+    let handlers = Handlers {
+        stop: Stop::default(),
+        on_stop: Box::new(move || {
+            let _ = stopping.send(true);
+        }),
+        on_reload: Box::new(|| {}),
+        step: Arc::<StepTimer>::default(),
+        if_stuck: Box::new(|| exit::CONVERGED),
+    };
+    signals::run("server", handlers, move || serve(&load()?, stage, stop))??;
+    tracing::info!("stopped");
+    Ok(exit::CONVERGED)
+}
+
+fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<()> {
+    let settings = &config.serve;
+    if settings.auth == Auth::None {
+        tracing::warn!("serve.auth = \"none\": whoever reaches this server may ask it");
+    }
+    let listeners = listen(settings)?;
+    let models = &config.models;
+    let models = Arc::new(Models::new(
+        models.path.clone(),
+        models.group.clone(),
+        stage,
+        config.shape.clone(),
+    ));
+    let mut watch = Watch::new(models.clone());
+    watch.look();
+    let threads = config.worker.threads;
+    let pool = pool(threads)?;
+    let endpoint = Arc::new(Endpoint::new(models, stage, settings.clone(), pool));
+    let runtime = runtime(threads)?;
+    // It ends with the process: whatever it is at, it only reads.
+    let watching = std::thread::Builder::new().name("models".into());
+    let started = watching.spawn(move || {
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            watch.look();
+        }
+    });
+    started.map_err(Error::io("start", "the thread that looks at models"))?;
+    runtime.block_on(async {
+        let listeners = adopt(listeners)?;
+        let mut manager = ServiceManager::default();
+        manager.status(standing(&endpoint));
+        manager.ready();
+        tokio::spawn(notify(manager, endpoint.clone(), stop.clone()));
+        Connections::new(endpoint, stop).serve(listeners).await;
+        Ok(())
+    })
+}
+
+/// As many threads as cores; with one, nothing is handed over.
+fn runtime(threads: usize) -> Result<Runtime> {
+    let mut runtime = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let built = runtime
+        .worker_threads(threads)
+        .thread_name("serve")
+        .enable_all()
+        .build();
+    built.map_err(Error::io("start", "the threads that answer"))
+}
+
+fn adopt(listeners: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>> {
+    let adopted = listeners.into_iter().map(|listener| {
+        let address = listener.local_addr().map_err(Error::io("listen on", "a socket"))?;
+        tracing::info!(%address, "listening");
+        TcpListener::from_std(listener).map_err(Error::io("listen on", address.to_string()))
+    });
+    adopted.collect()
+}
+
+/// Tells the service manager that the threads that answer are alive, and how it stands.
+async fn notify(mut manager: ServiceManager, endpoint: Arc<Endpoint>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                manager.heartbeat();
+                manager.status(standing(&endpoint));
+            }
+        }
+    }
+    endpoint.stop();
+    manager.stopping();
+}
+
+/// In one line, for people.
+fn standing(endpoint: &Endpoint) -> String {
+    match endpoint.models.ready() {
+        Ok(served) => format!("answers by {}", served.lineup),
+        Err(refusal) => format!("not ready: {}", refusal.message),
+    }
+}
