@@ -1,6 +1,7 @@
 //! What is answered: status, headers, body.
 
 use super::models::Served;
+use super::scoring::Predictions;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -41,6 +42,18 @@ impl Answer {
 
     pub fn ok(content_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
         Answer::new(StatusCode::OK, content_type, body)
+    }
+
+    /// Of a request for predictions.
+    pub fn of(self, by: Arc<Served>, predictions: &Predictions) -> Answer {
+        Answer {
+            scored: Some(Scored {
+                by,
+                rows: predictions.rows as u64,
+                bad_rows: predictions.bad() as u64,
+            }),
+            ..self
+        }
     }
 
     /// What no header can hold is left out.

@@ -5,7 +5,7 @@ use super::route::Stage;
 use crate::error::Error;
 use crate::registry::{Current, Registry, Status};
 use crate::score::binding::{features, nearest};
-use crate::score::{Binding, Lineup};
+use crate::score::{Binding, Lineup, Names};
 use crate::transform::{Columns, Scorer, Shape};
 use hyper::header::HeaderValue;
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +20,8 @@ pub struct Served {
     pub lineup: Arc<Lineup>,
     /// Its columns in their order, as JSON spells them: with a point in front of a fraction.
     pub by_position: Binding,
+    /// Their names, for rows that name each value.
+    pub names: Names,
     /// For CSVs, as the spool's.
     pub scorer: Scorer,
     /// `GROUP/VERSION`, for a header.
@@ -37,11 +39,17 @@ impl Served {
         let name = HeaderValue::from_str(&lineup.to_string());
         Arc::new(Served {
             by_position: Binding::by_position(&features(columns, &spelling).into()),
+            names: Names::of(lineup.signature()),
             scorer: Scorer::new(lineup.clone(), shape),
             // A group's name may hold what no header can.
             name: name.unwrap_or(HeaderValue::from_static("?")),
             lineup,
         })
+    }
+
+    /// How many features there are.
+    pub fn width(&self) -> usize {
+        self.by_position.features.len()
     }
 
     pub fn version(&self) -> u32 {

@@ -125,6 +125,16 @@ impl Refusal {
         self
     }
 
+    pub fn at_line(mut self, line: u64) -> Refusal {
+        self.line = Some(line);
+        self
+    }
+
+    pub fn in_column(mut self, column: &str) -> Refusal {
+        self.column = Some(column.into());
+        self
+    }
+
     /// `seconds`: when to try again.
     pub fn after(mut self, seconds: u64) -> Refusal {
         self.retry_after = Some(seconds);

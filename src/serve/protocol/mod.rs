@@ -1,5 +1,7 @@
 //! A protocol each: what its body means as rows, and how predictions are written. Nothing else differs between them.
 
+mod gateway;
+mod rows;
 mod score;
 
 use super::answer::Answer;
@@ -21,6 +23,7 @@ pub struct Ask<'a> {
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     match &ask.request.route {
         Route::Score => score::answer(ask),
+        Route::Stream | Route::Batch => gateway::answer(ask),
         _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
     }
 }

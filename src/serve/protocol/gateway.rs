@@ -1,0 +1,95 @@
+//! `POST /stream` and `POST /batch`, of the system that this follows: `{"x": [[0.3]]}` -> `434.0765649977724`, and
+//! `{"x": [[0.3], [0.3]]}` -> `[[434.0765649977724], [434.0765649977724]]`.
+//!
+//! A key is a feature, with its values; or it is `x`, with rows of all features, where that is no feature's name.
+
+use super::{Ask, rows};
+use crate::format::json::writer::{NotFinite, push_prediction};
+use crate::format::json::{Cursor, Kind};
+use crate::model::Column;
+use crate::serve::answer::{Answer, JSON};
+use crate::serve::models::Served;
+use crate::serve::refusal::Refusal;
+use crate::serve::route::Route;
+use crate::serve::scoring::{Predictions, written};
+
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    let served = ask.models.find(None, None)?;
+    let document = rows::document(&ask.request.body)?;
+    let predictions = predict(&served, document.root())?.checked(ask.bad_rows)?;
+    let outputs = written(&served, served.scorer.shape.probabilities);
+    let body = match ask.request.route {
+        Route::Stream if predictions.rows == 1 => row(outputs, predictions.row(0)),
+        Route::Stream => {
+            let message = format!("{} rows, and /stream takes one", predictions.rows);
+            return Err(Refusal::bad(message).hint("/batch takes any number"));
+        }
+        _ => batch(outputs, &predictions),
+    };
+    Ok(Answer::ok(JSON, body).of(served, &predictions))
+}
+
+fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
+    if root.kind() != Kind::Object {
+        return Err(rows::unexpected(
+            "the body",
+            root,
+            "an object of values such as {\"x\": [[0.3]]}",
+        ));
+    }
+    if let (Some(x), None) = (root.member("x")?, served.names.find("x").filter(|_| served.width() > 1)) {
+        let rows = rows::array("x", x)?;
+        return match rows.clone().next().map(Cursor::kind) {
+            Some(Kind::Array) => rows::arrays(served, rows, &[]),
+            // A row without its brackets, or values of a model of one feature.
+            _ => rows::values(served, rows),
+        };
+    }
+    let (mut names, mut columns) = (Vec::new(), Vec::new());
+    for (name, values) in root.members() {
+        columns.push(rows::array(&name, values)?);
+        names.push(name.into_owned());
+    }
+    rows::columns(served, names, columns)
+}
+
+/// A prediction, or a row of them: of probabilities, too.
+fn row(outputs: &[Column], values: Option<&[f64]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    match outputs {
+        [output] => push(output, values.map(|values| values[0]), &mut out),
+        outputs => push_row(outputs, values, &mut out),
+    }
+    out
+}
+
+fn batch(outputs: &[Column], predictions: &Predictions) -> Vec<u8> {
+    let mut out = Vec::with_capacity(predictions.rows * (outputs.len() * 20 + 3) + 2);
+    out.push(b'[');
+    for (i, values) in predictions.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        push_row(outputs, values, &mut out);
+    }
+    out.push(b']');
+    out
+}
+
+fn push_row(outputs: &[Column], values: Option<&[f64]>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (i, output) in outputs.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        push(output, values.map(|values| values[i]), out);
+    }
+    out.push(b']');
+}
+
+fn push(output: &Column, value: Option<f64>, out: &mut Vec<u8>) {
+    match value {
+        Some(x) => drop(push_prediction(out, output, x, NotFinite::Tokens)),
+        None => out.extend_from_slice(b"null"),
+    }
+}

@@ -1,0 +1,138 @@
+//! Rows as JSON has them -> predictions, whatever the protocol.
+
+use crate::format::json::reader::{Form, Reader};
+use crate::format::json::{Cursor, Document, Duplicate, Elements, Kind, Malformed};
+use crate::problem::Code;
+use crate::score::batch::{Flaw, Reason};
+use crate::score::binding::{Places, nearest, shown};
+use crate::score::{Batch, Binding};
+use crate::serve::models::Served;
+use crate::serve::refusal::Refusal;
+use crate::serve::scoring::{self, Predictions, Rows};
+
+/// # Errors
+/// It is no JSON.
+pub fn document(body: &[u8]) -> Result<Document<'_>, Refusal> {
+    Ok(Document::check(body)?)
+}
+
+/// A value a line. The same errors.
+pub fn lines(body: &[u8]) -> Result<Document<'_>, Refusal> {
+    Ok(Document::check_lines(body)?)
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Refusal {
+        Refusal::bad(format!("the body is no JSON: {malformed}")).at_line(malformed.line)
+    }
+}
+
+impl From<Duplicate> for Refusal {
+    fn from(twice: Duplicate) -> Refusal {
+        Refusal::bad(twice.to_string()).at_line(twice.line)
+    }
+}
+
+/// The error that a value is none of what it may be.
+pub fn unexpected(what: &str, found: Cursor, expected: &str) -> Refusal {
+    let (line, column) = found.line_and_column();
+    let found = found.kind().words();
+    Refusal::bad(format!(
+        "line {line}, column {column}: {what} is {found}, where {expected} is expected"
+    ))
+    .at_line(line)
+}
+
+/// A member that is an array.
+pub fn array<'a>(name: &str, value: Cursor<'a>) -> Result<Elements<'a>, Refusal> {
+    match value.kind() {
+        Kind::Array => Ok(value.elements()),
+        _ => Err(unexpected(&format!("{name:?}"), value, "an array")),
+    }
+}
+
+/// Scores rows that name nothing: each is an array of all features, or in objects by the way `within`.
+pub fn arrays(served: &Served, rows: Elements, within: &[&str]) -> Result<Predictions, Refusal> {
+    let width = served.width();
+    score(served, Form::Arrays { rows, width, within }, &served.by_position)
+}
+
+/// The same of rows of a model of one feature that aren't arrays: each is the value.
+pub fn values(served: &Served, values: Elements) -> Result<Predictions, Refusal> {
+    let width = served.width();
+    score(served, Form::Flat { values, width }, &served.by_position)
+}
+
+/// Scores rows that are objects.
+pub fn objects(served: &Served, rows: Elements) -> Result<Predictions, Refusal> {
+    let names = &served.names;
+    score(served, Form::Objects { rows, names }, &served.by_position)
+}
+
+/// Scores columns by their names, each with its values.
+///
+/// # Errors
+/// The model takes a column that isn't there.
+pub fn columns<'a>(served: &Served, names: Vec<String>, columns: Vec<Elements<'a>>) -> Result<Predictions, Refusal> {
+    let binding = by_name(served, &names)?;
+    score(served, Form::Columns(columns), &binding)
+}
+
+/// Which of the named fields is which feature.
+///
+/// # Errors
+/// A name that stands twice, or is missing.
+pub fn by_name(served: &Served, names: &[String]) -> Result<Binding, Refusal> {
+    let signature = served.lineup.signature();
+    Binding::by_place(&Places::of(names), signature, &served.by_position.features).map_err(|problem| {
+        match (problem.code, problem.column.clone()) {
+            (Code::NoSuchColumn, Some(column)) => no_such_column(served, &column, names),
+            _ => problem.into(),
+        }
+    })
+}
+
+fn no_such_column(served: &Served, column: &str, names: &[String]) -> Refusal {
+    let free: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| served.names.find(name).is_none())
+        .collect();
+    let near = nearest(column, &free)
+        .map(|near| format!("; is it {near:?}?"))
+        .unwrap_or_default();
+    let message = format!(
+        "no column {column:?}, which the model takes; there is: {}{near}",
+        shown(names)
+    );
+    Refusal::bad(message).in_column(column)
+}
+
+pub fn score(served: &Served, form: Form, binding: &Binding) -> Result<Predictions, Refusal> {
+    let reader = Reader::new(form, binding);
+    scoring::score(served, &mut JsonRows { reader, served })
+}
+
+struct JsonRows<'a> {
+    reader: Reader<'a>,
+    served: &'a Served,
+}
+
+impl Rows for JsonRows<'_> {
+    fn fill(&mut self) -> bool {
+        self.reader.fill()
+    }
+
+    fn batch(&mut self) -> &mut Batch {
+        &mut self.reader.batch
+    }
+
+    fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
+        let columns = &self.served.lineup.signature().inputs;
+        match flaw.reason {
+            Reason::Cell { feature, error } => (Some(columns[feature as usize].name.clone()), error.text().into()),
+            Reason::Malformed => (None, self.reader.malformed(flaw.row)),
+            Reason::Refused(_) => (None, self.reader.batch.reason(flaw, |_| "")),
+        }
+    }
+}
