@@ -31,6 +31,7 @@ mod random_walk;
 mod registry;
 mod reports;
 mod schema;
+mod serve;
 mod service;
 mod spellings;
 mod spool;

@@ -256,10 +256,15 @@ impl Spool {
     }
 
     pub fn start(&self) -> Daemon {
+        self.start_with(&[])
+    }
+
+    /// Starts what works until it is told to stop.
+    pub fn start_with(&self, args: &[&str]) -> Daemon {
         let log = self.path(format!("daemon-{}.log", self.names(".").len()));
         let stderr = fs::File::create(&log).unwrap();
         let child = self
-            .command::<&str>(&[])
+            .command(args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -269,7 +274,7 @@ impl Spool {
     }
 }
 
-/// A running worker; killed when dropped.
+/// A running worker or server; killed when dropped.
 pub struct Daemon {
     child: Child,
     log: PathBuf,
