@@ -1,12 +1,16 @@
 //! argv -> [`Cli`]. Pure.
 
+mod keys;
 mod output_hash;
 mod overrides;
 mod since;
+mod until;
 
+pub use keys::{Bound, Keys};
 pub use output_hash::OutputHash;
 pub use overrides::Overrides;
 pub use since::Since;
+pub use until::Until;
 
 use crate::model::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -198,6 +202,11 @@ pub enum Command {
         /// The model group [default: models.group of the configuration]
         #[arg(long, global = true)]
         group: Option<String>,
+    },
+    /// Make, list and revoke the keys of those who may ask `transform serve`
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
     },
     /// Train a model version from a CSV of examples: preprocess, train, evaluate, check the gate, register as pending
     ///

@@ -12,6 +12,8 @@ pub struct Invocation {
     file: Option<PathBuf>,
     /// Those of `--set` that say which models.
     set: Vec<String>,
+    /// Those that say where the keys are.
+    of_keys: Vec<String>,
     /// What a command without `--group` means, once the configuration is read.
     models: OnceLock<Models>,
 }
@@ -23,10 +25,14 @@ struct Models {
 
 impl Invocation {
     pub fn new(common: &Common) -> Invocation {
-        let of_models = |set: &&String| set.trim_start().starts_with("models.");
+        let of = |section: &str| {
+            let in_section = |set: &&String| set.trim_start().starts_with(section);
+            common.set.iter().filter(in_section).cloned().collect()
+        };
         Invocation {
             file: common.config.clone(),
-            set: common.set.iter().filter(of_models).cloned().collect(),
+            set: of("models."),
+            of_keys: of("serve."),
             models: OnceLock::new(),
         }
     }
@@ -45,10 +51,19 @@ impl Invocation {
         if self.models.get().is_none_or(|models| models.group != group) {
             command += &format!(" --group {}", quoted(group));
         }
+        self.configured_by(command, &self.set)
+    }
+
+    /// `transform` with these words, about the keys of the server.
+    pub fn about_keys(&self, words: &str) -> String {
+        self.configured_by(format!("transform {words}"), &self.of_keys)
+    }
+
+    fn configured_by(&self, mut command: String, sets: &[String]) -> String {
         if let Some(file) = &self.file {
             command += &format!(" --config {}", quoted(&file.to_string_lossy()));
         }
-        for set in &self.set {
+        for set in sets {
             command += &format!(" --set {}", quoted(set));
         }
         command
@@ -93,6 +108,7 @@ mod tests {
         let invocation = Invocation {
             file: file.map(PathBuf::from),
             set: set.iter().map(|set| set.to_string()).collect(),
+            of_keys: Vec::new(),
             models: OnceLock::new(),
         };
         let _ = invocation.models.set(Models {

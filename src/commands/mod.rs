@@ -5,6 +5,7 @@ mod dismiss;
 mod evaluate;
 mod history;
 mod invocation;
+mod keys;
 mod models;
 mod retry;
 mod run;
@@ -135,6 +136,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
         }
+        Some(Command::Keys { command }) => load().and_then(|config| keys::run(&config, command, &invocation)),
         Some(Command::Train {
             pipeline,
             overrides,

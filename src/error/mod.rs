@@ -34,6 +34,9 @@ pub enum Error {
     /// A manifest, artifact or approval that can't be believed.
     #[error("{}: {message}", path.display())]
     Model { path: PathBuf, message: String },
+    /// The keys of callers, or what they used, that can't be believed.
+    #[error("{}: {message}", path.display())]
+    Keys { path: PathBuf, message: String },
     #[error("ledger {}: {message}", path.display())]
     Ledger {
         path: PathBuf,
@@ -87,6 +90,13 @@ impl Error {
         }
     }
 
+    pub fn keys(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
+        Error::Keys {
+            path: path.as_ref().into(),
+            message: message.into(),
+        }
+    }
+
     pub fn mount(path: impl AsRef<Path>, message: impl Into<String>) -> Error {
         Error::Mount {
             path: path.as_ref().into(),
@@ -108,6 +118,7 @@ impl Error {
             Error::Config { .. } => "configuration",
             Error::NoModel { .. } => "no_approved_model",
             Error::Model { .. } => "damaged_model",
+            Error::Keys { .. } => "damaged_keys",
             Error::Ledger { .. } => "ledger",
             Error::Busy { .. } => "another_worker",
             Error::Owned { .. } => "output_owned",
@@ -118,7 +129,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             // Two workers with one folder are configured so; that doesn't pass.
-            Error::Config { .. } | Error::Owned { .. } => exit::USAGE,
+            Error::Config { .. } | Error::Keys { .. } | Error::Owned { .. } => exit::USAGE,
             Error::NoModel { .. } | Error::Model { .. } => exit::NO_MODEL,
             Error::Ledger { passing: false, .. } => exit::USAGE,
             Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
@@ -150,6 +161,9 @@ impl Error {
                 Some("'transform models list' shows the versions, 'register' adds one, 'approve N' puts one to use")
             }
             "damaged_model" => Some("register the model again, or reject the version: transform models reject N"),
+            "damaged_keys" => Some(
+                "mend what it names, or put back a copy; no request is answered by a guess meanwhile. See TROUBLESHOOTING.md",
+            ),
             "another_worker" => Some(
                 "a state folder has one worker: stop the other one, or give this one folders of its own (state.path, output.path, failed.path)",
             ),

@@ -12,6 +12,7 @@ mod body;
 mod connections;
 mod endpoint;
 mod id;
+pub mod keys;
 mod listener;
 mod models;
 mod protocol;

@@ -10,7 +10,7 @@ use super::folder::Dir;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Writes a file that must not be there yet, and that nobody is to change.
@@ -41,13 +41,39 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         // Some mounts keep no modes.
         let _ = file.set_permissions(there.permissions());
     }
-    file.sync_all().map_err(Error::io("write", &temp))?;
-    if fs::rename(&temp, path).is_err() {
+    put(file, &temp, path, bytes)
+}
+
+/// The same of a file that not everybody may read: it keeps its owner, too, as far as this user may give files away; one that
+/// isn't there yet gets this mode, and its folder's owner. So what root writes can be read by whom it is for.
+pub fn replace_or_make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let temp = temp(path);
+    let _ = fs::remove_file(&temp);
+    let made = File::options().write(true).create_new(true).mode(0o600).open(&temp);
+    let mut file = made.map_err(Error::io("create", &temp))?;
+    file.write_all(bytes).map_err(Error::io("write", &temp))?;
+    let (of, mode) = match path.metadata() {
+        Ok(there) => (Some(there.clone()), there.permissions().mode()),
+        Err(_) => (folder(path).metadata().ok(), mode),
+    };
+    if let Some(of) = of {
+        let given = fchown(&file, Some(of.uid()), Some(of.gid()));
+        let _ = given.or_else(|_| fchown(&file, None, Some(of.gid())));
+    }
+    // Some mounts keep no modes.
+    let _ = file.set_permissions(fs::Permissions::from_mode(mode & 0o777));
+    put(file, &temp, path, bytes)
+}
+
+/// Gives a draft its name, or writes it in place where a mount can't rename.
+fn put(draft: File, temp: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    draft.sync_all().map_err(Error::io("write", temp))?;
+    if fs::rename(temp, path).is_err() {
         let mut file = File::create(path).map_err(Error::io("create", path))?;
         file.write_all(bytes)
             .and_then(|()| file.sync_all())
             .map_err(Error::io("write", path))?;
-        let _ = fs::remove_file(&temp);
+        let _ = fs::remove_file(temp);
     }
     sync_folder(folder(path))
 }
@@ -144,6 +170,29 @@ mod tests {
         rehearse(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         assert_eq!(super::folder(Path::new("page.html")), Path::new("."));
+    }
+
+    #[test]
+    fn a_file_that_few_may_read_keeps_its_mode_or_begins_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let mode = || path.metadata().unwrap().mode() & 0o777;
+        replace_or_make(&path, b"one", 0o640).unwrap();
+        assert_eq!(mode(), 0o640);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        replace_or_make(&path, b"two", 0o640).unwrap();
+        assert_eq!((mode(), fs::read_to_string(&path).unwrap().as_str()), (0o600, "two"));
+        // Root gives it to whom it was, or its folder is.
+        if fchown(File::open(&path).unwrap(), Some(4242), Some(4343)).is_ok() {
+            replace_or_make(&path, b"three", 0o640).unwrap();
+            let owner = |path: &Path| path.metadata().map(|m| (m.uid(), m.gid())).unwrap();
+            assert_eq!(owner(&path), (4242, 4343));
+            fchown(File::open(folder.path()).unwrap(), Some(4242), Some(4343)).unwrap();
+            fs::remove_file(&path).unwrap();
+            replace_or_make(&path, b"four", 0o640).unwrap();
+            assert_eq!((owner(&path), mode()), ((4242, 4343), 0o640));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
