@@ -1,5 +1,6 @@
 //! What is answered: status, headers, body.
 
+use super::keys::Remaining;
 use super::models::Served;
 use super::scoring::Predictions;
 use hyper::header::{HeaderName, HeaderValue};
@@ -53,6 +54,16 @@ impl Answer {
                 bad_rows: predictions.bad() as u64,
             }),
             ..self
+        }
+    }
+
+    /// With what is left of the caller's limits.
+    pub fn limited(self, remaining: &Remaining) -> Answer {
+        match remaining.rate.is_none() && remaining.quota.is_none() {
+            true => self,
+            false => self
+                .with("ratelimit-policy", remaining.policy())
+                .with("ratelimit", remaining.limit()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, JSON, TEXT};
 use super::body::{self, Memory};
+use super::guard::Guard;
 use super::models::Models;
 use super::protocol::{self, Ask};
 use super::refusal::{Cause, Refusal};
@@ -24,6 +25,7 @@ const INLINE: usize = 64 << 10;
 
 pub struct Endpoint {
     pub models: Arc<Models>,
+    pub guard: Arc<Guard>,
     stage: Stage,
     settings: Serve,
     memory: Arc<Memory>,
@@ -34,9 +36,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub fn new(models: Arc<Models>, stage: Stage, settings: Serve, pool: rayon::ThreadPool) -> Endpoint {
+    pub fn new(
+        models: Arc<Models>,
+        guard: Arc<Guard>,
+        stage: Stage,
+        settings: Serve,
+        pool: rayon::ThreadPool,
+    ) -> Endpoint {
         Endpoint {
             models,
+            guard,
             stage,
             memory: Memory::new(settings.memory),
             settings,
@@ -64,20 +73,33 @@ impl Endpoint {
         match Route::parse(self.stage, head.method.as_str(), head.uri.path()) {
             Ok(route) => {
                 let protocol = route.protocol();
-                let answer = self.respond(route, head, body).await;
+                let answer = self.respond(route, head, body, peer).await;
                 answer.unwrap_or_else(|refusal| refusal.answer(protocol, id))
             }
             Err((none, protocol)) => no_route(none, self.stage).answer(protocol, id),
         }
     }
 
-    async fn respond(self: &Arc<Self>, route: Route, head: Parts, body: Incoming) -> Result<Answer, Refusal> {
+    async fn respond(
+        self: &Arc<Self>,
+        route: Route,
+        head: Parts,
+        body: Incoming,
+        peer: IpAddr,
+    ) -> Result<Answer, Refusal> {
         if route.is_health() {
             return self.health(&route);
         }
+        let group = route.predicts().then(|| route.group().unwrap_or(self.models.group()));
+        let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
         if !route.predicts() {
             return self.describe(&route);
         }
+        let answer = self.predict(route, head, body).await;
+        Ok(answer?.limited(&admitted.remaining))
+    }
+
+    async fn predict(self: &Arc<Self>, route: Route, head: Parts, body: Incoming) -> Result<Answer, Refusal> {
         let limits = body::Limits {
             max_body: self.settings.max_body,
             timeout: self.settings.timeout,

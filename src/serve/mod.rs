@@ -1,7 +1,7 @@
 //! Answers over HTTP: the same models, the same rule of what a cell means, the same predictions as in the spool.
 //!
 //! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
-//! [`route`] is found, the caller's key is checked and charged, the body is taken in under limits, the route's [`protocol`] makes
+//! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
 //! rows of it, a [`models::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
 //! refused in the protocol's own shape ([`refusal`]).
 //!
@@ -11,6 +11,7 @@ mod answer;
 mod body;
 mod connections;
 mod endpoint;
+mod guard;
 mod id;
 pub mod keys;
 mod listener;

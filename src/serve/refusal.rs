@@ -1,11 +1,13 @@
 //! Why a request has no predictions: one cause, in the shape of its route's protocol.
 
 use super::answer::{Answer, JSON, TEXT};
+use super::keys::{Key, Reason, Remaining, fields};
 use super::route::Protocol;
 use crate::problem::Problem;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What is wrong, by what the caller has to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,30 @@ pub struct Refusal {
     rows: Vec<BadRow>,
     /// Seconds.
     pub retry_after: Option<u64>,
+    /// Of who isn't let in, for the log and the metrics.
+    pub denial: Option<Denial>,
+    remaining: Remaining,
+}
+
+/// Who isn't let in, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    pub reason: Reason,
+    /// Whose key it is, where that is known.
+    pub key: Option<String>,
+}
+
+impl Denial {
+    pub fn of(reason: Reason) -> Denial {
+        Denial { reason, key: None }
+    }
+
+    pub fn of_key(reason: Reason, key: &Key) -> Denial {
+        Denial {
+            reason,
+            key: Some(key.name.clone()),
+        }
+    }
 }
 
 impl Refusal {
@@ -113,6 +139,8 @@ impl Refusal {
             column: None,
             rows: Vec::new(),
             retry_after: None,
+            denial: None,
+            remaining: Remaining::default(),
         }
     }
 
@@ -139,6 +167,18 @@ impl Refusal {
     pub fn after(mut self, seconds: u64) -> Refusal {
         self.retry_after = Some(seconds);
         self
+    }
+
+    pub fn denied(mut self, denial: Denial) -> Refusal {
+        self.denial = Some(denial);
+        self
+    }
+
+    /// By a limit of a key.
+    pub fn limited(mut self, denial: Denial, retry_after: Duration, remaining: Remaining) -> Refusal {
+        self.retry_after = Some(fields::seconds(retry_after));
+        self.remaining = remaining;
+        self.denied(denial)
     }
 
     /// `bad`: how many of `rows` can't be scored; `named`: the first of them.
@@ -172,7 +212,7 @@ impl Refusal {
             Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.message}).to_string()),
             Protocol::Own => ("application/problem+json", self.problem(id).to_string()),
         };
-        let answer = Answer::new(self.cause.status(), content_type, body);
+        let answer = Answer::new(self.cause.status(), content_type, body).limited(&self.remaining);
         let answer = match self.cause {
             Cause::Method(methods) => answer.with("allow", methods),
             _ => answer,

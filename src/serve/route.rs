@@ -140,6 +140,19 @@ impl Route {
         }
     }
 
+    /// The group that it names.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Route::Endpoint { group } => Some(group),
+            Route::ModelReady(target)
+            | Route::ModelMetadata(target)
+            | Route::Infer(target)
+            | Route::ModelStatus(target)
+            | Route::Predict(target) => Some(&target.group),
+            _ => None,
+        }
+    }
+
     /// Of health: nobody needs a key to ask.
     pub fn is_health(&self) -> bool {
         matches!(self, Route::Live(_) | Route::Ready(_))

@@ -2,10 +2,11 @@
 
 use super::connections::Connections;
 use super::endpoint::Endpoint;
+use super::guard::Guard;
 use super::listener::listen;
 use super::models::{Models, Watch};
 use super::route::Stage;
-use crate::config::{Auth, Config};
+use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::service::signals::{self, Handlers};
 use crate::service::{ServiceManager, StepTimer, Stop};
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-/// How often the decisions on models are looked at.
+/// How often the decisions on models and the keys are looked at, and quotas are kept.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Answers until SIGTERM or SIGINT.
@@ -41,9 +42,8 @@ pub fn run(load: impl Fn() -> Result<Config> + Send, stage: Stage) -> Result<u8>
 
 fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<()> {
     let settings = &config.serve;
-    if settings.auth == Auth::None {
-        tracing::warn!("serve.auth = \"none\": whoever reaches this server may ask it");
-    }
+    let guard = Arc::new(Guard::open(settings, &config.state.path.join("serve"))?);
+    guard.log();
     let listeners = listen(settings)?;
     let models = &config.models;
     let models = Arc::new(Models::new(
@@ -56,17 +56,19 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
     watch.look();
     let threads = config.worker.threads;
     let pool = pool(threads)?;
-    let endpoint = Arc::new(Endpoint::new(models, stage, settings.clone(), pool));
+    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, settings.clone(), pool));
     let runtime = runtime(threads)?;
     // It ends with the process: whatever it is at, it only reads.
-    let watching = std::thread::Builder::new().name("models".into());
-    let started = watching.spawn(move || {
-        loop {
+    let watching = std::thread::Builder::new().name("watch".into());
+    let started = watching.spawn({
+        let guard = guard.clone();
+        move || loop {
             std::thread::sleep(LOOK_EVERY);
             watch.look();
+            guard.keep();
         }
     });
-    started.map_err(Error::io("start", "the thread that looks at models"))?;
+    started.map_err(Error::io("start", "the thread that looks at models and keys"))?;
     runtime.block_on(async {
         let listeners = adopt(listeners)?;
         let mut manager = ServiceManager::default();
@@ -75,7 +77,9 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
         tokio::spawn(notify(manager, endpoint.clone(), stop.clone()));
         Connections::new(endpoint, stop).serve(listeners).await;
         Ok(())
-    })
+    })?;
+    guard.keep();
+    Ok(())
 }
 
 /// As many threads as cores; with one, nothing is handed over.

@@ -2,6 +2,7 @@
 
 mod connections;
 mod gateway;
+mod guard;
 mod models;
 mod score;
 

@@ -1,0 +1,163 @@
+//! Who is let in: the peer, the key, its limits, in this order.
+
+use super::keys::{Denied, Key, Keyring, Limits, Reason, Remaining, Verdict, fields, presented};
+use super::refusal::{Cause, Denial, Refusal};
+use super::route::Route;
+use crate::config::{Auth, Serve};
+use crate::error::Result;
+use crate::service::clock::monotonic;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub struct Guard {
+    auth: Auth,
+    keyring: Keyring,
+    limits: Limits,
+    /// Where the quotas are kept.
+    quotas: PathBuf,
+    /// Routes that need no key.
+    open: Vec<String>,
+    proxies: Vec<IpAddr>,
+}
+
+/// Who asks.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    /// None where none is needed.
+    pub key: Option<Arc<Key>>,
+    pub remaining: Remaining,
+}
+
+impl Guard {
+    /// `state`: the server's folder.
+    ///
+    /// # Errors
+    /// The quotas that were kept can't be read. (Keys that can't be read have every request refused.)
+    pub fn open(serve: &Serve, state: &Path) -> Result<Guard> {
+        let quotas = state.join("quotas.json");
+        Ok(Guard {
+            auth: serve.auth,
+            keyring: Keyring::open(&serve.keys),
+            limits: Limits::load(&quotas)?,
+            quotas,
+            open: serve.open.clone(),
+            proxies: serve.trusted_proxies.clone(),
+        })
+    }
+
+    /// `group`: the model group that is asked for, if any.
+    ///
+    /// # Errors
+    /// Why it isn't let in. To a client all that is wrong with a key looks alike.
+    pub fn admit(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        route: &Route,
+        group: Option<&str>,
+    ) -> Result<Admitted, Refusal> {
+        if self.auth == Auth::None || self.open.iter().any(|open| open == route.name()) {
+            return Ok(Admitted::default());
+        }
+        let (peer, now, wall) = (self.client(headers, peer), monotonic(), Timestamp::now());
+        if let Err(wait) = self.limits.peer(peer, now) {
+            let refusal = Refusal::new(Cause::TooManyRequests, "Too Many Requests").after(fields::seconds(wait));
+            return Err(refusal.denied(Denial::of(Reason::Peer)));
+        }
+        let keys = self.keyring.current();
+        let Ok(keys) = &*keys else {
+            let refusal = Refusal::new(Cause::NotReady, "the keys can't be read: the server's log says why").after(5);
+            return Err(refusal.denied(Denial::of(Reason::NoKeys)));
+        };
+        let value = |name: &str| headers.get(name).map(|value| value.as_bytes());
+        let shown = presented(value("x-api-key"), value(AUTHORIZATION.as_str()));
+        let admitted = keys.admit(shown, wall).and_then(|key| match group {
+            Some(group) => key.may_ask(group).map(|()| key),
+            None => Ok(key),
+        });
+        let key = admitted.map_err(|denied| self.forbidden(&denied, shown, peer))?.clone();
+        match self.limits.charge(&key, now, wall) {
+            Verdict::Pass(remaining) => Ok(Admitted {
+                key: Some(key),
+                remaining,
+            }),
+            Verdict::TooMany { retry_after, remaining } => {
+                let refusal = Refusal::new(Cause::TooManyRequests, "Too Many Requests");
+                Err(refusal.limited(Denial::of_key(Reason::Rate, &key), retry_after, remaining))
+            }
+            Verdict::LimitExceeded { retry_after, remaining } => {
+                let refusal = Refusal::new(Cause::LimitExceeded, "Limit Exceeded");
+                Err(refusal.limited(Denial::of_key(Reason::Quota, &key), retry_after, remaining))
+            }
+        }
+    }
+
+    fn forbidden(&self, denied: &Denied, shown: Option<&[u8]>, peer: IpAddr) -> Refusal {
+        let Denied { reason, key } = *denied;
+        let is_new = reason.is_guess() && self.limits.failed(peer, shown.unwrap_or_default(), monotonic());
+        if is_new {
+            tracing::warn!(%peer, %reason, "a wrong key was presented");
+        }
+        let denial = match key {
+            Some(key) => Denial::of_key(reason, key),
+            None => Denial::of(reason),
+        };
+        Refusal::new(Cause::Forbidden, "Forbidden").denied(denial)
+    }
+
+    /// Who asks, behind proxies that are trusted: the last address that none of them is.
+    fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if !self.proxies.contains(&peer) {
+            return peer;
+        }
+        let mut client = peer;
+        let fields = headers
+            .get_all("x-forwarded-for")
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = fields.flat_map(|field| field.split(',')).collect();
+        for hop in hops.iter().rev() {
+            let Ok(address) = hop.trim().parse() else { break };
+            client = address;
+            if !self.proxies.contains(&address) {
+                break;
+            }
+        }
+        client
+    }
+
+    /// Reads the keys again if their file changed, and keeps what was used of quotas. For one thread, each second.
+    pub fn keep(&self) {
+        if self.auth == Auth::None {
+            return;
+        }
+        if let Some(keys) = self.keyring.refresh() {
+            log(&keys);
+        }
+        if let Err(error) = self.limits.store(&self.quotas, Timestamp::now()) {
+            tracing::error!(%error, "what is used of quotas can't be kept; a restart would forget it");
+        }
+    }
+
+    /// At the start.
+    pub fn log(&self) {
+        match self.auth {
+            Auth::None => tracing::warn!("serve.auth = \"none\": whoever reaches this server may ask it"),
+            Auth::Keys => log(&self.keyring.current()),
+        }
+    }
+}
+
+fn log(keys: &Result<super::keys::Keys>) {
+    match keys {
+        Ok(keys) if keys.is_empty() => {
+            tracing::warn!("there is no key yet, so nobody may ask: transform keys add NAME makes one");
+        }
+        Ok(keys) => tracing::info!(keys = keys.len(), "keys read"),
+        Err(error) => tracing::error!(%error, "the keys can't be read, so nobody may ask"),
+    }
+}

@@ -1,0 +1,106 @@
+//! Who may ask.
+
+use super::{Answered, Server};
+use crate::spool::{Spool, wait_until};
+use std::fs;
+
+const ROW: &[u8] = br#"{"x": [[1]]}"#;
+
+/// A spool whose server asks for keys.
+fn guarded() -> Spool {
+    Spool::new().set("serve.listen=127.0.0.1:0").set("serve.keys=keys.toml")
+}
+
+/// Makes a key, and returns it.
+fn add(spool: &Spool, args: &[&str]) -> String {
+    let ran = spool.run(&[&["keys", "add"], args].concat()).exits(0);
+    let key = ran.stdout.split_whitespace().find(|word| word.starts_with("tfk_"));
+    key.expect("the key is printed").into()
+}
+
+fn ask(server: &Server, header: (&str, &str)) -> Answered {
+    server.connect().ask("POST", "/stream", &[header], ROW)
+}
+
+#[test]
+fn a_key_opens_however_it_is_presented_and_nothing_else_does() {
+    let spool = guarded();
+    let key = add(&spool, &["ada"]);
+    let server = spool.serve();
+    let bearer = format!("Bearer {key}");
+    let signed = format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20261126/eu-west-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    for header in [
+        ("x-api-key", key.as_str()),
+        ("Authorization", &bearer),
+        ("Authorization", &signed),
+    ] {
+        ask(&server, header).is(200);
+    }
+    let missing = server.post("/stream", ROW).is(403);
+    assert_eq!(missing.text(), r#"{"message":"Forbidden"}"#);
+    assert_eq!(ask(&server, ("x-api-key", "tfk_wrong")).is(403).body, missing.body);
+    for path in ["/ping", "/health", "/live", "/v2/health/ready"] {
+        server.get(path).is(200);
+    }
+}
+
+#[test]
+fn a_key_that_is_added_or_revoked_counts_without_a_restart() {
+    let spool = guarded();
+    let server = spool.serve();
+    server.daemon.logs("transform keys add NAME");
+    let key = add(&spool, &["ada"]);
+    wait_until("it opens", || ask(&server, ("x-api-key", &key)).status == 200);
+    spool.run(&["keys", "revoke", "ada"]).exits(0);
+    wait_until("it is shut", || ask(&server, ("x-api-key", &key)).status == 403);
+}
+
+#[test]
+fn a_key_is_for_its_groups() {
+    let spool = guarded();
+    let key = add(&spool, &["ada", "--groups", "others"]);
+    let server = spool.serve();
+    ask(&server, ("x-api-key", &key)).is(403);
+}
+
+#[test]
+fn beyond_its_rate_and_its_quota_a_key_is_told_when_to_come_again() {
+    let spool = guarded();
+    let (fast, few) = (
+        add(&spool, &["fast", "--rate", "1/h", "--burst", "2"]),
+        add(&spool, &["few", "--quota", "1/day"]),
+    );
+    let server = spool.serve();
+    let first = ask(&server, ("x-api-key", &fast)).is(200);
+    assert!(
+        first.header("ratelimit").unwrap().contains("\"burst\";r=1"),
+        "{first:?}"
+    );
+    ask(&server, ("x-api-key", &fast)).is(200);
+    let refused = ask(&server, ("x-api-key", &fast)).is(429);
+    assert_eq!(refused.text(), r#"{"message":"Too Many Requests"}"#);
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 1000);
+
+    ask(&server, ("x-api-key", &few)).is(200);
+    assert_eq!(
+        ask(&server, ("x-api-key", &few)).is(429).text(),
+        r#"{"message":"Limit Exceeded"}"#
+    );
+    assert_eq!(server.stop(), 0);
+    let again = spool.serve();
+    ask(&again, ("x-api-key", &few)).is(429);
+}
+
+#[test]
+fn damaged_keys_shut_the_door() {
+    let spool = guarded();
+    let key = add(&spool, &["ada"]);
+    let server = spool.serve();
+    ask(&server, ("x-api-key", &key)).is(200);
+    fs::write(spool.path("keys.toml"), "[[key]\n").unwrap();
+    wait_until("nobody is let in", || ask(&server, ("x-api-key", &key)).status == 503);
+    server.get("/ping").is(200);
+    server.daemon.logs("keys.toml");
+}
