@@ -3,8 +3,9 @@
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use crate::error::Error;
+use crate::problem::Problem;
 use crate::registry::{Current, Registry, Status};
-use crate::score::binding::{features, nearest};
+use crate::score::binding::{Places, features, nearest};
 use crate::score::{Binding, Lineup, Names};
 use crate::transform::{Columns, Scorer, Shape};
 use hyper::header::HeaderValue;
@@ -26,6 +27,14 @@ pub struct Served {
     pub scorer: Scorer,
     /// `GROUP/VERSION`, for a header.
     pub name: HeaderValue,
+    /// By the names that a request had last: the next one most often has the same.
+    last: Mutex<Option<Arc<Named>>>,
+}
+
+/// The names of fields, and which is which feature.
+pub struct Named {
+    pub names: Vec<String>,
+    pub binding: Binding,
 }
 
 impl Served {
@@ -43,8 +52,29 @@ impl Served {
             scorer: Scorer::new(lineup.clone(), shape),
             // A group's name may hold what no header can.
             name: name.unwrap_or(HeaderValue::from_static("?")),
+            last: Mutex::default(),
             lineup,
         })
+    }
+
+    /// Which of the named fields is which feature.
+    ///
+    /// # Errors
+    /// A name that stands twice, or is missing.
+    pub fn bind(&self, names: Vec<String>) -> Result<Arc<Named>, (Problem, Vec<String>)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(same) = last.filter(|last| last.names == names) {
+            return Ok(same);
+        }
+        let signature = self.lineup.signature();
+        match Binding::by_place(&Places::of(&names), signature, &self.by_position.features) {
+            Ok(binding) => {
+                let named = Arc::new(Named { names, binding });
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
+                Ok(named)
+            }
+            Err(problem) => Err((problem, names)),
+        }
     }
 
     /// How many features there are.

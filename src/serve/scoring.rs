@@ -136,6 +136,13 @@ pub fn written(served: &Served, probabilities: bool) -> &[Column] {
     served.lineup.signature().written(probabilities)
 }
 
+/// A body, cut as an input is.
+pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
+    // Of the text, which is not the body's where it is decoded.
+    let size = shape.encoding.is_utf8().then_some(body.len() as u64);
+    Blocks::new(body, shape.encoding, shape.dialect, size)
+}
+
 /// A CSV as the spool reads it, but for its header.
 ///
 /// # Errors
@@ -153,10 +160,7 @@ pub fn csv(served: &Served, body: &[u8], header: Header) -> Result<Predictions, 
             &other
         }
     };
-    let encoding = scorer.shape.encoding;
-    // Of the text, which is not the body's where it is decoded.
-    let size = encoding.is_utf8().then_some(body.len() as u64);
-    let mut blocks = Blocks::new(body, encoding, scorer.shape.dialect, size);
+    let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     let opened = open(&block, scorer)?;
     let (mut front, mut lines) = (opened.input.end(), opened.input.lines());

@@ -42,7 +42,10 @@ pub fn run(load: impl Fn() -> Result<Config> + Send, stage: Stage) -> Result<u8>
 
 fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<()> {
     let settings = &config.serve;
-    let guard = Arc::new(Guard::open(settings, &config.state.path.join("serve").join(stage.to_string()))?);
+    let guard = Arc::new(Guard::open(
+        settings,
+        &config.state.path.join("serve").join(stage.to_string()),
+    )?);
     guard.log();
     let listeners = listen(settings)?;
     let models = &config.models;

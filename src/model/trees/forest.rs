@@ -29,6 +29,9 @@ impl Leaf for f64 {
     }
 }
 
+/// So many rows are walked through all trees. At 24 to 32 rows, a vector of 64 takes as long for 200 trees of depth 6.
+const FEW: usize = 16;
+
 /// Trees in the order in which their leaves are added up.
 #[derive(Clone, Debug)]
 pub struct Forest<T> {
@@ -50,7 +53,8 @@ struct Member<T> {
 
 #[derive(Clone, Debug)]
 enum Way<T> {
-    Selected(Selection<T>),
+    /// All nodes are asked; but a few rows are walked.
+    Selected(Selection<T>, Walk<T>),
     /// Too large to ask all nodes.
     Walked(Walk<T>),
     /// It needs more kinds of value than a byte can tell: by the meaning of its tests, each row by itself.
@@ -78,6 +82,9 @@ impl<T: Leaf> Forest<T> {
 
     /// Adds the leaves of all trees to `sums`, `[target][row]`. `columns`: `[feature][row]`.
     pub fn add(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
+        if sums.first().is_some_and(|sums| sums.len() <= FEW) {
+            return self.add_few(columns, sums);
+        }
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
@@ -92,6 +99,28 @@ impl<T: Leaf> Forest<T> {
             }
         }
         self.add_by(columns, sums)
+    }
+
+    /// The same of a few rows: from node to node, for a vector would be mostly empty.
+    fn add_few(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
+        let rows = sums[0].len();
+        let mut ranks = self.ranks();
+        for group in &self.groups {
+            group.axes.rank_few(columns, rows, T::SINGLE, &mut ranks);
+            for member in &group.members {
+                let sums = &mut sums[member.target];
+                match &member.way {
+                    Way::Selected(_, walk) | Way::Walked(walk) => walk.add_few(&ranks, sums),
+                    Way::Read(tree) => read(tree, columns, 0, sums),
+                }
+            }
+        }
+    }
+
+    /// Room for the ranks of any group.
+    fn ranks(&self) -> Vec<Ranks> {
+        let most = self.groups.iter().map(|g| g.axes.columns).max().unwrap_or(0);
+        vec![[[0; LANE]; LANES + 1]; most]
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -109,8 +138,7 @@ impl<T: Leaf> Forest<T> {
     #[inline(always)]
     fn add_by(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
         let rows = sums.first().map_or(0, Vec::len);
-        let most = self.groups.iter().map(|g| g.axes.columns).max().unwrap_or(0);
-        let mut ranks: Vec<Ranks> = vec![[[0; LANE]; LANES + 1]; most];
+        let mut ranks = self.ranks();
         let mut chunk = vec![[T::default(); ROWS]; sums.len()];
         for start in (0..rows).step_by(ROWS) {
             let length = ROWS.min(rows - start);
@@ -122,7 +150,7 @@ impl<T: Leaf> Forest<T> {
                 for member in &group.members {
                     let sums = &mut chunk[member.target];
                     match &member.way {
-                        Way::Selected(selection) => selection.add(&ranks, length.div_ceil(LANE), sums),
+                        Way::Selected(selection, _) => selection.add(&ranks, length.div_ceil(LANE), sums),
                         Way::Walked(walk) => walk.add(&ranks, length, sums),
                         Way::Read(tree) => read(tree, columns, start, &mut sums[..length]),
                     }
@@ -151,8 +179,13 @@ impl<T: Leaf> Group<T> {
         let member = |(target, tree, admitted): (usize, Tree, bool)| Member {
             target,
             way: match admitted {
-                true if tree.leaves.len() <= LEAVES => Way::Selected(Selection::of(&tree, T::of, &mut axes)),
-                true => Way::Walked(Walk::of(&tree, T::of, &mut axes)),
+                true => {
+                    let walk = Walk::of(&tree, T::of, &mut axes);
+                    match tree.leaves.len() <= LEAVES {
+                        true => Way::Selected(Selection::of(&tree, T::of, &mut axes), walk),
+                        false => Way::Walked(walk),
+                    }
+                }
                 false => Way::Read(tree),
             },
         };
@@ -268,6 +301,9 @@ mod tests {
             let trees: Vec<Tree> = trees.into_iter().filter(|t| !t.is_empty()).map(tree).collect();
             prop_assume!(!trees.is_empty());
             let rows = values.len() / FEATURES;
+            let few: Vec<Vec<f64>> = values.chunks(rows).take(FEATURES).map(|c| c[..rows.min(FEW)].to_vec()).collect();
+            agrees::<f32>(&trees, &few);
+            agrees::<f64>(&trees, &few);
             let columns: Vec<Vec<f64>> = values.chunks(rows).take(FEATURES).map(<[f64]>::to_vec).collect();
             agrees::<f32>(&trees, &columns);
             agrees::<f64>(&trees, &columns);

@@ -142,12 +142,48 @@ impl Axes {
     }
 }
 
+impl Axes {
+    /// The same of a few rows, which are the first.
+    pub fn rank_few(&self, columns: &[&[f64]], rows: usize, single: bool, ranks: &mut [Ranks]) {
+        for axis in &self.axes {
+            let [passing, failing] = axis.missing_ranks();
+            for (row, &x) in columns[axis.feature][..rows].iter().enumerate() {
+                let found = axis.find(if single { x as f32 as f64 } else { x });
+                for (column, missing) in [passing, failing] {
+                    if let Some(column) = column {
+                        ranks[column].as_flattened_mut()[row] = found.unwrap_or(missing);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The rank behind those of categories.
 fn missing_category(ranks: &HashMap<u32, u8>) -> u8 {
     1 + ranks.values().copied().max().unwrap_or(0)
 }
 
 impl Axis {
+    /// The columns in which missing values pass and fail, and their rank there.
+    fn missing_ranks(&self) -> [(Option<usize>, u8); 2] {
+        match &self.scale {
+            Scale::Thresholds(_) => [(self.passing, 0), (self.failing, u8::MAX)],
+            Scale::Kinds(kinds) => [self.passing, self.failing].map(|column| (column, missing_category(kinds))),
+        }
+    }
+
+    /// The rank of a value; `None`: it is missing.
+    fn find(&self, x: f64) -> Option<u8> {
+        match (self.reading.see(x), &self.scale) {
+            (Seen::Missing, _) => None,
+            // NaN counts as more than any.
+            (Seen::Number(x), Scale::Thresholds(all)) => Some(1 + all.partition_point(|t| *t <= x) as u8),
+            (Seen::Code(code), Scale::Kinds(kinds)) => Some(kinds.get(&code).copied().unwrap_or(0)),
+            _ => Some(0),
+        }
+    }
+
     #[inline(always)]
     fn rank(&self, values: &mut [f64], ranks: &mut [Ranks]) {
         let mut found = [0; ROWS];
@@ -178,11 +214,7 @@ impl Axis {
                 }
             }
         }
-        let missing_ranks = match &self.scale {
-            Scale::Thresholds(_) => [(self.passing, 0), (self.failing, u8::MAX)],
-            Scale::Kinds(kinds) => [self.passing, self.failing].map(|column| (column, missing_category(kinds))),
-        };
-        for (column, missing_rank) in missing_ranks {
+        for (column, missing_rank) in self.missing_ranks() {
             let Some(column) = column else { continue };
             let out = ranks[column].as_flattened_mut();
             for i in 0..ROWS {

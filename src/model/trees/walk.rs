@@ -68,6 +68,23 @@ impl<T: Copy + Default + std::ops::AddAssign> Walk<T> {
         }
     }
 
+    /// Adds the leaves of the first rows to their sums, a row at a time: the next tree's walk doesn't wait for this one's.
+    pub fn add_few(&self, ranks: &[Ranks], sums: &mut [T]) {
+        let ranks = ranks.as_flattened().as_flattened();
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let mut at = 0;
+            loop {
+                let node = self.nodes[at as usize];
+                if node.pass == at {
+                    break;
+                }
+                let rank = ranks[node.ranks as usize + row];
+                at = node.pass + self.verdicts[node.verdicts as usize + rank as usize] as u32;
+            }
+            *sum += self.values[at as usize];
+        }
+    }
+
     /// Adds the leaves of the first `rows` rows to their sums.
     #[inline(always)]
     pub fn add(&self, ranks: &[Ranks], rows: usize, sums: &mut [T; ROWS]) {

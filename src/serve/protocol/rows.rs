@@ -4,11 +4,12 @@ use crate::format::json::reader::{Form, Reader};
 use crate::format::json::{Cursor, Document, Duplicate, Elements, Kind, Malformed};
 use crate::problem::Code;
 use crate::score::batch::{Flaw, Reason};
-use crate::score::binding::{Places, nearest, shown};
+use crate::score::binding::{nearest, shown};
 use crate::score::{Batch, Binding};
-use crate::serve::models::Served;
+use crate::serve::models::{Named, Served};
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{self, Predictions, Rows};
+use std::sync::Arc;
 
 /// # Errors
 /// It is no JSON.
@@ -73,23 +74,22 @@ pub fn objects(served: &Served, rows: Elements) -> Result<Predictions, Refusal> 
 ///
 /// # Errors
 /// The model takes a column that isn't there.
-pub fn columns<'a>(served: &Served, names: Vec<String>, columns: Vec<Elements<'a>>) -> Result<Predictions, Refusal> {
-    let binding = by_name(served, &names)?;
-    score(served, Form::Columns(columns), &binding)
+pub fn columns(served: &Served, names: Vec<String>, columns: Vec<Elements>) -> Result<Predictions, Refusal> {
+    let named = by_name(served, names)?;
+    score(served, Form::Columns(columns), &named.binding)
 }
 
 /// Which of the named fields is which feature.
 ///
 /// # Errors
 /// A name that stands twice, or is missing.
-pub fn by_name(served: &Served, names: &[String]) -> Result<Binding, Refusal> {
-    let signature = served.lineup.signature();
-    Binding::by_place(&Places::of(names), signature, &served.by_position.features).map_err(|problem| {
-        match (problem.code, problem.column.clone()) {
-            (Code::NoSuchColumn, Some(column)) => no_such_column(served, &column, names),
+pub fn by_name(served: &Served, names: Vec<String>) -> Result<Arc<Named>, Refusal> {
+    served
+        .bind(names)
+        .map_err(|(problem, names)| match (problem.code, &problem.column) {
+            (Code::NoSuchColumn, Some(column)) => no_such_column(served, column, &names),
             _ => problem.into(),
-        }
-    })
+        })
 }
 
 fn no_such_column(served: &Served, column: &str, names: &[String]) -> Refusal {

@@ -5,11 +5,12 @@
 
 use super::Ask;
 use crate::config::BadRows;
-use crate::format::{Blocks, rejects};
+use crate::format::rejects;
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::models::Served;
 use crate::serve::refusal::{BadRow, Cause, NAMED, Refusal};
 use crate::serve::request::MediaType;
+use crate::serve::scoring;
 use crate::transform::{Columns, Opened, Part, Place, Shape, open};
 use hyper::header::ACCEPT;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ fn csv(ask: &Ask, served: Arc<Served>) -> Result<Answer, Refusal> {
     let other = shape(ask, &served.scorer.shape)?.map(|shape| served.scorer.with(shape));
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let body = &ask.request.body[..];
-    let mut blocks = Blocks::new(body, scorer.shape.encoding, scorer.shape.dialect, None);
+    let mut blocks = scoring::blocks(body, &scorer.shape);
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     let opened = open(&first, scorer)?;
     let mut output = Output::begin(&opened);
