@@ -17,11 +17,15 @@
 //!
 //! # The way of one request
 //!
-//! Rows that don't come through the spool go the same way, without its first and last steps: `transform score` reads
-//! standard input and writes standard output by [`transform::transform`], with a lineup of one version, as it stands in the
-//! [`registry`]. Golden rows and evaluation write no bytes at all: a [`score::Batch`] is filled, from a CSV in memory
-//! ([`format::csv::table`]) or from texts, by the rule of a cell, and [`score::predict`] is asked. A server will hold a
-//! [`registry::Current`] of its own, beside the worker's, and share [`service`].
+//! [`serve`] answers over HTTP, in a process of its own. A request's route is found by its path, its key is checked and charged,
+//! its body is taken in within limits; then it goes the way of a CSV without its first and last steps: the protocol of its route
+//! makes rows of the body ([`format::json`], [`format::csv`], tensors), a batch is filled by the rule of a cell, the version that
+//! answers predicts, and the protocol writes what came of it. Which versions answer, a thread beside keeps looking up in the
+//! [`registry`] with a [`registry::Current`] for each group, as the worker does for its own.
+//!
+//! `transform score` reads standard input and writes standard output by [`transform::transform`], with a lineup of one version.
+//! Golden rows and evaluation write no bytes at all: a [`score::Batch`] is filled, from a CSV in memory
+//! ([`format::csv::table`]) or from texts, and [`score::predict`] is asked.
 //!
 //! # The way of one version
 //!
@@ -52,16 +56,18 @@
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
+//! - a route: `serve::route`; a protocol: a file in `serve::protocol`; who may ask, and how much: `serve::keys`, `serve::guard`;
+//!   an error's status and shape: `serve::refusal`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
 //!
-//! `main` → [`cli`], [`commands`] → [`worker`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
+//! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
 //! golden rows. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads, and [`evaluate::approved`] and [`evaluate::registered`] read
-//! versions and examples. Only [`service`] knows tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
+//! versions and examples. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
 
 pub mod checksum;

@@ -185,6 +185,9 @@ pub enum Command {
         /// Mark the output and failed folders as this worker's, though another one did
         #[arg(long)]
         take_output: bool,
+        /// Check what `transform serve` needs, too: its address, its keys, its state
+        #[arg(long)]
+        serve: bool,
     },
     /// Score standard input to standard output: a filter, beside the spool
     Score {

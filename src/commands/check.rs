@@ -6,6 +6,7 @@ use crate::config::{Config, Input, Watch};
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
 use crate::registry::Registry;
+use crate::serve;
 use crate::spool::publish::{Folder, Publisher};
 use crate::spool::scan::Listing;
 use crate::spool::{Dir, Mode, Name, durable, lease};
@@ -15,7 +16,22 @@ use crate::worker::require_local;
 use crate::worker::status::rehearse;
 use std::path::Path;
 
-pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &Invocation) -> Result<u8> {
+/// What to check, and for whom.
+pub struct Wishes {
+    /// A missing model is no error.
+    pub no_model_ok: bool,
+    /// The output and failed folders are this worker's from now on.
+    pub take_output: bool,
+    /// The server, too.
+    pub serve: bool,
+}
+
+pub fn check(config: Config, wishes: &Wishes, invocation: &Invocation) -> Result<u8> {
+    let Wishes {
+        no_model_ok,
+        take_output,
+        serve,
+    } = *wishes;
     let mut code = exit::CONVERGED;
     let mut note = |what: &str, result: Result<String>| match result {
         Ok(found) => print_line(format!("ok       {what}: {found}")),
@@ -62,6 +78,11 @@ pub fn check(config: Config, no_model_ok: bool, take_output: bool, invocation: &
             print_error(&error, invocation);
         }
         result => note("model", result),
+    }
+    if serve {
+        serve::rehearse(&config)
+            .into_iter()
+            .for_each(|(what, found)| note(what, found));
     }
     Ok(code)
 }

@@ -129,7 +129,15 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Check {
             no_model_ok,
             take_output,
-        }) => load().and_then(|config| check::check(config, no_model_ok, take_output, &invocation)),
+            serve,
+        }) => {
+            let wishes = check::Wishes {
+                no_model_ok,
+                take_output,
+                serve,
+            };
+            load().and_then(|config| check::check(config, &wishes, &invocation))
+        }
         Some(Command::Score { model, rejects }) => {
             load().and_then(|config| score::score(&config, model.as_deref(), rejects.as_deref(), &invocation))
         }

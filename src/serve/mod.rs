@@ -18,10 +18,12 @@ mod listener;
 mod models;
 mod protocol;
 mod refusal;
+mod rehearsal;
 mod request;
 mod route;
 mod scoring;
 mod server;
 
+pub use rehearsal::rehearse;
 pub use route::Stage;
 pub use server::run;

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, exit};
 use crate::service::signals::{self, Handlers};
 use crate::service::{ServiceManager, StepTimer, Stop};
 use crate::transform::pool;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -83,6 +84,11 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
     })?;
     guard.keep();
     Ok(())
+}
+
+/// What a server keeps. Each stage is a process of its own.
+pub fn state_folder(config: &Config, stage: Stage) -> PathBuf {
+    config.state.path.join("serve").join(stage.to_string())
 }
 
 /// As many threads as cores; with one, nothing is handed over.

@@ -1,7 +1,7 @@
 //! What any process that serves needs, be it the worker or a server beside it: [`signals`] that stop it or have it read its
 //! configuration again, the one [`Stop`] token, the [`ServiceManager`] that started it, clocks, logs, and a progress bar.
 //!
-//! Nothing here knows what the process does: it passes what is to happen. Only this room knows tokio.
+//! Nothing here knows what the process does: it passes what is to happen. Of all that the worker uses, only this room knows tokio.
 
 pub mod clock;
 pub mod logs;

@@ -104,3 +104,15 @@ fn damaged_keys_shut_the_door() {
     server.get("/ping").is(200);
     server.daemon.logs("keys.toml");
 }
+
+#[test]
+fn a_check_says_if_a_server_could_start() {
+    let spool = guarded();
+    let missing = spool.run(&["check", "--serve"]).exits(64);
+    assert!(missing.stdout.contains("NOT OK   server's keys"), "{missing:?}");
+    add(&spool, &["ada"]);
+    let ran = spool.run(&["check", "--serve"]).exits(0);
+    assert!(ran.stdout.contains("server's address: 127.0.0.1:"), "{ran:?}");
+    assert!(ran.stdout.contains("server's keys: 1 in keys.toml"), "{ran:?}");
+    assert!(!spool.run(&["check"]).exits(0).stdout.contains("server"));
+}

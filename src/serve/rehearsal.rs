@@ -1,0 +1,53 @@
+//! Could a server start, and would it answer? For `transform check --serve`.
+
+use super::keys::Keys;
+use super::server::state_folder;
+use super::{Stage, listener};
+use crate::config::{Auth, Config, Serve};
+use crate::error::{Error, Result};
+use crate::spool::durable;
+use std::io::ErrorKind;
+
+/// What was looked at, and what was found. Nothing is left behind.
+pub fn rehearse(config: &Config) -> [(&'static str, Result<String>); 3] {
+    [
+        ("server's address", address(&config.serve)),
+        ("server's keys", keys(&config.serve)),
+        ("server's state", state(config)),
+    ]
+}
+
+fn address(serve: &Serve) -> Result<String> {
+    match listener::listen(serve) {
+        Ok(listeners) => Ok(
+            match listeners.first().and_then(|listener| listener.local_addr().ok()) {
+                Some(address) => format!("{address} is free"),
+                None => "free".into(),
+            },
+        ),
+        // By the service manager, or by a server that runs.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AddrInUse => Ok(format!(
+            "{} is in use already, by a socket unit or a server that runs",
+            serve.listen
+        )),
+        Err(error) => Err(error),
+    }
+}
+
+fn keys(serve: &Serve) -> Result<String> {
+    match serve.auth {
+        Auth::None => Ok("none is asked for: whoever reaches the server may ask".into()),
+        Auth::Keys => Ok(format!(
+            "{} in {}",
+            Keys::read(&serve.keys)?.len(),
+            serve.keys.display()
+        )),
+    }
+}
+
+fn state(config: &Config) -> Result<String> {
+    let folder = state_folder(config, Stage::Production);
+    durable::make_folder(&folder, 0o750)?;
+    durable::rehearse(&folder)?;
+    Ok(folder.display().to_string())
+}
