@@ -22,6 +22,7 @@ fn every_error_code_has_its_entry() {
         "configuration",
         "no_approved_model",
         "damaged_model",
+        "damaged_keys",
         "ledger",
         "another_worker",
         "output_owned",

@@ -19,6 +19,7 @@ mod headers;
 mod history;
 mod hosts;
 mod inputs;
+mod keys;
 mod ledger;
 mod once;
 mod onnx;
