@@ -49,6 +49,7 @@
 //! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::cause`];
 //!   the file itself: [`format::rejects`];
 //! - what `status` says: `worker::status` (looked at in `survey`, judged in `check`), and config/schemas;
+//! - who may ask the server, and how much: [`serve::keys`];
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
