@@ -126,13 +126,14 @@ impl Limits {
 
     /// Writes what was used, if it changed since: as a whole, synced. Returns if it wrote. Windows that are over are left out.
     ///
-    /// For one thread, each second: what a killed server forgets is what came after the last time.
+    /// For a thread beside, each second, and for the end: what a killed server forgets is what came after the last time.
     pub fn store(&self, path: &Path, wall: Timestamp) -> Result<bool> {
+        // First, so that of two at once none writes what is older.
+        let mut stored = lock(&self.stored);
         let used = Stored {
             format_version: FORMAT_VERSION,
             quotas: self.used(wall),
         };
-        let mut stored = lock(&self.stored);
         if stored.quotas == used.quotas {
             return Ok(false);
         }
