@@ -11,6 +11,7 @@ use crate::serve::keys::{Entry, Name, Secret};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub fn run(config: &Config, command: Keys, invocation: &Invocation) -> Result<u8> {
@@ -53,11 +54,18 @@ pub fn run(config: &Config, command: Keys, invocation: &Invocation) -> Result<u8
                 by: person(),
                 revoked: None,
             };
+            let is_first = !path.exists();
             let (entry, others) = edit(path, |keys| add(keys, entry, wish, now))?;
             if let Some(secret) = secret {
                 show_once(&secret, &entry)?;
             }
             explain(config, &entry, &others, sha256.is_some(), invocation);
+            if is_first && is_roots_alone(path) {
+                let path = path.display();
+                let note =
+                    format!("  note: only root may read {path}; if the server is another user: chgrp GROUP {path}\n");
+                let _ = io::stderr().write_all(note.as_bytes());
+            }
         }
         Keys::List { json } => list(path, json, now)?,
         Keys::Revoke { name, id, reason } => {
@@ -223,6 +231,12 @@ fn explain(config: &Config, entry: &Entry, others: &[Entry], taken_in: bool, inv
         );
     }
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The server would answer 503 to everybody.
+fn is_roots_alone(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|file| file.uid() == 0 && file.gid() == 0 && file.mode() & 0o004 == 0)
 }
 
 /// For example `shop's 3fa9c1d2e0b4: 10/s (burst 20), 10000/day, groups churn, until 2027-02-24 18:00:00`.

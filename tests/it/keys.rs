@@ -4,7 +4,7 @@ use crate::schema::assert_valid;
 use crate::spool::{Ran, Spool};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -338,6 +338,25 @@ fn who_is_killed_over_a_key_leaves_the_file_whole() {
     add(&spool, &["desk"]);
     assert_eq!(list(&spool).len(), before + 1);
     assert!(!draft.exists());
+}
+
+/// Root added a key, and the server of another user answered 503 to all.
+#[test]
+fn a_file_that_root_makes_goes_to_its_folders_group_or_is_said_to_be_roots_alone() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let spool = spool();
+    let note = "note: only root may read keys.toml";
+    keys(&spool, &["add", "shop"]).exits(0).says(note);
+    let ran = keys(&spool, &["add", "desk"]).exits(0);
+    assert!(!ran.stderr.contains(note), "said once: {ran:?}");
+    fs::remove_file(spool.path("keys.toml")).unwrap();
+    std::os::unix::fs::chown(spool.path(""), None, Some(4343)).unwrap();
+    let ran = keys(&spool, &["add", "shop"]).exits(0);
+    assert!(!ran.stderr.contains(note), "{ran:?}");
+    let file = spool.path("keys.toml").metadata().unwrap();
+    assert_eq!((file.uid(), file.gid(), file.mode() & 0o777), (0, 4343, 0o640));
 }
 
 #[test]

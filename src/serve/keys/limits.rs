@@ -236,6 +236,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests play operators")]
 mod tests {
     use super::super::key::Keys;
     use super::super::secret::{Digest, Secret};

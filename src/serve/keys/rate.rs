@@ -239,7 +239,8 @@ mod tests {
             for (i, from) in taken.iter().enumerate() {
                 for (n, to) in taken[i..].iter().enumerate() {
                     let most = u64::from(burst) + (to - from) / interval;
-                    prop_assert!(n as u64 + 1 <= most, "{} from {from} to {to}", n + 1);
+                    let through = n as u64 + 1;
+                    prop_assert!(through <= most, "{through} from {from} to {to}");
                 }
             }
         }

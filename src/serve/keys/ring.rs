@@ -88,6 +88,7 @@ impl Keys {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests play operators")]
 mod tests {
     use super::*;
     use std::fs;
