@@ -208,7 +208,21 @@ pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) 
     'value: loop {
         at = space(text, at);
         match text.get(at) {
-            Some(b'-' | b'0'..=b'9') => at = number(text, at)?,
+            Some(b'-' | b'0'..=b'9') => loop {
+                at = number(text, at)?;
+                // Most stand in arrays of numbers.
+                if objects & 1 == 1 || depth == 0 || text.get(at) != Some(&b',') {
+                    break;
+                }
+                at += 1;
+                if text.get(at) == Some(&b' ') {
+                    at += 1;
+                }
+                // Not by a branch each: which of both it is is hard to guess.
+                if !text.get(at).is_some_and(|b| b.is_ascii_digit() | (*b == b'-')) {
+                    continue 'value;
+                }
+            },
             Some(b'"') => at = string(text, at)?,
             Some(&open @ (b'[' | b'{')) => {
                 if depth == DEPTH {
@@ -289,7 +303,7 @@ fn word(text: &[u8], at: usize) -> Result<usize, Fault> {
 #[inline(always)]
 fn number(text: &[u8], at: usize) -> Result<usize, Fault> {
     let start = at + usize::from(text[at] == b'-');
-    let mut at = digits(text, start);
+    let mut at = few_digits(text, start);
     if at == start {
         return match text[at..].starts_with(b"Infinity") {
             true => Ok(at + 8),
@@ -311,7 +325,7 @@ fn number(text: &[u8], at: usize) -> Result<usize, Fault> {
 
 #[inline(always)]
 fn some_digits(text: &[u8], at: usize) -> Result<usize, Fault> {
-    match digits(text, at) {
+    match few_digits(text, at) {
         end if end == at => Err(What::Digit.at(at)),
         end => Ok(end),
     }
@@ -338,6 +352,15 @@ pub(super) fn digits(text: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the digits at `at`, of which there are few.
+#[inline(always)]
+fn few_digits(text: &[u8], mut at: usize) -> usize {
     while text.get(at).is_some_and(u8::is_ascii_digit) {
         at += 1;
     }

@@ -26,6 +26,7 @@ pub enum Form<'a> {
     /// `[{"x": 1, "y": 2}, {"y": 4, "x": 3}]`: each value by the name of its feature; others are passed over.
     Objects { rows: Elements<'a>, names: &'a Names },
     /// `{"x": [1, 3], "y": [2, 4]}`: the values of each field; each may be in an array of its own, as in `[[1], [3]]`.
+    /// All stand in one document.
     Columns(Vec<Elements<'a>>),
     /// `[1, 2, 3, 4]`: a row behind the other, of `width` values each.
     Flat { values: Elements<'a>, width: usize },
@@ -40,6 +41,8 @@ pub struct Reader<'a> {
     features: Vec<Option<usize>>,
     /// Of objects: the order of their keys.
     order: Order<'a>,
+    /// Had the last number too many digits to be read the short way?
+    long: bool,
     /// The characters of a text with escapes.
     characters: String,
     /// Why the malformed rows are bad, and where they begin, in order.
@@ -54,6 +57,8 @@ struct Text<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// # Panics
+    /// There are more fields in the binding than in the rows.
     pub fn new(form: Form<'a>, binding: &'a Binding) -> Reader<'a> {
         let mut order = Order::default();
         let width = match &form {
@@ -76,6 +81,7 @@ impl<'a> Reader<'a> {
             binding,
             features,
             order,
+            long: false,
             characters: String::new(),
             malformed: Vec::new(),
         }
@@ -272,7 +278,7 @@ impl Form<'_> {
             }
         };
         let most = bytes / least.max(1) + 1;
-        most.min(ROOM.max(2 * bytes / first.max(1))).min(ROWS)
+        most.min(ROOM.max(bytes / (first - first / 4).max(1))).min(ROWS)
     }
 }
 
