@@ -3,6 +3,7 @@
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use crate::error::Error;
+use crate::model::unicode;
 use crate::problem::Problem;
 use crate::registry::{Current, Registry, Status};
 use crate::score::binding::{Places, features, nearest};
@@ -67,7 +68,8 @@ impl Served {
             return Ok(same);
         }
         let signature = self.lineup.signature();
-        match Binding::by_place(&Places::of(&names), signature, &self.by_position.features) {
+        let compared: Vec<String> = names.iter().map(|name| unicode::name(name).into_owned()).collect();
+        match Binding::by_place(&Places::of(&compared), signature, &self.by_position.features) {
             Ok(binding) => {
                 let named = Arc::new(Named { names, binding });
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());

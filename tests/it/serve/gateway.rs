@@ -90,3 +90,12 @@ fn a_bad_row_is_null_where_that_is_wished() {
     assert_eq!(answer.header("transform-bad-rows"), Some("1"));
     assert_eq!(server.post("/stream", r#"{"x": [[""]]}"#).is(200).text(), "null");
 }
+
+#[test]
+fn a_name_is_found_whatever_its_form_of_unicode() {
+    let spool = Spool::without_model().open_to_all();
+    spool.approve(spool.register("{\"features\":[\"K\u{f6}ln\",\"b\"],\"coefficients\":[2,10],\"intercept\":1}"));
+    let server = spool.serve();
+    let body = "{\" Ko\u{308}ln\": [1], \"b\": [3]}";
+    assert_eq!(server.post("/batch", body).is(200).json(), json!([[33.0]]));
+}
