@@ -57,8 +57,9 @@
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
-//! - a route: `serve::route`; a protocol: a file in `serve::protocol`; who may ask, and how much: `serve::keys`, `serve::guard`;
-//!   an error's status and shape: `serve::refusal`;
+//! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
+//!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
+//!   of requests: `serve::telemetry`; what the page shows: `serve::page`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
@@ -78,6 +79,7 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod format;
+pub mod html;
 pub mod ledger;
 pub mod model;
 pub mod onnxruntime;

@@ -1,25 +1,7 @@
 //! The directions of plots: what they span, and their round ticks.
 
 use super::digits::trim;
-use std::fmt;
-
-/// A whole number with commas.
-pub(super) fn thousands(number: impl fmt::Display) -> String {
-    let text = number.to_string();
-    let (sign, digits) = text
-        .strip_prefix('-')
-        .map_or(("", text.as_str()), |digits| ("\u{2212}", digits));
-    let (whole, rest) = digits.split_at(digits.find(['.', 'e']).unwrap_or(digits.len()));
-    let mut grouped = String::from(sign);
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    // A minus sign is as wide as a digit, a hyphen is not.
-    grouped + &rest.replace('-', "\u{2212}")
-}
+use crate::html::thousands;
 
 /// 1, 2 or 5 times a power of ten, not below `size`.
 pub(super) fn round_step(size: f64) -> f64 {

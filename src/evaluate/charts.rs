@@ -1,11 +1,12 @@
 //! The plots of a page: which there are, what each shows, and what it says beside.
 
-use super::axis::{Axis, thousands};
+use super::axis::Axis;
 use super::curves::{Histogram, calibration, roc, thin};
 use super::digits::{short, significant};
 use super::metrics::Task;
 use super::plot::{Plot, named_bars};
 use super::report::{Figure, Report};
+use crate::html::thousands;
 
 /// More coefficients than these are counted, not shown.
 const COEFFICIENTS: usize = 40;

@@ -2,29 +2,9 @@
 //!
 //! Colours are classes; the page's style sheet gives them, for light, dark and paper.
 
-use super::axis::{Axis, thousands};
+use super::axis::Axis;
+use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
-
-/// Text for HTML or SVG, in elements and quoted attributes.
-pub(super) struct Escaped<'a>(pub &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                // No document may hold these.
-                '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\x7f' => f.write_char('\u{fffd}')?,
-                _ => f.write_char(character)?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Pixels, to a tenth.
 struct Px(f64);

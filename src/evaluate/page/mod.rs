@@ -1,11 +1,10 @@
 //! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
 
-use super::axis::thousands;
 use super::charts::figures;
 use super::digits::significant;
-use super::plot::Escaped;
 use super::report::{Figure, Report, Trials};
 use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
+use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
 
 const STYLE: &str = include_str!("page.css");
