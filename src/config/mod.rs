@@ -19,7 +19,7 @@ mod worker;
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use output::{OnTaken, Output};
-pub use serve::{Auth, BadRows, Serve};
+pub use serve::{AccessLog, Auth, BadRows, Serve};
 pub use state::State;
 pub use value::Decimal;
 pub use worker::Worker;

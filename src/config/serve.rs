@@ -26,6 +26,7 @@ pub struct Serve {
     /// From the end of a request's head to its answer.
     pub timeout: Duration,
     pub bad_rows: BadRows,
+    pub access_log: AccessLog,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,6 +34,16 @@ pub struct Serve {
 pub enum Auth {
     Keys,
     None,
+}
+
+/// Which requests have a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// Those that are refused or fail, at most 300 a second.
+    Errors,
+    All,
+    Off,
 }
 
 /// What a row that can't be scored means for the others of its request.
@@ -63,6 +74,7 @@ pub struct Raw {
     max_in_flight: u32,
     timeout: Period<100, 1>,
     bad_rows: BadRows,
+    access_log: AccessLog,
 }
 
 impl Raw {
@@ -79,6 +91,7 @@ impl Raw {
             max_in_flight: self.max_in_flight.max(1) as usize,
             timeout: self.timeout.0,
             bad_rows: self.bad_rows,
+            access_log: self.access_log,
         }
     }
 }

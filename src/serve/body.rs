@@ -37,6 +37,11 @@ impl Memory {
         })
     }
 
+    /// Bytes, now.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     pub fn hold(self: &Arc<Memory>) -> Hold {
         Hold {
             memory: self.clone(),

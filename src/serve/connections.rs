@@ -100,6 +100,7 @@ impl Connections {
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         // An answer is one write; waiting for the client's acknowledgement would cost 40 ms.
         let _ = stream.set_nodelay(true);
+        let _open = self.endpoint.telemetry.metrics.connection();
         let answers = service_fn(|request| self.answer(request, peer));
         let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), answers));
         let mut stop = self.stop.clone();

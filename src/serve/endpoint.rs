@@ -4,17 +4,23 @@ use super::answer::{Answer, JSON, TEXT};
 use super::body::{self, Memory};
 use super::guard::Guard;
 use super::models::Models;
+use super::page::{self, Neighbour};
 use super::protocol::{self, Ask};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
-use crate::config::Serve;
+use super::telemetry::metrics::{ModelInfo, Standing};
+use super::telemetry::{Exchange, Telemetry};
+use crate::config::{Config, Serve};
+use crate::error::Result as Outcome;
 use crate::problem::internal;
+use crate::service::exposition;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_ENCODING;
 use hyper::http::request::Parts;
 use std::mem::take;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
@@ -22,6 +28,9 @@ use tokio::sync::oneshot;
 /// Bodies up to this size are scored on the connection's thread: some 1,000 rows, a millisecond of it at most. Handing them over
 /// would take longer than they do.
 const INLINE: usize = 64 << 10;
+
+/// All routes, for programs; a test holds it against them.
+const OPEN_API: &str = include_str!("../../config/openapi.json");
 
 pub struct Endpoint {
     pub models: Arc<Models>,
@@ -33,26 +42,37 @@ pub struct Endpoint {
     /// For large bodies.
     pool: rayon::ThreadPool,
     stopping: AtomicBool,
+    pub telemetry: Telemetry,
+    /// The worker beside this server, for the page.
+    pub neighbour: Neighbour,
+    /// The configuration's file, if there is one.
+    configuration: Option<PathBuf>,
 }
 
 impl Endpoint {
+    /// # Errors
+    /// A thread can't be started.
     pub fn new(
         models: Arc<Models>,
         guard: Arc<Guard>,
         stage: Stage,
-        settings: Serve,
+        config: &Config,
         pool: rayon::ThreadPool,
-    ) -> Endpoint {
-        Endpoint {
+    ) -> Outcome<Endpoint> {
+        let settings = config.serve.clone();
+        Ok(Endpoint {
             models,
             guard,
             stage,
             memory: Memory::new(settings.memory),
+            telemetry: Telemetry::new(settings.access_log)?,
+            neighbour: Neighbour::new(&config.status),
+            configuration: config.file.clone(),
             settings,
             in_flight: Arc::default(),
             pool,
             stopping: AtomicBool::new(false),
-        }
+        })
     }
 
     pub fn settings(&self) -> &Serve {
@@ -70,14 +90,17 @@ impl Endpoint {
 
     /// Answers a request. `id`: what the answer shall call it.
     pub async fn answer(self: &Arc<Self>, head: Parts, body: Incoming, peer: IpAddr, id: &str) -> Answer {
-        match Route::parse(self.stage, head.method.as_str(), head.uri.path()) {
+        let mut exchange = self.telemetry.begin(head.method.clone(), peer, id);
+        let (protocol, result) = match Route::parse(self.stage, head.method.as_str(), head.uri.path()) {
             Ok(route) => {
+                exchange.route(&route);
                 let protocol = route.protocol();
-                let answer = self.respond(route, head, body, peer).await;
-                answer.unwrap_or_else(|refusal| refusal.answer(protocol, id))
+                (protocol, self.respond(route, head, body, peer, &mut exchange).await)
             }
-            Err((none, protocol)) => no_route(none, self.stage).answer(protocol, id),
-        }
+            Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
+        };
+        exchange.end(&result);
+        result.unwrap_or_else(|refusal| refusal.answer(protocol, id))
     }
 
     async fn respond(
@@ -86,12 +109,14 @@ impl Endpoint {
         head: Parts,
         body: Incoming,
         peer: IpAddr,
+        exchange: &mut Exchange<'_>,
     ) -> Result<Answer, Refusal> {
         if route.is_health() {
             return self.health(&route);
         }
         let group = route.predicts().then(|| route.group().unwrap_or(self.models.group()));
         let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
+        exchange.key = admitted.key;
         if !route.predicts() {
             return self.describe(&route);
         }
@@ -151,8 +176,45 @@ impl Endpoint {
     fn describe(&self, route: &Route) -> Result<Answer, Refusal> {
         match route {
             Route::Version => Ok(Answer::ok(TEXT, concat!(env!("CARGO_PKG_VERSION"), "\n"))),
+            Route::Metrics => {
+                let text = self.telemetry.metrics.text(&self.standing());
+                Ok(Answer::ok(exposition::CONTENT_TYPE, text).with("cache-control", "no-store"))
+            }
+            Route::Page => Ok(page::answer(self)),
+            Route::OpenApi => Ok(Answer::ok(JSON, OPEN_API)),
             _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
         }
+    }
+
+    /// How it stands, for metrics and people.
+    pub fn standing(&self) -> Standing {
+        let models = self.models.all().into_values().flatten();
+        let infos = models.map(|served| {
+            let identity = &served.lineup.champion.identity;
+            ModelInfo {
+                group: identity.group.clone(),
+                version: identity.version,
+                sha256: identity.artifact.clone(),
+                approved: served.approved().map(|at| at.as_millisecond() as f64 / 1000.0),
+            }
+        });
+        Standing {
+            is_ready: !self.is_stopping() && self.models.ready().is_ok(),
+            models: infos.collect(),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            max_in_flight: self.settings.max_in_flight,
+            max_connections: self.settings.max_connections,
+            body_bytes: self.memory.taken(),
+            max_body_bytes: self.settings.memory,
+        }
+    }
+
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    pub fn configuration(&self) -> Option<&Path> {
+        self.configuration.as_deref()
     }
 
     fn health(&self, route: &Route) -> Result<Answer, Refusal> {

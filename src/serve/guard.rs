@@ -1,6 +1,7 @@
 //! Who is let in: the peer, the key, its limits, in this order.
 
-use super::keys::{Denied, Key, Keyring, Limits, Reason, Remaining, Verdict, fields, presented};
+use super::keys::fields::{self, Left};
+use super::keys::{Denied, Key, Keyring, Limits, Reason, Remaining, Verdict, presented};
 use super::refusal::{Cause, Denial, Refusal};
 use super::route::Route;
 use crate::config::{Auth, Serve};
@@ -141,6 +142,23 @@ impl Guard {
         if let Err(error) = self.limits.store(&self.quotas, Timestamp::now()) {
             tracing::error!(%error, "what is used of quotas can't be kept; a restart would forget it");
         }
+    }
+
+    /// How much is left of the quota of each key that may ask, for people.
+    pub fn quotas(&self, wall: Timestamp) -> Vec<(Arc<Key>, Left)> {
+        let keys = self.keyring.current();
+        let keys = keys.iter().flat_map(|keys| keys.iter());
+        let valid = keys.filter(|key| !key.revoked && key.expires.is_none_or(|expires| expires > wall));
+        valid
+            .filter_map(|key| Some((key.clone(), self.limits.quota_left(key, wall)?)))
+            .collect()
+    }
+
+    /// Why nobody may ask, if the keys can't be read.
+    pub fn keys_error(&self) -> Option<String> {
+        let keys = self.keyring.current();
+        let error = keys.as_ref().as_ref().err()?;
+        (self.auth == Auth::Keys).then(|| error.to_string())
     }
 
     /// At the start.

@@ -5,6 +5,8 @@
 //! rows of it, a [`models::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
 //! refused in the protocol's own shape ([`refusal`]).
 //!
+//! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
+//!
 //! Only [`connections`] and [`body`] know tokio.
 
 mod answer;
@@ -16,6 +18,7 @@ mod id;
 pub mod keys;
 mod listener;
 mod models;
+mod page;
 mod protocol;
 mod refusal;
 mod rehearsal;
@@ -23,6 +26,7 @@ mod request;
 mod route;
 mod scoring;
 mod server;
+mod telemetry;
 
 pub use rehearsal::rehearse;
 pub use route::Stage;

@@ -2,17 +2,20 @@
 
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
+use super::telemetry::counters::Counters;
 use crate::error::Error;
 use crate::model::unicode;
 use crate::problem::Problem;
-use crate::registry::{Current, Registry, Status};
+use crate::registry::{Current, Decision, Registry, Status};
 use crate::score::binding::{Places, features, nearest};
 use crate::score::{Binding, Lineup, Names};
 use crate::transform::{Columns, Scorer, Shape};
 use hyper::header::HeaderValue;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
@@ -30,6 +33,16 @@ pub struct Served {
     pub name: HeaderValue,
     /// By the names that a request had last: the next one most often has the same.
     last: Mutex<Option<Arc<Named>>>,
+    /// The last one, as it was when it was put to work; `None`: nobody decided.
+    pub decision: Option<Decision>,
+    /// Its requests; set when there is a first one.
+    pub counters: OnceLock<Arc<Counters>>,
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lineup.to_string())
+    }
 }
 
 /// The names of fields, and which is which feature.
@@ -39,7 +52,10 @@ pub struct Named {
 }
 
 impl Served {
-    fn of(lineup: Arc<Lineup>, shape: &Shape) -> Arc<Served> {
+    fn of(lineup: Arc<Lineup>, models: &Models) -> Arc<Served> {
+        let shape = &models.shape;
+        let identity = &lineup.champion.identity;
+        let shown = Registry::new(&models.folder, &identity.group).show(identity.version);
         let spelling = shape.spelling.with_point();
         let columns = lineup.signature().inputs.iter();
         let shape = Shape {
@@ -54,6 +70,8 @@ impl Served {
             // A group's name may hold what no header can.
             name: name.unwrap_or(HeaderValue::from_static("?")),
             last: Mutex::default(),
+            decision: shown.ok().and_then(|shown| shown.decisions.last().cloned()),
+            counters: OnceLock::new(),
             lineup,
         })
     }
@@ -82,6 +100,13 @@ impl Served {
     /// How many features there are.
     pub fn width(&self) -> usize {
         self.by_position.features.len()
+    }
+
+    /// When it was approved; `None`: it isn't.
+    pub fn approved(&self) -> Option<Timestamp> {
+        let decision = self.decision.as_ref()?;
+        let at = decision.at.parse().ok()?;
+        (decision.status == Status::Approved).then_some(at)
     }
 
     pub fn version(&self) -> u32 {
@@ -130,6 +155,11 @@ impl Models {
             .iter()
             .map(|(group, served)| (group.clone(), served.clone()))
             .collect()
+    }
+
+    /// Versions beside them that are in memory, for they were asked for by their number; the one used last, last.
+    pub fn others(&self) -> Vec<Arc<Served>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The version that answers for the configured group.
@@ -218,7 +248,7 @@ impl Models {
             Err(error) => return Err(damaged(&error)),
         }
         let champion = registry.prove(version).map_err(|error| damaged(&error))?;
-        Ok(Served::of(Arc::new(Lineup { champion }), &self.shape))
+        Ok(Served::of(Arc::new(Lineup { champion }), self))
     }
 
     fn serves(&self, status: Status) -> bool {
@@ -309,7 +339,7 @@ impl Watch {
         let served = |group: &String, current: &Current| match current.lineup() {
             Ok(lineup) => match before.get(group) {
                 Some(Ok(same)) if Arc::ptr_eq(&same.lineup, lineup) => Ok(same.clone()),
-                _ => Ok(Served::of(lineup.clone(), &models.shape)),
+                _ => Ok(Served::of(lineup.clone(), models)),
             },
             Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
             Err(_) => Err("the approved model can't be used: the server's log says why".into()),

@@ -2,11 +2,13 @@
 
 use super::answer::{Answer, JSON, TEXT};
 use super::keys::{Key, Reason, Remaining, fields};
+use super::models::Served;
 use super::route::Protocol;
 use crate::problem::Problem;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is wrong, by what the caller has to do about it.
@@ -51,23 +53,46 @@ impl Cause {
         }
     }
 
+    /// All codes that there are.
+    pub const CODES: [&str; 14] = [
+        "bad_request",
+        "bad_rows",
+        "forbidden",
+        "no_such_route",
+        "no_such_model",
+        "method_not_allowed",
+        "timeout",
+        "too_large",
+        "unsupported_media_type",
+        "too_many_requests",
+        "limit_exceeded",
+        "not_ready",
+        "busy",
+        "internal",
+    ];
+
     /// Stable; for programs, metrics and TROUBLESHOOTING.md.
     pub fn code(self) -> &'static str {
+        Cause::CODES[self.place()]
+    }
+
+    /// Of its code in [`Cause::CODES`].
+    pub fn place(self) -> usize {
         match self {
-            Cause::BadRequest => "bad_request",
-            Cause::BadRows => "bad_rows",
-            Cause::Forbidden => "forbidden",
-            Cause::NoSuchRoute => "no_such_route",
-            Cause::NoSuchModel => "no_such_model",
-            Cause::Method(_) => "method_not_allowed",
-            Cause::Timeout => "timeout",
-            Cause::TooLarge => "too_large",
-            Cause::MediaType => "unsupported_media_type",
-            Cause::TooManyRequests => "too_many_requests",
-            Cause::LimitExceeded => "limit_exceeded",
-            Cause::NotReady => "not_ready",
-            Cause::Busy => "busy",
-            Cause::Internal => "internal",
+            Cause::BadRequest => 0,
+            Cause::BadRows => 1,
+            Cause::Forbidden => 2,
+            Cause::NoSuchRoute => 3,
+            Cause::NoSuchModel => 4,
+            Cause::Method(_) => 5,
+            Cause::Timeout => 6,
+            Cause::TooLarge => 7,
+            Cause::MediaType => 8,
+            Cause::TooManyRequests => 9,
+            Cause::LimitExceeded => 10,
+            Cause::NotReady => 11,
+            Cause::Busy => 12,
+            Cause::Internal => 13,
         }
     }
 }
@@ -105,6 +130,10 @@ pub struct Refusal {
     /// Of who isn't let in, for the log and the metrics.
     pub denial: Option<Denial>,
     remaining: Remaining,
+    /// Of a request that is refused for its rows: how many there are, and how many are bad.
+    pub rows_and_bad: Option<(u64, u64)>,
+    /// Who would have predicted.
+    pub by: Option<Arc<Served>>,
 }
 
 /// Who isn't let in, and why.
@@ -141,11 +170,18 @@ impl Refusal {
             retry_after: None,
             denial: None,
             remaining: Remaining::default(),
+            rows_and_bad: None,
+            by: None,
         }
     }
 
     pub fn bad(message: impl Into<String>) -> Refusal {
         Refusal::new(Cause::BadRequest, message)
+    }
+
+    /// More stable than the cause's own where the body is wrong.
+    pub fn code(&self) -> &'static str {
+        self.code
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
@@ -198,6 +234,7 @@ impl Refusal {
         }
         Refusal {
             rows: named,
+            rows_and_bad: Some((rows as u64, bad as u64)),
             ..Refusal::new(Cause::BadRows, message)
         }
         .hint("mend the rows; with serve.bad_rows = \"null\" they have null in their place, and the others are scored")

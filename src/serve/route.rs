@@ -100,30 +100,59 @@ impl Route {
         }
     }
 
+    /// All names that there are.
+    pub const NAMES: [&str; 20] = [
+        "/live",
+        "/v2/health/live",
+        "/ping",
+        "/v2/health/ready",
+        "/version",
+        "/execution-parameters",
+        "/stream",
+        "/batch",
+        "/invocations",
+        "/endpoints/{group}/invocations",
+        "/score",
+        "/v2",
+        "/v2/models/{group}/ready",
+        "/v2/models/{group}",
+        "/v2/models/{group}/infer",
+        "/v1/models/{group}",
+        "/v1/models/{group}:predict",
+        "/metrics",
+        "/",
+        "/openapi.json",
+    ];
+
+    /// Its place in [`Route::NAMES`].
+    pub fn index(&self) -> usize {
+        match self {
+            Route::Live(Protocol::OpenInference) => 1,
+            Route::Live(_) => 0,
+            Route::Ready(Protocol::OpenInference) => 3,
+            Route::Ready(_) => 2,
+            Route::Version => 4,
+            Route::ExecutionParameters => 5,
+            Route::Stream => 6,
+            Route::Batch => 7,
+            Route::Invocations => 8,
+            Route::Endpoint { .. } => 9,
+            Route::Score => 10,
+            Route::ServerMetadata => 11,
+            Route::ModelReady(_) => 12,
+            Route::ModelMetadata(_) => 13,
+            Route::Infer(_) => 14,
+            Route::ModelStatus(_) => 15,
+            Route::Predict(_) => 16,
+            Route::Metrics => 17,
+            Route::Page => 18,
+            Route::OpenApi => 19,
+        }
+    }
+
     /// As metrics and logs name it: there are few, whatever is asked for.
     pub fn name(&self) -> &'static str {
-        match self {
-            Route::Live(Protocol::OpenInference) => "/v2/health/live",
-            Route::Live(_) => "/health",
-            Route::Ready(Protocol::OpenInference) => "/v2/health/ready",
-            Route::Ready(_) => "/ping",
-            Route::Version => "/version",
-            Route::ExecutionParameters => "/execution-parameters",
-            Route::Stream => "/stream",
-            Route::Batch => "/batch",
-            Route::Invocations => "/invocations",
-            Route::Endpoint { .. } => "/endpoints/{group}/invocations",
-            Route::Score => "/score",
-            Route::ServerMetadata => "/v2",
-            Route::ModelReady(_) => "/v2/models/{group}/ready",
-            Route::ModelMetadata(_) => "/v2/models/{group}",
-            Route::Infer(_) => "/v2/models/{group}/infer",
-            Route::ModelStatus(_) => "/v1/models/{group}",
-            Route::Predict(_) => "/v1/models/{group}:predict",
-            Route::Metrics => "/metrics",
-            Route::Page => "/",
-            Route::OpenApi => "/openapi.json",
-        }
+        Route::NAMES[self.index()]
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -310,6 +339,83 @@ mod tests {
             ("POST", "/productionstream", (NoRoute::Unknown, Protocol::Own)),
         ] {
             assert_eq!(parse(method, path), Err(error), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn names_are_of_one_route_each() {
+        let mut names = Route::NAMES.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Route::NAMES.len());
+        assert_eq!(parse("GET", "/health").unwrap().name(), "/ping");
+        assert_eq!(parse("GET", "/live").unwrap().name(), "/live");
+    }
+
+    /// The paths that [`find`] knows, by its source: with names in place of what varies.
+    fn paths() -> Vec<String> {
+        let source = include_str!("route.rs");
+        let found = &source[source.find("\nfn find(").unwrap()..source.find("\nfn target(").unwrap()];
+        let arms = found.lines().filter_map(|line| line.trim_start().strip_prefix('['));
+        let mut paths = Vec::new();
+        for arm in arms {
+            let pattern = arm.split_once(']').unwrap().0;
+            let parts = pattern.split(", ").map(|part| match part.strip_prefix('"') {
+                Some(literal) => literal.trim_end_matches('"').to_string(),
+                None => format!("{{{part}}}"),
+            });
+            let path = format!("/{}", parts.collect::<Vec<_>>().join("/"));
+            if path.starts_with("/v1/") {
+                paths.push(format!("{path}:predict"));
+            }
+            paths.push(path);
+        }
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn the_description_for_programs_has_every_route_and_none_else() {
+        let text = include_str!("../../config/openapi.json");
+        let description: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let described = description["paths"].as_object().unwrap();
+        let mut paths_described: Vec<_> = described.keys().cloned().collect();
+        paths_described.sort();
+        assert_eq!(paths_described, paths());
+        let mut names = std::collections::BTreeSet::new();
+        for (path, operations) in described {
+            let path_of = path.replace("{group}", "a").replace("{version}", "7");
+            let methods: Vec<_> = operations.as_object().unwrap().keys().collect();
+            for method in ["get", "head", "post", "put", "delete", "options", "patch"] {
+                let route = parse(&method.to_uppercase(), &path_of);
+                assert_eq!(
+                    route.is_ok(),
+                    methods.contains(&&method.to_string()),
+                    "{method} {path}: {route:?}"
+                );
+                if let Ok(route) = route {
+                    names.insert(route.name());
+                    let is_open = operations[method]["security"] == serde_json::json!([]);
+                    assert_eq!(is_open, route.is_health(), "{method} {path}");
+                    let takes_body = operations[method].get("requestBody").is_some();
+                    assert_eq!(takes_body, route.predicts(), "{method} {path}");
+                }
+            }
+        }
+        assert_eq!(names, Route::NAMES.into_iter().collect());
+    }
+
+    #[test]
+    fn the_description_refers_to_what_it_has() {
+        let text = include_str!("../../config/openapi.json");
+        let description: serde_json::Value = serde_json::from_str(text).unwrap();
+        let references = text
+            .split("\"$ref\": \"#")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap());
+        for reference in references {
+            assert!(description.pointer(reference).is_some(), "{reference}");
         }
     }
 }

@@ -21,6 +21,9 @@ use tokio::sync::watch;
 /// How often the decisions on models and the keys are looked at, and quotas are kept.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often the worker's status is looked at, for the page.
+const OBSERVE_EVERY: Duration = Duration::from_secs(5);
+
 /// Answers until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -60,7 +63,7 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
     watch.look();
     let threads = config.worker.threads;
     let pool = pool(threads)?;
-    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, settings.clone(), pool));
+    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, config, pool)?);
     let runtime = runtime(threads)?;
     // It ends with the process: whatever it is at, it only reads.
     let watching = std::thread::Builder::new().name("watch".into());
@@ -73,6 +76,17 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
         }
     });
     started.map_err(Error::io("start", "the thread that looks at models and keys"))?;
+    let observed = endpoint.clone();
+    let observing = std::thread::Builder::new().name("telemetry".into());
+    let started = observing.spawn(move || {
+        loop {
+            observed.telemetry.tick();
+            observed.neighbour.look();
+            std::thread::sleep(OBSERVE_EVERY);
+        }
+    });
+    started.map_err(Error::io("start", "the thread that watches the worker"))?;
+    let telemetry = endpoint.clone();
     runtime.block_on(async {
         let listeners = adopt(listeners)?;
         let mut manager = ServiceManager::default();
@@ -83,6 +97,7 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
         Ok(())
     })?;
     guard.keep();
+    telemetry.telemetry.flush();
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! What any process that serves needs, be it the worker or a server beside it: [`signals`] that stop it or have it read its
-//! configuration again, the one [`Stop`] token, the [`ServiceManager`] that started it, clocks, logs, and a progress bar.
+//! configuration again, the one [`Stop`] token, the [`ServiceManager`] that started it, clocks, logs, metrics as Prometheus reads
+//! them ([`exposition`]), and a progress bar.
 //!
 //! Nothing here knows what the process does: it passes what is to happen. Of all that the worker uses, only this room knows tokio.
 
 pub mod clock;
+pub mod exposition;
 pub mod logs;
 mod progress;
 pub mod signals;

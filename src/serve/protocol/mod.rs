@@ -21,6 +21,19 @@ pub struct Ask<'a> {
 /// # Errors
 /// Why there are no predictions.
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    by_route(ask).map_err(|mut refusal| {
+        // Whose rows were refused, metrics know; it is in memory still.
+        if let (Cause::BadRequest | Cause::BadRows | Cause::Internal, Ok((group, version))) =
+            (refusal.cause, ask.request.target())
+            && ask.models.is_loaded(group, version)
+        {
+            refusal.by = ask.models.find(group, version).ok();
+        }
+        refusal
+    })
+}
+
+fn by_route(ask: &Ask) -> Result<Answer, Refusal> {
     match &ask.request.route {
         Route::Score => score::answer(ask),
         Route::Stream | Route::Batch => gateway::answer(ask),

@@ -5,6 +5,7 @@ mod gateway;
 mod guard;
 mod models;
 mod score;
+mod telemetry;
 
 use crate::spool::{Daemon, Spool};
 use std::io::{Read, Write};

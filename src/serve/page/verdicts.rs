@@ -1,0 +1,182 @@
+//! Is anything wrong, for a person who was just woken; and the command that says or does more.
+
+use super::neighbour::Worker;
+use super::words::{age, count, percent, window};
+use super::{Facts, QuotaLeft};
+use crate::html::{Escaped, thousands};
+use crate::serve::telemetry::counters::Totals;
+use std::fmt::{self, Write};
+
+/// From this share on, a limit is near.
+pub const NEAR: f64 = 0.8;
+/// From this share of refused requests on, somebody's client is wrong.
+const MANY_REFUSED: f64 = 0.05;
+
+/// A line of what is right or wrong, and the command that says or does more.
+struct Verdict {
+    class: &'static str,
+    word: &'static str,
+    sentence: String,
+    command: Option<String>,
+}
+
+fn fails(sentence: String, command: &str) -> Verdict {
+    Verdict {
+        class: "fails",
+        word: "wrong",
+        sentence,
+        command: (!command.is_empty()).then(|| command.into()),
+    }
+}
+
+fn warns(sentence: String, command: &str) -> Verdict {
+    Verdict {
+        class: "warns",
+        word: "look",
+        ..fails(sentence, command)
+    }
+}
+
+const LOG: &str = "journalctl -u 'transform-serve*' --since -1h";
+
+fn judge(facts: &Facts) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    match &facts.answers {
+        _ if facts.is_stopping => verdicts.push(fails("not ready: it is about to stop".into(), LOG)),
+        Ok(model) => verdicts.push(Verdict {
+            class: "holds",
+            word: "ready",
+            sentence: format!("{model} is proven, and answers"),
+            command: None,
+        }),
+        Err(why) => verdicts.push(fails(format!("not ready: {why}"), "transform models list")),
+    }
+    let lately = window(facts.window);
+    let total = |part: fn(&Totals) -> u64| facts.recent.routes.iter().map(part).sum::<u64>();
+    let (all, failed, refused) = (total(Totals::all), total(|t| t.failed), total(|t| t.refused));
+    if failed > 0 {
+        let share = percent(failed, all);
+        let sentence = format!(
+            "{} failed in the {lately} ({share})",
+            count(failed, "request", "requests")
+        );
+        verdicts.push(fails(sentence, LOG));
+    }
+    if refused as f64 > MANY_REFUSED * all as f64 {
+        let sentence = format!(
+            "{} of {} refused in the {lately}: see the last ones below",
+            thousands(refused),
+            count(all, "request was", "requests were")
+        );
+        verdicts.push(warns(sentence, ""));
+    }
+    let rows = facts.recent.rows;
+    if rows.bad > 0 {
+        let all = rows.predicted + rows.bad + rows.refused;
+        let sentence = format!(
+            "{} of {} bad in the {lately}",
+            thousands(rows.bad),
+            count(all, "row was", "rows were")
+        );
+        verdicts.push(warns(sentence, ""));
+    }
+    let standing = &facts.standing;
+    for (name, now, most) in [
+        (
+            "serve.max_in_flight",
+            standing.in_flight as u64,
+            standing.max_in_flight as u64,
+        ),
+        ("serve.memory", standing.body_bytes, standing.max_body_bytes),
+        (
+            "serve.max_connections",
+            facts.connections as u64,
+            standing.max_connections as u64,
+        ),
+    ] {
+        if now as f64 >= NEAR * most as f64 {
+            verdicts.push(warns(format!("{} of {name} is in use", percent(now, most)), ""));
+        }
+    }
+    if let Some(why) = &facts.keys_error {
+        verdicts.push(fails(format!("nobody may ask: {why}"), "transform keys list"));
+    }
+    for QuotaLeft { key, left } in &facts.quotas {
+        let used = left.quota - left.remaining.min(left.quota);
+        if used as f64 >= NEAR * left.quota as f64 {
+            let share = percent(used, left.quota);
+            let reset = age(left.reset.as_secs() as i64);
+            verdicts.push(warns(
+                format!(
+                    "{key} used {share} of its {} quota, which turns in {reset}",
+                    left.policy
+                ),
+                "transform keys list",
+            ));
+        }
+    }
+    if !facts.needs_keys {
+        verdicts.push(warns(
+            "serve.auth = \"none\": whoever reaches this server may ask it".into(),
+            "",
+        ));
+    }
+    if facts.log_lost > 0 {
+        let lost = count(facts.log_lost, "line", "lines");
+        verdicts.push(warns(
+            format!("the access log left out {lost}: there were too many at once"),
+            "",
+        ));
+    }
+    if let Ok(Some(worker)) = &*facts.worker {
+        judge_worker(facts, worker, &mut verdicts);
+    }
+    // The worst first.
+    verdicts.sort_by_key(|verdict| {
+        ["fails", "warns", "holds"]
+            .iter()
+            .position(|class| *class == verdict.class)
+    });
+    verdicts
+}
+
+fn judge_worker(facts: &Facts, worker: &Worker, verdicts: &mut Vec<Verdict>) {
+    const STATUS: &str = "transform status";
+    if let Some(silence) = worker.silence(facts.now) {
+        let sentence = format!("the worker has said nothing for {}", age(silence));
+        verdicts.push(fails(sentence, "systemctl status transform"));
+    }
+    if let Some(fault) = worker.fault() {
+        verdicts.push(fails(format!("the worker waits: {fault}"), STATUS));
+    }
+    for (files, what) in [(worker.failed, "failed"), (worker.held, "held")] {
+        if files > 0 {
+            let sentence = format!("worker: {} {what}", count(files, "file", "files"));
+            verdicts.push(warns(sentence, STATUS));
+        }
+    }
+    if let (Ok(model), Some(other)) = (&facts.answers, &worker.worker.model)
+        && model != other
+        && worker.worker.state == "running"
+    {
+        verdicts.push(warns(
+            format!("the worker scores by {other}, this server by {model}"),
+            STATUS,
+        ));
+    }
+}
+
+pub fn verdicts(facts: &Facts, html: &mut String) -> fmt::Result {
+    html.push_str("<ul class=\"verdicts\">\n");
+    for verdict in judge(facts) {
+        let Verdict { class, word, .. } = verdict;
+        let sentence = Escaped(&verdict.sentence);
+        write!(html, "<li><b class=\"{class}\">{word}</b><span>{sentence}")?;
+        if let Some(command) = &verdict.command {
+            write!(html, " <code>{}</code>", Escaped(command))?;
+        }
+        html.push_str("</span></li>\n");
+    }
+    html.push_str("</ul>\n");
+    Ok(())
+}

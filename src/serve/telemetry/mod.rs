@@ -1,0 +1,212 @@
+//! What is known of the requests that were answered: [`metrics`] for Prometheus, the [`access_log`], and for the page the last
+//! minutes ([`window`]) and the last [`refusals`].
+//!
+//! A request is recorded in one place, when its [`Exchange`] ends. That takes a few atomic additions; a lock where it is refused,
+//! or logged.
+
+mod access_log;
+pub mod counters;
+pub mod histogram;
+pub mod metrics;
+mod refusals;
+mod window;
+
+pub use refusals::Refused;
+pub use window::Counted;
+
+use self::access_log::{AccessLog, Line};
+use self::counters::{GONE, Rows};
+use self::metrics::Metrics;
+use self::refusals::{Refusals, shortened};
+use self::window::Window;
+use super::answer::Answer;
+use super::keys::Key;
+use super::models::Served;
+use super::refusal::Refusal;
+use super::route::Route;
+use crate::config;
+use crate::error::Result;
+use crate::service::clock;
+use hyper::Method;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub struct Telemetry {
+    pub metrics: Arc<Metrics>,
+    log: AccessLog,
+    refusals: Refusals,
+    window: Mutex<Window>,
+}
+
+impl Telemetry {
+    /// # Errors
+    /// The access log's thread can't be started.
+    pub fn new(access_log: config::AccessLog) -> Result<Telemetry> {
+        let metrics = Arc::new(Metrics::new());
+        Ok(Telemetry {
+            log: AccessLog::start(access_log, metrics.clone())?,
+            metrics,
+            refusals: Refusals::default(),
+            window: Mutex::default(),
+        })
+    }
+
+    /// A request's head is here. `id`: what its answer calls it.
+    pub fn begin<'a>(&'a self, method: Method, peer: IpAddr, id: &'a str) -> Exchange<'a> {
+        Exchange {
+            telemetry: self,
+            began: Instant::now(),
+            method,
+            route: counters::place(None),
+            key: None,
+            peer,
+            id,
+            is_over: false,
+        }
+    }
+
+    /// To be called every few seconds.
+    pub fn tick(&self) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.is_due(clock::monotonic()) {
+            window.keep(self.counted());
+        }
+    }
+
+    /// Since the process began.
+    pub fn counted(&self) -> Counted {
+        let mut rows = Rows::default();
+        self.metrics.all(|counters| {
+            let more = counters.rows();
+            rows.predicted += more.predicted;
+            rows.bad += more.bad;
+            rows.refused += more.refused;
+        });
+        Counted {
+            at: clock::monotonic(),
+            routes: self.metrics.totals(),
+            rows,
+        }
+    }
+
+    /// Of the last minutes, and how long that is.
+    pub fn recent(&self, now: &Counted) -> (Duration, Counted) {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).since(now)
+    }
+
+    /// The last one first.
+    pub fn last_refusals(&self) -> Vec<Refused> {
+        self.refusals.last()
+    }
+
+    /// Writes what is still to be logged: before the process ends.
+    pub fn flush(&self) {
+        self.log.flush();
+    }
+}
+
+/// A request, until it is answered. Where it is dropped before, the client went away.
+pub struct Exchange<'a> {
+    telemetry: &'a Telemetry,
+    began: Instant,
+    method: Method,
+    /// Its place in [`counters`].
+    route: usize,
+    /// Whose request it is, once that is known.
+    pub key: Option<Arc<Key>>,
+    peer: IpAddr,
+    id: &'a str,
+    is_over: bool,
+}
+
+impl Exchange<'_> {
+    pub fn route(&mut self, route: &Route) {
+        self.route = counters::place(Some(route));
+    }
+
+    /// It is answered.
+    pub fn end(mut self, result: &Result<Answer, Refusal>) {
+        match result {
+            Ok(answer) => {
+                let scored = answer.scored.as_ref();
+                let rows = scored.map_or(Rows::default(), |scored| Rows {
+                    predicted: scored.rows - scored.bad_rows,
+                    bad: scored.bad_rows,
+                    refused: 0,
+                });
+                self.record(answer.status.as_u16(), scored.map(|scored| &scored.by), rows, None);
+            }
+            Err(refusal) => {
+                let rows = refusal.rows_and_bad.map_or(Rows::default(), |(rows, bad)| Rows {
+                    predicted: 0,
+                    bad,
+                    refused: rows - bad,
+                });
+                let status = refusal.cause.status().as_u16();
+                self.telemetry
+                    .metrics
+                    .refuse(self.key_of(Some(refusal)), metrics::reason(refusal));
+                self.record(status, refusal.by.as_ref(), rows, Some(refusal));
+            }
+        }
+    }
+
+    /// By its name; of who isn't let in, too.
+    fn key_of<'a>(&'a self, refusal: Option<&'a Refusal>) -> Option<&'a str> {
+        let denied = refusal.and_then(|refusal| refusal.denial.as_ref()?.key.as_deref());
+        self.key.as_ref().map(|key| key.name.as_str()).or(denied)
+    }
+
+    fn record(&mut self, status: u16, by: Option<&Arc<Served>>, rows: Rows, refusal: Option<&Refusal>) {
+        self.is_over = true;
+        let took = self.began.elapsed();
+        let telemetry = self.telemetry;
+        let counters = telemetry.metrics.of(by.map(|by| &**by));
+        counters.add(self.route, status, took);
+        counters.add_rows(rows);
+        let route = counters::name(self.route);
+        let refused = refusal.map(|refusal| {
+            let code = refusal
+                .denial
+                .as_ref()
+                .map_or(refusal.code(), |denial| denial.reason.name());
+            (code, shortened(&refusal.message))
+        });
+        if let Some((code, message)) = refused.clone() {
+            telemetry.refusals.add(Refused {
+                at: clock::wall_clock(),
+                route,
+                status,
+                code,
+                message,
+                key: self.key_of(refusal).map(Into::into),
+                peer: self.peer,
+                id: self.id.into(),
+            });
+        }
+        if telemetry.log.wants(status) {
+            telemetry.log.add(Line {
+                method: self.method.clone(),
+                route,
+                status,
+                by: by.cloned(),
+                rows: rows.predicted + rows.bad + rows.refused,
+                bad_rows: rows.bad,
+                took,
+                key: self.key_of(refusal).map(Into::into),
+                peer: self.peer,
+                id: self.id.into(),
+                refused,
+            });
+        }
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.record(GONE, None, Rows::default(), None);
+        }
+    }
+}
