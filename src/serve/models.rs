@@ -33,7 +33,7 @@ pub struct Served {
     pub name: HeaderValue,
     /// By the names that a request had last: the next one most often has the same.
     last: Mutex<Option<Arc<Named>>>,
-    /// The last one, as it was when it was put to work; `None`: nobody decided.
+    /// The last decision on it, when it was put to work; `None`: nobody decided.
     pub decision: Option<Decision>,
     /// Its requests; set when there is a first one.
     pub counters: OnceLock<Arc<Counters>>,

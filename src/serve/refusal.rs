@@ -121,19 +121,26 @@ pub struct Refusal {
     pub hint: Option<String>,
     /// More stable than the cause's own where the body is wrong: that of a [`Problem`].
     code: &'static str,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+    /// Who would have predicted.
+    pub by: Option<Arc<Served>>,
+    /// Boxed, for every result has room for a refusal.
+    pub detail: Box<Detail>,
+}
+
+/// What few refusals have.
+#[derive(Clone, Debug, Default)]
+pub struct Detail {
     line: Option<u64>,
     column: Option<String>,
     /// The first ones.
     rows: Vec<BadRow>,
-    /// Seconds.
-    pub retry_after: Option<u64>,
+    /// Of a request that is refused for its rows: how many there are, and how many are bad.
+    pub rows_and_bad: Option<(u64, u64)>,
     /// Of who isn't let in, for the log and the metrics.
     pub denial: Option<Denial>,
     remaining: Remaining,
-    /// Of a request that is refused for its rows: how many there are, and how many are bad.
-    pub rows_and_bad: Option<(u64, u64)>,
-    /// Who would have predicted.
-    pub by: Option<Arc<Served>>,
 }
 
 /// Who isn't let in, and why.
@@ -164,14 +171,9 @@ impl Refusal {
             message: message.into(),
             hint: None,
             code: cause.code(),
-            line: None,
-            column: None,
-            rows: Vec::new(),
             retry_after: None,
-            denial: None,
-            remaining: Remaining::default(),
-            rows_and_bad: None,
             by: None,
+            detail: Box::default(),
         }
     }
 
@@ -190,12 +192,12 @@ impl Refusal {
     }
 
     pub fn at_line(mut self, line: u64) -> Refusal {
-        self.line = Some(line);
+        self.detail.line = Some(line);
         self
     }
 
     pub fn in_column(mut self, column: &str) -> Refusal {
-        self.column = Some(column.into());
+        self.detail.column = Some(column.into());
         self
     }
 
@@ -206,14 +208,14 @@ impl Refusal {
     }
 
     pub fn denied(mut self, denial: Denial) -> Refusal {
-        self.denial = Some(denial);
+        self.detail.denial = Some(denial);
         self
     }
 
     /// By a limit of a key.
     pub fn limited(mut self, denial: Denial, retry_after: Duration, remaining: Remaining) -> Refusal {
         self.retry_after = Some(fields::seconds(retry_after));
-        self.remaining = remaining;
+        self.detail.remaining = remaining;
         self.denied(denial)
     }
 
@@ -232,12 +234,12 @@ impl Refusal {
         if bad > named.len().min(10) {
             message += "; ...";
         }
-        Refusal {
-            rows: named,
-            rows_and_bad: Some((rows as u64, bad as u64)),
-            ..Refusal::new(Cause::BadRows, message)
-        }
-        .hint("mend the rows; with serve.bad_rows = \"null\" they have null in their place, and the others are scored")
+        let mut refusal = Refusal::new(Cause::BadRows, message);
+        refusal.detail.rows = named;
+        refusal.detail.rows_and_bad = Some((rows as u64, bad as u64));
+        refusal.hint(
+            "mend the rows; with serve.bad_rows = \"null\" they have null in their place, and the others are scored",
+        )
     }
 
     /// In the shape of a protocol. `id`: of the request.
@@ -249,7 +251,7 @@ impl Refusal {
             Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.message}).to_string()),
             Protocol::Own => ("application/problem+json", self.problem(id).to_string()),
         };
-        let answer = Answer::new(self.cause.status(), content_type, body).limited(&self.remaining);
+        let answer = Answer::new(self.cause.status(), content_type, body).limited(&self.detail.remaining);
         let answer = match self.cause {
             Cause::Method(methods) => answer.with("allow", methods),
             _ => answer,
@@ -288,14 +290,14 @@ impl Refusal {
         if let Some(hint) = &self.hint {
             add("hint", json!(hint));
         }
-        if let Some(line) = self.line {
+        if let Some(line) = self.detail.line {
             add("line", json!(line));
         }
-        if let Some(column) = &self.column {
+        if let Some(column) = &self.detail.column {
             add("column", json!(column));
         }
-        if !self.rows.is_empty() {
-            add("rows", json!(self.rows));
+        if !self.detail.rows.is_empty() {
+            add("rows", json!(self.detail.rows));
         }
         problem
     }
@@ -312,13 +314,10 @@ impl From<Problem> for Refusal {
         if let Some(line) = problem.line {
             message = format!("line {line}: {message}");
         }
-        Refusal {
-            code: problem.code.name(),
-            line: problem.line,
-            column: problem.column,
-            ..Refusal::new(cause, message)
-        }
-        .hint(problem.hint)
+        let mut refusal = Refusal::new(cause, message);
+        refusal.code = problem.code.name();
+        (refusal.detail.line, refusal.detail.column) = (problem.line, problem.column);
+        refusal.hint(problem.hint)
     }
 }
 

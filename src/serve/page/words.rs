@@ -15,8 +15,8 @@ pub fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
     match seconds {
         ..120 => format!("{seconds} s"),
-        ..7200 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3600),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", thousands(seconds / 86_400)),
     }
 }

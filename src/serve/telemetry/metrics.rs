@@ -24,7 +24,7 @@ type ByReason = [u64; REASONS];
 
 /// Its place among the reasons.
 pub fn reason(refusal: &Refusal) -> usize {
-    match &refusal.denial {
+    match &refusal.detail.denial {
         Some(denial) => Cause::CODES.len() + denial.reason as usize,
         None => refusal.cause.place(),
     }

@@ -138,7 +138,7 @@ impl Exchange<'_> {
                 self.record(answer.status.as_u16(), scored.map(|scored| &scored.by), rows, None);
             }
             Err(refusal) => {
-                let rows = refusal.rows_and_bad.map_or(Rows::default(), |(rows, bad)| Rows {
+                let rows = refusal.detail.rows_and_bad.map_or(Rows::default(), |(rows, bad)| Rows {
                     predicted: 0,
                     bad,
                     refused: rows - bad,
@@ -154,7 +154,7 @@ impl Exchange<'_> {
 
     /// By its name; of who isn't let in, too.
     fn key_of<'a>(&'a self, refusal: Option<&'a Refusal>) -> Option<&'a str> {
-        let denied = refusal.and_then(|refusal| refusal.denial.as_ref()?.key.as_deref());
+        let denied = refusal.and_then(|refusal| refusal.detail.denial.as_ref()?.key.as_deref());
         self.key.as_ref().map(|key| key.name.as_str()).or(denied)
     }
 
@@ -168,6 +168,7 @@ impl Exchange<'_> {
         let route = counters::name(self.route);
         let refused = refusal.map(|refusal| {
             let code = refusal
+                .detail
                 .denial
                 .as_ref()
                 .map_or(refusal.code(), |denial| denial.reason.name());
