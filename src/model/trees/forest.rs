@@ -139,6 +139,7 @@ impl<T: Leaf> Forest<T> {
     fn add_by(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
         let rows = sums.first().map_or(0, Vec::len);
         let mut ranks = self.ranks();
+        let mut stack = Selection::<T>::stack();
         let mut chunk = vec![[T::default(); ROWS]; sums.len()];
         for start in (0..rows).step_by(ROWS) {
             let length = ROWS.min(rows - start);
@@ -150,7 +151,9 @@ impl<T: Leaf> Forest<T> {
                 for member in &group.members {
                     let sums = &mut chunk[member.target];
                     match &member.way {
-                        Way::Selected(selection, _) => selection.add(&ranks, length.div_ceil(LANE), sums),
+                        Way::Selected(selection, _) => {
+                            selection.add(&ranks, length.div_ceil(LANE), sums, &mut stack);
+                        }
                         Way::Walked(walk) => walk.add(&ranks, length, sums),
                         Way::Read(tree) => read(tree, columns, start, &mut sums[..length]),
                     }
@@ -285,6 +288,25 @@ mod tests {
         let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         forest.add_by(&slices, &mut portable);
         assert_eq!(portable, wanted);
+    }
+
+    /// Its leaf was the one that the tree before had chosen.
+    #[test]
+    fn a_tree_of_one_leaf_adds_it_behind_any_other() {
+        let below = |threshold: f64| Test {
+            feature: 0,
+            reading: Reading::Number,
+            condition: Condition::Below(threshold),
+            missing_passes: false,
+        };
+        let leaf = Tree {
+            nodes: Vec::new(),
+            leaves: vec![0.5],
+        };
+        let trees = [tree(vec![(below(1.0), 0)]), leaf.clone(), leaf];
+        let columns = vec![(0..100).map(f64::from).collect::<Vec<f64>>()];
+        agrees::<f32>(&trees, &columns);
+        agrees::<f64>(&trees, &columns);
     }
 
     proptest! {

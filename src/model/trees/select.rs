@@ -13,6 +13,9 @@ pub const LEAVES: usize = 256;
 /// Selections wait for each other on a stack. The longer side is done first, so its height is the logarithm of `LEAVES`.
 const STACK: usize = 9;
 
+/// What nodes have chosen, for each row. A slot is written before it is read, so all trees share one.
+pub type Stack = [[Lane; LANES]; STACK];
+
 #[derive(Clone, Debug)]
 pub struct Selection<T> {
     steps: Vec<Step>,
@@ -51,10 +54,18 @@ impl<T: Copy + Default + From<f32> + std::ops::AddAssign> Selection<T> {
         Selection { steps, leaves }
     }
 
+    /// A stack for [`Selection::add`]. To make one takes as long as a small tree does with few rows.
+    pub fn stack() -> Box<Stack> {
+        Box::new([[[0; LANE]; LANES]; STACK])
+    }
+
     /// Adds the leaves of the rows of the first `lanes` lanes to their sums.
     #[inline(always)]
-    pub fn add(&self, ranks: &[Ranks], lanes: usize, sums: &mut [T; ROWS]) {
-        let mut stack = [[[0; LANE]; LANES]; STACK];
+    pub fn add(&self, ranks: &[Ranks], lanes: usize, sums: &mut [T; ROWS], stack: &mut Stack) {
+        if self.steps.is_empty() {
+            // The one leaf.
+            stack[0][..lanes].fill([0; LANE]);
+        }
         for step in &self.steps {
             let (own, above) = stack.split_at_mut(step.slot + 1);
             let own = &mut own[step.slot][..lanes];
@@ -74,7 +85,7 @@ impl<T: Copy + Default + From<f32> + std::ops::AddAssign> Selection<T> {
     }
 }
 
-type Lane = [u8; LANE];
+pub type Lane = [u8; LANE];
 
 impl Form {
     #[inline(always)]
