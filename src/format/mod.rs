@@ -25,6 +25,7 @@ pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
 pub use csv::input::{Input, Rows};
 pub use csv::source::decoded;
+pub use csv::writer::Writing;
 pub use digest::PieceHash;
 pub use encoding::Encoding;
 

@@ -100,7 +100,12 @@ impl Endpoint {
             Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
         };
         exchange.end(&result);
-        result.unwrap_or_else(|refusal| refusal.answer(protocol, id))
+        let answer = result.unwrap_or_else(|refusal| refusal.answer(protocol, id));
+        match protocol {
+            // What the clients of AWS call a request.
+            Protocol::SageMakerRuntime => answer.with("x-amzn-requestid", id),
+            _ => answer,
+        }
     }
 
     async fn respond(
@@ -175,13 +180,17 @@ impl Endpoint {
     /// What is asked beside predictions.
     fn describe(&self, route: &Route) -> Result<Answer, Refusal> {
         match route {
-            Route::Version => Ok(Answer::ok(TEXT, concat!(env!("CARGO_PKG_VERSION"), "\n"))),
+            Route::Version => Ok(Answer::ok(TEXT, env!("CARGO_PKG_VERSION"))),
             Route::Metrics => {
                 let text = self.telemetry.metrics.text(&self.standing());
                 Ok(Answer::ok(exposition::CONTENT_TYPE, text).with("cache-control", "no-store"))
             }
             Route::Page => Ok(page::answer(self)),
             Route::OpenApi => Ok(Answer::ok(JSON, OPEN_API)),
+            Route::ExecutionParameters => Ok(protocol::execution_parameters(
+                &self.settings,
+                self.pool.current_num_threads(),
+            )),
             _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
         }
     }

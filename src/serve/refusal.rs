@@ -141,6 +141,8 @@ pub struct Detail {
     /// Of who isn't let in, for the log and the metrics.
     pub denial: Option<Denial>,
     remaining: Remaining,
+    /// Whose body it turned out to be, where the route is more than one protocol's.
+    of: Option<Protocol>,
 }
 
 /// Who isn't let in, and why.
@@ -201,6 +203,12 @@ impl Refusal {
         self
     }
 
+    /// `protocol`: that of the body, where the route has more than one.
+    pub fn of(mut self, protocol: Protocol) -> Refusal {
+        self.detail.of = Some(protocol);
+        self
+    }
+
     /// `seconds`: when to try again.
     pub fn after(mut self, seconds: u64) -> Refusal {
         self.retry_after = Some(seconds);
@@ -244,9 +252,16 @@ impl Refusal {
 
     /// In the shape of a protocol. `id`: of the request.
     pub fn answer(&self, protocol: Protocol, id: &str) -> Answer {
+        let protocol = match (protocol, self.detail.of) {
+            (Protocol::Invocations, Some(of)) => of,
+            _ => protocol,
+        };
         let (content_type, body) = match protocol {
             Protocol::Gateway => (JSON, json!({"message": self.message}).to_string()),
-            Protocol::SageMaker => (TEXT, self.message.clone()),
+            Protocol::SageMaker => (TEXT, self.words()),
+            Protocol::SageMakerRuntime => (JSON, self.of_aws().to_string()),
+            // As MLflow's server says it: the only refusal without a code.
+            Protocol::Invocations if self.cause == Cause::MediaType => (TEXT, self.words()),
             Protocol::Invocations => (JSON, self.mlflow().to_string()),
             Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.message}).to_string()),
             Protocol::Own => ("application/problem+json", self.problem(id).to_string()),
@@ -254,6 +269,10 @@ impl Refusal {
         let answer = Answer::new(self.cause.status(), content_type, body).limited(&self.detail.remaining);
         let answer = match self.cause {
             Cause::Method(methods) => answer.with("allow", methods),
+            _ => answer,
+        };
+        let answer = match protocol {
+            Protocol::SageMakerRuntime => answer.with("x-amzn-errortype", self.exception()),
             _ => answer,
         };
         match self.retry_after {
@@ -272,7 +291,41 @@ impl Refusal {
             Cause::Timeout | Cause::NotReady | Cause::Busy => "TEMPORARILY_UNAVAILABLE",
             Cause::Internal => "INTERNAL_ERROR",
         };
-        json!({"error_code": code, "message": self.message})
+        json!({"error_code": code, "message": self.words()})
+    }
+
+    /// Message and hint, where there is one text for both. What a whole service may be set to is no caller's to mend.
+    fn words(&self) -> String {
+        match &self.hint {
+            Some(hint) if self.cause != Cause::BadRows => format!("{}; {hint}", self.message),
+            _ => self.message.clone(),
+        }
+    }
+
+    /// The class that boto3 raises; it tries again after those of 429 and 503.
+    fn exception(&self) -> &'static str {
+        match self.cause {
+            Cause::BadRequest | Cause::BadRows | Cause::TooLarge | Cause::MediaType | Cause::Timeout => "ModelError",
+            Cause::NoSuchRoute | Cause::NoSuchModel | Cause::Method(_) => "ValidationError",
+            Cause::Forbidden => "AccessDeniedException",
+            Cause::TooManyRequests => "ThrottlingException",
+            Cause::LimitExceeded => "LimitExceededException",
+            Cause::NotReady | Cause::Busy => "ServiceUnavailable",
+            Cause::Internal => "InternalFailure",
+        }
+    }
+
+    /// SageMaker wraps what its container says; a gateway in front of it knows `message` alone.
+    fn of_aws(&self) -> Value {
+        let words = self.words();
+        match self.exception() {
+            "ModelError" => {
+                let status = self.cause.status().as_u16();
+                json!({"Message": words, "OriginalMessage": words, "OriginalStatusCode": status})
+            }
+            "ValidationError" | "ServiceUnavailable" | "InternalFailure" => json!({"Message": words}),
+            _ => json!({"message": self.message}),
+        }
     }
 
     /// RFC 9457.
@@ -354,6 +407,42 @@ mod tests {
             json!([{"row": 2, "column": "x", "reason": "not a number"}])
         );
         assert_eq!((&own["status"], &own["code"]), (&json!(400), &json!("bad_rows")));
+    }
+
+    #[test]
+    fn the_clients_of_aws_raise_what_they_know() {
+        let class = |cause| {
+            let answer = Refusal::new(cause, "why")
+                .hint("do that")
+                .answer(Protocol::SageMakerRuntime, "");
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            (answer.headers["x-amzn-errortype"].to_str().unwrap().to_string(), body)
+        };
+        let words = "why; do that";
+        assert_eq!(
+            class(Cause::MediaType),
+            (
+                "ModelError".into(),
+                json!({"Message": words, "OriginalMessage": words, "OriginalStatusCode": 415})
+            )
+        );
+        assert_eq!(
+            class(Cause::NoSuchModel),
+            ("ValidationError".into(), json!({"Message": words}))
+        );
+        assert_eq!(
+            class(Cause::Forbidden),
+            ("AccessDeniedException".into(), json!({"message": "why"}))
+        );
+    }
+
+    #[test]
+    fn a_body_of_sagemaker_is_refused_in_its_text_where_the_route_is_mlflows_too() {
+        let refusal = Refusal::bad("why").of(Protocol::SageMaker);
+        let answer = refusal.answer(Protocol::Invocations, "");
+        assert_eq!((answer.content_type, &*answer.body), (TEXT, &b"why"[..]));
+        let answer = refusal.answer(Protocol::SageMakerRuntime, "");
+        assert_eq!(answer.content_type, JSON);
     }
 
     #[test]

@@ -26,7 +26,10 @@ impl fmt::Display for Stage {
 pub enum Protocol {
     /// The system that this follows, behind an API gateway.
     Gateway,
+    /// SageMaker's container.
     SageMaker,
+    /// The service in front of it, as the clients of AWS know it.
+    SageMakerRuntime,
     /// SageMaker's container, or MLflow's scoring server: the body tells.
     Invocations,
     OpenInference,
@@ -160,7 +163,7 @@ impl Route {
             Route::Live(protocol) | Route::Ready(protocol) => *protocol,
             Route::Stream | Route::Batch => Protocol::Gateway,
             Route::Invocations | Route::Version | Route::ExecutionParameters => Protocol::Invocations,
-            Route::Endpoint { .. } => Protocol::SageMaker,
+            Route::Endpoint { .. } => Protocol::SageMakerRuntime,
             Route::ServerMetadata | Route::ModelReady(_) | Route::ModelMetadata(_) | Route::Infer(_) => {
                 Protocol::OpenInference
             }
@@ -207,7 +210,7 @@ fn of(path: &str) -> Protocol {
     match path.split('/').nth(1) {
         Some("v1") => Protocol::TensorFlow,
         Some("v2") => Protocol::OpenInference,
-        Some("endpoints") => Protocol::SageMaker,
+        Some("endpoints") => Protocol::SageMakerRuntime,
         _ => Protocol::Own,
     }
 }

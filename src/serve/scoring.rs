@@ -143,15 +143,22 @@ pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
     Blocks::new(body, shape.encoding, shape.dialect, size)
 }
 
-/// A CSV as the spool reads it, but for its header.
+/// What a CSV of rows came to, and how it was read.
+pub struct Csv {
+    pub predictions: Predictions,
+    pub has_header: bool,
+    pub delimiter: u8,
+}
+
+/// A CSV as the spool reads it, but for its header. `header`: none is the configured rule.
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn csv(served: &Served, body: &[u8], header: Header) -> Result<Predictions, Refusal> {
+pub fn csv(served: &Served, body: &[u8], header: Option<Header>) -> Result<Csv, Refusal> {
     let other;
-    let scorer = match served.scorer.shape.header == header {
-        true => &served.scorer,
-        false => {
+    let scorer = match header.filter(|header| served.scorer.shape.header != *header) {
+        None => &served.scorer,
+        Some(header) => {
             let shape = Shape {
                 header,
                 ..served.scorer.shape.clone()
@@ -176,9 +183,14 @@ pub fn csv(served: &Served, body: &[u8], header: Header) -> Result<Predictions, 
         front = 0;
         block = match blocks.next_block().map_err(|e| e.problem(lines))? {
             Some(block) => block,
-            None => return Ok(predictions),
+            None => break,
         };
     }
+    Ok(Csv {
+        predictions,
+        has_header: opened.input.has_header(),
+        delimiter: opened.input.delimiter(),
+    })
 }
 
 impl Rows for format::Rows<'_> {

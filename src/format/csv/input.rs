@@ -69,6 +69,15 @@ impl Input {
         &self.out
     }
 
+    pub fn has_header(&self) -> bool {
+        self.layout.header
+    }
+
+    /// What parts fields.
+    pub fn delimiter(&self) -> u8 {
+        self.layout.dialect.delimiter
+    }
+
     /// Where the rows begin in the first block.
     pub fn end(&self) -> usize {
         self.front.len()

@@ -54,7 +54,7 @@ impl Writing {
     }
 
     /// Writes `x`, and tells whether it is finite.
-    fn write(&self, x: f64, text: &mut zmij::Buffer, out: &mut Vec<u8>) -> bool {
+    pub fn write(&self, x: f64, text: &mut zmij::Buffer, out: &mut Vec<u8>) -> bool {
         match self {
             Writing::Float64 => push_short(out, text.format(x).as_bytes()),
             Writing::Float32 => {

@@ -1,8 +1,12 @@
 //! A protocol each: what its body means as rows, and how predictions are written. Nothing else differs between them.
 
 mod gateway;
+mod invocations;
+mod mlflow;
 mod rows;
+mod sagemaker;
 mod score;
+mod writing;
 
 use super::answer::Answer;
 use super::models::Models;
@@ -10,6 +14,7 @@ use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::Route;
 use crate::config::BadRows;
+pub use sagemaker::execution_parameters;
 
 /// A request for predictions, and whom it is put to.
 pub struct Ask<'a> {
@@ -36,6 +41,7 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
 fn by_route(ask: &Ask) -> Result<Answer, Refusal> {
     match &ask.request.route {
         Route::Score => score::answer(ask),
+        Route::Invocations | Route::Endpoint { .. } => invocations::answer(ask),
         Route::Stream | Route::Batch => gateway::answer(ask),
         _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
     }

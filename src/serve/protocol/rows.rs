@@ -79,6 +79,17 @@ pub fn columns(served: &Served, names: Vec<String>, columns: Vec<Elements>) -> R
     score(served, Form::Columns(columns), &named.binding)
 }
 
+/// Scores rows of values whose names stand once, in front.
+///
+/// # Errors
+/// The model takes a column that isn't there.
+pub fn arrays_by_name(served: &Served, names: Vec<String>, rows: Elements) -> Result<Predictions, Refusal> {
+    let width = names.len();
+    let named = by_name(served, names)?;
+    let within = &[];
+    score(served, Form::Arrays { rows, width, within }, &named.binding)
+}
+
 /// Which of the named fields is which feature.
 ///
 /// # Errors

@@ -1,0 +1,126 @@
+//! `POST /invocations`, of a SageMaker container and of MLflow's scoring server, and `POST /endpoints/GROUP/invocations`, which
+//! the clients of AWS ask: whose body it is, and whose answer.
+//!
+//! JSON Lines are SageMaker's. So is a JSON list, and an object whose rows are `features`; another object is MLflow's. A CSV
+//! without a header is SageMaker's, and one with a header MLflow's, unless an endpoint, a CSV or JSON Lines are asked for.
+
+use super::{Ask, mlflow, rows, sagemaker};
+use crate::format::Header;
+use crate::format::json::Kind;
+use crate::serve::answer::Answer;
+use crate::serve::models::Served;
+use crate::serve::refusal::{Cause, Refusal};
+use crate::serve::request::{MediaType, Request};
+use crate::serve::route::{Protocol, Route};
+use crate::serve::scoring;
+use std::sync::Arc;
+
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    let request = ask.request;
+    let attributes = sagemaker::check(request)?;
+    let (group, version) = request.target()?;
+    let served = ask.models.find(group, version)?;
+    charset(request)?;
+    if request.body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::bad("the body is empty"));
+    }
+    let answer = match content_type(request) {
+        MediaType::Json => json(ask, &served),
+        MediaType::JsonLines => sagemaker::lines(ask, &served),
+        MediaType::Csv => csv(ask, &served),
+        MediaType::Any | MediaType::Other => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here")
+            .hint("send text/csv, application/json or application/jsonlines")),
+    }?;
+    let answer = answer.with("x-amzn-invoked-production-variant", served.version().to_string());
+    Ok(match attributes {
+        Some(attributes) => answer.with(sagemaker::ATTRIBUTES, attributes),
+        None => answer,
+    })
+}
+
+/// What the body is said to be; where nothing is said, what it looks like.
+fn content_type(request: &Request) -> MediaType {
+    match request.content_type() {
+        MediaType::Any => match request.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{' | b'[') => MediaType::Json,
+            _ => MediaType::Csv,
+        },
+        said => said,
+    }
+}
+
+/// # Errors
+/// The body is said to be no UTF-8.
+fn charset(request: &Request) -> Result<(), Refusal> {
+    let charset = request.content_parameter("charset").unwrap_or("utf-8");
+    match ["utf-8", "utf8", "us-ascii"]
+        .iter()
+        .any(|known| charset.eq_ignore_ascii_case(known))
+    {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Cause::MediaType,
+            format!("charset {charset:?}: bodies are read as UTF-8"),
+        )),
+    }
+}
+
+fn json(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+    let document = rows::document(&ask.request.body)?;
+    let root = document.root();
+    if root.kind() == Kind::Array {
+        return sagemaker::list(ask, served, root);
+    }
+    match sagemaker::instances(root)? {
+        Some(instances) => sagemaker::json(ask, served, instances).map_err(|refusal| refusal.of(Protocol::SageMaker)),
+        None => mlflow::json(ask, served, root),
+    }
+}
+
+fn csv(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+    let request = ask.request;
+    let header = header(request)?;
+    let csv = scoring::csv(served, &request.body, header).map_err(unclear)?;
+    let is_mlflow = csv.has_header
+        && request.route == Route::Invocations
+        && !matches!(request.accepts(), MediaType::Csv | MediaType::JsonLines);
+    match is_mlflow {
+        true => mlflow::predictions(ask, served, csv.predictions),
+        false => {
+            let delimiter = csv.delimiter;
+            sagemaker::predictions(ask, served, csv.predictions, MediaType::Csv, delimiter)
+                .map_err(|refusal| refusal.of(Protocol::SageMaker))
+        }
+    }
+}
+
+/// What the content type says of a CSV's first line, if it says something.
+///
+/// # Errors
+/// Something else.
+fn header(request: &Request) -> Result<Option<Header>, Refusal> {
+    if let Some(labels) = request.content_parameter("label_size").filter(|size| *size != "0") {
+        let message = format!("label_size={labels}: rows to predict have no labels in front");
+        return Err(Refusal::bad(message).hint("leave them out, and say label_size=0 or nothing"));
+    }
+    match request.content_parameter("header") {
+        None => Ok(None),
+        Some(header) if header.eq_ignore_ascii_case("present") => Ok(Some(Header::Present)),
+        Some(header) if header.eq_ignore_ascii_case("absent") => Ok(Some(Header::Absent)),
+        Some(other) => Err(Refusal::bad(format!(
+            "header={other}: it is present or absent, as in text/csv;header=absent"
+        ))),
+    }
+}
+
+/// Where the configuration would have to say whether there is a header: here, the request can.
+fn unclear(refusal: Refusal) -> Refusal {
+    match refusal
+        .hint
+        .as_deref()
+        .is_some_and(|hint| hint.contains("input.header"))
+    {
+        true => refusal.hint("say which it is: Content-Type: text/csv;header=present or text/csv;header=absent"),
+        false => refusal,
+    }
+}

@@ -1,0 +1,172 @@
+//! MLflow's scoring server: `{"inputs": {"x": [0.3]}}` -> `{"predictions": [434.0765649977724]}`.
+//!
+//! Exactly one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`; `params` and whatever else stands beside it is
+//! passed over. Columns go by name where there are names, else by position.
+
+use super::writing::{end_with_errors, push, push_list};
+use super::{Ask, rows};
+use crate::format::json::writer::push_text;
+use crate::format::json::{Cursor, Document, Elements, Kind};
+use crate::model::Column;
+use crate::serve::answer::{Answer, JSON};
+use crate::serve::models::Served;
+use crate::serve::refusal::Refusal;
+use crate::serve::scoring::{Predictions, written};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
+
+pub fn json(ask: &Ask, served: &Arc<Served>, root: Cursor) -> Result<Answer, Refusal> {
+    predictions(ask, served, read(served, root)?)
+}
+
+/// # Errors
+/// Rows are bad, and that refuses the request.
+pub fn predictions(ask: &Ask, served: &Arc<Served>, predictions: Predictions) -> Result<Answer, Refusal> {
+    let predictions = predictions.checked(ask.bad_rows)?;
+    let usual = served.scorer.shape.probabilities;
+    let outputs = written(served, ask.request.flag("probabilities")?.unwrap_or(usual));
+    let body = write(outputs, &predictions);
+    Ok(Answer::ok(JSON, body).of(served.clone(), &predictions))
+}
+
+fn read(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
+    if root.kind() != Kind::Object {
+        return Err(rows::unexpected(
+            "the body",
+            root,
+            "an object with dataframe_split, dataframe_records, instances or inputs",
+        ));
+    }
+    match root.members_named(FORMS)? {
+        [Some(split), None, None, None] => read_split(served, split),
+        [None, Some(records), None, None] => rows::objects(served, rows::array(FORMS[1], records)?),
+        [None, None, Some(instances), None] => read_rows(served, rows::array(FORMS[2], instances)?),
+        [None, None, None, Some(inputs)] => read_inputs(served, inputs),
+        _ => {
+            let keys: Vec<Cow<str>> = root.members().map(|(key, _)| key).collect();
+            let keys = if keys.is_empty() {
+                "none".into()
+            } else {
+                keys.join(", ")
+            };
+            let forms = FORMS.join(", ");
+            Err(Refusal::bad(format!(
+                "the body must have exactly one of the keys {forms}; it has {keys}"
+            )))
+        }
+    }
+}
+
+/// A data frame as pandas has it in `to_dict(orient="split")`.
+fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
+    if split.kind() != Kind::Object {
+        return Err(rows::unexpected(
+            "\"dataframe_split\"",
+            split,
+            "an object of columns and data",
+        ));
+    }
+    // A misspelled "columns" would have the rows taken by position.
+    if let Some((other, _)) = split
+        .members()
+        .find(|(key, _)| !["columns", "data", "index"].contains(&&**key))
+    {
+        return Err(Refusal::bad(format!(
+            "\"dataframe_split\" has a key {other:?}, where there may be columns, data and index"
+        )));
+    }
+    let [columns, data] = split.members_named(["columns", "data"])?;
+    let Some(data) = data else {
+        return Err(Refusal::bad("\"dataframe_split\" has no key \"data\""));
+    };
+    let data = rows::array("data", data)?;
+    let names = match columns.filter(|columns| columns.kind() != Kind::Null) {
+        Some(columns) => names(columns)?,
+        None => return read_rows(served, data),
+    };
+    // What pandas calls columns that have no names.
+    let are_numbers = names.iter().enumerate().all(|(i, name)| *name == i.to_string());
+    match are_numbers && names.len() == served.width() && served.names.find("0").is_none() {
+        true => rows::arrays(served, data, &[]),
+        false => rows::arrays_by_name(served, names, data),
+    }
+}
+
+fn names(columns: Cursor) -> Result<Vec<String>, Refusal> {
+    let name = |name: Cursor| match name.kind() {
+        Kind::Text => Ok(name.text().unwrap_or_default().into_owned()),
+        Kind::Number => Ok(name.raw().to_string()),
+        _ => Err(rows::unexpected("a name of \"columns\"", name, "a text")),
+    };
+    rows::array("columns", columns)?.map(name).collect()
+}
+
+/// Rows by name or by position; of a model of one feature, its values.
+fn read_rows(served: &Served, instances: Elements) -> Result<Predictions, Refusal> {
+    match instances.clone().next().map(Cursor::kind) {
+        Some(Kind::Object) => rows::objects(served, instances),
+        Some(Kind::Array) | None => rows::arrays(served, instances, &[]),
+        Some(_) if served.width() == 1 => rows::values(served, instances),
+        // Each is a bad row: that a list of values is one row of several features is a guess.
+        Some(_) => rows::arrays(served, instances, &[]),
+    }
+}
+
+/// Columns by name, or rows.
+fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
+    let row = || format!("[{}]", inputs.raw());
+    match inputs.kind() {
+        Kind::Array => read_rows(served, inputs.elements()),
+        // A row of values.
+        Kind::Object if inputs.members().all(|(_, value)| value.kind() != Kind::Array) => {
+            rows::objects(served, Document::check(row().as_bytes())?.root().elements())
+        }
+        Kind::Object => {
+            let (mut names, mut columns) = (Vec::new(), Vec::new());
+            for (name, values) in inputs.members() {
+                // Others than the model's may be of any kind.
+                let values = match served.names.find(&name) {
+                    Some(_) => rows::array(&name, values)?,
+                    None => values.elements(),
+                };
+                columns.push(values);
+                names.push(name.into_owned());
+            }
+            rows::columns(served, names, columns)
+        }
+        Kind::Text | Kind::Number | Kind::Boolean if served.width() == 1 => {
+            rows::values(served, Document::check(row().as_bytes())?.root().elements())
+        }
+        _ => Err(rows::unexpected(
+            "\"inputs\"",
+            inputs,
+            "an object of columns, or an array of rows",
+        )),
+    }
+}
+
+/// One output is a list of it, as a model's `predict` gives it; several are records, as of a data frame.
+fn write(outputs: &[Column], predictions: &Predictions) -> Vec<u8> {
+    let mut out = Vec::with_capacity(predictions.rows * outputs.len() * 24 + 32);
+    out.extend_from_slice(b"{\"predictions\":");
+    match outputs {
+        [output] => push_list(predictions, &mut out, |row, out| {
+            push(output, row.map(|row| row[0]), out)
+        }),
+        outputs => push_list(predictions, &mut out, |row, out| push_record(outputs, row, out)),
+    }
+    end_with_errors(predictions, &mut out);
+    out
+}
+
+fn push_record(outputs: &[Column], row: Option<&[f64]>, out: &mut Vec<u8>) {
+    for (i, output) in outputs.iter().enumerate() {
+        out.push(if i > 0 { b',' } else { b'{' });
+        push_text(out, &output.name);
+        out.push(b':');
+        push(output, row.map(|row| row[i]), out);
+    }
+    out.push(b'}');
+}
