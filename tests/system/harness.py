@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -221,6 +222,12 @@ class Spool:
             worker.says("ready")
         return worker
 
+    def server(self):
+        """Starts `transform serve` and waits until it listens. Returns its address."""
+        server = self.room.start("server", *self.argv("serve"), cwd=self.folder)
+        server.says("listening address=")
+        return server.text().split("listening address=")[1].split()[0]
+
     def status(self):
         return json.loads(self.run("status", "--json"))
 
@@ -231,6 +238,19 @@ class Spool:
     def leftovers(self, *folders):
         """Drafts that stand around."""
         return [p for f in folders for p in Path(f).rglob(".transform-*") if p.name != MARK]
+
+
+def python_with(*pins):
+    """A Python with the pinned packages, from an environment of its own that is kept for the next run."""
+    name = "-".join(pin.replace("==", "-") for pin in pins)
+    venv = Path(__file__).resolve().parent.parent.parent / "target" / "system" / name
+    stamp = venv / "complete"
+    if not stamp.exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([venv / "bin" / "python", "-m", "pip", "install", "-q", *pins], check=True)
+        stamp.touch()
+    return venv / "bin" / "python"
 
 
 def xs(values):

@@ -3,7 +3,10 @@
 mod connections;
 mod gateway;
 mod guard;
+mod mlflow;
 mod models;
+mod sagemaker;
+mod same_rows;
 mod score;
 mod telemetry;
 
