@@ -17,6 +17,7 @@ mod digest;
 mod encoding;
 pub mod json;
 pub mod rejects;
+pub mod tensors;
 
 pub use csv::Header;
 pub use csv::cause::Cause;

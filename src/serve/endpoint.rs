@@ -5,12 +5,13 @@ use super::body::{self, Memory};
 use super::guard::Guard;
 use super::models::Models;
 use super::page::{self, Neighbour};
-use super::protocol::{self, Ask};
+use super::protocol::{self, Ask, open_inference, tensorflow};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
 use super::telemetry::metrics::{ModelInfo, Standing};
 use super::telemetry::{Exchange, Telemetry};
+use super::vertex::Vertex;
 use crate::config::{Config, Serve};
 use crate::error::Result as Outcome;
 use crate::problem::internal;
@@ -36,6 +37,7 @@ pub struct Endpoint {
     pub models: Arc<Models>,
     pub guard: Arc<Guard>,
     stage: Stage,
+    vertex: Vertex,
     settings: Serve,
     memory: Arc<Memory>,
     in_flight: Arc<AtomicUsize>,
@@ -64,6 +66,7 @@ impl Endpoint {
             models,
             guard,
             stage,
+            vertex: Vertex::of_environment(),
             memory: Memory::new(settings.memory),
             telemetry: Telemetry::new(settings.access_log)?,
             neighbour: Neighbour::new(&config.status),
@@ -91,7 +94,7 @@ impl Endpoint {
     /// Answers a request. `id`: what the answer shall call it.
     pub async fn answer(self: &Arc<Self>, head: Parts, body: Incoming, peer: IpAddr, id: &str) -> Answer {
         let mut exchange = self.telemetry.begin(head.method.clone(), peer, id);
-        let (protocol, result) = match Route::parse(self.stage, head.method.as_str(), head.uri.path()) {
+        let (protocol, result) = match self.route(head.method.as_str(), head.uri.path()) {
             Ok(route) => {
                 exchange.route(&route);
                 let protocol = route.protocol();
@@ -106,6 +109,11 @@ impl Endpoint {
             Protocol::SageMakerRuntime => answer.with("x-amzn-requestid", id),
             _ => answer,
         }
+    }
+
+    fn route(&self, method: &str, path: &str) -> Result<Route, (NoRoute, Protocol)> {
+        let chosen = self.vertex.route(method, path, self.models.group());
+        chosen.unwrap_or_else(|| Route::parse(self.stage, method, path))
     }
 
     async fn respond(
@@ -123,7 +131,7 @@ impl Endpoint {
         let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
         exchange.key = admitted.key;
         if !route.predicts() {
-            return self.describe(&route);
+            return self.describe(route).await;
         }
         let answer = self.predict(route, head, body).await;
         Ok(answer?.limited(&admitted.remaining))
@@ -178,7 +186,7 @@ impl Endpoint {
     }
 
     /// What is asked beside predictions.
-    fn describe(&self, route: &Route) -> Result<Answer, Refusal> {
+    async fn describe(self: &Arc<Self>, route: Route) -> Result<Answer, Refusal> {
         match route {
             Route::Version => Ok(Answer::ok(TEXT, env!("CARGO_PKG_VERSION"))),
             Route::Metrics => {
@@ -191,6 +199,11 @@ impl Endpoint {
                 &self.settings,
                 self.pool.current_num_threads(),
             )),
+            Route::ServerMetadata => Ok(open_inference::server()),
+            // Files are read for it.
+            Route::ModelReady(target) => self.aside(move |models| open_inference::ready(models, &target)).await,
+            Route::ModelMetadata(target) => self.aside(move |models| open_inference::model(models, &target)).await,
+            Route::ModelStatus(target) => self.aside(move |models| tensorflow::status(models, &target)).await,
             _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
         }
     }
@@ -224,6 +237,19 @@ impl Endpoint {
 
     pub fn configuration(&self) -> Option<&Path> {
         self.configuration.as_deref()
+    }
+
+    /// Has it answered on the pool.
+    async fn aside(
+        self: &Arc<Self>,
+        answer: impl FnOnce(&Models) -> Result<Answer, Refusal> + Send + 'static,
+    ) -> Result<Answer, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let endpoint = self.clone();
+        self.pool.spawn_fifo(move || {
+            let _ = sender.send(answer(&endpoint.models));
+        });
+        receiver.await.unwrap_or_else(|_| Err(internal().into()))
     }
 
     fn health(&self, route: &Route) -> Result<Answer, Refusal> {

@@ -27,6 +27,7 @@ mod route;
 mod scoring;
 mod server;
 mod telemetry;
+mod vertex;
 
 pub use rehearsal::rehearse;
 pub use route::Stage;

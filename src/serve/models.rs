@@ -180,6 +180,14 @@ impl Models {
         }
     }
 
+    /// The versions of a group that is served that can be asked, ascending. Reads files.
+    pub fn versions(&self, group: &str) -> Vec<u32> {
+        let registry = Registry::new(&self.folder, group);
+        let mut versions = registry.versions().unwrap_or_default();
+        versions.retain(|version| registry.show(*version).is_ok_and(|shown| self.serves(shown.status)));
+        versions
+    }
+
     /// Can it be had without reading files?
     pub fn is_loaded(&self, group: Option<&str>, version: Option<u32>) -> bool {
         let Some(version) = version else { return true };

@@ -261,10 +261,16 @@ impl Spool {
 
     /// Starts what works until it is told to stop.
     pub fn start_with(&self, args: &[&str]) -> Daemon {
+        self.start_in(args, &[])
+    }
+
+    /// `env`: variables of its environment, and their values.
+    pub fn start_in(&self, args: &[&str], env: &[(&str, &str)]) -> Daemon {
         let log = self.path(format!("daemon-{}.log", self.names(".").len()));
         let stderr = fs::File::create(&log).unwrap();
         let child = self
             .command(args)
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -3,9 +3,11 @@
 mod gateway;
 mod invocations;
 mod mlflow;
+pub mod open_inference;
 mod rows;
 mod sagemaker;
 mod score;
+pub mod tensorflow;
 mod writing;
 
 use super::answer::Answer;
@@ -43,6 +45,8 @@ fn by_route(ask: &Ask) -> Result<Answer, Refusal> {
         Route::Score => score::answer(ask),
         Route::Invocations | Route::Endpoint { .. } => invocations::answer(ask),
         Route::Stream | Route::Batch => gateway::answer(ask),
+        Route::Infer(_) => open_inference::answer(ask),
+        Route::Predict(_) => tensorflow::answer(ask),
         _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
     }
 }

@@ -1,14 +1,17 @@
 //! `transform serve`, asked over HTTP.
 
+mod agreement;
 mod connections;
 mod gateway;
 mod guard;
 mod mlflow;
 mod models;
+mod open_inference;
 mod sagemaker;
 mod same_rows;
 mod score;
 mod telemetry;
+mod tensorflow;
 
 use crate::spool::{Daemon, Spool};
 use std::io::{Read, Write};
@@ -37,7 +40,18 @@ impl Spool {
     }
 
     pub fn serve_with(&self, args: &[&str]) -> Server {
-        let daemon = self.start_with(&[&["serve"], args].concat());
+        Server::started(self.start_with(&[&["serve"], args].concat()))
+    }
+
+    /// `env`: variables of its environment, and their values.
+    pub fn serve_in(&self, env: &[(&str, &str)]) -> Server {
+        Server::started(self.start_in(&["serve"], env))
+    }
+}
+
+impl Server {
+    /// Waits until it listens.
+    fn started(daemon: Daemon) -> Server {
         daemon.logs("listening address=");
         let log = daemon.log();
         let behind = log.split("listening address=").nth(1).unwrap();

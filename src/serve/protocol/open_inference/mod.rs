@@ -1,0 +1,124 @@
+//! `/v2`: the Open Inference Protocol (KServe, Triton, MLServer), with Triton's extension of binary tensors.
+//!
+//! A tensor is a column by its name, of shape `[rows]` or `[rows, 1]`; or a sole one is a matrix of all columns by their positions,
+//! `[rows, columns]`. `parameters.content_type` may settle it: `pd` are columns, `np` is a matrix.
+
+mod asked;
+mod metadata;
+mod written;
+
+pub use metadata::{model, ready, server};
+
+use super::{Ask, rows};
+use crate::format::tensors::{Fault, Reader, Tensor};
+use crate::score::batch::{Flaw, Reason};
+use crate::score::{Batch, Binding};
+use crate::serve::answer::Answer;
+use crate::serve::models::Served;
+use crate::serve::refusal::{Cause, Refusal};
+use crate::serve::request::Request;
+use crate::serve::scoring::{self, Predictions, Rows};
+use asked::{Asked, Content};
+
+/// How many bytes of a body are JSON; tensors stand behind.
+const HEADER_LENGTH: &str = "inference-header-content-length";
+
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    let (group, version) = ask.request.target()?;
+    let served = ask.models.find(group, version)?;
+    let (json, binary) = parts(ask.request)?;
+    let document = rows::document(json)?;
+    let asked = Asked::read(document.root(), binary)?;
+    let outputs = written::chosen(&served, &asked)?;
+    let predictions = predict(&served, asked.tensors, asked.content)?.checked(ask.bad_rows)?;
+    let answer = written::answer(&served, asked.id.as_deref(), &outputs, &predictions);
+    Ok(answer.of(served, &predictions))
+}
+
+/// The JSON of a body, and what stands behind it; `None`: the request says of no tensors that they do.
+fn parts(request: &Request) -> Result<(&[u8], Option<&[u8]>), Refusal> {
+    let body = &request.body[..];
+    if !request.headers.contains_key(HEADER_LENGTH) {
+        return Ok((body, None));
+    }
+    let length = request.header(HEADER_LENGTH).and_then(|text| text.trim().parse().ok());
+    let length: usize = length.ok_or_else(|| Refusal::bad("Inference-Header-Content-Length is no number"))?;
+    match body.split_at_checked(length) {
+        Some((json, binary)) => Ok((json, Some(binary))),
+        None => Err(Refusal::bad(format!(
+            "Inference-Header-Content-Length is {length}, and the body has {} bytes",
+            body.len()
+        ))),
+    }
+}
+
+fn predict(served: &Served, tensors: Vec<Tensor>, content: Option<Content>) -> Result<Predictions, Refusal> {
+    match binding(served, &tensors, content)? {
+        None => score(served, tensors, &served.by_position),
+        Some(binding) => score(served, tensors, &binding),
+    }
+}
+
+/// Which tensor is which feature; `None`: the only one has all of them by their positions.
+fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Result<Option<Binding>, Refusal> {
+    let width = served.width();
+    if let [only] = tensors
+        && content != Some(Content::Columns)
+        && (only.shape.is_matrix || content == Some(Content::Matrix))
+    {
+        if only.shape.width == width {
+            return Ok(None);
+        }
+        if only.shape.width > 1 || content == Some(Content::Matrix) {
+            return Err(Refusal::bad(format!(
+                "input {:?}: its shape is {}, and the model takes {width} columns: [rows, {width}], or an input of [rows, 1] for \
+                 each by its name",
+                only.name, only.shape
+            )));
+        }
+    }
+    if let Some(wide) = tensors.iter().find(|tensor| tensor.shape.width > 1) {
+        return Err(Refusal::bad(format!(
+            "input {:?}: its shape is {}, where [rows] or [rows, 1] is expected: each input is a column",
+            wide.name, wide.shape
+        )));
+    }
+    let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    rows::by_name(served, &names).map(Some)
+}
+
+fn score(served: &Served, tensors: Vec<Tensor>, binding: &Binding) -> Result<Predictions, Refusal> {
+    let reader = Reader::new(tensors, binding).map_err(|Fault(message)| Refusal::bad(message))?;
+    scoring::score(served, &mut TensorRows { reader, served })
+}
+
+struct TensorRows<'a> {
+    reader: Reader<'a>,
+    served: &'a Served,
+}
+
+impl Rows for TensorRows<'_> {
+    fn fill(&mut self) -> bool {
+        self.reader.fill()
+    }
+
+    fn batch(&mut self) -> &mut Batch {
+        &mut self.reader.batch
+    }
+
+    fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
+        match flaw.reason {
+            Reason::Cell { feature, error } => {
+                let column = &self.served.lineup.signature().inputs[feature as usize];
+                (Some(column.name.clone()), error.text().into())
+            }
+            Reason::Malformed | Reason::Refused(_) => (None, self.reader.batch.reason(flaw, |_| "")),
+        }
+    }
+}
+
+/// That a model has no output of that name.
+fn no_such_output(name: &str, near: Option<&str>) -> Refusal {
+    let near = near.map(|near| format!("; is it {near:?}?")).unwrap_or_default();
+    Refusal::new(Cause::BadRequest, format!("the model has no output {name:?}{near}"))
+}

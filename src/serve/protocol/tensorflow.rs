@@ -1,0 +1,161 @@
+//! `/v1/models`: TensorFlow Serving's REST API, and Vertex AI's containers, whose instances are the same.
+//!
+//! `{"instances": [..]}` -> `{"predictions": [..]}`: an instance is an array of all features, an object of them, or the value of
+//! the only one. `{"inputs": {"x": [..]}}` or `{"inputs": [[..]]}` -> `{"outputs": ..}`. The only output has no name.
+
+use super::{Ask, rows};
+use crate::format::json::writer::{NotFinite, push_prediction, push_text};
+use crate::format::json::{Cursor, Kind};
+use crate::model::Column;
+use crate::serve::answer::{Answer, JSON};
+use crate::serve::models::{Models, Served};
+use crate::serve::refusal::Refusal;
+use crate::serve::route::Target;
+use crate::serve::scoring::{Predictions, written};
+use serde_json::{Value, json};
+
+pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
+    let (group, version) = ask.request.target()?;
+    let served = ask.models.find(group, version)?;
+    let document = rows::document(&ask.request.body)?;
+    let root = document.root();
+    if root.kind() != Kind::Object {
+        return Err(rows::unexpected(
+            "the body",
+            root,
+            "an object with \"instances\" or \"inputs\"",
+        ));
+    }
+    let outputs = written(&served, served.scorer.shape.probabilities);
+    let mut body = Vec::new();
+    let predictions = match root.members_named(["instances", "inputs"])? {
+        [Some(instances), None] => {
+            let predictions = by_row(&served, instances)?.checked(ask.bad_rows)?;
+            body.extend_from_slice(b"{\"predictions\":");
+            push_rows(outputs, &predictions, &mut body);
+            predictions
+        }
+        [None, Some(inputs)] => {
+            let predictions = by_column(&served, inputs)?.checked(ask.bad_rows)?;
+            body.extend_from_slice(b"{\"outputs\":");
+            push_columns(outputs, &predictions, &mut body);
+            predictions
+        }
+        [Some(_), Some(_)] => return Err(Refusal::bad("the body has both \"instances\" and \"inputs\"")),
+        [None, None] => return Err(Refusal::bad("the body has neither \"instances\" nor \"inputs\"")),
+    };
+    if predictions.bad() > 0 {
+        body.extend_from_slice(b",\"errors\":");
+        body.extend_from_slice(json!(predictions.named).to_string().as_bytes());
+    }
+    body.push(b'}');
+    Ok(Answer::ok(JSON, body).of(served, &predictions))
+}
+
+fn by_row(served: &Served, instances: Cursor) -> Result<Predictions, Refusal> {
+    let rows = rows::array("instances", instances)?;
+    match rows.clone().next().map(Cursor::kind) {
+        Some(Kind::Object) => rows::objects(served, rows),
+        Some(Kind::Array) => rows::arrays(served, rows, &[]),
+        Some(_) if served.width() > 1 => Err(Refusal::bad(format!(
+            "an instance is a value, and the model takes {} columns: an array of them, or an object",
+            served.width()
+        ))),
+        _ => rows::values(served, rows),
+    }
+}
+
+fn by_column(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
+    if inputs.kind() != Kind::Object {
+        let rows = rows::array("inputs", inputs)?;
+        return match rows.clone().next().map(Cursor::kind) {
+            Some(Kind::Array) => rows::arrays(served, rows, &[]),
+            Some(_) if served.width() > 1 => Err(rows::unexpected(
+                "\"inputs\"",
+                inputs,
+                "an object of columns, or an array of rows",
+            )),
+            _ => rows::values(served, rows),
+        };
+    }
+    let (mut names, mut columns) = (Vec::new(), Vec::new());
+    for (name, values) in inputs.members() {
+        columns.push(rows::array(&name, values)?);
+        names.push(name.into_owned());
+    }
+    rows::columns(served, names, columns)
+}
+
+/// A value for each row, or an object of them by the outputs' names.
+fn push_rows(outputs: &[Column], predictions: &Predictions, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (i, values) in predictions.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        match (outputs, values) {
+            (_, None) => out.extend_from_slice(b"null"),
+            ([output], Some(values)) => push(output, values[0], out),
+            (outputs, Some(values)) => {
+                for (place, (output, x)) in outputs.iter().zip(values).enumerate() {
+                    out.push(if place == 0 { b'{' } else { b',' });
+                    push_text(out, &output.name);
+                    out.push(b':');
+                    push(output, *x, out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+    out.push(b']');
+}
+
+/// An array for each output, by its name.
+fn push_columns(outputs: &[Column], predictions: &Predictions, out: &mut Vec<u8>) {
+    let push_column = |place: usize, out: &mut Vec<u8>| {
+        out.push(b'[');
+        for (i, values) in predictions.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            match values {
+                Some(values) => push(&outputs[place], values[place], out),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        out.push(b']');
+    };
+    if outputs.len() == 1 {
+        return push_column(0, out);
+    }
+    for (place, output) in outputs.iter().enumerate() {
+        out.push(if place == 0 { b'{' } else { b',' });
+        push_text(out, &output.name);
+        out.push(b':');
+        push_column(place, out);
+    }
+    out.push(b'}');
+}
+
+fn push(output: &Column, x: f64, out: &mut Vec<u8>) {
+    push_prediction(out, output, x, NotFinite::Tokens);
+}
+
+/// `GET /v1/models/GROUP[/versions/VERSION]`: which versions answer.
+pub fn status(models: &Models, target: &Target) -> Result<Answer, Refusal> {
+    models.find(Some(&target.group), target.version)?;
+    let versions = match target.version {
+        Some(version) => vec![version],
+        None => models.versions(&target.group),
+    };
+    // Newest first, as TensorFlow Serving has them.
+    let status = |version: &u32| {
+        json!({
+            "version": version.to_string(),
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        })
+    };
+    let all: Vec<Value> = versions.iter().rev().map(status).collect();
+    Ok(Answer::ok(JSON, json!({"model_version_status": all}).to_string()))
+}
