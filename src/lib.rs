@@ -41,7 +41,7 @@
 //!
 //! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:
 //!   [`format::csv::dialect`];
-//! - how rows stand in JSON: a variant of [`format::json::Form`];
+//! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;

@@ -129,7 +129,7 @@ fn what_is_not_finite_is_a_token_and_a_bad_row_null_where_that_is_wished() {
         .is(200);
     assert_eq!(
         answer.text(),
-        r#"{"predictions":[3.0,null,Infinity],"errors":[{"row":2,"column":"x","reason":"not a number"}]}"#
+        r#"{"predictions":[3.0,null,Infinity],"errors":[{"column":"x","reason":"not a number","row":2}]}"#
     );
 }
 
@@ -144,7 +144,7 @@ fn classes_come_with_the_probabilities_that_the_spool_would_write() {
     let server = spool.serve();
     let model = server.get("/v2/models/lines").is(200).json();
     let width = model["inputs"].as_array().unwrap().len();
-    let row = vec![1; width];
+    let row = vec![Value::Null; width];
     let rows = predict(&server, &json!({"instances": [row]}));
     let columns = predict(&server, &json!({"inputs": [row]}));
     let first = rows["predictions"][0].as_object().unwrap();

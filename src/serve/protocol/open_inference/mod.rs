@@ -14,11 +14,12 @@ use crate::format::tensors::{Fault, Reader, Tensor};
 use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
-use crate::serve::models::Served;
+use crate::serve::models::{Named, Served};
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::Request;
 use crate::serve::scoring::{self, Predictions, Rows};
 use asked::{Asked, Content};
+use std::sync::Arc;
 
 /// How many bytes of a body are JSON; tensors stand behind.
 const HEADER_LENGTH: &str = "inference-header-content-length";
@@ -55,12 +56,12 @@ fn parts(request: &Request) -> Result<(&[u8], Option<&[u8]>), Refusal> {
 fn predict(served: &Served, tensors: Vec<Tensor>, content: Option<Content>) -> Result<Predictions, Refusal> {
     match binding(served, &tensors, content)? {
         None => score(served, tensors, &served.by_position),
-        Some(binding) => score(served, tensors, &binding),
+        Some(named) => score(served, tensors, &named.binding),
     }
 }
 
 /// Which tensor is which feature; `None`: the only one has all of them by their positions.
-fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Result<Option<Binding>, Refusal> {
+fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Result<Option<Arc<Named>>, Refusal> {
     let width = served.width();
     if let [only] = tensors
         && content != Some(Content::Columns)
@@ -84,7 +85,7 @@ fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Res
         )));
     }
     let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
-    rows::by_name(served, &names).map(Some)
+    rows::by_name(served, names).map(Some)
 }
 
 fn score(served: &Served, tensors: Vec<Tensor>, binding: &Binding) -> Result<Predictions, Refusal> {
