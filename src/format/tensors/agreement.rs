@@ -122,8 +122,8 @@ fn elements(datatype: Datatype, data: &[u8]) -> Option<Vec<Vec<u8>>> {
         let signed = (unsigned << unused).cast_signed() >> unused;
         match datatype {
             Datatype::Bool => (unsigned == 1).to_string(),
-            Datatype::Fp32 => format!("{:?}", f64::from(f32::from_bits(unsigned as u32))),
-            Datatype::Fp64 => format!("{:?}", f64::from_bits(unsigned)),
+            Datatype::Fp32 => number(f32::from_bits(unsigned as u32).into()),
+            Datatype::Fp64 => number(f64::from_bits(unsigned)),
             Datatype::Int8 | Datatype::Int16 | Datatype::Int32 | Datatype::Int64 => signed.to_string(),
             _ => unsigned.to_string(),
         }
@@ -143,7 +143,12 @@ fn text(datatype: Datatype, element: Cursor) -> Vec<u8> {
     let is_number = element.kind() == Kind::Number;
     match (datatype, number) {
         (Datatype::Bool, Some(x)) if is_number => (x != 0.0).to_string().into(),
-        (Datatype::Fp32, Some(x)) => format!("{:?}", f64::from(x as f32)).into(),
+        (Datatype::Fp32, Some(x)) => self::number((x as f32).into()).into(),
         _ => text.into(),
     }
+}
+
+/// As the spool writes it.
+fn number(x: f64) -> String {
+    zmij::Buffer::new().format(x).into()
 }
