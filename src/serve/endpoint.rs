@@ -127,7 +127,8 @@ impl Endpoint {
         if route.is_health() {
             return self.health(&route);
         }
-        let group = route.predicts().then(|| route.group().unwrap_or(self.models.group()));
+        let configured = || route.predicts().then_some(self.models.group());
+        let group = route.group().or_else(configured);
         let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
         exchange.key = admitted.key;
         if !route.predicts() {

@@ -1,7 +1,7 @@
 //! What is told beside the verdicts: where, since when, how much.
 
 use super::verdicts::NEAR;
-use super::words::{age, count, latency, percent, since, time, window};
+use super::words::{age, latency, percent, since, time, window};
 use super::{Facts, QuotaLeft, Version, asked};
 use crate::html::{Escaped, thousands};
 use crate::registry::Decision;

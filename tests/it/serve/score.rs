@@ -86,3 +86,24 @@ fn what_is_no_csv_of_the_model_is_a_problem_with_its_place() {
     );
     server.post_as("/score", "image/png", "x\n1\n").is(415);
 }
+
+#[test]
+fn a_row_a_line_comes_out_a_row_a_line() {
+    let spool = Spool::served().set("serve.bad_rows=null");
+    let server = spool.serve();
+    let ask = |path: &str, body: &str| server.post_as(path, "application/jsonlines", body);
+    let body = "{\"id\": \"a\", \"x\": 1}\n\n{\"x\": \"oops\"}\n{\"x\": 2.50}";
+    assert_eq!(
+        ask("/score", body).is(200).text(),
+        "{\"prediction\":3.0}\n{\"prediction\":null,\"error\":\"x: not a number\"}\n{\"prediction\":6.0}\n"
+    );
+    assert_eq!(
+        ask("/score?columns=all", "{\"id\": \"a\", \"x\": 2.50}").is(200).text(),
+        "{\"id\":\"a\",\"x\":2.50,\"prediction\":6.0}\n"
+    );
+    assert_eq!(
+        ask("/score", "[1]\n[2]\n").is(200).text(),
+        "{\"prediction\":3.0}\n{\"prediction\":5.0}\n"
+    );
+    assert_eq!(ask("/score", "{\"x\": 1}\n{\"x\": }").is(400).json()["line"], 2);
+}

@@ -9,7 +9,7 @@ use crate::config::Serve;
 use crate::format::Writing;
 use crate::format::json::{Cursor, Elements, Kind};
 use crate::model::{Column, Type};
-use crate::serve::answer::{Answer, CSV, JSON};
+use crate::serve::answer::{Answer, CSV, JSON, JSON_LINES};
 use crate::serve::models::Served;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{MediaType, Request};
@@ -18,8 +18,6 @@ use crate::serve::scoring::{self, Predictions, written};
 use serde_json::json;
 use std::sync::Arc;
 use tensors::Tensors;
-
-const JSON_LINES: &str = "application/jsonlines";
 
 pub const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 

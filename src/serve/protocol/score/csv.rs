@@ -1,45 +1,19 @@
-//! `POST /score`, of this project: a CSV in, and out as the spool writes it.
-//!
-//! `?columns=prediction|all`: the input's columns in front of the predictions. `?probabilities=true`: a column for each class.
-//! Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects file has them.
+//! A CSV in, and out as the spool writes it. Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects
+//! file has them.
 
-use super::Ask;
+use super::super::Ask;
 use crate::config::BadRows;
 use crate::format::rejects;
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::models::Served;
-use crate::serve::refusal::{BadRow, Cause, NAMED, Refusal};
-use crate::serve::request::MediaType;
+use crate::serve::refusal::{BadRow, NAMED, Refusal};
 use crate::serve::scoring;
-use crate::transform::{Columns, Opened, Part, Place, Shape, open};
+use crate::transform::{Opened, Part, Place, Shape, open};
 use hyper::header::ACCEPT;
 use std::sync::Arc;
 
-pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    match ask.request.content_type() {
-        MediaType::Csv | MediaType::Any => csv(ask, ask.models.find(None, None)?),
-        _ => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here").hint("send text/csv")),
-    }
-}
-
-/// The shape that a query asks for, if it isn't the usual one.
-fn shape(ask: &Ask, usual: &Shape) -> Result<Option<Shape>, Refusal> {
-    let columns = match ask.request.parameter("columns") {
-        None | Some("prediction") => Columns::Prediction,
-        Some("all") => Columns::All,
-        Some(other) => return Err(Refusal::bad(format!("columns={other}: it is prediction or all"))),
-    };
-    let probabilities = ask.request.flag("probabilities")?.unwrap_or(usual.probabilities);
-    let shape = Shape {
-        columns,
-        probabilities,
-        ..usual.clone()
-    };
-    Ok((shape != *usual).then_some(shape))
-}
-
-fn csv(ask: &Ask, served: Arc<Served>) -> Result<Answer, Refusal> {
-    let other = shape(ask, &served.scorer.shape)?.map(|shape| served.scorer.with(shape));
+pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Refusal> {
+    let other = (shape != served.scorer.shape).then(|| served.scorer.with(shape));
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let body = &ask.request.body[..];
     let mut blocks = scoring::blocks(body, &scorer.shape);
