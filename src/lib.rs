@@ -59,7 +59,8 @@
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
-//!   of requests: `serve::telemetry`; what the page shows: `serve::page`;
+//!   of requests: `serve::telemetry`; what the page shows: `serve::page`; what is
+//!   kept of a prediction: `serve::capture`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

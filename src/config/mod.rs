@@ -4,6 +4,8 @@
 //! Order: the defaults, the file, `TRANSFORM_SECTION__KEY` variables, `--set section.key=value`: [`layers`], one over the
 //! other. A section is a file here: what it may say (`Raw`), and what the program uses. [`value`] has what several share.
 
+mod capture;
+mod disjoint;
 mod input;
 pub mod layers;
 mod models;
@@ -16,6 +18,7 @@ mod status;
 mod value;
 mod worker;
 
+pub use capture::Capture;
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use output::{OnTaken, Output};
@@ -25,13 +28,13 @@ pub use value::Decimal;
 pub use worker::Worker;
 
 use crate::error::{Error, Result};
-use crate::spool::Links;
+
 use crate::spool::publish::Options;
 use crate::transform::Shape;
 use layers::{Assignment, Content, Layers, Origin};
 use serde::Deserialize;
 use std::io::{self, ErrorKind};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 const DEFAULTS: &str = include_str!("../../config/transform.toml");
 /// Looked for in this order where no file is named.
@@ -55,6 +58,8 @@ pub struct Config {
     pub textfile: Option<PathBuf>,
     pub worker: Worker,
     pub serve: Serve,
+    /// `None`: nothing is captured.
+    pub capture: Option<Capture>,
 }
 
 /// As it is written: a field a section.
@@ -70,6 +75,7 @@ struct Raw {
     metrics: status::Metrics,
     worker: worker::Raw,
     serve: serve::Raw,
+    capture: capture::Raw,
 }
 
 impl Raw {
@@ -95,8 +101,9 @@ impl Raw {
             textfile: self.metrics.textfile,
             worker: self.worker.validate(),
             serve: self.serve.validate(),
+            capture: self.capture.validate(),
         };
-        check_disjoint(&config, layers)?;
+        disjoint::check(&config, layers)?;
         Ok(config)
     }
 }
@@ -204,74 +211,6 @@ fn unreadable(file: &Path, e: io::Error) -> Error {
     }
 }
 
-/// An output inside the input folder would be an input, and so on.
-fn check_disjoint(config: &Config, layers: &Layers) -> Result<()> {
-    let input = resolve(&config.input.path);
-    for (section, path) in [
-        ("output", &config.output.path),
-        ("failed", &config.failed),
-        ("models", &config.models.path),
-        ("state", &config.state.path),
-        ("status", &config.status),
-    ] {
-        let other = resolve(path);
-        if other.starts_with(&input) || input.starts_with(&other) {
-            let message = format!(
-                "{section}.path = {} and input.path = {} must lie apart, neither inside the other",
-                path.display(),
-                config.input.path.display()
-            );
-            return Err(layers.invalid(&[section, "path"], message));
-        }
-    }
-    check_links(config, layers)
-}
-
-/// By a link to an output, each output would be an input, and so on.
-fn check_links(config: &Config, layers: &Layers) -> Result<()> {
-    let Links::Within(folders) = config.input.rules.links() else {
-        return Ok(());
-    };
-    for folder in folders {
-        let real = resolve(folder);
-        for (section, path) in [
-            ("output", &config.output.path),
-            ("failed", &config.failed),
-            ("state", &config.state.path),
-            ("status", &config.status),
-        ] {
-            let other = resolve(path);
-            if other.starts_with(&real) || real.starts_with(&other) {
-                let message = format!(
-                    "input.links = {} and {section}.path = {} must lie apart, neither inside the other: what is written there \
-                     is no input; name the folders below it that links lead to",
-                    folder.display(),
-                    path.display()
-                );
-                return Err(layers.invalid(&["input", "links"], message));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// An absolute path without links or dots, as far as it exists.
-fn resolve(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let mut resolved = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            Component::ParentDir => drop(resolved.pop()),
-            Component::CurDir => {}
-            part => resolved.push(part),
-        }
-        if let Ok(real) = resolved.canonicalize() {
-            resolved = real;
-        }
-    }
-    resolved
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test writes what it reads")]
 mod tests {
@@ -376,6 +315,22 @@ mod tests {
                 "[input]\nlinks = [\"spool/state\"]",
                 "state.path = spool/state must lie apart",
             ),
+            (
+                "[capture]\npath = \"spool/input/captured\"",
+                "capture.path = spool/input/captured and input.path = spool/input must lie apart",
+            ),
+            (
+                "[capture]\npath = \"spool\"",
+                "must lie apart, neither inside the other",
+            ),
+            (
+                "[capture]\npath = \"spool/capture\"\n[input]\nlinks = [\"spool/capture/lines\"]",
+                "capture.path = spool/capture must lie apart",
+            ),
+            ("[capture]\nsample = \"101%\"", "a share between"),
+            ("[capture]\nsample = \"0.5\"", "a share between"),
+            ("[capture]\nmax_disk = \"-1%\"", "a share between"),
+            ("[capture]\nmax_size = \"1KiB\"", "at least \"64KiB\""),
             ("[input]\ninclude = []", "an array of globs"),
             ("[input]\nrecursive = 1", "true or false"),
         ] {
@@ -407,6 +362,17 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         // What a flag makes good is good.
         load("[input]\nsettle = 3", &[], &["input.settle=3s"]).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_captured_unless_a_folder_is_named() {
+        assert!(load("", &[], &[]).unwrap().capture.is_none());
+        let capture = load("[capture]\npath = \"c\"\nsample = \"0.5%\"", &[], &[])
+            .unwrap()
+            .capture
+            .unwrap();
+        assert_eq!((capture.sample, capture.max_size), (0.005, 10 << 30));
+        assert!(capture.max_disk.is_exceeded(76, 100) && !capture.max_disk.is_exceeded(75, 100));
     }
 
     /// Its keys and their meaning hold for ever.

@@ -3,6 +3,7 @@
 use super::keys::Remaining;
 use super::models::Served;
 use super::scoring::Predictions;
+use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Answer {
     /// Empty: there is no body, and no type of it.
     pub content_type: &'static str,
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What came of a request for predictions.
     pub scored: Option<Scored>,
 }
@@ -37,7 +38,7 @@ impl Answer {
             status,
             content_type,
             headers: HeaderMap::new(),
-            body: body.into(),
+            body: Bytes::from(body.into()),
             scored: None,
         }
     }

@@ -142,7 +142,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("transform-request-id");
 const BAD_ROWS: HeaderName = HeaderName::from_static("transform-bad-rows");
 
 fn response(answer: Answer, id: &str) -> hyper::Response<Full<Bytes>> {
-    let mut response = hyper::Response::new(Full::new(answer.body.into()));
+    let mut response = hyper::Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     *headers = answer.headers;

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, JSON, TEXT};
 use super::body::{self, Memory};
+use super::capture::Capture;
 use super::guard::Guard;
 use super::models::Models;
 use super::page::{self, Neighbour};
@@ -43,6 +44,8 @@ pub struct Endpoint {
     in_flight: Arc<AtomicUsize>,
     /// For large bodies.
     pool: rayon::ThreadPool,
+    /// Where predictions are kept, if they are.
+    capture: Option<Capture>,
     stopping: AtomicBool,
     pub telemetry: Telemetry,
     /// The worker beside this server, for the page.
@@ -62,7 +65,9 @@ impl Endpoint {
         pool: rayon::ThreadPool,
     ) -> Outcome<Endpoint> {
         let settings = config.serve.clone();
+        let capture = config.capture.as_ref();
         Ok(Endpoint {
+            capture: capture.map(|settings| Capture::start(settings, stage)).transpose()?,
             models,
             guard,
             stage,
@@ -155,7 +160,7 @@ impl Endpoint {
         };
         let (group, version) = request.target()?;
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
-            return protocol::answer(&self.ask(&request));
+            return self.score(&request);
         }
         let (sender, receiver) = oneshot::channel();
         let endpoint = self.clone();
@@ -169,7 +174,7 @@ impl Endpoint {
             );
             let answer = decoded.and_then(|body| {
                 request.body = body;
-                protocol::answer(&endpoint.ask(&request))
+                endpoint.score(&request)
             });
             // The receiver is gone where the client is.
             let _ = sender.send(answer);
@@ -178,12 +183,21 @@ impl Endpoint {
         receiver.await.unwrap_or_else(|_| Err(internal().into()))
     }
 
-    fn ask<'a>(&'a self, request: &'a Request) -> Ask<'a> {
-        Ask {
+    /// Answers a request whose body is there, and keeps both.
+    fn score(&self, request: &Request) -> Result<Answer, Refusal> {
+        let answer = protocol::answer(&Ask {
             request,
             models: &self.models,
             bad_rows: self.settings.bad_rows,
+        })?;
+        if let Some(capture) = &self.capture {
+            capture.offer(request, &answer);
         }
+        Ok(answer)
+    }
+
+    pub fn capture(&self) -> Option<&Capture> {
+        self.capture.as_ref()
     }
 
     /// What is asked beside predictions.
@@ -229,6 +243,7 @@ impl Endpoint {
             max_connections: self.settings.max_connections,
             body_bytes: self.memory.taken(),
             max_body_bytes: self.settings.memory,
+            capture: self.capture.as_ref().map(Capture::captured),
         }
     }
 

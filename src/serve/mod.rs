@@ -3,7 +3,8 @@
 //! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
 //! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
 //! rows of it, a [`models::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
-//! refused in the protocol's own shape ([`refusal`]).
+//! refused in the protocol's own shape ([`refusal`]). What was asked and answered is kept for monitoring where that is wished
+//! ([`capture`]).
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
@@ -11,6 +12,7 @@
 
 mod answer;
 mod body;
+mod capture;
 mod connections;
 mod endpoint;
 mod guard;

@@ -387,7 +387,7 @@ mod tests {
             reason: "not a number".into(),
         }];
         let refusal = Refusal::of_rows(1, 3, named);
-        let text = |protocol| String::from_utf8(refusal.answer(protocol, "id-1").body).unwrap();
+        let text = |protocol| String::from_utf8(refusal.answer(protocol, "id-1").body.into()).unwrap();
         let message = "1 of 3 rows can't be scored; row 2, x: not a number";
         assert_eq!(text(Protocol::SageMaker), message);
         for (protocol, json) in [

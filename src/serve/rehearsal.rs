@@ -1,5 +1,6 @@
 //! Could a server start, and would it answer? For `transform check --serve`.
 
+use super::capture;
 use super::keys::Keys;
 use super::server::state_folder;
 use super::{Stage, listener};
@@ -9,12 +10,20 @@ use crate::spool::durable;
 use std::io::ErrorKind;
 
 /// What was looked at, and what was found. Nothing is left behind.
-pub fn rehearse(config: &Config) -> [(&'static str, Result<String>); 3] {
+pub fn rehearse(config: &Config) -> [(&'static str, Result<String>); 4] {
     [
         ("server's address", address(&config.serve)),
         ("server's keys", keys(&config.serve)),
         ("server's state", state(config)),
+        ("server's capture", capture(config)),
     ]
+}
+
+fn capture(config: &Config) -> Result<String> {
+    match &config.capture {
+        None => Ok("off".into()),
+        Some(settings) => capture::rehearse(settings, Stage::Production),
+    }
 }
 
 fn address(serve: &Serve) -> Result<String> {

@@ -86,18 +86,21 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
         }
     });
     started.map_err(Error::io("start", "the thread that watches the worker"))?;
-    let telemetry = endpoint.clone();
+    let answering = endpoint.clone();
     runtime.block_on(async {
         let listeners = adopt(listeners)?;
         let mut manager = ServiceManager::default();
         manager.status(standing(&endpoint));
         manager.ready();
-        tokio::spawn(notify(manager, endpoint.clone(), stop.clone()));
-        Connections::new(endpoint, stop).serve(listeners).await;
+        tokio::spawn(notify(manager, answering.clone(), stop.clone()));
+        Connections::new(answering, stop).serve(listeners).await;
         Ok(())
     })?;
     guard.keep();
-    telemetry.telemetry.flush();
+    endpoint.telemetry.flush();
+    if let Some(capture) = endpoint.capture() {
+        capture.finish();
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What is told beside the verdicts: where, since when, how much.
 
 use super::verdicts::NEAR;
-use super::words::{age, latency, percent, since, time, window};
+use super::words::{age, count, latency, percent, since, time, window};
 use super::{Facts, QuotaLeft, Version, asked};
 use crate::html::{Escaped, thousands};
 use crate::registry::Decision;
@@ -32,6 +32,13 @@ pub fn process(facts: &Facts, html: &mut String) -> fmt::Result {
             format!("{} of {}", bytes(standing.body_bytes), bytes(standing.max_body_bytes)),
         ),
     ];
+    pairs.extend(standing.capture.map(|captured| {
+        let size = format!("{} of {}", bytes(captured.bytes), bytes(captured.max_bytes));
+        (
+            "Captured",
+            format!("{}; {size}", count(captured.events, "prediction", "predictions")),
+        )
+    }));
     pairs.extend(facts.resident.map(|resident| ("Memory", bytes(resident))));
     pairs.extend(
         facts

@@ -65,6 +65,7 @@ fn facts() -> Facts {
             max_connections: 1024,
             body_bytes: 41_000,
             max_body_bytes: 256 << 20,
+            capture: None,
         },
         connections: 32,
         resident: Some(18 << 20),

@@ -128,6 +128,17 @@ fn judge(facts: &Facts) -> Vec<Verdict> {
             "",
         ));
     }
+    for (reason, lost) in standing.capture.iter().flat_map(|captured| captured.lost) {
+        if lost > 0 {
+            let lost = count(lost, "prediction was", "predictions were");
+            let why = match reason {
+                "disk" => "the disk is fuller than capture.max_disk",
+                "queue" => "the disk is too slow",
+                _ => "the folder can't be written to",
+            };
+            verdicts.push(warns(format!("{lost} not captured: {why}"), LOG));
+        }
+    }
     if let Ok(Some(worker)) = &*facts.worker {
         judge_worker(facts, worker, &mut verdicts);
     }

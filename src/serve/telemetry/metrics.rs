@@ -2,6 +2,7 @@
 
 use super::counters::{self, Counters, STATUSES, Totals};
 use super::histogram::BOUNDS;
+use crate::serve::capture::Captured;
 use crate::serve::keys;
 use crate::serve::models::Served;
 use crate::serve::refusal::{Cause, Refusal};
@@ -64,6 +65,8 @@ pub struct Standing {
     pub max_connections: usize,
     pub body_bytes: u64,
     pub max_body_bytes: u64,
+    /// `None`: it doesn't capture.
+    pub capture: Option<Captured>,
 }
 
 /// A version that answers.
@@ -209,6 +212,9 @@ impl Metrics {
         let lost = self.log_lost.load(Ordering::Relaxed);
         let help = "Lines that the access log left out, for there were too many at once.";
         page.single("transform_access_log_lost_total", Kind::Counter, help, lost);
+        if let Some(captured) = &standing.capture {
+            capture(&mut page, captured);
+        }
         process(&mut page, self.started());
         page.into_text()
     }
@@ -323,6 +329,26 @@ fn limits(page: &mut Page, standing: &Standing, connections: usize) {
     }
 }
 
+fn capture(page: &mut Page, captured: &Captured) {
+    let help = "Predictions that were captured.";
+    page.single("transform_captured_total", Kind::Counter, help, captured.events);
+    let help = "Predictions that were to be captured and weren't: the disk was too slow (queue), too full (disk), or failed (write).";
+    let mut family = page.family("transform_capture_lost_total", Kind::Counter, help);
+    for (reason, lost) in captured.lost {
+        family.sample(&[("reason", reason)], lost);
+    }
+    for (name, help, bytes) in [
+        ("transform_capture_bytes", "All captured files.", captured.bytes),
+        (
+            "transform_capture_limit_bytes",
+            "capture.max_size: beyond it the oldest files go.",
+            captured.max_bytes,
+        ),
+    ] {
+        page.single(name, Kind::Gauge, help, bytes);
+    }
+}
+
 /// What every Prometheus client has.
 fn process(page: &mut Page, started: f64) {
     let help = "Version of the server; always 1.";
@@ -372,6 +398,7 @@ mod tests {
             max_connections: 1024,
             body_bytes: 0,
             max_body_bytes: 1 << 20,
+            capture: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `transform serve`, asked over HTTP.
 
 mod agreement;
+mod capture;
 mod connections;
 mod gateway;
 mod guard;
