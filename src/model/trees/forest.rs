@@ -3,7 +3,7 @@
 use super::ranks::{Axes, LANE, LANES, ROWS, Ranks};
 use super::select::{LEAVES, Selection};
 use super::tree::Tree;
-use super::walk::Walk;
+use super::walk::{COMPANY, Walk, leaves};
 use std::ops::AddAssign;
 
 /// The type in which a library adds up leaves.
@@ -29,8 +29,8 @@ impl Leaf for f64 {
     }
 }
 
-/// So many rows are walked through all trees. At 24 to 32 rows, a vector of 64 takes as long for 200 trees of depth 6.
-const FEW: usize = 16;
+/// So many rows are walked through all trees: 2.4 µs each for 200 trees of depth 6, and a vector of 64 takes 60.
+const FEW: usize = 24;
 
 /// Trees in the order in which their leaves are added up.
 #[derive(Clone, Debug)]
@@ -107,11 +107,23 @@ impl<T: Leaf> Forest<T> {
         let mut ranks = self.ranks();
         for group in &self.groups {
             group.axes.rank_few(columns, rows, T::SINGLE, &mut ranks);
-            for member in &group.members {
-                let sums = &mut sums[member.target];
-                match &member.way {
-                    Way::Selected(_, walk) | Way::Walked(walk) => walk.add_few(&ranks, sums),
-                    Way::Read(tree) => read(tree, columns, 0, sums),
+            for members in group.members.chunks(COMPANY) {
+                let walks: Vec<&Walk<T>> = members.iter().filter_map(Member::walk).collect();
+                let company: Result<[&Walk<T>; COMPANY], _> = walks.try_into();
+                for row in 0..rows {
+                    match company {
+                        Ok(ref trees) => {
+                            let leaves = leaves(trees, &ranks, row);
+                            for (member, leaf) in members.iter().zip(leaves) {
+                                sums[member.target][row] += leaf;
+                            }
+                        }
+                        Err(_) => {
+                            for member in members {
+                                member.add_to(&mut sums[member.target][row], &ranks, columns, row);
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -162,6 +174,24 @@ impl<T: Leaf> Forest<T> {
             for (to, from) in sums.iter_mut().zip(&chunk) {
                 to[start..start + length].copy_from_slice(&from[..length]);
             }
+        }
+    }
+}
+
+impl<T: Leaf> Member<T> {
+    /// None: it is no walk.
+    fn walk(&self) -> Option<&Walk<T>> {
+        match &self.way {
+            Way::Selected(_, walk) | Way::Walked(walk) => Some(walk),
+            Way::Read(_) => None,
+        }
+    }
+
+    /// Adds the leaf of one row.
+    fn add_to(&self, sum: &mut T, ranks: &[Ranks], columns: &[&[f64]], row: usize) {
+        match &self.way {
+            Way::Selected(_, walk) | Way::Walked(walk) => *sum += walk.leaf(ranks, row),
+            Way::Read(tree) => read(tree, columns, row, std::slice::from_mut(sum)),
         }
     }
 }

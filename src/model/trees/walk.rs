@@ -4,8 +4,8 @@
 use super::ranks::{Axes, ROWS, RankTest, Ranks};
 use super::tree::{Next, Tree};
 
-/// Rows that go together.
-const COMPANY: usize = 8;
+/// Rows that go together through a tree, or trees that a row goes through together.
+pub const COMPANY: usize = 8;
 
 #[derive(Clone, Debug)]
 pub struct Walk<T> {
@@ -15,6 +15,8 @@ pub struct Walk<T> {
     values: Vec<T>,
     /// By a test's place and a rank: 0 passes, 1 fails.
     verdicts: Vec<u8>,
+    /// Of its deepest leaf; after so many steps, every row stands on its leaf.
+    depth: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +38,12 @@ impl<T: Copy + Default + std::ops::AddAssign> Walk<T> {
         let mut places: Vec<Next> = vec![if tree.nodes.is_empty() { !0 } else { 0 }];
         let mut nodes = Vec::with_capacity(2 * tree.leaves.len());
         let mut values = vec![T::default(); 2 * tree.leaves.len()];
+        // Where the level ends that is being written.
+        let (mut depth, mut level) = (0, 1);
         while let Some(&place) = places.get(nodes.len()) {
+            if nodes.len() == level {
+                (depth, level) = (depth + 1, places.len());
+            }
             let (column, begin, pass) = match usize::try_from(place) {
                 Err(_) => {
                     values[nodes.len()] = value(tree.leaves[!place as usize]);
@@ -65,24 +72,13 @@ impl<T: Copy + Default + std::ops::AddAssign> Walk<T> {
             nodes,
             values,
             verdicts,
+            depth,
         }
     }
 
-    /// Adds the leaves of the first rows to their sums, a row at a time: the next tree's walk doesn't wait for this one's.
-    pub fn add_few(&self, ranks: &[Ranks], sums: &mut [T]) {
-        let ranks = ranks.as_flattened().as_flattened();
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let mut at = 0;
-            loop {
-                let node = self.nodes[at as usize];
-                if node.pass == at {
-                    break;
-                }
-                let rank = ranks[node.ranks as usize + row];
-                at = node.pass + self.verdicts[node.verdicts as usize + rank as usize] as u32;
-            }
-            *sum += self.values[at as usize];
-        }
+    /// The leaf of a row.
+    pub fn leaf(&self, ranks: &[Ranks], row: usize) -> T {
+        leaves(&[self; COMPANY], ranks, row)[0]
     }
 
     /// Adds the leaves of the first `rows` rows to their sums.
@@ -112,4 +108,25 @@ impl<T: Copy + Default + std::ops::AddAssign> Walk<T> {
             }
         }
     }
+}
+
+/// The leaves that one row reaches in trees that it goes through together: while it waits for memory in one, it goes on in the
+/// others.
+#[inline(always)]
+pub fn leaves<T: Copy + Default>(trees: &[&Walk<T>; COMPANY], ranks: &[Ranks], row: usize) -> [T; COMPANY] {
+    let ranks = ranks.as_flattened().as_flattened();
+    let mut at = [0; COMPANY];
+    let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
+    for _ in 0..depth {
+        for (tree, at) in trees.iter().zip(&mut at) {
+            let node = tree.nodes[*at as usize];
+            let rank = ranks[node.ranks as usize + row];
+            *at = node.pass + u32::from(tree.verdicts[node.verdicts as usize + rank as usize]);
+        }
+    }
+    let mut found = [T::default(); COMPANY];
+    for (found, (tree, at)) in found.iter_mut().zip(trees.iter().zip(at)) {
+        *found = tree.values[at as usize];
+    }
+    found
 }

@@ -44,7 +44,12 @@ fn instances_are_rows_and_inputs_are_columns() {
 fn the_only_feature_needs_no_name() {
     let spool = Spool::served();
     let server = spool.serve();
-    for instances in [json!([1, 2]), json!([[1], [2]]), json!([{"x": 1}, {"x": 2}])] {
+    for instances in [
+        json!([1, 2]),
+        json!([[1], [2]]),
+        json!([{"x": 1}, {"x": 2}]),
+        json!([{"x": [1]}, {"x": [2]}]),
+    ] {
         assert_eq!(
             predict(&server, &json!({"instances": instances})),
             json!({"predictions": [3.0, 5.0]})

@@ -23,7 +23,8 @@ pub enum Form<'a> {
         width: usize,
         within: &'a [&'a str],
     },
-    /// `[{"x": 1, "y": 2}, {"y": 4, "x": 3}]`: each value by the name of its feature; others are passed over.
+    /// `[{"x": 1, "y": 2}, {"y": [4], "x": [3]}]`: each value by the name of its feature, or in an array of its own; others are passed
+    /// over.
     Objects { rows: Elements<'a>, names: &'a Names },
     /// `{"x": [1, 3], "y": [2, 4]}`: the values of each field; each may be in an array of its own, as in `[[1], [3]]`.
     /// All stand in one document.

@@ -2,7 +2,7 @@
 //! the one in its place is faster than to look it up.
 
 use super::fault::Fault;
-use super::{Reader, Text};
+use super::{Reader, Text, only};
 use crate::format::json::cursor::{Kind, behind_colon, next, skip, text};
 use crate::score::Names;
 use crate::score::names::Claim;
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
                     }
                     *last = self.order.row;
                     own += 1;
-                    match self.read_cell(text, feature, value) {
+                    match self.read_alone(text, feature, value) {
                         Ok(end) => end,
                         Err(found) => {
                             let fault = Fault::NestedFeature { feature, found };
@@ -140,6 +140,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a value, or the only one of an array, as TensorFlow's clients write a tensor of one. Returns where it ends.
+    fn read_alone(&mut self, text: Text, feature: usize, at: usize) -> Result<usize, Kind> {
+        if text.bytes[at] == b'['
+            && let Some(value) = only(text, at)
+        {
+            self.read_cell(text, feature, value)?;
+            return Ok(skip(text.document, at));
+        }
+        self.read_cell(text, feature, at)
+    }
+
     /// The features that the row at hand hasn't by their own names.
     fn read_others(&mut self, text: Text, others: bool) -> Result<(), Fault> {
         for feature in 0..self.order.own.len() {
@@ -150,7 +161,7 @@ impl<'a> Reader<'a> {
                 return Err(Fault::Missing { feature });
             }
             let at = self.order.other(feature)?;
-            let read = self.read_cell(text, feature, at);
+            let read = self.read_alone(text, feature, at);
             read.map_err(|found| Fault::NestedFeature { feature, found })?;
         }
         Ok(())
