@@ -22,7 +22,7 @@ def promtool(*arguments, page=None):
 
 def serve(room):
     """A server that was asked well and badly; its address."""
-    spool = Spool(room, serve__listen="127.0.0.1:0", serve__auth="none")
+    spool = Spool(room, serve__listen="127.0.0.1:0", serve__auth="none", capture__path=str(room.path("captured")))
     spool.approve_line(2, 1)
     server = room.start("serve", *spool.argv("serve"))
     found = until("it listens", lambda: re.search(r"listening.* address=(\S+)", server.text()))
@@ -48,7 +48,7 @@ def test_promtool_is_content_with_the_metrics(room):
 
 
 def test_the_rules_are_valid_and_about_what_the_server_has(room):
-    assert "SUCCESS: 6 rules found" in promtool("check", "rules", str(RULES))
+    assert "SUCCESS: 7 rules found" in promtool("check", "rules", str(RULES))
     text = read(f"http://{serve(room)}/metrics")
     for name in set(re.findall(r"\btransform_\w+", RULES.read_text())):
         family = re.sub(r"_(bucket|count|sum)$", "", name)

@@ -1,5 +1,6 @@
 use super::*;
 use crate::registry::Status;
+use crate::serve::capture::Captured;
 use crate::serve::telemetry::histogram::BUCKETS;
 
 const SCRIPT: &str = "<script>alert(1)</script>\"'&";
@@ -151,6 +152,12 @@ fn wrong() -> Facts {
         });
     }
     facts.log_lost = 1200;
+    facts.standing.capture = Some(Captured {
+        events: 1_420_000,
+        lost: [("queue", 0), ("disk", 311), ("write", 0)],
+        bytes: 9 << 30,
+        max_bytes: 10 << 30,
+    });
     let left = |quota, remaining| Left {
         policy: "day",
         quota,

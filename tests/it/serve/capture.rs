@@ -119,6 +119,25 @@ fn a_csv_is_captured_as_such_and_what_was_compressed_as_it_was_meant() {
 }
 
 #[test]
+fn what_boto3_asks_is_captured_under_the_version_that_answered() {
+    let spool = capturing();
+    spool.approve_line(5.0, 0.0);
+    let server = spool.serve();
+    let headers = [
+        ("Content-Type", "text/csv"),
+        (ID, "order-17"),
+        ("X-Amzn-SageMaker-Target-Variant", "1"),
+    ];
+    let path = "/endpoints/lines/invocations";
+    server.connect().ask("POST", path, &headers, b"1\n").is(200);
+    assert_eq!(server.stop(), 0);
+    let folder = spool.path("captured/lines");
+    assert_eq!(ids(&folder.join("1")), ["order-17"]);
+    assert!(!folder.join("2").exists());
+    assert_eq!(events(&folder)[0]["captureData"]["endpointInput"]["encoding"], "CSV");
+}
+
+#[test]
 fn predictions_are_captured_and_nothing_else() {
     let spool = capturing();
     let server = spool.serve();
