@@ -102,6 +102,7 @@ impl<T: Leaf> Forest<T> {
     }
 
     /// The same of a few rows: from node to node, for a vector would be mostly empty.
+    #[expect(clippy::needless_range_loop, reason = "a row is a place in each of several sums")]
     fn add_few(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
         let rows = sums[0].len();
         let mut ranks = self.ranks();
