@@ -13,11 +13,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// For a request's head, and how long a connection may be idle.
@@ -29,6 +31,8 @@ const HEADERS: usize = 100;
 const IDLE_STOPS_AFTER: Duration = Duration::from_secs(2);
 /// Then what isn't answered is cut.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// While the last connections end.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Where the system gives no more connections for now.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -57,17 +61,28 @@ impl Connections {
     }
 
     /// Serves until the process is to stop and the last connection is put down, or cut.
-    pub async fn serve(self, listeners: Vec<TcpListener>) {
+    ///
+    /// `outlive`: the sockets don't end with this process, and who waits there has another one to answer.
+    pub async fn serve(self, listeners: Vec<TcpListener>, outlive: bool) {
         let permits = self.permits.clone();
         let all = self.endpoint.settings().max_connections as u32;
         let mut stop = self.stop.clone();
         let connections = Arc::new(self);
         let accepting: Vec<_> = listeners
             .into_iter()
-            .map(|listener| tokio::spawn(connections.clone().accept(listener)))
+            .map(|listener| tokio::spawn(connections.clone().accept(listener, outlive)))
             .collect();
         let _ = stop.wait_for(|stop| *stop).await;
         let deadline = Instant::now() + STOP_WITHIN;
+        if outlive {
+            // Whoever comes is answered without waiting for the next process, as long as idle connections keep this one anyway.
+            let idle = (all as usize).saturating_sub(accepting.len());
+            let until = Instant::now() + IDLE_STOPS_AFTER;
+            while Instant::now() < until && permits.available_permits() < idle {
+                sleep(LOOK_AGAIN).await;
+            }
+            accepting.iter().for_each(JoinHandle::abort);
+        }
         for task in accepting {
             let _ = task.await;
         }
@@ -75,17 +90,15 @@ impl Connections {
         let _ = timeout_at(deadline, permits.acquire_many(all)).await;
     }
 
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
+    /// Until the process is to stop, or, where the listener outlives it, for ever.
+    async fn accept(self: Arc<Self>, listener: TcpListener, outlives: bool) {
         let mut stop = self.stop.clone();
         loop {
-            let Ok(permit) = self.permits.clone().acquire_owned().await else {
-                return;
-            };
-            let accepted = tokio::select! {
-                // Whoever waits to be accepted is, before the process stops.
+            let (accepted, permit) = tokio::select! {
+                // However many come: who is accepted last isn't answered before the process is cut.
                 biased;
-                accepted = listener.accept() => accepted,
-                _ = stop.wait_for(|stop| *stop) => return,
+                _ = stop.wait_for(|stop| *stop && !outlives) => break,
+                accepted = self.next(&listener) => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => drop(tokio::spawn(self.clone().connection(stream, peer, permit))),
@@ -94,6 +107,25 @@ impl Connections {
                     sleep(ACCEPT_AGAIN).await;
                 }
             }
+        }
+        self.accept_last(listener);
+    }
+
+    async fn next(&self, listener: &TcpListener) -> (io::Result<(TcpStream, SocketAddr)>, OwnedSemaphorePermit) {
+        let permit = self.permits.clone().acquire_owned().await;
+        let permit = permit.expect("nobody closes it");
+        (listener.accept().await, permit)
+    }
+
+    /// Whoever waits to be accepted is, before the socket closes and resets them.
+    fn accept_last(self: Arc<Self>, listener: TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok(permit) = self.permits.clone().try_acquire_owned()
+            && let Ok((stream, peer)) = listener.accept()
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            tokio::spawn(self.clone().connection(stream, peer, permit));
         }
     }
 
@@ -110,6 +142,8 @@ impl Connections {
         };
         // What goes wrong on a connection, from a client that went away to no HTTP at all, is the client's to see.
         tokio::select! {
+            // A request that came just in time is read before the connection is closed.
+            biased;
             _ = connection.as_mut() => {}
             () = idle => {
                 connection.as_mut().graceful_shutdown();

@@ -9,22 +9,28 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 /// Ports that platforms name; then it listens on all addresses, as they ask for.
 const PORTS: [&str; 3] = ["AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT", "PORT"];
 
-/// Non-blocking listeners.
-///
+/// Non-blocking.
+pub struct Listeners {
+    pub sockets: Vec<TcpListener>,
+    /// They are the service manager's, and outlive this process: who waits there is answered by the next one.
+    pub outlive: bool,
+}
+
 /// # Errors
 /// The address is taken, or not this machine's; what was passed is no listening socket.
-pub fn listen(serve: &Serve) -> Result<Vec<TcpListener>> {
+pub fn listen(serve: &Serve) -> Result<Listeners> {
     let passed = sd_notify::listen_fds().map_err(Error::io("take", "the sockets that the service manager passes"))?;
-    let mut listeners: Vec<TcpListener> = passed.map(adopt).collect();
-    if listeners.is_empty() {
+    let mut sockets: Vec<TcpListener> = passed.map(adopt).collect();
+    let outlive = !sockets.is_empty();
+    if !outlive {
         let address = address(serve.listen, |name| env::var(name).ok())?;
-        listeners.push(TcpListener::bind(address).map_err(Error::io("listen on", address.to_string()))?);
+        sockets.push(TcpListener::bind(address).map_err(Error::io("listen on", address.to_string()))?);
     }
-    for listener in &listeners {
+    for socket in &sockets {
         let failed = Error::io("listen on", "a socket that the service manager passed");
-        listener.set_nonblocking(true).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
     }
-    Ok(listeners)
+    Ok(Listeners { sockets, outlive })
 }
 
 #[expect(unsafe_code)]

@@ -29,7 +29,11 @@ fn capture(config: &Config) -> Result<String> {
 fn address(serve: &Serve) -> Result<String> {
     match listener::listen(serve) {
         Ok(listeners) => Ok(
-            match listeners.first().and_then(|listener| listener.local_addr().ok()) {
+            match listeners
+                .sockets
+                .first()
+                .and_then(|listener| listener.local_addr().ok())
+            {
                 Some(address) => format!("{address} is free"),
                 None => "free".into(),
             },

@@ -3,7 +3,7 @@
 use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::guard::Guard;
-use super::listener::listen;
+use super::listener::{Listeners, listen};
 use super::models::{Models, Watch};
 use super::route::Stage;
 use crate::config::Config;
@@ -13,6 +13,7 @@ use crate::service::{ServiceManager, StepTimer, Stop};
 use crate::transform::pool;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -30,28 +31,32 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(5);
 /// It can't begin: the configuration, the address, threads.
 pub fn run(load: impl Fn() -> Result<Config> + Send, stage: Stage) -> Result<u8> {
     let (stopping, stop) = watch::channel(false);
+    let (reload, reloads) = sync_channel(1);
     let handlers = Handlers {
         stop: Stop::default(),
         on_stop: Box::new(move || {
             let _ = stopping.send(true);
         }),
-        on_reload: Box::new(|| {}),
+        // One is enough for all that come before it is heard.
+        on_reload: Box::new(move || {
+            let _ = reload.try_send(());
+        }),
         step: Arc::<StepTimer>::default(),
         if_stuck: Box::new(|| exit::CONVERGED),
     };
-    signals::run("server", handlers, move || serve(&load()?, stage, stop))??;
+    signals::run("server", handlers, move || serve(&load()?, stage, stop, reloads))??;
     tracing::info!("stopped");
     Ok(exit::CONVERGED)
 }
 
-fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<()> {
+fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Receiver<()>) -> Result<()> {
     let settings = &config.serve;
     let guard = Arc::new(Guard::open(
         settings,
         &config.state.path.join("serve").join(stage.to_string()),
     )?);
     guard.log();
-    let listeners = listen(settings)?;
+    let Listeners { sockets, outlive } = listen(settings)?;
     let models = &config.models;
     let models = Arc::new(Models::new(
         models.path.clone(),
@@ -70,9 +75,16 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
     let started = watching.spawn({
         let guard = guard.clone();
         move || loop {
-            std::thread::sleep(LOOK_EVERY);
+            let asked = match reloads.recv_timeout(LOOK_EVERY) {
+                Ok(()) => true,
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             watch.look();
             guard.keep();
+            if asked {
+                tracing::info!("keys and decisions on models are read again, as asked by SIGHUP");
+            }
         }
     });
     started.map_err(Error::io("start", "the thread that looks at models and keys"))?;
@@ -88,12 +100,12 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>) -> Result<(
     started.map_err(Error::io("start", "the thread that watches the worker"))?;
     let answering = endpoint.clone();
     runtime.block_on(async {
-        let listeners = adopt(listeners)?;
+        let listeners = adopt(sockets)?;
         let mut manager = ServiceManager::default();
         manager.status(standing(&endpoint));
         manager.ready();
         tokio::spawn(notify(manager, answering.clone(), stop.clone()));
-        Connections::new(answering, stop).serve(listeners).await;
+        Connections::new(answering, stop).serve(listeners, outlive).await;
         Ok(())
     })?;
     guard.keep();

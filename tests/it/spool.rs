@@ -266,16 +266,15 @@ impl Spool {
 
     /// `env`: variables of its environment, and their values.
     pub fn start_in(&self, args: &[&str], env: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(args);
+        command.envs(env.iter().copied()).stdin(Stdio::null());
+        self.spawn(command)
+    }
+
+    pub fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path(format!("daemon-{}.log", self.names(".").len()));
         let stderr = fs::File::create(&log).unwrap();
-        let child = self
-            .command(args)
-            .envs(env.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         Daemon { child, log }
     }
 }

@@ -8,6 +8,7 @@ mod guard;
 mod mlflow;
 mod models;
 mod open_inference;
+mod process;
 mod sagemaker;
 mod same_rows;
 mod score;
