@@ -2,8 +2,8 @@
 sandbox. One Debian is booted for all; each test leaves the service running."""
 
 import re
-from pathlib import Path
 
+import sandbox
 from guest import CRATE, SPOOL, Guest, documented
 from harness import line, until, xs
 
@@ -265,47 +265,15 @@ def test_the_units_are_sound_and_safe(room):
 def test_the_sandbox_holds(room):
     """Does from inside, with the very lines of each unit, what an attacker who runs as the service would do."""
     machine = guest(room)
-    probe = Path(__file__).with_name("probe.py").read_text()
-    machine.write("/usr/local/lib/probe.py", probe)
-    # What the file system's own permissions would allow to anyone.
-    canaries = ["/etc/canary", "/usr/canary", "/opt/canary", "/srv/canary", "/home/alice/canary", "/var/canary", "/var/lib/canary"]
-    folders = " ".join(canaries)
-    machine.sh(f"mkdir -p {folders}; chmod 1777 {folders}; for d in {folders}; do touch $d/file; chmod 666 $d/file; done")
-    machine.sh("chmod 755 /home/alice; install -m 4755 /usr/bin/id /opt/suid-id; touch /tmp/host /dev/shm/host")
     machine.sh("install -d -m 755 -o transform -g transform /var/lib/transform/x; sed 's|/var/lib/transform|&/x|' "
                "/etc/tmpfiles.d/transform.conf > /tmp/x.conf; systemd-tmpfiles --create /tmp/x.conf")
-    machine.sh(f"for s in {SPOOL} /var/lib/transform/x/spool; do cp /etc/hostname $s/input/old.csv; mkdir -p $s/models/old; "
-               "chown -R transform $s/input $s/models; done")
+    sandbox.prepare(machine, [SPOOL, "/var/lib/transform/x/spool"])
     outcomes = {}
     for unit in UNITS:
         text = (CRATE / "systemd" / unit).read_text()
-        name = "probe@x" if "@" in unit else "probe"
-        outcomes[unit] = run_probe(machine, name, text)
-    assert machine.sh("find / /tmp /dev/shm -xdev -name escaped -not -path '*/systemd-private-*'") == ""
-    # The same without the sandbox, to know that the probe can do what it tries.
+        outcomes[unit] = sandbox.probe(machine, "probe@x" if "@" in unit else "probe", text)
+    sandbox.assert_untouched(machine)
     bare = "[Unit]\n[Service]\nType=oneshot\nUser=transform\nGroup=transform\nWorkingDirectory=/var/lib/transform\nExecStart=\n"
-    free = run_probe(machine, "probe", bare)
-    for unit, got in outcomes.items():
-        held = {what for what, outcome in got.items() if outcome != "done"}
-        assert set(got) == set(free), set(got) ^ set(free)
-        may = {what for what in got if what.startswith("may ")}
-        assert may and not may & held, f"{unit} can't do its work: {may & held}"
-        broken = {what: got[what] for what in got if what not in may | held}
-        assert not broken, f"{unit} lets through: {sorted(broken)}"
-    needless = sorted(what for what, outcome in free.items() if outcome != "done")
-    # A process without privileges fails at these with no sandbox either; the sandbox is their second lock.
-    second = [what for what in needless if what.startswith(("own ", "socket"))]
-    assert second == needless, f"the probe can't do these even where it may: {sorted(set(needless) - set(second))}"
-    assert len(free) - len(needless) >= 30, f"only {len(free) - len(needless)} of its tries mean anything"
-    machine.sh(f"rm -rf {folders} /opt/suid-id /var/lib/transform/x")
-
-
-def run_probe(machine, name, unit):
-    """Runs the probe in place of the program, with all other lines of the unit."""
-    unit = re.sub(r"(?m)^(ExecStart|ExecStartPre|ExecReload|Type|NotifyAccess|Restart\w*|WatchdogSec)=.*\n", "", unit)
-    unit = unit.replace("\n[Service]\n", "\n[Service]\nType=oneshot\nExecStart=/usr/bin/python3 /usr/local/lib/probe.py\n", 1)
-    machine.write(f"/etc/systemd/system/{name.split('@')[0]}{'@' * ('@' in name)}.service", unit)
-    journal = machine.journal(name)
-    machine.sh(f"systemctl daemon-reload; systemctl start {name} || {{ journalctl -u {name} -n 20; exit 1; }}")
-    lines = machine.journal(name)[len(journal) :].splitlines()
-    return dict(l.split(" -> ") for l in lines if " -> " in l)
+    sandbox.judge(outcomes, sandbox.probe(machine, "probe", bare))
+    sandbox.tidy(machine)
+    machine.sh("rm -rf /var/lib/transform/x")

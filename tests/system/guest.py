@@ -21,9 +21,9 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 SPOOL = "/var/lib/transform/spool"
 
 
-def documented(heading, which):
-    """A block of shell of OPERATIONS.md: the `which`-th below a heading, or below words in bold."""
-    text = (CRATE / "OPERATIONS.md").read_text().split(heading, 1)[1]
+def documented(heading, which, page="OPERATIONS.md"):
+    """A block of shell of a page: the `which`-th below a heading, or below words in bold."""
+    text = (CRATE / page).read_text().split(heading, 1)[1]
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[which]
 
 

@@ -1,6 +1,6 @@
 """Tries, as the service's user, what the service must not be able to do. Prints each try and what came of it.
 
-Runs with Debian's python3-minimal. `may ...` must work, all else must not.
+Runs with Debian's python3-minimal, as the `worker` or the `server`. `may ...` must work, all else must not.
 """
 
 import errno
@@ -8,8 +8,12 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 SPOOL = "spool"
+SERVER = sys.argv[1] == "server"
+# What it may write.
+OWN = ("state/serve", "capture") if SERVER else ("output", "failed", "state")
 
 
 def attempt(what, act):
@@ -85,8 +89,15 @@ def reach_loopback():
         socket.create_connection(server.getsockname(), 1).close()
 
 
+def answer():
+    """Whoever connects to the socket that the service manager passes."""
+    connection, _ = socket.socket(fileno=3).accept()
+    connection.sendall(b"answered")
+    connection.close()
+
+
 def setuid_bit():
-    path = f"{SPOOL}/output/setuid"
+    path = f"{SPOOL}/{OWN[0]}/setuid"
     write(path)
     try:
         os.chmod(path, 0o4755)
@@ -100,10 +111,22 @@ def umask():
         raise OSError(errno.EINVAL, oct(old))
 
 
-for folder in ("output", "failed", "state"):
+for folder in OWN:
     attempt(f"may write {folder}", lambda: may_write(folder))
 attempt("may read the configuration", lambda: open("/etc/transform/transform.toml").close())
-attempt("may read inputs", lambda: open(f"{SPOOL}/input/old.csv").close())
+if SERVER:
+    attempt("may answer who comes by its socket", answer)
+    attempt("may read keys", lambda: open("/etc/transform/keys.toml").close())
+    attempt("may read models", lambda: os.listdir(f"{SPOOL}/models/old"))
+    attempt("may read the worker's status", lambda: os.listdir(f"{SPOOL}/status"))
+    attempt("own write to the keys", lambda: open("/etc/transform/keys.toml", "a").close())
+    attempt("read an input", lambda: open(f"{SPOOL}/input/old.csv").close())
+    for folder in ("input", "output", "failed"):
+        attempt(f"list {folder}", lambda: os.listdir(f"{SPOOL}/{folder}"))
+    for folder in ("output", "failed", "status", "state"):
+        attempt(f"write {folder}", lambda: make(f"{SPOOL}/{folder}"))
+else:
+    attempt("may read inputs", lambda: open(f"{SPOOL}/input/old.csv").close())
 attempt("may use /tmp", lambda: make("/tmp"))
 attempt("may speak to the service manager", lambda: speak(socket.AF_UNIX, socket.SOCK_DGRAM))
 
@@ -120,7 +143,8 @@ attempt("write the folder of models", lambda: make(f"{SPOOL}/models"))
 attempt("write a model", lambda: make(f"{SPOOL}/models/old"))
 attempt("write /dev/shm, as others see it", lambda: (os.stat("/dev/shm/host"), make("/dev/shm")))
 attempt("see others' /tmp", lambda: os.stat("/tmp/host"))
-attempt("execute what it wrote", lambda: execute(f"{SPOOL}/state"))
+for folder in OWN:
+    attempt(f"execute what it wrote to {folder}", lambda: execute(f"{SPOOL}/{folder}"))
 attempt("execute what it wrote to /tmp", lambda: execute("/tmp"))
 attempt("map memory to write and run", lambda: perl("syscall(9, 0, 4096, 7, 0x22, -1, 0)"))
 attempt("become root by a setuid program", become_root)
