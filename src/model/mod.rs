@@ -2,6 +2,7 @@
 
 pub mod boolean;
 mod declared;
+mod flag;
 mod foreign;
 mod lightgbm;
 mod linear;

@@ -1,9 +1,10 @@
 //! XGBoost's models, JSON or UBJSON, as `save_model` writes them (<https://xgboost.readthedocs.io>, "Introduction to
 //! Model IO").
 
+use super::flag::Flag;
 use super::trees::{Categories, Condition, Ensemble, Forest, Link, Objective, Part, Reading, Sums, Test, Tree};
 use super::{Artifact, Category, Column, Defect, Type, ubjson};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -112,24 +113,6 @@ struct Raw {
 struct LeafParameters {
     #[serde(default)]
     size_leaf_vector: String,
-}
-
-/// A boolean, which some versions write as a number.
-struct Flag(bool);
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Flag, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Flag(bool),
-            Number(i64),
-        }
-        Ok(Flag(match Either::deserialize(deserializer)? {
-            Either::Flag(flag) => flag,
-            Either::Number(number) => number != 0,
-        }))
-    }
 }
 
 /// More is taken for damage: every class needs a column, every feature a name.
