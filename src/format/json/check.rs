@@ -1,6 +1,5 @@
 //! Is a text well-formed JSON (RFC 8259)? One pass. The tokens NaN, Infinity and -Infinity are numbers, too, as Python writes them.
 
-use super::cursor::{Cursor, Elements};
 use crate::problem::push_visible;
 use memchr::{memchr_iter, memrchr};
 use std::fmt;
@@ -51,16 +50,6 @@ impl<'a> Document<'a> {
     pub(super) fn of(text: &'a str, mut ends: Vec<(usize, usize)>) -> Document<'a> {
         ends.sort_unstable();
         Document { text, ends }
-    }
-
-    /// The value; of several, the first.
-    pub fn root(&self) -> Cursor<'_> {
-        Cursor::new(self, space(self.text.as_bytes(), 0))
-    }
-
-    /// The values of the lines.
-    pub fn lines(&self) -> Elements<'_> {
-        Elements::new(self, 0)
     }
 
     /// Where the long array or object ends that begins at `at`.

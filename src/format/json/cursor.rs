@@ -75,6 +75,18 @@ impl fmt::Display for Duplicate {
 
 impl std::error::Error for Duplicate {}
 
+impl Document<'_> {
+    /// The value; of several, the first.
+    pub fn root(&self) -> Cursor<'_> {
+        Cursor::new(self, space(self.text.as_bytes(), 0))
+    }
+
+    /// The values of the lines.
+    pub fn lines(&self) -> Elements<'_> {
+        Elements::new(self, 0)
+    }
+}
+
 impl<'a> Cursor<'a> {
     /// `at`: where a value begins.
     pub(super) fn new(document: &'a Document<'a>, at: usize) -> Cursor<'a> {

@@ -1,10 +1,10 @@
 //! Who may ask, and why another may not. Pure.
 
 use super::file::Entry;
-use super::limits::Usage;
 use super::quota::Quota;
 use super::rate::Rate;
 use super::secret::{Digest, is_damaged};
+use super::usage::Usage;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::fmt;

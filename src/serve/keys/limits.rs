@@ -4,7 +4,7 @@ use super::fields::{Left, Remaining};
 use super::key::Key;
 use super::peer::Peers;
 use super::quota::{Count, Counter, Period};
-use super::rate::Bucket;
+use super::usage::Usage;
 use crate::error::{Error, Result};
 use crate::spool::durable;
 use jiff::Timestamp;
@@ -18,20 +18,6 @@ use std::time::Duration;
 
 const FORMAT_VERSION: u32 = 1;
 const MODE: u32 = 0o640;
-
-/// What a caller used, whichever of its keys it asks with: rotation gives nobody more. A count a period, so that a quota by the
-/// week begins where it should when one by the day is changed back.
-#[derive(Debug, Default)]
-pub struct Usage {
-    bucket: Bucket,
-    counters: [Counter; Period::ALL.len()],
-}
-
-impl Usage {
-    fn counter(&self, period: Period) -> &Counter {
-        &self.counters[period as usize]
-    }
-}
 
 /// May it ask?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

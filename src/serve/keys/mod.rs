@@ -18,6 +18,7 @@ mod quota;
 mod rate;
 mod ring;
 mod secret;
+mod usage;
 
 pub use fields::Remaining;
 pub use file::{Entry, Name};
