@@ -17,13 +17,15 @@ pub struct Limits {
     pub timeout: Duration,
 }
 
-/// Bytes that all bodies may take together.
+/// Bytes that all bodies may take together, and large answers that aren't read yet.
+#[derive(Debug)]
 pub struct Memory {
     most: u64,
     taken: AtomicU64,
 }
 
 /// Bytes of it that are taken; given back when it is dropped.
+#[derive(Debug)]
 pub struct Hold {
     memory: Arc<Memory>,
     bytes: u64,
@@ -57,11 +59,39 @@ impl Hold {
         let taken = self.memory.taken.fetch_add(bytes, Ordering::Relaxed);
         if taken + bytes > self.memory.most {
             self.memory.taken.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(Refusal::new(Cause::Busy, "too many bytes of requests are in flight; try again").after(1));
+            return Err(full());
         }
         self.bytes += bytes;
         Ok(())
     }
+
+    /// These bytes, which are given back with the last of their copies.
+    pub fn over(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Held { bytes, _hold: self })
+    }
+
+    /// The error that there is no room for so many bytes now, without taking any.
+    fn fits(&self, bytes: u64) -> Result<(), Refusal> {
+        match self.memory.taken().saturating_add(bytes) > self.memory.most {
+            true => Err(full()),
+            false => Ok(()),
+        }
+    }
+}
+
+struct Held {
+    bytes: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn full() -> Refusal {
+    Refusal::new(Cause::Busy, "too many bytes of requests are in flight; try again").after(1)
 }
 
 impl Drop for Hold {
@@ -82,9 +112,8 @@ pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, hold: &m
     if declared.is_some_and(|length| length > limits.max_body) {
         return Err(too_large(limits.max_body));
     }
-    if let Some(length) = declared {
-        hold.grow(length)?;
-    }
+    // What is declared and never sent takes nothing from others.
+    hold.fits(declared.unwrap_or_default())?;
     match tokio::time::timeout(limits.timeout, collect(body, declared, limits.max_body, hold)).await {
         Ok(bytes) => bytes,
         Err(_) => Err(Refusal::new(Cause::Timeout, "the body didn't arrive in time")),
@@ -99,12 +128,10 @@ async fn collect(mut body: Incoming, declared: Option<u64>, most: u64, hold: &mu
             return Err(Refusal::bad("the body ended before its end"));
         };
         let Ok(data) = frame.into_data() else { continue };
-        if declared.is_none() {
-            if (first.len() + whole.len() + data.len()) as u64 > most {
-                return Err(too_large(most));
-            }
-            hold.grow(data.len() as u64)?;
+        if (first.len() + whole.len() + data.len()) as u64 > most {
+            return Err(too_large(most));
         }
+        hold.grow(data.len() as u64)?;
         // One frame, as of every small body, is taken as it is.
         if first.is_empty() && whole.is_empty() {
             first = data;

@@ -6,6 +6,7 @@
 use super::answer::Answer;
 use super::endpoint::Endpoint;
 use super::id;
+use super::patience::Patient;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -13,9 +14,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -33,6 +36,8 @@ const IDLE_STOPS_AFTER: Duration = Duration::from_secs(2);
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// While the last connections end.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Where more than three quarters of all connections are taken, one that asks nothing for so long at its begin makes room.
+const CROWDED_ASKS_WITHIN: Duration = Duration::from_secs(3);
 /// Where the system gives no more connections for now.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -133,22 +138,45 @@ impl Connections {
         // An answer is one write; waiting for the client's acknowledgement would cost 40 ms.
         let _ = stream.set_nodelay(true);
         let _open = self.endpoint.telemetry.metrics.connection();
-        let answers = service_fn(|request| self.answer(request, peer));
+        let asked = AtomicBool::new(false);
+        let answers = service_fn(|request| {
+            asked.store(true, Ordering::Relaxed);
+            self.answer(request, peer)
+        });
+        let is_crowded = self.permits.available_permits() < self.endpoint.settings().max_connections / 4;
+        let silent = async {
+            match is_crowded {
+                true => sleep(CROWDED_ASKS_WITHIN).await,
+                false => pending().await,
+            }
+            if asked.load(Ordering::Relaxed) {
+                pending().await
+            }
+        };
+        let stream = Patient::new(stream, self.endpoint.settings().timeout);
         let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), answers));
         let mut stop = self.stop.clone();
         let idle = async {
             let _ = stop.wait_for(|stop| *stop).await;
             sleep(IDLE_STOPS_AFTER).await;
         };
-        // What goes wrong on a connection, from a client that went away to no HTTP at all, is the client's to see.
-        tokio::select! {
+        let ended = tokio::select! {
             // A request that came just in time is read before the connection is closed.
             biased;
-            _ = connection.as_mut() => {}
+            ended = connection.as_mut() => ended,
+            () = silent => Ok(()),
             () = idle => {
                 connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+                connection.await
             }
+        };
+        // What else goes wrong on a connection, such as a client that went away, is the client's to see.
+        if let Err(error) = ended
+            && error.is_parse()
+        {
+            self.endpoint
+                .telemetry
+                .refused_unread(if error.is_parse_too_large() { 431 } else { 400 });
         }
         drop(permit);
     }

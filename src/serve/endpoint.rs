@@ -20,11 +20,15 @@ use crate::service::exposition;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_ENCODING;
 use hyper::http::request::Parts;
+use std::future::poll_fn;
 use std::mem::take;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use tokio::sync::oneshot;
 
 /// Bodies up to this size are scored on the connection's thread: some 1,000 rows, a millisecond of it at most. Handing them over
@@ -103,7 +107,8 @@ impl Endpoint {
             Ok(route) => {
                 exchange.route(&route);
                 let protocol = route.protocol();
-                (protocol, self.respond(route, head, body, peer, &mut exchange).await)
+                let answer = caught(self.respond(route, head, body, peer, &mut exchange)).await;
+                (protocol, answer.and_then(|answer| self.kept(answer)))
             }
             Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
         };
@@ -162,25 +167,43 @@ impl Endpoint {
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
             return self.score(&request);
         }
+        // The permit and the memory are given back before the answer, which may need them.
+        self.on_pool(move |endpoint| {
+            let mut request = request;
+            let (_permit, mut hold) = (permit, hold);
+            let body = take(&mut request.body);
+            request.body = body::decoded(&request.headers, body, endpoint.settings.max_body, &mut hold)?;
+            endpoint.score(&request)
+        })
+        .await
+    }
+
+    /// Has it answered on the pool, unless its client is gone when its turn comes.
+    async fn on_pool(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Endpoint) -> Result<Answer, Refusal> + Send + 'static,
+    ) -> Result<Answer, Refusal> {
         let (sender, receiver) = oneshot::channel();
         let endpoint = self.clone();
         self.pool.spawn_fifo(move || {
-            let mut request = request;
-            let decoded = body::decoded(
-                &request.headers,
-                take(&mut request.body),
-                endpoint.settings.max_body,
-                &mut hold,
-            );
-            let answer = decoded.and_then(|body| {
-                request.body = body;
-                endpoint.score(&request)
-            });
-            // The receiver is gone where the client is.
-            let _ = sender.send(answer);
-            drop((permit, hold));
+            if sender.is_closed() {
+                return;
+            }
+            // A panic here would end the process.
+            let answer = catch_unwind(AssertUnwindSafe(|| work(&endpoint)));
+            let _ = sender.send(answer.unwrap_or_else(|_| Err(internal().into())));
         });
         receiver.await.unwrap_or_else(|_| Err(internal().into()))
+    }
+
+    /// A large answer counts as a body does, until its client has read it.
+    fn kept(&self, mut answer: Answer) -> Result<Answer, Refusal> {
+        if answer.body.len() > INLINE {
+            let mut hold = self.memory.hold();
+            hold.grow(answer.body.len() as u64)?;
+            answer.body = hold.over(answer.body);
+        }
+        Ok(answer)
     }
 
     /// Answers a request whose body is there, and keeps both.
@@ -255,17 +278,17 @@ impl Endpoint {
         self.configuration.as_deref()
     }
 
-    /// Has it answered on the pool.
+    /// Of what is read for it, as many at a time as of predictions.
     async fn aside(
         self: &Arc<Self>,
         answer: impl FnOnce(&Models) -> Result<Answer, Refusal> + Send + 'static,
     ) -> Result<Answer, Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        let endpoint = self.clone();
-        self.pool.spawn_fifo(move || {
-            let _ = sender.send(answer(&endpoint.models));
-        });
-        receiver.await.unwrap_or_else(|_| Err(internal().into()))
+        let permit = Permit::of(&self.in_flight, self.settings.max_in_flight)?;
+        self.on_pool(move |endpoint| {
+            let _permit = permit;
+            answer(&endpoint.models)
+        })
+        .await
     }
 
     fn health(&self, route: &Route) -> Result<Answer, Refusal> {
@@ -281,6 +304,16 @@ impl Endpoint {
             _ => Answer::ok(TEXT, "alive\n"),
         })
     }
+}
+
+/// A panic is this program's defect, and is answered as such: its connection goes on.
+async fn caught<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(internal().into())))
+    })
+    .await
 }
 
 /// One of the requests that are scored at a time; given back when it is dropped.
@@ -315,5 +348,18 @@ fn no_route(none: NoRoute, stage: Stage) -> Refusal {
                 "transform serve --stage {other} does, at an address of its own"
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_request_is_answered_and_ends_nothing_else() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let result: Result<(), Refusal> = runtime.block_on(caught(async { panic!("a defect") }));
+        assert_eq!(result.unwrap_err().cause, Cause::Internal);
+        assert!(runtime.block_on(caught(async { Ok(()) })).is_ok());
     }
 }

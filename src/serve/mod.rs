@@ -8,19 +8,22 @@
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
-//! Only [`connections`] and [`body`] know tokio.
+//! Only [`connections`], [`patience`] and [`body`] know tokio.
 
 mod answer;
 mod body;
 mod capture;
 mod connections;
 mod endpoint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod guard;
 mod id;
 pub mod keys;
 mod listener;
 mod models;
 mod page;
+mod patience;
 mod protocol;
 mod refusal;
 mod rehearsal;

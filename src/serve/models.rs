@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
 
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
@@ -141,6 +141,20 @@ impl Models {
         }
     }
 
+    /// Without a registry: each group answers by a model in memory.
+    #[cfg(any(test, fuzzing))]
+    pub fn of(models: Vec<(&str, crate::model::Model)>, shape: Shape) -> Models {
+        let group = models[0].0.to_string();
+        let made = Models::new(PathBuf::from("/nowhere"), group, Stage::Production, shape);
+        let table = models.into_iter().map(|(group, model)| {
+            let lineup = Lineup::alone(model.into());
+            (group.to_string(), Ok(Served::of(lineup, &made)))
+        });
+        let table: Table = table.collect();
+        *made.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        made
+    }
+
     pub fn group(&self) -> &str {
         &self.group
     }
@@ -197,13 +211,13 @@ impl Models {
             .table()
             .get(group)
             .is_some_and(|served| served.as_ref().is_ok_and(is));
-        latest
-            || self
-                .others
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .any(is)
+        // Whoever holds it may be reading another version: no connection waits for that.
+        let others = match self.others.try_lock() {
+            Ok(others) => Some(others),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        latest || others.is_some_and(|others| others.iter().any(is))
     }
 
     fn latest(&self, group: &str) -> Result<Arc<Served>, Refusal> {

@@ -88,12 +88,19 @@ const POST: &str = "POST";
 impl Route {
     /// `path`: as it was sent, without its query. `stage`: of this process.
     pub fn parse(stage: Stage, method: &str, path: &str) -> Result<Route, (NoRoute, Protocol)> {
-        let (named, path) = match path.split('/').nth(1) {
-            Some("production") => (Some(Stage::Production), &path["/production".len()..]),
-            Some("staging") => (Some(Stage::Staging), &path["/staging".len()..]),
+        let staged = |name: &str| {
+            let rest = path.strip_prefix('/')?.strip_prefix(name)?;
+            match rest {
+                "" => Some("/"),
+                rest => rest.starts_with('/').then_some(rest),
+            }
+        };
+        let (named, path) = match (staged("production"), staged("staging")) {
+            (Some(rest), _) => (Some(Stage::Production), rest),
+            (_, Some(rest)) => (Some(Stage::Staging), rest),
             _ => (None, path),
         };
-        let (route, methods) = find(if path.is_empty() { "/" } else { path }).ok_or((NoRoute::Unknown, of(path)))?;
+        let (route, methods) = find(path).ok_or((NoRoute::Unknown, of(path)))?;
         if let Some(other) = named.filter(|named| *named != stage) {
             return Err((NoRoute::Stage(other), route.protocol()));
         }

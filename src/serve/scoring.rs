@@ -1,7 +1,7 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
 use super::models::Served;
-use super::refusal::{BadRow, NAMED, Refusal};
+use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use crate::config::BadRows;
 use crate::format::{self, Blocks, Header};
 use crate::model::Column;
@@ -63,9 +63,11 @@ impl Predictions {
         let scored = catch_unwind(AssertUnwindSafe(|| {
             while rows.fill() {
                 self.add(served, rows);
+                bounded(self.rows, self.outputs)?;
             }
+            Ok(())
         }));
-        scored.map_err(|_| internal().into())
+        scored.unwrap_or_else(|_| Err(internal().into()))
     }
 
     /// Scores a batch.
@@ -109,6 +111,22 @@ impl Predictions {
             BadRows::Refuse if !self.bad.is_empty() => Err(Refusal::of_rows(self.bad.len(), self.rows, self.named)),
             _ => Ok(self),
         }
+    }
+}
+
+/// The most predictions of a request, rows times outputs: 64 MiB of numbers. Else a body of `[0],[0],...` for a model of a thousand
+/// classes would take a thousand times its size.
+pub const PREDICTIONS: usize = 8 << 20;
+
+/// # Errors
+/// More than a request may ask for.
+pub fn bounded(rows: usize, outputs: usize) -> Result<(), Refusal> {
+    match rows.saturating_mul(outputs) > PREDICTIONS {
+        true => {
+            let message = format!("more than {PREDICTIONS} predictions, of {outputs} a row");
+            Err(Refusal::new(Cause::TooLarge, message).hint("send the rows in parts"))
+        }
+        false => Ok(()),
     }
 }
 

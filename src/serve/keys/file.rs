@@ -203,7 +203,7 @@ fn contents(path: &Path) -> io::Result<String> {
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Entry>, String> {
+pub(in crate::serve) fn parse(text: &str) -> Result<Vec<Entry>, String> {
     let whole: Whole<Spanned<Entry>> =
         toml::from_str(text).map_err(|e| placed(text, e.span().unwrap_or_default(), e.message()))?;
     if whole.format_version != FORMAT_VERSION {

@@ -22,7 +22,7 @@ use self::window::Window;
 use super::answer::Answer;
 use super::keys::Key;
 use super::models::Served;
-use super::refusal::Refusal;
+use super::refusal::{Cause, Refusal};
 use super::route::Route;
 use crate::config;
 use crate::error::Result;
@@ -64,6 +64,12 @@ impl Telemetry {
             id,
             is_over: false,
         }
+    }
+
+    /// A request whose head is none, so that nobody knows what is asked: HTTP itself refuses it, with this status and no body.
+    pub fn refused_unread(&self, status: u16) {
+        self.metrics.refuse(None, Cause::BadRequest.place());
+        self.metrics.of(None).add(counters::place(None), status, Duration::ZERO);
     }
 
     /// To be called every few seconds.

@@ -1,6 +1,7 @@
 //! `transform serve`, asked over HTTP.
 
 mod agreement;
+mod attacks;
 mod capture;
 mod connections;
 mod gateway;

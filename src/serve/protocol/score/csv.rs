@@ -23,6 +23,7 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
     let mut part = opened.first_part(first);
     loop {
         let source = output.add(part)?;
+        scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
         part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
             Some(block) => opened.part(block, Vec::new()),
