@@ -133,6 +133,7 @@ fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> 
                 };
                 columns.push(values);
                 names.push(name.into_owned());
+                rows::has_room(served, names.len())?;
             }
             rows::columns(served, names, columns)
         }

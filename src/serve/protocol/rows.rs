@@ -90,11 +90,28 @@ pub fn arrays_by_name(served: &Served, names: Vec<String>, rows: Elements) -> Re
     score(served, Form::Arrays { rows, width, within }, &named.binding)
 }
 
+/// So many names may stand beside the model's. They are ignored; but each takes some ten times its bytes while it is.
+const OTHER_NAMES: usize = 4096;
+
+/// # Errors
+/// There are more names than a request may have. To be asked before the next one is kept.
+pub fn has_room(served: &Served, names: usize) -> Result<(), Refusal> {
+    let most = served.width() + OTHER_NAMES;
+    match names > most {
+        true => Err(Refusal::bad(format!(
+            "more than {most} names, where the model takes {} columns",
+            served.width()
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Which of the named fields is which feature.
 ///
 /// # Errors
-/// A name that stands twice, or is missing.
+/// A name that stands twice, or is missing; there are too many.
 pub fn by_name(served: &Served, names: Vec<String>) -> Result<Arc<Named>, Refusal> {
+    has_room(served, names.len())?;
     served
         .bind(names)
         .map_err(|(problem, names)| match (problem.code, &problem.column) {
