@@ -99,7 +99,7 @@ def hostile(size):
         "rows of JSON": ("/batch", "", '{"x":[' + fill("[1],")[:-20].rstrip(",[1") + "]}"),
         "bad rows of JSON": ("/batch", "", '{"x":[' + fill("[],")[:-20].rstrip(",[") + "[]]}"),
         "names of JSON": ("/batch", "", "{" + names + '"y":[]}'),
-        "names in a frame": ("/invocations", json_type, '{"dataframe_split":{"columns":[' + fill('"a",')[:-40].rstrip(',a"') + '"],"data":[]}}'),
+        "names in a frame": ("/invocations", json_type, '{"dataframe_split":{"columns":[' + fill('"a",')[:-40] + '"x"],"data":[]}}'),
         "instances": ("/v1/models/lines:predict", json_type, '{"instances":[' + fill("1,")[:-20].rstrip(",") + "]}"),
         "objects": ("/invocations", json_type, '{"instances":[' + fill("{},")[:-20].rstrip(",{") + "]}"),
         "rows of a CSV": ("/score", "", "x\n" + fill("1\n")[:-4]),
