@@ -1,8 +1,8 @@
 //! What is answered: status, headers, body.
 
 use super::keys::Remaining;
-use super::models::Served;
 use super::scoring::Predictions;
+use super::served::Served;
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};

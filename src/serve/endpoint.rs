@@ -24,7 +24,7 @@ use std::future::poll_fn;
 use std::mem::take;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -231,7 +231,7 @@ impl Endpoint {
                 let text = self.telemetry.metrics.text(&self.standing());
                 Ok(Answer::ok(exposition::CONTENT_TYPE, text).with("cache-control", "no-store"))
             }
-            Route::Page => Ok(page::answer(self)),
+            Route::Page => Ok(page::answer(self.sources())),
             Route::OpenApi => Ok(Answer::ok(JSON, OPEN_API)),
             Route::ExecutionParameters => Ok(protocol::execution_parameters(
                 &self.settings,
@@ -270,12 +270,18 @@ impl Endpoint {
         }
     }
 
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    pub fn configuration(&self) -> Option<&Path> {
-        self.configuration.as_deref()
+    fn sources(&self) -> page::Sources<'_> {
+        page::Sources {
+            telemetry: &self.telemetry,
+            models: &self.models,
+            guard: &self.guard,
+            neighbour: &self.neighbour,
+            settings: &self.settings,
+            stage: self.stage,
+            configuration: self.configuration.as_deref(),
+            is_stopping: self.is_stopping(),
+            standing: self.standing(),
+        }
     }
 
     /// Of what is read for it, as many at a time as of predictions.

@@ -2,7 +2,7 @@
 //!
 //! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
 //! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
-//! rows of it, a [`models::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
+//! rows of it, a [`served::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
 //! refused in the protocol's own shape ([`refusal`]). What was asked and answered is kept for monitoring where that is wished
 //! ([`capture`]).
 //!
@@ -30,7 +30,9 @@ mod rehearsal;
 mod request;
 mod route;
 mod scoring;
+mod served;
 mod server;
+mod shape;
 mod telemetry;
 mod vertex;
 

@@ -2,117 +2,18 @@
 
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
-use super::telemetry::counters::Counters;
+use super::served::Served;
 use crate::error::Error;
-use crate::model::unicode;
-use crate::problem::Problem;
-use crate::registry::{Current, Decision, Registry, Status};
-use crate::score::binding::{Places, features, nearest};
-use crate::score::{Binding, Lineup, Names};
-use crate::transform::{Columns, Scorer, Shape};
-use hyper::header::HeaderValue;
-use jiff::Timestamp;
+use crate::registry::{Current, Registry, Status};
+use crate::score::Lineup;
+use crate::score::binding::nearest;
+use crate::transform::Shape;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
-
-/// A proven version, with all that is the same for every request to it.
-pub struct Served {
-    pub lineup: Arc<Lineup>,
-    /// Its columns in their order, as JSON spells them: with a point in front of a fraction.
-    pub by_position: Binding,
-    /// Their names, for rows that name each value.
-    pub names: Names,
-    /// For CSVs, as the spool's.
-    pub scorer: Scorer,
-    /// `GROUP/VERSION`, for a header.
-    pub name: HeaderValue,
-    /// By the names that a request had last: the next one most often has the same.
-    last: Mutex<Option<Arc<Named>>>,
-    /// The last decision on it, when it was put to work; `None`: nobody decided.
-    pub decision: Option<Decision>,
-    /// Its requests; set when there is a first one.
-    pub counters: OnceLock<Arc<Counters>>,
-}
-
-impl fmt::Debug for Served {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lineup.to_string())
-    }
-}
-
-/// The names of fields, and which is which feature.
-pub struct Named {
-    pub names: Vec<String>,
-    pub binding: Binding,
-}
-
-impl Served {
-    fn of(lineup: Arc<Lineup>, models: &Models) -> Arc<Served> {
-        let shape = &models.shape;
-        let identity = &lineup.champion.identity;
-        let shown = Registry::new(&models.folder, &identity.group).show(identity.version);
-        let spelling = shape.spelling.with_point();
-        let columns = lineup.signature().inputs.iter();
-        let shape = Shape {
-            columns: Columns::Prediction,
-            ..shape.clone()
-        };
-        let name = HeaderValue::from_str(&lineup.to_string());
-        Arc::new(Served {
-            by_position: Binding::by_position(&features(columns, &spelling).into()),
-            names: Names::of(lineup.signature()),
-            scorer: Scorer::new(lineup.clone(), shape),
-            // A group's name may hold what no header can.
-            name: name.unwrap_or(HeaderValue::from_static("?")),
-            last: Mutex::default(),
-            decision: shown.ok().and_then(|shown| shown.decisions.last().cloned()),
-            counters: OnceLock::new(),
-            lineup,
-        })
-    }
-
-    /// Which of the named fields is which feature.
-    ///
-    /// # Errors
-    /// A name that stands twice, or is missing.
-    pub fn bind(&self, names: Vec<String>) -> Result<Arc<Named>, (Problem, Vec<String>)> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(same) = last.filter(|last| last.names == names) {
-            return Ok(same);
-        }
-        let signature = self.lineup.signature();
-        let compared: Vec<String> = names.iter().map(|name| unicode::name(name).into_owned()).collect();
-        match Binding::by_place(&Places::of(&compared), signature, &self.by_position.features) {
-            Ok(binding) => {
-                let named = Arc::new(Named { names, binding });
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
-                Ok(named)
-            }
-            Err(problem) => Err((problem, names)),
-        }
-    }
-
-    /// How many features there are.
-    pub fn width(&self) -> usize {
-        self.by_position.features.len()
-    }
-
-    /// When it was approved; `None`: it isn't.
-    pub fn approved(&self) -> Option<Timestamp> {
-        let decision = self.decision.as_ref()?;
-        let at = decision.at.parse().ok()?;
-        (decision.status == Status::Approved).then_some(at)
-    }
-
-    pub fn version(&self) -> u32 {
-        self.lineup.champion.identity.version
-    }
-}
 
 /// Of each group, the version that answers; or why none does.
 type Table = HashMap<String, Result<Arc<Served>, String>>;
@@ -148,7 +49,7 @@ impl Models {
         let made = Models::new(PathBuf::from("/nowhere"), group, Stage::Production, shape);
         let table = models.into_iter().map(|(group, model)| {
             let lineup = Lineup::alone(model.into());
-            (group.to_string(), Ok(Served::of(lineup, &made)))
+            (group.to_string(), Ok(Served::of(lineup, &made.shape, None)))
         });
         let table: Table = table.collect();
         *made.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
@@ -270,7 +171,14 @@ impl Models {
             Err(error) => return Err(damaged(&error)),
         }
         let champion = registry.prove(version).map_err(|error| damaged(&error))?;
-        Ok(Served::of(Arc::new(Lineup { champion }), self))
+        Ok(self.served(Arc::new(Lineup { champion })))
+    }
+
+    fn served(&self, lineup: Arc<Lineup>) -> Arc<Served> {
+        let identity = &lineup.champion.identity;
+        let shown = Registry::new(&self.folder, &identity.group).show(identity.version);
+        let decision = shown.ok().and_then(|shown| shown.decisions.last().cloned());
+        Served::of(lineup, &self.shape, decision)
     }
 
     fn serves(&self, status: Status) -> bool {
@@ -361,7 +269,7 @@ impl Watch {
         let served = |group: &String, current: &Current| match current.lineup() {
             Ok(lineup) => match before.get(group) {
                 Some(Ok(same)) if Arc::ptr_eq(&same.lineup, lineup) => Ok(same.clone()),
-                _ => Ok(Served::of(lineup.clone(), models)),
+                _ => Ok(models.served(lineup.clone())),
             },
             Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
             Err(_) => Err("the approved model can't be used: the server's log says why".into()),

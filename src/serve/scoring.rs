@@ -1,7 +1,7 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
-use super::models::Served;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
+use super::served::Served;
 use crate::config::BadRows;
 use crate::format::{self, Blocks, Header};
 use crate::model::Column;

@@ -12,21 +12,22 @@ pub use neighbour::Neighbour;
 
 use self::neighbour::Found;
 use super::answer::Answer;
-use super::endpoint::Endpoint;
+use super::guard::Guard;
 use super::keys::fields::Left;
-use super::models::Served;
+use super::models::Models;
 use super::route::Stage;
+use super::served::Served;
 use super::telemetry::counters::{self, Rows, Totals};
 use super::telemetry::metrics::{self, Standing};
-use super::telemetry::{Counted, Refused};
-use crate::config::Auth;
+use super::telemetry::{Counted, Refused, Telemetry};
+use crate::config::{Auth, Serve};
 use crate::html::Escaped;
 use crate::registry::Decision;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -84,7 +85,21 @@ struct Version {
     rows: Rows,
 }
 
-pub fn answer(endpoint: &Endpoint) -> Answer {
+/// Whom it asks.
+pub struct Sources<'a> {
+    pub telemetry: &'a Telemetry,
+    pub models: &'a Models,
+    pub guard: &'a Guard,
+    pub neighbour: &'a Neighbour,
+    pub settings: &'a Serve,
+    pub stage: Stage,
+    /// The configuration's file.
+    pub configuration: Option<&'a Path>,
+    pub is_stopping: bool,
+    pub standing: Standing,
+}
+
+pub fn answer(sources: Sources) -> Answer {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let style = words::base64(&Sha256::digest(STYLE));
         format!(
@@ -92,37 +107,44 @@ pub fn answer(endpoint: &Endpoint) -> Answer {
              frame-ancestors 'none'"
         )
     });
-    Answer::ok("text/html; charset=utf-8", html(&facts(endpoint)))
+    Answer::ok("text/html; charset=utf-8", html(&facts(sources)))
         .with("content-security-policy", POLICY.as_str())
         .with("x-content-type-options", "nosniff")
         .with("referrer-policy", "no-referrer")
         .with("cache-control", "no-store")
 }
 
-fn facts(endpoint: &Endpoint) -> Facts {
-    let telemetry = &endpoint.telemetry;
+fn facts(sources: Sources) -> Facts {
+    let Sources {
+        telemetry,
+        models,
+        guard,
+        neighbour,
+        settings,
+        ..
+    } = sources;
     let all = telemetry.counted();
     let (window, recent) = telemetry.recent(&all);
-    let groups = endpoint.models.all().into_iter();
-    let ready = endpoint.models.ready();
+    let groups = models.all().into_iter();
+    let ready = models.ready();
     let now = Timestamp::now();
-    let quotas = endpoint.guard.quotas(now).into_iter();
+    let quotas = guard.quotas(now).into_iter();
     let time = |seconds: f64| Timestamp::from_millisecond((seconds * 1000.0) as i64).unwrap_or_default();
     Facts {
         now,
         started: time(telemetry.metrics.started()),
-        stage: endpoint.stage(),
-        configuration: endpoint.configuration().map(Into::into),
-        needs_keys: endpoint.settings().auth == Auth::Keys,
-        keys_error: endpoint.guard.keys_error(),
+        stage: sources.stage,
+        configuration: sources.configuration.map(Into::into),
+        needs_keys: settings.auth == Auth::Keys,
+        keys_error: guard.keys_error(),
         quotas: quotas
             .map(|(key, left)| QuotaLeft {
                 key: key.name.clone(),
                 left,
             })
             .collect(),
-        is_stopping: endpoint.is_stopping(),
-        standing: endpoint.standing(),
+        is_stopping: sources.is_stopping,
+        standing: sources.standing,
         connections: telemetry.metrics.connections(),
         resident: metrics::resident(),
         answers: ready
@@ -131,16 +153,16 @@ fn facts(endpoint: &Endpoint) -> Facts {
         groups: groups
             .map(|(group, served)| (group, served.map(|served| version(&served))))
             .collect(),
-        group: endpoint.models.group().into(),
-        others: endpoint.models.others().iter().map(|served| version(served)).collect(),
+        group: models.group().into(),
+        others: models.others().iter().map(|served| version(served)).collect(),
         all,
         recent,
         window,
         refused: telemetry.metrics.refusals(),
         last_refusals: telemetry.last_refusals(),
         log_lost: telemetry.metrics.log_lost.load(std::sync::atomic::Ordering::Relaxed),
-        worker: endpoint.neighbour.found(),
-        status: endpoint.neighbour.path().into(),
+        worker: neighbour.found(),
+        status: neighbour.path().into(),
     }
 }
 

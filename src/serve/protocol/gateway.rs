@@ -8,10 +8,10 @@ use crate::format::json::writer::{NotFinite, push_prediction};
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
-use crate::serve::models::Served;
 use crate::serve::refusal::Refusal;
 use crate::serve::route::Route;
 use crate::serve::scoring::{Predictions, written};
+use crate::serve::served::Served;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let served = ask.models.find(None, None)?;

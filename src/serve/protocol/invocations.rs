@@ -8,11 +8,11 @@ use super::{Ask, mlflow, rows, sagemaker};
 use crate::format::Header;
 use crate::format::json::Kind;
 use crate::serve::answer::Answer;
-use crate::serve::models::Served;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{MediaType, Request};
 use crate::serve::route::{Protocol, Route};
 use crate::serve::scoring;
+use crate::serve::served::Served;
 use std::sync::Arc;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {

@@ -9,9 +9,9 @@ use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Document, Elements, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
-use crate::serve::models::Served;
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{Predictions, written};
+use crate::serve::served::Served;
 use std::borrow::Cow;
 use std::sync::Arc;
 

@@ -6,9 +6,9 @@ use crate::problem::Code;
 use crate::score::batch::{Flaw, Reason};
 use crate::score::binding::{nearest, shown};
 use crate::score::{Batch, Binding};
-use crate::serve::models::{Named, Served};
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{self, Predictions, Rows};
+use crate::serve::served::{Named, Served};
 use std::sync::Arc;
 
 /// # Errors

@@ -8,10 +8,11 @@ use crate::format::json::writer::{NotFinite, push_prediction, push_text};
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
-use crate::serve::models::{Models, Served};
+use crate::serve::models::Models;
 use crate::serve::refusal::Refusal;
 use crate::serve::route::Target;
 use crate::serve::scoring::{Predictions, written};
+use crate::serve::served::Served;
 use serde_json::{Value, json};
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {

@@ -6,7 +6,7 @@
 use super::metrics::Metrics;
 use crate::config::AccessLog as Which;
 use crate::error::{Error, Result};
-use crate::serve::models::Served;
+use crate::serve::served::Served;
 use hyper::Method;
 use std::mem::take;
 use std::net::IpAddr;

@@ -14,10 +14,10 @@ use crate::format::tensors::{Fault, Reader, Tensor};
 use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
-use crate::serve::models::{Named, Served};
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::Request;
 use crate::serve::scoring::{self, Predictions, Rows};
+use crate::serve::served::{Named, Served};
 use asked::{Asked, Content};
 use std::sync::Arc;
 

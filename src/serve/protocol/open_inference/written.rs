@@ -6,9 +6,9 @@ use crate::format::json::writer::push_text;
 use crate::format::tensors::Output;
 use crate::score::binding::nearest;
 use crate::serve::answer::{Answer, JSON};
-use crate::serve::models::Served;
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::Predictions;
+use crate::serve::served::Served;
 use std::io::Write;
 
 /// An output to write.

@@ -5,8 +5,8 @@ use crate::format::json::{Cursor, Elements, Kind};
 use crate::score::batch::{Flaw, Reason};
 use crate::score::cell;
 use crate::score::{Batch, Binding};
-use crate::serve::models::Served;
 use crate::serve::scoring::Rows;
+use crate::serve::served::Served;
 use std::borrow::Cow;
 
 pub struct Tensors<'a> {

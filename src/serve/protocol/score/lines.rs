@@ -7,9 +7,9 @@ use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON_LINES};
-use crate::serve::models::Served;
 use crate::serve::refusal::{BadRow, Refusal};
 use crate::serve::scoring::written;
+use crate::serve::served::Served;
 use crate::transform::{Columns, Shape};
 use std::sync::Arc;
 
