@@ -6,6 +6,7 @@ mod capture;
 mod connections;
 mod gateway;
 mod guard;
+mod hostile;
 mod mlflow;
 mod models;
 mod open_inference;
