@@ -17,8 +17,8 @@ type Stamp = (PathBuf, (u64, i64, i64));
 pub struct Intact {
     seen: Option<(u32, Vec<Stamp>)>,
     damage: Option<Error>,
-    /// The library that an ONNX model needs went.
-    library: Option<Error>,
+    /// The ONNX Runtime that the model needs went.
+    runtime: Option<Error>,
 }
 
 impl Intact {
@@ -28,19 +28,19 @@ impl Intact {
         if let Err(error) = self.find(registry) {
             self.damage = Some(error);
         }
-        self.damage.as_ref().or(self.library.as_ref())
+        self.damage.as_ref().or(self.runtime.as_ref())
     }
 
     fn find(&mut self, registry: &Registry) -> Result<()> {
         let before = self.seen.take();
-        self.library = None;
+        self.runtime = None;
         let version = registry.latest_approved()?.version;
         let folder = registry.folder(version);
         let manifest = Manifest::read(&folder)?;
         let files = manifest.files_in(&folder);
         if manifest.format == Format::Onnx {
             let path = folder.join(&manifest.artifact);
-            self.library = onnxruntime::missing().map(|message| Error::config(path, message));
+            self.runtime = onnxruntime::missing().map(|message| Error::config(path, message));
         }
         let stamp = |file: &Frozen| Ok((file.path.clone(), disk::stamp(&file.path).map_err(disk::as_damage)?));
         let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>>>()?;

@@ -6,7 +6,7 @@ use crate::config::BadRows;
 use crate::format::{self, Blocks, Header};
 use crate::model::Column;
 use crate::problem::internal;
-use crate::score::batch::Flaw;
+use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, predict};
 use crate::transform::{Shape, open};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -137,6 +137,24 @@ pub trait Rows {
     fn batch(&mut self) -> &mut Batch;
     /// The column, and why.
     fn reason(&self, flaw: Flaw) -> (Option<String>, String);
+}
+
+/// Why a row of a batch is bad, where the columns are the model's own: the column, and why. `malformed`: of a row whose values can't be
+/// told.
+pub fn reason(
+    served: &Served,
+    batch: &Batch,
+    flaw: Flaw,
+    malformed: impl FnOnce() -> String,
+) -> (Option<String>, String) {
+    match flaw.reason {
+        Reason::Cell { feature, error } => {
+            let column = &served.lineup.signature().inputs[feature as usize];
+            (Some(column.name.clone()), error.text().into())
+        }
+        Reason::Malformed => (None, malformed()),
+        Reason::Refused(_) => (None, batch.reason(flaw, |_| "")),
+    }
 }
 
 /// Scores all rows.

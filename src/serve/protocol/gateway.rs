@@ -3,8 +3,8 @@
 //!
 //! A key is a feature, with its values; or it is `x`, with rows of all features, where that is no feature's name.
 
+use super::writing::{push, push_array, push_list};
 use super::{Ask, rows};
-use crate::format::json::writer::{NotFinite, push_prediction};
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
@@ -59,38 +59,13 @@ fn row(outputs: &[Column], values: Option<&[f64]>) -> Vec<u8> {
     let mut out = Vec::new();
     match outputs {
         [output] => push(output, values.map(|values| values[0]), &mut out),
-        outputs => push_row(outputs, values, &mut out),
+        outputs => push_array(outputs, values, &mut out),
     }
     out
 }
 
 fn batch(outputs: &[Column], predictions: &Predictions) -> Vec<u8> {
     let mut out = Vec::with_capacity(predictions.rows * (outputs.len() * 20 + 3) + 2);
-    out.push(b'[');
-    for (i, values) in predictions.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        push_row(outputs, values, &mut out);
-    }
-    out.push(b']');
+    push_list(predictions, &mut out, |row, out| push_array(outputs, row, out));
     out
-}
-
-fn push_row(outputs: &[Column], values: Option<&[f64]>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (i, output) in outputs.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        push(output, values.map(|values| values[i]), out);
-    }
-    out.push(b']');
-}
-
-fn push(output: &Column, value: Option<f64>, out: &mut Vec<u8>) {
-    match value {
-        Some(x) => drop(push_prediction(out, output, x, NotFinite::Tokens)),
-        None => out.extend_from_slice(b"null"),
-    }
 }

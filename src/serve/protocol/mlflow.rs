@@ -3,9 +3,8 @@
 //! Exactly one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`; `params` and whatever else stands beside it is
 //! passed over. Columns go by name where there are names, else by position.
 
-use super::writing::{end_with_errors, push, push_list};
+use super::writing::{end_with_errors, push, push_list, push_record};
 use super::{Ask, rows};
-use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Document, Elements, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
@@ -160,14 +159,4 @@ fn write(outputs: &[Column], predictions: &Predictions) -> Vec<u8> {
     }
     end_with_errors(predictions, &mut out);
     out
-}
-
-fn push_record(outputs: &[Column], row: Option<&[f64]>, out: &mut Vec<u8>) {
-    for (i, output) in outputs.iter().enumerate() {
-        out.push(if i > 0 { b',' } else { b'{' });
-        push_text(out, &output.name);
-        out.push(b':');
-        push(output, row.map(|row| row[i]), out);
-    }
-    out.push(b'}');
 }

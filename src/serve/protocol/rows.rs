@@ -3,7 +3,7 @@
 use crate::format::json::reader::{Form, Reader};
 use crate::format::json::{Cursor, Document, Duplicate, Elements, Kind, Malformed};
 use crate::problem::Code;
-use crate::score::batch::{Flaw, Reason};
+use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
 use crate::score::{Batch, Binding};
 use crate::serve::refusal::Refusal;
@@ -156,11 +156,8 @@ impl Rows for JsonRows<'_> {
     }
 
     fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
-        let columns = &self.served.lineup.signature().inputs;
-        match flaw.reason {
-            Reason::Cell { feature, error } => (Some(columns[feature as usize].name.clone()), error.text().into()),
-            Reason::Malformed => (None, self.reader.malformed(flaw.row)),
-            Reason::Refused(_) => (None, self.reader.batch.reason(flaw, |_| "")),
-        }
+        scoring::reason(self.served, &self.reader.batch, flaw, || {
+            self.reader.malformed(flaw.row)
+        })
     }
 }

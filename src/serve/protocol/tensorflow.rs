@@ -3,8 +3,9 @@
 //! `{"instances": [..]}` -> `{"predictions": [..]}`: an instance is an array of all features, an object of them, or the value of
 //! the only one. `{"inputs": {"x": [..]}}` or `{"inputs": [[..]]}` -> `{"outputs": ..}`. The only output has no name.
 
+use super::writing::{push, push_list, push_record};
 use super::{Ask, rows};
-use crate::format::json::writer::{NotFinite, push_prediction, push_text};
+use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
@@ -90,42 +91,19 @@ fn by_column(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
 
 /// A value for each row, or an object of them by the outputs' names.
 fn push_rows(outputs: &[Column], predictions: &Predictions, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (i, values) in predictions.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        match (outputs, values) {
-            (_, None) => out.extend_from_slice(b"null"),
-            ([output], Some(values)) => push(output, values[0], out),
-            (outputs, Some(values)) => {
-                for (place, (output, x)) in outputs.iter().zip(values).enumerate() {
-                    out.push(if place == 0 { b'{' } else { b',' });
-                    push_text(out, &output.name);
-                    out.push(b':');
-                    push(output, *x, out);
-                }
-                out.push(b'}');
-            }
-        }
-    }
-    out.push(b']');
+    push_list(predictions, out, |row, out| match (outputs, row) {
+        ([output], row) => push(output, row.map(|row| row[0]), out),
+        (_, None) => out.extend_from_slice(b"null"),
+        (outputs, row) => push_record(outputs, row, out),
+    });
 }
 
 /// An array for each output, by its name.
 fn push_columns(outputs: &[Column], predictions: &Predictions, out: &mut Vec<u8>) {
     let push_column = |place: usize, out: &mut Vec<u8>| {
-        out.push(b'[');
-        for (i, values) in predictions.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            match values {
-                Some(values) => push(&outputs[place], values[place], out),
-                None => out.extend_from_slice(b"null"),
-            }
-        }
-        out.push(b']');
+        push_list(predictions, out, |row, out| {
+            push(&outputs[place], row.map(|row| row[place]), out);
+        });
     };
     if outputs.len() == 1 {
         return push_column(0, out);
@@ -137,10 +115,6 @@ fn push_columns(outputs: &[Column], predictions: &Predictions, out: &mut Vec<u8>
         push_column(place, out);
     }
     out.push(b'}');
-}
-
-fn push(output: &Column, x: f64, out: &mut Vec<u8>) {
-    push_prediction(out, output, x, NotFinite::Tokens);
 }
 
 /// `GET /v1/models/GROUP[/versions/VERSION]`: which versions answer.

@@ -1,6 +1,6 @@
 //! What protocols write alike: a list of predictions, and the rows that have none.
 
-use crate::format::json::writer::{NotFinite, push_prediction};
+use crate::format::json::writer::{NotFinite, push_prediction, push_text};
 use crate::model::Column;
 use crate::serve::scoring::Predictions;
 use serde::Serialize;
@@ -35,6 +35,17 @@ pub fn push_array(outputs: &[Column], row: Option<&[f64]>, out: &mut Vec<u8>) {
         push(output, row.map(|row| row[i]), out);
     }
     out.push(b']');
+}
+
+/// Adds an object of the outputs of a row, by their names.
+pub fn push_record(outputs: &[Column], row: Option<&[f64]>, out: &mut Vec<u8>) {
+    for (i, output) in outputs.iter().enumerate() {
+        out.push(if i > 0 { b',' } else { b'{' });
+        push_text(out, &output.name);
+        out.push(b':');
+        push(output, row.map(|row| row[i]), out);
+    }
+    out.push(b'}');
 }
 
 /// Ends the object whose first member is the list: the first rows that can't be scored are named behind it, if there are any.

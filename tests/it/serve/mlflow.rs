@@ -188,13 +188,7 @@ fn what_cannot_be_scored_is_said_as_its_clients_know_it() {
 
 #[test]
 fn classes_are_labels_or_records() {
-    let spool = Spool::without_model().open_to_all();
-    let artifact = format!(
-        "{}/tests/fixtures/models/xgboost-3.2.0/classifier.ubj",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let flags = ["--class-names", "no,a \"yes\",never", "--approve"];
-    spool.register_file(artifact, "xgboost", &flags).exits(0);
+    let spool = Spool::classes();
     let server = spool.serve();
     let body = r#"{"inputs": {"x": [13.5], "y": [-0.7], "z": [31885.4], "n": [5], "city": ["Rome"], "size": [10]}}"#;
     let label = server.post("/invocations", body).is(200).json();

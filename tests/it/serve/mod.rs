@@ -38,6 +38,18 @@ impl Spool {
         self.set("serve.listen=127.0.0.1:0").set("serve.auth=none")
     }
 
+    /// Classes "no", `a "yes"` and "never".
+    pub fn classes() -> Spool {
+        let spool = Spool::without_model().open_to_all();
+        let artifact = format!(
+            "{}/tests/fixtures/models/xgboost-3.2.0/classifier.ubj",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let flags = ["--class-names", "no,a \"yes\",never", "--approve"];
+        spool.register_file(artifact, "xgboost", &flags).exits(0);
+        spool
+    }
+
     /// Starts a server and waits until it listens.
     pub fn serve(&self) -> Server {
         self.serve_with(&[])

@@ -11,18 +11,6 @@ fn two_features() -> Spool {
     spool
 }
 
-/// Classes "no", `a "yes"` and "never".
-fn classes() -> Spool {
-    let spool = Spool::without_model().open_to_all();
-    let artifact = format!(
-        "{}/tests/fixtures/models/xgboost-3.2.0/classifier.ubj",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let flags = ["--class-names", "no,a \"yes\",never", "--approve"];
-    spool.register_file(artifact, "xgboost", &flags).exits(0);
-    spool
-}
-
 impl Server {
     fn invoke(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answered {
         self.connect().ask("POST", path, headers, body.as_bytes())
@@ -134,7 +122,7 @@ fn a_list_is_answered_by_a_list() {
 
 #[test]
 fn classes_have_their_label_and_the_score_of_each() {
-    let spool = classes();
+    let spool = Spool::classes();
     let server = spool.serve();
     let row = r#"{"features": [13.5, -0.7, 31885.4, 5, "Rome", 10]}"#;
     let answer = server.invoke("/invocations", &[JSON], &format!(r#"{{"instances": [{row}]}}"#));
@@ -155,7 +143,7 @@ fn classes_have_their_label_and_the_score_of_each() {
     let csv = "13.5,-0.7,31885.4,5,Rome,10\n";
     let named = format!("x,y,z,n,city,size\n{csv}");
     for setting in ["output.probabilities=false", "output.probabilities=true"] {
-        let spool = classes().set(setting);
+        let spool = Spool::classes().set(setting);
         let scored = spool.filter(&["score"], named.as_bytes()).exits(0).stdout;
         let server = spool.serve();
         let answer = server.post_as("/invocations", "text/csv;header=absent", csv).is(200);

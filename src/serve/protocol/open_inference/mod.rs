@@ -11,7 +11,7 @@ pub use metadata::{model, ready, server};
 
 use super::{Ask, rows};
 use crate::format::tensors::{Fault, Reader, Tensor};
-use crate::score::batch::{Flaw, Reason};
+use crate::score::batch::Flaw;
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
 use crate::serve::refusal::{Cause, Refusal};
@@ -108,13 +108,8 @@ impl Rows for TensorRows<'_> {
     }
 
     fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
-        match flaw.reason {
-            Reason::Cell { feature, error } => {
-                let column = &self.served.lineup.signature().inputs[feature as usize];
-                (Some(column.name.clone()), error.text().into())
-            }
-            Reason::Malformed | Reason::Refused(_) => (None, self.reader.batch.reason(flaw, |_| "")),
-        }
+        // Tensors have their shapes: no row is malformed.
+        scoring::reason(self.served, &self.reader.batch, flaw, || "malformed".into())
     }
 }
 
