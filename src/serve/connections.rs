@@ -54,6 +54,8 @@ impl Connections {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN)
+            // A client may say that it sends no more, as `nc -N` does, and is answered all the same.
+            .half_close(true)
             .max_headers(HEADERS)
             .max_buf_size(HEAD_BYTES.max(8192))
             .max_header_size(HEAD_BYTES);

@@ -19,7 +19,7 @@ pub fn name(place: usize) -> &'static str {
     Route::NAMES.get(place).copied().unwrap_or(NO_ROUTE)
 }
 
-/// The client went away before its answer. Nobody sees it on the wire; nginx has the number.
+/// The client went away before all of its request came. Nobody sees it on the wire; nginx has the number.
 pub const GONE: u16 = 499;
 
 /// The statuses that there are; others, of which there are none, count as the last.

@@ -385,6 +385,20 @@ fn no_name_of_a_group_is_a_path() {
 }
 
 #[test]
+fn a_client_that_sends_no_more_is_answered_however_long_it_takes() {
+    let spool = Spool::served();
+    let server = spool.serve();
+    let body = format!("x\n{}", "1\n".repeat(100_000));
+    let request = format!(
+        "POST /score HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = server.raw(request);
+    assert_eq!(statuses(&answer), ["200"]);
+    assert!(answer.ends_with("3.0\n"), "{}", &answer[..answer.len().min(500)]);
+}
+
+#[test]
 fn a_client_that_goes_away_gives_back_what_it_took() {
     let spool = Spool::served();
     let server = spool.serve();
