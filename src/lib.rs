@@ -83,6 +83,7 @@ pub mod format;
 pub mod html;
 pub mod ledger;
 pub mod model;
+pub mod monitor;
 pub mod onnxruntime;
 pub mod problem;
 pub mod registry;

@@ -1,0 +1,85 @@
+//! What was counted of rows: integers in the bins of a baseline. Counts of neighbouring rows add up to those of both, so they
+//! depend neither on threads nor on where an input was cut.
+
+/// What was counted of an input, of a part of one, or of all inputs of a window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub rows: u64,
+    /// Rows that couldn't be scored. Of them nothing else is counted but the cells that made them bad.
+    pub bad_rows: u64,
+    /// In the order of the baseline's columns: the model's inputs, its outputs, then other columns.
+    pub columns: Vec<ColumnCounts>,
+}
+
+/// Of the cells of one column in good rows; `bad` alone is of bad ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnCounts {
+    /// By bin of the baseline's histogram, or by its categories, in its order.
+    pub bins: Vec<u64>,
+    /// Below the first edge, and above the last one.
+    pub below: u64,
+    pub above: u64,
+    /// Categories that the baseline doesn't list.
+    pub other: u64,
+    pub missing: u64,
+    pub infinite: u64,
+    /// Cells that can't be read.
+    pub bad: u64,
+    /// Less than 0.
+    pub negative: u64,
+    /// Of finite numbers: the least and the greatest, if there are any.
+    pub range: Option<(f64, f64)>,
+    /// Of finite numbers, added up by batches, in their order.
+    pub sum: f64,
+}
+
+impl Counts {
+    /// Takes what was counted of the rows behind its own.
+    pub fn add(&mut self, next: &Counts) {
+        self.rows += next.rows;
+        self.bad_rows += next.bad_rows;
+        if self.columns.len() < next.columns.len() {
+            self.columns.resize_with(next.columns.len(), ColumnCounts::default);
+        }
+        for (column, next) in self.columns.iter_mut().zip(&next.columns) {
+            column.add(next);
+        }
+    }
+}
+
+impl ColumnCounts {
+    fn add(&mut self, next: &ColumnCounts) {
+        if self.bins.len() < next.bins.len() {
+            self.bins.resize(next.bins.len(), 0);
+        }
+        self.bins
+            .iter_mut()
+            .zip(&next.bins)
+            .for_each(|(sum, count)| *sum += count);
+        let pairs = [
+            (&mut self.below, next.below),
+            (&mut self.above, next.above),
+            (&mut self.other, next.other),
+            (&mut self.missing, next.missing),
+            (&mut self.infinite, next.infinite),
+            (&mut self.bad, next.bad),
+            (&mut self.negative, next.negative),
+        ];
+        pairs.into_iter().for_each(|(sum, count)| *sum += count);
+        self.range = match (self.range, next.range) {
+            (Some((min, max)), Some((low, high))) => Some((min.min(low), max.max(high))),
+            (range, None) | (None, range) => range,
+        };
+        self.sum += next.sum;
+    }
+
+    /// Cells that hold a finite number or a category.
+    pub fn present(&self) -> u64 {
+        self.bins.iter().sum::<u64>() + self.below + self.above + self.other
+    }
+
+    /// Cells in good rows.
+    pub fn cells(&self) -> u64 {
+        self.present() + self.missing + self.infinite
+    }
+}

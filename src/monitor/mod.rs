@@ -1,0 +1,10 @@
+//! Does the data still look like what the model knows? Counted in the pass that scores ([`counts`]), in the bins of what the model
+//! was trained on; held against that ([`check`]) before the output is published.
+//!
+//! Pure: no clock, no file, no log.
+
+pub mod check;
+pub mod counts;
+
+pub use check::{Area, Check};
+pub use counts::{ColumnCounts, Counts};
