@@ -32,7 +32,7 @@
 //! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part
 //! of the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a
 //! baseline and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another
-//! library wrote. The [`registry`] keeps it as pending, with all that was found. A person approves. [`registry::Current`]
+//! library wrote. The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of what it was trained on. A person approves. [`registry::Current`]
 //! sees the decision, has the version prove itself by its golden rows, and makes a [`score::Lineup`] of it; its identity
 //! holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
 //! each result and by which settings ([`transform::Shape`]).
@@ -61,14 +61,16 @@
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
 //!   of requests: `serve::telemetry`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
+//! - what is counted of a column, and held against later ones: [`monitor::baseline`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
-//! `plan`, [`score`], [`format`], [`model`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
+//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`] and [`model`] alone. [`service`] knows none
+//! of them: signals, the service manager, clocks and logs, whatever the process does.
+//! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads, and [`evaluate::approved`] and [`evaluate::registered`] read
 //! versions and examples. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
@@ -86,6 +88,7 @@ pub mod model;
 pub mod monitor;
 pub mod onnxruntime;
 pub mod problem;
+pub mod quantile;
 pub mod registry;
 pub mod score;
 pub mod serve;

@@ -1,6 +1,7 @@
 //! How far a metric would wander on other rows of the same kind: percentile intervals over resampled rows.
 
 use super::metrics::{Metric, Rows, Task};
+use crate::quantile::quantile;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -120,16 +121,6 @@ fn interval(drawn: impl ExactSizeIterator<Item = Option<f64>>) -> Option<Interva
     })
 }
 
-/// The quantile of ascending values, of which there is at least one: linear between neighbours (Hyndman and Fan 1996,
-/// type 7; numpy's default).
-pub(crate) fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let place = share * (ascending.len() - 1) as f64;
-    let (below, part) = (place.floor() as usize, place.fract());
-    let (low, high) = (ascending[below], ascending[(below + 1).min(ascending.len() - 1)]);
-    // Not low + part * (high - low): the difference of two finite numbers may not be finite.
-    low * (1.0 - part) + high * part
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,12 +214,5 @@ mod tests {
                 upper: 1.975
             })
         );
-    }
-
-    #[test]
-    fn quantiles_are_linear_between_neighbours() {
-        assert_eq!(quantile(&[3.0], 0.9), 3.0);
-        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
-        assert_eq!(quantile(&[-f64::MAX, f64::MAX], 0.5), 0.0);
     }
 }

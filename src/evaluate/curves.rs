@@ -1,7 +1,7 @@
 //! What plots show, as numbers: histograms, ROC curves, calibration, long lines made short.
 
 use super::axis::round_step;
-use super::bootstrap::quantile;
+use crate::quantile::quantile;
 
 /// Equal bins with round edges: bin i holds what is at least `first + i * step` and below `first + (i + 1) * step`.
 #[derive(Clone, Debug, PartialEq)]

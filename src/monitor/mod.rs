@@ -1,10 +1,12 @@
 //! Does the data still look like what the model knows? Counted in the pass that scores ([`counts`]), in the bins of what the model
-//! was trained on; held against that ([`check`]) before the output is published.
+//! was trained on ([`baseline`]); held against that ([`check`]) before the output is published.
 //!
 //! Pure: no clock, no file, no log.
 
+pub mod baseline;
 pub mod check;
 pub mod counts;
 
+pub use baseline::Baseline;
 pub use check::{Area, Check};
 pub use counts::{ColumnCounts, Counts};

@@ -13,8 +13,8 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 
 /// A version's manifest.
 ///
-/// `format_version` is 1, or 2 where `training`, an attachment, or an input that is a boolean or has numbers for missing
-/// values is there, which programs that know 1 alone refuse. Both are read.
+/// `format_version` is 1; or 2 where `training`, an attachment, or an input that is a boolean or has numbers for missing
+/// values is there; or 3 where `baseline.json` is. Programs that know fewer refuse it by this number. All are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -54,20 +54,23 @@ pub struct Training {
 pub enum Attachment {
     Evaluation,
     EvaluationPage,
+    /// The baseline as training wrote it before it had outcomes.
     Profile,
     Pipeline,
     Trials,
     Golden,
+    Baseline,
 }
 
 impl Attachment {
-    pub const ALL: [Attachment; 6] = [
+    pub const ALL: [Attachment; 7] = [
         Attachment::Evaluation,
         Attachment::EvaluationPage,
         Attachment::Profile,
         Attachment::Pipeline,
         Attachment::Trials,
         Attachment::Golden,
+        Attachment::Baseline,
     ];
 
     /// Its file name.
@@ -79,6 +82,7 @@ impl Attachment {
             Attachment::Pipeline => "pipeline.toml",
             Attachment::Trials => "trials.csv",
             Attachment::Golden => "golden.json",
+            Attachment::Baseline => "baseline.json",
         }
     }
 }
@@ -146,7 +150,7 @@ impl Manifest {
         [self.artifact_in(folder)].into_iter().chain(attached).collect()
     }
 
-    pub const NEWEST: u32 = 2;
+    pub const NEWEST: u32 = 3;
 
     /// The metric that stands for the others: `r2`, or `roc_auc`, or the first.
     pub fn main_metric(&self) -> Option<(&str, f64)> {
@@ -161,6 +165,13 @@ impl Manifest {
 
     /// The lowest format version that has all of its keys.
     pub fn least_version(&self) -> u32 {
+        if self
+            .attachments
+            .iter()
+            .any(|attached| attached.name == Attachment::Baseline)
+        {
+            return 3;
+        }
         let mut inputs = self.signature.inputs.iter();
         let marked = inputs.any(|input| input.boolean || !input.missing.is_empty() || input.kind == Type::Boolean);
         if marked || self.training.is_some() || !self.attachments.is_empty() {

@@ -3,7 +3,6 @@
 
 use super::dataset::{Dataset, ReadAsMissing};
 use super::pipeline::Pipeline;
-use super::profile::Profile;
 use super::search::{Outcome, Search};
 use super::{Fitted, fit};
 use crate::config::is_group;
@@ -280,14 +279,11 @@ impl Candidate<'_> {
             bytes
         };
         // Of all of them, also those that were left out for a missing value.
-        let profile = Profile::of(&dataset.features.select(&dataset.parts.train));
+        let baseline = dataset.features.select(&dataset.parts.train).baseline();
         let mut attachments = BTreeMap::from([
             (Attachment::Evaluation, json(findings.comparison.json())),
             (Attachment::EvaluationPage, findings.page.clone().into_bytes()),
-            (
-                Attachment::Profile,
-                json(serde_json::to_value(&profile).expect("a profile is JSON")),
-            ),
+            (Attachment::Baseline, baseline.json()),
             (Attachment::Pipeline, pipeline.text().into_bytes()),
         ]);
         if let Some(outcome) = outcome {

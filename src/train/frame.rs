@@ -1,6 +1,8 @@
 //! Rows of examples, as columns.
 
 pub use crate::format::csv::columns::Cells;
+use crate::monitor::Baseline;
+use crate::monitor::baseline::Column;
 
 /// Columns of equal length, each under its own name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +33,15 @@ impl Frame {
             rows: rows.len(),
             columns: columns.collect(),
         }
+    }
+
+    /// What they look like, for later ones to be held against.
+    pub fn baseline(&self) -> Baseline {
+        let column = |Series { name, cells }: &Series| match cells {
+            Cells::Numbers(numbers) => Column::of_numbers(name, numbers),
+            Cells::Texts(texts) => Column::of_texts(name, texts.iter().map(Option::as_deref)),
+        };
+        Baseline::new(self.rows, self.columns.iter().map(column).collect())
     }
 
     pub fn series(&self, name: &str) -> Option<&Series> {

@@ -2,7 +2,7 @@
 //!
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
 //! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
-//! [`search`] tries hyperparameters, [`profile`] keeps what the training rows looked like.
+//! [`search`] tries hyperparameters, [`Frame::baseline`](frame::Frame::baseline) keeps what the training rows looked like.
 //! [`candidate`] holds what was fitted against the approved version, and registers it.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
@@ -16,7 +16,6 @@ pub mod logistic;
 mod missing;
 pub mod pipeline;
 pub mod preprocess;
-pub mod profile;
 pub mod search;
 pub mod split;
 

@@ -305,12 +305,12 @@ fn a_manifest_of_a_later_version_is_told_by_its_number() {
     let manifest = spool.path("models/lines/1/model.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
-    let later = text.replace("format_version = 1", "format_version = 3\nlineage = \"?\"");
+    let later = text.replace("format_version = 1", "format_version = 4\nlineage = \"?\"");
     fs::write(&manifest, later).unwrap();
     spool
         .once()
         .exits(3)
-        .says("format_version 3 is not known to this version of transform, which knows 1 and 2");
+        .says("format_version 4 is not known to this version of transform, which knows 1 to 3");
 }
 
 #[test]

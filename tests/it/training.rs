@@ -85,12 +85,12 @@ fn all_that_training_knows_stands_with_the_version() {
             <= 0.0
     );
     assert_eq!(evaluation["approved"], Value::Null);
-    let profile = json(folder.join("profile.json"));
+    let baseline = json(folder.join("baseline.json"));
     assert_eq!(
-        (&profile["rows"], &profile["features"][1]["type"]),
+        (&baseline["rows"], &baseline["features"][1]["type"]),
         (&150.into(), &"categories".into())
     );
-    assert!(profile["features"][0]["missing"].as_u64().unwrap() > 0);
+    assert!(baseline["features"][0]["missing"].as_u64().unwrap() > 0);
     let page = fs::read_to_string(folder.join("evaluation.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("by\tletter") && !page.contains("http"));
     let golden = json(folder.join("golden.json"));
@@ -102,6 +102,8 @@ fn all_that_training_knows_stands_with_the_version() {
         (&manifest["training"]["rows"], &manifest["format"]),
         (&150.into(), &"pipeline".into())
     );
+    // A program that doesn't know `baseline.json` refuses it by this number.
+    assert_eq!(manifest["format_version"], 3);
     assert_eq!(manifest["metrics"]["r2"], r2["value"]);
     // The pipeline file that stands with the version makes it again.
     let again = folder.join("pipeline.toml");
