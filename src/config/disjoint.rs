@@ -6,85 +6,56 @@ use crate::error::Result;
 use crate::spool::Links;
 use std::path::{Component, Path, PathBuf};
 
-/// An output inside the input folder would be an input, and so on.
 pub fn check(config: &Config, layers: &Layers) -> Result<()> {
-    let input = resolve(&config.input.path);
-    for (section, path) in [
-        ("output", &config.output.path),
-        ("failed", &config.failed),
-        ("models", &config.models.path),
-        ("state", &config.state.path),
-        ("status", &config.status),
-    ] {
-        let other = resolve(path);
-        if other.starts_with(&input) || input.starts_with(&other) {
-            let message = format!(
-                "{section}.path = {} and input.path = {} must lie apart, neither inside the other",
-                path.display(),
-                config.input.path.display()
-            );
-            return Err(layers.invalid(&[section, "path"], message));
+    let input = ("input.path", &config.input.path);
+    let written = [
+        ("output.path", &config.output.path),
+        ("failed.path", &config.failed),
+        ("state.path", &config.state.path),
+        ("status.path", &config.status),
+    ];
+    let models = ("models.path", &config.models.path);
+    let capture = config.capture.as_ref().map(|capture| ("capture.path", &capture.path));
+    // An output inside the input folder would be an input, and so on.
+    for other in written.into_iter().chain([models]) {
+        apart(layers, other, input, "")?;
+    }
+    // What is captured may be deleted any time, and nothing of it is anything else.
+    if let Some(own) = capture {
+        for other in [input, models].into_iter().chain(written) {
+            apart(layers, own, other, "")?;
         }
     }
-    check_capture(config, layers)?;
-    check_links(config, layers)
-}
-
-/// What is captured may be deleted any time, and nothing of it is anything else.
-fn check_capture(config: &Config, layers: &Layers) -> Result<()> {
-    let Some(capture) = &config.capture else { return Ok(()) };
-    let own = resolve(&capture.path);
-    for (section, path) in [
-        ("input", &config.input.path),
-        ("output", &config.output.path),
-        ("failed", &config.failed),
-        ("models", &config.models.path),
-        ("state", &config.state.path),
-        ("status", &config.status),
-    ] {
-        let other = resolve(path);
-        if other.starts_with(&own) || own.starts_with(&other) {
-            let message = format!(
-                "capture.path = {} and {section}.path = {} must lie apart, neither inside the other",
-                capture.path.display(),
-                path.display()
-            );
-            return Err(layers.invalid(&["capture", "path"], message));
-        }
-    }
-    Ok(())
-}
-
-/// By a link to an output, each output would be an input, and so on.
-fn check_links(config: &Config, layers: &Layers) -> Result<()> {
-    let Links::Within(folders) = config.input.rules.links() else {
-        return Ok(());
-    };
-    for folder in folders {
-        let real = resolve(folder);
-        let capture = config.capture.as_ref().map(|capture| ("capture", &capture.path));
-        for (section, path) in [
-            ("output", &config.output.path),
-            ("failed", &config.failed),
-            ("state", &config.state.path),
-            ("status", &config.status),
-        ]
-        .into_iter()
-        .chain(capture)
-        {
-            let other = resolve(path);
-            if other.starts_with(&real) || real.starts_with(&other) {
-                let message = format!(
-                    "input.links = {} and {section}.path = {} must lie apart, neither inside the other: what is written there \
-                     is no input; name the folders below it that links lead to",
-                    folder.display(),
-                    path.display()
-                );
-                return Err(layers.invalid(&["input", "links"], message));
+    // By a link to an output, each output would be an input.
+    if let Links::Within(folders) = config.input.rules.links() {
+        let why = ": what is written there is no input; name the folders below it that links lead to";
+        for folder in folders {
+            for other in written.into_iter().chain(capture) {
+                apart(layers, ("input.links", folder), other, why)?;
             }
         }
     }
     Ok(())
+}
+
+/// # Errors
+/// One lies inside the other; it is the first one's key that is wrong.
+fn apart(
+    layers: &Layers,
+    (key, path): (&str, &PathBuf),
+    (other_key, other): (&str, &PathBuf),
+    why: &str,
+) -> Result<()> {
+    let (real, other_real) = (resolve(path), resolve(other));
+    if !real.starts_with(&other_real) && !other_real.starts_with(&real) {
+        return Ok(());
+    }
+    let message = format!(
+        "{key} = {} and {other_key} = {} must lie apart, neither inside the other{why}",
+        path.display(),
+        other.display()
+    );
+    Err(layers.invalid(&key.split('.').collect::<Vec<_>>(), message))
 }
 
 /// An absolute path without links or dots, as far as it exists.

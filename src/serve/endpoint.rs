@@ -112,7 +112,7 @@ impl Endpoint {
             }
             Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
         };
-        exchange.end(&result);
+        exchange.end(&result, protocol);
         let answer = result.unwrap_or_else(|refusal| refusal.answer(protocol, id));
         match protocol {
             // What the clients of AWS call a request.

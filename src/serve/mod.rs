@@ -11,6 +11,7 @@
 //! Only [`connections`], [`patience`] and [`body`] know tokio.
 
 mod answer;
+mod base64;
 mod body;
 mod capture;
 mod connections;
@@ -32,7 +33,6 @@ mod route;
 mod scoring;
 mod served;
 mod server;
-mod shape;
 mod telemetry;
 mod vertex;
 

@@ -10,7 +10,7 @@ use crate::score::binding::nearest;
 use crate::transform::Shape;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
@@ -26,8 +26,55 @@ pub struct Models {
     stage: Stage,
     shape: Shape,
     table: RwLock<Arc<Table>>,
+    /// Locked to look, never to read a file.
+    others: Mutex<Others>,
+}
+
+/// Versions that were asked for by their number.
+#[derive(Default)]
+struct Others {
     /// Last used, last.
-    others: Mutex<Vec<Arc<Served>>>,
+    proven: Vec<Arc<Served>>,
+    /// They are being read and proven.
+    pending: Vec<Arc<Pending>>,
+}
+
+/// What comes of a version, for whoever waits for it: one proves it.
+struct Pending {
+    group: String,
+    version: u32,
+    result: OnceLock<Result<Arc<Served>, Refusal>>,
+}
+
+impl Others {
+    fn find(&mut self, group: &str, version: u32) -> Result<Arc<Served>, Arc<Pending>> {
+        if let Some(at) = self.proven.iter().position(|served| is_version(served, group, version)) {
+            let served = self.proven.remove(at);
+            self.proven.push(served.clone());
+            return Ok(served);
+        }
+        let is_it = |pending: &&Arc<Pending>| pending.version == version && pending.group == group;
+        Err(self.pending.iter().find(is_it).cloned().unwrap_or_else(|| {
+            let pending = Arc::new(Pending {
+                group: group.into(),
+                version,
+                result: OnceLock::new(),
+            });
+            self.pending.push(pending.clone());
+            pending
+        }))
+    }
+
+    /// What failed is tried again by who asks next.
+    fn end(&mut self, pending: &Arc<Pending>, result: &Result<Arc<Served>, Refusal>) {
+        self.pending.retain(|other| !Arc::ptr_eq(other, pending));
+        if let Ok(served) = result {
+            if self.proven.len() == OTHERS {
+                self.proven.remove(0);
+            }
+            self.proven.push(served.clone());
+        }
+    }
 }
 
 impl Models {
@@ -74,7 +121,11 @@ impl Models {
 
     /// Versions beside them that are in memory, for they were asked for by their number; the one used last, last.
     pub fn others(&self) -> Vec<Arc<Served>> {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock_others().proven.clone()
+    }
+
+    fn lock_others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version that answers for the configured group.
@@ -112,13 +163,7 @@ impl Models {
             .table()
             .get(group)
             .is_some_and(|served| served.as_ref().is_ok_and(is));
-        // Whoever holds it may be reading another version: no connection waits for that.
-        let others = match self.others.try_lock() {
-            Ok(others) => Some(others),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        latest || others.is_some_and(|others| others.iter().any(is))
+        latest || self.lock_others().proven.iter().any(is)
     }
 
     fn latest(&self, group: &str) -> Result<Arc<Served>, Refusal> {
@@ -139,18 +184,15 @@ impl Models {
     }
 
     fn other(&self, group: &str, version: u32) -> Result<Arc<Served>, Refusal> {
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = others.iter().position(|served| is_version(served, group, version)) {
-            let served = others.remove(at);
-            others.push(served.clone());
-            return Ok(served);
-        }
-        let served = self.load(group, version)?;
-        if others.len() == OTHERS {
-            others.remove(0);
-        }
-        others.push(served.clone());
-        Ok(served)
+        let found = self.lock_others().find(group, version);
+        found.or_else(|pending| {
+            let prove = || {
+                let result = self.load(group, version);
+                self.lock_others().end(&pending, &result);
+                result
+            };
+            pending.result.get_or_init(prove).clone()
+        })
     }
 
     fn load(&self, group: &str, version: u32) -> Result<Arc<Served>, Refusal> {
@@ -216,8 +258,8 @@ impl Watch {
         }
     }
 
-    /// Puts what was approved since to work, once it has proven itself. True if anything changed.
-    pub fn look(&mut self) -> bool {
+    /// Puts what was approved since to work, once it has proven itself.
+    pub fn look(&mut self) {
         let models = &self.models;
         let mut names = match Registry::groups(&models.folder) {
             Ok(names) => {
@@ -260,7 +302,6 @@ impl Watch {
         if changed {
             self.publish();
         }
-        changed
     }
 
     fn publish(&self) {
@@ -285,11 +326,49 @@ impl Watch {
     /// A version that was rejected since it was asked for by its number answers no more.
     fn forget_rejected(&self) {
         let models = &self.models;
-        let mut others = models.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others.retain(|served| {
+        let mut rejected = models.others();
+        rejected.retain(|served| {
             let identity = &served.lineup.champion.identity;
             let shown = Registry::new(&models.folder, &identity.group).show(identity.version);
-            shown.map_or(true, |shown| models.serves(shown.status))
+            shown.is_ok_and(|shown| !models.serves(shown.status))
         });
+        let is_rejected = |served: &Arc<Served>| rejected.iter().any(|other| Arc::ptr_eq(other, served));
+        models.lock_others().proven.retain(|served| !is_rejected(served));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::thread;
+
+    /// One lock was held while a version was proven, and requests for others waited for it.
+    #[test]
+    fn a_version_that_is_being_proven_holds_up_no_other() {
+        let others = Mutex::new(Others::default());
+        let find = |version| others.lock().unwrap().find("lines", version).map(drop);
+        let slow = find(1).unwrap_err();
+        let (began, ends) = (Barrier::new(2), Barrier::new(2));
+        let refused = || Err(Refusal::bad("it fails"));
+        thread::scope(|scope| {
+            let proving = scope.spawn(|| {
+                let prove = || {
+                    began.wait();
+                    ends.wait();
+                    others.lock().unwrap().end(&slow, &refused());
+                    refused()
+                };
+                slow.result.get_or_init(prove).is_err()
+            });
+            began.wait();
+            let same = find(1).unwrap_err();
+            assert!(Arc::ptr_eq(&same, &slow), "one proves it for all who ask");
+            let other = find(2).unwrap_err();
+            assert!(other.result.get_or_init(refused).is_err());
+            ends.wait();
+            assert!(proving.join().unwrap());
+        });
+        assert!(!Arc::ptr_eq(&find(1).unwrap_err(), &slow), "what failed is tried again");
     }
 }

@@ -2,6 +2,8 @@
 
 use super::refusal::{Cause, Refusal};
 use super::route::Route;
+use crate::format::Encoding;
+use crate::problem::excerpt;
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -71,6 +73,25 @@ impl Request {
             .filter_map(|parameter| parameter.split_once('='))
             .find(|(key, _)| key.trim().eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim().trim_matches('"'))
+    }
+
+    /// How the body's text is encoded, if the content type says so.
+    ///
+    /// # Errors
+    /// No such encoding is known.
+    pub fn charset(&self) -> Result<Option<Encoding>, Refusal> {
+        match self.content_parameter("charset") {
+            None => Ok(None),
+            // The standard of the web has more characters in it.
+            Some(label) if label.eq_ignore_ascii_case("us-ascii") => Ok(Some(Encoding::UTF_8)),
+            Some(label) => Encoding::parse(label).map(Some).ok_or_else(|| {
+                let label = excerpt(label.as_bytes(), 40);
+                Refusal::new(
+                    Cause::MediaType,
+                    format!("charset {label:?} isn't known; utf-8 and windows-1252 are"),
+                )
+            }),
+        }
     }
 
     /// The first type that the caller takes and that this project writes.

@@ -3,12 +3,12 @@
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks, Header};
+use crate::format::{self, Blocks};
 use crate::model::Column;
 use crate::problem::internal;
 use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, predict};
-use crate::transform::{Shape, open};
+use crate::transform::{Scorer, Shape, open};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What came of a request's rows, in their order.
@@ -186,23 +186,11 @@ pub struct Csv {
     pub delimiter: u8,
 }
 
-/// A CSV as the spool reads it, but for its header. `header`: none is the configured rule.
+/// A CSV as the spool reads it. `scorer`: of the version.
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn csv(served: &Served, body: &[u8], header: Option<Header>) -> Result<Csv, Refusal> {
-    let other;
-    let scorer = match header.filter(|header| served.scorer.shape.header != *header) {
-        None => &served.scorer,
-        Some(header) => {
-            let shape = Shape {
-                header,
-                ..served.scorer.shape.clone()
-            };
-            other = served.scorer.with(shape);
-            &other
-        }
-    };
+pub fn csv(served: &Served, scorer: &Scorer, body: &[u8]) -> Result<Csv, Refusal> {
     let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     let opened = open(&block, scorer)?;

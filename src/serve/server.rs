@@ -51,10 +51,7 @@ pub fn run(load: impl Fn() -> Result<Config> + Send, stage: Stage) -> Result<u8>
 
 fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Receiver<()>) -> Result<()> {
     let settings = &config.serve;
-    let guard = Arc::new(Guard::open(
-        settings,
-        &config.state.path.join("serve").join(stage.to_string()),
-    )?);
+    let guard = Arc::new(Guard::open(settings, &state_folder(config, stage))?);
     guard.log();
     let Listeners { sockets, outlive } = listen(settings)?;
     let models = &config.models;

@@ -1,7 +1,7 @@
 //! What is captured of a prediction, and its line: as SageMaker's data capture writes it. Pure.
 
-use super::base64;
 use crate::format::json::writer::push_text;
+use crate::serve::base64;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use std::fmt::Write as _;

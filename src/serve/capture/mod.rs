@@ -5,7 +5,6 @@
 //! thread writes ([`writer`]) into a [`folder`] that keeps to its size and leaves a disk alone that is nearly full. What can't be
 //! kept is counted ([`counters`]). [`layout`] says where what lies.
 
-mod base64;
 mod counters;
 mod event;
 mod folder;

@@ -12,6 +12,7 @@ pub use neighbour::Neighbour;
 
 use self::neighbour::Found;
 use super::answer::Answer;
+use super::base64;
 use super::guard::Guard;
 use super::keys::fields::Left;
 use super::models::Models;
@@ -101,10 +102,12 @@ pub struct Sources<'a> {
 
 pub fn answer(sources: Sources) -> Answer {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
-        let style = words::base64(&Sha256::digest(STYLE));
+        let mut style = Vec::new();
+        base64::push(&mut style, &Sha256::digest(STYLE));
         format!(
-            "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'"
+            "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+            String::from_utf8_lossy(&style)
         )
     });
     Answer::ok("text/html; charset=utf-8", html(&facts(sources)))

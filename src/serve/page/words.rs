@@ -63,24 +63,6 @@ pub fn count(number: u64, singular: &str, plural: &str) -> String {
     format!("{}\u{a0}{word}", thousands(number))
 }
 
-/// RFC 4648, with padding.
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut three = [0; 3];
-        three[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
-        for digit in 0..4 {
-            text.push(match digit <= chunk.len() {
-                true => DIGITS[(bits >> (18 - 6 * digit)) as usize & 63].into(),
-                false => '=',
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,19 +88,6 @@ mod tests {
         }
         for (seconds, text) in [(-3, "0 s"), (119, "119 s"), (7199, "119 min"), (200_000, "2 days")] {
             assert_eq!(age(seconds), text);
-        }
-    }
-
-    #[test]
-    fn base64_is_as_rfc_4648_has_it() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
         }
     }
 }

@@ -49,7 +49,7 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
     for (name, values) in root.members() {
         columns.push(rows::array(&name, values)?);
         names.push(name.into_owned());
-        rows::has_room(served, names.len())?;
+        rows::has_room(served.width(), names.len())?;
     }
     rows::columns(served, names, columns)
 }

@@ -5,14 +5,15 @@
 //! without a header is SageMaker's, and one with a header MLflow's, unless an endpoint, a CSV or JSON Lines are asked for.
 
 use super::{Ask, mlflow, rows, sagemaker};
-use crate::format::Header;
 use crate::format::json::Kind;
+use crate::format::{Encoding, Header};
 use crate::serve::answer::Answer;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{MediaType, Request};
 use crate::serve::route::{Protocol, Route};
 use crate::serve::scoring;
 use crate::serve::served::Served;
+use crate::transform::Shape;
 use std::sync::Arc;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
@@ -20,13 +21,12 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let attributes = sagemaker::check(request)?;
     let (group, version) = request.target()?;
     let served = ask.models.find(group, version)?;
-    charset(request)?;
     if request.body.iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::bad("the body is empty"));
     }
     let answer = match content_type(request) {
         MediaType::Json => json(ask, &served),
-        MediaType::JsonLines => sagemaker::lines(ask, &served),
+        MediaType::JsonLines => utf8(request).and_then(|()| sagemaker::lines(ask, &served)),
         MediaType::Csv => csv(ask, &served),
         MediaType::Any | MediaType::Other => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here")
             .hint("send text/csv, application/json or application/jsonlines")),
@@ -50,22 +50,19 @@ fn content_type(request: &Request) -> MediaType {
 }
 
 /// # Errors
-/// The body is said to be no UTF-8.
-fn charset(request: &Request) -> Result<(), Refusal> {
-    let charset = request.content_parameter("charset").unwrap_or("utf-8");
-    match ["utf-8", "utf8", "us-ascii"]
-        .iter()
-        .any(|known| charset.eq_ignore_ascii_case(known))
-    {
+/// The body is said to be another text than JSON can be.
+fn utf8(request: &Request) -> Result<(), Refusal> {
+    match request.charset()?.is_none_or(Encoding::is_utf8) {
         true => Ok(()),
         false => Err(Refusal::new(
             Cause::MediaType,
-            format!("charset {charset:?}: bodies are read as UTF-8"),
+            "JSON is read as UTF-8, and in no other charset",
         )),
     }
 }
 
 fn json(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+    utf8(ask.request)?;
     let document = rows::document(&ask.request.body)?;
     let root = document.root();
     if root.kind() == Kind::Array {
@@ -79,8 +76,15 @@ fn json(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
 
 fn csv(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
     let request = ask.request;
-    let header = header(request)?;
-    let csv = scoring::csv(served, &request.body, header).map_err(unclear)?;
+    let usual = &served.scorer;
+    let (header, encoding) = (header(request)?, request.charset()?);
+    let said = (header.is_some() || encoding.is_some()).then(|| Shape {
+        header: header.unwrap_or(usual.shape.header),
+        encoding: encoding.unwrap_or(usual.shape.encoding),
+        ..usual.shape.clone()
+    });
+    let other = said.map(|shape| usual.with(shape));
+    let csv = scoring::csv(served, other.as_ref().unwrap_or(usual), &request.body).map_err(unclear)?;
     let is_mlflow = csv.has_header
         && request.route == Route::Invocations
         && !matches!(request.accepts(), MediaType::Csv | MediaType::JsonLines);

@@ -82,7 +82,7 @@ fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
     };
     let data = rows::array("data", data)?;
     let names = match columns.filter(|columns| columns.kind() != Kind::Null) {
-        Some(columns) => names(columns)?,
+        Some(columns) => names(served, columns)?,
         None => return read_rows(served, data),
     };
     // What pandas calls columns that have no names.
@@ -93,13 +93,15 @@ fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
     }
 }
 
-fn names(columns: Cursor) -> Result<Vec<String>, Refusal> {
+fn names(served: &Served, columns: Cursor) -> Result<Vec<String>, Refusal> {
     let name = |name: Cursor| match name.kind() {
         Kind::Text => Ok(name.text().unwrap_or_default().into_owned()),
         Kind::Number => Ok(name.raw().to_string()),
         _ => Err(rows::unexpected("a name of \"columns\"", name, "a text")),
     };
-    rows::array("columns", columns)?.map(name).collect()
+    let columns = rows::array("columns", columns)?;
+    rows::has_room(served.width(), columns.clone().count())?;
+    columns.map(name).collect()
 }
 
 /// Rows by name or by position; of a model of one feature, its values.
@@ -132,7 +134,7 @@ fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> 
                 };
                 columns.push(values);
                 names.push(name.into_owned());
-                rows::has_room(served, names.len())?;
+                rows::has_room(served.width(), names.len())?;
             }
             rows::columns(served, names, columns)
         }

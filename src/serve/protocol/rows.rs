@@ -94,13 +94,12 @@ pub fn arrays_by_name(served: &Served, names: Vec<String>, rows: Elements) -> Re
 const OTHER_NAMES: usize = 4096;
 
 /// # Errors
-/// There are more names than a request may have. To be asked before the next one is kept.
-pub fn has_room(served: &Served, names: usize) -> Result<(), Refusal> {
-    let most = served.width() + OTHER_NAMES;
+/// There are more names than a request may have. To be asked before the next one is kept. `width`: the model's.
+pub fn has_room(width: usize, names: usize) -> Result<(), Refusal> {
+    let most = width + OTHER_NAMES;
     match names > most {
         true => Err(Refusal::bad(format!(
-            "more than {most} names, where the model takes {} columns",
-            served.width()
+            "more than {most} names, where the model takes {width} columns"
         ))),
         false => Ok(()),
     }
@@ -111,7 +110,7 @@ pub fn has_room(served: &Served, names: usize) -> Result<(), Refusal> {
 /// # Errors
 /// A name that stands twice, or is missing; there are too many.
 pub fn by_name(served: &Served, names: Vec<String>) -> Result<Arc<Named>, Refusal> {
-    has_room(served, names.len())?;
+    has_room(served.width(), names.len())?;
     served
         .bind(names)
         .map_err(|(problem, names)| match (problem.code, &problem.column) {

@@ -84,7 +84,7 @@ fn by_column(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
     for (name, values) in inputs.members() {
         columns.push(rows::array(&name, values)?);
         names.push(name.into_owned());
-        rows::has_room(served, names.len())?;
+        rows::has_room(served.width(), names.len())?;
     }
     rows::columns(served, names, columns)
 }

@@ -132,7 +132,7 @@ fn write(line: &Line) {
         method = %line.method,
         route = %line.route,
         status = line.status,
-        seconds = (line.took.as_secs_f64() * 1e6).round() / 1e6,
+        microseconds = line.took.as_micros() as u64,
         model = line.by.as_ref().map(|by| tracing::field::display(&by.lineup)),
         rows = line.by.as_ref().map(|_| line.rows),
         bad_rows = line.by.as_ref().map(|_| line.bad_rows),

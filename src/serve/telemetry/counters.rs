@@ -23,9 +23,7 @@ pub fn name(place: usize) -> &'static str {
 pub const GONE: u16 = 499;
 
 /// The statuses that there are; others, of which there are none, count as the last.
-pub const STATUSES: [u16; 15] = [
-    200, 204, 400, 403, 404, 405, 408, 413, 415, 429, 431, GONE, 503, 501, 500,
-];
+pub const STATUSES: [u16; 14] = [200, 400, 403, 404, 405, 408, 413, 415, 424, 429, 431, GONE, 503, 500];
 
 #[derive(Default)]
 pub struct ByRoute {

@@ -22,7 +22,7 @@ use self::window::Window;
 use super::answer::Answer;
 use super::keys::Key;
 use super::refusal::{Cause, Refusal};
-use super::route::Route;
+use super::route::{Protocol, Route};
 use super::served::Served;
 use crate::config;
 use crate::error::Result;
@@ -131,8 +131,8 @@ impl Exchange<'_> {
         self.route = counters::place(Some(route));
     }
 
-    /// It is answered.
-    pub fn end(mut self, result: &Result<Answer, Refusal>) {
+    /// It is answered. `protocol`: whose way a refusal is told.
+    pub fn end(mut self, result: &Result<Answer, Refusal>, protocol: Protocol) {
         match result {
             Ok(answer) => {
                 let scored = answer.scored.as_ref();
@@ -149,7 +149,7 @@ impl Exchange<'_> {
                     bad,
                     refused: rows - bad,
                 });
-                let status = refusal.cause.status().as_u16();
+                let status = refusal.status(protocol).as_u16();
                 self.telemetry
                     .metrics
                     .refuse(self.key_of(Some(refusal)), metrics::reason(refusal));

@@ -179,7 +179,7 @@ fn what_cannot_be_scored_is_said_as_its_clients_know_it() {
         .is(415);
     assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
     let refused = server
-        .post_as("/invocations", "text/csv;charset=utf-16", "a,b\n")
+        .post_as("/invocations", "application/json;charset=utf-16", "{}")
         .is(415);
     assert!(refused.text().contains("UTF-8"));
     let refused = server.get("/invocations").is(405);

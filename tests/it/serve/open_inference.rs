@@ -165,7 +165,7 @@ fn what_does_not_add_up_is_refused_by_name() {
     let server = spool.serve();
     let a = |data: Value| json!({"inputs": [tensor("a", "FP64", &[1], data), tensor("b", "FP64", &[1], json!([1]))]});
     for (body, words) in [
-        (json!({}), "no \"inputs\""),
+        (json!({}), "no \"inputs\"; /v2/models/GROUP says which ones"),
         (json!({"inputs": []}), "no column \"a\", which the model takes"),
         (
             json!({"inputs": [tensor("A", "FP64", &[1], json!([1]))]}),

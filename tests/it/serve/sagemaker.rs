@@ -170,7 +170,7 @@ fn whether_a_csv_has_a_header_can_be_said_and_must_be_where_it_is_unclear() {
     for (content_type, status, words) in [
         ("text/csv;header=maybe", 400, "it is present or absent"),
         ("text/csv;label_size=1", 400, "have no labels in front"),
-        ("text/csv;charset=latin1", 415, "bodies are read as UTF-8"),
+        ("text/csv;charset=klingon", 415, "charset \"klingon\" isn't known"),
         ("application/x-recordio-protobuf", 415, "send text/csv"),
     ] {
         let refused = ask(content_type, "3,4\n").is(status);
@@ -291,7 +291,7 @@ fn an_endpoint_says_what_the_clients_of_aws_raise() {
         ("X-Request-Id", "r-1"),
     ];
     let body = r#"{"instances": [{"features": ["oops"]}]}"#;
-    let refused = server.invoke("/endpoints/lines/invocations", &headers, body).is(400);
+    let refused = server.invoke("/endpoints/lines/invocations", &headers, body).is(424);
     assert_eq!(refused.header("x-amzn-errortype"), Some("ModelError"));
     assert_eq!(refused.header("x-amzn-requestid"), Some("r-1"));
     let message = "1 of 1 rows can't be scored; row 1, x: not a number";
@@ -305,7 +305,7 @@ fn an_endpoint_says_what_the_clients_of_aws_raise() {
     assert_eq!(answer.header("x-amzn-requestid"), Some("r-1"));
     let long = "x".repeat(1025);
     let headers = [JSON, ("X-Amzn-SageMaker-Custom-Attributes", &long)];
-    server.invoke("/endpoints/lines/invocations", &headers, body).is(400);
+    server.invoke("/endpoints/lines/invocations", &headers, body).is(424);
 }
 
 #[test]

@@ -107,3 +107,23 @@ fn a_row_a_line_comes_out_a_row_a_line() {
     );
     assert_eq!(ask("/score", "{\"x\": 1}\n{\"x\": }").is(400).json()["line"], 2);
 }
+
+/// A body in UTF-8 was read in `input.encoding`, whatever its Content-Type said.
+#[test]
+fn the_charset_of_a_content_type_counts_more_than_the_configured_encoding() {
+    let spool = Spool::without_model().open_to_all();
+    spool.approve(spool.register("{\"features\":[\"K\u{f6}ln\"],\"coefficients\":[2],\"intercept\":1}"));
+    let (utf8, latin1) = ("K\u{f6}ln\n1\n".as_bytes(), &b"K\xf6ln\n1\n"[..]);
+    let check = |spool: &Spool, own: &[u8], other: &[u8], charset: &str| {
+        let server = spool.serve();
+        let said = format!("text/csv;header=present;charset={charset}");
+        for path in ["/score", "/invocations"] {
+            server.post_as(path, "text/csv;header=present", own).is(200);
+            server.post_as(path, &said, other).is(200);
+            let refused = server.post_as(path, "text/csv;charset=klingon", own).is(415);
+            assert!(refused.text().contains("klingon"), "{}", refused.text());
+        }
+    };
+    check(&spool, utf8, latin1, "\"iso-8859-1\"");
+    check(&spool.set("input.encoding=latin1"), latin1, utf8, "UTF-8");
+}

@@ -80,6 +80,8 @@ fn versions_have_a_status_and_can_be_asked() {
         .is(200);
     assert_eq!(first.json(), json!({"predictions": [7.0]}));
     assert_eq!(first.header("transform-model"), Some("lines/1"));
+    let near = server.get("/v1/models/line").is(404).json();
+    assert_eq!(near["error"], "no model group \"line\"; the nearest is \"lines\"");
     for path in ["/v1/models/line", "/v1/models/lines/versions/3"] {
         assert!(server.get(path).is(404).json()["error"].is_string());
         assert!(server.post(&format!("{path}:predict"), "{}").is(404).json()["error"].is_string());

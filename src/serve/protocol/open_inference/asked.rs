@@ -3,7 +3,7 @@
 use crate::format::json::{Cursor, Kind};
 use crate::format::tensors::{Datatype, Fault, Shape, Tensor};
 use crate::problem::excerpt;
-use crate::serve::protocol::rows::{array, unexpected};
+use crate::serve::protocol::rows::{array, has_room, unexpected};
 use crate::serve::refusal::Refusal;
 use std::borrow::Cow;
 
@@ -36,8 +36,8 @@ pub struct Wanted<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// `binary`: what stands behind the JSON.
-    pub fn read(root: Cursor<'a>, binary: Option<&'a [u8]>) -> Result<Asked<'a>, Refusal> {
+    /// `binary`: what stands behind the JSON. `width`: the model's.
+    pub fn read(root: Cursor<'a>, binary: Option<&'a [u8]>, width: usize) -> Result<Asked<'a>, Refusal> {
         if root.kind() != Kind::Object {
             return Err(unexpected("the body", root, "an object with \"inputs\""));
         }
@@ -48,7 +48,9 @@ impl<'a> Asked<'a> {
         })?;
         let mut content = content_of(content)?;
         let (mut tensors, mut rest) = (Vec::new(), binary);
-        for input in array("inputs", inputs)? {
+        let inputs = array("inputs", inputs)?;
+        has_room(width, inputs.clone().count())?;
+        for input in inputs {
             let (tensor, of_tensor) = tensor(input, &mut rest)?;
             if tensors.iter().any(|other: &Tensor| other.name == tensor.name) {
                 return Err(Refusal::bad(format!("input {:?} stands twice", tensor.name)));
@@ -66,7 +68,7 @@ impl<'a> Asked<'a> {
             id: id.map(|id| text("id", id)).transpose()?.flatten(),
             content,
             tensors,
-            outputs: outputs.map(|outputs| wanted(outputs)).transpose()?,
+            outputs: outputs.map(|outputs| wanted(outputs, width)).transpose()?,
             binary: flag("binary_data_output", all_binary)?.unwrap_or(false),
         })
     }
@@ -184,12 +186,14 @@ fn sizes(shape: Cursor) -> Option<Vec<u64>> {
 }
 
 /// The outputs that are asked for; none of them is all, too.
-fn wanted(outputs: Cursor) -> Result<Vec<Wanted>, Refusal> {
+fn wanted(outputs: Cursor, width: usize) -> Result<Vec<Wanted>, Refusal> {
     let mut all: Vec<Wanted> = Vec::new();
     if outputs.kind() == Kind::Null {
         return Ok(all);
     }
-    for output in array("outputs", outputs)? {
+    let outputs = array("outputs", outputs)?;
+    has_room(width, outputs.clone().count())?;
+    for output in outputs {
         let [name, parameters] = output.members_named(["name", "parameters"])?;
         let Some(name) = name.map(|name| text("name", name)).transpose()?.flatten() else {
             return Err(unexpected("an output", output, "an object with a \"name\""));
@@ -217,7 +221,7 @@ mod tests {
 
     fn read(json: &str, binary: Option<&[u8]>) -> Result<(), String> {
         let document = Document::check(json.as_bytes()).unwrap();
-        Asked::read(document.root(), binary)
+        Asked::read(document.root(), binary, 1)
             .map(drop)
             .map_err(|refusal| refusal.message)
     }

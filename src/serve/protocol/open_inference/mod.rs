@@ -29,7 +29,7 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let served = ask.models.find(group, version)?;
     let (json, binary) = parts(ask.request)?;
     let document = rows::document(json)?;
-    let asked = Asked::read(document.root(), binary)?;
+    let asked = Asked::read(document.root(), binary, served.width())?;
     let outputs = written::chosen(&served, &asked)?;
     let predictions = predict(&served, asked.tensors, asked.content)?.checked(ask.bad_rows)?;
     let answer = written::answer(&served, asked.id.as_deref(), &outputs, &predictions);

@@ -35,6 +35,7 @@ fn shape(ask: &Ask, usual: &Shape) -> Result<Shape, Refusal> {
     Ok(Shape {
         columns,
         probabilities,
+        encoding: ask.request.charset()?.unwrap_or(usual.encoding),
         ..usual.clone()
     })
 }

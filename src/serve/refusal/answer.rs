@@ -1,11 +1,23 @@
 //! A refusal in the shape of its route's protocol.
 
-use super::answer::{Answer, JSON, TEXT};
-use super::refusal::{Cause, Refusal};
-use super::route::Protocol;
+use super::{Cause, Refusal};
+use crate::serve::answer::{Answer, JSON, TEXT};
+use crate::serve::route::Protocol;
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
+/// The exception of boto3 for what its model can't read or score.
+const MODEL_ERROR: &str = "ModelError";
+
 impl Refusal {
+    /// SageMaker answers 424 where its container refuses, whatever it says; that is told in the body.
+    pub fn status(&self, protocol: Protocol) -> StatusCode {
+        match protocol {
+            Protocol::SageMakerRuntime if self.exception() == MODEL_ERROR => StatusCode::FAILED_DEPENDENCY,
+            _ => self.cause.status(),
+        }
+    }
+
     /// In the shape of a protocol. `id`: of the request.
     pub fn answer(&self, protocol: Protocol, id: &str) -> Answer {
         let protocol = match (protocol, self.detail.of) {
@@ -13,16 +25,16 @@ impl Refusal {
             _ => protocol,
         };
         let (content_type, body) = match protocol {
-            Protocol::Gateway => (JSON, json!({"message": self.message}).to_string()),
+            Protocol::Gateway => (JSON, json!({"message": self.words()}).to_string()),
             Protocol::SageMaker => (TEXT, self.words()),
             Protocol::SageMakerRuntime => (JSON, self.of_aws().to_string()),
             // As MLflow's server says it: the only refusal without a code.
             Protocol::Invocations if self.cause == Cause::MediaType => (TEXT, self.words()),
             Protocol::Invocations => (JSON, self.mlflow().to_string()),
-            Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.message}).to_string()),
+            Protocol::OpenInference | Protocol::TensorFlow => (JSON, json!({"error": self.words()}).to_string()),
             Protocol::Own => ("application/problem+json", self.problem(id).to_string()),
         };
-        let answer = Answer::new(self.cause.status(), content_type, body).limited(&self.detail.remaining);
+        let answer = Answer::new(self.status(protocol), content_type, body).limited(&self.detail.remaining);
         let answer = match self.cause {
             Cause::Method(methods) => answer.with("allow", methods),
             _ => answer,
@@ -61,7 +73,7 @@ impl Refusal {
     /// The class that boto3 raises; it tries again after those of 429 and 503.
     fn exception(&self) -> &'static str {
         match self.cause {
-            Cause::BadRequest | Cause::BadRows | Cause::TooLarge | Cause::MediaType | Cause::Timeout => "ModelError",
+            Cause::BadRequest | Cause::BadRows | Cause::TooLarge | Cause::MediaType | Cause::Timeout => MODEL_ERROR,
             Cause::NoSuchRoute | Cause::NoSuchModel | Cause::Method(_) => "ValidationError",
             Cause::Forbidden => "AccessDeniedException",
             Cause::TooManyRequests => "ThrottlingException",
@@ -75,12 +87,12 @@ impl Refusal {
     fn of_aws(&self) -> Value {
         let words = self.words();
         match self.exception() {
-            "ModelError" => {
+            MODEL_ERROR => {
                 let status = self.cause.status().as_u16();
                 json!({"Message": words, "OriginalMessage": words, "OriginalStatusCode": status})
             }
             "ValidationError" | "ServiceUnavailable" | "InternalFailure" => json!({"Message": words}),
-            _ => json!({"message": self.message}),
+            _ => json!({"message": words}),
         }
     }
 
@@ -114,7 +126,7 @@ impl Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::refusal::BadRow;
+    use super::super::BadRow;
     use super::*;
 
     #[test]
@@ -141,6 +153,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Value>(&text(protocol)).unwrap(), json);
         }
         let own: Value = serde_json::from_str(&text(Protocol::Own)).unwrap();
+        let hinted = Refusal::bad("why").hint("do that").answer(Protocol::TensorFlow, "");
+        assert_eq!(&*hinted.body, br#"{"error":"why; do that"}"#);
         assert_eq!(
             own["rows"],
             json!([{"row": 2, "column": "x", "reason": "not a number"}])
@@ -155,24 +169,28 @@ mod tests {
                 .hint("do that")
                 .answer(Protocol::SageMakerRuntime, "");
             let body: Value = serde_json::from_slice(&answer.body).unwrap();
-            (answer.headers["x-amzn-errortype"].to_str().unwrap().to_string(), body)
+            let class = answer.headers["x-amzn-errortype"].to_str().unwrap().to_string();
+            (answer.status.as_u16(), class, body)
         };
         let words = "why; do that";
-        assert_eq!(
-            class(Cause::MediaType),
+        for (cause, status, name, body) in [
             (
-                "ModelError".into(),
-                json!({"Message": words, "OriginalMessage": words, "OriginalStatusCode": 415})
-            )
-        );
-        assert_eq!(
-            class(Cause::NoSuchModel),
-            ("ValidationError".into(), json!({"Message": words}))
-        );
-        assert_eq!(
-            class(Cause::Forbidden),
-            ("AccessDeniedException".into(), json!({"message": "why"}))
-        );
+                Cause::MediaType,
+                424,
+                "ModelError",
+                json!({"Message": words, "OriginalMessage": words, "OriginalStatusCode": 415}),
+            ),
+            (Cause::NoSuchModel, 404, "ValidationError", json!({"Message": words})),
+            (Cause::Busy, 503, "ServiceUnavailable", json!({"Message": words})),
+            (
+                Cause::Forbidden,
+                403,
+                "AccessDeniedException",
+                json!({"message": words}),
+            ),
+        ] {
+            assert_eq!(class(cause), (status, name.into(), body));
+        }
     }
 
     #[test]
@@ -182,6 +200,13 @@ mod tests {
         assert_eq!((answer.content_type, &*answer.body), (TEXT, &b"why"[..]));
         let answer = refusal.answer(Protocol::SageMakerRuntime, "");
         assert_eq!(answer.content_type, JSON);
+    }
+
+    #[test]
+    fn a_defect_is_told_of_the_request_and_not_of_a_file() {
+        let refusal = Refusal::from(crate::problem::internal());
+        assert_eq!((refusal.cause, refusal.code()), (Cause::Internal, "internal"));
+        assert!(!refusal.words().contains("file"), "{}", refusal.words());
     }
 
     #[test]

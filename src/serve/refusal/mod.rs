@@ -1,9 +1,11 @@
 //! Why a request has no predictions: one cause, in the shape of its route's protocol.
 
+mod answer;
+
 use super::keys::{Key, Reason, Remaining, fields};
 use super::route::Protocol;
 use super::served::Served;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -252,15 +254,18 @@ impl Refusal {
 /// What is wrong with the body as a whole.
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
-        let cause = match problem.code {
-            crate::problem::Code::Internal => Cause::Internal,
-            _ => Cause::BadRequest,
-        };
+        if problem.code == Code::Internal {
+            return Refusal::new(
+                Cause::Internal,
+                "the server failed over this request; this is a bug in it, not in the request",
+            )
+            .hint("please report it with the request; the server's log has the details");
+        }
         let mut message = problem.message;
         if let Some(line) = problem.line {
             message = format!("line {line}: {message}");
         }
-        let mut refusal = Refusal::new(cause, message);
+        let mut refusal = Refusal::bad(message);
         refusal.code = problem.code.name();
         (refusal.detail.line, refusal.detail.column) = (problem.line, problem.column);
         refusal.hint(problem.hint)
