@@ -7,6 +7,7 @@ use super::recipe::{self, Recipe};
 use super::{unknown, verdict};
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
+use crate::monitor::Counts;
 use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
 use rusqlite::{Row, Statement, params};
@@ -25,8 +26,10 @@ pub struct Transformation {
     pub recipe: Recipe,
     /// SHA-256 of the champion's artifact, hexadecimal, where it is known.
     pub artifact: Option<String>,
-    /// Without hashes if it failed.
+    /// Without hashes if it failed. What was counted stands by itself in the ledger: read back, a transformation has none.
     pub summary: Summary,
+    /// By which it was counted.
+    pub baseline: Option<Sha256Sum>,
     pub verdict: Verdict,
     pub phase: Option<String>,
     pub problem: Option<String>,
@@ -194,11 +197,13 @@ fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite
         micros: row.get(2)?,
         recipe,
         artifact,
+        baseline: None,
         summary: Summary {
             rows: row.get(4)?,
             bad_rows: row.get(5)?,
             not_finite: row.get(6)?,
             unknown: unknown::read(row, 14)?,
+            counts: Counts::default(),
             bytes: row.get(7)?,
             input_hash: hash(row, 8)?,
             output_hash: hash(row, 9)?,
@@ -220,6 +225,7 @@ pub(super) fn insert(insert: &mut Statement, done: &Transformation, recipe: i64)
         bad_rows,
         not_finite,
         unknown: cells,
+        counts: _,
         bytes,
         input_hash,
         output_hash,

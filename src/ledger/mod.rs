@@ -4,6 +4,7 @@
 //! transformation for as long as `state.history` says; decisions are kept for ever. The commit of a group is the commit
 //! point: what was published but not committed is done again, with the same bytes.
 
+mod counted;
 mod database;
 mod decisions;
 mod entry;
@@ -25,6 +26,7 @@ mod unknown;
 mod upgrade;
 mod verdict;
 
+pub use counted::Counted;
 pub use database::{Found, Ledger};
 pub use decisions::Decision;
 pub use entry::Entry;

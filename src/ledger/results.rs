@@ -6,7 +6,7 @@ use super::half_hash::HalfHash;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
-use super::{Ledger, unknown, verdict};
+use super::{Ledger, counted, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{UnknownCounts, Verdict};
@@ -76,9 +76,11 @@ impl Ledger {
                 let (record, done) = &same[0];
                 let recipe = recipe::number(db, &record.recipe, done.artifact.as_deref())?;
                 let (mut results, mut history) = (db.prepare_cached(INSERT)?, db.prepare_cached(history::INSERT)?);
+                let mut counts = db.prepare_cached(counted::INSERT)?;
                 for (record, done) in same {
                     insert(&mut results, record, done, recipe)?;
                     history::insert(&mut history, done, recipe)?;
+                    counted::insert(&mut counts, record, done)?;
                 }
             }
             faults::clear(db, group.iter().map(|(_, done)| &done.input))

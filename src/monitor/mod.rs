@@ -9,4 +9,4 @@ pub mod counts;
 
 pub use baseline::Baseline;
 pub use check::{Area, Check};
-pub use counts::{ColumnCounts, Counts};
+pub use counts::{ColumnCounts, Counter, Counts};

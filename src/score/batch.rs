@@ -105,6 +105,12 @@ impl Batch {
         &self.texts[text]
     }
 
+    /// The cells of a feature, if it is one of text.
+    pub fn text(&self, feature: usize) -> Option<(&[String], &Feature)> {
+        let index = self.text_features.iter().position(|(of, _)| *of == feature)?;
+        Some((&self.texts[index], &self.text_features[index].1))
+    }
+
     pub fn flaws(&self) -> &[Flaw] {
         &self.flaws
     }

@@ -75,6 +75,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
+        self.summary.counts.add(&part.counts);
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
         part.out.splice(..0, take(&mut self.front).iter().copied());
         self.write(&part.out)?;

@@ -29,13 +29,14 @@ pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
 use crate::format::{Blocks, CutError};
+use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What came of an input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     pub rows: u64,
     pub bad_rows: u64,
@@ -43,6 +44,8 @@ pub struct Summary {
     pub not_finite: u64,
     /// Categories that the model doesn't know.
     pub unknown: UnknownCounts,
+    /// By the baseline's bins; nothing, where there is none.
+    pub counts: Counts,
     pub bytes: u64,
     /// BLAKE3; none if it failed.
     pub input_hash: Option<blake3::Hash>,

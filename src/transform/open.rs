@@ -2,6 +2,7 @@
 
 use super::Scorer;
 use crate::format::{Input, Wanted};
+use crate::monitor::Counter;
 use crate::problem::Problem;
 use crate::score::Lineup;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 pub struct Opened {
     pub input: Arc<Input>,
     pub lineup: Arc<Lineup>,
+    /// By which it is counted, if it is watched.
+    pub counter: Option<Arc<Counter>>,
 }
 
 /// `first`: the input's first block, without a byte order mark.
@@ -20,6 +23,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
     let opened = |input| Opened {
         input,
         lineup: scorer.lineup.clone(),
+        counter: scorer.counter.clone(),
     };
     if let Some(same) = scorer.last().filter(|last| last.begins(first)) {
         return Ok(opened(same));

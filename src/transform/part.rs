@@ -2,6 +2,8 @@
 
 use super::open::Opened;
 use crate::format::{BLOCK, Cause};
+use crate::monitor::Counts;
+use crate::monitor::counts::Scratch;
 use crate::problem::{Problem, internal};
 use crate::score::batch::Flaw;
 use crate::score::predict;
@@ -20,6 +22,8 @@ pub struct Part {
     pub not_finite: u64,
     /// For each feature, how many cells of good rows have a category that the model doesn't know.
     pub unknown: Vec<u64>,
+    /// What was counted by the baseline; nothing, if there is none.
+    pub counts: Counts,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -90,6 +94,7 @@ impl Opened {
             lines: 0,
             not_finite: 0,
             unknown: vec![0; self.lineup.signature().inputs.len()],
+            counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
@@ -106,12 +111,16 @@ impl Opened {
         let mut rows = self.input.rows(&part.source[part.front..]);
         let width = model.signature().outputs.len();
         let mut predictions = Vec::new();
+        let mut scratch = Scratch::default();
         while rows.fill() {
             let count = rows.batch().rows();
             predictions.resize(width * count, 0.0);
             predict(model, rows.batch(), &mut predictions);
             part.not_finite += rows.write(&predictions, &mut part.out);
             rows.batch().count_unknown(model, &mut part.unknown);
+            if let Some(counter) = &self.counter {
+                counter.count(rows.batch(), &predictions, &mut scratch, &mut part.counts);
+            }
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             for flaw in bad {
                 let Some(record) = rows.record(flaw.row) else { break };
@@ -180,6 +189,7 @@ impl Part {
             .iter_mut()
             .zip(next.unknown)
             .for_each(|(sum, count)| *sum += count);
+        self.counts.add(&next.counts);
     }
 
     /// BLAKE3 of its bytes of the output.

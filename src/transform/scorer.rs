@@ -2,6 +2,7 @@
 
 use super::Shape;
 use crate::format::Input;
+use crate::monitor::Counter;
 use crate::score::Lineup;
 use crate::score::binding::features;
 use crate::score::cell::Feature;
@@ -14,6 +15,8 @@ pub struct Scorer {
     pub shape: Shape,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
+    /// Counts what it scores; without one, nothing is counted.
+    pub counter: Option<Arc<Counter>>,
     /// The input that was opened last: the next one most often has the same header.
     last: Mutex<Option<Arc<Input>>>,
 }
@@ -25,13 +28,19 @@ impl Scorer {
             features: features(columns, &shape.spelling).into(),
             lineup,
             shape,
+            counter: None,
             last: Mutex::default(),
         }
     }
 
     /// The same lineup, of another shape.
     pub fn with(&self, shape: Shape) -> Scorer {
-        Scorer::new(self.lineup.clone(), shape)
+        Scorer::new(self.lineup.clone(), shape).counting(self.counter.clone())
+    }
+
+    /// The same, and it counts.
+    pub fn counting(self, counter: Option<Arc<Counter>>) -> Scorer {
+        Scorer { counter, ..self }
     }
 
     pub(super) fn last(&self) -> Option<Arc<Input>> {

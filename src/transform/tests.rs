@@ -1,6 +1,9 @@
 use super::*;
+use crate::checksum::Sha256Sum;
 use crate::format::BLOCK;
 use crate::model::{Format, Model};
+use crate::monitor::Counter;
+use crate::monitor::counts::Known;
 use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -13,6 +16,16 @@ use std::time::Duration;
 fn lineup() -> Arc<Lineup> {
     let json = br#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#;
     Lineup::alone(Arc::new(Model::parse(Format::Linear, json).unwrap()))
+}
+
+/// By what could have been its baseline.
+fn counter() -> Counter {
+    let lineup = lineup();
+    let signature = lineup.signature();
+    let known = Some(Known::Numbers(&[0.0, 1.5, 4.0]));
+    let inputs = signature.inputs.iter().map(|column| (column, known));
+    let outputs = signature.outputs.iter().map(|column| (column, known));
+    Counter::new(Sha256Sum([1; 32]), inputs, outputs)
 }
 
 fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
@@ -111,7 +124,7 @@ proptest! {
         let columns = [Columns::Prediction, Columns::All, Columns::Named(vec!["id".into()])][columns].clone();
         let share = |percent| Limit::Share(Share::parse(percent).unwrap());
         let limit = [Limit::Count(0), Limit::Count(3), share("10"), share("50"), share("100")][limit];
-        let scorer = Scorer::new(lineup(), shape(columns, limit));
+        let scorer = Scorer::new(lineup(), shape(columns, limit)).counting(Some(counter().into()));
         let run = Run { size: Some(text.len() as u64), ..Run::default() };
         let whole = joined(&text, &scorer, &run, &[], false);
         let ends = record_ends(&text);
@@ -122,6 +135,10 @@ proptest! {
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let done = transform(&text[..], &scorer, &mut out, &mut rejects, &run);
         prop_assert_eq!(done.is_ok(), whole.0.is_ok());
+        if let (Ok(done), Ok(whole)) = (done, &whole.0) {
+            prop_assert_eq!(&done.counts, &whole.counts);
+            prop_assert_eq!((done.counts.rows, done.counts.bad_rows), (done.rows, done.bad_rows));
+        }
         prop_assert_eq!(rejects, whole.2);
     }
 }

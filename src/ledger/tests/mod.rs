@@ -1,3 +1,4 @@
+mod counted;
 mod database;
 mod failures;
 mod faults;
@@ -55,6 +56,7 @@ fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
             output_hash: Some(blake3::hash(b"output")),
             ..Summary::default()
         },
+        baseline: None,
         verdict: Verdict::Publish,
         phase: None,
         problem: None,

@@ -460,6 +460,7 @@ fn record(
         recipe: pin.recipe.clone(),
         artifact: Some(identity.artifact.clone()),
         summary,
+        baseline: pin.scorer.counter.as_ref().map(|counter| counter.baseline),
         verdict,
         phase: None,
         problem: code,

@@ -1,6 +1,12 @@
 //! What was counted of rows: integers in the bins of a baseline. Counts of neighbouring rows add up to those of both, so they
 //! depend neither on threads nor on where an input was cut.
 
+mod counter;
+mod encoding;
+mod numbers;
+
+pub use counter::{Counter, Known, Scratch};
+
 /// What was counted of an input, of a part of one, or of all inputs of a window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {

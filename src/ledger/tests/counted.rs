@@ -1,0 +1,66 @@
+//! What was counted of inputs.
+
+use super::*;
+use crate::checksum::Sha256Sum;
+use crate::monitor::{ColumnCounts, Counts};
+
+const BASELINE: Sha256Sum = Sha256Sum([3; 32]);
+
+fn counted(input: &str, contents: &str, at: i64, rows: u64) -> (Record, Transformation) {
+    let (record, mut done) = scored(input, contents, at);
+    let column = ColumnCounts {
+        bins: vec![0, rows, 0],
+        sum: 0.5,
+        ..ColumnCounts::default()
+    };
+    done.baseline = Some(BASELINE);
+    done.summary.counts = Counts {
+        rows,
+        bad_rows: 0,
+        columns: vec![column],
+    };
+    (record, done)
+}
+
+fn rows(ledger: &Ledger, made_by: &str, baseline: Sha256Sum, since: i64) -> Vec<(String, i64, u64)> {
+    let counted = ledger.counted(made_by, baseline, since).unwrap();
+    counted
+        .into_iter()
+        .map(|c| (c.input.to_string(), c.first_seen, c.counts.rows))
+        .collect()
+}
+
+#[test]
+fn what_is_scored_again_replaces_its_counts_and_keeps_when_it_was_seen() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let first = [counted("b", "one", 10, 5), counted("a", "two", 20, 7)];
+    let made_by = first[0].0.recipe.made_by.clone();
+    ledger.commit(&first).unwrap();
+    ledger.commit(&[counted("b", "one", 30, 6)]).unwrap();
+    let all = [("b".into(), 10, 6), ("a".into(), 20, 7)];
+    assert_eq!(rows(&ledger, &made_by, BASELINE, 0), all);
+    assert_eq!(rows(&ledger, &made_by, BASELINE, 11), all[1..]);
+    assert_eq!(rows(&ledger, &made_by, Sha256Sum([4; 32]), 0), []);
+    let kept = ledger.counted(&made_by, BASELINE, 0).unwrap();
+    assert_eq!(kept[1].counts, first[1].1.summary.counts);
+
+    // Another version's stand beside.
+    let (mut record, mut done) = counted("b", "one", 40, 8);
+    record.recipe.made_by = "lines/9@other".into();
+    done.recipe = record.recipe.clone();
+    ledger.commit(&[(record, done)]).unwrap();
+    assert_eq!(rows(&ledger, &made_by, BASELINE, 0), all);
+    assert_eq!(rows(&ledger, "lines/9@other", BASELINE, 0), [("b".into(), 10, 8)]);
+}
+
+#[test]
+fn what_failed_and_what_nobody_watches_is_not_counted() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let (record, mut done) = failed("a", "one", 10);
+    done.baseline = Some(BASELINE);
+    let made_by = record.recipe.made_by.clone();
+    ledger.commit(&[(record, done), scored("b", "two", 20)]).unwrap();
+    assert_eq!(rows(&ledger, &made_by, BASELINE, 0), []);
+}
