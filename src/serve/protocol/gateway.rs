@@ -1,7 +1,8 @@
 //! `POST /stream` and `POST /batch`, of the system that this follows: `{"x": [[0.3]]}` -> `434.0765649977724`, and
 //! `{"x": [[0.3], [0.3]]}` -> `[[434.0765649977724], [434.0765649977724]]`.
 //!
-//! A key is a feature, with its values; or it is `x`, with rows of all features, where that is no feature's name.
+//! A key is a feature, with its values; or it is `x`, with rows of all features, where that is no feature's name, or where it is the
+//! only key and holds rows: the values of one feature are none of a model of several.
 
 use super::writing::{push, push_array, push_list};
 use super::{Ask, rows};
@@ -37,13 +38,16 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
             "an object of values such as {\"x\": [[0.3]]}",
         ));
     }
-    if let (Some(x), None) = (root.member("x")?, served.names.find("x").filter(|_| served.width() > 1)) {
+    let is_feature = served.width() > 1 && served.names.find("x").is_some();
+    let is_alone = || root.members().nth(1).is_none();
+    if let Some(x) = root.member("x")?.filter(|_| !is_feature || is_alone()) {
         let rows = rows::array("x", x)?;
-        return match rows.clone().next().map(Cursor::kind) {
-            Some(Kind::Array) => rows::arrays(served, rows, &[]),
+        match rows.clone().next().map(Cursor::kind) {
+            Some(Kind::Array) => return rows::arrays(served, rows, &[]),
+            _ if is_feature => {}
             // A row without its brackets, or values of a model of one feature.
-            _ => rows::values(served, rows),
-        };
+            _ => return rows::values(served, rows),
+        }
     }
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     for (name, values) in root.members() {

@@ -44,6 +44,29 @@ fn several_features_come_by_their_names_or_as_rows() {
     assert_eq!(server.post("/stream", r#"{"x": [1, 3]}"#).is(200).json(), json!(33.0));
 }
 
+/// Of a model with a feature of the name `x`, rows of all features were taken for its values, and the others missed.
+#[test]
+fn rows_of_all_features_may_come_as_x_though_a_feature_has_that_name() {
+    let spool = Spool::without_model().open_to_all();
+    spool.approve(spool.register(r#"{"features":["x","b"],"coefficients":[2,10],"intercept":1}"#));
+    let server = spool.serve();
+    for body in [
+        r#"{"x": [[1, 3], [2, 4]]}"#,
+        r#"{"x": [1, 2], "b": [3, 4]}"#,
+        r#"{"b": [[3], [4]], "x": [[1], [2]]}"#,
+    ] {
+        let answer = server.post("/batch", body).is(200);
+        assert_eq!(answer.json(), json!([[33.0], [45.0]]), "{body}");
+    }
+    for (body, words) in [
+        (r#"{"x": [1, 3]}"#, "no column \"b\""),
+        (r#"{"x": [[1], [2]]}"#, "the row has 1 value, where 2 are expected"),
+    ] {
+        let message = server.post("/batch", body).is(400).text();
+        assert!(message.contains(&words.replace('"', "\\\"")), "{body}: {message}");
+    }
+}
+
 #[test]
 fn what_cannot_be_scored_is_refused_by_name() {
     let spool = Spool::served();
