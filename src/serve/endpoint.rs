@@ -100,8 +100,9 @@ impl Endpoint {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Answers a request. `id`: what the answer shall call it.
+    /// Answers a request. `peer`: who connected; `id`: what the answer shall call it.
     pub async fn answer(self: &Arc<Self>, head: Parts, body: Incoming, peer: IpAddr, id: &str) -> Answer {
+        let peer = self.guard.client(&head.headers, peer);
         let mut exchange = self.telemetry.begin(head.method.clone(), peer, id);
         let (protocol, result) = match self.route(head.method.as_str(), head.uri.path()) {
             Ok(route) => {

@@ -50,7 +50,7 @@ impl Guard {
         })
     }
 
-    /// `group`: the model group that is asked for, if any.
+    /// `peer`: the [client](Guard::client); `group`: the model group that is asked for, if any.
     ///
     /// # Errors
     /// Why it isn't let in. To a client all that is wrong with a key looks alike.
@@ -64,7 +64,7 @@ impl Guard {
         if self.auth == Auth::None || self.open.iter().any(|open| open == route.name()) {
             return Ok(Admitted::default());
         }
-        let (peer, now, wall) = (self.client(headers, peer), monotonic(), Timestamp::now());
+        let (now, wall) = (monotonic(), Timestamp::now());
         if let Err(wait) = self.limits.peer(peer, now) {
             let refusal = Refusal::new(Cause::TooManyRequests, "Too Many Requests").after(fields::seconds(wait));
             return Err(refusal.denied(Denial::of(Reason::Peer)));
@@ -111,7 +111,7 @@ impl Guard {
     }
 
     /// Who asks, behind proxies that are trusted: the last address that none of them is.
-    fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    pub fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         if !self.proxies.contains(&peer) {
             return peer;
         }

@@ -123,6 +123,23 @@ fn who_is_not_let_in_is_logged_and_counted_by_the_keys_name_and_the_reason() {
     assert!(!server.daemon.log().contains(key) && !text.contains(key));
 }
 
+/// Behind a proxy the log and the page had the proxy's address, whoever it was.
+#[test]
+fn behind_a_trusted_proxy_the_log_names_who_asked() {
+    for (proxies, peer) in [(r#"["127.0.0.1"]"#, "203.0.113.9"), ("[]", "127.0.0.1")] {
+        let spool = Spool::served()
+            .set("serve.access_log=all")
+            .set(&format!("serve.trusted_proxies={proxies}"));
+        let server = spool.serve();
+        let headers = [("x-forwarded-for", "192.0.2.1, 203.0.113.9")];
+        server
+            .connect()
+            .ask("POST", "/stream", &headers, br#"{"x": [[1]]}"#)
+            .is(200);
+        server.daemon.logs(&format!("peer={peer} "));
+    }
+}
+
 #[test]
 fn the_page_shows_how_it_stands_and_runs_nothing() {
     let server = busy(&Spool::served());
