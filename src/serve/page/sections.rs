@@ -123,8 +123,45 @@ pub fn requests(facts: &Facts, html: &mut String) -> fmt::Result {
         html.push_str("<p class=\"note\">None yet.</p>\n</section>\n");
         return Ok(());
     }
+    let (busy, quiet): (Vec<_>, Vec<_>) = asked(facts).partition(|(.., recent)| recent.all() > 0);
+    if busy.is_empty() {
+        writeln!(html, "<p class=\"note\">None in the {}.</p>", window(facts.window))?;
+    } else {
+        by_route(busy, html)?;
+    }
+    if !quiet.is_empty() {
+        html.push_str("<p class=\"note\">Asked before, since the start:</p>\n<ul class=\"tally\">\n");
+    }
+    for (route, all, _) in &quiet {
+        let answered = thousands(all.answered);
+        write!(html, "<li><b>{answered}</b> {}", Escaped(route))?;
+        for (count, class, what) in [(all.refused, "warns", "refused"), (all.failed, "fails", "failed")] {
+            if count > 0 {
+                write!(html, ", <span class=\"{class}\">{}</span> {what}", thousands(count))?;
+            }
+        }
+        html.push_str("</li>\n");
+    }
+    if !quiet.is_empty() {
+        html.push_str("</ul>\n");
+    }
+    let (rows, all) = (facts.recent.rows, facts.all.rows);
+    writeln!(
+        html,
+        "<p class=\"note\">In the {}; small: since the start. Refused is 4xx, failed 5xx. Latency is of what was \
+         answered, estimated within buckets. Rows predicted: {} ({} since the start), bad: {} ({}).</p>\n</section>",
+        window(facts.window),
+        thousands(rows.predicted),
+        thousands(all.predicted),
+        thousands(rows.bad),
+        thousands(all.bad)
+    )
+}
+
+/// What came of requests by route: lately, and in small since the process began.
+fn by_route(routes: Vec<(&'static str, &Totals, &Totals)>, html: &mut String) -> fmt::Result {
     let mut table = Table::begin(html, &["Route", " Answered", " Refused", " Failed", " p50", " p99"]);
-    for (route, all, recent) in asked(facts) {
+    for (route, all, recent) in routes {
         table.row(&[
             match route {
                 counters::NO_ROUTE => format!("{route}<small>paths that lead nowhere</small>"),
@@ -138,17 +175,7 @@ pub fn requests(facts: &Facts, html: &mut String) -> fmt::Result {
         ])?;
     }
     table.end();
-    let (rows, all) = (facts.recent.rows, facts.all.rows);
-    writeln!(
-        html,
-        "<p class=\"note\">In the {}; small: since the start. Refused is 4xx, failed 5xx. Latency is of what was \
-         answered, estimated within buckets. Rows predicted: {} ({} since the start), bad: {} ({}).</p>\n</section>",
-        window(facts.window),
-        thousands(rows.predicted),
-        thousands(all.predicted),
-        thousands(rows.bad),
-        thousands(all.bad)
-    )
+    Ok(())
 }
 
 pub fn models(facts: &Facts, html: &mut String) -> fmt::Result {
@@ -296,7 +323,11 @@ pub fn refusals(facts: &Facts, html: &mut String) -> fmt::Result {
                 Escaped(refused.code)
             ),
             format!("<span class=\"long\">{}</span>", Escaped(&refused.message)),
-            format!("{key}<small>{} {}</small>", refused.peer, Escaped(&refused.id)),
+            format!(
+                "{key}<small>{}</small><small class=\"id\">{}</small>",
+                refused.peer,
+                Escaped(&refused.id)
+            ),
         ])?;
     }
     table.end();

@@ -239,6 +239,32 @@ fn what_is_wrong_comes_first_with_the_command() {
     }
 }
 
+/// Twenty routes that nobody asked lately stood before the models and the last refusals: eight screens of a phone.
+#[test]
+fn a_route_that_nobody_asked_lately_takes_no_row() {
+    let mut facts = facts();
+    let place = |name: &str| {
+        (0..counters::ROUTES)
+            .find(|place| counters::name(*place) == name)
+            .unwrap()
+    };
+    facts.all.routes[place("/score")] = totals(61, 5, 2);
+    facts.recent.routes[place("/batch")] = Totals::default();
+    let page = show(&facts, "quiet-routes.html");
+    for text in [
+        "<li><b>61</b> /score, <span class=\"warns\">5</span> refused, <span class=\"fails\">2</span> failed</li>",
+        "<li><b>45,210</b> /batch</li>",
+        "<th scope=\"row\">/stream</th>",
+    ] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    assert!(!page.contains("<th scope=\"row\">/batch</th>"), "{page}");
+    facts.recent.routes.fill(Totals::default());
+    let page = show(&facts, "all-quiet.html");
+    assert!(page.contains("None in the last 5 min."), "{page}");
+    assert!(!page.contains("<th>Route</th>"), "{page}");
+}
+
 #[test]
 fn without_a_model_it_says_why() {
     let mut facts = facts();
