@@ -67,20 +67,23 @@ Examples:
   transform score < rows.csv                try the approved model on standard input
   transform status                          what is done, pending, failed; is a worker running";
 
+/// Behind what a command has of its own, and before `--help`.
+const LAST: usize = 900;
+
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The configuration file [default: $TRANSFORM_CONFIG, config/transform.toml, /etc/transform/transform.toml]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = LAST)]
     pub config: Option<PathBuf>,
     /// Set one key of the configuration, such as input.delimiter=";"; may be given again
-    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true)]
+    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true, display_order = LAST + 1)]
     pub set: Vec<String>,
     /// How to write logs, on stderr
-    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true, display_order = LAST + 2)]
     pub log_format: LogFormat,
     /// The least severe log to write [default: info; warn with --once and for commands]
-    #[arg(long, value_name = "LEVEL", global = true)]
+    #[arg(long, value_name = "LEVEL", global = true, display_order = LAST + 3)]
     pub log_level: Option<LogLevel>,
 }
 

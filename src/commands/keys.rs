@@ -32,7 +32,11 @@ pub fn run(config: &Config, command: Keys, invocation: &Invocation) -> Result<u8
                 None => Some(Secret::generate()?),
             };
             let expires = expires
-                .map(|until| until.moment(now).ok_or("it is not to come"))
+                .map(|until| {
+                    until
+                        .moment(now)
+                        .ok_or("it is past: a duration such as 90d is meant, or a date to come")
+                })
                 .transpose()
                 .map_err(|message| Error::config("--expires", message))?;
             let wish = Wish {
@@ -156,7 +160,10 @@ fn revoke(
     let wrong = |message: String| Err(Error::config(path, message));
     let of_name: Vec<usize> = (0..keys.len()).filter(|i| keys[*i].name == *name).collect();
     if of_name.is_empty() {
-        return wrong(format!("no key is {name}'s{}", nearest(keys, name)));
+        return wrong(format!(
+            "no key has the name {name}{}; 'transform keys list' shows them",
+            nearest(keys, name)
+        ));
     }
     let matches = |i: &usize| match id {
         Some(id) => keys[*i].sha256.to_string().starts_with(&id.to_lowercase()),

@@ -138,6 +138,13 @@ impl Error {
 
     /// The way out, where the message alone doesn't tell it.
     pub fn hint(&self) -> Option<&'static str> {
+        if let Error::Io { source, .. } = self
+            && source.kind() == io::ErrorKind::AddrInUse
+        {
+            return Some(
+                "another program listens there: 'ss -ltnp' names it; serve.listen is for another address, which each server needs",
+            );
+        }
         Error::hint_of(self.code())
     }
 

@@ -128,7 +128,9 @@ fn a_rotation_keeps_the_limits_and_has_two_valid_keys_until_one_is_revoked() {
 #[test]
 fn a_key_is_revoked_once_and_by_its_name() {
     let spool = spool();
-    keys(&spool, &["revoke", "shop"]).exits(64).says("no key is shop's");
+    keys(&spool, &["revoke", "shop"])
+        .exits(64)
+        .says("no key has the name shop; 'transform keys list' shows them");
     add(&spool, &["shop"]);
     keys(&spool, &["revoke", "shpo"]).exits(64).says("did you mean shop?");
     keys(&spool, &["revoke", "shop"]).exits(0).says("no valid key left");
@@ -154,7 +156,7 @@ fn what_cannot_be_meant_is_refused_and_makes_no_file() {
         (&["add", "shop", "--quota=10/hour"], "is a rate"),
         (&["add", "shop", "--burst=5"], "it goes with a rate"),
         (&["add", "shop", "--rate=1/s", "--burst=0"], "0 is not in 1..=1000000"),
-        (&["add", "shop", "--expires=2020-01-01"], "it is not to come"),
+        (&["add", "shop", "--expires=2020-01-01"], "it is past"),
         (&["add", "shop", "--expires=soon"], "neither a duration"),
         (&["add", "shop", "--groups=a/b"], "a/b"),
         (&["add", "shop", "--groups=a,*"], "no folder's name"),

@@ -362,6 +362,19 @@ fn completions_and_help_are_there() {
     spool.run(&["--version"]).exits(0).says("transform 0.");
 }
 
+/// `--set` and its like stood between `--rate` and `--quota`.
+#[test]
+fn help_has_what_a_command_takes_of_its_own_before_what_all_take() {
+    let help = Spool::new().run(&["keys", "add", "--help"]).exits(0).stdout;
+    let at = |option: &str| {
+        help.find(&format!("\n      --{option} "))
+            .unwrap_or_else(|| panic!("{option} in {help}"))
+    };
+    let own = ["rate", "burst", "quota", "expires", "groups", "sha256"].map(at);
+    let all = ["config", "set", "log-format", "log-level"].map(at);
+    assert!(own.is_sorted() && all.is_sorted() && own[5] < all[0], "{help}");
+}
+
 #[test]
 fn nothing_is_made_below_a_missing_mount() {
     let spool = Spool::new();

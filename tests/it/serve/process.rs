@@ -158,3 +158,17 @@ fn a_reload_reads_keys_and_decisions_at_once() {
     reload();
     ask(&ada).is(403);
 }
+
+#[test]
+fn a_server_whose_address_is_taken_says_how_to_find_by_whom() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let spool = Spool::served().set(&format!("serve.listen={address}"));
+    let ran = spool.run(&["serve"]).exits(75);
+    for words in [
+        &format!("can't listen on {address}"),
+        "hint: another program listens there: 'ss -ltnp' names it",
+    ] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+}
