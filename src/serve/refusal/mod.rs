@@ -271,3 +271,18 @@ impl From<Problem> for Refusal {
         refusal.hint(problem.hint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+
+    /// Only refusals for keys had entries.
+    #[test]
+    fn every_code_of_the_server_has_its_line_in_troubleshooting() {
+        let page = include_str!("../../../TROUBLESHOOTING.md");
+        for code in Cause::CODES {
+            let is_its = |line: &str| line.starts_with("| ") && line.contains(&format!(" | `{code}`"));
+            assert!(page.lines().any(is_its), "no line for {code}");
+        }
+    }
+}
