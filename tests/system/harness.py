@@ -16,6 +16,9 @@ from pathlib import Path
 LIMIT = 120
 # It says who publishes into an output folder, and stays there.
 MARK = ".transform-owner"
+# Where the modules' PYPI is installed: for the programs in Python that tests start, but not in the environment, where an environment
+# of `python_with` would find it, too, and mix both.
+PACKAGES = []
 
 
 def until(what, holds, within=30):
@@ -113,7 +116,8 @@ class Process:
     def __init__(self, log, argv, **options):
         self.log = log
         # What a person has set for other programs, such as AWS_PROFILE, is not for these.
-        env = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        env["PYTHONPATH"] = os.pathsep.join(PACKAGES)
         with open(log, "wb") as out:
             # Its own session: Ctrl-C reaches it through the clearing up only.
             options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out, "start_new_session": True, "env": env, **options}

@@ -1,6 +1,7 @@
 """Clients whose libraries are large, unchanged, against `transform serve`."""
 
 import json
+import re
 import subprocess
 
 from clients import served
@@ -49,3 +50,52 @@ def test_mlflows_scoring_client_is_answered(room):
 
 
 test_mlflows_scoring_client_is_answered.limit = 1200
+
+
+# Its command line can't be had without the server: 330 MB, Python 3.9 to 3.12.
+MLSERVER = ("mlserver==1.7.1", "fastapi==0.115.14", "pydantic==2.14.4", "uvloop==0.21.0", "numpy==2.4.6", "pandas==3.1.1", "tritonclient==2.73.0")
+
+
+def tensor(shape, datatype, data):
+    return {"inputs": [{"name": "x", "shape": shape, "datatype": datatype, "data": data}], "outputs": [{"name": "prediction"}]}
+
+
+def test_mlservers_batch_client_is_answered(room):
+    python = python_with(*MLSERVER)
+    spool, address = served(room, serve__auth="keys", serve__keys=str(room.folder / "keys.toml"))
+    key = re.search(r"^tfk_\S+", spool.run("keys", "add", "shop"), re.MULTILINE)[0]
+
+    def infer(requests, *options, key=key):
+        """What it writes for each line of its input, in their order, and what it says."""
+        asked, answered = spool.folder / "asked.jsonl", spool.folder / "answered.jsonl"
+        asked.write_text("".join(json.dumps(request) + "\n" for request in requests))
+        command = [python, "-c", "from mlserver.cli import main; main()", "infer", "--retries", "1", *options]
+        command += ["--url", address, "--model-name", "lines", "--request-headers", f"x-api-key: {key}"]
+        command += ["--input-data-path", asked, "--output-data-path", answered]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert ran.returncode == 0, ran
+        lines = sorted(map(json.loads, answered.read_text().splitlines()), key=lambda line: line["parameters"]["batch_index"])
+        assert len(lines) == len(requests), ran
+        return lines
+
+    requests = [
+        {"id": "first", **tensor([1, 1], "FP64", [0.1])},
+        tensor([3, 1], "FP64", [1e15, -7, 2.5]),
+    ]
+    for binary in ((), ("--binary-data",)):
+        # Each line by itself; then both as one request, whose answer it takes apart again.
+        for batch in ("1", "2"):
+            first, second = infer(requests, "--batch-size", batch, *binary)
+            assert (first["id"], first["model_name"], first["model_version"]) == ("first", "lines", "2"), first
+            assert first["outputs"][0]["data"] == [0.1 * 3], first
+            assert second["outputs"][0]["data"] == [3e15, -21, 7.5] and second["outputs"][0]["shape"] == [3, 1], second
+        [texts] = infer([tensor([2, 1], "BYTES", ["0.1", "2"])], *binary)
+        assert texts["outputs"][0]["data"] == [0.1 * 3, 6], texts
+        good, bad = infer([requests[0], tensor([1, 2], "FP64", [1, 2])], "--batch-size", "1", *binary)
+        assert good["outputs"][0]["data"] == [0.1 * 3], good
+        assert "its shape is [1, 2]" in bad["error"]["msg"], bad
+    [refused] = infer(requests[:1], key="tfk_wrong")
+    assert refused["error"]["msg"], refused
+
+
+test_mlservers_batch_client_is_answered.limit = 1200
