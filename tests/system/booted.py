@@ -235,6 +235,14 @@ def test_an_instance_works_beside_the_service(room):
     assert machine.sh("systemctl is-active transform").strip() == "active"
 
 
+def test_who_scores_files_yields_the_processor_to_who_answers(room):
+    machine = guest(room)
+    for unit in UNITS:
+        assert machine.unit(unit.replace("@", "@x"), "Nice", "CPUWeight") == ["10", "20"], unit
+    pid = machine.unit("transform", "MainPID")
+    assert machine.sh(f"awk '{{print $19}}' /proc/{pid}/stat").strip() == "10"
+
+
 def test_the_running_service_has_no_privilege_and_no_network(room):
     machine = guest(room)
     pid = machine.unit("transform", "MainPID")
