@@ -52,6 +52,8 @@ pub enum Metric {
     F1,
     /// (TP + TN) / n. (`accuracy_score`.)
     Accuracy,
+    /// TN / (TN + FP): the recall of no. Undefined where nothing came true as no. No figure of an evaluation; a monitor's.
+    Specificity,
 }
 
 impl Metric {
@@ -100,6 +102,7 @@ impl Metric {
             Metric::Recall => "recall",
             Metric::F1 => "f1",
             Metric::Accuracy => "accuracy",
+            Metric::Specificity => "specificity",
         }
     }
 
@@ -123,13 +126,67 @@ impl Metric {
     }
 }
 
-/// How often yes and no were called rightly and wrongly.
+/// How often yes and no were called rightly and wrongly: counted; or expected, where labels aren't known yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Confusion {
-    pub true_yes: u64,
-    pub false_yes: u64,
-    pub true_no: u64,
-    pub false_no: u64,
+pub struct Confusion<N = u64> {
+    pub true_yes: N,
+    pub false_yes: N,
+    pub true_no: N,
+    pub false_no: N,
+}
+
+impl From<Confusion> for Confusion<f64> {
+    fn from(counts: Confusion) -> Confusion<f64> {
+        Confusion {
+            true_yes: counts.true_yes as f64,
+            false_yes: counts.false_yes as f64,
+            true_no: counts.true_no as f64,
+            false_no: counts.false_no as f64,
+        }
+    }
+}
+
+impl Confusion<f64> {
+    /// A [`Metric`] that is a share of these; NaN where it is undefined, or another one.
+    pub fn share(&self, metric: Metric) -> f64 {
+        let Confusion {
+            true_yes,
+            false_yes,
+            true_no,
+            false_no,
+        } = *self;
+        match metric {
+            Metric::Precision => true_yes / (true_yes + false_yes),
+            Metric::Recall => true_yes / (true_yes + false_no),
+            Metric::Specificity => true_no / (true_no + false_yes),
+            Metric::F1 => 2.0 * true_yes / (2.0 * true_yes + false_yes + false_no),
+            Metric::Accuracy => (true_yes + true_no) / (true_yes + true_no + false_yes + false_no),
+            Metric::R2 | Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss | Metric::RocAuc => f64::NAN,
+        }
+    }
+}
+
+/// [`Metric::RocAuc`] of rows that come by ascending score, those with the same one at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ranking {
+    pub yes: f64,
+    pub no: f64,
+    /// Twice the number of pairs (a yes, a no) in which the yes has the higher score, ties counting half.
+    ordered: f64,
+}
+
+impl Ranking {
+    /// So many rows of the next score: counted, or expected.
+    pub fn tied(&mut self, yes: f64, no: f64) {
+        self.ordered += yes * (2.0 * self.no + no);
+        self.yes += yes;
+        self.no += no;
+    }
+
+    /// NaN where there is one class only.
+    pub fn roc_auc(&self) -> f64 {
+        self.ordered / 2.0 / (self.yes * self.no)
+    }
 }
 
 /// Rows made ready, so that their metrics can be had quickly for any weights (how often each row counts).
@@ -268,9 +325,8 @@ fn regression(rows: &[Residual], weight: impl Fn(usize) -> u32) -> [f64; 4] {
 }
 
 fn classification(rows: &[Call], threshold: f64, weight: impl Fn(usize) -> u32) -> [f64; 6] {
-    // Twice the number of pairs (a yes, a no) in which the yes has the higher probability, ties counting half.
-    let mut ordered = 0u64;
-    let (mut yes, mut no, mut loss) = (0u64, 0u64, 0.0);
+    let mut ranking = Ranking::default();
+    let mut loss = 0.0;
     let mut first = 0;
     for tied in rows.chunk_by(|a, b| a.probability == b.probability) {
         let (mut tied_yes, mut tied_no) = (0, 0);
@@ -279,26 +335,15 @@ fn classification(rows: &[Call], threshold: f64, weight: impl Fn(usize) -> u32) 
             loss += f64::from(times) * row.loss;
             *if row.yes { &mut tied_yes } else { &mut tied_no } += u64::from(times);
         }
-        ordered += tied_yes * (2 * no + tied_no);
-        yes += tied_yes;
-        no += tied_no;
+        ranking.tied(tied_yes as f64, tied_no as f64);
         first += tied.len();
     }
-    let Confusion {
-        true_yes,
-        false_yes,
-        true_no,
-        false_no,
-    } = confusion(rows, threshold, weight);
-    let share = |part: u64, whole: u64| part as f64 / whole as f64;
-    [
-        ordered as f64 / 2.0 / (yes as f64 * no as f64),
-        loss / (yes + no) as f64,
-        share(true_yes, true_yes + false_yes),
-        share(true_yes, true_yes + false_no),
-        share(2 * true_yes, 2 * true_yes + false_yes + false_no),
-        share(true_yes + true_no, yes + no),
-    ]
+    let confusion = Confusion::<f64>::from(confusion(rows, threshold, weight));
+    Metric::CLASSIFICATION.map(|metric| match metric {
+        Metric::RocAuc => ranking.roc_auc(),
+        Metric::LogLoss => loss / (ranking.yes + ranking.no),
+        share => confusion.share(share),
+    })
 }
 
 fn confusion(rows: &[Call], threshold: f64, weight: impl Fn(usize) -> u32) -> Confusion {

@@ -21,7 +21,7 @@ pub mod scoring;
 
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, GateCheck};
-pub use metrics::{Confusion, Examples, Metric, Task};
+pub use metrics::{Confusion, Examples, Metric, Ranking, Task};
 pub use report::{Report, Trials};
 
 use metrics::Rows;

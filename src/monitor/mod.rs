@@ -6,6 +6,7 @@
 pub mod baseline;
 pub mod check;
 pub mod counts;
+pub mod performance;
 
 pub use baseline::Baseline;
 pub use check::{Area, Check};

@@ -177,7 +177,7 @@ fn title(report: &Report, metric: Metric) -> String {
         Metric::LogLoss => "log loss",
         Metric::RocAuc => "ROC AUC",
         Metric::F1 => "F1",
-        Metric::Precision | Metric::Recall | Metric::Accuracy => metric.name(),
+        Metric::Precision | Metric::Recall | Metric::Accuracy | Metric::Specificity => metric.name(),
     };
     match (metric, report.unit) {
         (Metric::Mse, Some(unit)) => format!("{name} ({}\u{b2})", Escaped(unit)),
