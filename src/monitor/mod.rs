@@ -1,5 +1,6 @@
 //! Does the data still look like what the model knows? Counted in the pass that scores ([`counts`]), in the bins of what the model
-//! was trained on ([`baseline`]); held against that ([`check`]) before the output is published.
+//! was trained on ([`baseline`]); held against that ([`check`]) before the output is published. What the model is worth, without
+//! labels: [`performance`].
 //!
 //! Pure: no clock, no file, no log.
 
