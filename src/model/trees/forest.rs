@@ -1,235 +1,87 @@
 //! Trees -> sums of their leaves, a sum for each row and target.
 
-use super::ranks::{Axes, LANE, LANES, ROWS, Ranks};
-use super::select::{LEAVES, Selection};
+#[cfg(target_arch = "x86_64")]
+use super::compare::{self, Compared};
+use super::leaf::Leaf;
+use super::mixed::{Group, Mixed};
+use super::ranks::Axes;
 use super::tree::Tree;
-use super::walk::{COMPANY, Walk, leaves};
-use std::ops::AddAssign;
-
-/// The type in which a library adds up leaves.
-pub trait Leaf: Copy + Default + AddAssign + From<f32> + Into<f64> {
-    /// Are features cut to single precision before they are compared?
-    const SINGLE: bool;
-    fn of(value: f64) -> Self;
-}
-
-impl Leaf for f32 {
-    const SINGLE: bool = true;
-
-    fn of(value: f64) -> f32 {
-        value as f32
-    }
-}
-
-impl Leaf for f64 {
-    const SINGLE: bool = false;
-
-    fn of(value: f64) -> f64 {
-        value
-    }
-}
-
-/// So many rows are walked through all trees: 2.4 µs each for 200 trees of depth 6, and a vector of 64 takes 60.
-const FEW: usize = 24;
 
 /// Trees in the order in which their leaves are added up.
 #[derive(Clone, Debug)]
 pub struct Forest<T> {
-    groups: Vec<Group<T>>,
-}
-
-/// Trees that read the same ranks.
-#[derive(Clone, Debug)]
-struct Group<T> {
-    axes: Axes,
-    members: Vec<Member<T>>,
-}
-
-#[derive(Clone, Debug)]
-struct Member<T> {
-    target: usize,
-    way: Way<T>,
-}
-
-#[derive(Clone, Debug)]
-enum Way<T> {
-    /// All nodes are asked; but a few rows are walked.
-    Selected(Selection<T>, Walk<T>),
-    /// Too large to ask all nodes.
-    Walked(Walk<T>),
-    /// It needs more kinds of value than a byte can tell: by the meaning of its tests, each row by itself.
-    Read(Tree),
+    /// If all are small, and the processor is able to.
+    #[cfg(target_arch = "x86_64")]
+    compared: Option<Compared<T>>,
+    mixed: Mixed<T>,
 }
 
 impl<T: Leaf> Forest<T> {
     /// `trees`: each with the target whose sum it is a part of.
     pub fn of(trees: Vec<(usize, Tree)>) -> Forest<T> {
-        let mut groups = Vec::new();
-        let mut axes = Axes::default();
-        let mut waiting: Vec<(usize, Tree, bool)> = Vec::new();
-        for (target, tree) in trees {
-            let tests = || tree.nodes.iter().map(|n| &n.test);
-            let mut admitted = axes.admit(tests());
-            if !admitted && !waiting.is_empty() {
-                groups.push(Group::of(std::mem::take(&mut axes), std::mem::take(&mut waiting)));
-                admitted = axes.admit(tests());
-            }
-            waiting.push((target, tree, admitted));
+        Forest {
+            #[cfg(target_arch = "x86_64")]
+            compared: compared(&trees),
+            mixed: mixed(trees),
         }
-        groups.push(Group::of(axes, waiting));
-        Forest { groups }
     }
 
     /// Adds the leaves of all trees to `sums`, `[target][row]`. `columns`: `[feature][row]`.
     pub fn add(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
-        if sums.first().is_some_and(|sums| sums.len() <= FEW) {
-            return self.add_few(columns, sums);
-        }
         #[cfg(target_arch = "x86_64")]
+        if let Some(compared) = &self.compared
+            && sums.first().is_some_and(|sums| compared.suits(sums.len()))
         {
-            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
-                // SAFETY: all the function wants is the features that have just been found.
-                #[expect(unsafe_code)]
-                return unsafe { self.add_by_avx512(columns, sums) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: all the function wants is the feature that has just been found.
-                #[expect(unsafe_code)]
-                return unsafe { self.add_by_avx2(columns, sums) };
-            }
+            return compared.add(columns, sums);
         }
-        self.add_by(columns, sums)
-    }
-
-    /// The same of a few rows: from node to node, for a vector would be mostly empty.
-    #[expect(clippy::needless_range_loop, reason = "a row is a place in each of several sums")]
-    fn add_few(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
-        let rows = sums[0].len();
-        let mut ranks = self.ranks();
-        for group in &self.groups {
-            group.axes.rank_few(columns, rows, T::SINGLE, &mut ranks);
-            for members in group.members.chunks(COMPANY) {
-                let walks: Vec<&Walk<T>> = members.iter().filter_map(Member::walk).collect();
-                let company: Result<[&Walk<T>; COMPANY], _> = walks.try_into();
-                for row in 0..rows {
-                    match company {
-                        Ok(ref trees) => {
-                            let leaves = leaves(trees, &ranks, row);
-                            for (member, leaf) in members.iter().zip(leaves) {
-                                sums[member.target][row] += leaf;
-                            }
-                        }
-                        Err(_) => {
-                            for member in members {
-                                member.add_to(&mut sums[member.target][row], &ranks, columns, row);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Room for the ranks of any group.
-    fn ranks(&self) -> Vec<Ranks> {
-        let most = self.groups.iter().map(|g| g.axes.columns).max().unwrap_or(0);
-        vec![[[0; LANE]; LANES + 1]; most]
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512bw,avx512vl")]
-    fn add_by_avx512(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
-        self.add_by(columns, sums)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn add_by_avx2(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
-        self.add_by(columns, sums)
-    }
-
-    #[inline(always)]
-    fn add_by(&self, columns: &[&[f64]], sums: &mut [Vec<T>]) {
-        let rows = sums.first().map_or(0, Vec::len);
-        let mut ranks = self.ranks();
-        let mut stack = Selection::<T>::stack();
-        let mut chunk = vec![[T::default(); ROWS]; sums.len()];
-        for start in (0..rows).step_by(ROWS) {
-            let length = ROWS.min(rows - start);
-            for (from, to) in sums.iter().zip(&mut chunk) {
-                to[..length].copy_from_slice(&from[start..start + length]);
-            }
-            for group in &self.groups {
-                group.axes.rank(columns, start, length, T::SINGLE, &mut ranks);
-                for member in &group.members {
-                    let sums = &mut chunk[member.target];
-                    match &member.way {
-                        Way::Selected(selection, _) => {
-                            selection.add(&ranks, length.div_ceil(LANE), sums, &mut stack);
-                        }
-                        Way::Walked(walk) => walk.add(&ranks, length, sums),
-                        Way::Read(tree) => read(tree, columns, start, &mut sums[..length]),
-                    }
-                }
-            }
-            for (to, from) in sums.iter_mut().zip(&chunk) {
-                to[start..start + length].copy_from_slice(&from[..length]);
-            }
-        }
+        self.mixed.add(columns, sums);
     }
 }
 
-impl<T: Leaf> Member<T> {
-    /// None: it is no walk.
-    fn walk(&self) -> Option<&Walk<T>> {
-        match &self.way {
-            Way::Selected(_, walk) | Way::Walked(walk) => Some(walk),
-            Way::Read(_) => None,
-        }
+#[cfg(target_arch = "x86_64")]
+fn compared<T: Leaf>(trees: &[(usize, Tree)]) -> Option<Compared<T>> {
+    if !compare::is_possible() || !trees.iter().all(|(_, tree)| compare::is_small(tree)) {
+        return None;
     }
+    let group = |(axes, trees): Ranked| {
+        let trees = trees.into_iter().map(|(target, tree, _)| (target, tree));
+        compare::Group::of(axes, trees)
+    };
+    Some(Compared {
+        groups: groups(trees.to_vec()).into_iter().map(group).collect(),
+    })
+}
 
-    /// Adds the leaf of one row.
-    fn add_to(&self, sum: &mut T, ranks: &[Ranks], columns: &[&[f64]], row: usize) {
-        match &self.way {
-            Way::Selected(_, walk) | Way::Walked(walk) => *sum += walk.leaf(ranks, row),
-            Way::Read(tree) => read(tree, columns, row, std::slice::from_mut(sum)),
-        }
+fn mixed<T: Leaf>(trees: Vec<(usize, Tree)>) -> Mixed<T> {
+    let groups = groups(trees).into_iter();
+    Mixed {
+        groups: groups.map(|(axes, trees)| Group::of(axes, trees)).collect(),
     }
 }
 
-fn read<T: Leaf>(tree: &Tree, columns: &[&[f64]], start: usize, sums: &mut [T]) {
-    for (i, sum) in sums.iter_mut().enumerate() {
-        let leaf = tree.leaf(|feature| {
-            let x = columns[feature][start + i];
-            if T::SINGLE { x as f32 as f64 } else { x }
-        });
-        *sum += T::of(tree.leaves[leaf]);
-    }
-}
+/// Trees that read the same ranks: target, tree, and whether its tests are admitted to the axes.
+type Ranked = (Axes, Vec<(usize, Tree, bool)>);
 
-impl<T: Leaf> Group<T> {
-    /// `trees`: target, tree, and whether its tests are admitted to `axes`.
-    fn of(mut axes: Axes, trees: Vec<(usize, Tree, bool)>) -> Group<T> {
-        let member = |(target, tree, admitted): (usize, Tree, bool)| Member {
-            target,
-            way: match admitted {
-                true => {
-                    let walk = Walk::of(&tree, T::of, &mut axes);
-                    match tree.leaves.len() <= LEAVES {
-                        true => Way::Selected(Selection::of(&tree, T::of, &mut axes), walk),
-                        false => Way::Walked(walk),
-                    }
-                }
-                false => Way::Read(tree),
-            },
-        };
-        let members = trees.into_iter().map(member).collect();
-        Group { axes, members }
+fn groups(trees: Vec<(usize, Tree)>) -> Vec<Ranked> {
+    let mut groups = Vec::new();
+    let mut axes = Axes::default();
+    let mut waiting: Vec<(usize, Tree, bool)> = Vec::new();
+    for (target, tree) in trees {
+        let tests = || tree.nodes.iter().map(|n| &n.test);
+        let mut admitted = axes.admit(tests());
+        if !admitted && !waiting.is_empty() {
+            groups.push((std::mem::take(&mut axes), std::mem::take(&mut waiting)));
+            admitted = axes.admit(tests());
+        }
+        waiting.push((target, tree, admitted));
     }
+    groups.push((axes, waiting));
+    groups
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mixed::{FEW, Way};
     use super::super::tree::{Categories, Condition, Part, Reading, Test};
     use super::*;
     use proptest::prelude::*;
@@ -291,34 +143,31 @@ mod tests {
         .unwrap()
     }
 
-    fn sums<T: Leaf>(forest: &Forest<T>, columns: &[Vec<f64>], targets: usize) -> Vec<Vec<T>> {
-        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        let mut sums = vec![vec![T::of(0.1); columns[0].len()]; targets];
-        forest.add(&columns, &mut sums);
-        sums
-    }
-
-    fn agrees<T: Leaf + PartialEq + std::fmt::Debug>(trees: &[Tree], columns: &[Vec<f64>]) {
-        let forest = Forest::<T>::of(
-            trees
-                .iter()
-                .cloned()
-                .enumerate()
-                .map(|(i, tree)| (i % 2, tree))
-                .collect(),
-        );
-        let mut wanted = vec![vec![T::of(0.1); columns[0].len()]; 2];
-        for (i, tree) in trees.iter().enumerate() {
-            for (row, sum) in wanted[i % 2].iter_mut().enumerate() {
+    /// All ways to add up leaves that this processor has give what the tests mean, to the bit.
+    fn agrees<T: Leaf + PartialEq + std::fmt::Debug>(trees: &[Tree], columns: &[Vec<f64>], targets: usize) {
+        let numbered: Vec<(usize, Tree)> = (0..).map(|i| i % targets).zip(trees.iter().cloned()).collect();
+        let begin = vec![vec![T::of(0.1); columns[0].len()]; targets];
+        let mut wanted = begin.clone();
+        for (target, tree) in &numbered {
+            for (row, sum) in wanted[*target].iter_mut().enumerate() {
                 let cut = |x: f64| if T::SINGLE { x as f32 as f64 } else { x };
                 *sum += T::of(tree.leaves[tree.leaf(|feature| cut(columns[feature][row]))]);
             }
         }
-        assert_eq!(sums(&forest, columns, 2), wanted);
-        let mut portable = vec![vec![T::of(0.1); columns[0].len()]; 2];
-        let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        forest.add_by(&slices, &mut portable);
-        assert_eq!(portable, wanted);
+        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let forest = Forest::of(numbered);
+        let sums = |add: &dyn Fn(&mut [Vec<T>])| {
+            let mut sums = begin.clone();
+            add(&mut sums);
+            sums
+        };
+        assert_eq!(sums(&|sums| forest.add(&columns, sums)), wanted);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(compared) = &forest.compared {
+            assert_eq!(sums(&|sums| compared.add(&columns, sums)), wanted);
+        }
+        assert_eq!(sums(&|sums| forest.mixed.add(&columns, sums)), wanted);
+        assert_eq!(sums(&|sums| forest.mixed.add_by(&columns, sums)), wanted);
     }
 
     /// Its leaf was the one that the tree before had chosen.
@@ -336,8 +185,8 @@ mod tests {
         };
         let trees = [tree(vec![(below(1.0), 0)]), leaf.clone(), leaf];
         let columns = vec![(0..100).map(f64::from).collect::<Vec<f64>>()];
-        agrees::<f32>(&trees, &columns);
-        agrees::<f64>(&trees, &columns);
+        agrees::<f32>(&trees, &columns, 2);
+        agrees::<f64>(&trees, &columns, 2);
     }
 
     proptest! {
@@ -355,11 +204,70 @@ mod tests {
             prop_assume!(!trees.is_empty());
             let rows = values.len() / FEATURES;
             let few: Vec<Vec<f64>> = values.chunks(rows).take(FEATURES).map(|c| c[..rows.min(FEW)].to_vec()).collect();
-            agrees::<f32>(&trees, &few);
-            agrees::<f64>(&trees, &few);
+            agrees::<f32>(&trees, &few, 2);
+            agrees::<f64>(&trees, &few, 2);
             let columns: Vec<Vec<f64>> = values.chunks(rows).take(FEATURES).map(<[f64]>::to_vec).collect();
-            agrees::<f32>(&trees, &columns);
-            agrees::<f64>(&trees, &columns);
+            agrees::<f32>(&trees, &columns, 2);
+            agrees::<f64>(&trees, &columns, 2);
+        }
+    }
+
+    /// A test of numbers, read in every way there is, of one of many features: their ranks take several pages.
+    fn comparison() -> impl Strategy<Value = Test> {
+        let number = prop_oneof![8 => -3.0..3.0f64, 1 => Just(0.0), 1 => Just(1e-36), 1 => Just(f64::INFINITY)];
+        (any::<usize>(), any::<bool>(), number).prop_map(|(feature, missing_passes, number)| Test {
+            feature,
+            reading: [Reading::Number, Reading::NanIsZero, Reading::ZeroIsMissing][feature % 3],
+            condition: Condition::Below(number),
+            missing_passes,
+        })
+    }
+
+    /// Trees that can be compared: complete ones of up to six levels, their last one not always full; of any shape; lists.
+    fn small_tree() -> impl Strategy<Value = Tree> {
+        let tests = |most| proptest::collection::vec((comparison(), any::<u64>()), 1..=most);
+        let complete = |mut tests: Vec<(Test, u64)>| {
+            for (place, (_, way)) in (1u64..).zip(&mut tests) {
+                *way = (0..place.ilog2()).fold(0, |way, i| way | (place >> i & 1) << (place.ilog2() - 1 - i));
+            }
+            tree(tests)
+        };
+        let list = |(mut tests, side): (Vec<(Test, u64)>, bool)| {
+            tests
+                .iter_mut()
+                .for_each(|(_, way)| *way = if side { u64::MAX } else { 0 });
+            tree(tests)
+        };
+        prop_oneof![
+            4 => tests(63).prop_map(complete),
+            4 => tests(31).prop_map(tree),
+            1 => (tests(31), any::<bool>()).prop_map(list),
+            1 => Just(Tree { nodes: Vec::new(), leaves: vec![0.7] }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn small_trees_are_compared_to_the_same_sums(
+            mut trees in proptest::collection::vec(small_tree(), 1..20),
+            features in prop_oneof![1..6usize, 60..140usize],
+            targets in 1..4usize,
+            rows in prop_oneof![1..200usize, Just(63), Just(64), Just(65), Just(127), Just(128), Just(129)],
+            values in proptest::collection::vec(
+                prop_oneof![8 => -4.0..4.0f64, 1 => Just(f64::NAN), 1 => Just(0.0), 1 => Just(1e-35), 1 => Just(f64::INFINITY)],
+                1000,
+            ),
+        ) {
+            trees.iter_mut().flat_map(|tree| &mut tree.nodes).for_each(|node| node.test.feature %= features);
+            let columns: Vec<Vec<f64>> = (0..features)
+                .map(|feature| (0..rows).map(|row| values[(feature * 7919 + row * 31) % values.len()]).collect())
+                .collect();
+            #[cfg(target_arch = "x86_64")]
+            prop_assert!(trees.iter().all(compare::is_small));
+            agrees::<f32>(&trees, &columns, targets);
+            agrees::<f64>(&trees, &columns, targets);
         }
     }
 
@@ -376,9 +284,9 @@ mod tests {
             .map(|i| tree((0..100).map(|k| (below((i * 100 + k) as f64), k * 7919 + i)).collect()))
             .collect();
         let columns = vec![(0..2500).map(|i| i as f64 * 0.5 - 100.0).collect::<Vec<f64>>()];
-        let forest = Forest::<f64>::of(trees.iter().cloned().map(|t| (0, t)).collect());
+        let forest = mixed::<f64>(trees.iter().cloned().map(|t| (0, t)).collect());
         assert_eq!(forest.groups.len(), 5);
-        agrees::<f64>(&trees, &columns);
+        agrees::<f64>(&trees, &columns, 2);
     }
 
     /// Large trees go by ranks, too, unless one alone needs more kinds of value than a byte can tell.
@@ -422,12 +330,12 @@ mod tests {
         let columns = [values(0.9).collect(), values(0.07).collect()];
         for (thresholds, is_walked) in [(200, true), (500, false)] {
             let trees = [large(thresholds), large(100)];
-            let forest = Forest::<f32>::of(trees.iter().cloned().map(|t| (0, t)).collect());
+            let forest = mixed::<f32>(trees.iter().cloned().map(|t| (0, t)).collect());
             let ways = forest.groups.iter().flat_map(|group| &group.members);
             let walked: Vec<bool> = ways.map(|m| matches!(m.way, Way::Walked(_))).collect();
             assert_eq!(walked, [is_walked, true]);
-            agrees::<f32>(&trees, &columns);
-            agrees::<f64>(&trees, &columns);
+            agrees::<f32>(&trees, &columns, 2);
+            agrees::<f64>(&trees, &columns, 2);
         }
     }
 }

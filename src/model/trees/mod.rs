@@ -1,12 +1,19 @@
 //! Boosted and bagged decision trees: sums of leaves, and what the objective makes of them.
 
+#[cfg(target_arch = "x86_64")]
+mod compare;
 mod forest;
+mod leaf;
+mod mixed;
+#[cfg(target_arch = "x86_64")]
+mod pages;
 mod ranks;
 mod select;
 mod tree;
 mod walk;
 
-pub use forest::{Forest, Leaf};
+pub use forest::Forest;
+pub use leaf::Leaf;
 pub use tree::{Categories, Condition, Part, Reading, Test, Tree};
 
 use super::logistic;

@@ -159,6 +159,17 @@ impl Axes {
     }
 }
 
+impl Axes {
+    /// The axes of numbers: feature, reading, ascending thresholds, and the columns in which missing values pass and fail.
+    #[cfg(target_arch = "x86_64")]
+    pub fn numbers(&self) -> impl Iterator<Item = (usize, Reading, &[f64], [Option<usize>; 2])> {
+        self.axes.iter().filter_map(|axis| match &axis.scale {
+            Scale::Thresholds(all) => Some((axis.feature, axis.reading, &all[..], [axis.passing, axis.failing])),
+            Scale::Kinds(_) => None,
+        })
+    }
+}
+
 /// The rank behind those of categories.
 fn missing_category(ranks: &HashMap<u32, u8>) -> u8 {
     1 + ranks.values().copied().max().unwrap_or(0)
