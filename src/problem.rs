@@ -8,6 +8,7 @@ use std::fmt;
 pub enum Code {
     BadEncoding,
     BadRow,
+    Blocked,
     DuplicateColumn,
     EmptyFile,
     HeaderUnclear,
@@ -30,9 +31,10 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 22] = [
         Code::BadEncoding,
         Code::BadRow,
+        Code::Blocked,
         Code::DuplicateColumn,
         Code::EmptyFile,
         Code::HeaderUnclear,
@@ -58,6 +60,7 @@ impl Code {
         match self {
             Code::BadEncoding => "bad_encoding",
             Code::BadRow => "bad_row",
+            Code::Blocked => "blocked",
             Code::DuplicateColumn => "duplicate_column",
             Code::EmptyFile => "empty_file",
             Code::HeaderUnclear => "header_unclear",

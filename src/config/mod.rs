@@ -9,6 +9,7 @@ mod disjoint;
 mod input;
 pub mod layers;
 mod models;
+mod monitor;
 mod node;
 mod output;
 mod reader;
@@ -29,6 +30,7 @@ pub use worker::Worker;
 
 use crate::error::{Error, Result};
 
+use crate::monitor::Policy;
 use crate::spool::publish::Options;
 use crate::transform::Shape;
 use layers::{Assignment, Content, Layers, Origin};
@@ -57,6 +59,8 @@ pub struct Config {
     /// The file for Prometheus, if one is wished.
     pub textfile: Option<PathBuf>,
     pub worker: Worker,
+    /// What results are held against, and what becomes of those that are out of the ordinary.
+    pub monitor: Policy,
     pub serve: Serve,
     /// `None`: nothing is captured.
     pub capture: Option<Capture>,
@@ -74,6 +78,7 @@ struct Raw {
     status: status::Raw,
     metrics: status::Metrics,
     worker: worker::Raw,
+    monitor: monitor::Raw,
     serve: serve::Raw,
     capture: capture::Raw,
 }
@@ -100,6 +105,7 @@ impl Raw {
             status: self.status.path.0,
             textfile: self.metrics.textfile,
             worker: self.worker.validate(),
+            monitor: self.monitor.validate(layers)?,
             serve: self.serve.validate(),
             capture: self.capture.validate(),
         };

@@ -1,4 +1,5 @@
-//! What was counted of inputs, by input and lineup: what is scored again replaces its own.
+//! What was counted of inputs, by input and lineup: what is scored again replaces its own. Small inputs are counted together, in
+//! windows.
 
 use super::Ledger;
 use super::database::to_name;
@@ -6,18 +7,28 @@ use super::history::Transformation;
 use super::results::Record;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
-use crate::monitor::Counts;
+use crate::monitor::{Counts, Window};
 use crate::spool::Name;
 use crate::transform::Verdict;
-use rusqlite::{Row, Statement, params};
+use rusqlite::{Connection, Row, Statement, params};
 
-/// What was counted of an input when a lineup scored it.
+/// What was counted of an input when a lineup scored it, or of a window of small ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
-    pub input: Name,
-    /// When an input with these contents was first seen, in microseconds since 1970.
+    pub input: Option<Name>,
+    /// When an input with these contents, or the first of them, was first seen, in microseconds since 1970.
     pub first_seen: i64,
     pub counts: Counts,
+}
+
+/// What a commit does to the windows of a lineup.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    pub made_by: String,
+    pub baseline: Sha256Sum,
+    /// Those that were judged.
+    pub closed: Vec<Window>,
+    pub open: Window,
 }
 
 impl Ledger {
@@ -27,8 +38,9 @@ impl Ledger {
         let select = "SELECT input, first_seen, counts FROM counts
             WHERE made_by = ? AND baseline = ? AND first_seen >= ? ORDER BY first_seen, id";
         let read = |row: &Row| {
-            let counts: Vec<u8> = row.get(2)?;
-            Ok((to_name(row, 0)?, row.get(1)?, Counts::of(&counts)))
+            let name = |_| to_name(row, 0);
+            let input = row.get::<_, Option<Vec<u8>>>(0)?.map(name).transpose()?;
+            Ok((input, row.get(1)?, Counts::of(&row.get::<_, Vec<u8>>(2)?)))
         };
         let rows = self.select(select, params![made_by, baseline.0, since], read)?;
         let whole = rows.into_iter().filter_map(|(input, first_seen, counts)| {
@@ -39,6 +51,20 @@ impl Ledger {
             })
         });
         Ok(whole.collect())
+    }
+
+    /// The window of a lineup that is still open; one that is damaged begins anew.
+    pub fn window(&self, made_by: &str, baseline: Sha256Sum) -> Result<Window> {
+        let select = "SELECT files, since, counts FROM windows WHERE made_by = ? AND baseline = ?";
+        let read = |row: &Row| {
+            let counts = Counts::of(&row.get::<_, Vec<u8>>(2)?);
+            Ok((row.get(0)?, row.get(1)?, counts))
+        };
+        let window = self.select(select, params![made_by, baseline.0], read)?.pop();
+        Ok(window.map_or_else(Window::default, |(files, since, counts)| {
+            let whole = |counts| Window { files, since, counts };
+            counts.map_or_else(Window::default, whole)
+        }))
     }
 }
 
@@ -61,6 +87,28 @@ pub(super) fn insert(insert: &mut Statement, record: &Record, done: &Transformat
         record.first_seen,
         counts.rows,
         counts.bytes(),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn set_windows(db: &Connection, windows: &Windows) -> rusqlite::Result<()> {
+    let Windows {
+        made_by,
+        baseline,
+        closed,
+        open,
+    } = windows;
+    let mut insert = db.prepare_cached("INSERT INTO counts VALUES (NULL, NULL, ?, ?, ?, ?, ?)")?;
+    for Window { since, counts, .. } in closed {
+        insert.execute(params![made_by, baseline.0, since, counts.rows, counts.bytes()])?;
+    }
+    let mut replace = db.prepare_cached("INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?)")?;
+    replace.execute(params![
+        made_by,
+        baseline.0,
+        open.files,
+        open.since,
+        open.counts.bytes()
     ])?;
     Ok(())
 }

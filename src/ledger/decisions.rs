@@ -12,7 +12,7 @@ use rusqlite::params;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub input: Name,
-    /// What was decided, in one word: `retry`, `dismiss`.
+    /// What was decided, in one word: `retry`, `dismiss`, `release`.
     pub kind: String,
     /// Microseconds since 1970.
     pub at: i64,

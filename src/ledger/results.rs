@@ -1,5 +1,6 @@
 //! What each input's output or report was made from.
 
+use super::counted::Windows;
 use super::database::{for_each, to_name};
 use super::faults;
 use super::half_hash::HalfHash;
@@ -70,6 +71,11 @@ impl Ledger {
 
     /// Commits a group: all of it, or nothing.
     pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
+        self.commit_counted(group, None)
+    }
+
+    /// The same with what becomes of the windows in which small inputs are counted.
+    pub fn commit_counted(&mut self, group: &[(Record, Transformation)], windows: Option<&Windows>) -> Result<()> {
         self.write(|db| {
             // Most often a whole group is of one recipe, and no input of it had failed.
             for same in group.chunk_by(|(a, _), (b, _)| a.recipe == b.recipe) {
@@ -82,6 +88,9 @@ impl Ledger {
                     history::insert(&mut history, done, recipe)?;
                     counted::insert(&mut counts, record, done)?;
                 }
+            }
+            if let Some(windows) = windows {
+                counted::set_windows(db, windows)?;
             }
             faults::clear(db, group.iter().map(|(_, done)| &done.input))
         })

@@ -66,23 +66,29 @@ pub const TABLES: &str = "
         output_sha256 BLOB
     );
     CREATE INDEX history_of_input ON history (input, id);
-    -- What was decided on results, and by whom; kept for ever. `kind`: retry, dismiss. `transformation`: the one whose
-    -- failure was dismissed. `evidence` is JSON.
+    -- What was decided on results, and by whom; kept for ever. `kind`: retry, dismiss, release. `transformation`: the one whose
+    -- failure was dismissed, or whose result was released. `evidence` is JSON.
     CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
         at INTEGER NOT NULL, kind TEXT NOT NULL, input BLOB NOT NULL,
         by TEXT NOT NULL, reason TEXT NOT NULL, transformation INTEGER, evidence TEXT
     );
     CREATE INDEX decisions_of_input ON decisions (input, id);
-    -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256). For as long as
-    -- state.history says.
+    -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256); of small ones
+    -- together, `input` NULL. For as long as state.history says.
     CREATE TABLE counts (
         id INTEGER PRIMARY KEY,
-        input BLOB NOT NULL, made_by TEXT NOT NULL, baseline BLOB NOT NULL,
+        input BLOB, made_by TEXT NOT NULL, baseline BLOB NOT NULL,
         first_seen INTEGER NOT NULL, rows INTEGER NOT NULL, counts BLOB NOT NULL,
         UNIQUE (input, made_by)
     );
     CREATE INDEX counts_by_time ON counts (first_seen);
+    -- Small inputs since the last ones that were judged together.
+    CREATE TABLE windows (
+        made_by TEXT NOT NULL, baseline BLOB NOT NULL,
+        files INTEGER NOT NULL, since INTEGER NOT NULL, counts BLOB NOT NULL,
+        PRIMARY KEY (made_by, baseline)
+    ) WITHOUT ROWID;
 ";
 
 /// What the database says it is.

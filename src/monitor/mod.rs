@@ -8,7 +8,11 @@ pub mod baseline;
 pub mod check;
 pub mod counts;
 pub mod performance;
+pub mod policy;
+pub mod window;
 
 pub use baseline::Baseline;
 pub use check::{Area, Check};
 pub use counts::{ColumnCounts, Counter, Counts};
+pub use policy::{Action, Basis, Judgement, Policy};
+pub use window::Window;

@@ -2,8 +2,7 @@ use super::*;
 use crate::checksum::Sha256Sum;
 use crate::format::BLOCK;
 use crate::model::{Format, Model};
-use crate::monitor::Counter;
-use crate::monitor::counts::Known;
+use crate::monitor::{Baseline, Counter, baseline};
 use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -20,12 +19,9 @@ fn lineup() -> Arc<Lineup> {
 
 /// By what could have been its baseline.
 fn counter() -> Counter {
-    let lineup = lineup();
-    let signature = lineup.signature();
-    let known = Some(Known::Numbers(&[0.0, 1.5, 4.0]));
-    let inputs = signature.inputs.iter().map(|column| (column, known));
-    let outputs = signature.outputs.iter().map(|column| (column, known));
-    Counter::new(Sha256Sum([1; 32]), inputs, outputs)
+    let column = |name: &str| baseline::Column::of_numbers(name, &[0.0, 1.0, 2.0, 2.5, 4.0]);
+    let baseline = Baseline::new(5, vec![column("x"), column("y")]);
+    Counter::new(&baseline, Sha256Sum([1; 32]), lineup().signature())
 }
 
 fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {

@@ -47,6 +47,8 @@ pub struct Job {
     pub recorded: Option<Verdict>,
     /// That result was made of an input with another fingerprint.
     pub touched: bool,
+    /// It was of the same input, by the same lineup.
+    pub again: bool,
     /// That result stands in its folder, by its size.
     pub stands: bool,
     /// Of an output that stands and may be left: what the ledger says that is in it.

@@ -263,7 +263,7 @@ impl Worker {
             self.watch();
         }
         if std::mem::take(&mut self.due.models) && self.current.look() {
-            self.take_lineup();
+            self.attempt(Worker::take_lineup);
             self.due.relist = true;
         }
         if folders && !self.pass.has_lineup() {
@@ -337,7 +337,7 @@ impl Worker {
             Step::Done => {}
             Step::Relist => self.due.relist = true,
             Step::NewLineup => {
-                self.take_lineup();
+                self.take_lineup()?;
                 self.due.relist = true;
             }
         }
@@ -345,7 +345,7 @@ impl Worker {
     }
 
     /// Works by the lineup that is the approved one now.
-    fn take_lineup(&mut self) {
+    fn take_lineup(&mut self) -> Result<()> {
         match self.current.lineup() {
             Ok(lineup) => {
                 let sha256 = &lineup.champion.identity.artifact;
@@ -363,7 +363,7 @@ impl Worker {
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        self.pass.take_lineup(self.current.lineup().ok());
+        self.pass.take_lineup(self.current.lineup().ok(), None)
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.

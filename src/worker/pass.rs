@@ -1,6 +1,6 @@
 //! One pass: list, look, plan, and transform what is stale.
 
-use super::commit::{Commit, Publishing};
+use super::commit::{Commit, Publishing, Watched};
 use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
@@ -100,15 +100,22 @@ impl Pass {
         self.pin.is_some()
     }
 
-    /// Works by this lineup from now on, or waits for one.
-    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>) {
-        let shape = &self.setup.config.shape;
+    /// Works by this lineup from now on, or waits for one. `watched`: its baseline, if it has one and is to be held against it.
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<Watched>) -> Result<()> {
+        let Config { shape, monitor, .. } = &self.setup.config;
+        let watched = watched.filter(|_| monitor.is_on());
         self.pin = lineup.map(|lineup| Pin {
             recipe: recipe(&lineup.champion.identity, shape),
-            scorer: Scorer::new(lineup.clone(), shape.clone()).into(),
+            scorer: Scorer::new(lineup.clone(), shape.clone())
+                .counting(
+                    watched
+                        .as_ref()
+                        .map(|watched| watched.counter(lineup.signature()).into()),
+                )
+                .into(),
         });
-        self.commit.take_lineup(lineup.map(Arc::as_ref));
         self.start_over();
+        self.commit.take_lineup(lineup.map(Arc::as_ref), watched)
     }
 
     /// Lets go of the folders of results.

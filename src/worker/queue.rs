@@ -99,6 +99,7 @@ mod tests {
             },
             since: std::time::Duration::ZERO,
             recorded: None,
+            again: false,
             touched: false,
             taken: Taken::default(),
             stands: false,

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::checksum::Sha256Sum;
-use crate::monitor::{ColumnCounts, Counts};
+use crate::ledger::Windows;
+use crate::monitor::{ColumnCounts, Counts, Window};
 
 const BASELINE: Sha256Sum = Sha256Sum([3; 32]);
 
@@ -26,7 +27,13 @@ fn rows(ledger: &Ledger, made_by: &str, baseline: Sha256Sum, since: i64) -> Vec<
     let counted = ledger.counted(made_by, baseline, since).unwrap();
     counted
         .into_iter()
-        .map(|c| (c.input.to_string(), c.first_seen, c.counts.rows))
+        .map(|c| {
+            (
+                c.input.map_or_else(String::new, |input| input.to_string()),
+                c.first_seen,
+                c.counts.rows,
+            )
+        })
         .collect()
 }
 
@@ -63,4 +70,72 @@ fn what_failed_and_what_nobody_watches_is_not_counted() {
     let made_by = record.recipe.made_by.clone();
     ledger.commit(&[(record, done), scored("b", "two", 20)]).unwrap();
     assert_eq!(rows(&ledger, &made_by, BASELINE, 0), []);
+}
+
+#[test]
+fn small_inputs_are_counted_in_windows() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let counts = |rows| Counts {
+        rows,
+        ..Counts::default()
+    };
+    let window = |files, since, rows| Window {
+        files,
+        since,
+        counts: counts(rows),
+    };
+    let windows = |closed, open| Windows {
+        made_by: "lines/1@m".into(),
+        baseline: BASELINE,
+        closed,
+        open,
+    };
+    assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), Window::default());
+    ledger
+        .commit_counted(&[scored("a", "one", 10)], Some(&windows(vec![], window(2, 7, 40))))
+        .unwrap();
+    assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), window(2, 7, 40));
+    assert_eq!(rows(&ledger, "lines/1@m", BASELINE, 0), []);
+    let closed = vec![window(3, 7, 500), window(1, 9, 600)];
+    ledger
+        .commit_counted(&[], Some(&windows(closed, window(1, 12, 3))))
+        .unwrap();
+    assert_eq!(
+        rows(&ledger, "lines/1@m", BASELINE, 0),
+        [("".into(), 7, 500), ("".into(), 9, 600)]
+    );
+    assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), window(1, 12, 3));
+    assert_eq!(ledger.window("lines/2@m", BASELINE).unwrap(), Window::default());
+}
+
+#[test]
+fn a_release_is_of_one_result_by_one_lineup() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let (mut record, mut done) = scored("a", "one", 10);
+    record.verdict = Verdict::Hold;
+    done.verdict = Verdict::Hold;
+    done.message = Some("missing of x: 0.4, bar 0.1".into());
+    let (made_by, output) = (record.recipe.made_by.clone(), done.summary.output_hash.unwrap());
+    ledger.commit(&[(record, done), scored("b", "two", 20)]).unwrap();
+    let held = ledger.held().unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(
+        (&held[0].input, held[0].message.as_str()),
+        (&name("a"), "missing of x: 0.4, bar 0.1")
+    );
+    assert!(!ledger.is_released(&name("a"), &made_by, output).unwrap());
+
+    ledger.release(&held, "ada@lab", 30, "a holiday").unwrap();
+    assert_eq!(ledger.held().unwrap(), []);
+    assert_eq!(ledger.decisions(&name("a")).unwrap()[0].kind, "release");
+    assert!(ledger.is_released(&name("a"), &made_by, output).unwrap());
+    assert!(!ledger.is_released(&name("a"), "lines/2@m", output).unwrap());
+    assert!(
+        !ledger
+            .is_released(&name("a"), &made_by, blake3::hash(b"another"))
+            .unwrap()
+    );
+    assert!(!ledger.is_released(&name("b"), &made_by, output).unwrap());
 }

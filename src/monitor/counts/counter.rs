@@ -2,18 +2,12 @@
 
 use super::{ColumnCounts, Counts, numbers};
 use crate::checksum::Sha256Sum;
-use crate::model::{Column, Type};
+use crate::model::{self, Signature, Type};
+use crate::monitor::Baseline;
+use crate::monitor::baseline::{Column, Values};
 use crate::score::batch::{Batch, Reason};
 use std::collections::HashMap;
-
-/// What a baseline says of a column.
-#[derive(Clone, Copy, Debug)]
-pub enum Known<'a> {
-    /// Ascending edges of bins, one more than bins; none where it saw no finite number.
-    Numbers(&'a [f64]),
-    /// Its categories, a bin each.
-    Categories(&'a [&'a str]),
-}
+use std::iter;
 
 /// Which bin a cell falls into.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,18 +36,21 @@ pub struct Scratch {
 }
 
 impl Counter {
-    /// `inputs`, `outputs`: the columns of a signature, each with what the baseline says of it; where that is nothing, its cells are
-    /// counted without bins.
-    pub fn new<'a>(
-        baseline: Sha256Sum,
-        inputs: impl IntoIterator<Item = (&'a Column, Option<Known<'a>>)>,
-        outputs: impl IntoIterator<Item = (&'a Column, Option<Known<'a>>)>,
-    ) -> Counter {
-        let bins = |(column, known): (&Column, Option<Known>)| Bins::of(column, known);
+    /// By a baseline that fits the signature; `sha256`: of its file. What it doesn't have is counted without bins.
+    pub fn new(baseline: &Baseline, sha256: Sha256Sum, signature: &Signature) -> Counter {
+        let outputs = baseline.outcomes.as_ref().map_or(&[][..], |outcomes| &outcomes.columns);
+        let bins = |columns: &[model::Column], known: &[Column]| {
+            let known = known.iter().map(Some).chain(iter::repeat(None));
+            columns
+                .iter()
+                .zip(known)
+                .map(|(column, known)| Bins::of(column, known))
+                .collect()
+        };
         Counter {
-            baseline,
-            inputs: inputs.into_iter().map(bins).collect(),
-            outputs: outputs.into_iter().map(bins).collect(),
+            baseline: sha256,
+            inputs: bins(&signature.inputs, &baseline.features),
+            outputs: bins(&signature.outputs, outputs),
         }
     }
 
@@ -106,22 +103,23 @@ impl Counter {
 }
 
 impl Bins {
-    fn of(column: &Column, known: Option<Known>) -> Bins {
-        match (column.kind, known) {
-            (Type::Category, Some(Known::Categories(names))) => {
-                let places = places(names);
+    fn of(column: &model::Column, known: Option<&Column>) -> Bins {
+        let (edges, places) = match known.map(|known| &known.values) {
+            Some(Values::Numbers { summary, .. }) => (summary.as_ref().map(|s| &s.histogram.edges), HashMap::new()),
+            Some(Values::Categories { categories, .. }) => {
+                let names = categories.iter().enumerate();
+                (None, names.map(|(bin, count)| (count.category.as_str(), bin)).collect())
+            }
+            None => (None, HashMap::new()),
+        };
+        match column.kind {
+            Type::Category => {
                 let codes = column.categories.iter();
                 let codes = codes.map(|category| places.get(category.to_string().as_str()).copied());
-                Bins::Codes(codes.collect(), names.len())
+                Bins::Codes(codes.collect(), places.len())
             }
-            (Type::Category, _) => Bins::Codes(Vec::new(), 0),
-            (Type::String, Some(Known::Categories(names))) => {
-                let places = places(names);
-                Bins::Texts(places.into_iter().map(|(name, bin)| (name.to_owned(), bin)).collect())
-            }
-            (Type::String, _) => Bins::Texts(HashMap::new()),
-            (_, Some(Known::Numbers(edges))) => Bins::Numbers(edges.to_vec()),
-            (_, _) => Bins::Numbers(Vec::new()),
+            Type::String => Bins::Texts(places.into_iter().map(|(name, bin)| (name.to_owned(), bin)).collect()),
+            _ => Bins::Numbers(edges.cloned().unwrap_or_default()),
         }
     }
 
@@ -132,10 +130,6 @@ impl Bins {
             Bins::Texts(known) => known.len(),
         }
     }
-}
-
-fn places<'a>(names: &[&'a str]) -> HashMap<&'a str, usize> {
-    names.iter().enumerate().map(|(bin, &name)| (name, bin)).collect()
 }
 
 impl Scratch {
@@ -177,42 +171,58 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Category, Signature};
+    use crate::model::Category;
+    use crate::monitor::baseline::{Histogram, Outcomes, Summary};
     use crate::score::{Binding, Spelling};
 
     fn signature() -> Signature {
-        let category = |name: &str| Column {
+        let category = |name: &str| model::Column {
             optional: true,
             open: true,
             categories: ["a", "b", "c"].map(|c| Category::Text(c.into())).to_vec(),
-            ..Column::plain(name.into(), Type::Category)
+            ..model::Column::plain(name.into(), Type::Category)
         };
-        let number = Column {
+        let number = model::Column {
             optional: true,
-            ..Column::plain("x".into(), Type::Float64)
+            ..model::Column::plain("x".into(), Type::Float64)
         };
         Signature {
-            inputs: vec![number, category("k"), Column::plain("t".into(), Type::String)],
-            outputs: vec![Column::plain("prediction".into(), Type::Float64)],
+            inputs: vec![number, category("k"), model::Column::plain("t".into(), Type::String)],
+            outputs: vec![model::Column::plain("prediction".into(), Type::Float64)],
+        }
+    }
+
+    fn numbers(name: &str, edges: &[f64]) -> Column {
+        let summary = Summary {
+            histogram: Histogram {
+                edges: edges.to_vec(),
+                counts: vec![1; edges.len() - 1],
+            },
+            ..Summary::of(edges.to_vec()).unwrap()
+        };
+        Column {
+            values: Values::Numbers {
+                infinite: 0,
+                summary: Some(summary),
+            },
+            ..Column::of_numbers(name, edges)
         }
     }
 
     fn counter() -> Counter {
-        let signature = signature();
-        let known = [
-            Known::Numbers(&[0.0, 1.0, 2.0]),
-            Known::Categories(&["c", "a"]),
-            Known::Categories(&["u", "v"]),
+        let texts = |name, cells: [&str; 3]| Column::of_texts(name, cells.into_iter().map(Some));
+        let features = vec![
+            numbers("x", &[0.0, 1.0, 2.0]),
+            texts("k", ["c", "c", "a"]),
+            texts("t", ["u", "u", "v"]),
         ];
-        let outputs = signature
-            .outputs
-            .iter()
-            .map(|o| (o, Some(Known::Numbers(&[0.0, 10.0]))));
-        Counter::new(
-            Sha256Sum([7; 32]),
-            signature.inputs.iter().zip(known.map(Some)),
-            outputs,
-        )
+        let mut baseline = Baseline::new(3, features);
+        baseline.outcomes = Some(Outcomes {
+            rows: 3,
+            columns: vec![numbers("prediction", &[0.0, 10.0])],
+            target: None,
+        });
+        Counter::new(&baseline, Sha256Sum([7; 32]), &signature())
     }
 
     fn counts(rows: &[([&str; 3], f64)]) -> Counts {

@@ -5,7 +5,7 @@ mod counter;
 mod encoding;
 mod numbers;
 
-pub use counter::{Counter, Known, Scratch};
+pub use counter::{Counter, Scratch};
 
 /// What was counted of an input, of a part of one, or of all inputs of a window.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -189,6 +189,9 @@ impl Commit {
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
                     recorded: record.as_ref().map(|r| r.verdict),
+                    again: record
+                        .as_ref()
+                        .is_some_and(|r| !touched && r.recipe.made_by == view.want.recipe.made_by),
                     touched,
                     stands,
                     output_hash,

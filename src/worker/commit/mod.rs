@@ -5,8 +5,11 @@ mod absent;
 mod clashes;
 mod inputs;
 mod losses;
+mod monitor;
 mod publishing;
+mod record;
 
+pub use monitor::Watched;
 pub use publishing::Publishing;
 
 use super::agenda::{Agenda, Note};
@@ -21,7 +24,8 @@ use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, HalfHash, Ledger, Record, Transformation};
+use crate::ledger::{Fault, Ledger, Transformation};
+use crate::monitor::Action;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
@@ -31,7 +35,9 @@ use crate::transform::{Summary, Verdict, shown};
 use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
+use monitor::Monitor;
 use publishing::Ready;
+use record::{Finding, is_counted_with_others, record};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +54,8 @@ pub struct Commit {
     /// Inputs that failed and weren't dismissed; `None`: to be counted anew.
     failed: Option<u64>,
     model: Option<String>,
+    /// What results are held against, if the version has a baseline.
+    monitor: Option<Monitor>,
     pruner: Pruner,
     exporter: Exporter,
     losses: Losses,
@@ -68,6 +76,7 @@ impl Commit {
             scored: 0,
             failed: None,
             model: None,
+            monitor: None,
             pruner: Pruner::default(),
             exporter: Exporter::default(),
             losses: Losses::default(),
@@ -137,10 +146,14 @@ impl Commit {
         self.ledger.make_stale()
     }
 
-    /// What is done from now on is by this lineup, if there is one.
-    pub fn take_lineup(&mut self, lineup: Option<&Lineup>) {
+    /// What is done from now on is by this lineup, if there is one, and held against its baseline, if it has one.
+    pub fn take_lineup(&mut self, lineup: Option<&Lineup>, watched: Option<Watched>) -> Result<()> {
         self.model = lineup.map(Lineup::to_string);
         self.agenda.lift_shortages();
+        let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
+        let begin = |(watched, made_by)| Monitor::begin(&self.ledger, watched, made_by);
+        self.monitor = watched.map(begin).transpose()?;
+        Ok(())
     }
 
     /// All inputs are looked at anew, as if nothing were known of them but what the ledger has.
@@ -282,19 +295,36 @@ impl Commit {
         let mut ready = Ready::default();
         let mut replaced = Vec::new();
         let mut verified = Vec::new();
+        let mut window = self.monitor.as_ref().map(Monitor::window).unwrap_or_default();
         for Done { job, outcome, took } in group {
             let name = job.name.clone();
             match outcome {
                 Outcome::Scored {
                     output,
                     rejects,
-                    summary,
+                    mut summary,
                     racy,
                     stands,
                 } => {
+                    let baseline = self.is_counted(&job, &mut summary.counts, setup);
+                    let (result, finding) = match self.judge(&job, &summary, &mut window, pin, setup)? {
+                        // It is out already.
+                        Some(judged) if judged.judgement.action >= Action::Hold && !stands => {
+                            match self.withhold(&job, &summary, &judged, pin, setup) {
+                                Ok(withheld) => withheld,
+                                Err(error) => {
+                                    drop((output, rejects));
+                                    self.job_fault(&job, error, None, setup)?;
+                                    continue;
+                                }
+                            }
+                        }
+                        _ => (Product::Output(output), Finding::Fine),
+                    };
                     ready.racy.extend(racy.then(|| job.clone()));
-                    let mut record = record(pin, &job, summary, None, racy, took);
-                    if stands {
+                    let mut record = record(pin, &job, summary, finding, racy, took);
+                    record.1.baseline = baseline;
+                    if let (true, Product::Output(output)) = (stands, &result) {
                         record.0.published = output.bytes();
                         ready.standing.push(record);
                         continue;
@@ -302,11 +332,7 @@ impl Commit {
                     replaced.extend(job.recorded.map(|_| name.clone()));
                     ready.jobs.push(job);
                     ready.records.push(record);
-                    ready.items.push(Item {
-                        name,
-                        result: Product::Output(output),
-                        rejects,
-                    });
+                    ready.items.push(Item { name, result, rejects });
                 }
                 Outcome::Failed {
                     report,
@@ -314,7 +340,7 @@ impl Commit {
                     problem,
                     input_hash,
                 } => {
-                    let failure = Some((problem.code.name(), problem.to_string()));
+                    let failure = Finding::Failed(problem.code, problem.to_string());
                     let mut record = record(pin, &job, Summary::default(), failure, false, took);
                     record.0.input_hash = input_hash;
                     ready.records.push(record);
@@ -368,7 +394,11 @@ impl Commit {
                 Err(error) => self.job_fault(job, error, None, setup)?,
             }
         }
-        self.ledger.commit(&committed)?;
+        let min_rows = setup.config.monitor.min_rows;
+        let small = committed.iter().filter(|(_, done)| is_counted_with_others(done));
+        let small = small.map(|(record, done)| (record.first_seen, &done.summary.counts));
+        let windows = self.monitor.as_mut().and_then(|monitor| monitor.count(small, min_rows));
+        self.ledger.commit_counted(&committed, windows.as_ref())?;
         let had_failed = |job: &Job| job.recorded == Some(Verdict::Fail);
         if ready.jobs.iter().any(had_failed) || committed.iter().any(|(record, _)| record.verdict == Verdict::Fail) {
             self.failed = None;
@@ -421,50 +451,4 @@ impl Commit {
             }
         }
     }
-}
-
-/// What the ledger will have on a job that was done.
-fn record(
-    pin: &Pin,
-    job: &Job,
-    summary: Summary,
-    problem: Option<(&str, String)>,
-    racy: bool,
-    took: Duration,
-) -> (Record, Transformation) {
-    let identity = &pin.scorer.lineup.champion.identity;
-    let code = problem.as_ref().map(|(code, _)| code.to_string());
-    let now = now();
-    let at = now.wall / 1000;
-    let verdict = match code {
-        Some(_) => Verdict::Fail,
-        None => Verdict::Publish,
-    };
-    let record = Record {
-        fingerprint: job.fingerprint,
-        racy,
-        input_hash: summary.input_hash.map(HalfHash::from),
-        recipe: pin.recipe.clone(),
-        published: 0,
-        problem: code.clone(),
-        verdict,
-        first_seen: now.time_of(job.since),
-        phase: None,
-        taken: job.taken,
-    };
-    let done = Transformation {
-        number: None,
-        input: job.name.clone(),
-        at,
-        micros: took.as_micros() as i64,
-        recipe: pin.recipe.clone(),
-        artifact: Some(identity.artifact.clone()),
-        summary,
-        baseline: pin.scorer.counter.as_ref().map(|counter| counter.baseline),
-        verdict,
-        phase: None,
-        problem: code,
-        message: problem.map(|(_, message)| message),
-    };
-    (record, done)
 }

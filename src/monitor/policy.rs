@@ -1,0 +1,152 @@
+//! What becomes of a result, by what was found.
+
+use super::check::{Area, Bars, Check};
+use serde::{Deserialize, Serialize};
+
+/// What is done where a check of an area is beyond its bar; the stronger one counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Nobody is told.
+    #[default]
+    Off,
+    Warn,
+    /// The result is kept back until a person releases it.
+    Hold,
+    /// There is no result.
+    Block,
+}
+
+/// `[monitor]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub data: Action,
+    pub drift: Action,
+    pub bias: Action,
+    pub performance: Action,
+    /// Inputs of fewer rows are judged together, as a window.
+    pub min_rows: u64,
+    pub bars: Bars,
+}
+
+/// What is known of the rows that are judged, beside their counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// New data.
+    New,
+    /// The same rows were published before, by another model: drift of inputs is no news.
+    Rescored,
+}
+
+/// What the checks came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    pub action: Action,
+    /// All of them, those that are over their bars and count first.
+    pub checks: Vec<Check>,
+}
+
+impl Policy {
+    /// Is anything looked at?
+    pub fn is_on(&self) -> bool {
+        [self.data, self.drift, self.bias, self.performance] != [Action::Off; 4]
+    }
+
+    pub fn action(&self, area: Area) -> Action {
+        match area {
+            Area::Data => self.data,
+            Area::Drift => self.drift,
+            Area::Bias => self.bias,
+            Area::Performance => self.performance,
+        }
+    }
+
+    /// `outputs`: the names of what the model says, whose drift counts whatever the basis.
+    pub fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[&str]) -> Judgement {
+        let action = |check: &Check| {
+            let known = check.area == Area::Drift && !outputs.contains(&check.column.as_str());
+            match check.over {
+                true if basis == Basis::Rescored && known => Action::Off,
+                true => self.action(check.area),
+                false => Action::Off,
+            }
+        };
+        checks.sort_by_key(|check| std::cmp::Reverse(action(check)));
+        Judgement {
+            action: checks.first().map_or(Action::Off, action),
+            checks,
+        }
+    }
+}
+
+impl Judgement {
+    /// Those beyond their bars.
+    pub fn over(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Policy {
+        Policy {
+            data: Action::Hold,
+            drift: Action::Warn,
+            bias: Action::Off,
+            performance: Action::Block,
+            min_rows: 500,
+            bars: Bars::default(),
+        }
+    }
+
+    fn check(area: Area, column: &str, over: bool) -> Check {
+        Check {
+            area,
+            check: "psi",
+            column: column.into(),
+            segment: None,
+            n: 500,
+            value: Some(1.0),
+            bar: Some(0.2),
+            floor: false,
+            noise: None,
+            over,
+            why: None,
+        }
+    }
+
+    fn action(checks: &[Check], basis: Basis) -> Action {
+        policy().judge(checks.to_vec(), basis, &["prediction"]).action
+    }
+
+    #[test]
+    fn the_strongest_action_of_what_is_over_counts() {
+        let fine = check(Area::Performance, "", false);
+        assert_eq!(action(std::slice::from_ref(&fine), Basis::New), Action::Off);
+        let drift = check(Area::Drift, "x", true);
+        assert_eq!(action(&[fine.clone(), drift.clone()], Basis::New), Action::Warn);
+        let data = check(Area::Data, "x", true);
+        assert_eq!(action(&[drift.clone(), data.clone()], Basis::New), Action::Hold);
+        let worth = check(Area::Performance, "", true);
+        assert_eq!(action(&[drift, data, worth], Basis::New), Action::Block);
+        assert_eq!(action(&[check(Area::Bias, "sex", true)], Basis::New), Action::Off);
+    }
+
+    #[test]
+    fn what_counts_stands_in_front() {
+        let checks = vec![check(Area::Drift, "a", false), check(Area::Data, "b", true)];
+        let judgement = policy().judge(checks, Basis::New, &[]);
+        assert_eq!(judgement.checks[0].column, "b");
+        assert_eq!(judgement.over().count(), 1);
+    }
+
+    #[test]
+    fn rows_that_were_published_before_are_not_held_for_the_drift_of_inputs() {
+        let drift = |column| [check(Area::Drift, column, true)];
+        assert_eq!(action(&drift("x"), Basis::Rescored), Action::Off);
+        assert_eq!(action(&drift("prediction"), Basis::Rescored), Action::Warn);
+        assert_eq!(action(&[check(Area::Data, "x", true)], Basis::Rescored), Action::Hold);
+    }
+}

@@ -1,0 +1,295 @@
+//! Results are held against a baseline before they are published: what is out of the ordinary is told of, held, or blocked.
+
+use super::Commit;
+use super::record::Finding;
+use crate::checksum::Sha256Sum;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, Wanted, Windows};
+use crate::model::Signature;
+use crate::monitor::check::{self, Check};
+use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
+use crate::spool::publish::{Earlier, Product};
+use crate::spool::{Dir, Draft, Name, results};
+use crate::transform::Report;
+use crate::transform::problem::{Code, Problem};
+use crate::transform::{Summary, Verdict};
+use crate::worker::job::{Job, Pin, Setup};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::Write;
+use std::sync::Arc;
+
+/// A baseline, and the file that it came from.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub baseline: Arc<Baseline>,
+    pub sha256: Sha256Sum,
+}
+
+impl Watched {
+    /// `signature`: of the version whose baseline it is.
+    pub fn counter(&self, signature: &Signature) -> Counter {
+        Counter::new(&self.baseline, self.sha256, signature)
+    }
+}
+
+/// What is known of a lineup's inputs. Begins with what the ledger has.
+pub struct Monitor {
+    watched: Watched,
+    made_by: String,
+    /// Of small inputs, recorded since the last ones were judged.
+    window: Window,
+}
+
+/// A judgement, and of what.
+pub struct Judged {
+    pub judgement: Judgement,
+    pub files: u64,
+    pub rows: u64,
+}
+
+impl Monitor {
+    pub fn begin(ledger: &Ledger, watched: Watched, made_by: String) -> Result<Monitor> {
+        Ok(Monitor {
+            window: ledger.window(&made_by, watched.sha256)?,
+            watched,
+            made_by,
+        })
+    }
+
+    /// SHA-256 of the baseline.
+    pub fn baseline(&self) -> Sha256Sum {
+        self.watched.sha256
+    }
+
+    /// The window in which inputs are judged until they are recorded.
+    pub fn window(&self) -> Window {
+        self.window.clone()
+    }
+
+    /// What a result is worth, if it is judged now; a small one waits for others.
+    pub fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
+        if !is_news(job) {
+            return None;
+        }
+        let window = window.take(counts, 0, policy.min_rows)?;
+        let basis = match job.recorded {
+            Some(Verdict::Publish) if !job.touched => Basis::Rescored,
+            _ => Basis::New,
+        };
+        let baseline = &self.watched.baseline;
+        let outputs = baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
+        let outputs: Vec<&str> = outputs.map(|column| column.name.as_str()).collect();
+        let checks = check::checks(baseline, &window.counts, &policy.bars);
+        Some(Judged {
+            judgement: policy.judge(checks, basis, &outputs),
+            files: window.files,
+            rows: window.counts.rows,
+        })
+    }
+
+    /// Counts what is to be recorded, in this order: when it was first seen, and its counts. What becomes of the windows.
+    pub fn count<'a>(&mut self, recorded: impl Iterator<Item = (i64, &'a Counts)>, min_rows: u64) -> Option<Windows> {
+        let mut closed = Vec::new();
+        let mut counted = false;
+        for (first_seen, counts) in recorded.filter(|(_, counts)| counts.rows < min_rows) {
+            counted = true;
+            closed.extend(self.window.take(counts, first_seen, min_rows));
+        }
+        counted.then(|| Windows {
+            made_by: self.made_by.clone(),
+            baseline: self.watched.sha256,
+            closed,
+            open: self.window.clone(),
+        })
+    }
+}
+
+impl Commit {
+    /// Leaves counts that count; the baseline by which they count by themselves.
+    pub(super) fn is_counted(&self, job: &Job, counts: &mut Counts, setup: &Setup) -> Option<Sha256Sum> {
+        let monitor = self.monitor.as_ref().filter(|_| is_news(job));
+        match monitor {
+            Some(monitor) if counts.rows >= setup.config.monitor.min_rows => return Some(monitor.baseline()),
+            Some(_) => {}
+            None => *counts = Counts::default(),
+        }
+        None
+    }
+
+    /// Holds a result against the baseline, and tells what is out of the ordinary. None: nothing is, or somebody released it.
+    pub(super) fn judge(
+        &self,
+        job: &Job,
+        summary: &Summary,
+        window: &mut Window,
+        pin: &Pin,
+        setup: &Setup,
+    ) -> Result<Option<Judged>> {
+        let Some(monitor) = &self.monitor else { return Ok(None) };
+        let Some(judged) = monitor.judge(job, &summary.counts, window, &setup.config.monitor) else {
+            return Ok(None);
+        };
+        if judged.judgement.action == Action::Off {
+            return Ok(None);
+        }
+        tracing::warn!(input = %job.name, found = message(&judged), model = %pin.scorer.lineup, "out of the ordinary");
+        let made_by = &pin.recipe.made_by;
+        let released = match (judged.judgement.action, summary.output_hash) {
+            (Action::Hold, Some(output)) => self.ledger.is_released(&job.name, made_by, output)?,
+            _ => false,
+        };
+        Ok(Some(judged).filter(|_| !released))
+    }
+
+    /// What is published instead of a result that is kept back.
+    pub(super) fn withhold(
+        &self,
+        job: &Job,
+        summary: &Summary,
+        judged: &Judged,
+        pin: &Pin,
+        setup: &Setup,
+    ) -> Result<(Product, Finding)> {
+        let monitor = self.monitor.as_ref().expect("it judged");
+        let config = &setup.config;
+        let message = message(judged);
+        let file = config.input.path.join(job.name.path()).to_string_lossy().into_owned();
+        let model = pin.scorer.lineup.to_string();
+        if judged.judgement.action == Action::Block {
+            let problem = Problem::new(
+                Code::Blocked,
+                message,
+                "the policy in [monitor] publishes no such result: mend the file, approve a version that knows such data, or \
+                 change the policy",
+            );
+            let report = Report::of(file, &problem, model).json();
+            let report = self.report(job, &report, setup)?;
+            return Ok((
+                Product::Report(report),
+                Finding::Failed(problem.code, problem.to_string()),
+            ));
+        }
+        let standing = standing(&self.ledger, &job.name, summary, config)?;
+        let earlier = match standing {
+            Some(_) => Earlier::Stays,
+            None => Earlier::Goes,
+        };
+        let report = HeldReport::of(&job.name, file, model, monitor, judged, &config.monitor, standing).json();
+        let report = self.report(job, &report, setup)?;
+        Ok((Product::Held { report, earlier }, Finding::Held(message)))
+    }
+
+    fn report(&self, job: &Job, bytes: &[u8], setup: &Setup) -> Result<Draft> {
+        let mut draft = setup.publisher.draft_failed(&job.name)?;
+        let written = draft.write_all(bytes);
+        written.map_err(Error::io("write to", &setup.config.failed))?;
+        Ok(draft)
+    }
+}
+
+/// Is it to be judged and counted? What was judged isn't once more: the same rows by the same lineup.
+pub fn is_news(job: &Job) -> bool {
+    !job.again || job.recorded == Some(Verdict::Hold)
+}
+
+/// `failed/X.csv.held.json`.
+#[derive(Serialize)]
+pub struct HeldReport<'a> {
+    format_version: u32,
+    file: String,
+    model: String,
+    /// SHA-256 of the baseline.
+    baseline: String,
+    /// What was judged: this file, or, if it is small, this one with others before it.
+    files: u64,
+    rows: u64,
+    /// The checks that are beyond their bars and whose area is held.
+    reasons: Vec<&'a Check>,
+    /// What stands in the output folder meanwhile, if anything does.
+    standing: Option<Standing>,
+    message: String,
+    hint: String,
+}
+
+/// The earlier result of the same rows that stands in the output folder, if one does.
+pub fn standing(ledger: &Ledger, name: &Name, summary: &Summary, config: &Config) -> Result<Option<Standing>> {
+    let Some(root) = Dir::open_if_there(&config.output.path)? else {
+        return Ok(None);
+    };
+    if results::output_size(&root, name, config.output.done_marker)?.is_none() {
+        return Ok(None);
+    }
+    let wanted = Wanted {
+        input: Some(name),
+        ..Wanted::default()
+    };
+    let mut earlier = ledger.history(&wanted)?.into_iter();
+    let last = earlier.find(|done| done.verdict == Verdict::Publish);
+    let same = last.filter(|done| done.summary.input_hash == summary.input_hash);
+    Ok(same.map(|done| Standing {
+        model: done.recipe.model().to_string(),
+        at: Timestamp::from_microsecond(done.at).unwrap_or_default().to_string(),
+    }))
+}
+
+/// An earlier result of the same rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// GROUP/VERSION
+    pub model: String,
+    /// When it was made, RFC 3339.
+    pub at: String,
+}
+
+impl<'a> HeldReport<'a> {
+    pub fn of(
+        name: &Name,
+        file: String,
+        model: String,
+        monitor: &Monitor,
+        judged: &'a Judged,
+        policy: &Policy,
+        standing: Option<Standing>,
+    ) -> HeldReport<'a> {
+        let held = |check: &&Check| policy.action(check.area) >= Action::Hold;
+        HeldReport {
+            format_version: 1,
+            file,
+            model,
+            baseline: monitor.watched.sha256.to_string(),
+            files: judged.files,
+            rows: judged.rows,
+            reasons: judged.judgement.over().filter(held).collect(),
+            standing,
+            message: message(judged),
+            hint: format!(
+                "look at it ('transform monitor check {name}'), then 'transform monitor release {name} --reason WHY', or mend the file"
+            ),
+        }
+    }
+
+    /// The bytes of the file.
+    pub fn json(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).expect("a report is JSON");
+        text.push(b'\n');
+        text
+    }
+}
+
+/// The worst three findings, in a line.
+pub fn message(judged: &Judged) -> String {
+    const SHOWN: usize = 3;
+    let over: Vec<&Check> = judged.judgement.over().collect();
+    let shown: Vec<String> = over.iter().take(SHOWN).map(|check| check.to_string()).collect();
+    let more = match over.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let with = match judged.files {
+        1 => String::new(),
+        files => format!(" (this file with {} small ones before it)", files - 1),
+    };
+    format!("{}{more}{with}", shown.join("; "))
+}
