@@ -7,14 +7,17 @@ use std::fmt;
 /// How deep arrays and objects can be nested.
 pub const DEPTH: usize = 64;
 
-/// Of arrays and objects from this length on, in bytes, is kept where they end: to skip a shorter one costs next to nothing.
+/// Of arrays and objects from this length on, in bytes, is kept where they end: to skip a shorter one costs little.
 const LONG: usize = 512;
+
+/// Of the first ones it is kept whatever their length: a small document, whose parts are looked for again and again, is never skipped.
+const FIRST: usize = 16;
 
 /// A text that is well-formed JSON, so that it can be walked without errors: one value, or one a line.
 #[derive(Debug)]
 pub struct Document<'a> {
     pub(super) text: &'a str,
-    /// Where the long arrays and objects begin and end, in order.
+    /// Where the long arrays and objects begin and end, in order, and the first ones.
     ends: Vec<(usize, usize)>,
 }
 
@@ -46,13 +49,12 @@ impl<'a> Document<'a> {
         Ok(Document::of(text, ends))
     }
 
-    /// `text` is checked. `ends`: where its long arrays and objects begin and end.
-    pub(super) fn of(text: &'a str, mut ends: Vec<(usize, usize)>) -> Document<'a> {
-        ends.sort_unstable();
+    /// `text` is checked. `ends`: where its arrays and objects begin and end, as [`value`] leaves it.
+    pub(super) fn of(text: &'a str, ends: Vec<(usize, usize)>) -> Document<'a> {
         Document { text, ends }
     }
 
-    /// Where the long array or object ends that begins at `at`.
+    /// Where the array or object ends that begins at `at`, if that is kept.
     pub(super) fn end(&self, at: usize) -> Option<usize> {
         let place = self.ends.binary_search_by_key(&at, |(start, _)| *start).ok()?;
         Some(self.ends[place].1)
@@ -188,9 +190,11 @@ fn whole(text: &[u8], ends: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
     }
 }
 
-/// A value, with all that is in it. Returns where it ends; adds to `ends` where the long arrays and objects in it begin and end.
+/// A value, with all that is in it. Returns where it ends; adds to `ends`, in order, where the long arrays and objects in it begin
+/// and end, and the [`FIRST`] ones.
 pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) -> Result<usize, Fault> {
-    let mut starts = [0; DEPTH];
+    // The places in `ends` of those that are open.
+    let mut places = [0; DEPTH];
     let mut depth = 0;
     // A bit for each that is open, the innermost in the lowest: is it an object?
     let mut objects = 0u64;
@@ -217,7 +221,8 @@ pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) 
                 if depth == DEPTH {
                     return Err(What::Deep.at(at));
                 }
-                starts[depth] = at;
+                places[depth] = ends.len();
+                ends.push((at, 0));
                 depth += 1;
                 let object = open == b'{';
                 objects = objects << 1 | u64::from(object);
@@ -247,8 +252,11 @@ pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) 
                     at += 1;
                     depth -= 1;
                     objects >>= 1;
-                    if at - starts[depth] >= LONG {
-                        ends.push((starts[depth], at));
+                    let place = places[depth];
+                    // Whatever is kept of those in it, it is itself longer, and was opened before.
+                    match at - ends[place].0 >= LONG || place < FIRST {
+                        true => ends[place].1 = at,
+                        false => ends.truncate(place),
                     }
                 }
                 _ => return Err(What::Comma(if object { '}' } else { ']' }).at(at)),
