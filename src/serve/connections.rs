@@ -191,7 +191,7 @@ impl Connections {
         let (head, body) = request.into_parts();
         let id = id::of(&head.headers);
         let answer = self.endpoint.answer(head, body, peer.ip(), &id).await;
-        let mut response = response(answer, &id);
+        let mut response = response(answer, id);
         if self.endpoint.is_stopping() {
             response
                 .headers_mut()
@@ -205,7 +205,7 @@ const MODEL: HeaderName = HeaderName::from_static("transform-model");
 const REQUEST_ID: HeaderName = HeaderName::from_static("transform-request-id");
 const BAD_ROWS: HeaderName = HeaderName::from_static("transform-bad-rows");
 
-fn response(answer: Answer, id: &str) -> hyper::Response<Full<Bytes>> {
+fn response(answer: Answer, id: String) -> hyper::Response<Full<Bytes>> {
     let mut response = hyper::Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
@@ -213,7 +213,7 @@ fn response(answer: Answer, id: &str) -> hyper::Response<Full<Bytes>> {
     if !answer.content_type.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     }
-    if let Ok(id) = HeaderValue::from_str(id) {
+    if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(scored) = answer.scored {

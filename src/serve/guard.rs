@@ -8,11 +8,13 @@ use crate::config::{Auth, Serve};
 use crate::error::Result;
 use crate::service::clock::monotonic;
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderName};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 pub struct Guard {
     auth: Auth,
@@ -74,8 +76,8 @@ impl Guard {
             let refusal = Refusal::new(Cause::NotReady, "the keys can't be read: the server's log says why").after(5);
             return Err(refusal.denied(Denial::of(Reason::NoKeys)));
         };
-        let value = |name: &str| headers.get(name).map(|value| value.as_bytes());
-        let shown = presented(value("x-api-key"), value(AUTHORIZATION.as_str()));
+        let value = |name: &HeaderName| headers.get(name).map(|value| value.as_bytes());
+        let shown = presented(value(&API_KEY), value(&AUTHORIZATION));
         let admitted = keys.admit(shown, wall).and_then(|key| match group {
             Some(group) => key.may_ask(group).map(|()| key),
             None => Ok(key),

@@ -6,7 +6,7 @@ use crate::format::Encoding;
 use crate::problem::excerpt;
 use hyper::HeaderMap;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 
 pub struct Request {
     pub route: Route,
@@ -16,6 +16,8 @@ pub struct Request {
     /// As the caller meant it: decompressed.
     pub body: Bytes,
 }
+
+static TARGET_VARIANT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-variant");
 
 /// A media type, without its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Request {
 
     /// SageMaker's TargetVariant: a version.
     fn variant(&self) -> Result<Option<u32>, Refusal> {
-        let Some(variant) = self.header("x-amzn-sagemaker-target-variant") else {
+        let Some(variant) = self.header(&TARGET_VARIANT) else {
             return Ok(None);
         };
         let version = variant.parse().ok().filter(|version| *version > 0);
@@ -54,7 +56,7 @@ impl Request {
     }
 
     /// A header that is visible ASCII.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 

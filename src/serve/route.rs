@@ -104,9 +104,9 @@ impl Route {
         if let Some(other) = named.filter(|named| *named != stage) {
             return Err((NoRoute::Stage(other), route.protocol()));
         }
-        match methods.split(", ").any(|m| m == method) {
-            true => Ok(route),
-            false => Err((NoRoute::Method(methods), route.protocol())),
+        match (methods, method) {
+            (GET, "GET" | "HEAD") | (POST, "POST") => Ok(route),
+            _ => Err((NoRoute::Method(methods), route.protocol())),
         }
     }
 
@@ -222,10 +222,17 @@ fn of(path: &str) -> Protocol {
     }
 }
 
+/// The most parts of a path that leads somewhere.
+const PARTS: usize = 6;
+
 /// The route of a path, and its methods.
 fn find(path: &str) -> Option<(Route, &'static str)> {
-    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-    Some(match parts[..] {
+    let (mut parts, mut count) = ([""; PARTS], 0);
+    for part in path.strip_prefix('/')?.split('/') {
+        *parts.get_mut(count)? = part;
+        count += 1;
+    }
+    Some(match parts[..count] {
         [""] => (Route::Page, GET),
         ["stream"] => (Route::Stream, POST),
         ["batch"] => (Route::Batch, POST),

@@ -74,8 +74,11 @@ impl Predictions {
     fn add(&mut self, served: &Served, rows: &mut impl Rows) {
         let model = &served.lineup.champion.model;
         let count = rows.batch().rows();
-        let mut out = vec![0.0; self.outputs * count];
-        predict(model, rows.batch(), &mut out);
+        let begin = self.values.len();
+        self.values.resize(begin + self.outputs * count, 0.0);
+        let values = &mut self.values[begin..];
+        predict(model, rows.batch(), values);
+        by_row(values, self.outputs);
         rows.batch().count_unknown(model, &mut self.unknown);
         let start = self.rows;
         let bad = self.bad.len();
@@ -93,14 +96,12 @@ impl Predictions {
                 });
             }
         }
-        self.values.reserve(out.len());
-        let mut bad = self.bad[bad..].iter().peekable();
-        for row in 0..count {
-            let is_bad = bad.next_if(|bad| **bad as usize == start + row).is_some();
-            let values = (0..self.outputs).map(|output| out[output * count + row]);
-            self.values.extend(values.clone());
-            self.not_finite += u64::from(!is_bad && !values.clone().all(f64::is_finite));
-        }
+        let bad = &self.bad[bad..];
+        let rows = self.values[begin..].chunks_exact(self.outputs).enumerate();
+        let not_finite = rows.filter(|(row, values)| {
+            !values.iter().all(|x| x.is_finite()) && bad.binary_search(&((start + row) as u32)).is_err()
+        });
+        self.not_finite += not_finite.count() as u64;
         self.rows += count;
     }
 
@@ -110,6 +111,20 @@ impl Predictions {
         match bad_rows {
             BadRows::Refuse if !self.bad.is_empty() => Err(Refusal::of_rows(self.bad.len(), self.rows, self.named)),
             _ => Ok(self),
+        }
+    }
+}
+
+/// `[output][row]` -> `[row][output]`.
+fn by_row(values: &mut [f64], outputs: usize) {
+    if outputs == 1 {
+        return;
+    }
+    let by_output = values.to_vec();
+    let rows = by_output.len() / outputs;
+    for (row, values) in values.chunks_exact_mut(outputs).enumerate() {
+        for (output, value) in values.iter_mut().enumerate() {
+            *value = by_output[output * rows + row];
         }
     }
 }

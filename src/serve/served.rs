@@ -9,6 +9,7 @@ use crate::score::{Binding, Lineup, Names};
 use crate::transform::{Columns, Scorer, Shape};
 use hyper::header::HeaderValue;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,6 +24,8 @@ pub struct Served {
     pub scorer: Scorer,
     /// `GROUP/VERSION`, for a header.
     pub name: HeaderValue,
+    /// Its version, for another.
+    pub variant: HeaderValue,
     /// By the names that a request had last: the next one most often has the same.
     last: Mutex<Option<Arc<Named>>>,
     /// The last decision on it, when it was put to work; `None`: nobody decided.
@@ -40,6 +43,8 @@ impl fmt::Debug for Served {
 /// The names of fields, and which is which feature.
 pub struct Named {
     pub names: Vec<String>,
+    /// How the list of them was written, where it was one.
+    written: Option<Box<str>>,
     pub binding: Binding,
 }
 
@@ -59,6 +64,7 @@ impl Served {
             scorer: Scorer::new(lineup.clone(), shape),
             // A group's name may hold what no header can.
             name: name.unwrap_or(HeaderValue::from_static("?")),
+            variant: lineup.champion.identity.version.into(),
             last: Mutex::default(),
             decision,
             counters: OnceLock::new(),
@@ -66,20 +72,37 @@ impl Served {
         })
     }
 
-    /// Which of the named fields is which feature.
+    /// The names that a request had last, if it wrote them so.
+    pub fn written(&self, list: &str) -> Option<Arc<Named>> {
+        self.last().filter(|last| last.written.as_deref() == Some(list))
+    }
+
+    fn last(&self) -> Option<Arc<Named>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Which of the named fields is which feature. `written`: how the list of them was, if it was one.
     ///
     /// # Errors
     /// A name that stands twice, or is missing.
-    pub fn bind(&self, names: Vec<String>) -> Result<Arc<Named>, (Problem, Vec<String>)> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(same) = last.filter(|last| last.names == names) {
+    pub fn bind(&self, names: Vec<Cow<str>>, written: Option<&str>) -> Result<Arc<Named>, (Problem, Vec<String>)> {
+        if let Some(same) = self
+            .last()
+            .filter(|last| last.names == names && last.written.is_some() >= written.is_some())
+        {
             return Ok(same);
         }
+        let names: Vec<String> = names.into_iter().map(Cow::into_owned).collect();
         let signature = self.lineup.signature();
         let compared: Vec<String> = names.iter().map(|name| unicode::name(name).into_owned()).collect();
         match Binding::by_place(&Places::of(&compared), signature, &self.by_position.features) {
             Ok(binding) => {
-                let named = Arc::new(Named { names, binding });
+                let written = written.map(Box::from);
+                let named = Arc::new(Named {
+                    names,
+                    written,
+                    binding,
+                });
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
                 Ok(named)
             }

@@ -26,7 +26,7 @@ use crate::spool::durable;
 use counters::{Counters, Loss};
 use event::{Event, Payload};
 use folder::Folder;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use queue::Queue;
 use sample::Sampler;
 use std::convert::Infallible;
@@ -40,7 +40,7 @@ const QUEUE: usize = 32 << 20;
 /// How long a process that is to stop waits for its disk.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
-const INFERENCE_ID: &str = "x-amzn-sagemaker-inference-id";
+static INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 
 pub struct Capture {
     sampler: Sampler,
@@ -103,7 +103,7 @@ impl Capture {
             group: identity.group.clone(),
             version: identity.version,
             at: clock::wall_clock(),
-            inference_id: request.header(INFERENCE_ID).map(Into::into),
+            inference_id: request.header(&INFERENCE_ID).map(Into::into),
             input: Payload::new(content_type.unwrap_or_default(), &request.body),
             output: Payload::new(answer.content_type, &answer.body),
         };

@@ -52,7 +52,7 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     for (name, values) in root.members() {
         columns.push(rows::array(&name, values)?);
-        names.push(name.into_owned());
+        names.push(name);
         rows::has_room(served.width(), names.len())?;
     }
     rows::columns(served, names, columns)

@@ -14,7 +14,10 @@ use crate::serve::route::{Protocol, Route};
 use crate::serve::scoring;
 use crate::serve::served::Served;
 use crate::transform::Shape;
+use hyper::header::HeaderName;
 use std::sync::Arc;
+
+static VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let request = ask.request;
@@ -24,16 +27,16 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     if request.body.iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::bad("the body is empty"));
     }
-    let answer = match content_type(request) {
+    let mut answer = match content_type(request) {
         MediaType::Json => json(ask, &served),
         MediaType::JsonLines => utf8(request).and_then(|()| sagemaker::lines(ask, &served)),
         MediaType::Csv => csv(ask, &served),
         MediaType::Any | MediaType::Other => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here")
             .hint("send text/csv, application/json or application/jsonlines")),
     }?;
-    let answer = answer.with("x-amzn-invoked-production-variant", served.version().to_string());
+    answer.headers.insert(VARIANT.clone(), served.variant.clone());
     Ok(match attributes {
-        Some(attributes) => answer.with(sagemaker::ATTRIBUTES, attributes),
+        Some(attributes) => answer.with(sagemaker::ATTRIBUTES.as_str(), attributes),
         None => answer,
     })
 }

@@ -81,22 +81,26 @@ fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
         return Err(Refusal::bad("\"dataframe_split\" has no key \"data\""));
     };
     let data = rows::array("data", data)?;
-    let names = match columns.filter(|columns| columns.kind() != Kind::Null) {
-        Some(columns) => names(served, columns)?,
-        None => return read_rows(served, data),
+    let Some(columns) = columns.filter(|columns| columns.kind() != Kind::Null) else {
+        return read_rows(served, data);
     };
+    let written = columns.raw();
+    if let Some(named) = served.written(written) {
+        return rows::arrays_by_name(served, &named, data);
+    }
+    let names = names(served, columns)?;
     // What pandas calls columns that have no names.
     let are_numbers = names.iter().enumerate().all(|(i, name)| *name == i.to_string());
     match are_numbers && names.len() == served.width() && served.names.find("0").is_none() {
         true => rows::arrays(served, data, &[]),
-        false => rows::arrays_by_name(served, names, data),
+        false => rows::arrays_by_name(served, &rows::by_name(served, names, Some(written))?, data),
     }
 }
 
-fn names(served: &Served, columns: Cursor) -> Result<Vec<String>, Refusal> {
-    let name = |name: Cursor| match name.kind() {
-        Kind::Text => Ok(name.text().unwrap_or_default().into_owned()),
-        Kind::Number => Ok(name.raw().to_string()),
+fn names<'a>(served: &Served, columns: Cursor<'a>) -> Result<Vec<Cow<'a, str>>, Refusal> {
+    let name = |name: Cursor<'a>| match name.kind() {
+        Kind::Text => Ok(name.text().unwrap_or_default()),
+        Kind::Number => Ok(name.raw().into()),
         _ => Err(rows::unexpected("a name of \"columns\"", name, "a text")),
     };
     let columns = rows::array("columns", columns)?;
@@ -133,7 +137,7 @@ fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> 
                     None => values.elements(),
                 };
                 columns.push(values);
-                names.push(name.into_owned());
+                names.push(name);
                 rows::has_room(served.width(), names.len())?;
             }
             rows::columns(served, names, columns)

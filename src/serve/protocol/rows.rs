@@ -9,6 +9,7 @@ use crate::score::{Batch, Binding};
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{self, Predictions, Rows};
 use crate::serve::served::{Named, Served};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// # Errors
@@ -74,18 +75,14 @@ pub fn objects(served: &Served, rows: Elements) -> Result<Predictions, Refusal> 
 ///
 /// # Errors
 /// The model takes a column that isn't there.
-pub fn columns(served: &Served, names: Vec<String>, columns: Vec<Elements>) -> Result<Predictions, Refusal> {
-    let named = by_name(served, names)?;
+pub fn columns(served: &Served, names: Vec<Cow<str>>, columns: Vec<Elements>) -> Result<Predictions, Refusal> {
+    let named = by_name(served, names, None)?;
     score(served, Form::Columns(columns), &named.binding)
 }
 
 /// Scores rows of values whose names stand once, in front.
-///
-/// # Errors
-/// The model takes a column that isn't there.
-pub fn arrays_by_name(served: &Served, names: Vec<String>, rows: Elements) -> Result<Predictions, Refusal> {
-    let width = names.len();
-    let named = by_name(served, names)?;
+pub fn arrays_by_name(served: &Served, named: &Named, rows: Elements) -> Result<Predictions, Refusal> {
+    let width = named.names.len();
     let within = &[];
     score(served, Form::Arrays { rows, width, within }, &named.binding)
 }
@@ -105,14 +102,14 @@ pub fn has_room(width: usize, names: usize) -> Result<(), Refusal> {
     }
 }
 
-/// Which of the named fields is which feature.
+/// Which of the named fields is which feature. `written`: how the list of them was, if it was one.
 ///
 /// # Errors
 /// A name that stands twice, or is missing; there are too many.
-pub fn by_name(served: &Served, names: Vec<String>) -> Result<Arc<Named>, Refusal> {
+pub fn by_name(served: &Served, names: Vec<Cow<str>>, written: Option<&str>) -> Result<Arc<Named>, Refusal> {
     has_room(served.width(), names.len())?;
     served
-        .bind(names)
+        .bind(names, written)
         .map_err(|(problem, names)| match (problem.code, &problem.column) {
             (Code::NoSuchColumn, Some(column)) => no_such_column(served, column, &names),
             _ => problem.into(),

@@ -83,7 +83,7 @@ fn by_column(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     for (name, values) in inputs.members() {
         columns.push(rows::array(&name, values)?);
-        names.push(name.into_owned());
+        names.push(name);
         rows::has_room(served.width(), names.len())?;
     }
     rows::columns(served, names, columns)

@@ -53,6 +53,35 @@ fn each_form_of_its_json_is_read() {
     }
 }
 
+/// What the request before had is kept, for the next one most often has the same.
+#[test]
+fn columns_are_those_of_their_own_request_however_they_are_written() {
+    let spool = two_features();
+    let server = spool.serve();
+    for _ in 0..2 {
+        for (columns, row) in [
+            (r#"["a","b"]"#, "[3,4]"),
+            (r#"["a","b"]"#, "[3,4]"),
+            (r#"[ "a", "b" ]"#, "[3,4]"),
+            (r#"["\u0061","b"]"#, "[3,4]"),
+            (r#"["b","a"]"#, "[4,3]"),
+            ("[0,1]", "[3,4]"),
+            (r#"["c","b","a"]"#, "[5,4,3]"),
+            ("null", "[3,4]"),
+        ] {
+            for body in [
+                format!(r#"{{"dataframe_split":{{"columns":{columns},"data":[{row}]}}}}"#),
+                format!(r#"{{"dataframe_split":{{"data":[{row}],"columns":{columns}}}}}"#),
+            ] {
+                let answer = server.post("/invocations", &body).is(200);
+                assert_eq!(answer.text(), r#"{"predictions":[47.0]}"#, "{body}");
+            }
+        }
+        let answer = server.post("/invocations", r#"{"inputs":{"b":[4],"a":[3]}}"#).is(200);
+        assert_eq!(answer.text(), r#"{"predictions":[47.0]}"#);
+    }
+}
+
 #[test]
 fn a_model_of_one_feature_takes_values() {
     let spool = Spool::served();

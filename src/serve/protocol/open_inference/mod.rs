@@ -19,10 +19,11 @@ use crate::serve::request::Request;
 use crate::serve::scoring::{self, Predictions, Rows};
 use crate::serve::served::{Named, Served};
 use asked::{Asked, Content};
+use hyper::header::HeaderName;
 use std::sync::Arc;
 
 /// How many bytes of a body are JSON; tensors stand behind.
-const HEADER_LENGTH: &str = "inference-header-content-length";
+static HEADER_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let (group, version) = ask.request.target()?;
@@ -39,10 +40,10 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
 /// The JSON of a body, and what stands behind it; `None`: the request says of no tensors that they do.
 fn parts(request: &Request) -> Result<(&[u8], Option<&[u8]>), Refusal> {
     let body = &request.body[..];
-    if !request.headers.contains_key(HEADER_LENGTH) {
+    if !request.headers.contains_key(&HEADER_LENGTH) {
         return Ok((body, None));
     }
-    let length = request.header(HEADER_LENGTH).and_then(|text| text.trim().parse().ok());
+    let length = request.header(&HEADER_LENGTH).and_then(|text| text.trim().parse().ok());
     let length: usize = length.ok_or_else(|| Refusal::bad("Inference-Header-Content-Length is no number"))?;
     match body.split_at_checked(length) {
         Some((json, binary)) => Ok((json, Some(binary))),
@@ -84,8 +85,8 @@ fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Res
             wide.name, wide.shape
         )));
     }
-    let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
-    rows::by_name(served, names).map(Some)
+    let names = tensors.iter().map(|tensor| tensor.name.as_str().into()).collect();
+    rows::by_name(served, names, None).map(Some)
 }
 
 fn score(served: &Served, tensors: Vec<Tensor>, binding: &Binding) -> Result<Predictions, Refusal> {

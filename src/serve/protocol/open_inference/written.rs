@@ -93,7 +93,7 @@ pub fn answer(served: &Served, id: Option<&str>, outputs: &[Chosen], predictions
         true => {
             let length = out.len().to_string();
             out.extend_from_slice(&binary);
-            Answer::ok("application/octet-stream", out).with(HEADER_LENGTH, length)
+            Answer::ok("application/octet-stream", out).with(HEADER_LENGTH.as_str(), length)
         }
     }
 }

@@ -15,17 +15,24 @@ use crate::serve::request::{MediaType, Request};
 use crate::serve::route::Protocol;
 use crate::serve::scoring::{self, Predictions, written};
 use crate::serve::served::Served;
+use hyper::header::HeaderName;
 use serde_json::json;
 use std::sync::Arc;
 use tensors::Tensors;
 
-pub const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
+pub static ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
 
 /// The headers that the caller's choice among several models or containers is sent in.
-const ELSEWHERE: [(&str, &str); 3] = [
-    ("x-amzn-sagemaker-target-model", "TargetModel"),
-    ("x-amzn-sagemaker-target-container-hostname", "TargetContainerHostname"),
-    ("x-amzn-sagemaker-inference-component", "InferenceComponentName"),
+static ELSEWHERE: [(HeaderName, &str); 3] = [
+    (HeaderName::from_static("x-amzn-sagemaker-target-model"), "TargetModel"),
+    (
+        HeaderName::from_static("x-amzn-sagemaker-target-container-hostname"),
+        "TargetContainerHostname",
+    ),
+    (
+        HeaderName::from_static("x-amzn-sagemaker-inference-component"),
+        "InferenceComponentName",
+    ),
 ];
 
 /// The custom attributes, which are given back.
@@ -35,13 +42,13 @@ const ELSEWHERE: [(&str, &str); 3] = [
 pub fn check(request: &Request) -> Result<Option<&str>, Refusal> {
     if let Some((_, name)) = ELSEWHERE
         .iter()
-        .find(|(header, _)| request.headers.contains_key(*header))
+        .find(|(header, _)| request.headers.contains_key(header))
     {
         let message = format!("{name} names nothing here");
         return Err(Refusal::new(Cause::NoSuchModel, message)
             .hint("the endpoint is a group of models, and TargetVariant one of its versions"));
     }
-    let Some(attributes) = request.headers.get(ATTRIBUTES) else {
+    let Some(attributes) = request.headers.get(&ATTRIBUTES) else {
         return Ok(None);
     };
     let attributes = attributes.to_str().ok().filter(|text| text.len() <= 1024);
