@@ -91,10 +91,11 @@ fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
     let names = names(served, columns)?;
     // What pandas calls columns that have no names.
     let are_numbers = names.iter().enumerate().all(|(i, name)| *name == i.to_string());
-    match are_numbers && names.len() == served.width() && served.names.find("0").is_none() {
-        true => rows::arrays(served, data, &[]),
-        false => rows::arrays_by_name(served, &rows::by_name(served, names, Some(written))?, data),
+    if are_numbers && names.len() == served.width() && served.names.find("0").is_none() {
+        return rows::arrays(served, data, &[]);
     }
+    let named = rows::by_name(served, names, Some(written))?;
+    rows::arrays_by_name(served, &named, data)
 }
 
 fn names<'a>(served: &Served, columns: Cursor<'a>) -> Result<Vec<Cow<'a, str>>, Refusal> {
