@@ -32,9 +32,9 @@
 //! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part
 //! of the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a
 //! baseline and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another
-//! library wrote. The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of what it was trained on. A person approves. [`registry::Current`]
-//! sees the decision, has the version prove itself by its golden rows, and makes a [`score::Lineup`] of it; its identity
-//! holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
+//! library wrote. The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of the rows that it
+//! knows. A person approves. [`registry::Current`] sees the decision, has the version prove itself by its golden rows, and makes
+//! a [`score::Lineup`] of it; its identity holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
 //! each result and by which settings ([`transform::Shape`]).
 //!
 //! # Where to change what
@@ -61,7 +61,7 @@
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
 //!   of requests: `serve::telemetry`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
-//! - what is counted of a column, and held against later ones: [`monitor::baseline`];
+//! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

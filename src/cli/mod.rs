@@ -1,12 +1,14 @@
 //! argv -> [`Cli`]. Pure.
 
 mod keys;
+mod monitor;
 mod output_hash;
 mod overrides;
 mod since;
 mod until;
 
 pub use keys::{Bound, Keys};
+pub use monitor::{BaselineColumns, Monitor};
 pub use output_hash::OutputHash;
 pub use overrides::Overrides;
 pub use since::Since;
@@ -209,6 +211,14 @@ pub enum Command {
         #[arg(long, global = true)]
         group: Option<String>,
     },
+    /// Say what the data of a version is held against
+    Monitor {
+        #[command(subcommand)]
+        command: Monitor,
+        /// The model group [default: models.group of the configuration]
+        #[arg(long, global = true)]
+        group: Option<String>,
+    },
     /// Make, list and revoke the keys of those who may ask `transform serve`
     Keys {
         #[command(subcommand)]
@@ -340,6 +350,11 @@ pub enum Models {
         /// version, which must reproduce them before it is put to use
         #[arg(long, value_name = "ROWS.csv")]
         golden: Option<PathBuf>,
+        /// A CSV with a header that later rows are held against, as `train` keeps one: see `transform monitor baseline`
+        #[arg(long, value_name = "ROWS.csv")]
+        baseline: Option<PathBuf>,
+        #[command(flatten)]
+        columns: BaselineColumns,
         /// Approve it at once
         #[arg(long)]
         approve: bool,

@@ -7,6 +7,7 @@ mod history;
 mod invocation;
 mod keys;
 mod models;
+mod monitor;
 mod retry;
 mod run;
 mod sandbox;
@@ -143,6 +144,9 @@ pub fn run(cli: Cli) -> u8 {
         }
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
+        }
+        Some(Command::Monitor { command, group }) => {
+            load().and_then(|config| monitor::run(&with_group(config, group)?, command))
         }
         Some(Command::Keys { command }) => load().and_then(|config| keys::run(&config, command, &invocation)),
         Some(Command::Train {

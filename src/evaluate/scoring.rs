@@ -7,9 +7,8 @@ use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
 use crate::problem::{Code, Problem};
-use crate::score::spelling::Number;
 use crate::score::unknown::{self, UnknownCounts};
-use crate::score::{Spelling, predict};
+use crate::score::{Spelling, label, predict};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,17 +64,9 @@ impl Target {
         let Some(classes) = &self.classes else {
             return Err("numbers have no labels".into());
         };
-        let number = |text: &str, spelling: &Spelling| match spelling.number(text.as_bytes()) {
-            Number::Value(x) => Some(x),
-            Number::Missing | Number::Invalid => None,
-        };
-        let is = |label: &str, class: &str| {
-            label == class || number(label, spelling).is_some_and(|x| number(class, &Spelling::USUAL) == Some(x))
-        };
-        let place = |label: &String| match (is(label, &classes[0]), is(label, &classes[1])) {
-            (true, _) => Ok(0.0),
-            (_, true) => Ok(1.0),
-            _ => Err(format!(
+        let place = |label: &String| match label::class(label, classes, spelling) {
+            Some(place) => Ok(place as f64),
+            None => Err(format!(
                 "the label {label:?} is neither {:?} nor {:?}",
                 classes[0], classes[1]
             )),

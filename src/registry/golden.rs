@@ -212,11 +212,11 @@ fn good_rows(model: &Model, from: &Rows) -> Result<(Vec<usize>, Option<String>),
 }
 
 /// A library that panics is an error of its model.
-fn calmly<T>(score: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn calmly<T>(score: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(score)).map_err(|_| shown(internal()))
 }
 
-fn shown(problem: Problem) -> String {
+pub(super) fn shown(problem: Problem) -> String {
     match problem.code {
         // The hint to this one is about files without a header.
         Code::NoSuchColumn => problem.to_string(),

@@ -6,6 +6,7 @@
 //! longer predicts what it did when it was registered ([`golden`]).
 
 mod approval;
+pub mod baseline;
 mod current;
 pub mod diff;
 mod disk;
@@ -67,6 +68,8 @@ pub struct Candidate<'a> {
     pub attachments: BTreeMap<Attachment, Vec<u8>>,
     /// Where to take golden rows from; with them, `golden.json` is made.
     pub golden: Option<Rows<'a>>,
+    /// What later rows are held against; with it, `baseline.json` is made.
+    pub baseline: Option<baseline::Rows<'a>>,
 }
 
 /// A version that was added.
@@ -270,11 +273,17 @@ impl Registry {
             .declare(&candidate.declared)
             .map_err(|defect| refuse(defect.to_string()))?;
         let signature = model.signature().clone();
-        let remarks = model.remarks();
+        let mut remarks = model.remarks();
+        let model = Arc::new(model);
         let mut attachments = candidate.attachments;
         if let Some(rows) = &candidate.golden {
-            let golden = Golden::of(&Arc::new(model), rows).map_err(|e| Error::config(rows.source, e))?;
+            let golden = Golden::of(&model, rows).map_err(|e| Error::config(rows.source, e))?;
             attachments.insert(Attachment::Golden, golden.json());
+        }
+        if let Some(rows) = &candidate.baseline {
+            let made = rows.baseline(&model).map_err(|e| Error::config(rows.source, e))?;
+            attachments.insert(Attachment::Baseline, made.baseline.json());
+            remarks.extend(made.remarks);
         }
         let attached = |(name, bytes): (&Attachment, &Vec<u8>)| Attached {
             name: *name,

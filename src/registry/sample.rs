@@ -17,6 +17,7 @@ pub fn register(registry: &Registry) {
         training: None,
         attachments: Default::default(),
         golden: None,
+        baseline: None,
     };
     registry.register(candidate, AT.into()).unwrap();
 }

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod binding;
 pub mod cell;
 mod cell_error;
+pub mod label;
 mod lineup;
 pub mod marks;
 pub mod names;

@@ -4,7 +4,7 @@
 use super::dataset::{Dataset, ReadAsMissing};
 use super::pipeline::Pipeline;
 use super::search::{Outcome, Search};
-use super::{Fitted, fit};
+use super::{Fitted, baseline, fit};
 use crate::config::is_group;
 use crate::error::{Error, Result};
 use crate::evaluate::approved::Predictions;
@@ -278,8 +278,7 @@ impl Candidate<'_> {
             bytes.push(b'\n');
             bytes
         };
-        // Of all of them, also those that were left out for a missing value.
-        let baseline = dataset.features.select(&dataset.parts.train).baseline();
+        let baseline = baseline(fitted, dataset).map_err(|why| Error::config(dataset.file(), why))?;
         let mut attachments = BTreeMap::from([
             (Attachment::Evaluation, json(findings.comparison.json())),
             (Attachment::EvaluationPage, findings.page.clone().into_bytes()),
@@ -313,6 +312,7 @@ impl Candidate<'_> {
                 among: Some(&trained_on),
                 source: dataset.file(),
             }),
+            baseline: None,
         };
         Ok(registry.register(candidate, findings.created.clone())?.version)
     }

@@ -2,7 +2,7 @@
 //!
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
 //! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
-//! [`search`] tries hyperparameters, [`Frame::baseline`](frame::Frame::baseline) keeps what the training rows looked like.
+//! [`search`] tries hyperparameters, a [`Baseline`] keeps what the rows looked like.
 //! [`candidate`] holds what was fitted against the approved version, and registers it.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
 
@@ -20,7 +20,10 @@ pub mod search;
 pub mod split;
 
 use crate::error::{Error, Result};
+use crate::evaluate::report::count;
 use crate::model::pipeline::{self as model, Classes, Output, Steps};
+use crate::monitor::Baseline;
+use crate::monitor::baseline::{Actual, Outcomes};
 use dataset::Dataset;
 use pipeline::{Pipeline, Trainer};
 
@@ -97,6 +100,22 @@ fn fit_rows(
 
 /// Scores rows of a dataset, those that the model can take.
 pub fn score(artifact: &model::Pipeline, dataset: &Dataset, rows: &[usize]) -> std::result::Result<Scored, String> {
+    let (kept, mut outputs) = outputs(artifact, dataset, rows)?;
+    Ok(Scored {
+        actual: kept.iter().map(|&row| dataset.target[row]).collect(),
+        // The last output: the number, or the probability of the second class.
+        predicted: outputs.pop().unwrap_or_default(),
+        left_out: rows.len() - kept.len(),
+        rows: kept,
+    })
+}
+
+/// Of the rows that the model can take, all that it says, by output.
+fn outputs(
+    artifact: &model::Pipeline,
+    dataset: &Dataset,
+    rows: &[usize],
+) -> std::result::Result<(Vec<usize>, Vec<Vec<f64>>), String> {
     let steps = Steps::of(artifact).map_err(|defect| defect.to_string())?;
     let columns = preprocess::columns(&artifact.inputs, &dataset.features, rows)?;
     let good: Vec<usize> = (0..rows.len())
@@ -110,14 +129,32 @@ pub fn score(artifact: &model::Pipeline, dataset: &Dataset, rows: &[usize]) -> s
     let outputs = artifact.signature().outputs.len();
     let mut out = vec![0.0; outputs * good.len()];
     steps.predict(&slices, &mut out);
-    // The last output: the number, or the probability of the second class.
-    let predicted = out.split_off((outputs - 1) * good.len());
-    let kept: Vec<usize> = good.iter().map(|&row| rows[row]).collect();
-    Ok(Scored {
-        actual: kept.iter().map(|&row| dataset.target[row]).collect(),
-        predicted,
-        left_out: rows.len() - kept.len(),
-        rows: kept,
+    let said = (0..outputs)
+        .map(|i| out[i * good.len()..][..good.len()].to_vec())
+        .collect();
+    Ok((good.iter().map(|&row| rows[row]).collect(), said))
+}
+
+/// What later data is held against: the training rows, also those that were left out for a missing value, and what the model
+/// says of the others.
+fn baseline(fitted: &Fitted, dataset: &Dataset) -> std::result::Result<Baseline, String> {
+    let (rows, said) = outputs(&fitted.artifact, dataset, &fitted.test.rows)?;
+    let target: Vec<f64> = rows.iter().map(|&row| dataset.target[row]).collect();
+    let classes: Vec<Option<usize>> = target.iter().map(|&y| Some(y as usize)).collect();
+    let actual = match dataset.classes {
+        Some(_) => Actual::Classes(&classes),
+        None => Actual::Numbers(&target),
+    };
+    let outputs = fitted.artifact.signature().outputs;
+    let features = dataset.features.select(&dataset.parts.train);
+    Ok(Baseline {
+        rows_of: Some(format!(
+            "{} that it was trained on; outcomes of {} that were kept to evaluate on",
+            count(features.rows as u64, "row"),
+            rows.len()
+        )),
+        outcomes: Some(Outcomes::of(&outputs, &said, Some((&dataset.target_name, actual)))),
+        ..features.baseline()
     })
 }
 

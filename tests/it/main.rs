@@ -21,6 +21,7 @@ mod hosts;
 mod inputs;
 mod keys;
 mod ledger;
+mod monitor;
 mod once;
 mod onnx;
 mod owner;

@@ -272,6 +272,7 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
             among: None,
             source: Path::new("examples.csv"),
         }),
+        baseline: None,
     };
     let registry = Registry::new(&spool.path("models"), "lines");
     let added = registry.register(candidate, "2026-11-24T03:12:28Z".into());

@@ -5,10 +5,11 @@ mod list;
 mod show;
 
 use super::invocation::Invocation;
+use super::monitor::baseline::{read, rows as baseline_rows};
 use super::{count, now, print_line, read_text, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::format::csv::table::Table;
 use crate::model::{Column, Declared, Format, Marker};
 use crate::registry::golden::Rows;
@@ -36,8 +37,17 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             codes,
             categories,
             golden,
+            baseline,
+            columns,
             approve,
         } => {
+            if baseline.is_none()
+                && (columns.target.is_some() || columns.prediction.is_some() || !columns.columns.is_empty())
+            {
+                let message = "--target, --prediction and --columns name columns of the rows of --baseline";
+                return Err(Error::config("--baseline", message));
+            }
+            let examples = baseline.as_deref().map(|path| read(config, path)).transpose()?;
             let csv = golden
                 .as_deref()
                 .map(|path| read_text(path, GOLDEN_MAX, config.shape.encoding))
@@ -69,6 +79,10 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 training: None,
                 attachments: BTreeMap::new(),
                 golden: csv.as_deref().zip(golden.as_deref()).map(rows),
+                baseline: examples
+                    .as_deref()
+                    .zip(baseline.as_deref())
+                    .map(|(bytes, path)| baseline_rows(config, path, bytes, columns)),
             };
             if format == Format::Onnx {
                 sandbox::check(config, &artifact, format)?;
@@ -151,7 +165,7 @@ pub fn person() -> String {
     format!("{user}@{host}")
 }
 
-fn vote(reason: String) -> Vote {
+pub fn vote(reason: String) -> Vote {
     Vote {
         by: person(),
         at: now(),

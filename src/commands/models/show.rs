@@ -4,6 +4,7 @@ use super::super::invocation::Invocation;
 use super::super::{align, count, print_error, print_json, print_table};
 use super::describe;
 use crate::error::{Error, Result};
+use crate::registry::baseline::{Given, InForce};
 use crate::registry::{Attachment, Registry, Version};
 use crate::transform::problem::excerpt;
 use serde::Serialize;
@@ -19,8 +20,31 @@ struct Shown {
     artifact: PathBuf,
     attachments: BTreeMap<Attachment, PathBuf>,
     golden_rows: Option<usize>,
+    /// What its rows are held against.
+    baseline: Option<Baseline>,
+    /// Who gave it which baselines, oldest first.
+    baselines_given: Vec<Given>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
+}
+
+#[derive(Serialize)]
+struct Baseline {
+    path: PathBuf,
+    sha256: String,
+    rows: u64,
+    rows_of: Option<String>,
+}
+
+impl Baseline {
+    fn of(found: InForce) -> Baseline {
+        Baseline {
+            path: found.path,
+            sha256: found.sha256,
+            rows: found.baseline.rows,
+            rows_of: found.baseline.rows_of,
+        }
+    }
 }
 
 pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocation) -> Result<()> {
@@ -33,6 +57,8 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
         attachments: attached.map(|a| (a.name, folder.join(a.name.name()))).collect(),
         // What is damaged doesn't hide the rest.
         golden_rows: or_none(registry.golden(number), invocation).map(|golden| golden.rows.len()),
+        baseline: or_none(registry.baseline(number), invocation).map(Baseline::of),
+        baselines_given: or_none(registry.baselines_given(number).map(Some), invocation).unwrap_or_default(),
         intervals: or_none(evaluation(registry, number), invocation).map_or(BTreeMap::new(), |json| intervals(&json)),
         version,
     };
@@ -127,6 +153,35 @@ fn rows(shown: &Shown) -> Vec<Vec<String>> {
     add(
         "golden rows",
         vec![shown.golden_rows.map_or("none".into(), |n| n.to_string())],
+    );
+    let baseline = shown.baseline.iter().flat_map(|baseline| {
+        let of = baseline.rows_of.as_deref().map(plain);
+        let of = of.unwrap_or_else(|| count(baseline.rows, "row"));
+        [
+            of,
+            baseline.path.display().to_string(),
+            format!("SHA-256 {}", baseline.sha256),
+        ]
+    });
+    let given = |given: &Given| {
+        let sha256 = given.sha256.get(..16).unwrap_or(&given.sha256);
+        vec![
+            "given".into(),
+            given.at.clone(),
+            given.by.clone(),
+            format!("SHA-256 {sha256}..."),
+            plain(&given.reason),
+        ]
+    };
+    let given = align(&shown.baselines_given.iter().map(given).collect::<Vec<_>>());
+    let baseline: Vec<String> = baseline.chain(given).collect();
+    add(
+        "baseline",
+        if baseline.is_empty() {
+            vec!["none".into()]
+        } else {
+            baseline
+        },
     );
     let decision =
         |d: &crate::registry::Decision| vec![d.status.to_string(), d.at.clone(), d.by.clone(), plain(&d.reason)];

@@ -61,6 +61,14 @@ impl Column {
         }
     }
 
+    /// Of cells that nothing is known of.
+    pub fn unknown(name: &str, numbers: bool) -> Column {
+        match numbers {
+            true => Column::of_numbers(name, &[]),
+            false => Column::of_counts(name, [], 0, 0),
+        }
+    }
+
     /// Of texts; None is a missing one.
     pub fn of_texts<'a>(name: &str, cells: impl IntoIterator<Item = Option<&'a str>>) -> Column {
         let (mut counts, mut missing): (HashMap<&str, u64>, u64) = Default::default();

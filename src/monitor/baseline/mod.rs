@@ -1,9 +1,12 @@
 //! What the data looked like that a model knows: what later data is counted by, and held against.
 
 mod column;
+mod outcomes;
+pub mod sagemaker;
 mod summary;
 
 pub use column::{Column, Count, Values};
+pub use outcomes::{Actual, Errors, Outcomes};
 pub use summary::{Histogram, Quantiles, Summary};
 
 use crate::model::{self, Signature, unicode};
@@ -28,17 +31,6 @@ pub struct Baseline {
     /// Columns that the model doesn't take, and that are looked at all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Column>,
-}
-
-/// What the model said of rows that it wasn't trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcomes {
-    pub rows: u64,
-    /// The model's outputs, in its order: labels as categories, numbers and probabilities in bins.
-    pub columns: Vec<Column>,
-    /// What was true: the share of each class, or the target in bins. None where nobody knew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Column>,
 }
 
 /// What baselines of all formats have.
@@ -74,9 +66,9 @@ impl Baseline {
             ));
         }
         let baseline: Baseline = serde_json::from_slice(json).map_err(|e| format!("not a baseline: {e}"))?;
-        match baseline.defect() {
-            Some(why) => Err(format!("not a baseline: {why}")),
-            None => Ok(baseline),
+        match baseline.check() {
+            Err(why) => Err(format!("not a baseline: {why}")),
+            Ok(()) => Ok(baseline),
         }
     }
 
@@ -105,14 +97,17 @@ impl Baseline {
         }
     }
 
-    fn defect(&self) -> Option<String> {
+    /// # Errors
+    /// Why nothing can be counted by it.
+    pub fn check(&self) -> Result<(), String> {
         let outputs = self.outcomes.as_ref().map_or(&[][..], |outcomes| &outcomes.columns);
         // An output may be called as an input is.
         let inputs = self.features.iter().chain(&self.others);
         let twice = stands_twice(inputs).or_else(|| stands_twice(outputs.iter()));
-        twice
+        let why = twice
             .map(|name| format!("the column {name:?} is there twice"))
-            .or_else(|| self.columns().into_iter().find_map(Column::defect))
+            .or_else(|| self.columns().into_iter().find_map(Column::defect));
+        why.map_or(Ok(()), Err)
     }
 }
 

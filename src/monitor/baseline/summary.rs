@@ -52,17 +52,9 @@ impl Summary {
         values.sort_unstable_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
         let (mean, sd) = moments(&values, min, max);
-        let at = |share| quantile(&values, share);
-        let quantiles = Quantiles {
-            p01: at(0.01),
-            p05: at(0.05),
-            p25: at(0.25),
-            p50: at(0.5),
-            p75: at(0.75),
-            p95: at(0.95),
-            p99: at(0.99),
-        };
-        let histogram = Histogram::of(&values, quantiles.p01, quantiles.p99);
+        let quantiles = Quantiles::of(|share| quantile(&values, share));
+        let below = |edge| values.partition_point(|&value| value < edge) as u64;
+        let histogram = Histogram::of([min, max], &quantiles, values.len() as u64, below);
         Some(Summary {
             mean,
             sd,
@@ -71,6 +63,20 @@ impl Summary {
             quantiles,
             histogram,
         })
+    }
+}
+
+impl Quantiles {
+    pub(super) fn of(at: impl Fn(f64) -> f64) -> Quantiles {
+        Quantiles {
+            p01: at(0.01),
+            p05: at(0.05),
+            p25: at(0.25),
+            p50: at(0.5),
+            p75: at(0.75),
+            p95: at(0.95),
+            p99: at(0.99),
+        }
     }
 }
 
@@ -105,12 +111,11 @@ fn moments(values: &[f64], min: f64, max: f64) -> (f64, f64) {
 }
 
 impl Histogram {
-    /// `ascending` holds at least one number.
-    fn of(ascending: &[f64], low: f64, high: f64) -> Histogram {
-        let (min, max) = (ascending[0], ascending[ascending.len() - 1]);
+    /// Of `count` numbers from `min` to `max`. `below`: how many of them are less than this.
+    pub(super) fn of([min, max]: [f64; 2], quantiles: &Quantiles, count: u64, below: impl Fn(f64) -> u64) -> Histogram {
         let inner = (0..=INNER_BINS).map(|i| {
             let part = i as f64 / INNER_BINS as f64;
-            low * (1.0 - part) + high * part
+            quantiles.p01 * (1.0 - part) + quantiles.p99 * part
         });
         let mut edges: Vec<f64> = std::iter::once(min)
             .chain(inner)
@@ -122,20 +127,17 @@ impl Histogram {
         if edges.len() == 1 {
             return Histogram {
                 edges: vec![min, max],
-                counts: vec![ascending.len() as u64],
+                counts: vec![count],
             };
         }
-        // Where each bin ends in the ascending numbers.
-        let ends = edges[1..edges.len() - 1]
-            .iter()
-            .map(|&edge| ascending.partition_point(|&value| value < edge));
+        let ends = edges[1..edges.len() - 1].iter().map(|&edge| below(edge));
         let mut begin = 0;
         let counts = ends
-            .chain([ascending.len()])
+            .chain([count])
             .map(|end| {
                 let count = end - begin;
                 begin = end;
-                count as u64
+                count
             })
             .collect();
         Histogram { edges, counts }

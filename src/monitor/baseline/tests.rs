@@ -132,7 +132,7 @@ fn json_has_stable_keys() {
 }
 
 /// As training wrote it before there was a baseline.
-const FORMAT_1: &[u8] = include_bytes!("../../../tests/fixtures/baseline/profile-1.json");
+const FORMAT_1: &[u8] = include_bytes!("../../../tests/fixtures/baseline/lines-1/profile.json");
 const FORMAT_2: &[u8] = include_bytes!("../../../tests/fixtures/baseline/baseline-2.json");
 
 fn signature(inputs: &[(&str, Type)], outputs: &[(&str, Type)]) -> Signature {

@@ -1,0 +1,56 @@
+//! `transform monitor`
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum Monitor {
+    /// Give a version the rows that later ones are held against: a decision, kept with who, when and SHA-256
+    ///
+    /// Rows of a time that was good, read as inputs are; the version predicts them. Without it, what was registered with the
+    /// version counts: `train` leaves a baseline, and `models register --baseline` makes one.
+    Baseline {
+        /// A CSV with the model's columns
+        rows: PathBuf,
+        /// The version [default: the latest approved one]
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        #[command(flatten)]
+        columns: BaselineColumns,
+        /// Why; kept with the decision
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Give a version the baseline of an Amazon SageMaker Model Monitor: its statistics.json, and constraints.json
+    ///
+    /// What can't be taken from them is said, column by column.
+    Import {
+        /// statistics.json
+        statistics: PathBuf,
+        /// constraints.json
+        constraints: Option<PathBuf>,
+        /// The version [default: the latest approved one]
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// Why; kept with the decision
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+}
+
+/// Which columns of a baseline's rows are what, beside the model's inputs.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BaselineColumns {
+    /// The column of the baseline's rows with what was true, so that the model's errors are known, too
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// The column with what another system predicted, instead of the version
+    #[arg(long, value_name = "COLUMN")]
+    pub prediction: Option<String>,
+    /// The column with its probability of the second class; of more classes one for each, in the model's order: may be given again
+    #[arg(long, value_name = "COLUMN", requires = "prediction")]
+    pub probability: Vec<String>,
+    /// Columns that the model doesn't take, and that are to be watched
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub columns: Vec<String>,
+}

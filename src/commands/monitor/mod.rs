@@ -1,0 +1,66 @@
+//! `transform monitor`: what data is held against.
+
+pub mod baseline;
+mod import;
+
+use super::models::vote;
+use super::{count, print_line};
+use crate::cli::Monitor;
+use crate::config::Config;
+use crate::error::Result;
+use crate::monitor::Baseline;
+use crate::registry::Registry;
+
+pub fn run(config: &Config, command: Monitor) -> Result<u8> {
+    match command {
+        Monitor::Baseline {
+            rows,
+            version,
+            columns,
+            reason,
+        } => baseline::baseline(config, &rows, version, columns, reason),
+        Monitor::Import {
+            statistics,
+            constraints,
+            version,
+            reason,
+        } => import::import(config, &statistics, constraints.as_deref(), version, reason),
+    }
+}
+
+/// The version that was named, or the latest approved one.
+fn chosen(registry: &Registry, version: Option<u32>) -> Result<u32> {
+    match version {
+        Some(version) => registry.show(version).map(|shown| shown.version),
+        None => Ok(registry.latest_approved()?.version),
+    }
+}
+
+/// Decides for a baseline, and says so.
+fn give(registry: &Registry, version: u32, baseline: &Baseline, remarks: &[String], reason: String) -> Result<()> {
+    let sha256 = registry.give_baseline(version, baseline, vote(reason))?;
+    remarks.iter().for_each(|remark| print_line(format!("note: {remark}")));
+    print_line(format!(
+        "{}/{version} is held against {} from now on: {}, SHA-256 {sha256}",
+        registry.group(),
+        baseline.rows_of.as_deref().unwrap_or("its baseline"),
+        extent(baseline)
+    ));
+    Ok(())
+}
+
+/// For example `3 inputs, 3 outputs, with the target`.
+fn extent(baseline: &Baseline) -> String {
+    let outcomes = baseline.outcomes.as_ref();
+    let outputs = outcomes.map_or(0, |outcomes| outcomes.columns.len());
+    let mut parts = vec![
+        count(baseline.features.len() as u64, "input"),
+        count(outputs as u64, "output"),
+    ];
+    if !baseline.others.is_empty() {
+        parts.push(count(baseline.others.len() as u64, "other column"));
+    }
+    let target = outcomes.is_some_and(|outcomes| outcomes.target.is_some());
+    parts.push(format!("{} target", if target { "with the" } else { "without a" }));
+    parts.join(", ")
+}

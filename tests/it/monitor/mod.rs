@@ -1,0 +1,3 @@
+//! `transform monitor` through the binary.
+
+mod baseline;
