@@ -106,7 +106,11 @@ impl Baseline {
         let twice = stands_twice(inputs).or_else(|| stands_twice(outputs.iter()));
         let why = twice
             .map(|name| format!("the column {name:?} is there twice"))
-            .or_else(|| self.columns().into_iter().find_map(Column::defect));
+            .or_else(|| self.columns().into_iter().find_map(Column::defect))
+            .or_else(|| {
+                let performance = self.outcomes.as_ref()?.performance.as_ref()?;
+                (!performance.is_sound()).then(|| "its performance contradicts itself".to_string())
+            });
         why.map_or(Ok(()), Err)
     }
 }

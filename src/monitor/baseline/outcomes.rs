@@ -2,12 +2,13 @@
 
 use super::Column;
 use crate::model;
+use crate::monitor::performance::Reference;
 use serde::{Deserialize, Serialize};
 
 /// How the errors are spread, by neighbouring rows.
 const CHUNKS: usize = 10;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcomes {
     pub rows: u64,
     /// The model's outputs, in its order: labels as categories, numbers and probabilities in bins.
@@ -18,6 +19,10 @@ pub struct Outcomes {
     /// Of a model that gives one number: in ten parts of the rows, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Errors>,
+    /// Of a model that gives a probability for each class: what its probabilities were worth. None of fewer than 100 rows, or where
+    /// nobody knew what was true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance: Option<Reference>,
 }
 
 /// Sums over rows of prediction minus truth, in the target's unit.
@@ -57,13 +62,38 @@ impl Outcomes {
             (Some((_, Actual::Numbers(actual))), [predicted]) => errors(predicted, actual),
             _ => Vec::new(),
         };
+        let performance = match actual {
+            Some((_, Actual::Classes(actual))) => performance(outputs, said, actual),
+            _ => None,
+        };
         Outcomes {
             rows: rows as u64,
             columns: columns.collect(),
             target,
             errors,
+            performance,
         }
     }
+}
+
+/// Of the rows of which all is known. Of yes and no, the probability of yes alone counts.
+fn performance(outputs: &[model::Column], said: &[Vec<f64>], actual: &[Option<usize>]) -> Option<Reference> {
+    let (label, scores) = said.split_first()?;
+    let classes = outputs.first()?.categories.len();
+    if classes < 2 || scores.len() != classes || !outputs[1..].iter().all(|output| output.kind.is_number()) {
+        return None;
+    }
+    let scores = if classes == 2 { &scores[1..] } else { scores };
+    let known = |row: &usize| Some((*row, class(label[*row])?, actual[*row]?));
+    let known: Vec<(usize, usize, usize)> = (0..label.len()).filter_map(|row| known(&row)).collect();
+    let scores: Vec<Vec<f64>> = scores
+        .iter()
+        .map(|scores| known.iter().map(|(row, ..)| scores[*row]).collect())
+        .collect();
+    let scores: Vec<&[f64]> = scores.iter().map(Vec::as_slice).collect();
+    let predicted: Vec<usize> = known.iter().map(|&(_, predicted, _)| predicted).collect();
+    let labels: Vec<usize> = known.iter().map(|&(.., label)| label).collect();
+    Reference::of(&scores, &predicted, &labels)
 }
 
 /// A label's place, as models give it.
@@ -164,6 +194,37 @@ mod tests {
                     .all(|e| e.sum == 2.0 * e.rows as f64 && e.squared == 2.0 * e.sum && e.absolute == e.sum)
             );
         }
+    }
+
+    /// 120 rows of yes and no; a probability of yes that is right, and one row whose truth nobody knows.
+    #[test]
+    fn what_probabilities_were_worth_is_of_the_rows_of_which_all_is_known() {
+        let classes = ["no", "yes"].map(|name| Category::Text(name.into()));
+        let label = model::Column {
+            categories: classes.to_vec(),
+            ..model::Column::plain("prediction".into(), Type::Category)
+        };
+        let probability = |class| model::Column::plain(format!("probability_{class}"), Type::Float64);
+        let outputs = [vec![label], classes.iter().map(probability).collect()].concat();
+        let yes: Vec<f64> = (0..120).map(|i| f64::from(i * 37 % 120) / 120.0).collect();
+        let no = yes.iter().map(|p| 1.0 - p).collect();
+        let predicted = yes.iter().map(|p| f64::from(u8::from(*p >= 0.5))).collect();
+        let mut actual: Vec<Option<usize>> = (0..120).map(|i| Some(usize::from(i * 37 % 120 > i % 90))).collect();
+        actual[7] = None;
+        let said = [predicted, no, yes];
+        let of =
+            |actual: &[Option<usize>]| Outcomes::of(&outputs, &said, Some(("y", Actual::Classes(actual)))).performance;
+        let reference = of(&actual).unwrap();
+        assert_eq!(
+            (reference.rows, reference.classes.len(), reference.chunks.len()),
+            (119, 1, 10)
+        );
+        // Too few to say.
+        assert_eq!(of(&vec![None; 120]), None);
+        // A model without probabilities.
+        let label = [outputs[0].clone()];
+        let outcomes = Outcomes::of(&label, &said[..1], Some(("y", Actual::Classes(&actual))));
+        assert_eq!(outcomes.performance, None);
     }
 
     /// JSON has no infinity: what was written couldn't be read again.

@@ -220,7 +220,7 @@ mod tests {
         baseline.outcomes = Some(Outcomes {
             rows: 3,
             columns: vec![numbers("prediction", &[0.0, 10.0])],
-            target: None,
+            ..Outcomes::default()
         });
         Counter::new(&baseline, Sha256Sum([7; 32]), &signature())
     }

@@ -47,8 +47,7 @@ pub fn import(statistics: &[u8], constraints: Option<&[u8]>, signature: &Signatu
             .iter()
             .map(|output| source.named(output, &mut remarks))
             .collect(),
-        target: None,
-        errors: Vec::new(),
+        ..Outcomes::default()
     });
     remarks.extend(source.left_out(signature));
     remarks.extend(source.bars(signature));
