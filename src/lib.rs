@@ -62,13 +62,14 @@
 //!   of requests: `serve::telemetry`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
+//!   a figure that is held against it, and its bar: [`monitor::check`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`] and [`model`] alone. [`service`] knows none
+//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of [`evaluate`] alone. [`service`] knows none
 //! of them: signals, the service manager, clocks and logs, whatever the process does.
 //! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads, and [`evaluate::approved`] and [`evaluate::registered`] read

@@ -32,7 +32,10 @@ impl Raw {
             bias: self.bias,
             performance: self.performance,
             min_rows: self.min_rows,
-            bars: Bars { psi: self.psi },
+            bars: Bars {
+                psi: self.psi,
+                ..Bars::default()
+            },
         })
     }
 }

@@ -112,6 +112,7 @@ mod tests {
             bar: Some(0.2),
             floor: false,
             noise: None,
+            interval: None,
             over,
             why: None,
         }

@@ -1,0 +1,204 @@
+//! What is held against a baseline, one figure at a time. Each is reported always, also where it is fine or can't be computed.
+//!
+//! [`checks`] is of all columns; [`bias`] of groups; [`performance`] of a model's worth. A bar is what a value mustn't go beyond,
+//! and is set so that chance alone seldom does over all checks of a window: see [`Bars::family`].
+
+pub mod bias;
+mod chance;
+pub mod distance;
+mod drift;
+mod interval;
+pub mod performance;
+mod quality;
+
+pub use quality::rows;
+
+use super::{Baseline, Counts};
+use crate::evaluate::digits::significant;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a check is about; the policy says by area what becomes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Area {
+    /// Broken data: missing, bad, of another type, beyond all bounds.
+    Data,
+    /// Inputs and predictions that are distributed otherwise.
+    Drift,
+    /// Groups of people that are treated otherwise.
+    Bias,
+    /// What the model is worth, estimated or measured.
+    Performance,
+}
+
+/// A figure, and what it is held against.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    pub area: Area,
+    /// `psi`, `distance`, `missing`...
+    pub check: &'static str,
+    /// The column; empty: all of them.
+    pub column: String,
+    /// The group, of bias and of what is counted by segment: `column=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// How many rows, or cells, it was computed of.
+    pub n: u64,
+    /// None where it can't be computed, with `why`.
+    pub value: Option<f64>,
+    /// What the value mustn't go beyond, in its own unit: above it, or below it where `floor` is true. None: it is only shown.
+    pub bar: Option<f64>,
+    #[serde(skip)]
+    pub floor: bool,
+    /// How large the value is by chance alone, in its own unit.
+    pub noise: Option<f64>,
+    /// Where the true value lies: with 95 % of bias, +- 3 sampling errors of an estimated performance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<(f64, f64)>,
+    /// It is beyond its bar.
+    pub over: bool,
+    /// Why there is no value, or what it means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Check {
+    fn new(area: Area, check: &'static str, column: &str, n: u64) -> Check {
+        Check {
+            area,
+            check,
+            column: column.into(),
+            segment: None,
+            n,
+            value: None,
+            bar: None,
+            floor: false,
+            noise: None,
+            interval: None,
+            over: false,
+            why: None,
+        }
+    }
+
+    fn without(self, why: impl Into<String>) -> Check {
+        Check {
+            why: Some(why.into()),
+            ..self
+        }
+    }
+
+    /// Without a bar.
+    fn shown(self, value: f64, noise: Option<f64>) -> Check {
+        if !value.is_finite() {
+            return self.without("it isn't finite");
+        }
+        Check {
+            value: Some(value),
+            noise,
+            ..self
+        }
+    }
+
+    /// Over where it is above the bar.
+    fn held(self, value: f64, bar: f64, noise: f64) -> Check {
+        let shown = self.shown(value, Some(noise));
+        Check {
+            bar: Some(bar),
+            over: shown.value.is_some_and(|value| value > bar),
+            ..shown
+        }
+    }
+}
+
+/// `missing of x: 0.41, bar 0.13`
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.check)?;
+        if !self.column.is_empty() {
+            write!(f, " of {}", self.column)?;
+        }
+        if let Some(segment) = &self.segment {
+            write!(f, " in {segment}")?;
+        }
+        match (self.value, self.bar) {
+            (Some(value), Some(bar)) => write!(f, ": {}, bar {}", significant(value, 3), significant(bar, 3)),
+            (Some(value), None) => write!(f, ": {}", significant(value, 3)),
+            (None, _) => write!(f, ": {}", self.why.as_deref().unwrap_or("can't be computed")),
+        }
+    }
+}
+
+/// What values mustn't go beyond.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bars {
+    /// Of the population stability index: and above what chance explains.
+    pub psi: f64,
+    /// Of the robust distance: SageMaker's `comparison_threshold`.
+    pub distance: f64,
+    /// How far a share of cells (missing, bad...) may be above the baseline's own one, whatever the number of rows: of a million
+    /// rows chance explains next to nothing. 0.01 is one cell in a hundred.
+    pub share: f64,
+    /// How often chance alone brings any check of an area over its bar in one window: each of m checks has this, divided by m
+    /// (Bonferroni), so the bars are higher where more columns are looked at.
+    pub family: f64,
+    /// Of these columns other ones, by name.
+    pub columns: BTreeMap<String, ColumnBars>,
+}
+
+impl Default for Bars {
+    fn default() -> Bars {
+        Bars {
+            psi: 0.2,
+            distance: 0.1,
+            share: 0.01,
+            family: 1e-5,
+            columns: BTreeMap::new(),
+        }
+    }
+}
+
+/// Of one column, where it has its own. A share's is the bar as it is, noise or not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnBars {
+    pub psi: Option<f64>,
+    pub distance: Option<f64>,
+    pub missing: Option<f64>,
+    pub infinite: Option<f64>,
+    pub bad: Option<f64>,
+    pub outside: Option<f64>,
+    pub unseen: Option<f64>,
+    pub negative: Option<f64>,
+}
+
+impl Bars {
+    /// PSI is never over within what chance explains of 99.9 % of windows, however few checks there are.
+    const TAIL_MOST: f64 = 0.001;
+
+    fn tail(&self, checks: usize) -> f64 {
+        (self.family / checks.max(1) as f64).min(Bars::TAIL_MOST)
+    }
+
+    fn column(&self, name: &str) -> ColumnBars {
+        self.columns.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// What was counted of a window, held against its baseline, column by column: data, then drift. Columns that the counts lack are
+/// left out.
+pub fn checks(baseline: &Baseline, counts: &Counts, bars: &Bars) -> Vec<Check> {
+    let columns: Vec<_> = baseline.columns().into_iter().zip(&counts.columns).collect();
+    let quality_tail = bars.tail(columns.iter().map(|(column, _)| quality::checks_of(column)).sum());
+    let drift_tail = bars.tail(columns.len());
+    let mut checks = vec![];
+    for (column, counts_of) in columns {
+        let own = bars.column(&column.name);
+        checks.extend(quality::of_column(column, counts_of, counts, bars, &own, quality_tail));
+        checks.extend(drift::of_column(column, counts_of, bars, &own, drift_tail));
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Are cells broken: missing, unreadable, beyond what the model was trained on?
+
+use super::chance::{excess, most};
+use super::{Area, Bars, Check, ColumnBars};
+use crate::monitor::baseline::{Column, Values};
+use crate::monitor::{ColumnCounts, Counts};
+
+/// Files before this one, for [`rows`].
+const FILES_MIN: usize = 5;
+/// A file a third as large as usual, or three times, is never unusual.
+const FACTOR: f64 = 3.0;
+/// Sizes of files scatter far more than chance explains: so many of their own deviations.
+const DEVIATIONS: f64 = 6.0;
+
+/// How many of these checks a column has.
+pub(super) fn checks_of(column: &Column) -> usize {
+    if column.is_numbers() { 5 } else { 3 }
+}
+
+/// Shares of cells: `missing` and `bad`; of numbers `infinite`, `outside` (of the baseline's range) and `negative`; of categories
+/// `unseen`. Each has the baseline's own share and what chance adds as its bar.
+pub(super) fn of_column(
+    column: &Column,
+    counts: &ColumnCounts,
+    all: &Counts,
+    bars: &Bars,
+    own: &ColumnBars,
+    tail: f64,
+) -> Vec<Check> {
+    let (cells, present) = (counts.cells(), counts.present());
+    let of = column.count + column.missing;
+    let share = |check, bar: Option<f64>, later: (u64, u64), known: (u64, u64)| {
+        let check = Check::new(Area::Data, check, &column.name, later.1);
+        share_of(check, later, known, bar, bars.share, tail, 1)
+    };
+    let rows = all.rows + all.bad_rows;
+    let mut checks = vec![
+        share("missing", own.missing, (counts.missing, cells), (column.missing, of)),
+        // The baseline is of rows that could be read.
+        share("bad", own.bad, (counts.bad, rows), (0, of)),
+    ];
+    match &column.values {
+        Values::Numbers { infinite, summary } => {
+            checks.push(share(
+                "infinite",
+                own.infinite,
+                (counts.infinite, cells),
+                (*infinite, of),
+            ));
+            let known = column.count - infinite;
+            let check = |name| Check::new(Area::Data, name, &column.name, present);
+            let Some(summary) = summary else {
+                let why = "the baseline has no value of it";
+                checks.extend(["outside", "negative"].map(|name| check(name).without(why)));
+                return checks;
+            };
+            let outside = (counts.below + counts.above, present);
+            // Either end may be passed.
+            checks.push(share_of(
+                check("outside"),
+                outside,
+                (0, known),
+                own.outside,
+                bars.share,
+                tail,
+                2,
+            ));
+            checks.push(if summary.min < 0.0 {
+                check("negative").without("the baseline has negative ones, too")
+            } else {
+                share("negative", own.negative, (counts.negative, present), (0, known))
+            });
+        }
+        Values::Categories { categories, other, .. } => {
+            // As likely as the next row of the baseline was a category's first (Good 1953), or one of those that it doesn't list.
+            let once = categories.iter().filter(|category| category.count == 1).count() as u64;
+            let check = share(
+                "unseen",
+                own.unseen,
+                (counts.other, present),
+                (once + other, column.count),
+            );
+            checks.push(match *other {
+                0 => check,
+                _ => Check {
+                    why: check
+                        .why
+                        .clone()
+                        .or_else(|| Some("with those that the baseline has but doesn't list".into())),
+                    ..check
+                },
+            });
+        }
+    }
+    checks
+}
+
+/// A share of `later.0` in `later.1`, where the baseline has `known.0` in `known.1`. `ends`: the marked ones are the extremes of so
+/// many ends of an order.
+fn share_of(
+    check: Check,
+    later: (u64, u64),
+    known: (u64, u64),
+    own: Option<f64>,
+    least: f64,
+    tail: f64,
+    ends: u32,
+) -> Check {
+    if later.1 == 0 {
+        return check.without("no cells");
+    }
+    let whole = later.1 as f64;
+    let value = later.0 as f64 / whole;
+    if known.1 == 0 && own.is_none() {
+        return check
+            .shown(value, None)
+            .without("the baseline has no cells to compare with");
+    }
+    let usual = if known.1 > 0 {
+        known.0 as f64 / known.1 as f64
+    } else {
+        0.0
+    };
+    // Of all ways to part the count among the ends one must come true.
+    let chance =
+        |count: u64| excess(count, later.1, known.0, known.1) * if ends == 2 { count as f64 + 1.0 } else { 1.0 };
+    let by_chance = most(later.1, tail, chance) as f64 / whole;
+    let bar = own.unwrap_or_else(|| by_chance.max(usual + least).min(1.0));
+    check.held(value, bar, (by_chance - usual).max(0.0))
+}
+
+/// How large a file is beside the last ones: its rows by their median. Over where it is farther from it, up or down, than by a factor
+/// of 3, of six of their own deviations (1.4826 times the median distance of the logarithms) and of what chance adds to few rows.
+pub fn rows(rows: u64, last: &[u64]) -> Check {
+    let check = Check::new(Area::Data, "rows", "", rows);
+    if last.len() < FILES_MIN {
+        return check.without(format!("only {} files before this one", last.len()));
+    }
+    let logarithm = |rows: u64| (rows.max(1) as f64).ln();
+    let usual = median(last.iter().map(|&rows| logarithm(rows)).collect());
+    let spread = 1.4826 * median(last.iter().map(|&rows| (logarithm(rows) - usual).abs()).collect());
+    let noise = DEVIATIONS * (spread * spread + (-usual).exp()).sqrt();
+    let far = noise.max(FACTOR.ln());
+    let distance = rows.max(1) as f64 / usual.exp();
+    let floor = distance < 1.0;
+    let bar = if floor { -far } else { far }.exp();
+    Check {
+        value: Some(rows as f64 / usual.exp()),
+        bar: Some(bar),
+        floor,
+        noise: Some(noise.exp() - 1.0),
+        over: if floor { distance < bar } else { distance > bar },
+        ..check
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    crate::quantile::quantile(&values, 0.5)
+}
