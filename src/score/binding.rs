@@ -143,14 +143,21 @@ pub fn features<'a>(columns: impl Iterator<Item = &'a Column>, spelling: &Spelli
     columns.map(feature).collect()
 }
 
+/// Bytes of a name.
+const LONGEST_COMPARED: usize = 64;
+
 /// The name most like `wanted`, if one is.
 pub fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
+    // A name of megabytes is like none of these, and to find that out would take many times its size.
+    if wanted.len() > 2 * LONGEST_COMPARED {
+        return None;
+    }
     let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted.to_lowercase());
     // Only short names are compared: the distance takes time in the product of the lengths.
     let near = names
         .iter()
         .copied()
-        .filter(|n| n.len() <= 64)
+        .filter(|n| n.len() <= LONGEST_COMPARED)
         .take(1000)
         .min_by_key(|n| distance(n))?;
     (3 * distance(near) <= wanted.len()).then_some(near)

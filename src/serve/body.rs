@@ -17,7 +17,7 @@ pub struct Limits {
     pub timeout: Duration,
 }
 
-/// Bytes that all bodies may take together, and large answers that aren't read yet.
+/// Bytes that all requests may take together: their bodies, their predictions, their answers until they are read.
 #[derive(Debug)]
 pub struct Memory {
     most: u64,
@@ -28,7 +28,7 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Hold {
     memory: Arc<Memory>,
-    bytes: u64,
+    bytes: AtomicU64,
 }
 
 impl Memory {
@@ -47,21 +47,42 @@ impl Memory {
     pub fn hold(self: &Arc<Memory>) -> Hold {
         Hold {
             memory: self.clone(),
-            bytes: 0,
+            bytes: AtomicU64::new(0),
         }
     }
 }
 
 impl Hold {
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// # Errors
-    /// All bodies together would take more than they may.
-    pub fn grow(&mut self, bytes: u64) -> Result<(), Refusal> {
+    /// All requests together would take more than they may; or this one alone.
+    pub fn grow(&self, bytes: u64) -> Result<(), Refusal> {
+        if self.bytes().saturating_add(bytes) > self.memory.most {
+            return Err(never_fits());
+        }
         let taken = self.memory.taken.fetch_add(bytes, Ordering::Relaxed);
         if taken + bytes > self.memory.most {
             self.memory.taken.fetch_sub(bytes, Ordering::Relaxed);
             return Err(full());
         }
-        self.bytes += bytes;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Holds so many from now on.
+    ///
+    /// # Errors
+    /// These are more than before, and more than there may be.
+    pub fn settle(&self, bytes: u64) -> Result<(), Refusal> {
+        let before = self.bytes();
+        if bytes > before {
+            return self.grow(bytes - before);
+        }
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.memory.taken.fetch_sub(before - bytes, Ordering::Relaxed);
         Ok(())
     }
 
@@ -94,9 +115,14 @@ fn full() -> Refusal {
     Refusal::new(Cause::Busy, "too many bytes of requests are in flight; try again").after(1)
 }
 
+fn never_fits() -> Refusal {
+    let message = "the request with its predictions takes more memory than serve.memory has for all";
+    Refusal::new(Cause::TooLarge, message).hint("send the rows in parts")
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.memory.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.memory.taken.fetch_sub(self.bytes(), Ordering::Relaxed);
     }
 }
 
@@ -104,7 +130,7 @@ impl Drop for Hold {
 ///
 /// # Errors
 /// It is too large, too slow, there is no memory left, or the client went away.
-pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, hold: &mut Hold) -> Result<Bytes, Refusal> {
+pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, hold: &Hold) -> Result<Bytes, Refusal> {
     let declared = match headers.get(CONTENT_LENGTH) {
         Some(value) => value.to_str().ok().and_then(|text| text.parse::<u64>().ok()),
         None => None,
@@ -120,7 +146,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, hold: &m
     }
 }
 
-async fn collect(mut body: Incoming, declared: Option<u64>, most: u64, hold: &mut Hold) -> Result<Bytes, Refusal> {
+async fn collect(mut body: Incoming, declared: Option<u64>, most: u64, hold: &Hold) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -160,7 +186,7 @@ fn too_large(most: u64) -> Refusal {
 ///
 /// # Errors
 /// It is none that is known, is damaged, or gives more than a body may have.
-pub fn decoded(headers: &HeaderMap, body: Bytes, most: u64, hold: &mut Hold) -> Result<Bytes, Refusal> {
+pub fn decoded(headers: &HeaderMap, body: Bytes, most: u64, hold: &Hold) -> Result<Bytes, Refusal> {
     let Some(encoding) = headers.get(CONTENT_ENCODING) else {
         return Ok(body);
     };
@@ -198,7 +224,7 @@ enum Stopped {
 }
 
 /// What is counted is what comes out: a bomb is stopped where it is too large.
-fn decompress(mut from: impl Read, most: u64, hold: &mut Hold) -> Result<Vec<u8>, Stopped> {
+fn decompress(mut from: impl Read, most: u64, hold: &Hold) -> Result<Vec<u8>, Stopped> {
     const STEP: usize = 64 << 10;
     let mut out = Vec::new();
     loop {
@@ -226,7 +252,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
         let memory = Memory::new(1 << 30);
-        let result = decoded(&headers, body.into(), most, &mut memory.hold());
+        let result = decoded(&headers, body.into(), most, &memory.hold());
         assert_eq!(memory.taken.load(Ordering::Relaxed), 0);
         result
     }
@@ -273,11 +299,16 @@ mod tests {
     #[test]
     fn all_bodies_together_have_a_bound() {
         let memory = Memory::new(100);
-        let mut first = memory.hold();
+        let first = memory.hold();
         first.grow(60).unwrap();
-        let mut second = memory.hold();
+        let second = memory.hold();
         assert_eq!(second.grow(60).unwrap_err().cause, Cause::Busy);
-        drop(first);
+        first.settle(40).unwrap();
         second.grow(60).unwrap();
+        assert_eq!(first.settle(41).unwrap_err().cause, Cause::Busy);
+        assert_eq!(second.grow(41).unwrap_err().cause, Cause::TooLarge);
+        drop(first);
+        second.settle(100).unwrap();
+        assert_eq!(memory.taken(), 100);
     }
 }

@@ -1,7 +1,7 @@
 //! What all requests share, and the order in which each is checked.
 
 use super::answer::{Answer, JSON, TEXT};
-use super::body::{self, Memory};
+use super::body::{self, Hold, Memory};
 use super::capture::Capture;
 use super::guard::Guard;
 use super::models::Models;
@@ -109,7 +109,7 @@ impl Endpoint {
                 exchange.route(&route);
                 let protocol = route.protocol();
                 let answer = caught(self.respond(route, head, body, peer, &mut exchange)).await;
-                (protocol, answer.and_then(|answer| self.kept(answer)))
+                (protocol, answer)
             }
             Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
         };
@@ -143,7 +143,7 @@ impl Endpoint {
         let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
         exchange.key = admitted.key;
         if !route.predicts() {
-            return self.describe(route).await;
+            return self.describe(route).await.and_then(|answer| self.kept(answer));
         }
         let answer = self.predict(route, head, body).await;
         Ok(answer?.limited(&admitted.remaining))
@@ -154,8 +154,8 @@ impl Endpoint {
             max_body: self.settings.max_body,
             timeout: self.settings.timeout,
         };
-        let mut hold = self.memory.hold();
-        let sent = body::read(&head.headers, body, &limits, &mut hold).await?;
+        let hold = self.memory.hold();
+        let sent = body::read(&head.headers, body, &limits, &hold).await?;
         let permit = Permit::of(&self.in_flight, self.settings.max_in_flight)?;
         let compressed = head.headers.contains_key(CONTENT_ENCODING);
         let request = Request {
@@ -166,15 +166,14 @@ impl Endpoint {
         };
         let (group, version) = request.target()?;
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
-            return self.score(&request);
+            return self.score(&request, hold);
         }
-        // The permit and the memory are given back before the answer, which may need them.
         self.on_pool(move |endpoint| {
             let mut request = request;
-            let (_permit, mut hold) = (permit, hold);
+            let _permit = permit;
             let body = take(&mut request.body);
-            request.body = body::decoded(&request.headers, body, endpoint.settings.max_body, &mut hold)?;
-            endpoint.score(&request)
+            request.body = body::decoded(&request.headers, body, endpoint.settings.max_body, &hold)?;
+            endpoint.score(&request, hold)
         })
         .await
     }
@@ -198,26 +197,22 @@ impl Endpoint {
     }
 
     /// A large answer counts as a body does, until its client has read it.
-    fn kept(&self, mut answer: Answer) -> Result<Answer, Refusal> {
-        if answer.body.len() > INLINE {
-            let mut hold = self.memory.hold();
-            hold.grow(answer.body.len() as u64)?;
-            answer.body = hold.over(answer.body);
-        }
-        Ok(answer)
+    fn kept(&self, answer: Answer) -> Result<Answer, Refusal> {
+        held(answer, self.memory.hold())
     }
 
-    /// Answers a request whose body is there, and keeps both.
-    fn score(&self, request: &Request) -> Result<Answer, Refusal> {
+    /// Answers a request whose body is there, and keeps both. `hold`: for the body, and from now on for the answer.
+    fn score(&self, request: &Request, hold: Hold) -> Result<Answer, Refusal> {
         let answer = protocol::answer(&Ask {
             request,
             models: &self.models,
             bad_rows: self.settings.bad_rows,
+            room: &hold,
         })?;
         if let Some(capture) = &self.capture {
             capture.offer(request, &answer);
         }
-        Ok(answer)
+        held(answer, hold)
     }
 
     pub fn capture(&self) -> Option<&Capture> {
@@ -311,6 +306,15 @@ impl Endpoint {
             _ => Answer::ok(TEXT, "alive\n"),
         })
     }
+}
+
+/// An answer for which memory is held, if it is a large one.
+fn held(mut answer: Answer, hold: Hold) -> Result<Answer, Refusal> {
+    if answer.body.len() > INLINE {
+        hold.settle(answer.body.len() as u64)?;
+        answer.body = hold.over(answer.body);
+    }
+    Ok(answer)
 }
 
 /// A panic is this program's defect, and is answered as such: its connection goes on.

@@ -1,5 +1,6 @@
 //! What comes from the network, of any bytes: an answer or a refusal, never a panic.
 
+use super::body::Memory;
 use super::keys::{file, presented};
 use super::models::Models;
 use super::protocol::{self, Ask};
@@ -8,7 +9,7 @@ use super::request::Request;
 use super::route::{Route, Stage};
 use crate::config::BadRows;
 use crate::format::json::Document;
-use crate::model::{Format, Model};
+use crate::model::{Declared, Format, Model};
 use crate::score::Spelling;
 use crate::transform::{self, Columns, Dialect, Encoding, Header, Limit, Shape};
 use hyper::HeaderMap;
@@ -77,9 +78,10 @@ const ACCEPTED: [&str; 5] = [
     "application/json;verbose=true",
 ];
 const QUERIES: [&str; 4] = ["", "columns=all", "probabilities=true", "columns=all&probabilities=1"];
-const GROUPS: [&str; 3] = ["line", "forgiving", "strict"];
+const GROUPS: [&str; 5] = ["line", "forgiving", "strict", "pandas", "classes"];
 
-/// A line; a category and a number, which are forgiven all; two that refuse.
+/// A line; a category and a number, which are forgiven all; two that refuse; trees over texts; three classes whose names have to be
+/// escaped.
 static MODELS: LazyLock<Models> = LazyLock::new(|| {
     let line = br#"{"features": ["x", "y"], "coefficients": [2, 1], "intercept": 1}"#;
     let line = Model::parse(Format::Linear, line).expect("a line");
@@ -102,7 +104,23 @@ static MODELS: LazyLock<Models> = LazyLock::new(|| {
     };
     let forgiving = pipeline([r#"{"category": "a"}"#, r#"{"fill": 0.5}"#], "ignore");
     let strict = pipeline([r#""refuse""#, r#""refuse""#], "refuse");
-    let models = vec![("line", line), ("forgiving", forgiving), ("strict", strict)];
+    let trees = |text: &[u8]| Model::parse(Format::Lightgbm, text).expect("trees");
+    let pandas = trees(include_bytes!("../../tests/fixtures/models/lightgbm-4.7.0/pandas.txt"));
+    let mut classes = trees(include_bytes!(
+        "../../tests/fixtures/models/lightgbm-4.7.0/multiclass.txt"
+    ));
+    let names = Declared {
+        class_names: Some(["low", "m,\"d\\", "h \u{e9}"].map(String::from).to_vec()),
+        ..Declared::default()
+    };
+    classes.declare(&names).expect("three names");
+    let models = vec![
+        ("line", line),
+        ("forgiving", forgiving),
+        ("strict", strict),
+        ("pandas", pandas),
+        ("classes", classes),
+    ];
     let shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
@@ -151,11 +169,14 @@ pub fn answer(bytes: &[u8]) {
         query: pick(4, &QUERIES).into(),
         body: body.to_vec().into(),
     };
+    let memory = Memory::new(1 << 30);
     for bad_rows in [BadRows::Refuse, BadRows::Null] {
+        let room = memory.hold();
         let ask = Ask {
             request: &request,
             models: &MODELS,
             bad_rows,
+            room: &room,
         };
         match protocol::answer(&ask) {
             Ok(answer) => {
@@ -189,7 +210,7 @@ mod tests {
     fn every_protocol_answers_or_refuses_any_body() {
         let tensor =
             br#"{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}01234567"#;
-        let bodies: [&[u8]; 9] = [
+        let bodies: [&[u8]; 12] = [
             b"",
             b"{\"x\": [[1, 2]]}",
             b"x,y\n1,2\n,\n",
@@ -198,18 +219,22 @@ mod tests {
             b"{\"dataframe_split\": {\"columns\": [\"c\", \"x\"], \"data\": [[\"b\", 1]]}}",
             b"{\"inputs\":[{\"name\":\"x\",\"shape\":[2,1],\"datatype\":\"INT8\",\"data\":[1,2]}]}",
             tensor,
+            b"x,y,z,n,city,size\n13.5,-0.75,31885.41,5,\"Sao \"\"Paulo\"\"\",10\n,,,,,\n1,2,3,4,Atlantis,11\n",
+            b"{\"dataframe_records\": [{\"city\": \"Sao \\\"Paulo\\\"\", \"size\": 10, \"x\": 1, \"y\": null, \"z\": \"2\", \"n\": true}]}",
+            b"{\"instances\": [[1, 2, 3, 4, 5, 6], [null, null, null, null, null, null], [1, 2, 3, 4, \"a\", {}]]}",
             b"\xff[{",
         ];
         for body in bodies {
-            for choice in 0..(8 * 3 * 9) {
+            for choice in 0u16..(8 * 5 * 9) {
                 let settings = [
                     choice % 8,
-                    choice / 8 % 3,
-                    choice / 24,
-                    choice % 5,
-                    choice % 4,
+                    choice / 8 % 5,
+                    choice / 40,
+                    choice / 8 % 7,
+                    choice % 7,
                     choice % 3 * 24,
                 ];
+                let settings = settings.map(|setting| setting as u8);
                 answer(&[&settings[..], body].concat());
             }
         }

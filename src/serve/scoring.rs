@@ -54,6 +54,11 @@ impl Predictions {
             .map(move |(row, values)| bad.next_if(|bad| **bad as usize == row).is_none().then_some(values))
     }
 
+    /// That they take.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.values[..]) + size_of_val(&self.bad[..])
+    }
+
     pub fn bad(&self) -> usize {
         self.bad.len()
     }
@@ -88,12 +93,7 @@ impl Predictions {
             if self.named.len() < NAMED {
                 let (column, reason) = rows.reason(flaw);
                 let row = (start + flaw.row as usize) as u64 + 1;
-                self.named.push(BadRow {
-                    row,
-                    line: None,
-                    column,
-                    reason,
-                });
+                self.named.push(BadRow::new(row, None, column, reason));
             }
         }
         let bad = &self.bad[bad..];

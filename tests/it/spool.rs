@@ -286,6 +286,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// The most bytes that it had resident.
+    pub fn most_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.expect("it runs").parse::<u64>().unwrap() << 10
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

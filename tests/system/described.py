@@ -21,7 +21,7 @@ def test_a_server_answers_as_it_is_described(room):
         [
             *(python.with_name("schemathesis"), "--no-color", "--config-file", "schemathesis.toml"),
             *("run", f"http://{address}/openapi.json", "--header", f"x-api-key: {key}"),
-            *("--phases", "examples,coverage,fuzzing", "--max-examples", "50", "--continue-on-failure"),
+            *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "300", "--continue-on-failure"),
             *("--exclude-checks", CHECKS, "--warnings", "off", "--seed", "16"),
         ],
         cwd=spool.folder,
@@ -32,4 +32,4 @@ def test_a_server_answers_as_it_is_described(room):
     assert run.returncode == 0, run.stdout[-12000:] + run.stderr[-2000:]
 
 
-test_a_server_answers_as_it_is_described.limit = 900
+test_a_server_answers_as_it_is_described.limit = 2400

@@ -4,7 +4,7 @@
 //! A key is a feature, with its values; or it is `x`, with rows of all features, where that is no feature's name, or where it is the
 //! only key and holds rows: the values of one feature are none of a model of several.
 
-use super::writing::{push, push_array, push_list};
+use super::writing::{push, push_array, push_list, take_room, value};
 use super::{Ask, rows};
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
@@ -19,6 +19,7 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let document = rows::document(&ask.request.body)?;
     let predictions = predict(&served, document.root())?.checked(ask.bad_rows)?;
     let outputs = written(&served, served.scorer.shape.probabilities);
+    take_room(ask, &predictions, || outputs.iter().map(value).sum::<usize>() + 3)?;
     let body = match ask.request.route {
         Route::Stream if predictions.rows == 1 => row(outputs, predictions.row(0)),
         Route::Stream => {
@@ -39,8 +40,11 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
         ));
     }
     let is_feature = served.width() > 1 && served.names.find("x").is_some();
-    let is_alone = || root.members().nth(1).is_none();
-    if let Some(x) = root.member("x")?.filter(|_| !is_feature || is_alone()) {
+    let is_rows = || match is_feature {
+        true => root.members().nth(1).is_none(),
+        false => !names_others(served, root),
+    };
+    if let Some(x) = root.member("x")?.filter(|_| is_rows()) {
         let rows = rows::array("x", x)?;
         match rows.clone().next().map(Cursor::kind) {
             Some(Kind::Array) => return rows::arrays(served, rows, &[]),
@@ -56,6 +60,12 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
         rows::has_room(served.width(), names.len())?;
     }
     rows::columns(served, names, columns)
+}
+
+/// Is a feature named beside `x`? Then that is a column which nobody takes.
+fn names_others(served: &Served, root: Cursor) -> bool {
+    root.members()
+        .any(|(name, _)| name != "x" && served.names.find(&name).is_some())
 }
 
 /// A prediction, or a row of them: of probabilities, too.

@@ -3,16 +3,19 @@
 //! Exactly one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`; `params` and whatever else stands beside it is
 //! passed over. Columns go by name where there are names, else by position.
 
-use super::writing::{end_with_errors, push, push_list, push_record};
+use super::writing::{end_with_errors, member, push, push_list, push_record, take_room, value};
 use super::{Ask, rows};
 use crate::format::json::{Cursor, Document, Elements, Kind};
 use crate::model::Column;
+use crate::score::binding::shown;
 use crate::serve::answer::{Answer, JSON};
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{Predictions, written};
 use crate::serve::served::Served;
-use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Of a body that is none of these; one more is looked at, to say that there are more.
+const KEYS_SHOWN: usize = 21;
 
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
 
@@ -26,6 +29,11 @@ pub fn predictions(ask: &Ask, served: &Arc<Served>, predictions: Predictions) ->
     let predictions = predictions.checked(ask.bad_rows)?;
     let usual = served.scorer.shape.probabilities;
     let outputs = written(served, ask.request.flag("probabilities")?.unwrap_or(usual));
+    let each = || match outputs {
+        [output] => value(output),
+        outputs => outputs.iter().map(member).sum::<usize>() + 3,
+    };
+    take_room(ask, &predictions, each)?;
     let body = write(outputs, &predictions);
     Ok(Answer::ok(JSON, body).of(served.clone(), &predictions))
 }
@@ -44,12 +52,12 @@ fn read(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
         [None, None, Some(instances), None] => read_rows(served, rows::array(FORMS[2], instances)?),
         [None, None, None, Some(inputs)] => read_inputs(served, inputs),
         _ => {
-            let keys: Vec<Cow<str>> = root.members().map(|(key, _)| key).collect();
-            let keys = if keys.is_empty() {
-                "none".into()
-            } else {
-                keys.join(", ")
-            };
+            let keys: Vec<String> = root
+                .members()
+                .map(|(key, _)| key.into_owned())
+                .take(KEYS_SHOWN)
+                .collect();
+            let keys = if keys.is_empty() { "none".into() } else { shown(&keys) };
             let forms = FORMS.join(", ");
             Err(Refusal::bad(format!(
                 "the body must have exactly one of the keys {forms}; it has {keys}"

@@ -11,6 +11,7 @@ pub mod tensorflow;
 mod writing;
 
 use super::answer::Answer;
+use super::body::Hold;
 use super::models::Models;
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
@@ -23,6 +24,8 @@ pub struct Ask<'a> {
     pub request: &'a Request,
     pub models: &'a Models,
     pub bad_rows: BadRows,
+    /// For what the predictions and the answer take.
+    pub room: &'a Hold,
 }
 
 /// # Errors

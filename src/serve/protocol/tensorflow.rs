@@ -3,7 +3,7 @@
 //! `{"instances": [..]}` -> `{"predictions": [..]}`: an instance is an array of all features, an object of them, or the value of
 //! the only one. `{"inputs": {"x": [..]}}` or `{"inputs": [[..]]}` -> `{"outputs": ..}`. The only output has no name.
 
-use super::writing::{push, push_list, push_record};
+use super::writing::{member, push, push_list, push_record, take_room, value};
 use super::{Ask, rows};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
@@ -29,16 +29,22 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
         ));
     }
     let outputs = written(&served, served.scorer.shape.probabilities);
+    let each = || match outputs {
+        [output] => value(output),
+        outputs => outputs.iter().map(member).sum::<usize>() + 3,
+    };
     let mut body = Vec::new();
     let predictions = match root.members_named(["instances", "inputs"])? {
         [Some(instances), None] => {
             let predictions = by_row(&served, instances)?.checked(ask.bad_rows)?;
+            take_room(ask, &predictions, each)?;
             body.extend_from_slice(b"{\"predictions\":");
             push_rows(outputs, &predictions, &mut body);
             predictions
         }
         [None, Some(inputs)] => {
             let predictions = by_column(&served, inputs)?.checked(ask.bad_rows)?;
+            take_room(ask, &predictions, each)?;
             body.extend_from_slice(b"{\"outputs\":");
             push_columns(outputs, &predictions, &mut body);
             predictions

@@ -114,6 +114,18 @@ pub struct BadRow {
     pub reason: String,
 }
 
+impl BadRow {
+    /// `row`: counted from 1.
+    pub fn new(row: u64, line: Option<u64>, column: Option<String>, reason: String) -> BadRow {
+        BadRow {
+            row,
+            line,
+            column: column.map(|column| cut(column, LONGEST_NAME)),
+            reason: cut(reason, LONGEST_NAME),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Refusal {
     pub cause: Cause,
@@ -166,11 +178,25 @@ impl Denial {
     }
 }
 
+/// Bytes of what is said. It has names of the caller's, which may be as long as a body.
+const LONGEST: usize = 4096;
+const LONGEST_NAME: usize = 256;
+
+/// The beginning of a long text.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
 impl Refusal {
     pub fn new(cause: Cause, message: impl Into<String>) -> Refusal {
         Refusal {
             cause,
-            message: message.into(),
+            message: cut(message.into(), LONGEST),
             hint: None,
             code: cause.code(),
             retry_after: None,
@@ -199,7 +225,7 @@ impl Refusal {
     }
 
     pub fn in_column(mut self, column: &str) -> Refusal {
-        self.detail.column = Some(column.into());
+        self.detail.column = Some(cut(column.into(), LONGEST_NAME));
         self
     }
 

@@ -255,6 +255,44 @@ fn of_a_length_and_chunks_none_lets_a_second_request_through() {
     }
 }
 
+/// Whatever is refused before its body is read: what is in that is never taken for the next request.
+#[test]
+fn the_body_of_a_refused_request_is_no_request() {
+    let spool = Spool::new()
+        .set("serve.listen=127.0.0.1:0")
+        .set("serve.keys=keys.toml")
+        .set("serve.max_body=1KiB");
+    let added = spool.run(&["keys", "add", "ada"]).exits(0).stdout;
+    let key = added.split_whitespace().find(|word| word.starts_with("tfk_")).unwrap();
+    let server = spool.serve();
+    let smuggled = "GET /live HTTP/1.1\r\nHost: t\r\n\r\n";
+    for (request, status) in [
+        ("POST /nowhere HTTP/1.1\r\n".to_string(), "404"),
+        ("POST /live HTTP/1.1\r\n".into(), "405"),
+        ("POST /stream HTTP/1.1\r\n".into(), "403"),
+        ("GET /live HTTP/1.1\r\n".into(), "200"),
+        (format!("GET /openapi.json HTTP/1.1\r\nx-api-key: {key}\r\n"), "200"),
+        (format!("POST /stream HTTP/1.1\r\nx-api-key: {key}\r\n"), "413"),
+        (
+            format!("POST /stream HTTP/1.1\r\nx-api-key: {key}\r\nContent-Encoding: br\r\n"),
+            "413",
+        ),
+    ] {
+        for chunked in [false, true] {
+            let body = smuggled.repeat(40);
+            let (framing, body) = match chunked {
+                true => (
+                    "Transfer-Encoding: chunked".to_string(),
+                    format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+                ),
+                false => (format!("Content-Length: {}", body.len()), body),
+            };
+            let answer = server.raw(format!("{request}Host: t\r\n{framing}\r\n\r\n{body}"));
+            assert_eq!(statuses(&answer), [status], "{request}: {answer}");
+        }
+    }
+}
+
 #[test]
 fn methods_that_a_route_has_not_are_named() {
     let spool = Spool::served();

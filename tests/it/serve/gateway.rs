@@ -122,3 +122,16 @@ fn a_name_is_found_whatever_its_form_of_unicode() {
     let body = "{\" Ko\u{308}ln\": [1], \"b\": [3]}";
     assert_eq!(server.post("/batch", body).is(200).json(), json!([[33.0]]));
 }
+
+/// A column `x` that the model doesn't take was taken for its rows, beside the columns that it does take.
+#[test]
+fn x_beside_features_is_a_column_that_nobody_takes() {
+    let spool = Spool::without_model().open_to_all();
+    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
+    let server = spool.serve();
+    for x in ["[9, 8]", "[[9, 8]]", "[9]", "[]"] {
+        let body = format!(r#"{{"x": {x}, "a": [1], "b": [3]}}"#);
+        assert_eq!(server.post("/batch", body).is(200).json(), json!([[33.0]]), "{x}");
+    }
+    server.post("/batch", r#"{"x": [[9, 8]], "a": [1]}"#).is(400);
+}

@@ -116,3 +116,51 @@ fn a_check_says_if_a_server_could_start() {
     assert!(ran.stdout.contains("server's keys: 1 in keys.toml"), "{ran:?}");
     assert!(!spool.run(&["check"]).exits(0).stdout.contains("server"));
 }
+
+/// The limit is on who asks; what a sender says of itself moves nobody out of it, and holds nobody else up.
+#[test]
+fn who_guesses_keys_is_held_up_and_nobody_else() {
+    let spool = guarded().set("serve.trusted_proxies=[\"127.0.0.1\"]");
+    let key = add(&spool, &["ada"]);
+    let server = spool.serve();
+    let mut client = server.connect();
+    let mut guess = |key: &str, from: &str| {
+        let headers = [("x-api-key", key), ("X-Forwarded-For", from)];
+        client.ask("POST", "/stream", &headers, ROW)
+    };
+    let mut held_up = None;
+    for n in 0..200 {
+        // Whoever guesses can say anything in front of the proxy's own word.
+        let from = format!("10.9.9.{n}, 203.0.113.7");
+        let answer = guess(&format!("tfk_guess{n}"), &from);
+        if answer.status == 429 {
+            held_up = Some((n, answer));
+            break;
+        }
+        assert_eq!(answer.is(403).text(), r#"{"message":"Forbidden"}"#);
+    }
+    let (guesses, refused) = held_up.expect("it is held up");
+    assert!((16..64).contains(&guesses), "{guesses}");
+    assert_eq!(refused.text(), r#"{"message":"Too Many Requests"}"#);
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    // It learns nothing by a good one, either.
+    guess(&key, "203.0.113.7").is(429);
+    guess(&key, "203.0.113.8").is(200);
+    guess("tfk_guess", "203.0.113.8").is(403);
+}
+
+#[test]
+fn who_is_no_trusted_proxy_cannot_say_who_asks() {
+    let spool = guarded();
+    let key = add(&spool, &["ada"]);
+    let server = spool.serve();
+    let mut client = server.connect();
+    let mut guess = |key: &str, from: usize| {
+        let from = format!("203.0.113.{from}");
+        let headers = [("x-api-key", key), ("X-Forwarded-For", from.as_str())];
+        client.ask("POST", "/stream", &headers, ROW).status
+    };
+    let held_up = (0..200).find(|n| guess(&format!("tfk_guess{n}"), *n) == 429);
+    assert!(held_up.is_some());
+    assert_eq!(guess(&key, 250), 429);
+}

@@ -93,6 +93,76 @@ fn a_body_of_very_many_names_is_a_bad_request() {
     server.still_answers();
 }
 
+/// To find a name that is like it took a table of a hundred bytes for each of its own.
+#[test]
+fn a_name_of_megabytes_takes_no_more_than_its_bytes() {
+    let spool = Spool::served();
+    let server = spool.serve();
+    let name = "n".repeat(4 << 20);
+    server.still_answers();
+    let before = server.daemon.most_memory();
+    let body = format!(
+        r#"{{"inputs":[{{"name":"x","shape":[1],"datatype":"FP64","data":[1]}}],"outputs":[{{"name":"{name}"}}]}}"#
+    );
+    let refused = server.post("/v2/models/lines/infer", body).is(400);
+    assert!(
+        refused.text().contains("the model has no output"),
+        "{}",
+        &refused.text()[..200]
+    );
+    let taken = server.daemon.most_memory() - before;
+    assert!(taken < 64 << 20, "{taken} bytes");
+}
+
+/// The caller's names are no part of what is said but for their beginning.
+#[test]
+fn a_refusal_is_short_however_long_its_names() {
+    let spool = Spool::served().set("serve.bad_rows=null");
+    let server = spool.serve();
+    let name = "n".repeat(1 << 20);
+    let names: String = (0..100_000).map(|i| format!("\"{i}\":1,")).collect();
+    let sparse = format!(r#"{{"features":{{"keys":[0],"shape":[1,"{name}"],"values":[1]}}}}"#);
+    let json = "application/json";
+    let infer = "/v2/models/lines/infer";
+    let tensor = r#"{"name":"x","shape":[1],"datatype":"FP64","data":[1]}"#;
+    for (path, body) in [
+        ("/stream", format!(r#"{{"{name}":1}}"#)),
+        ("/batch", format!(r#"{{"x":[[1]],"{name}":[1],"{name}":[1]}}"#)),
+        ("/invocations", format!(r#"{{{names}"y":1}}"#)),
+        ("/invocations", format!(r#"{{"dataframe_split":{{"{name}":1}}}}"#)),
+        ("/invocations", format!(r#"{{"instances":[{sparse}]}}"#)),
+        (
+            infer,
+            format!(r#"{{"inputs":[{tensor}],"outputs":[{{"name":"{name}"}}]}}"#),
+        ),
+        (infer, format!(r#"{{"inputs":[{{"name":"{name}"}}]}}"#)),
+        ("/v1/models/lines:predict", format!(r#"{{"inputs":{{"{name}":1}}}}"#)),
+    ] {
+        let answer = server.post_as(path, json, body);
+        assert!(
+            answer.status == 400 || answer.status == 200,
+            "{path}: {}",
+            answer.status
+        );
+        assert!(answer.body.len() < 16 << 10, "{path}: {} bytes", answer.body.len());
+    }
+    server.still_answers();
+}
+
+/// A rejects file is for who accepts it: of a body of bad rows it is fifty times as large.
+#[test]
+fn bad_rows_that_nobody_reads_take_no_memory() {
+    let spool = Spool::served().set("serve.bad_rows=null");
+    let server = spool.serve();
+    server.still_answers();
+    let before = server.daemon.most_memory();
+    let body = format!("x\n{}", "?\n".repeat(2 << 20));
+    let answer = server.post("/score", body).is(200);
+    assert_eq!(answer.header("transform-bad-rows"), Some("2097152"));
+    let taken = server.daemon.most_memory() - before;
+    assert!(taken < 96 << 20, "{taken} bytes");
+}
+
 /// No wrong length of a binary tensor is read beyond its end.
 #[test]
 fn tensors_of_wrong_lengths_are_bad_requests() {

@@ -9,6 +9,7 @@ mod written;
 
 pub use metadata::{model, ready, server};
 
+use super::writing::take_room;
 use super::{Ask, rows};
 use crate::format::tensors::{Fault, Reader, Tensor};
 use crate::score::batch::Flaw;
@@ -33,6 +34,7 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let asked = Asked::read(document.root(), binary, served.width())?;
     let outputs = written::chosen(&served, &asked)?;
     let predictions = predict(&served, asked.tensors, asked.content)?.checked(ask.bad_rows)?;
+    take_room(ask, &predictions, || outputs.iter().map(written::Chosen::most).sum())?;
     let answer = written::answer(&served, asked.id.as_deref(), &outputs, &predictions);
     Ok(answer.of(served, &predictions))
 }

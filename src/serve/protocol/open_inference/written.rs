@@ -6,6 +6,7 @@ use crate::format::json::writer::push_text;
 use crate::format::tensors::Output;
 use crate::score::binding::nearest;
 use crate::serve::answer::{Answer, JSON};
+use crate::serve::protocol::writing::value;
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::Predictions;
 use crate::serve::served::Served;
@@ -17,6 +18,18 @@ pub struct Chosen<'a> {
     /// Its place among the model's.
     place: usize,
     binary: bool,
+}
+
+impl Chosen<'_> {
+    /// Bytes that its value in a row takes at most, while it is written: binary values are put together behind the JSON.
+    pub fn most(&self) -> usize {
+        let text = value(self.output.column);
+        match self.binary && !self.output.column.categories.is_empty() {
+            true => 3 * (text + 4),
+            // Three times its eight bytes are no more.
+            false => text,
+        }
+    }
 }
 
 /// Those that are asked for, in their order; by the protocol, all of the model's if none are.

@@ -3,7 +3,7 @@
 
 mod tensors;
 
-use super::writing::{end_with_errors, push, push_array, push_list};
+use super::writing::{end_with_errors, push, push_array, push_list, take_room, value};
 use super::{Ask, rows};
 use crate::config::Serve;
 use crate::format::Writing;
@@ -165,6 +165,7 @@ pub fn list(ask: &Ask, served: &Arc<Served>, root: Cursor) -> Result<Answer, Ref
         }
         let scored = scored.checked(ask.bad_rows)?;
         let mut body = Vec::new();
+        take_room(ask, &scored, || each(&served.lineup.signature().outputs))?;
         match written(served, served.scorer.shape.probabilities) {
             [output] => push_list(&scored, &mut body, |row, out| push(output, row.map(|row| row[0]), out)),
             outputs => push_list(&scored, &mut body, |row, out| push_array(outputs, row, out)),
@@ -201,6 +202,7 @@ pub fn predictions(
     };
     let predictions = predictions.checked(ask.bad_rows)?;
     let outputs = &served.lineup.signature().outputs;
+    take_room(ask, &predictions, || each(outputs))?;
     let (content_type, body) = match kind {
         MediaType::Csv => {
             let outputs = written(served, served.scorer.shape.probabilities);
@@ -210,6 +212,12 @@ pub fn predictions(
         _ => (JSON, json_of(outputs, &predictions)),
     };
     Ok(Answer::ok(content_type, body).of(served.clone(), &predictions))
+}
+
+/// Bytes of a row in each of the types, at most.
+fn each(outputs: &[Column]) -> usize {
+    const KEYS: usize = r#"{"predicted_label":,"score":[]}"#.len() + 2;
+    outputs.iter().map(value).sum::<usize>() + KEYS
 }
 
 fn json_of(outputs: &[Column], predictions: &Predictions) -> Vec<u8> {

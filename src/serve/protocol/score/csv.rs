@@ -19,10 +19,14 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
     let mut blocks = scoring::blocks(body, &scorer.shape);
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     let opened = open(&first, scorer)?;
-    let mut output = Output::begin(&opened);
+    let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
+    let mut output = Output::begin(&opened, in_parts);
     let mut part = opened.first_part(first);
     loop {
+        let before = output.bytes();
         let source = output.add(part)?;
+        ask.room.grow((output.bytes() - before) as u64)?;
         scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
         part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
@@ -42,10 +46,12 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
         rows: output.rows,
         bad_rows: output.bad_rows,
     };
-    let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let answer = match output.bad_rows > 0 && accept.is_some_and(|accept| accept.contains("multipart/mixed")) {
-        true => in_parts(&output.out, &output.rejects),
-        false => Answer::ok(CSV, output.out),
+    let answer = match output.rejects {
+        Some(rejects) if !rejects.is_empty() => {
+            ask.room.grow((output.out.len() + rejects.len()) as u64)?;
+            parts(&output.out, &rejects)
+        }
+        _ => Answer::ok(CSV, output.out),
     };
     Ok(Answer {
         scored: Some(scored),
@@ -57,7 +63,8 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
 struct Output<'a> {
     opened: &'a Opened,
     out: Vec<u8>,
-    rejects: Vec<u8>,
+    /// None: nobody reads them, and they may be many times the body.
+    rejects: Option<Vec<u8>>,
     named: Vec<BadRow>,
     rows: u64,
     bad_rows: u64,
@@ -65,11 +72,11 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn begin(opened: &Opened) -> Output<'_> {
+    fn begin(opened: &Opened, with_rejects: bool) -> Output<'_> {
         Output {
             opened,
             out: opened.input.out().into(),
-            rejects: Vec::new(),
+            rejects: with_rejects.then(Vec::new),
             named: Vec::new(),
             rows: 0,
             bad_rows: 0,
@@ -77,27 +84,34 @@ impl Output<'_> {
         }
     }
 
+    fn bytes(&self) -> usize {
+        self.out.len() + self.rejects.as_ref().map_or(0, Vec::len)
+    }
+
     /// Gives the memory of its range back.
     fn add(&mut self, part: Part) -> Result<Vec<u8>, Refusal> {
         for reject in &part.rejects {
+            if self.rejects.is_none() && self.named.len() == NAMED {
+                break;
+            }
             let place = reject.place(self.lines, self.rows);
             let column = self.opened.column(reject);
             let reason = self.opened.reason(&part, reject);
-            if self.rejects.is_empty() {
-                self.rejects.extend_from_slice(rejects::HEADER);
+            if let Some(rejects) = &mut self.rejects {
+                if rejects.is_empty() {
+                    rejects.extend_from_slice(rejects::HEADER);
+                }
+                let record = &part.range()[reject.start as usize..reject.end as usize];
+                rejects::push(place.number(), column, &reason, record, rejects);
             }
-            let record = &part.range()[reject.start as usize..reject.end as usize];
-            rejects::push(place.number(), column, &reason, record, &mut self.rejects);
             if self.named.len() < NAMED {
-                self.named.push(BadRow {
-                    row: self.rows + u64::from(reject.row) + 1,
-                    line: match place {
-                        Place::Line(line) => Some(line),
-                        Place::Row(_) => None,
-                    },
-                    column: (!column.is_empty()).then(|| column.into()),
-                    reason: reason.into_owned(),
-                });
+                let row = self.rows + u64::from(reject.row) + 1;
+                let line = match place {
+                    Place::Line(line) => Some(line),
+                    Place::Row(_) => None,
+                };
+                let column = (!column.is_empty()).then(|| column.into());
+                self.named.push(BadRow::new(row, line, column, reason.into_owned()));
             }
         }
         if let Some(problem) = part.problem {
@@ -114,7 +128,7 @@ impl Output<'_> {
 /// A text that no line of a CSV of ours begins with.
 const BOUNDARY: &str = "--transform-8f6d2c1be0a94735";
 
-fn in_parts(out: &[u8], rejects: &[u8]) -> Answer {
+fn parts(out: &[u8], rejects: &[u8]) -> Answer {
     let mut body = Vec::with_capacity(out.len() + rejects.len() + 400);
     for (name, part) in [("predictions", out), ("rejects", rejects)] {
         body.extend_from_slice(

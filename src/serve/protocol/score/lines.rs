@@ -1,7 +1,7 @@
 //! A row a line, in and out: `{"x": 0.3}` or `[0.3]` -> `{"prediction": 434.0765649977724}`. With all columns, the outputs stand behind
 //! the row's own members. A row that can't be scored has null for its outputs, and an `error`.
 
-use super::super::writing::push;
+use super::super::writing::{member, push, take_room};
 use super::super::{Ask, rows};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
@@ -23,6 +23,13 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
     };
     let predictions = predictions.checked(ask.bad_rows)?;
     let outputs = written(&served, shape.probabilities);
+    if shape.columns == Columns::All {
+        ask.room.grow(ask.request.body.len() as u64)?;
+    }
+    // A row that is no object is a member.
+    take_room(ask, &predictions, || {
+        outputs.iter().map(member).sum::<usize>() + r#"{"row":,}"#.len() + 1
+    })?;
     let mut out = Vec::with_capacity(predictions.rows * outputs.len() * 32);
     let mut named = predictions.named.iter().peekable();
     for (i, (line, row)) in lines.zip(predictions.iter()).enumerate() {
