@@ -21,7 +21,7 @@ def test_a_server_answers_as_it_is_described(room):
         [
             *(python.with_name("schemathesis"), "--no-color", "--config-file", "schemathesis.toml"),
             *("run", f"http://{address}/openapi.json", "--header", f"x-api-key: {key}"),
-            *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "300", "--continue-on-failure"),
+            *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "100", "--continue-on-failure"),
             *("--exclude-checks", CHECKS, "--warnings", "off", "--seed", "16"),
         ],
         cwd=spool.folder,

@@ -129,8 +129,20 @@ fn a_large_answer_counts_as_memory_until_it_is_read() {
     let spool = Spool::served().set("serve.memory=1MiB").set("serve.max_body=1MiB");
     let server = spool.serve();
     let rows = |count| format!("x\n{}", "1e9\n".repeat(count));
-    let refused = server.post("/score", rows(200_000)).is(503);
+    // To try again would be in vain.
+    server.post("/score", rows(200_000)).is(413);
+    let mut other = server.connect();
+    other.write(format!(
+        "POST /score HTTP/1.1\r\nHost: t\r\nContent-Length: 800000\r\n\r\n{}",
+        rows(150_000)
+    ));
+    wait_until("another's body takes some", || {
+        server.metric("transform_body_bytes") >= 600_000.0
+    });
+    let refused = server.post("/score", rows(50_000)).is(503);
     assert_eq!(refused.header("retry-after"), Some("1"));
+    drop(other);
+    wait_until("it is given back", || server.metric("transform_body_bytes") == 0.0);
     server.post("/score", rows(50_000)).is(200);
     wait_until("it is given back", || server.metric("transform_body_bytes") == 0.0);
 }
