@@ -82,7 +82,7 @@ const GROUPS: [&str; 5] = ["line", "forgiving", "strict", "pandas", "classes"];
 
 /// A line; a category and a number, which are forgiven all; two that refuse; trees over texts; three classes whose names have to be
 /// escaped.
-static MODELS: LazyLock<Models> = LazyLock::new(|| {
+pub(super) static MODELS: LazyLock<Models> = LazyLock::new(|| {
     let line = br#"{"features": ["x", "y"], "coefficients": [2, 1], "intercept": 1}"#;
     let line = Model::parse(Format::Linear, line).expect("a line");
     let pipeline = |missing: [&str; 2], unknown: &str| {

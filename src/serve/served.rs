@@ -40,6 +40,9 @@ impl fmt::Debug for Served {
     }
 }
 
+/// Bytes of names beside the model's that are kept from a request to the next; they may be a whole body.
+const OTHERS_KEPT: usize = 64 << 10;
+
 /// The names of fields, and which is which feature.
 pub struct Named {
     pub names: Vec<String>,
@@ -97,13 +100,17 @@ impl Served {
         let compared: Vec<String> = names.iter().map(|name| unicode::name(name).into_owned()).collect();
         match Binding::by_place(&Places::of(&compared), signature, &self.by_position.features) {
             Ok(binding) => {
-                let written = written.map(Box::from);
+                let bytes = |names: &[String]| names.iter().map(String::len).sum::<usize>();
+                let asked = bytes(&names) + written.map_or(0, str::len);
+                let is_kept = asked <= 2 * bytes(self.names.all()) + OTHERS_KEPT;
                 let named = Arc::new(Named {
                     names,
-                    written,
+                    written: written.map(Box::from),
                     binding,
                 });
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
+                if is_kept {
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
+                }
                 Ok(named)
             }
             Err(problem) => Err((problem, names)),
@@ -124,5 +131,22 @@ impl Served {
 
     pub fn version(&self) -> u32 {
         self.lineup.champion.identity.version
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fuzzing::MODELS;
+    use super::*;
+
+    #[test]
+    fn names_that_are_a_whole_body_are_not_kept() {
+        let line = MODELS.ready().unwrap();
+        let served = Served::of(line.lineup.clone(), &line.scorer.shape, None);
+        let bind = |other: &str| served.bind(["x", other, "y"].map(String::from).to_vec()).unwrap();
+        assert!(Arc::ptr_eq(&bind("other"), &bind("other")));
+        let long = "o".repeat(1 << 20);
+        assert!(!Arc::ptr_eq(&bind(&long), &bind(&long)));
+        assert_eq!(bind(&long).binding.fields, [0, 2]);
     }
 }
