@@ -194,6 +194,33 @@ pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
     Blocks::new(body, shape.encoding, shape.dialect, size)
 }
 
+/// Columns of a CSV beside the model's: the name of each takes a hundred times its bytes while it is read.
+const OTHER_COLUMNS: usize = 65_536;
+
+/// # Errors
+/// A record of its first block has more columns than a body may have. Delimiters in quotes count, too: who sends so many, sends them
+/// for no other reason.
+pub fn check_columns(served: &Served, first: &[u8], delimiter: u8) -> Result<(), Refusal> {
+    let most = served.width() + OTHER_COLUMNS;
+    if first.len() <= most {
+        return Ok(());
+    }
+    let (mut columns, mut is_quoted) = (1, false);
+    for &byte in first {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\n' | b'\r' if !is_quoted => columns = 1,
+            _ if byte == delimiter => columns += 1,
+            _ => {}
+        }
+        if columns > most {
+            let message = format!("more than {most} columns, where the model takes {}", served.width());
+            return Err(Refusal::bad(message).hint("leave out those that it doesn't take"));
+        }
+    }
+    Ok(())
+}
+
 /// What a CSV of rows came to, and how it was read.
 pub struct Csv {
     pub predictions: Predictions,
@@ -208,6 +235,7 @@ pub struct Csv {
 pub fn csv(served: &Served, scorer: &Scorer, body: &[u8]) -> Result<Csv, Refusal> {
     let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    check_columns(served, &block, scorer.shape.dialect.delimiter)?;
     let opened = open(&block, scorer)?;
     let (mut front, mut lines) = (opened.input.end(), opened.input.lines());
     let mut predictions = Predictions::of(served);

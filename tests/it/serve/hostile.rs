@@ -114,6 +114,27 @@ fn a_name_of_megabytes_takes_no_more_than_its_bytes() {
     assert!(taken < 64 << 20, "{taken} bytes");
 }
 
+/// Each took a hundred times its bytes: a gigabyte, for 10 MiB of commas.
+#[test]
+fn a_header_of_very_many_columns_is_a_bad_request() {
+    let spool = Spool::served();
+    let server = spool.serve();
+    server.still_answers();
+    let before = server.daemon.most_memory();
+    let header = "a,".repeat(2 << 20);
+    for path in ["/score", "/invocations"] {
+        let refused = server.post_as(path, "text/csv", format!("{header}x\n1\n")).is(400);
+        assert!(refused.text().contains("more than 65537 columns"), "{}", refused.text());
+    }
+    let taken = server.daemon.most_memory() - before;
+    assert!(taken < 64 << 20, "{taken} bytes");
+    let names: String = (0..5000).map(|i| format!(",c{i}")).collect();
+    let answer = server
+        .post("/score", format!("x{names}\n1{}\n", ",2".repeat(5000)))
+        .is(200);
+    assert_eq!(answer.text(), "prediction\n3.0\n");
+}
+
 /// The caller's names are no part of what is said but for their beginning.
 #[test]
 fn a_refusal_is_short_however_long_its_names() {

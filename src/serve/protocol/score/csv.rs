@@ -18,6 +18,7 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
     let body = &ask.request.body[..];
     let mut blocks = scoring::blocks(body, &scorer.shape);
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    scoring::check_columns(&served, &first, scorer.shape.dialect.delimiter)?;
     let opened = open(&first, scorer)?;
     let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
