@@ -15,6 +15,7 @@ pub use since::Since;
 pub use until::Until;
 
 use crate::model::Format;
+use crate::serve::Stage;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -101,13 +102,6 @@ pub enum LogLevel {
     Warn,
     Info,
     Debug,
-}
-
-/// Whose predictions a server answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Stage {
-    Production,
-    Staging,
 }
 
 #[derive(Debug, Subcommand)]

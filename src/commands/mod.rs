@@ -12,7 +12,6 @@ mod retry;
 mod run;
 mod sandbox;
 mod score;
-mod serve;
 mod spool;
 mod status;
 mod train;
@@ -182,7 +181,7 @@ pub fn run(cli: Cli) -> u8 {
             };
             load().and_then(|config| evaluate::evaluate(config, &question))
         }
-        Some(Command::Serve { stage }) => serve::serve(load, stage),
+        Some(Command::Serve { stage }) => crate::serve::run(load, stage),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "transform", &mut script);

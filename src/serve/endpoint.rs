@@ -5,7 +5,7 @@ use super::body::{self, Hold, Memory};
 use super::capture::Capture;
 use super::guard::Guard;
 use super::models::Models;
-use super::page::{self, Neighbour};
+use super::page::{self, WorkerStatus};
 use super::protocol::{self, Ask, open_inference, tensorflow};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
@@ -53,7 +53,7 @@ pub struct Endpoint {
     stopping: AtomicBool,
     pub telemetry: Telemetry,
     /// The worker beside this server, for the page.
-    pub neighbour: Neighbour,
+    pub worker_status: WorkerStatus,
     /// The configuration's file, if there is one.
     configuration: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ impl Endpoint {
             vertex: Vertex::of_environment(),
             memory: Memory::new(settings.memory),
             telemetry: Telemetry::new(settings.access_log)?,
-            neighbour: Neighbour::new(&config.status),
+            worker_status: WorkerStatus::new(&config.status),
             configuration: config.file.clone(),
             settings,
             in_flight: Arc::default(),
@@ -102,13 +102,13 @@ impl Endpoint {
 
     /// Answers a request. `peer`: who connected; `id`: what the answer shall call it.
     pub async fn answer(self: &Arc<Self>, head: Parts, body: Incoming, peer: IpAddr, id: &str) -> Answer {
-        let peer = self.guard.client(&head.headers, peer);
-        let mut exchange = self.telemetry.begin(head.method.clone(), peer, id);
+        let client = self.guard.client(&head.headers, peer);
+        let mut exchange = self.telemetry.begin(head.method.clone(), client, id);
         let (protocol, result) = match self.route(head.method.as_str(), head.uri.path()) {
             Ok(route) => {
                 exchange.route(&route);
                 let protocol = route.protocol();
-                let answer = caught(self.respond(route, head, body, peer, &mut exchange)).await;
+                let answer = caught(self.respond(route, head, body, client, &mut exchange)).await;
                 (protocol, answer)
             }
             Err((none, protocol)) => (protocol, Err(no_route(none, self.stage))),
@@ -132,7 +132,7 @@ impl Endpoint {
         route: Route,
         head: Parts,
         body: Incoming,
-        peer: IpAddr,
+        client: IpAddr,
         exchange: &mut Exchange<'_>,
     ) -> Result<Answer, Refusal> {
         if route.is_health() {
@@ -140,7 +140,7 @@ impl Endpoint {
         }
         let configured = || route.predicts().then_some(self.models.group());
         let group = route.group().or_else(configured);
-        let admitted = self.guard.admit(&head.headers, peer, &route, group)?;
+        let admitted = self.guard.admit(&head.headers, client, &route, group)?;
         exchange.key = admitted.key;
         if !route.predicts() {
             return self.describe(route).await.and_then(|answer| self.kept(answer));
@@ -271,7 +271,7 @@ impl Endpoint {
             telemetry: &self.telemetry,
             models: &self.models,
             guard: &self.guard,
-            neighbour: &self.neighbour,
+            worker_status: &self.worker_status,
             settings: &self.settings,
             stage: self.stage,
             configuration: self.configuration.as_deref(),

@@ -1,8 +1,8 @@
 //! Who is let in: the peer, the key, its limits, in this order.
 
 use super::keys::fields::{self, Left};
-use super::keys::{Denied, Key, Keyring, Limits, Reason, Remaining, Verdict, presented};
-use super::refusal::{Cause, Denial, Refusal};
+use super::keys::{Denial, Exceeded, Key, Keyring, Limits, Reason, Remaining, presented};
+use super::refusal::{Cause, Refusal};
 use super::route::Route;
 use crate::config::{Auth, Serve};
 use crate::error::Result;
@@ -52,14 +52,14 @@ impl Guard {
         })
     }
 
-    /// `peer`: the [client](Guard::client); `group`: the model group that is asked for, if any.
+    /// `client`: who asks; `group`: the model group that is asked for, if any.
     ///
     /// # Errors
     /// Why it isn't let in. To a client all that is wrong with a key looks alike.
     pub fn admit(
         &self,
         headers: &HeaderMap,
-        peer: IpAddr,
+        client: IpAddr,
         route: &Route,
         group: Option<&str>,
     ) -> Result<Admitted, Refusal> {
@@ -67,7 +67,7 @@ impl Guard {
             return Ok(Admitted::default());
         }
         let (now, wall) = (monotonic(), Timestamp::now());
-        if let Err(wait) = self.limits.peer(peer, now) {
+        if let Err(wait) = self.limits.peer(client, now) {
             let refusal = Refusal::new(Cause::TooManyRequests, "Too Many Requests").after(fields::seconds(wait));
             return Err(refusal.denied(Denial::of(Reason::Peer)));
         }
@@ -82,33 +82,34 @@ impl Guard {
             Some(group) => key.may_ask(group).map(|()| key),
             None => Ok(key),
         });
-        let key = admitted.map_err(|denied| self.forbidden(&denied, shown, peer))?.clone();
+        let key = admitted
+            .map_err(|denial| self.forbidden(denial, shown, client))?
+            .clone();
         match self.limits.charge(&key, now, wall) {
-            Verdict::Pass(remaining) => Ok(Admitted {
+            Ok(remaining) => Ok(Admitted {
                 key: Some(key),
                 remaining,
             }),
-            Verdict::TooMany { retry_after, remaining } => {
-                let refusal = Refusal::new(Cause::TooManyRequests, "Too Many Requests");
-                Err(refusal.limited(Denial::of_key(Reason::Rate, &key), retry_after, remaining))
-            }
-            Verdict::LimitExceeded { retry_after, remaining } => {
-                let refusal = Refusal::new(Cause::LimitExceeded, "Limit Exceeded");
-                Err(refusal.limited(Denial::of_key(Reason::Quota, &key), retry_after, remaining))
+            Err(Exceeded {
+                reason,
+                remaining,
+                wait,
+            }) => {
+                let refusal = match reason {
+                    Reason::Quota => Refusal::new(Cause::LimitExceeded, "Limit Exceeded"),
+                    _ => Refusal::new(Cause::TooManyRequests, "Too Many Requests"),
+                };
+                Err(refusal.limited(Denial::of_key(reason, &key), wait, remaining))
             }
         }
     }
 
-    fn forbidden(&self, denied: &Denied, shown: Option<&[u8]>, peer: IpAddr) -> Refusal {
-        let Denied { reason, key } = *denied;
-        let is_new = reason.is_guess() && self.limits.failed(peer, shown.unwrap_or_default(), monotonic());
+    fn forbidden(&self, denial: Denial, shown: Option<&[u8]>, client: IpAddr) -> Refusal {
+        let reason = denial.reason;
+        let is_new = reason.is_guess() && self.limits.failed(client, shown.unwrap_or_default(), monotonic());
         if is_new {
-            tracing::warn!(%peer, %reason, "a wrong key was presented");
+            tracing::warn!(%client, %reason, "a wrong key was presented");
         }
-        let denial = match key {
-            Some(key) => Denial::of_key(reason, key),
-            None => Denial::of(reason),
-        };
         Refusal::new(Cause::Forbidden, "Forbidden").denied(denial)
     }
 

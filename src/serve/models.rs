@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::registry::{Current, Registry, Status};
 use crate::score::Lineup;
 use crate::score::binding::nearest;
+use crate::service::lock;
 use crate::transform::Shape;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -125,7 +126,7 @@ impl Models {
     }
 
     fn lock_others(&self) -> MutexGuard<'_, Others> {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.others)
     }
 
     /// The version that answers for the configured group.

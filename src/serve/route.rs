@@ -3,12 +3,11 @@
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
-/// Whose predictions a server answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whose predictions a server answers with: those of the latest approved version, or of the newest one that nobody rejected, approved
+/// or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stage {
-    /// The latest approved version's.
     Production,
-    /// Those of the newest version that nobody rejected, approved or not.
     Staging,
 }
 

@@ -6,12 +6,13 @@ use crate::problem::Problem;
 use crate::registry::{Decision, Status};
 use crate::score::binding::{Places, features};
 use crate::score::{Binding, Lineup, Names};
+use crate::service::lock;
 use crate::transform::{Columns, Scorer, Shape};
 use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A proven version, with all that is the same for every request to it.
 pub struct Served {
@@ -81,7 +82,7 @@ impl Served {
     }
 
     fn last(&self) -> Option<Arc<Named>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.last).clone()
     }
 
     /// Which of the named fields is which feature. `written`: how the list of them was, if it was one.
@@ -109,7 +110,7 @@ impl Served {
                     binding,
                 });
                 if is_kept {
-                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.clone());
+                    *lock(&self.last) = Some(named.clone());
                 }
                 Ok(named)
             }

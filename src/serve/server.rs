@@ -54,47 +54,27 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
     let guard = Arc::new(Guard::open(settings, &state_folder(config, stage))?);
     guard.log();
     let Listeners { sockets, outlive } = listen(settings)?;
-    let models = &config.models;
     let models = Arc::new(Models::new(
-        models.path.clone(),
-        models.group.clone(),
+        config.models.path.clone(),
+        config.models.group.clone(),
         stage,
         config.shape.clone(),
     ));
     let mut watch = Watch::new(models.clone());
     watch.look();
     let threads = config.worker.threads;
-    let pool = pool(threads)?;
-    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, config, pool)?);
+    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, config, pool(threads)?)?);
     let runtime = runtime(threads)?;
-    // It ends with the process: whatever it is at, it only reads.
-    let watching = std::thread::Builder::new().name("watch".into());
-    let started = watching.spawn({
-        let guard = guard.clone();
-        move || loop {
-            let asked = match reloads.recv_timeout(LOOK_EVERY) {
-                Ok(()) => true,
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            watch.look();
-            guard.keep();
-            if asked {
-                tracing::info!("keys and decisions on models are read again, as asked by SIGHUP");
-            }
-        }
-    });
-    started.map_err(Error::io("start", "the thread that looks at models and keys"))?;
+    let watched = guard.clone();
+    beside("watch", move || follow(&mut watch, &watched, &reloads))?;
     let observed = endpoint.clone();
-    let observing = std::thread::Builder::new().name("telemetry".into());
-    let started = observing.spawn(move || {
+    beside("telemetry", move || {
         loop {
             observed.telemetry.tick();
-            observed.neighbour.look();
+            observed.worker_status.look();
             std::thread::sleep(OBSERVE_EVERY);
         }
-    });
-    started.map_err(Error::io("start", "the thread that watches the worker"))?;
+    })?;
     let answering = endpoint.clone();
     runtime.block_on(async {
         let listeners = adopt(sockets)?;
@@ -111,6 +91,28 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
         capture.finish();
     }
     Ok(())
+}
+
+/// Starts a thread that ends with the process: whatever it is at, it only reads.
+fn beside(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(Error::io("start the thread", name))
+}
+
+/// Looks at decisions and keys, each second and when it is asked to.
+fn follow(watch: &mut Watch, guard: &Guard, reloads: &Receiver<()>) {
+    loop {
+        let asked = match reloads.recv_timeout(LOOK_EVERY) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        watch.look();
+        guard.keep();
+        if asked {
+            tracing::info!("keys and decisions on models are read again, as asked by SIGHUP");
+        }
+    }
 }
 
 /// What a server keeps. Each stage is a process of its own.

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod exposition;
+mod lock;
 pub mod logs;
 mod progress;
 pub mod signals;
@@ -13,6 +14,7 @@ mod step;
 mod stop;
 mod systemd;
 
+pub use lock::lock;
 pub use progress::Progress;
 pub use step::StepTimer;
 pub use stop::Stop;

@@ -21,7 +21,7 @@ use super::request::Request;
 use super::route::Stage;
 use crate::config;
 use crate::error::{Error, Result};
-use crate::service::clock;
+use crate::service::{clock, lock};
 use crate::spool::durable;
 use counters::{Counters, Loss};
 use event::{Event, Payload};
@@ -31,7 +31,7 @@ use queue::Queue;
 use sample::Sampler;
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use writer::Writer;
 
@@ -115,7 +115,7 @@ impl Capture {
     /// Writes what waits, and no more.
     pub fn finish(&self) {
         self.shared.queue.close();
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let writing = lock(&self.writing);
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = writing.recv_timeout(FINISH_WITHIN) {
             tracing::warn!("the disk is too slow: the last predictions weren't captured");
         }

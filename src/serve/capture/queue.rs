@@ -1,6 +1,7 @@
 //! Between those who answer and the one who writes: bounded in bytes. Nobody who answers ever waits for the disk.
 
 use super::event::Event;
+use crate::service::lock;
 use std::mem::swap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -82,7 +83,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -34,13 +34,10 @@ impl Key {
     /// # Errors
     ///
     /// [`Reason::Group`]
-    pub fn may_ask(&self, group: &str) -> Result<(), Denied<'_>> {
+    pub fn may_ask(&self, group: &str) -> Result<(), Denial> {
         match self.groups.is_empty() || self.groups.iter().any(|g| g == group) {
             true => Ok(()),
-            false => Err(Denied {
-                reason: Reason::Group,
-                key: Some(self),
-            }),
+            false => Err(Denial::of_key(Reason::Group, self)),
         }
     }
 
@@ -77,18 +74,18 @@ impl Keys {
     /// # Errors
     ///
     /// Why not. To a client all are the same: 403 Forbidden.
-    pub fn admit(&self, presented: Option<&[u8]>, wall: Timestamp) -> Result<&Arc<Key>, Denied<'_>> {
-        let presented = presented.ok_or(Reason::Missing)?;
+    pub fn admit(&self, presented: Option<&[u8]>, wall: Timestamp) -> Result<&Arc<Key>, Denial> {
+        let presented = presented.ok_or(Denial::of(Reason::Missing))?;
         if presented.len() > LONGEST {
-            return Err(Reason::Damaged.into());
+            return Err(Denial::of(Reason::Damaged));
         }
         let Some(key) = self.by_digest.get(&Digest::of(presented)) else {
-            return Err(match is_damaged(presented) {
-                true => Reason::Damaged.into(),
-                false => Reason::Unknown.into(),
-            });
+            return Err(Denial::of(match is_damaged(presented) {
+                true => Reason::Damaged,
+                false => Reason::Unknown,
+            }));
         };
-        let denied = |reason| Denied { reason, key: Some(key) };
+        let denied = |reason| Denial::of_key(reason, key);
         match key.expires {
             _ if key.revoked => Err(denied(Reason::Revoked)),
             Some(expires) if expires <= wall => Err(denied(Reason::Expired)),
@@ -110,17 +107,24 @@ impl Keys {
     }
 }
 
-/// Who is refused, and why: for the log and the metrics, not for the client.
-#[derive(Debug)]
-pub struct Denied<'a> {
+/// Who isn't let in, and why: for the log and the metrics, not for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
     pub reason: Reason,
-    /// Where it is known whose key it is.
-    pub key: Option<&'a Key>,
+    /// Whose key it is, where that is known.
+    pub key: Option<String>,
 }
 
-impl From<Reason> for Denied<'_> {
-    fn from(reason: Reason) -> Self {
-        Denied { reason, key: None }
+impl Denial {
+    pub fn of(reason: Reason) -> Denial {
+        Denial { reason, key: None }
+    }
+
+    pub fn of_key(reason: Reason, key: &Key) -> Denial {
+        Denial {
+            reason,
+            key: Some(key.name.clone()),
+        }
     }
 }
 
@@ -208,11 +212,10 @@ mod tests {
         ]);
         let ask = |presented: Option<&str>, at: &str| {
             let admitted = keys.admit(presented.map(str::as_bytes), at.parse().unwrap());
-            let key = admitted.as_ref().map_or_else(|denied| denied.key, |key| Some(key));
-            (
-                key.map(|key| key.name.clone()),
-                admitted.err().map(|denied| denied.reason),
-            )
+            match admitted {
+                Ok(key) => (Some(key.name.clone()), None),
+                Err(denial) => (denial.key, Some(denial.reason)),
+            }
         };
         let (now, later) = ("2026-11-30T23:59:59Z", "2026-12-01T00:00:00Z");
         let cut = &secrets[3].reveal()[..50];
@@ -241,11 +244,8 @@ mod tests {
                 .unwrap()
         };
         assert!(of(0).may_ask("churn").is_ok() && of(1).may_ask("churn").is_ok());
-        let denied = of(1).may_ask("diabetes").unwrap_err();
-        assert_eq!(
-            (denied.reason, denied.key.unwrap().name.as_str()),
-            (Reason::Group, "shop")
-        );
+        let denial = of(1).may_ask("diabetes").unwrap_err();
+        assert_eq!((denial.reason, denial.key.as_deref()), (Reason::Group, Some("shop")));
         assert_eq!((keys.len(), keys.is_empty(), keys.iter().count()), (3, false, 3));
     }
 

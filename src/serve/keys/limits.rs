@@ -1,11 +1,12 @@
 //! What all requests share: how much each caller used, and who tries keys.
 
 use super::fields::{Left, Remaining};
-use super::key::Key;
+use super::key::{Key, Reason};
 use super::peer::Peers;
 use super::quota::{Count, Counter, Period};
 use super::usage::Usage;
 use crate::error::{Error, Result};
+use crate::service::lock;
 use crate::spool::durable;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,26 +14,20 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const FORMAT_VERSION: u32 = 1;
 const MODE: u32 = 0o640;
 
-/// May it ask?
+/// More than a key may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Pass(Remaining),
-    /// Faster than its rate.
-    TooMany {
-        retry_after: Duration,
-        remaining: Remaining,
-    },
-    /// Its quota is used up.
-    LimitExceeded {
-        retry_after: Duration,
-        remaining: Remaining,
-    },
+pub struct Exceeded {
+    /// [`Reason::Rate`]: it is faster than that. [`Reason::Quota`]: that is used up.
+    pub reason: Reason,
+    pub remaining: Remaining,
+    /// Until it may ask again.
+    pub wait: Duration,
 }
 
 /// The limits of keys and peers. Times are arguments: `now` since any start, on a clock that doesn't go back; `wall` for
@@ -153,18 +148,27 @@ impl Limits {
 
     /// Counts a request by an admitted key: against its rate, then against its quota. Without a lock, but for the first one of
     /// a key that was just read.
-    pub fn charge(&self, key: &Key, now: Duration, wall: Timestamp) -> Verdict {
+    ///
+    /// # Errors
+    ///
+    /// The limit that it is beyond.
+    pub fn charge(&self, key: &Key, now: Duration, wall: Timestamp) -> Result<Remaining, Exceeded> {
         let mut remaining = Remaining::default();
         if key.rate.is_none() && key.quota.is_none() {
-            return Verdict::Pass(remaining);
+            return Ok(remaining);
         }
         let usage = self.usage(key);
         if let Some(rate) = key.rate {
             match usage.bucket.take(rate, now) {
                 Ok(left) => remaining.rate = Some(left),
-                Err(retry_after) => {
-                    remaining.rate = Some(Left::none_of_burst(rate, retry_after));
-                    return Verdict::TooMany { retry_after, remaining };
+                Err(wait) => {
+                    remaining.rate = Some(Left::none_of_burst(rate, wait));
+                    let reason = Reason::Rate;
+                    return Err(Exceeded {
+                        reason,
+                        remaining,
+                        wait,
+                    });
                 }
             }
         }
@@ -173,12 +177,16 @@ impl Limits {
                 Ok(left) => remaining.quota = Some(left),
                 Err(left) => {
                     remaining.quota = Some(left);
-                    let retry_after = left.reset;
-                    return Verdict::LimitExceeded { retry_after, remaining };
+                    let (reason, wait) = (Reason::Quota, left.reset);
+                    return Err(Exceeded {
+                        reason,
+                        remaining,
+                        wait,
+                    });
                 }
             }
         }
-        Verdict::Pass(remaining)
+        Ok(remaining)
     }
 
     /// What is left of a key's quota, for who watches. Nothing is counted.
@@ -214,11 +222,6 @@ fn damaged(path: &Path, message: &str) -> Error {
         path,
         format!("{message}; mend it, or delete it: all quotas begin anew then"),
     )
-}
-
-/// What a thread that panicked left is whole: nothing is changed in steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -260,28 +263,30 @@ mod tests {
         let keys = keys(&[("shop", "rate = \"1/s\"\nburst = 2\nquota = \"3/day\""), ("free", "")]);
         let limits = Limits::default();
         let ask = |ms| limits.charge(&keys[0], Duration::from_millis(ms), wall(NOON));
-        let Verdict::Pass(remaining) = ask(0) else { panic!() };
+        let remaining = ask(0).unwrap();
         assert_eq!(remaining.policy(), r#""burst";q=2;w=2, "day";q=3;w=86400"#);
         assert_eq!(remaining.limit(), r#""burst";r=1;t=1, "day";r=2;t=43200"#);
-        assert!(matches!(ask(0), Verdict::Pass(_)));
+        assert!(ask(0).is_ok());
         for _ in 0..5 {
-            let Verdict::TooMany { retry_after, remaining } = ask(100) else {
-                panic!()
-            };
-            assert_eq!(retry_after, Duration::from_millis(900));
-            assert_eq!(remaining.limit(), r#""burst";r=0;t=1"#);
+            let exceeded = ask(100).unwrap_err();
+            assert_eq!(
+                (exceeded.reason, exceeded.wait),
+                (Reason::Rate, Duration::from_millis(900))
+            );
+            assert_eq!(exceeded.remaining.limit(), r#""burst";r=0;t=1"#);
         }
-        assert!(matches!(ask(1000), Verdict::Pass(_)));
-        let Verdict::LimitExceeded { retry_after, remaining } = ask(5000) else {
-            panic!()
-        };
-        assert_eq!(retry_after, Duration::from_secs(12 * 3600));
-        assert_eq!(remaining.limit(), r#""burst";r=1;t=1, "day";r=0;t=43200"#);
+        assert!(ask(1000).is_ok());
+        let exceeded = ask(5000).unwrap_err();
+        assert_eq!(
+            (exceeded.reason, exceeded.wait),
+            (Reason::Quota, Duration::from_secs(12 * 3600))
+        );
+        assert_eq!(exceeded.remaining.limit(), r#""burst";r=1;t=1, "day";r=0;t=43200"#);
         assert_eq!(limits.quota_left(&keys[0], wall(NOON)).unwrap().remaining, 0);
         for _ in 0..1000 {
             assert_eq!(
                 limits.charge(&keys[1], Duration::ZERO, wall(NOON)),
-                Verdict::Pass(Remaining::default())
+                Ok(Remaining::default())
             );
         }
         assert_eq!(limits.quota_left(&keys[1], wall(NOON)), None);
@@ -292,7 +297,7 @@ mod tests {
     fn two_keys_of_one_name_and_keys_that_are_read_again_share_their_limits() {
         let entry = ("shop", "rate = \"1/h\"\nburst = 3\nquota = \"3/day\"");
         let limits = Limits::default();
-        let pass = |key: &Key| matches!(limits.charge(key, Duration::ZERO, wall(NOON)), Verdict::Pass(_));
+        let pass = |key: &Key| limits.charge(key, Duration::ZERO, wall(NOON)).is_ok();
         let old = keys(&[entry, entry, ("desk", entry.1)]);
         assert!(pass(&old[0]) && pass(&old[1]));
         let again = keys(&[entry, entry]);
@@ -312,7 +317,7 @@ mod tests {
         );
         for (key, times) in keys(()).iter().zip([2, 4]) {
             for _ in 0..times {
-                limits.charge(key, Duration::ZERO, wall(NOON));
+                limits.charge(key, Duration::ZERO, wall(NOON)).unwrap();
             }
         }
         assert!(limits.store(&path, wall(NOON)).unwrap());

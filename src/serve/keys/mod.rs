@@ -22,8 +22,8 @@ mod usage;
 
 pub use fields::Remaining;
 pub use file::{Entry, Name};
-pub use key::{Denied, Key, Keys, Reason};
-pub use limits::{Limits, Verdict};
+pub use key::{Denial, Key, Keys, Reason};
+pub use limits::{Exceeded, Limits};
 pub use presented::presented;
 pub use quota::{Period, Quota};
 pub use rate::{Frequency, Rate};

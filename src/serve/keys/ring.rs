@@ -3,6 +3,7 @@
 use super::file;
 use super::key::Keys;
 use crate::error::{Error, Result};
+use crate::service::lock;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl Keyring {
     ///
     /// For one thread, some times a second.
     pub fn refresh(&self) -> Option<Arc<Result<Keys>>> {
-        let mut last = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.stamp);
         // Before it is read: what changes meanwhile is seen the next time.
         let stamp = Stamp::of(&self.path);
         let before = self.current();

@@ -1,16 +1,16 @@
 //! `GET /`: how the server stands, for who is on call. One page without a script, which a browser loads again by itself; it changes
 //! nothing, and names the command that would.
 
-mod neighbour;
 mod sections;
 #[cfg(test)]
 mod tests;
 mod verdicts;
 mod words;
+mod worker_status;
 
-pub use neighbour::Neighbour;
+pub use worker_status::WorkerStatus;
 
-use self::neighbour::Found;
+use self::worker_status::Found;
 use super::answer::Answer;
 use super::base64;
 use super::guard::Guard;
@@ -91,7 +91,7 @@ pub struct Sources<'a> {
     pub telemetry: &'a Telemetry,
     pub models: &'a Models,
     pub guard: &'a Guard,
-    pub neighbour: &'a Neighbour,
+    pub worker_status: &'a WorkerStatus,
     pub settings: &'a Serve,
     pub stage: Stage,
     /// The configuration's file.
@@ -122,7 +122,7 @@ fn facts(sources: Sources) -> Facts {
         telemetry,
         models,
         guard,
-        neighbour,
+        worker_status,
         settings,
         ..
     } = sources;
@@ -164,8 +164,8 @@ fn facts(sources: Sources) -> Facts {
         refused: telemetry.metrics.refusals(),
         last_refusals: telemetry.last_refusals(),
         log_lost: telemetry.metrics.log_lost.load(std::sync::atomic::Ordering::Relaxed),
-        worker: neighbour.found(),
-        status: neighbour.path().into(),
+        worker: worker_status.found(),
+        status: worker_status.path().into(),
     }
 }
 

@@ -207,7 +207,7 @@ pub fn models(facts: &Facts, html: &mut String) -> fmt::Result {
 fn row(table: &mut Table, version: &Version, now: Timestamp, role: &str) -> fmt::Result {
     let Totals { seconds, .. } = &version.totals;
     let at = |share| quantile(seconds, share).map_or("\u{2013}".into(), latency);
-    let rows = version.rows.predicted + version.rows.bad + version.rows.refused;
+    let rows = version.rows.all();
     let bad = match version.rows.bad {
         0 => "0".into(),
         bad => format!(
@@ -325,7 +325,7 @@ pub fn refusals(facts: &Facts, html: &mut String) -> fmt::Result {
             format!("<span class=\"long\">{}</span>", Escaped(&refused.message)),
             format!(
                 "{key}<small>{}</small><small class=\"id\">{}</small>",
-                refused.peer,
+                refused.client,
                 Escaped(&refused.id)
             ),
         ])?;

@@ -147,7 +147,7 @@ fn wrong() -> Facts {
             code,
             message: message.into(),
             key: (status != 403).then(|| "nightly-batch".into()),
-            peer: "10.20.30.40".parse().unwrap(),
+            client: "10.20.30.40".parse().unwrap(),
             id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
         });
     }

@@ -1,7 +1,7 @@
 //! Is anything wrong, for a person who was just woken; and the command that says or does more.
 
-use super::neighbour::Worker;
 use super::words::{age, count, percent, window};
+use super::worker_status::Worker;
 use super::{Facts, QuotaLeft};
 use crate::html::{Escaped, thousands};
 use crate::serve::telemetry::counters::Totals;
@@ -40,105 +40,11 @@ fn warns(sentence: String, command: &str) -> Verdict {
 const LOG: &str = "journalctl -u 'transform-serve*' --since -1h";
 
 fn judge(facts: &Facts) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    match &facts.answers {
-        _ if facts.is_stopping => verdicts.push(fails("not ready: it is about to stop".into(), LOG)),
-        Ok(model) => verdicts.push(Verdict {
-            class: "holds",
-            word: "ready",
-            sentence: format!("{model} is proven, and answers"),
-            command: None,
-        }),
-        Err(why) => verdicts.push(fails(format!("not ready: {why}"), "transform models list")),
-    }
-    let lately = window(facts.window);
-    let total = |part: fn(&Totals) -> u64| facts.recent.routes.iter().map(part).sum::<u64>();
-    let (all, failed, refused) = (total(Totals::all), total(|t| t.failed), total(|t| t.refused));
-    if failed > 0 {
-        let share = percent(failed, all);
-        let sentence = format!(
-            "{} failed in the {lately} ({share})",
-            count(failed, "request", "requests")
-        );
-        verdicts.push(fails(sentence, LOG));
-    }
-    if refused as f64 > MANY_REFUSED * all as f64 {
-        let sentence = format!(
-            "{} of {} refused in the {lately}: see the last ones below",
-            thousands(refused),
-            count(all, "request was", "requests were")
-        );
-        verdicts.push(warns(sentence, ""));
-    }
-    let rows = facts.recent.rows;
-    if rows.bad > 0 {
-        let all = rows.predicted + rows.bad + rows.refused;
-        let sentence = format!(
-            "{} of {} bad in the {lately}",
-            thousands(rows.bad),
-            count(all, "row was", "rows were")
-        );
-        verdicts.push(warns(sentence, ""));
-    }
-    let standing = &facts.standing;
-    for (name, now, most) in [
-        (
-            "serve.max_in_flight",
-            standing.in_flight as u64,
-            standing.max_in_flight as u64,
-        ),
-        ("serve.memory", standing.body_bytes, standing.max_body_bytes),
-        (
-            "serve.max_connections",
-            facts.connections as u64,
-            standing.max_connections as u64,
-        ),
-    ] {
-        if now as f64 >= NEAR * most as f64 {
-            verdicts.push(warns(format!("{} of {name} is in use", percent(now, most)), ""));
-        }
-    }
-    if let Some(why) = &facts.keys_error {
-        verdicts.push(fails(format!("nobody may ask: {why}"), "transform keys list"));
-    }
-    for QuotaLeft { key, left } in &facts.quotas {
-        let used = left.quota - left.remaining.min(left.quota);
-        if used as f64 >= NEAR * left.quota as f64 {
-            let share = percent(used, left.quota);
-            let reset = age(left.reset.as_secs() as i64);
-            verdicts.push(warns(
-                format!(
-                    "{key} used {share} of its {} quota, which turns in {reset}",
-                    left.policy
-                ),
-                "transform keys list",
-            ));
-        }
-    }
-    if !facts.needs_keys {
-        verdicts.push(warns(
-            "serve.auth = \"none\": whoever reaches this server may ask it".into(),
-            "",
-        ));
-    }
-    if facts.log_lost > 0 {
-        let lost = count(facts.log_lost, "line", "lines");
-        verdicts.push(warns(
-            format!("the access log left out {lost}: there were too many at once"),
-            "",
-        ));
-    }
-    for (reason, lost) in standing.capture.iter().flat_map(|captured| captured.lost) {
-        if lost > 0 {
-            let lost = count(lost, "prediction was", "predictions were");
-            let why = match reason {
-                "disk" => "the disk is fuller than capture.max_disk",
-                "queue" => "the disk is too slow",
-                _ => "the folder can't be written to",
-            };
-            verdicts.push(warns(format!("{lost} not captured: {why}"), LOG));
-        }
-    }
+    let mut verdicts = vec![judge_readiness(facts)];
+    judge_requests(facts, &mut verdicts);
+    judge_limits(facts, &mut verdicts);
+    judge_keys(facts, &mut verdicts);
+    judge_losses(facts, &mut verdicts);
     if let Ok(Some(worker)) = &*facts.worker {
         judge_worker(facts, worker, &mut verdicts);
     }
@@ -149,6 +55,97 @@ fn judge(facts: &Facts) -> Vec<Verdict> {
             .position(|class| *class == verdict.class)
     });
     verdicts
+}
+
+fn judge_readiness(facts: &Facts) -> Verdict {
+    match &facts.answers {
+        _ if facts.is_stopping => fails("not ready: it is about to stop".into(), LOG),
+        Ok(model) => Verdict {
+            class: "holds",
+            word: "ready",
+            sentence: format!("{model} is proven, and answers"),
+            command: None,
+        },
+        Err(why) => fails(format!("not ready: {why}"), "transform models list"),
+    }
+}
+
+fn judge_requests(facts: &Facts, verdicts: &mut Vec<Verdict>) {
+    let lately = window(facts.window);
+    let total = |part: fn(&Totals) -> u64| facts.recent.routes.iter().map(part).sum::<u64>();
+    let (all, failed, refused) = (total(Totals::all), total(|t| t.failed), total(|t| t.refused));
+    if failed > 0 {
+        let share = percent(failed, all);
+        let failed = count(failed, "request", "requests");
+        verdicts.push(fails(format!("{failed} failed in the {lately} ({share})"), LOG));
+    }
+    if refused as f64 > MANY_REFUSED * all as f64 {
+        let all = count(all, "request was", "requests were");
+        let refused = thousands(refused);
+        let sentence = format!("{refused} of {all} refused in the {lately}: see the last ones below");
+        verdicts.push(warns(sentence, ""));
+    }
+    let rows = facts.recent.rows;
+    if rows.bad > 0 {
+        let all = count(rows.all(), "row was", "rows were");
+        let sentence = format!("{} of {all} bad in the {lately}", thousands(rows.bad));
+        verdicts.push(warns(sentence, ""));
+    }
+}
+
+fn judge_limits(facts: &Facts, verdicts: &mut Vec<Verdict>) {
+    let standing = &facts.standing;
+    let (in_flight, max_in_flight) = (standing.in_flight as u64, standing.max_in_flight as u64);
+    let (connections, max_connections) = (facts.connections as u64, standing.max_connections as u64);
+    for (name, now, most) in [
+        ("serve.max_in_flight", in_flight, max_in_flight),
+        ("serve.memory", standing.body_bytes, standing.max_body_bytes),
+        ("serve.max_connections", connections, max_connections),
+    ] {
+        if now as f64 >= NEAR * most as f64 {
+            verdicts.push(warns(format!("{} of {name} is in use", percent(now, most)), ""));
+        }
+    }
+}
+
+fn judge_keys(facts: &Facts, verdicts: &mut Vec<Verdict>) {
+    const LIST: &str = "transform keys list";
+    if let Some(why) = &facts.keys_error {
+        verdicts.push(fails(format!("nobody may ask: {why}"), LIST));
+    }
+    for QuotaLeft { key, left } in &facts.quotas {
+        let used = left.quota - left.remaining.min(left.quota);
+        if used as f64 >= NEAR * left.quota as f64 {
+            let (share, period) = (percent(used, left.quota), left.policy);
+            let reset = age(left.reset.as_secs() as i64);
+            let sentence = format!("{key} used {share} of its {period} quota, which turns in {reset}");
+            verdicts.push(warns(sentence, LIST));
+        }
+    }
+    if !facts.needs_keys {
+        let sentence = "serve.auth = \"none\": whoever reaches this server may ask it";
+        verdicts.push(warns(sentence.into(), ""));
+    }
+}
+
+/// What isn't logged or captured.
+fn judge_losses(facts: &Facts, verdicts: &mut Vec<Verdict>) {
+    if facts.log_lost > 0 {
+        let lost = count(facts.log_lost, "line", "lines");
+        let sentence = format!("the access log left out {lost}: there were too many at once");
+        verdicts.push(warns(sentence, ""));
+    }
+    for (reason, lost) in facts.standing.capture.iter().flat_map(|captured| captured.lost) {
+        if lost > 0 {
+            let lost = count(lost, "prediction was", "predictions were");
+            let why = match reason {
+                "disk" => "the disk is fuller than capture.max_disk",
+                "queue" => "the disk is too slow",
+                _ => "the folder can't be written to",
+            };
+            verdicts.push(warns(format!("{lost} not captured: {why}"), LOG));
+        }
+    }
 }
 
 fn judge_worker(facts: &Facts, worker: &Worker, verdicts: &mut Vec<Verdict>) {

@@ -12,6 +12,7 @@ use crate::serve::answer::{Answer, JSON};
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::{Predictions, written};
 use crate::serve::served::Served;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Of a body that is none of these; one more is looked at, to say that there are more.

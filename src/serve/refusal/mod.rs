@@ -2,7 +2,7 @@
 
 mod answer;
 
-use super::keys::{Key, Reason, Remaining, fields};
+use super::keys::{Denial, Remaining, fields};
 use super::route::Protocol;
 use super::served::Served;
 use crate::problem::{Code, Problem};
@@ -155,27 +155,6 @@ pub struct Detail {
     pub remaining: Remaining,
     /// Whose body it turned out to be, where the route is more than one protocol's.
     pub of: Option<Protocol>,
-}
-
-/// Who isn't let in, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    pub reason: Reason,
-    /// Whose key it is, where that is known.
-    pub key: Option<String>,
-}
-
-impl Denial {
-    pub fn of(reason: Reason) -> Denial {
-        Denial { reason, key: None }
-    }
-
-    pub fn of_key(reason: Reason, key: &Key) -> Denial {
-        Denial {
-            reason,
-            key: Some(key.name.clone()),
-        }
-    }
 }
 
 /// Bytes of what is said. It has names of the caller's, which may be as long as a body.

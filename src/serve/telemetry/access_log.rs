@@ -7,6 +7,7 @@ use super::metrics::Metrics;
 use crate::config::AccessLog as Which;
 use crate::error::{Error, Result};
 use crate::serve::served::Served;
+use crate::service::lock;
 use hyper::Method;
 use std::mem::take;
 use std::net::IpAddr;
@@ -35,7 +36,7 @@ pub struct Line {
     pub took: Duration,
     /// By its name.
     pub key: Option<String>,
-    pub peer: IpAddr,
+    pub client: IpAddr,
     pub id: String,
     /// Why it was refused: code, and the beginning of what was said.
     pub refused: Option<(&'static str, String)>,
@@ -95,7 +96,7 @@ impl AccessLog {
     }
 
     pub fn add(&self, line: Line) {
-        let mut lines = self.queue.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = lock(&self.queue.lines);
         if lines.len() >= QUEUE {
             drop(lines);
             self.metrics.log_lost.fetch_add(1, Ordering::Relaxed);
@@ -115,12 +116,12 @@ impl AccessLog {
 
 impl Queue {
     fn take(&self) -> Vec<Line> {
-        take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+        take(&mut *lock(&self.lines))
     }
 
     /// At least one.
     fn wait(&self) -> Vec<Line> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = lock(&self.lines);
         let filled = self.filled.wait_while(lines, |lines| lines.is_empty());
         take(&mut *filled.unwrap_or_else(PoisonError::into_inner))
     }
@@ -137,7 +138,7 @@ fn write(line: &Line) {
         rows = line.by.as_ref().map(|_| line.rows),
         bad_rows = line.by.as_ref().map(|_| line.bad_rows),
         key = line.key.as_deref(),
-        peer = %line.peer,
+        client = %line.client,
         id = %line.id,
         code = refused.map(|(code, _)| tracing::field::display(code)),
         reason = refused.map(|(_, reason)| &**reason),
@@ -159,7 +160,7 @@ mod tests {
             bad_rows: 0,
             took: Duration::ZERO,
             key: None,
-            peer: [127, 0, 0, 1].into(),
+            client: [127, 0, 0, 1].into(),
             id: String::new(),
             refused: None,
         }

@@ -3,7 +3,9 @@
 use super::histogram::{Counts, Histogram};
 use crate::serve::route::Route;
 use std::array::from_fn;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// One more than routes: paths that lead nowhere.
 pub const ROUTES: usize = Route::NAMES.len() + 1;
@@ -49,6 +51,29 @@ pub struct Rows {
     pub refused: u64,
 }
 
+impl Rows {
+    pub fn all(self) -> u64 {
+        self.predicted + self.bad + self.refused
+    }
+
+    /// What came since.
+    pub fn since(self, before: Rows) -> Rows {
+        Rows {
+            predicted: self.predicted.saturating_sub(before.predicted),
+            bad: self.bad.saturating_sub(before.bad),
+            refused: self.refused.saturating_sub(before.refused),
+        }
+    }
+}
+
+impl AddAssign for Rows {
+    fn add_assign(&mut self, other: Rows) {
+        self.predicted += other.predicted;
+        self.bad += other.bad;
+        self.refused += other.refused;
+    }
+}
+
 #[derive(Default)]
 pub struct Counters {
     /// Empty: no version answered.
@@ -70,7 +95,7 @@ impl Counters {
     }
 
     /// `route`: its [`place`].
-    pub fn add(&self, route: usize, status: u16, took: std::time::Duration) {
+    pub fn add(&self, route: usize, status: u16, took: Duration) {
         let route = &self.routes[route];
         let status_at = STATUSES.iter().position(|known| *known == status);
         route.statuses[status_at.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Ordering::Relaxed);
@@ -152,7 +177,6 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn what_is_refused_counts_and_says_nothing_of_latency() {

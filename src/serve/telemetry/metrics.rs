@@ -6,11 +6,11 @@ use crate::serve::capture::Captured;
 use crate::serve::keys;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::served::Served;
-use crate::service::clock;
 use crate::service::exposition::{Kind, Page};
+use crate::service::{clock, lock};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// So many versions are counted apart; of more, those that were forgotten first go.
 const MODELS: usize = 64;
@@ -170,10 +170,9 @@ impl Metrics {
     }
 
     /// Of each version that was asked, in the order in which they were first; that of no version comes first.
-    pub fn all<T>(&self, mut look: impl FnMut(&Counters) -> T) -> Vec<T> {
-        let mut found = vec![look(&self.no_model)];
-        found.extend(lock(&self.models).iter().map(|counters| look(counters)));
-        found
+    pub fn for_each(&self, mut look: impl FnMut(&Counters)) {
+        look(&self.no_model);
+        lock(&self.models).iter().for_each(|counters| look(counters));
     }
 
     /// The page for Prometheus.
@@ -185,7 +184,7 @@ impl Metrics {
             Kind::Counter,
             "Rows that were asked for, by what became of them.",
         );
-        self.all(|counters| {
+        self.for_each(|counters| {
             let rows = counters.rows();
             for (outcome, rows) in [
                 ("predicted", rows.predicted),
@@ -222,7 +221,7 @@ impl Metrics {
     fn requests(&self, page: &mut Page) {
         let help = "Requests, by route, the version that answered (empty: none did) and HTTP status; 499: the client went away.";
         let mut family = page.family("transform_requests_total", Kind::Counter, help);
-        self.all(|counters| {
+        self.for_each(|counters| {
             for (route, by_route) in counters.routes() {
                 for (status, count) in STATUSES.iter().zip(by_route.statuses()) {
                     if count > 0 {
@@ -234,7 +233,7 @@ impl Metrics {
         });
         let help = "From the end of a request's head to its answer, of those that were answered with 2xx.";
         let mut family = page.family("transform_request_seconds", Kind::Histogram, help);
-        self.all(|counters| {
+        self.for_each(|counters| {
             for (route, by_route) in counters.routes() {
                 let counts = by_route.seconds.counts();
                 if counts.iter().any(|count| *count > 0) {
@@ -247,7 +246,7 @@ impl Metrics {
     /// By route, of all versions; by [`counters::place`].
     pub fn totals(&self) -> Vec<Totals> {
         let mut totals = vec![Totals::default(); counters::ROUTES];
-        self.all(|counters| {
+        self.for_each(|counters| {
             for (total, (_, route)) in totals.iter_mut().zip(counters.routes()) {
                 total.add(route);
             }
@@ -373,10 +372,6 @@ pub fn resident() -> Option<u64> {
     Some(number << 10)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,7 +450,7 @@ mod tests {
             metrics.register("lines", version);
         }
         assert!(Arc::ptr_eq(&used, &metrics.register("lines", 1)));
-        assert_eq!(metrics.all(|_| ()).len(), MODELS + 1);
+        assert_eq!(lock(&metrics.models).len(), MODELS);
         for key in 0..2000 {
             metrics.refuse(Some(&key.to_string()), CODES + keys::Reason::Rate as usize);
         }

@@ -26,10 +26,10 @@ use super::route::{Protocol, Route};
 use super::served::Served;
 use crate::config;
 use crate::error::Result;
-use crate::service::clock;
+use crate::service::{clock, lock};
 use hyper::Method;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub struct Telemetry {
@@ -53,14 +53,14 @@ impl Telemetry {
     }
 
     /// A request's head is here. `id`: what its answer calls it.
-    pub fn begin<'a>(&'a self, method: Method, peer: IpAddr, id: &'a str) -> Exchange<'a> {
+    pub fn begin<'a>(&'a self, method: Method, client: IpAddr, id: &'a str) -> Exchange<'a> {
         Exchange {
             telemetry: self,
             began: Instant::now(),
             method,
             route: counters::place(None),
             key: None,
-            peer,
+            client,
             id,
             is_over: false,
         }
@@ -74,7 +74,7 @@ impl Telemetry {
 
     /// To be called every few seconds.
     pub fn tick(&self) {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = lock(&self.window);
         if window.is_due(clock::monotonic()) {
             window.keep(self.counted());
         }
@@ -83,12 +83,7 @@ impl Telemetry {
     /// Since the process began.
     pub fn counted(&self) -> Counted {
         let mut rows = Rows::default();
-        self.metrics.all(|counters| {
-            let more = counters.rows();
-            rows.predicted += more.predicted;
-            rows.bad += more.bad;
-            rows.refused += more.refused;
-        });
+        self.metrics.for_each(|counters| rows += counters.rows());
         Counted {
             at: clock::monotonic(),
             routes: self.metrics.totals(),
@@ -98,7 +93,7 @@ impl Telemetry {
 
     /// Of the last minutes, and how long that is.
     pub fn recent(&self, now: &Counted) -> (Duration, Counted) {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).since(now)
+        lock(&self.window).since(now)
     }
 
     /// The last one first.
@@ -121,7 +116,7 @@ pub struct Exchange<'a> {
     route: usize,
     /// Whose request it is, once that is known.
     pub key: Option<Arc<Key>>,
-    peer: IpAddr,
+    client: IpAddr,
     id: &'a str,
     is_over: bool,
 }
@@ -188,7 +183,7 @@ impl Exchange<'_> {
                 code,
                 message,
                 key: self.key_of(refusal).map(Into::into),
-                peer: self.peer,
+                client: self.client,
                 id: self.id.into(),
             });
         }
@@ -198,11 +193,11 @@ impl Exchange<'_> {
                 route,
                 status,
                 by: by.cloned(),
-                rows: rows.predicted + rows.bad + rows.refused,
+                rows: rows.all(),
                 bad_rows: rows.bad,
                 took,
                 key: self.key_of(refusal).map(Into::into),
-                peer: self.peer,
+                client: self.client,
                 id: self.id.into(),
                 refused,
             });

@@ -1,8 +1,9 @@
 //! The last refusals, for the page.
 
+use crate::service::lock;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// So many are kept, and so much of what each said.
 const KEPT: usize = 32;
@@ -18,7 +19,7 @@ pub struct Refused {
     pub message: String,
     /// By its name.
     pub key: Option<String>,
-    pub peer: IpAddr,
+    pub client: IpAddr,
     pub id: String,
 }
 
@@ -27,7 +28,7 @@ pub struct Refusals(Mutex<VecDeque<Refused>>);
 
 impl Refusals {
     pub fn add(&self, refused: Refused) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         if kept.len() == KEPT {
             kept.pop_back();
         }
@@ -36,7 +37,7 @@ impl Refusals {
 
     /// The last one first.
     pub fn last(&self) -> Vec<Refused> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         kept.iter().cloned().collect()
     }
 }
@@ -64,7 +65,7 @@ mod tests {
                 code: "bad_request",
                 message: shortened(&"\u{e9}".repeat(1000)),
                 key: None,
-                peer: [127, 0, 0, 1].into(),
+                client: [127, 0, 0, 1].into(),
                 id: String::new(),
             });
         }

@@ -48,15 +48,10 @@ impl Window {
             .iter()
             .zip(&first.routes)
             .map(|(now, before)| now.since(before));
-        let rows = Rows {
-            predicted: now.rows.predicted.saturating_sub(first.rows.predicted),
-            bad: now.rows.bad.saturating_sub(first.rows.bad),
-            refused: now.rows.refused.saturating_sub(first.rows.refused),
-        };
         let counted = Counted {
             at: now.at,
             routes: routes.collect(),
-            rows,
+            rows: now.rows.since(first.rows),
         };
         (now.at.saturating_sub(first.at), counted)
     }

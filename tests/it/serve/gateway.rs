@@ -27,8 +27,7 @@ fn the_requests_of_the_system_before_are_answered() {
 
 #[test]
 fn several_features_come_by_their_names_or_as_rows() {
-    let spool = Spool::without_model().open_to_all();
-    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
+    let spool = Spool::plane();
     let server = spool.serve();
     for body in [
         r#"{"a": [1, 2], "b": [3, 4]}"#,

@@ -6,26 +6,14 @@ use std::fs;
 
 const ROW: &[u8] = br#"{"x": [[1]]}"#;
 
-/// A spool whose server asks for keys.
-fn guarded() -> Spool {
-    Spool::new().set("serve.listen=127.0.0.1:0").set("serve.keys=keys.toml")
-}
-
-/// Makes a key, and returns it.
-fn add(spool: &Spool, args: &[&str]) -> String {
-    let ran = spool.run(&[&["keys", "add"], args].concat()).exits(0);
-    let key = ran.stdout.split_whitespace().find(|word| word.starts_with("tfk_"));
-    key.expect("the key is printed").into()
-}
-
 fn ask(server: &Server, header: (&str, &str)) -> Answered {
     server.connect().ask("POST", "/stream", &[header], ROW)
 }
 
 #[test]
 fn a_key_opens_however_it_is_presented_and_nothing_else_does() {
-    let spool = guarded();
-    let key = add(&spool, &["ada"]);
+    let spool = Spool::guarded();
+    let key = spool.add_key(&["ada"]);
     let server = spool.serve();
     let bearer = format!("Bearer {key}");
     let signed = format!(
@@ -48,10 +36,10 @@ fn a_key_opens_however_it_is_presented_and_nothing_else_does() {
 
 #[test]
 fn a_key_that_is_added_or_revoked_counts_without_a_restart() {
-    let spool = guarded();
+    let spool = Spool::guarded();
     let server = spool.serve();
     server.daemon.logs("transform keys add NAME");
-    let key = add(&spool, &["ada"]);
+    let key = spool.add_key(&["ada"]);
     wait_until("it opens", || ask(&server, ("x-api-key", &key)).status == 200);
     spool.run(&["keys", "revoke", "ada"]).exits(0);
     wait_until("it is shut", || ask(&server, ("x-api-key", &key)).status == 403);
@@ -59,18 +47,18 @@ fn a_key_that_is_added_or_revoked_counts_without_a_restart() {
 
 #[test]
 fn a_key_is_for_its_groups() {
-    let spool = guarded();
-    let key = add(&spool, &["ada", "--groups", "others"]);
+    let spool = Spool::guarded();
+    let key = spool.add_key(&["ada", "--groups", "others"]);
     let server = spool.serve();
     ask(&server, ("x-api-key", &key)).is(403);
 }
 
 #[test]
 fn beyond_its_rate_and_its_quota_a_key_is_told_when_to_come_again() {
-    let spool = guarded();
+    let spool = Spool::guarded();
     let (fast, few) = (
-        add(&spool, &["fast", "--rate", "1/h", "--burst", "2"]),
-        add(&spool, &["few", "--quota", "1/day"]),
+        spool.add_key(&["fast", "--rate", "1/h", "--burst", "2"]),
+        spool.add_key(&["few", "--quota", "1/day"]),
     );
     let server = spool.serve();
     let first = ask(&server, ("x-api-key", &fast)).is(200);
@@ -95,8 +83,8 @@ fn beyond_its_rate_and_its_quota_a_key_is_told_when_to_come_again() {
 
 #[test]
 fn damaged_keys_shut_the_door() {
-    let spool = guarded();
-    let key = add(&spool, &["ada"]);
+    let spool = Spool::guarded();
+    let key = spool.add_key(&["ada"]);
     let server = spool.serve();
     ask(&server, ("x-api-key", &key)).is(200);
     fs::write(spool.path("keys.toml"), "[[key]\n").unwrap();
@@ -107,10 +95,10 @@ fn damaged_keys_shut_the_door() {
 
 #[test]
 fn a_check_says_if_a_server_could_start() {
-    let spool = guarded();
+    let spool = Spool::guarded();
     let missing = spool.run(&["check", "--serve"]).exits(64);
     assert!(missing.stdout.contains("NOT OK   server's keys"), "{missing:?}");
-    add(&spool, &["ada"]);
+    spool.add_key(&["ada"]);
     let ran = spool.run(&["check", "--serve"]).exits(0);
     assert!(ran.stdout.contains("server's address: 127.0.0.1:"), "{ran:?}");
     assert!(ran.stdout.contains("server's keys: 1 in keys.toml"), "{ran:?}");

@@ -3,18 +3,11 @@
 use crate::spool::Spool;
 use serde_json::{Value, json};
 
-/// `2 a + 10 b + 1`.
-fn two_features() -> Spool {
-    let spool = Spool::without_model().open_to_all();
-    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
-    spool
-}
-
 const JSON: &str = "application/json";
 
 #[test]
 fn each_form_of_its_json_is_read() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for body in [
         r#"{"dataframe_split": {"columns": ["b", "c", "a"], "index": [7, 9], "data": [[4, null, 3], [0, {}, 0]]}}"#,
@@ -103,7 +96,7 @@ fn a_model_of_one_feature_takes_values() {
 
 #[test]
 fn a_csv_with_a_header_is_answered_in_json() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     let csv = "id,b,a\n7,4,3\n8,0,0\n";
     for content_type in ["text/csv", "text/csv; charset=utf-8", "text/csv;header=present"] {
@@ -138,7 +131,7 @@ fn missing_values_and_tokens_are_read_and_written() {
 
 #[test]
 fn what_cannot_be_scored_is_said_as_its_clients_know_it() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for (body, words) in [
         ("{", "line 1, column 2"),

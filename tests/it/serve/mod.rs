@@ -1,6 +1,5 @@
 //! `transform serve`, asked over HTTP.
 
-mod agreement;
 mod attacks;
 mod capture;
 mod connections;
@@ -10,9 +9,9 @@ mod hostile;
 mod mlflow;
 mod models;
 mod open_inference;
+mod parity;
 mod process;
 mod sagemaker;
-mod same_rows;
 mod score;
 mod telemetry;
 mod tensorflow;
@@ -36,6 +35,24 @@ impl Spool {
 
     pub fn open_to_all(self) -> Spool {
         self.set("serve.listen=127.0.0.1:0").set("serve.auth=none")
+    }
+
+    /// A spool whose server asks for keys.
+    pub fn guarded() -> Spool {
+        Spool::new().set("serve.listen=127.0.0.1:0").set("serve.keys=keys.toml")
+    }
+
+    /// Makes a key, and returns it.
+    pub fn add_key(&self, args: &[&str]) -> String {
+        let ran = self.run(&[&["keys", "add"], args].concat()).exits(0);
+        ran.stdout.trim().into()
+    }
+
+    /// `1 + 2 a + 10 b`
+    pub fn plane() -> Spool {
+        let spool = Spool::without_model().open_to_all();
+        spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
+        spool
     }
 
     /// Classes "no", `a "yes"` and "never".

@@ -4,13 +4,6 @@ use super::{Answered, Server};
 use crate::spool::Spool;
 use serde_json::{Value, json};
 
-/// `1 + 2 a + 10 b`
-fn plane() -> Spool {
-    let spool = Spool::without_model().open_to_all();
-    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
-    spool
-}
-
 impl Server {
     fn infer(&self, body: &Value) -> Answered {
         self.post("/v2/models/lines/infer", body.to_string())
@@ -40,7 +33,7 @@ fn little(numbers: &[f64]) -> Vec<u8> {
 
 #[test]
 fn metadata_says_what_a_model_takes_and_gives() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     let it = server.get("/v2").is(200).json();
     assert_eq!(
@@ -77,7 +70,7 @@ fn metadata_says_what_a_model_takes_and_gives() {
 
 #[test]
 fn columns_come_by_their_names_and_a_matrix_by_position() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     let pd = json!({"content_type": "pd"});
     for body in [
@@ -131,7 +124,7 @@ fn the_id_comes_back_and_a_version_can_be_asked_by_its_number() {
 
 #[test]
 fn binary_tensors_go_in_and_out() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     let sent = [&little(&[1.0, 2.0])[..], b"\x01\0\0\x003\x03\0\0\x004.0"].concat();
     let inputs = json!([binary("a", "FP64", &[2, 1], 16), binary("b", "BYTES", &[2], 12)]);
@@ -161,7 +154,7 @@ fn binary_tensors_go_in_and_out() {
 /// A request of 500 was what a bad body got elsewhere, or a server that was gone.
 #[test]
 fn what_does_not_add_up_is_refused_by_name() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     let a = |data: Value| json!({"inputs": [tensor("a", "FP64", &[1], data), tensor("b", "FP64", &[1], json!([1]))]});
     for (body, words) in [

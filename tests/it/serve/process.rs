@@ -132,12 +132,8 @@ fn whoever_waits_to_be_accepted_when_it_stops_is_answered() {
 
 #[test]
 fn a_reload_reads_keys_and_decisions_at_once() {
-    let spool = Spool::new().set("serve.listen=127.0.0.1:0").set("serve.keys=keys.toml");
-    let add = |name: &str| {
-        let ran = spool.run(&["keys", "add", name]).exits(0);
-        ran.stdout.trim().to_owned()
-    };
-    let ada = add("ada");
+    let spool = Spool::guarded();
+    let ada = spool.add_key(&["ada"]);
     let server = spool.serve();
     let reload = || {
         let words = "read again, as asked by SIGHUP";
@@ -147,7 +143,7 @@ fn a_reload_reads_keys_and_decisions_at_once() {
     };
     let ask = |key: &str| server.connect().ask("POST", "/stream", &[("x-api-key", key)], ROW);
     for round in 1..=5_u32 {
-        let bob = add(&format!("bob{round}"));
+        let bob = spool.add_key(&[&format!("bob{round}")]);
         let version = spool.approve_line(f64::from(round), 0.0);
         reload();
         let answer = ask(&bob).is(200);

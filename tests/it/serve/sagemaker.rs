@@ -4,13 +4,6 @@ use super::{Answered, Server};
 use crate::spool::Spool;
 use serde_json::{Value, json};
 
-/// `2 a + 10 b + 1`.
-fn two_features() -> Spool {
-    let spool = Spool::without_model().open_to_all();
-    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
-    spool
-}
-
 impl Server {
     fn invoke(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answered {
         self.connect().ask("POST", path, headers, body.as_bytes())
@@ -22,7 +15,7 @@ const LINES: (&str, &str) = ("Content-Type", "application/jsonlines");
 
 #[test]
 fn instances_have_scores_whatever_way_their_features_stand() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for row in [
         r#"{"features": [3, 4]}"#,
@@ -57,7 +50,7 @@ fn instances_have_scores_whatever_way_their_features_stand() {
 
 #[test]
 fn lines_of_json_may_be_arrays_or_name_their_values() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for body in ["[3,4]\r\n[0,0]", "{\"b\":4,\"a\":3,\"c\":[]}\n\n{\"a\":0,\"b\":0}\n"] {
         let answer = server.invoke("/invocations", &[LINES], body).is(200);
@@ -67,7 +60,7 @@ fn lines_of_json_may_be_arrays_or_name_their_values() {
 
 #[test]
 fn a_csv_is_answered_in_the_type_that_is_accepted() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     let body = "3,4\n0,0\n";
     for content_type in [
@@ -108,7 +101,7 @@ fn a_csv_is_answered_in_the_type_that_is_accepted() {
 
 #[test]
 fn a_list_is_answered_by_a_list() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for body in ["[[3, 4], [0, 0]]", r#"[{"b": 4, "a": 3}, {"a": 0, "b": 0}]"#] {
         assert_eq!(
@@ -153,7 +146,7 @@ fn classes_have_their_label_and_the_score_of_each() {
 
 #[test]
 fn whether_a_csv_has_a_header_can_be_said_and_must_be_where_it_is_unclear() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     let ask = |content_type: &str, body: &str| server.post_as("/invocations", content_type, body);
     let unclear = ask("text/csv", "3,oops\n").is(400);
@@ -180,7 +173,7 @@ fn whether_a_csv_has_a_header_can_be_said_and_must_be_where_it_is_unclear() {
 
 #[test]
 fn rows_that_cannot_be_scored_are_named() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for (row, words) in [
         (

@@ -101,12 +101,11 @@ fn the_log_has_a_line_for_each_error_and_one_for_each_request_if_it_is_told_so()
 
 #[test]
 fn who_is_not_let_in_is_logged_and_counted_by_the_keys_name_and_the_reason() {
-    let spool = Spool::new().set("serve.listen=127.0.0.1:0").set("serve.keys=keys.toml");
-    let added = spool.run(&["keys", "add", "shop", "--groups", "others"]).exits(0);
-    let key = added.stdout.trim();
+    let spool = Spool::guarded();
+    let key = spool.add_key(&["shop", "--groups", "others"]);
     let server = spool.serve();
     server.post("/stream", r#"{"x": [[1]]}"#).is(403);
-    let headers = [("x-api-key", key)];
+    let headers = [("x-api-key", &*key)];
     server
         .connect()
         .ask("POST", "/stream", &headers, br#"{"x": [[1]]}"#)
@@ -118,25 +117,22 @@ fn who_is_not_let_in_is_logged_and_counted_by_the_keys_name_and_the_reason() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
-    server.daemon.logs("key=\"shop\" peer=127.0.0.1");
+    server.daemon.logs("key=\"shop\" client=127.0.0.1");
     server.daemon.logs("code=group");
-    assert!(!server.daemon.log().contains(key) && !text.contains(key));
+    assert!(!server.daemon.log().contains(&key) && !text.contains(&key));
 }
 
-/// Behind a proxy the log and the page had the proxy's address, whoever it was.
 #[test]
-fn behind_a_trusted_proxy_the_log_names_who_asked() {
-    for (proxies, peer) in [(r#"["127.0.0.1"]"#, "203.0.113.9"), ("[]", "127.0.0.1")] {
+fn behind_a_trusted_proxy_the_log_and_the_page_name_who_asked() {
+    for (proxies, client) in [(r#"["127.0.0.1"]"#, "203.0.113.9"), ("[]", "127.0.0.1")] {
         let spool = Spool::served()
             .set("serve.access_log=all")
             .set(&format!("serve.trusted_proxies={proxies}"));
         let server = spool.serve();
         let headers = [("x-forwarded-for", "192.0.2.1, 203.0.113.9")];
-        server
-            .connect()
-            .ask("POST", "/stream", &headers, br#"{"x": [[1]]}"#)
-            .is(200);
-        server.daemon.logs(&format!("peer={peer} "));
+        server.connect().ask("POST", "/stream", &headers, b"{").is(400);
+        server.daemon.logs(&format!("client={client} "));
+        assert!(server.get("/").text().contains(&format!("<small>{client}</small>")));
     }
 }
 

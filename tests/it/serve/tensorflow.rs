@@ -4,20 +4,13 @@ use super::Server;
 use crate::spool::Spool;
 use serde_json::{Value, json};
 
-/// `1 + 2 a + 10 b`
-fn plane() -> Spool {
-    let spool = Spool::without_model().open_to_all();
-    spool.approve(spool.register(r#"{"features":["a","b"],"coefficients":[2,10],"intercept":1}"#));
-    spool
-}
-
 fn predict(server: &Server, body: &Value) -> Value {
     server.post("/v1/models/lines:predict", body.to_string()).is(200).json()
 }
 
 #[test]
 fn instances_are_rows_and_inputs_are_columns() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     let predictions = json!({"predictions": [33.0, 45.0]});
     for body in [
@@ -90,7 +83,7 @@ fn versions_have_a_status_and_can_be_asked() {
 
 #[test]
 fn tokens_are_read_and_what_is_wrong_is_named() {
-    let spool = plane();
+    let spool = Spool::plane();
     let server = spool.serve();
     for (body, words) in [
         ("{}", "neither \"instances\" nor \"inputs\""),

@@ -2,10 +2,10 @@
 //! without a key are 0.
 
 use crate::format::json::{Cursor, Elements, Kind};
-use crate::score::batch::{Flaw, Reason};
+use crate::score::batch::{Flaw, ROWS};
 use crate::score::cell;
 use crate::score::{Batch, Binding};
-use crate::serve::scoring::Rows;
+use crate::serve::scoring::{self, Rows};
 use crate::serve::served::Served;
 use std::borrow::Cow;
 
@@ -22,10 +22,7 @@ pub struct Tensors<'a> {
 impl<'a> Tensors<'a> {
     pub fn new(served: &'a Served, rows: Elements<'a>, way: &'static [&'static str]) -> Tensors<'a> {
         Tensors {
-            batch: Batch::new(
-                &served.by_position,
-                rows.clone().take(crate::score::batch::ROWS).count(),
-            ),
+            batch: Batch::new(&served.by_position, rows.clone().take(ROWS).count()),
             rows,
             way,
             served,
@@ -151,17 +148,9 @@ impl Rows for Tensors<'_> {
     }
 
     fn reason(&self, flaw: Flaw) -> (Option<String>, String) {
-        let columns = &self.served.lineup.signature().inputs;
-        match flaw.reason {
-            Reason::Cell { feature, error } => (Some(columns[feature as usize].name.clone()), error.text().into()),
-            Reason::Malformed => {
-                let place = self.malformed.binary_search_by_key(&flaw.row, |(row, _)| *row);
-                (
-                    None,
-                    place.map(|place| self.malformed[place].1.clone()).unwrap_or_default(),
-                )
-            }
-            Reason::Refused(_) => (None, self.batch.reason(flaw, |_| "")),
-        }
+        scoring::reason(self.served, &self.batch, flaw, || {
+            let place = self.malformed.binary_search_by_key(&flaw.row, |(row, _)| *row);
+            place.map(|place| self.malformed[place].1.clone()).unwrap_or_default()
+        })
     }
 }

@@ -1,11 +1,12 @@
 //! The worker beside the server, by the `status.json` that it writes.
 
+use crate::service::lock;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Of a file that lists files; a longer one isn't read.
 const LONGEST: u64 = 16 << 20;
@@ -74,15 +75,15 @@ impl Worker {
 /// As it was found last; `None`: there is none. Or why that can't be known.
 pub type Found = Result<Option<Worker>, String>;
 
-pub struct Neighbour {
+pub struct WorkerStatus {
     path: PathBuf,
     found: Mutex<Arc<Found>>,
 }
 
-impl Neighbour {
+impl WorkerStatus {
     /// `folder`: where the worker writes how things stand.
-    pub fn new(folder: &Path) -> Neighbour {
-        Neighbour {
+    pub fn new(folder: &Path) -> WorkerStatus {
+        WorkerStatus {
             path: folder.join("status.json"),
             found: Mutex::new(Arc::new(Ok(None))),
         }
@@ -91,7 +92,7 @@ impl Neighbour {
     /// Looks at it now: it may be on a mount that doesn't answer, for which no request waits.
     pub fn look(&self) {
         let found = Arc::new(read(&self.path));
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        *lock(&self.found) = found;
     }
 
     pub fn path(&self) -> &Path {
@@ -99,7 +100,7 @@ impl Neighbour {
     }
 
     pub fn found(&self) -> Arc<Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.found).clone()
     }
 }
 
