@@ -318,7 +318,7 @@ fn state(key: &Entry, now: Timestamp) -> &'static str {
 
 fn object(key: &Entry, now: Timestamp) -> Value {
     json!({
-        "name": key.name,
+        "name": key.name.as_str(),
         "id": key.sha256.id(),
         "state": state(key, now),
         "rate": key.rate().map(|rate| rate.frequency.to_string()),

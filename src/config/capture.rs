@@ -1,6 +1,6 @@
 //! `[capture]`: what was asked and answered, kept for monitoring.
 
-use super::value::text;
+use super::value::{Size, text};
 use crate::transform::Share;
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -23,8 +23,7 @@ pub struct Raw {
     path: PathBuf,
     #[serde(deserialize_with = "sample")]
     sample: f64,
-    #[serde(deserialize_with = "size")]
-    max_size: u64,
+    max_size: Size<{ 64 << 10 }, { u64::MAX }>,
     #[serde(deserialize_with = "disk")]
     max_disk: Share,
 }
@@ -36,7 +35,7 @@ impl Raw {
         is_on.then_some(Capture {
             path: self.path,
             sample: self.sample,
-            max_size: self.max_size,
+            max_size: self.max_size.0,
             max_disk: self.max_disk,
         })
     }
@@ -55,15 +54,4 @@ fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
     text(deserializer, expected, |text| {
         Share::parse(text.trim().strip_suffix('%')?.trim())
     })
-}
-
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    text(
-        deserializer,
-        "a size of at least \"64KiB\", such as \"10GiB\"",
-        |text| {
-            let size = text.parse::<bytesize::ByteSize>().ok()?.as_u64();
-            (size >= 64 << 10).then_some(size)
-        },
-    )
 }

@@ -1,6 +1,6 @@
 //! `[serve]`: where `transform serve` listens, who may ask, and how much.
 
-use super::value::{Period, text};
+use super::value::{Period, Size, text};
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -66,11 +66,9 @@ pub struct Raw {
     keys: PathBuf,
     open: Vec<String>,
     trusted_proxies: Vec<IpAddr>,
-    #[serde(deserialize_with = "body")]
-    max_body: u64,
+    max_body: Size<1024, { 1 << 30 }>,
     max_connections: u32,
-    #[serde(deserialize_with = "memory")]
-    memory: u64,
+    memory: Size<{ 1 << 20 }, { u64::MAX }>,
     max_in_flight: u32,
     timeout: Period<100, 1>,
     bad_rows: BadRows,
@@ -85,9 +83,9 @@ impl Raw {
             keys: self.keys,
             open: self.open,
             trusted_proxies: self.trusted_proxies,
-            max_body: self.max_body,
+            max_body: self.max_body.0,
             max_connections: self.max_connections.max(1) as usize,
-            memory: self.memory.max(self.max_body),
+            memory: self.memory.0.max(self.max_body.0),
             max_in_flight: self.max_in_flight.max(1) as usize,
             timeout: self.timeout.0,
             bad_rows: self.bad_rows,
@@ -102,22 +100,4 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
         "an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
         |text| text.parse().ok(),
     )
-}
-
-fn body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    size::<1024, { 1 << 30 }, D>(deserializer, "a size between \"1KiB\" and \"1GiB\", such as \"10MiB\"")
-}
-
-fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    size::<{ 1 << 20 }, { u64::MAX }, D>(deserializer, "a size of at least \"1MiB\", such as \"256MiB\"")
-}
-
-fn size<'de, const LEAST: u64, const MOST: u64, D: Deserializer<'de>>(
-    deserializer: D,
-    expected: &str,
-) -> Result<u64, D::Error> {
-    text(deserializer, expected, |text| {
-        let size = text.parse::<bytesize::ByteSize>().ok()?.as_u64();
-        (LEAST..=MOST).contains(&size).then_some(size)
-    })
 }

@@ -1,6 +1,7 @@
 //! What values of several sections mean: durations, sizes, folders. Each says what it expects.
 
 use crate::transform::Encoding;
+use bytesize::ByteSize;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, de};
 use std::fmt;
@@ -32,6 +33,32 @@ fn duration(text: &str) -> Option<Duration> {
     match text.trim().strip_suffix('d').map(|days| days.trim().parse::<u32>()) {
         Some(Ok(days)) => Some(Duration::from_secs(DAY) * days),
         _ => Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok(),
+    }
+}
+
+/// Bytes, between so many and so many, such as `"10MiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size<const LEAST: u64, const MOST: u64>(pub u64);
+
+impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Size<LEAST, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = |bytes: u64| {
+            let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+            let unit = units.into_iter().find(|(_, bits)| bytes >> bits > 0);
+            unit.map_or(bytes.to_string(), |(name, bits)| format!("{}{name}", bytes >> bits))
+        };
+        let expected = match MOST {
+            u64::MAX => format!("a size of at least {:?}, such as \"256MiB\"", written(LEAST)),
+            _ => format!(
+                "a size between {:?} and {:?}, such as \"10MiB\"",
+                written(LEAST),
+                written(MOST)
+            ),
+        };
+        text(deserializer, expected, |text| {
+            let size = text.parse::<ByteSize>().ok()?.as_u64();
+            (LEAST..=MOST).contains(&size).then_some(Size(size))
+        })
     }
 }
 

@@ -1,10 +1,8 @@
 //! `[worker]`: what it may use, and how long it waits.
 
-use super::value::{Period, text};
-use serde::{Deserialize, Deserializer};
+use super::value::{Period, Size};
+use serde::Deserialize;
 use std::time::Duration;
-
-const MEMORY_MIN: u64 = 32 << 20;
 
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -19,8 +17,7 @@ pub struct Worker {
 #[serde(deny_unknown_fields)]
 pub struct Raw {
     threads: u64,
-    #[serde(deserialize_with = "memory")]
-    memory: u64,
+    memory: Size<{ 32 << 20 }, { u64::MAX }>,
     retry_max_backoff: Period<10, 7>,
 }
 
@@ -31,16 +28,8 @@ impl Raw {
                 0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
                 n => n.min(1024) as usize,
             },
-            memory: self.memory,
+            memory: self.memory.0,
             retry_max_backoff: self.retry_max_backoff.0,
         }
     }
-}
-
-fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let expected = "a size of at least \"32MiB\", such as \"512MiB\"";
-    text(deserializer, expected, |text| {
-        let size = text.parse::<bytesize::ByteSize>().ok()?.as_u64();
-        (size >= MEMORY_MIN).then_some(size)
-    })
 }

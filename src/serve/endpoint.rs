@@ -238,7 +238,8 @@ impl Endpoint {
             Route::ModelReady(target) => self.aside(move |models| open_inference::ready(models, &target)).await,
             Route::ModelMetadata(target) => self.aside(move |models| open_inference::model(models, &target)).await,
             Route::ModelStatus(target) => self.aside(move |models| tensorflow::status(models, &target)).await,
-            _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
+            // What predicts, and health, is answered before.
+            _ => Err(internal().into()),
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
-//! Only [`connections`], [`patience`] and [`body`] know tokio.
+//! Only [`server`], [`connections`], [`patience`], [`endpoint`] and [`body`] know tokio.
 
 mod answer;
 mod base64;

@@ -232,14 +232,22 @@ fn rows_agree(cursor: Cursor) {
 
 /// `rows`: the cells of each, but of malformed ones.
 fn assert_same(form: Form, binding: &Binding, rows: impl Iterator<Item = Option<Vec<String>>>) {
+    assert_same_but(form, binding, rows, |_| {});
+}
+
+/// `settle`: what may differ.
+fn assert_same_but(
+    form: Form,
+    binding: &Binding,
+    rows: impl Iterator<Item = Option<Vec<String>>>,
+    settle: impl Fn(&mut Read),
+) {
     let rows: Vec<Option<Vec<String>>> = rows.collect();
-    let read = Read::all(form, binding);
     let mut rest = &rows[..];
-    for read in read {
+    for mut read in Read::all(form, binding) {
         let mut batch = Batch::new(binding, usize::MAX);
         let taken;
-        let count = read.rows.len() + count_bad(&read);
-        (taken, rest) = rest.split_at(count);
+        (taken, rest) = rest.split_at(read.rows.len() + count_bad(&read));
         for row in taken {
             match row {
                 Some(cells) => batch.push(binding, cells),
@@ -250,7 +258,9 @@ fn assert_same(form: Form, binding: &Binding, rows: impl Iterator<Item = Option<
             }
         }
         batch.end();
-        assert_eq!(read, Read::of(&mut batch), "{taken:?}");
+        let mut expected = Read::of(&mut batch);
+        [&mut read, &mut expected].into_iter().for_each(&settle);
+        assert_eq!(read, expected, "{taken:?}");
     }
     assert!(rest.is_empty());
 }
@@ -284,32 +294,12 @@ fn objects_agree(form: Form, binding: &Binding, names: &Names, rows: Elements) {
         };
         (0..names.all().len()).map(cell).collect()
     };
-    let rows: Vec<Option<Vec<String>>> = rows.map(cells).collect();
-    let mut rest = &rows[..];
-    for mut read in Read::all(form, binding) {
-        let mut batch = Batch::new(binding, usize::MAX);
-        let taken;
-        (taken, rest) = rest.split_at(read.rows.len() + count_bad(&read));
-        for row in taken {
-            match row {
-                Some(cells) => batch.push(binding, cells),
-                None => {
-                    batch.malformed();
-                    batch.end_rows(1);
-                }
-            }
-        }
-        batch.end();
-        let mut expected = Read::of(&mut batch);
-        for read in [&mut read, &mut expected] {
-            read.flaws.sort_by_key(|flaw| match flaw.reason {
-                Reason::Cell { feature, .. } => (flaw.row, feature),
-                Reason::Malformed | Reason::Refused(_) => (flaw.row, 0),
-            });
-        }
-        assert_eq!(read, expected, "{taken:?}");
-    }
-    assert!(rest.is_empty());
+    assert_same_but(form, binding, rows.map(cells), |read| {
+        read.flaws.sort_by_key(|flaw| match flaw.reason {
+            Reason::Cell { feature, .. } => (flaw.row, feature),
+            Reason::Malformed | Reason::Refused(_) => (flaw.row, 0),
+        });
+    });
 }
 
 fn inner<'a>(cursor: Cursor<'a>, key: &str) -> Option<Cursor<'a>> {

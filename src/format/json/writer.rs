@@ -29,38 +29,25 @@ impl NotFinite {
 }
 
 /// A prediction as it is written into a CSV: the shortest text that reads back as the same number, of the column's precision, or the
-/// class whose index it is. Returns whether it is finite.
-pub fn push_prediction(out: &mut Vec<u8>, column: &Column, x: f64, not_finite: NotFinite) -> bool {
+/// class whose index it is.
+pub fn push_prediction(out: &mut Vec<u8>, column: &Column, x: f64, not_finite: NotFinite) {
     match column.kind {
-        Type::Category if x.is_nan() => {
-            not_finite.push(x, out);
-            false
-        }
-        Type::Category => {
-            push_category(out, &column.categories[x as usize]);
-            true
-        }
+        Type::Category if x.is_nan() => not_finite.push(x, out),
+        Type::Category => push_category(out, &column.categories[x as usize]),
         kind => push_number(out, x, kind, not_finite),
     }
 }
 
-/// A number of a column of numbers; the others are doubles. Returns whether it is finite.
-pub fn push_number(out: &mut Vec<u8>, x: f64, kind: Type, not_finite: NotFinite) -> bool {
+/// A number of a column of numbers; the others are doubles.
+pub fn push_number(out: &mut Vec<u8>, x: f64, kind: Type, not_finite: NotFinite) {
     let mut text = zmij::Buffer::new();
     let single = x as f32;
     match kind {
         Type::Float32 if single.is_finite() => out.extend_from_slice(text.format_finite(single).as_bytes()),
-        Type::Float32 => {
-            not_finite.push(single.into(), out);
-            return false;
-        }
+        Type::Float32 => not_finite.push(single.into(), out),
         _ if x.is_finite() => out.extend_from_slice(text.format_finite(x).as_bytes()),
-        _ => {
-            not_finite.push(x, out);
-            return false;
-        }
+        _ => not_finite.push(x, out),
     }
-    true
 }
 
 /// A class, as the model's own table has it.
@@ -68,9 +55,7 @@ pub fn push_category(out: &mut Vec<u8>, category: &Category) {
     match category {
         Category::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
         Category::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Category::Number(number) => {
-            push_number(out, *number, Type::Float64, NotFinite::Texts);
-        }
+        Category::Number(number) => push_number(out, *number, Type::Float64, NotFinite::Texts),
         Category::Text(text) => push_text(out, text),
     }
 }
@@ -129,12 +114,12 @@ mod tests {
         ] {
             for (x, expected) in infinite.into_iter().zip(expected) {
                 for kind in [Type::Float32, Type::Float64, Type::Int64] {
-                    let text = written(|out| assert!(!push_number(out, x, kind, not_finite)));
+                    let text = written(|out| push_number(out, x, kind, not_finite));
                     assert_eq!(text, expected);
                 }
             }
         }
-        let large = written(|out| assert!(!push_number(out, -1e300, Type::Float32, NotFinite::Tokens)));
+        let large = written(|out| push_number(out, -1e300, Type::Float32, NotFinite::Tokens));
         assert_eq!(large, "-Infinity");
     }
 
@@ -151,10 +136,10 @@ mod tests {
             ..Column::plain("prediction".into(), Type::Category)
         };
         let texts: Vec<String> = (0..4)
-            .map(|i| written(|out| assert!(push_prediction(out, &column, i.into(), NotFinite::Null))))
+            .map(|i| written(|out| push_prediction(out, &column, i.into(), NotFinite::Null)))
             .collect();
         assert_eq!(texts, ["true", "-3", "0.5", r#""a \"b\"""#]);
-        let unknown = written(|out| assert!(!push_prediction(out, &column, f64::NAN, NotFinite::Null)));
+        let unknown = written(|out| push_prediction(out, &column, f64::NAN, NotFinite::Null));
         assert_eq!(unknown, "null");
     }
 
@@ -170,9 +155,10 @@ mod tests {
             for x in [f64::from_bits(bits), (bits as f64 / 1e19 * 10f64.powi(scale)), (bits % 1000) as f64] {
                 for kind in [Type::Float64, Type::Float32, Type::Int64] {
                     let column = Column::plain("p".into(), kind);
-                    let mut text = Vec::new();
-                    if push_prediction(&mut text, &column, x, NotFinite::Null) {
-                        let text = String::from_utf8(text).unwrap();
+                    let text = written(|out| push_prediction(out, &column, x, NotFinite::Null));
+                    let is_finite = if kind == Type::Float32 { (x as f32).is_finite() } else { x.is_finite() };
+                    prop_assert_eq!(text == "null", !is_finite);
+                    if is_finite {
                         prop_assert_eq!(&text, &crate::format::text(&column, x));
                         let read: f64 = serde_json::from_str(&text).unwrap();
                         let of_precision = if kind == Type::Float32 { f64::from(read as f32) == f64::from(x as f32) } else { read.to_bits() == x.to_bits() };

@@ -29,9 +29,7 @@ impl<'a> Output<'a> {
                 (Type::Category, _) => push_category(out, &column.categories[x as usize]),
                 (_, Datatype::Bool) => out.extend_from_slice(if x == 0.0 { b"false" } else { b"true" }),
                 (_, Datatype::Int64) if is_integer(x) => out.extend_from_slice((x as i64).to_string().as_bytes()),
-                (kind, _) => {
-                    push_number(out, x, kind, NotFinite::Null);
-                }
+                (kind, _) => push_number(out, x, kind, NotFinite::Null),
             },
             _ => out.extend_from_slice(b"null"),
         }

@@ -65,7 +65,7 @@ impl<'a> Writer<'a> {
             folder,
             queue,
             counters,
-            ids: Ids::new(),
+            ids: Ids::default(),
             files: Vec::new(),
             line: Vec::new(),
             standing: Standing::Fine,

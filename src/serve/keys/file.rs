@@ -34,16 +34,23 @@ const HEAD: &str = "# Who may ask `transform serve`: made by `transform keys add
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
+    #[serde(with = "written")]
     pub name: Name,
+    #[serde(with = "written")]
     pub sha256: Digest,
     /// The model groups that it may ask; without this key: all. An empty list is an error, for it could mean either.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "groups")]
     pub groups: Vec<String>,
-    #[serde(default, with = "written", skip_serializing_if = "Option::is_none", rename = "rate")]
+    #[serde(
+        default,
+        with = "written_or_none",
+        skip_serializing_if = "Option::is_none",
+        rename = "rate"
+    )]
     pub frequency: Option<Frequency>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
-    #[serde(default, with = "written", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "written_or_none", skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -89,8 +96,7 @@ impl Entry {
 }
 
 /// Whose a key is: a label of metrics, and a word of a command line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);
 
 impl FromStr for Name {
@@ -104,20 +110,6 @@ impl FromStr for Name {
                 "not a name of 1 to 64 letters, digits, '.', '_', '-' or '@', of which the first is a letter or digit",
             ),
         }
-    }
-}
-
-impl TryFrom<String> for Name {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Name, Self::Error> {
-        name.parse()
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> String {
-        name.0
     }
 }
 
@@ -148,20 +140,30 @@ fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::
 mod written {
     use super::*;
 
+    pub fn serialize<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|e| D::Error::custom(format!("{text:?}: {e}")))
+    }
+}
+
+/// The same where there may be none, which isn't written.
+mod written_or_none {
+    use super::*;
+
     pub fn serialize<T: fmt::Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
+        serializer.collect_str(value.as_ref().expect("none is left out"))
     }
 
     pub fn deserialize<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map(Some)
-            .map_err(|e| D::Error::custom(format!("{text:?}: {e}")))
+        written::deserialize(deserializer).map(Some)
     }
 }
 

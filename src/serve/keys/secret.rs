@@ -1,7 +1,6 @@
 //! The text of a key, which its caller alone has, and the digest that is kept of it.
 
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::File;
@@ -82,8 +81,7 @@ fn base62<const N: usize>(number: &[u8]) -> String {
 }
 
 /// The SHA-256 of a key: all that is kept of it. 256 random bits need no salt.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -128,20 +126,6 @@ impl FromStr for Digest {
             *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| wrong)?;
         }
         Ok(Digest(digest))
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Digest, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
-        digest.to_string()
     }
 }
 

@@ -17,6 +17,7 @@ use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::Route;
 use crate::config::BadRows;
+use crate::problem::internal;
 pub use sagemaker::execution_parameters;
 
 /// A request for predictions, and whom it is put to.
@@ -50,6 +51,7 @@ fn by_route(ask: &Ask) -> Result<Answer, Refusal> {
         Route::Stream | Route::Batch => gateway::answer(ask),
         Route::Infer(_) => open_inference::answer(ask),
         Route::Predict(_) => tensorflow::answer(ask),
-        _ => Err(Refusal::new(Cause::NoSuchRoute, "nobody answers here yet")),
+        // Nobody asks: only what predicts comes here.
+        _ => Err(internal().into()),
     }
 }

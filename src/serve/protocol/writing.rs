@@ -58,7 +58,7 @@ pub fn push_list(predictions: &Predictions, out: &mut Vec<u8>, mut of: impl FnMu
 /// Adds a prediction; of a row that can't be scored, null. What is not finite is a token, as Python writes and reads it.
 pub fn push(output: &Column, x: Option<f64>, out: &mut Vec<u8>) {
     match x {
-        Some(x) => drop(push_prediction(out, output, x, NotFinite::Tokens)),
+        Some(x) => push_prediction(out, output, x, NotFinite::Tokens),
         None => out.extend_from_slice(b"null"),
     }
 }

@@ -296,36 +296,24 @@ fn models(page: &mut Page, standing: &Standing) {
 }
 
 fn limits(page: &mut Page, standing: &Standing, connections: usize) {
-    for (name, help, value) in [
-        (
-            "transform_in_flight",
-            "Requests that are being scored.",
-            standing.in_flight as u64,
-        ),
-        (
-            "transform_in_flight_limit",
-            "serve.max_in_flight: beyond it the answer is 503.",
-            standing.max_in_flight as u64,
-        ),
-        ("transform_body_bytes", "Bodies in flight.", standing.body_bytes),
-        (
-            "transform_body_limit_bytes",
-            "serve.memory: beyond it the answer is 503.",
-            standing.max_body_bytes,
-        ),
-        (
-            "transform_connections",
-            "Connections that are open.",
-            connections as u64,
-        ),
-        (
-            "transform_connections_limit",
-            "serve.max_connections: beyond it they wait.",
-            standing.max_connections as u64,
-        ),
-    ] {
-        page.single(name, Kind::Gauge, help, value);
-    }
+    let mut gauge = |name, help, value: u64| page.single(name, Kind::Gauge, help, value);
+    let busy = "serve.max_in_flight: beyond it the answer is 503.";
+    gauge(
+        "transform_in_flight",
+        "Requests that are being scored.",
+        standing.in_flight as u64,
+    );
+    gauge("transform_in_flight_limit", busy, standing.max_in_flight as u64);
+    let full = "serve.memory: beyond it the answer is 503.";
+    gauge("transform_body_bytes", "Bodies in flight.", standing.body_bytes);
+    gauge("transform_body_limit_bytes", full, standing.max_body_bytes);
+    let most = "serve.max_connections: beyond it they wait.";
+    gauge(
+        "transform_connections",
+        "Connections that are open.",
+        connections as u64,
+    );
+    gauge("transform_connections_limit", most, standing.max_connections as u64);
 }
 
 fn capture(page: &mut Page, captured: &Captured) {
@@ -336,16 +324,10 @@ fn capture(page: &mut Page, captured: &Captured) {
     for (reason, lost) in captured.lost {
         family.sample(&[("reason", reason)], lost);
     }
-    for (name, help, bytes) in [
-        ("transform_capture_bytes", "All captured files.", captured.bytes),
-        (
-            "transform_capture_limit_bytes",
-            "capture.max_size: beyond it the oldest files go.",
-            captured.max_bytes,
-        ),
-    ] {
-        page.single(name, Kind::Gauge, help, bytes);
-    }
+    let mut gauge = |name, help, value: u64| page.single(name, Kind::Gauge, help, value);
+    let most = "capture.max_size: beyond it the oldest files go.";
+    gauge("transform_capture_bytes", "All captured files.", captured.bytes);
+    gauge("transform_capture_limit_bytes", most, captured.max_bytes);
 }
 
 /// What every Prometheus client has.
@@ -353,12 +335,8 @@ fn process(page: &mut Page, started: f64) {
     let help = "Version of the server; always 1.";
     let mut family = page.family("transform_build_info", Kind::Gauge, help);
     family.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    page.single(
-        "process_start_time_seconds",
-        Kind::Gauge,
-        "When the process started, in seconds since 1970.",
-        started,
-    );
+    let help = "When the process started, in seconds since 1970.";
+    page.single("process_start_time_seconds", Kind::Gauge, help, started);
     if let Some(bytes) = resident() {
         page.single("process_resident_memory_bytes", Kind::Gauge, "Resident memory.", bytes);
     }

@@ -69,6 +69,9 @@ fn half_a_request_takes_nothing_from_others() {
     let halves = [
         "",
         "P",
+        // Another protocol's.
+        "\x16\x03\x01\x02\x00",
+        "\r\n\r\n\0\0\0\0\r\n",
         "POST /stream HTTP/1.1\r\nHost: t\r\nX-A",
         "POST /stream HTTP/1.1\r\nHost: t\r\nContent-Length: 12\r\n\r\n{\"x\":",
         "POST /stream HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"x",

@@ -80,21 +80,3 @@ fn a_stop_answers_what_is_under_way() {
     );
     assert_eq!(server.stop(), 0);
 }
-
-#[test]
-fn what_is_no_http_ends_its_connection_alone() {
-    let spool = Spool::served();
-    let server = spool.serve();
-    for junk in [
-        &b"\x16\x03\x01\x02\x00"[..],
-        b"GET / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-        b"\r\n\r\n\0\0\0\0\r\n",
-    ] {
-        let mut client = server.connect();
-        client.stream.write_all(junk).unwrap();
-        if let Some(answer) = client.answer("GET") {
-            answer.is(400);
-        }
-    }
-    server.get("/live").is(200);
-}

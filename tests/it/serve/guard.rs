@@ -46,14 +46,6 @@ fn a_key_that_is_added_or_revoked_counts_without_a_restart() {
 }
 
 #[test]
-fn a_key_is_for_its_groups() {
-    let spool = Spool::guarded();
-    let key = spool.add_key(&["ada", "--groups", "others"]);
-    let server = spool.serve();
-    ask(&server, ("x-api-key", &key)).is(403);
-}
-
-#[test]
 fn beyond_its_rate_and_its_quota_a_key_is_told_when_to_come_again() {
     let spool = Spool::guarded();
     let (fast, few) = (

@@ -200,29 +200,6 @@ fn what_does_not_add_up_is_refused_by_name() {
             .to_string();
         assert!(error.contains(words), "{body}: {error}");
     }
-    let inputs = |size| json!({"inputs": [binary("m", "FP64", &[1, 2], size)]});
-    for (size, sent, words) in [
-        (16, 15, "its binary_data_size is 16, and 15 bytes are left"),
-        (16, 17, "1 bytes stand behind the last binary input"),
-        (8, 8, "it has 8 bytes, and [1, 2] of FP64 are 16"),
-    ] {
-        let answer = server.infer_binary(&inputs(size), &vec![0; sent]).is(400);
-        assert!(answer.text().contains(words), "{}", answer.text());
-    }
-    let error = server.infer(&inputs(16)).is(400).text();
-    assert!(error.contains("no header Inference-Header-Content-Length"), "{error}");
-    for length in ["99999", "-1", "x"] {
-        let headers = [("Inference-Header-Content-Length", length)];
-        let answer = server
-            .connect()
-            .ask("POST", "/v2/models/lines/infer", &headers, b"{}")
-            .is(400);
-        assert!(
-            answer.text().contains("Inference-Header-Content-Length"),
-            "{}",
-            answer.text()
-        );
-    }
     assert!(server.post("/v2/models/lines/infer", "{\"inputs\":").is(400).json()["error"].is_string());
 }
 
@@ -247,28 +224,5 @@ fn a_bad_row_is_null_or_a_not_a_number_where_that_is_wished() {
     assert!(
         numbers[0] == 3.0 && numbers[1].is_nan() && numbers[2] == 5.0,
         "{numbers:?}"
-    );
-}
-
-#[test]
-fn singles_are_widened() {
-    let spool = Spool::served();
-    let server = spool.serve();
-    let predicted = |datatype: &str, data: Value| {
-        let body = json!({"inputs": [tensor("x", datatype, &[1], data)]});
-        server.infer(&body).is(200).json()["outputs"][0]["data"][0]
-            .as_f64()
-            .unwrap()
-    };
-    let wide = f64::from(0.1f32);
-    assert_eq!(predicted("FP32", json!([0.1])), predicted("FP64", json!([wide])));
-    assert_ne!(predicted("FP32", json!([0.1])), predicted("FP64", json!([0.1])));
-    let sent = server.infer_binary(
-        &json!({"inputs": [binary("x", "FP32", &[1], 4)]}),
-        &0.1f32.to_le_bytes(),
-    );
-    assert_eq!(
-        sent.is(200).json()["outputs"][0]["data"][0],
-        json!(predicted("FP64", json!([wide])))
     );
 }
