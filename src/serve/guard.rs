@@ -90,11 +90,12 @@ impl Guard {
                 key: Some(key),
                 remaining,
             }),
-            Err(Exceeded {
-                reason,
-                remaining,
-                wait,
-            }) => {
+            Err(exceeded) => {
+                let Exceeded {
+                    reason,
+                    remaining,
+                    wait,
+                } = *exceeded;
                 let refusal = match reason {
                     Reason::Quota => Refusal::new(Cause::LimitExceeded, "Limit Exceeded"),
                     _ => Refusal::new(Cause::TooManyRequests, "Too Many Requests"),

@@ -30,6 +30,16 @@ pub struct Exceeded {
     pub wait: Duration,
 }
 
+impl Exceeded {
+    fn of(reason: Reason, remaining: Remaining, wait: Duration) -> Box<Exceeded> {
+        Box::new(Exceeded {
+            reason,
+            remaining,
+            wait,
+        })
+    }
+}
+
 /// The limits of keys and peers. Times are arguments: `now` since any start, on a clock that doesn't go back; `wall` for
 /// quotas.
 pub struct Limits {
@@ -152,7 +162,7 @@ impl Limits {
     /// # Errors
     ///
     /// The limit that it is beyond.
-    pub fn charge(&self, key: &Key, now: Duration, wall: Timestamp) -> Result<Remaining, Exceeded> {
+    pub fn charge(&self, key: &Key, now: Duration, wall: Timestamp) -> Result<Remaining, Box<Exceeded>> {
         let mut remaining = Remaining::default();
         if key.rate.is_none() && key.quota.is_none() {
             return Ok(remaining);
@@ -164,11 +174,7 @@ impl Limits {
                 Err(wait) => {
                     remaining.rate = Some(Left::none_of_burst(rate, wait));
                     let reason = Reason::Rate;
-                    return Err(Exceeded {
-                        reason,
-                        remaining,
-                        wait,
-                    });
+                    return Err(Exceeded::of(reason, remaining, wait));
                 }
             }
         }
@@ -178,11 +184,7 @@ impl Limits {
                 Err(left) => {
                     remaining.quota = Some(left);
                     let (reason, wait) = (Reason::Quota, left.reset);
-                    return Err(Exceeded {
-                        reason,
-                        remaining,
-                        wait,
-                    });
+                    return Err(Exceeded::of(reason, remaining, wait));
                 }
             }
         }
