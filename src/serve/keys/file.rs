@@ -144,11 +144,11 @@ mod written {
         serializer.collect_str(value)
     }
 
+    /// What is wrong isn't repeated: it may be the key itself, where its digest should be.
     pub fn deserialize<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|e| D::Error::custom(format!("{text:?}: {e}")))
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -163,7 +163,9 @@ mod written_or_none {
     pub fn deserialize<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
-        written::deserialize(deserializer).map(Some)
+        let text = String::deserialize(deserializer)?;
+        let value = text.parse().map(Some);
+        value.map_err(|e| D::Error::custom(format!("{text:?}: {e}")))
     }
 }
 
