@@ -277,6 +277,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
 pub enum Models {
     /// List the versions of a group
     List {

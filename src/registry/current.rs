@@ -34,6 +34,11 @@ impl Current {
         }
     }
 
+    /// Where it looks.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Why there is no lineup, taken out; as if nothing was looked at yet.
     pub fn take_error(&mut self) -> Option<Error> {
         let not_looked = not_looked(&self.registry);

@@ -144,7 +144,7 @@ mod tests {
     fn names_that_are_a_whole_body_are_not_kept() {
         let line = MODELS.ready().unwrap();
         let served = Served::of(line.lineup.clone(), &line.scorer.shape, None);
-        let bind = |other: &str| served.bind(["x", other, "y"].map(String::from).to_vec()).unwrap();
+        let bind = |other: &str| served.bind(["x", other, "y"].map(Cow::from).to_vec(), None).unwrap();
         assert!(Arc::ptr_eq(&bind("other"), &bind("other")));
         let long = "o".repeat(1 << 20);
         assert!(!Arc::ptr_eq(&bind(&long), &bind(&long)));

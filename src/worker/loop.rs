@@ -262,9 +262,12 @@ impl Worker {
         if folders {
             self.watch();
         }
-        if std::mem::take(&mut self.due.models) && self.current.look() {
-            self.attempt(Worker::take_lineup);
-            self.due.relist = true;
+        if std::mem::take(&mut self.due.models) {
+            let is_new = self.current.look();
+            if self.watched.look(&self.current, self.pass.config()) || is_new {
+                self.attempt(Worker::take_lineup);
+                self.due.relist = true;
+            }
         }
         if folders && !self.pass.has_lineup() {
             self.look_for_input();
@@ -363,7 +366,9 @@ impl Worker {
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        self.pass.take_lineup(self.current.lineup().ok(), None)
+        self.watched.look(&self.current, self.pass.config());
+        let lineup = self.current.lineup().ok().filter(|_| !self.watched.is_damaged());
+        self.pass.take_lineup(lineup, self.watched.get())
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.

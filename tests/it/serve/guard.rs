@@ -100,8 +100,8 @@ fn a_check_says_if_a_server_could_start() {
 /// The limit is on who asks; what a sender says of itself moves nobody out of it, and holds nobody else up.
 #[test]
 fn who_guesses_keys_is_held_up_and_nobody_else() {
-    let spool = guarded().set("serve.trusted_proxies=[\"127.0.0.1\"]");
-    let key = add(&spool, &["ada"]);
+    let spool = Spool::guarded().set("serve.trusted_proxies=[\"127.0.0.1\"]");
+    let key = spool.add_key(&["ada"]);
     let server = spool.serve();
     let mut client = server.connect();
     let mut guess = |key: &str, from: &str| {
@@ -131,8 +131,8 @@ fn who_guesses_keys_is_held_up_and_nobody_else() {
 
 #[test]
 fn who_is_no_trusted_proxy_cannot_say_who_asks() {
-    let spool = guarded();
-    let key = add(&spool, &["ada"]);
+    let spool = Spool::guarded();
+    let key = spool.add_key(&["ada"]);
     let server = spool.serve();
     let mut client = server.connect();
     let mut guess = |key: &str, from: usize| {

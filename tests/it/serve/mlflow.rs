@@ -49,7 +49,7 @@ fn each_form_of_its_json_is_read() {
 /// What the request before had is kept, for the next one most often has the same.
 #[test]
 fn columns_are_those_of_their_own_request_however_they_are_written() {
-    let spool = two_features();
+    let spool = Spool::plane();
     let server = spool.serve();
     for _ in 0..2 {
         for (columns, row) in [

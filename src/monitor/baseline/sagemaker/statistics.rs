@@ -157,7 +157,7 @@ impl Feature<'_> {
 
 fn whole(value: &Value) -> Option<u64> {
     let number = number(value)?;
-    (number >= 0.0 && number < 1e18).then_some(number as u64)
+    (0.0..1e18).contains(&number).then_some(number as u64)
 }
 
 /// Of `numerical_statistics`: by the sketch, or else by the ten buckets.
