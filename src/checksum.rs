@@ -8,6 +8,22 @@ use std::io::{self, Read};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sha256Sum(pub [u8; 32]);
 
+impl Sha256Sum {
+    /// From 64 hexadecimal digits.
+    pub fn parse(digits: &str) -> Option<Sha256Sum> {
+        let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+        let mut sum = [0; 32];
+        if pairs.len() != sum.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, pair) in sum.iter_mut().zip(pairs) {
+            let [high, low] = pair.map(|digit| (digit as char).to_digit(16));
+            *byte = (high? << 4 | low?) as u8;
+        }
+        Some(Sha256Sum(sum))
+    }
+}
+
 impl fmt::Display for Sha256Sum {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -5,6 +5,51 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub enum Monitor {
+    /// Say what the policy would make of a file: each check with its value, its bar, and what chance makes
+    ///
+    /// Nothing is published or kept. Exit code 1 if the file would be held or blocked.
+    Check {
+        /// A file, or the name of an input
+        file: PathBuf,
+        /// The version [default: the latest approved one]
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// Print also the checks that are fine
+        #[arg(long)]
+        all: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the results that are held; exit code 1 if there are any
+    Held {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish results that are held: a decision, kept with who, when and why
+    ///
+    /// Each is scored once more, and published if it comes out as it was when it was held.
+    Release {
+        /// The inputs
+        #[arg(required_unless_present_any = ["all", "model"], conflicts_with_all = ["all", "model"])]
+        files: Vec<PathBuf>,
+        /// All that are held
+        #[arg(long, conflicts_with = "model")]
+        all: bool,
+        /// Those by a version
+        #[arg(long, value_name = "GROUP/VERSION")]
+        model: Option<String>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who [default: user@host]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Give a version the rows that later ones are held against: a decision, kept with who, when and SHA-256
     ///
     /// Rows of a time that was good, read as inputs are; the version predicts them. Without it, what was registered with the

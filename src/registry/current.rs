@@ -1,7 +1,7 @@
 //! The lineup at work: found by the decisions in the registry, proven before it is used, kept until another one is approved.
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
-use super::Registry;
+use super::{InForce, Registry};
 use crate::error::{Error, Result};
 use crate::score::{Identity, Lineup};
 use std::sync::Arc;
@@ -12,6 +12,9 @@ pub struct Current {
     choose: fn(&Registry) -> Result<Identity>,
     /// Or why there is none.
     lineup: Result<Arc<Lineup>>,
+    /// What its results are held against; `None`: nothing, or nobody asks.
+    baseline: Option<InForce>,
+    watched: bool,
 }
 
 impl Current {
@@ -31,12 +34,18 @@ impl Current {
             registry,
             choose,
             lineup,
+            baseline: None,
+            watched: false,
         }
     }
 
-    /// Where it looks.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// A version whose baseline is damaged doesn't answer: its results would go unwatched.
+    pub fn watched(self, watched: bool) -> Current {
+        Current { watched, ..self }
+    }
+
+    pub fn baseline(&self) -> Option<&InForce> {
+        self.baseline.as_ref()
     }
 
     /// Why there is no lineup, taken out; as if nothing was looked at yet.
@@ -54,17 +63,34 @@ impl Current {
         let chosen = (self.choose)(&self.registry);
         if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
+            && self.is_baseline_in_force(identity.version)
         {
             return false;
         }
-        let lineup = chosen.and_then(|identity| self.registry.prove(identity.version));
+        let baseline = match (&chosen, self.watched) {
+            (Ok(identity), true) => self.registry.baseline(identity.version),
+            _ => Ok(None),
+        };
+        let proven = chosen.and_then(|identity| self.registry.prove(identity.version));
+        let (lineup, baseline) = match (proven, baseline) {
+            (Ok(lineup), Ok(baseline)) => (Ok(lineup), baseline),
+            (Err(error), _) | (_, Err(error)) => (Err(error), None),
+        };
         if let (Err(now), Err(before)) = (&lineup, &self.lineup)
             && now.to_string() == before.to_string()
         {
             return false;
         }
         self.lineup = lineup.map(|champion| Lineup { champion }.into());
+        self.baseline = baseline;
         true
+    }
+
+    /// Nobody decided for another one. What stands in it isn't read again.
+    fn is_baseline_in_force(&self, version: u32) -> bool {
+        let given = || self.registry.baselines_given(version).map(|mut given| given.pop());
+        let known = self.baseline.as_ref().map(|known| known.sha256.to_string());
+        !self.watched || given().is_ok_and(|given| given.is_none_or(|given| Some(given.sha256) == known))
     }
 }
 

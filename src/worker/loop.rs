@@ -1,7 +1,7 @@
 //! The loop: wake, find the approved model, make a pass, wait. The only place that puts the parts together. The same loop
 //! serves the daemon and the one-shot; they differ in when it ends.
 
-use super::commit::Commit;
+use super::commit::{Commit, Watched};
 use super::descriptors;
 use super::inbox::Inbox;
 use super::job::Setup;
@@ -262,12 +262,9 @@ impl Worker {
         if folders {
             self.watch();
         }
-        if std::mem::take(&mut self.due.models) {
-            let is_new = self.current.look();
-            if self.watched.look(&self.current, self.pass.config()) || is_new {
-                self.attempt(Worker::take_lineup);
-                self.due.relist = true;
-            }
+        if std::mem::take(&mut self.due.models) && self.current.look() {
+            self.attempt(Worker::take_lineup);
+            self.due.relist = true;
         }
         if folders && !self.pass.has_lineup() {
             self.look_for_input();
@@ -366,9 +363,15 @@ impl Worker {
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        self.watched.look(&self.current, self.pass.config());
-        let lineup = self.current.lineup().ok().filter(|_| !self.watched.is_damaged());
-        self.pass.take_lineup(lineup, self.watched.get())
+        let watched = self.current.baseline().map(Watched::of);
+        match &watched {
+            Some(watched) => tracing::info!(baseline = %watched.sha256, "results are held against the version's baseline"),
+            None if self.current.lineup().is_ok() && self.pass.config().monitor.is_on() => tracing::info!(
+                "the version has no baseline: its results are published unwatched; 'transform monitor baseline' gives it one"
+            ),
+            None => {}
+        }
+        self.pass.take_lineup(self.current.lineup().ok(), watched)
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.

@@ -1,6 +1,8 @@
 //! `transform monitor`: what data is held against.
 
 pub mod baseline;
+mod check;
+mod held;
 mod import;
 
 use super::models::vote;
@@ -10,6 +12,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::monitor::Baseline;
 use crate::registry::Registry;
+use held::Which;
 
 pub fn run(config: &Config, command: Monitor) -> Result<u8> {
     match command {
@@ -25,6 +28,32 @@ pub fn run(config: &Config, command: Monitor) -> Result<u8> {
             version,
             reason,
         } => import::import(config, &statistics, constraints.as_deref(), version, reason),
+        Monitor::Check {
+            file,
+            version,
+            all,
+            json,
+        } => {
+            let registry = Registry::new(&config.models.path, &config.models.group);
+            let version = chosen(&registry, version)?;
+            check::check(config, &registry, version, &file, all, json)
+        }
+        Monitor::Held { json } => held::held(config, json),
+        Monitor::Release {
+            files,
+            all,
+            model,
+            reason,
+            by,
+            json,
+        } => {
+            let which = match (all, model) {
+                (true, _) => Which::All,
+                (_, Some(model)) => Which::Model(model),
+                _ => Which::Files(files),
+            };
+            held::release(config, &which, &reason, by, json)
+        }
     }
 }
 

@@ -296,10 +296,11 @@ impl Publisher {
 
 /// Takes a report away, so that its input is tried again.
 pub fn withdraw_report(failed: &Path, input: &Name) -> Result<()> {
-    let name = results::report(input);
-    let (folder, file) = name.split();
-    if let Some(dir) = Dir::open(failed)?.below_if_there(folder)? {
-        dir.remove(file)?;
+    for name in [results::report(input), results::held_report(input)] {
+        let (folder, file) = name.split();
+        if let Some(dir) = Dir::open(failed)?.below_if_there(folder)? {
+            dir.remove(file)?;
+        }
     }
     Ok(())
 }

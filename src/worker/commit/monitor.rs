@@ -28,6 +28,13 @@ pub struct Watched {
 }
 
 impl Watched {
+    pub fn of(in_force: &InForce) -> Watched {
+        Watched {
+            baseline: in_force.baseline.clone().into(),
+            sha256: in_force.sha256,
+        }
+    }
+
     /// `signature`: of the version whose baseline it is.
     pub fn counter(&self, signature: &Signature) -> Counter {
         Counter::new(&self.baseline, self.sha256, signature)

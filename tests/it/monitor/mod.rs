@@ -1,3 +1,4 @@
 //! `transform monitor` through the binary.
 
 mod baseline;
+mod hold;

@@ -1,0 +1,130 @@
+//! `transform monitor check`: what the policy would say of a file. Nothing is published or kept.
+
+use crate::commands::{count, input_name, print_json, print_line};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::evaluate::digits::short;
+use crate::monitor::check::{Check, checks};
+use crate::monitor::{Action, Basis, Counter, Judgement, Policy};
+use crate::registry::Registry;
+use crate::score::Lineup;
+use crate::transform::{Failure, Run, Scorer, Summary, pool, transform};
+use serde_json::json;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Exit code 1 if it would be held or blocked.
+pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, all: bool, json: bool) -> Result<u8> {
+    let (judgement, summary) = judge(config, registry, version, file)?;
+    let policy = &config.monitor;
+    let model = format!("{}/{version}", registry.group());
+    match json {
+        true => print_json(&json!({
+            "file": file.display().to_string(),
+            "model": model,
+            "rows": summary.rows,
+            "bad_rows": summary.bad_rows,
+            "action": judgement.action,
+            "checks": judgement.checks,
+        })),
+        false => print(&judgement, policy, &model, &summary, all),
+    }
+    Ok(match judgement.action {
+        Action::Off | Action::Warn => exit::CONVERGED,
+        Action::Hold | Action::Block => exit::SOME_FAILED,
+    })
+}
+
+fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Result<(Judgement, Summary)> {
+    let in_force = registry.baseline(version)?.ok_or_else(|| {
+        let message =
+            "the version has no baseline to hold rows against; 'transform monitor baseline ROWS.csv' gives it one";
+        Error::config(registry.folder(version), message)
+    })?;
+    let model = registry.load(version)?;
+    let sha256 = crate::checksum::Sha256Sum([0; 32]);
+    let counter = Counter::new(&in_force.baseline, sha256, model.signature());
+    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
+    // A name in the input folder, as in status, or any path.
+    let dropped = config.input.path.join(input_name(config, file).path());
+    let path = if file.exists() { file } else { &dropped };
+    let pool = pool(config.worker.threads)?;
+    let input = File::open(path).map_err(Error::io("open", path))?;
+    let run = Run {
+        pool: Some(&pool),
+        size: input.metadata().ok().map(|metadata| metadata.len()),
+        memory: config.worker.memory,
+        ..Run::default()
+    };
+    let summary =
+        transform(input, &scorer, &mut io::sink(), &mut io::sink(), &run).map_err(|failure| match failure {
+            Failure::Problem(problem) => Error::config(path, problem.to_string()),
+            Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
+            Failure::Cancelled => unreachable!("nobody cancels it"),
+        })?;
+    let Policy { bars, .. } = &config.monitor;
+    let outputs = in_force.baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
+    let outputs: Vec<&str> = outputs.map(|column| column.name.as_str()).collect();
+    let found = checks(&in_force.baseline, &summary.counts, bars);
+    Ok((config.monitor.judge(found, Basis::New, &outputs), summary))
+}
+
+/// `all`: also what is fine.
+fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary, all: bool) {
+    let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| short(x, 3));
+    let shown: Vec<&Check> = judgement.checks.iter().filter(|check| all || check.over).collect();
+    let rows = count(summary.rows, "row");
+    match judgement.action {
+        Action::Off if judgement.over().next().is_none() => print_line(format!(
+            "{rows} by {model}: nothing out of the ordinary in {}",
+            count(judgement.checks.len() as u64, "check")
+        )),
+        Action::Off => print_line(format!(
+            "{rows} by {model}: out of the ordinary, and [monitor] has \"off\" for that"
+        )),
+        Action::Warn => print_line(format!("{rows} by {model}: published with a warning")),
+        Action::Hold => print_line(format!("{rows} by {model}: held until a person releases it")),
+        Action::Block => print_line(format!("{rows} by {model}: blocked")),
+    }
+    if summary.rows < policy.min_rows {
+        print_line(format!(
+            "of fewer rows than monitor.min_rows ({}), a file is judged with others before it",
+            policy.min_rows
+        ));
+    }
+    if shown.is_empty() {
+        return;
+    }
+    let width = shown
+        .iter()
+        .map(|check| check.column.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(6);
+    print_line(format!(
+        "{:<11} {:<14} {:<width$} {:>9} {:>9} {:>9} {:>9}",
+        "area", "check", "column", "n", "value", "bar", "chance"
+    ));
+    for check in shown {
+        let Check {
+            check: name,
+            column,
+            n,
+            value,
+            bar,
+            noise,
+            ..
+        } = check;
+        let mark = if check.over { " <" } else { "" };
+        let why = check.why.as_ref().map_or_else(String::new, |why| format!("  {why}"));
+        let area = format!("{:?}", check.area).to_lowercase();
+        print_line(format!(
+            "{area:<11} {name:<14} {column:<width$} {n:>9} {:>9} {:>9} {:>9}{mark}{why}",
+            number(*value),
+            number(*bar),
+            number(*noise)
+        ));
+    }
+}

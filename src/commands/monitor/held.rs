@@ -1,0 +1,132 @@
+//! `transform monitor held` and `release`: what is kept back, and who lets it out.
+
+use crate::commands::models::person;
+use crate::commands::retry::inputs;
+use crate::commands::spool::require_spool;
+use crate::commands::{count, print_json, print_line, time};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::{Held, Ledger};
+use crate::service::clock::wall_clock;
+use crate::spool::{Name, publish};
+use crate::worker::lock::Lock;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Lists what is held. Exit code 1 if anything is: it waits for a person.
+pub fn held(config: &Config, json: bool) -> Result<u8> {
+    let held = find(config)?;
+    match json {
+        true => {
+            let entry = |held: &Held| {
+                json!({
+                    "input": held.input.to_string(),
+                    "at": jiff::Timestamp::from_microsecond(held.at).unwrap_or_default().to_string(),
+                    "model": model(held),
+                    "rows": held.rows,
+                    "found": held.message,
+                })
+            };
+            print_json(&json!({"held": held.iter().map(entry).collect::<Vec<_>>()}));
+        }
+        false if held.is_empty() => print_line("no result is held"),
+        false => {
+            for held in &held {
+                let Held {
+                    input,
+                    at,
+                    rows,
+                    message,
+                    ..
+                } = held;
+                print_line(format!(
+                    "{input}: held since {} UTC, {}, by {}",
+                    time(*at),
+                    count(*rows, "row"),
+                    model(held)
+                ));
+                print_line(format!("    {message}"));
+            }
+            print_line("");
+            print_line("to publish one all the same: transform monitor release FILE --reason WHY");
+        }
+    }
+    Ok(if held.is_empty() {
+        exit::CONVERGED
+    } else {
+        exit::SOME_FAILED
+    })
+}
+
+/// Which of what is held.
+pub enum Which {
+    Files(Vec<PathBuf>),
+    All,
+    /// Those of a model: `GROUP/VERSION`.
+    Model(String),
+}
+
+/// Releases results: each is made once more, and published if it comes out the same.
+pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>, json: bool) -> Result<u8> {
+    let by = by.unwrap_or_else(person);
+    for (flag, text) in [("--reason", reason), ("--by", &by)] {
+        if text.trim().is_empty() {
+            return Err(Error::config(flag, "it is empty; say it for those who come after you"));
+        }
+    }
+    let held = find(config)?;
+    let released: Vec<Held> = match which {
+        Which::All => held,
+        Which::Model(wanted) => held.into_iter().filter(|held| model(held) == wanted).collect(),
+        Which::Files(files) => {
+            let of = |name: &Name| {
+                let found = held.iter().find(|held| held.input == *name);
+                found.cloned().ok_or_else(|| {
+                    let message = format!("{name} isn't held; 'transform monitor held' lists what is");
+                    Error::config(&config.input.path, message)
+                })
+            };
+            inputs(config, files)?.iter().map(of).collect::<Result<_>>()?
+        }
+    };
+    if !released.is_empty()
+        && let Some(mut ledger) = Ledger::read(&config.state.path)?
+    {
+        ledger.release(&released, &by, wall_clock() / 1000, reason)?;
+        for held in &released {
+            // An event for the worker that runs.
+            publish::withdraw_report(&config.failed, &held.input)?;
+        }
+    }
+    let running = Lock::holder(&config.state.path)?.is_some();
+    if json {
+        let names: Vec<String> = released.iter().map(|held| held.input.to_string()).collect();
+        print_json(&json!({"released": names, "by": by, "reason": reason, "worker_running": running}));
+    } else {
+        let when = if running {
+            "the worker publishes them now"
+        } else {
+            "the next run publishes them"
+        };
+        match released.len() as u64 {
+            0 => print_line("no result is held"),
+            n => print_line(format!("{} released by {by}; {when}", count(n, "result"))),
+        }
+    }
+    Ok(exit::CONVERGED)
+}
+
+fn find(config: &Config) -> Result<Vec<Held>> {
+    match Ledger::read(&config.state.path)? {
+        Some(ledger) => ledger.held(),
+        None => {
+            require_spool(config)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// GROUP/VERSION
+fn model(held: &Held) -> &str {
+    held.made_by.split('@').next().unwrap_or_default()
+}

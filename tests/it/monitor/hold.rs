@@ -1,0 +1,209 @@
+//! Results that are out of the ordinary are held, and released by a person.
+
+use crate::spool::{Spool, wait_until};
+use serde_json::Value;
+use std::fs;
+
+/// `2 a`, where a missing `a` is 0; a city beside it.
+const MODEL: &str = r#"{"inputs":[{"name":"a","missing":{"fill":0}},{"name":"city","categories":["Lima","Oslo"],
+  "missing":"ignore","unknown":"ignore"}],
+  "terms":[{"name":"a","factors":[{"input":"a"}],"mean":0,"scale":1,"coefficient":2}],"intercept":0,"output":"number"}"#;
+
+/// With that model approved, held against 2,000 rows of which one in a hundred has no `a`.
+fn watched() -> Spool {
+    let spool = Spool::without_model();
+    fs::write(spool.path("m.json"), MODEL).unwrap();
+    fs::write(spool.path("rows.csv"), rows(2_000, 100)).unwrap();
+    approve(&spool);
+    spool
+}
+
+fn approve(spool: &Spool) {
+    let flags = ["--baseline", "rows.csv", "--approve"];
+    spool.register_file("m.json", "pipeline", &flags).exits(0);
+}
+
+/// One in `missing` has no `a`.
+fn rows(count: usize, missing: usize) -> String {
+    let row = |i: usize| match i % missing {
+        0 => format!(",{}\n", ["Lima", "Oslo"][i / missing % 2]),
+        _ => format!("{},{}\n", i * 37 % 100, ["Lima", "Oslo"][i % 2]),
+    };
+    "a,city\n".to_string() + &(0..count).map(row).collect::<String>()
+}
+
+fn held(spool: &Spool, name: &str) -> Option<Value> {
+    let text = fs::read(spool.path("failed").join(format!("{name}.held.json"))).ok()?;
+    Some(serde_json::from_slice(&text).unwrap())
+}
+
+fn release(spool: &Spool, name: &str) {
+    let released = spool.run(&["monitor", "release", name, "--reason", "a holiday", "--by", "ada"]);
+    released.exits(0).says("1 result released by ada");
+}
+
+#[test]
+fn a_result_of_broken_data_is_held_until_a_person_releases_it() {
+    let spool = watched();
+    spool.drop_file("good.csv", rows(1_000, 100));
+    spool.drop_file("bad.csv", rows(1_000, 2));
+    spool.once().exits(1).says("bad.csv");
+    assert!(spool.output("good.csv").is_some());
+    assert_eq!((spool.output("bad.csv"), spool.report("bad.csv")), (None, None));
+    let report = held(&spool, "bad.csv").unwrap();
+    assert_eq!((&report["rows"], &report["files"]), (&1000.into(), &1.into()));
+    let reason = &report["reasons"][0];
+    assert_eq!((&reason["check"], &reason["column"]), (&"missing".into(), &"a".into()));
+    assert_eq!(reason["value"], 0.5);
+    assert_eq!(report["standing"], Value::Null);
+    // It isn't told of as new again, and is made no second time.
+    spool.once().exits(1);
+    let list = spool.run(&["monitor", "held", "--json"]).exits(1).json();
+    assert_eq!(list["held"][0]["input"], "bad.csv");
+    assert_eq!(list["held"][0]["model"], "lines/1");
+    assert!(list["held"][1].is_null());
+
+    release(&spool, "bad.csv");
+    spool.once().exits(0);
+    assert_eq!(held(&spool, "bad.csv"), None);
+    assert_eq!(spool.output("bad.csv").unwrap().lines().count(), 1_001);
+    spool.run(&["monitor", "held"]).exits(0).says("no result is held");
+    spool.run(&["history", "bad.csv"]).exits(0).says("release by ada");
+    spool.once().exits(0);
+}
+
+#[test]
+fn a_release_is_of_one_result_and_of_no_later_one() {
+    let spool = watched();
+    spool.drop_file("a.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    release(&spool, "a.csv");
+    spool.once().exits(0);
+    spool.drop_file("a.csv", rows(1_001, 2));
+    spool.once().exits(1);
+    assert!(held(&spool, "a.csv").is_some());
+    // What stood was of another input.
+    assert_eq!(spool.output("a.csv"), None);
+    let other = spool.run(&["monitor", "release", "b.csv", "--reason", "x"]);
+    other.exits(64).says("b.csv: no such input");
+}
+
+#[test]
+fn what_stands_of_the_same_rows_stays_while_a_newer_result_is_held() {
+    let spool = watched().set("monitor.data=off");
+    spool.drop_file("a.csv", rows(1_000, 2));
+    spool.once().exits(0);
+    let output = spool.output("a.csv").unwrap();
+    fs::write(
+        spool.path("m.json"),
+        MODEL.replace("\"coefficient\":2", "\"coefficient\":3"),
+    )
+    .unwrap();
+    approve(&spool);
+    let spool = spool.set("monitor.data=hold");
+    spool.once().exits(1);
+    let report = held(&spool, "a.csv").unwrap();
+    assert_eq!(
+        (&report["model"], &report["standing"]["model"]),
+        (&"lines/2".into(), &"lines/1".into())
+    );
+    assert_eq!(spool.output("a.csv"), Some(output.clone()));
+    release(&spool, "a.csv");
+    spool.once().exits(0);
+    assert_ne!(spool.output("a.csv"), Some(output));
+    assert_eq!(held(&spool, "a.csv"), None);
+}
+
+#[test]
+fn small_files_are_judged_together_and_the_last_one_decides() {
+    let spool = watched();
+    for n in 0..4 {
+        spool.drop_file(&format!("{n}.csv"), rows(124, 2));
+        spool.once().exits(0);
+    }
+    spool.drop_file("4.csv", rows(124, 2));
+    spool.once().exits(1);
+    let report = held(&spool, "4.csv").unwrap();
+    assert_eq!((&report["rows"], &report["files"]), (&620.into(), &5.into()));
+    assert!((0..4).all(|n| spool.output(&format!("{n}.csv")).is_some()));
+    // The next window begins.
+    spool.drop_file("5.csv", rows(124, 2));
+    spool.once();
+    assert!(spool.output("5.csv").is_some());
+}
+
+#[test]
+fn a_blocked_result_has_a_report_and_no_release() {
+    let spool = watched().set("monitor.data=block");
+    spool.drop_file("a.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    let report = spool.report("a.csv").unwrap();
+    assert_eq!(report["code"], "blocked");
+    assert!(
+        report["message"].as_str().unwrap().contains("missing of a: 0.5"),
+        "{report}"
+    );
+    spool
+        .run(&["monitor", "release", "a.csv", "--reason", "x"])
+        .exits(64)
+        .says("isn't held");
+}
+
+#[test]
+fn a_running_worker_publishes_what_is_released() {
+    let spool = watched();
+    let daemon = spool.daemon();
+    spool.drop_file("a.csv", rows(1_000, 2));
+    wait_until("it is held", || spool.run(&["monitor", "held"]).code == 1);
+    daemon.logs("out of the ordinary");
+    release(&spool, "a.csv");
+    wait_until("it is out", || {
+        spool.output("a.csv").is_some() && held(&spool, "a.csv").is_none()
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_version_without_a_baseline_is_unwatched_and_one_whose_baseline_is_damaged_publishes_nothing() {
+    let spool = Spool::without_model();
+    fs::write(spool.path("m.json"), MODEL).unwrap();
+    fs::write(spool.path("rows.csv"), rows(2_000, 100)).unwrap();
+    spool.register_file("m.json", "pipeline", &["--approve"]).exits(0);
+    spool.drop_file("a.csv", rows(1_000, 2));
+    spool.once().exits(0);
+    spool.run(&["monitor", "baseline", "rows.csv"]).exits(0);
+    spool.drop_file("b.csv", rows(1_001, 2));
+    spool.once().exits(1);
+    assert!(held(&spool, "b.csv").is_some());
+    // What was published stays so.
+    assert!(spool.output("a.csv").is_some());
+
+    let folder = spool.path("models/lines/1");
+    let names = spool.names("models/lines/1");
+    let name = names.iter().find(|name| name.starts_with("baseline-")).unwrap();
+    fs::write(folder.join(name), "{}").unwrap();
+    spool.drop_file("c.csv", rows(1_000, 100));
+    spool.once().says("baseline can't be used");
+    assert_eq!(spool.output("c.csv"), None);
+}
+
+#[test]
+fn a_file_can_be_checked_before_it_is_dropped() {
+    let spool = watched();
+    fs::write(spool.path("bad.csv"), rows(1_000, 2)).unwrap();
+    fs::write(spool.path("good.csv"), rows(1_000, 100)).unwrap();
+    let bad = spool.run(&["monitor", "check", "bad.csv"]).exits(1);
+    bad.says("held until a person releases it").says("missing");
+    let good = spool
+        .run(&["monitor", "check", "good.csv", "--all", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!((&good["action"], &good["rows"]), (&"off".into(), &1000.into()));
+    let checks = good["checks"].as_array().unwrap();
+    assert!(
+        checks
+            .iter()
+            .any(|c| c["check"] == "psi" && c["column"] == "a" && c["n"] == 1000)
+    );
+    assert_eq!(spool.names("output"), Vec::<String>::new());
+}
