@@ -69,11 +69,10 @@
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of [`evaluate`] alone. [`service`] knows none
-//! of them: signals, the service manager, clocks and logs, whatever the process does.
+//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
+//! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
-//! are scored by a library that [`onnxruntime`] finds and loads, and [`evaluate::approved`] and [`evaluate::registered`] read
-//! versions and examples. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
+//! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
 
 pub mod checksum;

@@ -3,10 +3,10 @@
 use super::{count, now, print_json, print_line, print_table, read_text, with_group};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::evaluate::registered::{Csv, Labelled, Registered};
 use crate::evaluate::{Comparison, Evaluation, Score};
 use crate::format::csv::table::Table;
 use crate::registry::Registry;
+use crate::registry::evaluation::registered::{Csv, Labelled, Registered};
 use crate::spool::durable;
 use crate::train::dataset::EXAMPLES_MAX;
 use serde_json::json;

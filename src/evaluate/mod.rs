@@ -2,10 +2,8 @@
 //!
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
 //! version: `evaluation.json`) -> [`Gate`] (checks) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
-//! no file, no log; but [`approved`] and [`registered`] read versions and examples. [`scoring`] gives the predictions of any
-//! model.
+//! no file, no log. [`scoring`] gives the predictions of any model; [`crate::registry::evaluation`] those of versions.
 
-pub mod approved;
 mod axis;
 pub mod bootstrap;
 mod charts;
@@ -15,7 +13,6 @@ pub mod gate;
 pub mod metrics;
 pub mod page;
 mod plot;
-pub mod registered;
 pub mod report;
 pub mod scoring;
 

@@ -4,7 +4,6 @@
 use super::Ledger;
 use super::database::to_name;
 use super::history::Transformation;
-use super::results::Record;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::monitor::{Counts, Window};
@@ -74,17 +73,17 @@ pub(super) const INSERT: &str = "INSERT INTO counts
     ON CONFLICT (input, made_by) DO UPDATE SET
         baseline = excluded.baseline, first_seen = excluded.first_seen, rows = excluded.rows, counts = excluded.counts";
 
-/// `insert`: that statement; behind the result's own.
-pub(super) fn insert(insert: &mut Statement, record: &Record, done: &Transformation) -> rusqlite::Result<()> {
+/// `insert`: that statement; behind the result's own. `first_seen`: as the result has it.
+pub(super) fn insert(insert: &mut Statement, first_seen: i64, done: &Transformation) -> rusqlite::Result<()> {
     let Some(baseline) = done.baseline.filter(|_| done.verdict != Verdict::Fail) else {
         return Ok(());
     };
     let counts = &done.summary.counts;
     insert.execute(params![
         done.input.bytes(),
-        record.recipe.made_by,
+        done.recipe.made_by,
         baseline.0,
-        record.first_seen,
+        first_seen,
         counts.rows,
         counts.bytes(),
     ])?;

@@ -86,7 +86,7 @@ impl Ledger {
                 for (record, done) in same {
                     insert(&mut results, record, done, recipe)?;
                     history::insert(&mut history, done, recipe)?;
-                    counted::insert(&mut counts, record, done)?;
+                    counted::insert(&mut counts, record.first_seen, done)?;
                 }
             }
             if let Some(windows) = windows {

@@ -1,7 +1,8 @@
 //! The lineup at work: found by the decisions in the registry, proven before it is used, kept until another one is approved.
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
-use super::{InForce, Registry};
+use super::Registry;
+use super::baseline::InForce;
 use crate::error::{Error, Result};
 use crate::score::{Identity, Lineup};
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub mod baseline;
 mod current;
 pub mod diff;
 mod disk;
+pub mod evaluation;
 pub mod golden;
 mod intact;
 mod manifest;

@@ -365,7 +365,9 @@ impl Worker {
         }
         let watched = self.current.baseline().map(Watched::of);
         match &watched {
-            Some(watched) => tracing::info!(baseline = %watched.sha256, "results are held against the version's baseline"),
+            Some(watched) => {
+                tracing::info!(baseline = %watched.sha256, "results are held against the version's baseline")
+            }
             None if self.current.lineup().is_ok() && self.pass.config().monitor.is_on() => tracing::info!(
                 "the version has no baseline: its results are published unwatched; 'transform monitor baseline' gives it one"
             ),
@@ -476,7 +478,8 @@ impl Setup {
     }
 
     fn current(&self) -> Current {
-        Current::new(Registry::new(&self.config.models.path, &self.config.models.group))
+        let registry = Registry::new(&self.config.models.path, &self.config.models.group);
+        Current::new(registry).watched(self.config.monitor.is_on())
     }
 }
 

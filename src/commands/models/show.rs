@@ -40,7 +40,7 @@ impl Baseline {
     fn of(found: InForce) -> Baseline {
         Baseline {
             path: found.path,
-            sha256: found.sha256,
+            sha256: found.sha256.to_string(),
             rows: found.baseline.rows,
             rows_of: found.baseline.rows_of,
         }

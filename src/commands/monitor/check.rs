@@ -44,8 +44,7 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
         Error::config(registry.folder(version), message)
     })?;
     let model = registry.load(version)?;
-    let sha256 = crate::checksum::Sha256Sum([0; 32]);
-    let counter = Counter::new(&in_force.baseline, sha256, model.signature());
+    let counter = Counter::new(&in_force.baseline, in_force.sha256, model.signature());
     let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
     // A name in the input folder, as in status, or any path.
     let dropped = config.input.path.join(input_name(config, file).path());

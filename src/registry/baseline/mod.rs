@@ -8,6 +8,7 @@ pub use rows::{Made, Named, Rows};
 use super::disk::{self, Frozen};
 use super::manifest::MANIFEST_MAX;
 use super::{Attachment, Registry, Vote};
+use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::model::Signature;
 use crate::monitor::Baseline;
@@ -27,7 +28,7 @@ const DIGITS: usize = 16;
 pub struct InForce {
     pub baseline: Baseline,
     /// Of its file.
-    pub sha256: String,
+    pub sha256: Sha256Sum,
     pub path: PathBuf,
 }
 
@@ -134,7 +135,7 @@ fn in_force(file: &Frozen, signature: &Signature) -> Result<InForce> {
     baseline.fits(signature).map_err(wrong)?;
     Ok(InForce {
         baseline,
-        sha256: file.sha256.into(),
+        sha256: Sha256Sum::parse(file.sha256).ok_or_else(|| wrong("its SHA-256 is none".into()))?,
         path: file.path.clone(),
     })
 }

@@ -9,6 +9,7 @@ use crate::ledger::{Ledger, Wanted, Windows};
 use crate::model::Signature;
 use crate::monitor::check::{self, Check};
 use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
+use crate::registry::baseline::InForce;
 use crate::spool::publish::{Earlier, Product};
 use crate::spool::{Dir, Draft, Name, results};
 use crate::transform::Report;

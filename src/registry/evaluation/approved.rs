@@ -1,8 +1,8 @@
 //! What the version that is approved now predicts for some rows: what a candidate is held against.
 
-use super::Task;
-use super::scoring::{Target, predictions};
 use crate::error::{Error, Result};
+use crate::evaluate::Task;
+use crate::evaluate::scoring::{Target, predictions};
 use crate::format::csv::table::Table;
 use crate::registry::Registry;
 

@@ -1,11 +1,11 @@
 //! How well a registered version predicts fresh labelled rows.
 
 use super::approved::{self, THRESHOLD};
-use super::page::page;
-use super::report::{Report, count, facts};
-use super::scoring::{Scored, Target, predictions};
-use super::{Comparison, Examples, SEED};
 use crate::error::{Error, Result};
+use crate::evaluate::page::page;
+use crate::evaluate::report::{Report, count, facts};
+use crate::evaluate::scoring::{Scored, Target, predictions};
+use crate::evaluate::{Comparison, Examples, SEED};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::model::Model;

@@ -1,0 +1,4 @@
+//! What a registered version is worth: on fresh labelled rows, and beside a candidate.
+
+pub mod approved;
+pub mod registered;
