@@ -183,7 +183,7 @@ fn a_version_without_a_baseline_is_unwatched_and_one_whose_baseline_is_damaged_p
     let name = names.iter().find(|name| name.starts_with("baseline-")).unwrap();
     fs::write(folder.join(name), "{}").unwrap();
     spool.drop_file("c.csv", rows(1_000, 100));
-    spool.once().says("baseline can't be used");
+    spool.once().exits(3).says("the baseline was changed");
     assert_eq!(spool.output("c.csv"), None);
 }
 
