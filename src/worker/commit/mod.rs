@@ -306,8 +306,10 @@ impl Commit {
                     racy,
                     stands,
                 } => {
-                    let baseline = self.is_counted(&job, &mut summary.counts, setup);
-                    let (result, finding) = match self.judge(&job, &summary, &mut window, pin, setup)? {
+                    let before = self.before(&job, &summary, pin)?;
+                    let judged = self.judge(&job, &summary, before.as_ref(), &mut window, pin, setup)?;
+                    let baseline = self.is_counted(before.is_none(), &mut summary.counts, setup);
+                    let (result, finding) = match judged {
                         // It is out already.
                         Some(judged) if judged.judgement.action >= Action::Hold && !stands => {
                             match self.withhold(&job, &summary, &judged, pin, setup) {

@@ -5,7 +5,7 @@ use super::record::Finding;
 use crate::checksum::Sha256Sum;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, Wanted, Windows};
+use crate::ledger::{Ledger, Transformation, Wanted, Windows};
 use crate::model::Signature;
 use crate::monitor::check::{self, Check};
 use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
@@ -55,6 +55,8 @@ pub struct Judged {
     pub judgement: Judgement,
     pub files: u64,
     pub rows: u64,
+    /// It was judged before, and this was found.
+    before: Option<String>,
 }
 
 impl Monitor {
@@ -78,9 +80,6 @@ impl Monitor {
 
     /// What a result is worth, if it is judged now; a small one waits for others.
     pub fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
-        if !is_news(job) {
-            return None;
-        }
         let window = window.take(counts, 0, policy.min_rows)?;
         let basis = match job.recorded {
             Some(Verdict::Publish) if !job.touched => Basis::Rescored,
@@ -94,7 +93,22 @@ impl Monitor {
             judgement: policy.judge(checks, basis, &outputs),
             files: window.files,
             rows: window.counts.rows,
+            before: None,
         })
+    }
+
+    /// What was judged before, and was held for `message`. `counts`: of the input alone.
+    pub fn judged_before(&self, counts: &Counts, message: String, policy: &Policy) -> Judged {
+        let checks = check::checks(&self.watched.baseline, counts, &policy.bars);
+        Judged {
+            judgement: Judgement {
+                action: Action::Hold,
+                checks,
+            },
+            files: 1,
+            rows: counts.rows,
+            before: Some(message),
+        }
     }
 
     /// Counts what is to be recorded, in this order: when it was first seen, and its counts. What becomes of the windows.
@@ -115,9 +129,27 @@ impl Monitor {
 }
 
 impl Commit {
-    /// Leaves counts that count; the baseline by which they count by themselves.
-    pub(super) fn is_counted(&self, job: &Job, counts: &mut Counts, setup: &Setup) -> Option<Sha256Sum> {
-        let monitor = self.monitor.as_ref().filter(|_| is_news(job));
+    /// What this lineup made of these rows before: it is judged and counted once.
+    pub(super) fn before(&self, job: &Job, summary: &Summary, pin: &Pin) -> Result<Option<Transformation>> {
+        if self.monitor.is_none() || !job.again {
+            return Ok(None);
+        }
+        let wanted = Wanted {
+            input: Some(&job.name),
+            most: Some(1),
+            ..Wanted::default()
+        };
+        let last = self.ledger.history(&wanted)?.pop();
+        Ok(last.filter(|done| {
+            done.recipe.made_by == pin.recipe.made_by
+                && done.summary.input_hash == summary.input_hash
+                && done.verdict != Verdict::Fail
+        }))
+    }
+
+    /// Leaves counts that count; the baseline by which they count by themselves. `is_news`: they weren't counted before.
+    pub(super) fn is_counted(&self, is_news: bool, counts: &mut Counts, setup: &Setup) -> Option<Sha256Sum> {
+        let monitor = self.monitor.as_ref().filter(|_| is_news);
         match monitor {
             Some(monitor) if counts.rows >= setup.config.monitor.min_rows => return Some(monitor.baseline()),
             Some(_) => {}
@@ -131,14 +163,22 @@ impl Commit {
         &self,
         job: &Job,
         summary: &Summary,
+        before: Option<&Transformation>,
         window: &mut Window,
         pin: &Pin,
         setup: &Setup,
     ) -> Result<Option<Judged>> {
         let Some(monitor) = &self.monitor else { return Ok(None) };
-        let Some(judged) = monitor.judge(job, &summary.counts, window, &setup.config.monitor) else {
-            return Ok(None);
+        let policy = &setup.config.monitor;
+        let judged = match before {
+            None => monitor.judge(job, &summary.counts, window, policy),
+            Some(before) if before.verdict == Verdict::Hold => {
+                let message = before.message.clone().unwrap_or_default();
+                Some(monitor.judged_before(&summary.counts, message, policy))
+            }
+            Some(_) => None,
         };
+        let Some(judged) = judged else { return Ok(None) };
         if judged.judgement.action == Action::Off {
             return Ok(None);
         }
@@ -195,11 +235,6 @@ impl Commit {
         written.map_err(Error::io("write to", &setup.config.failed))?;
         Ok(draft)
     }
-}
-
-/// Is it to be judged and counted? What was judged isn't once more: the same rows by the same lineup.
-pub fn is_news(job: &Job) -> bool {
-    !job.again || job.recorded == Some(Verdict::Hold)
 }
 
 /// `failed/X.csv.held.json`.
@@ -289,6 +324,9 @@ impl<'a> HeldReport<'a> {
 /// The worst three findings, in a line.
 pub fn message(judged: &Judged) -> String {
     const SHOWN: usize = 3;
+    if let Some(before) = &judged.before {
+        return before.clone();
+    }
     let over: Vec<&Check> = judged.judgement.over().collect();
     let shown: Vec<String> = over.iter().take(SHOWN).map(|check| check.to_string()).collect();
     let more = match over.len().saturating_sub(SHOWN) {

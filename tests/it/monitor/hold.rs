@@ -126,6 +126,17 @@ fn small_files_are_judged_together_and_the_last_one_decides() {
     let report = held(&spool, "4.csv").unwrap();
     assert_eq!((&report["rows"], &report["files"]), (&620.into(), &5.into()));
     assert!((0..4).all(|n| spool.output(&format!("{n}.csv")).is_some()));
+    // Made once more, it is still held: others decided on it, and they aren't asked again.
+    spool.run(&["--once", "--all"]).exits(1);
+    assert_eq!(held(&spool, "4.csv").unwrap()["message"], report["message"]);
+    assert_eq!(spool.output("4.csv"), None);
+    fs::remove_file(spool.path("failed/4.csv.held.json")).unwrap();
+    spool.once().exits(1);
+    assert!(held(&spool, "4.csv").is_some());
+    release(&spool, "4.csv");
+    spool.once().exits(0);
+    spool.run(&["--once", "--all"]).exits(0);
+    assert!(spool.output("4.csv").is_some());
     // The next window begins.
     spool.drop_file("5.csv", rows(124, 2));
     spool.once();
