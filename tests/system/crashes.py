@@ -53,10 +53,14 @@ class Copied:
         path = self.root / "output" / f"{name}.out"
         return path.read_text() if path.exists() else None
 
-    def register(self, slope, approve=False):
+    def register(self, slope, approve=False, baseline=None):
         artifact = self.root / "model.json"
         artifact.write_text(json.dumps({"features": ["x"], "coefficients": [slope], "intercept": 1}))
-        self.command("models", "register", str(artifact), "--format", "linear", *(["--approve"] if approve else []))
+        flags = ["--approve"] if approve else []
+        if baseline:
+            (self.root / "baseline.csv").write_text(rows(baseline))
+            flags += ["--baseline", str(self.root / "baseline.csv")]
+        self.command("models", "register", str(artifact), "--format", "linear", *flags)
 
     def copy(self):
         root = Path(tempfile.mkdtemp(dir=self.room.folder))
@@ -137,6 +141,61 @@ def test_killed_at_every_system_call(room):
 
 
 test_killed_at_every_system_call.limit = 900
+
+
+def killed_at(call, n):
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
+
+
+def test_a_hold_and_its_release_survive_a_kill_at_every_system_call(room):
+    """Killed while a result is held, while it is released, and while it is then published: it is never out before it is released,
+    it is whole when it is, and the next run comes to the same end."""
+    usual, strange = range(1000), range(5000, 6000)
+    template = Copied(room, threads=1)
+    template.register(2, approve=True, baseline=usual)
+    template.drop("usual.csv", rows(usual))
+    template.drop("strange.csv", rows(strange))
+    held = template.copy()
+    assert held.once().returncode == 1
+    released = held.copy()
+    release = ["monitor", "release", "strange.csv", "--reason", "known"]
+    released.command(*release)
+
+    def stands(spool):
+        report = (spool.root / "failed/strange.csv.held.json").exists()
+        return spool.output("usual.csv"), spool.output("strange.csv"), report
+
+    at_rest = (scored(2, usual), None, True)
+    out = (scored(2, usual), scored(2, strange), False)
+    assert stands(held) == at_rest, stands(held)
+    kills = 0
+    for call in ("openat", "renameat", "unlinkat", "unlink", "fsync", "fdatasync", "pwrite64", "write", "ftruncate"):
+        for begin, arguments, end, code in [
+            (template, ["--once", "--strict"], at_rest, 1),
+            (held, release, None, 0),
+            (released, ["--once", "--strict"], out, 0),
+        ]:
+            for n in range(1, 100_000):
+                spool = begin.copy()
+                ran = spool.run(*arguments, prefix=killed_at(call, n))
+                ended = ran.returncode == code
+                assert ended or ran.returncode in (-9, 137), ran
+                if begin is not released:
+                    assert spool.output("strange.csv") is None, (call, n, arguments)
+                again = spool.once().returncode
+                # A release counts or doesn't.
+                assert stands(spool) in ([end] if end else [out] if ended else [at_rest, out]), (call, n, arguments, stands(spool))
+                assert again == (1 if stands(spool) == at_rest else 0), (call, n, arguments)
+                assert leftovers(spool) == []
+                check_ledger(spool)
+                spool.remove()
+                if ended:
+                    break
+                kills += 1
+    assert kills > 100, kills
+
+
+test_a_hold_and_its_release_survive_a_kill_at_every_system_call.limit = 600
 
 
 def test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another(room):
