@@ -1,5 +1,6 @@
 //! The text of a key, which its caller alone has, and the digest that is kept of it.
 
+use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -117,15 +118,8 @@ impl FromStr for Digest {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Digest, Self::Err> {
-        let wrong = "not the SHA-256 of a key, 64 hexadecimal digits";
-        let mut digest = [0; 32];
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(wrong);
-        }
-        for (i, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| wrong)?;
-        }
-        Ok(Digest(digest))
+        let sum = Sha256Sum::parse(text).ok_or("not the SHA-256 of a key, 64 hexadecimal digits")?;
+        Ok(Digest(sum.0))
     }
 }
 
