@@ -132,6 +132,13 @@ fn print(status: &Status, config: &Config) {
     }
     rows.push(vec!["model".into(), model(status)]);
     rows.extend(hint(status.model_error_code.as_deref().and_then(Error::hint_of)));
+    if status.model.is_some() {
+        let watched = match &status.baseline {
+            Some(sha256) => format!("held against its baseline {}", &sha256[..12]),
+            None => "unwatched: it has no baseline, or [monitor] is off".into(),
+        };
+        rows.push(vec!["results".into(), watched]);
+    }
     rows.push(vec!["input".into(), status.input.display().to_string()]);
     if let Some(error) = &status.input_error {
         rows.push(vec![String::new(), format!("NOT OK: {error}")]);

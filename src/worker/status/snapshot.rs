@@ -29,6 +29,8 @@ pub struct Status {
     pub model_error_code: Option<String>,
     /// Whether it scores as it did when it was registered. None if to prove it takes longer than [`PATIENCE`](super::PATIENCE).
     pub model_proven: Option<bool>,
+    /// SHA-256 of the baseline that its results are held against. None: they are published unwatched.
+    pub baseline: Option<String>,
     pub input: PathBuf,
     /// Why the inputs can't be listed and compared with what is published.
     pub input_error: Option<String>,
@@ -91,6 +93,7 @@ impl Status {
             model_error: None,
             model_error_code: None,
             model_proven: None,
+            baseline: None,
             input,
             input_error: None,
             input_error_code: None,

@@ -31,6 +31,8 @@ const CHUNK: usize = 1024;
 pub enum Answer {
     /// The latest approved version, as the decisions have it.
     Approved(Result<String>),
+    /// SHA-256 of what its results are held against.
+    Watched(Option<String>),
     /// Whether it can be used.
     Proven(Result<()>),
     Done,
@@ -93,7 +95,10 @@ pub fn find(config: &Config) -> Result<Status> {
         ask_folders(&asked, &mut |part| drop(answer.send(part)));
     })?;
     let registry = Registry::new(&config.models.path, &config.models.group);
-    thread("model", move || drop(sender.send(Answer::Proven(prove(registry)))))?;
+    let watched = config.monitor.is_on();
+    thread("model", move || {
+        drop(sender.send(Answer::Proven(prove(registry, watched))))
+    })?;
     let (mut approved, mut listed) = (false, false);
     loop {
         match answers.recv_timeout(PATIENCE) {
@@ -173,6 +178,7 @@ pub fn add_state(status: &mut Status, config: &Config, unrecorded: Option<ledger
 fn add(status: &mut Status, answer: Answer) {
     match answer {
         Answer::Approved(Ok(model)) => status.model = status.model_error.is_none().then_some(model),
+        Answer::Watched(baseline) => status.baseline = baseline,
         Answer::Proven(Ok(())) => status.model_proven = Some(true),
         Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => set_model(status, &error),
         Answer::Done => status.done += 1,
@@ -217,9 +223,9 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     thread.map(drop).map_err(Error::io("start a thread for", name))
 }
 
-/// Whether the lineup can be used.
-fn prove(registry: Registry) -> Result<()> {
-    let mut current = Current::new(registry);
+/// Whether the lineup can be used. `watched`: only with its baseline.
+fn prove(registry: Registry, watched: bool) -> Result<()> {
+    let mut current = Current::new(registry).watched(watched);
     current.look();
     current.take_error().map_or(Ok(()), Err)
 }
@@ -232,6 +238,13 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
         .as_ref()
         .ok()
         .map(|identity| crate::worker::look::recipe(identity, &config.shape));
+    let version = approved.as_ref().ok().map(|identity| identity.version);
+    let baseline = version
+        .filter(|_| config.monitor.is_on())
+        .map(|version| registry.baseline(version));
+    // One that is damaged shows when the version is proven.
+    let baseline = baseline.and_then(|found| found.ok().flatten());
+    answer(Answer::Watched(baseline.map(|found| found.sha256.to_string())));
     answer(Answer::Approved(approved.map(|identity| identity.to_string())));
     let listed = ask_inputs(config, recipe, stale(config, &registry), answer);
     answer(Answer::Listed(listed));

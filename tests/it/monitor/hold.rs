@@ -182,7 +182,10 @@ fn a_version_without_a_baseline_is_unwatched_and_one_whose_baseline_is_damaged_p
     spool.register_file("m.json", "pipeline", &["--approve"]).exits(0);
     spool.drop_file("a.csv", rows(1_000, 2));
     spool.once().exits(0);
+    spool.run(&["status"]).exits(0).says("unwatched");
     spool.run(&["monitor", "baseline", "rows.csv"]).exits(0);
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["baseline"].as_str().unwrap().len(), 64);
     spool.drop_file("b.csv", rows(1_001, 2));
     spool.once().exits(1);
     assert!(held(&spool, "b.csv").is_some());
@@ -195,6 +198,11 @@ fn a_version_without_a_baseline_is_unwatched_and_one_whose_baseline_is_damaged_p
     fs::write(folder.join(name), "{}").unwrap();
     spool.drop_file("c.csv", rows(1_000, 100));
     spool.once().exits(3).says("the baseline was changed");
+    spool
+        .run(&["status"])
+        .exits(0)
+        .says("NOT OK")
+        .says("the baseline was changed");
     assert_eq!(spool.output("c.csv"), None);
 }
 
