@@ -61,7 +61,12 @@ impl Ledger {
         };
         let window = self.select(select, params![made_by, baseline.0], read)?.pop();
         Ok(window.map_or_else(Window::default, |(files, since, counts)| {
-            let whole = |counts| Window { files, since, counts };
+            let whole = |counts| Window {
+                files,
+                since,
+                counts,
+                rescored: false,
+            };
             counts.map_or_else(Window::default, whole)
         }))
     }

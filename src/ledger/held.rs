@@ -2,9 +2,12 @@
 
 use super::Ledger;
 use super::database::{for_each, to_name};
+use super::recipe::Recipe;
 use super::results::DOUBT;
+use super::verdict;
 use crate::error::Result;
 use crate::spool::Name;
+use crate::transform::Verdict;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +19,8 @@ pub struct Held {
     pub at: i64,
     /// Whose result it is, as the ledger names a lineup.
     pub made_by: String,
-    /// BLAKE3 of what is kept back.
+    /// BLAKE3 of its rows, and of what is kept back.
+    input_hash: Option<blake3::Hash>,
     pub output: Option<blake3::Hash>,
     pub rows: u64,
     /// What was found.
@@ -28,25 +32,38 @@ pub struct Held {
 #[derive(Serialize, Deserialize)]
 struct Evidence {
     made_by: String,
-    /// BLAKE3 of the output, hexadecimal.
+    /// BLAKE3 of the input and of the output, hexadecimal.
+    input: String,
     output: String,
+}
+
+/// A result that was kept back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptBack {
+    pub verdict: Verdict,
+    /// What was found.
+    pub message: String,
 }
 
 impl Ledger {
     /// In order of names; without what is to be made again.
     pub fn held(&self) -> Result<Vec<Held>> {
-        let select = "SELECT r.input, h.at, c.made_by, h.output_hash, h.rows, h.message, h.id
+        let select = "SELECT r.input, h.at, c.made_by, h.output_hash, h.rows, h.message, h.id, h.input_hash
             FROM results r
             JOIN history h ON h.id = (SELECT max(id) FROM history WHERE input = r.input)
             JOIN recipes c ON c.id = h.recipe
             WHERE r.verdict = 2 AND r.recipe > 0 ORDER BY r.input";
         self.select(select, [], |row: &Row| {
-            let hash: Option<[u8; 32]> = row.get(3)?;
+            let hash = |index| -> rusqlite::Result<Option<blake3::Hash>> {
+                let hash: Option<[u8; 32]> = row.get(index)?;
+                Ok(hash.map(blake3::Hash::from_bytes))
+            };
             Ok(Held {
                 input: to_name(row, 0)?,
                 at: row.get(1)?,
                 made_by: row.get(2)?,
-                output: hash.map(blake3::Hash::from_bytes),
+                input_hash: hash(7)?,
+                output: hash(3)?,
                 rows: row.get(4)?,
                 message: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
                 transformation: row.get(6)?,
@@ -65,6 +82,7 @@ impl Ledger {
             for held in held {
                 let evidence = Evidence {
                     made_by: held.made_by.clone(),
+                    input: held.input_hash.map_or_else(String::new, |hash| hash.to_string()),
                     output: held.output.map_or_else(String::new, |hash| hash.to_string()),
                 };
                 let evidence = serde_json::to_string(&evidence).expect("evidence is JSON");
@@ -81,14 +99,39 @@ impl Ledger {
         })
     }
 
-    /// Did somebody release this result of an input by a lineup?
-    pub fn is_released(&self, input: &Name, made_by: &str, output: blake3::Hash) -> Result<bool> {
+    /// Did somebody release this result of an input by a lineup? `of`, `output`: BLAKE3 of its rows and of the output.
+    pub fn is_released(&self, input: &Name, made_by: &str, of: blake3::Hash, output: blake3::Hash) -> Result<bool> {
         let select = "SELECT evidence FROM decisions WHERE input = ? AND kind = 'release'";
         let evidence = self.select(select, [input.bytes()], |row| row.get::<_, Option<String>>(0))?;
         let mut released = evidence
             .iter()
             .flatten()
             .filter_map(|text| serde_json::from_str::<Evidence>(text).ok());
-        Ok(released.any(|e| e.made_by == made_by && e.output == output.to_string()))
+        let (of, output) = (of.to_string(), output.to_string());
+        Ok(released.any(|e| e.made_by == made_by && e.input == of && e.output == output))
+    }
+
+    /// What kept back these rows when they were scored so, under whatever name.
+    pub fn kept_back(&self, of: blake3::Hash, recipe: &Recipe) -> Result<Option<KeptBack>> {
+        let select = "SELECT h.verdict, h.message FROM history h JOIN recipes r ON r.id = h.recipe
+            WHERE h.input_hash = ? AND h.verdict > 0 AND h.input_hash IS NOT NULL
+                AND r.made_by = ? AND r.shape = ? AND r.output_format = ?
+            ORDER BY h.id DESC LIMIT 1";
+        let Recipe {
+            made_by,
+            shape,
+            output_format,
+        } = recipe;
+        let found = self.select(
+            select,
+            params![of.as_bytes(), made_by, shape, output_format],
+            |row: &Row| {
+                Ok(KeptBack {
+                    verdict: verdict::read(row, 0)?,
+                    message: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                })
+            },
+        );
+        Ok(found?.pop())
     }
 }

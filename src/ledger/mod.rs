@@ -35,7 +35,7 @@ pub use exported::Exported;
 pub use failures::{Dismissal, Failure};
 pub use faults::Fault;
 pub use half_hash::HalfHash;
-pub use held::Held;
+pub use held::{Held, KeptBack};
 pub use history::{Transformation, Wanted, Work};
 pub use marks::Marks;
 pub use prune::Pruning;

@@ -66,6 +66,7 @@ pub const TABLES: &str = "
         output_sha256 BLOB
     );
     CREATE INDEX history_of_input ON history (input, id);
+    CREATE INDEX kept_back ON history (input_hash) WHERE verdict > 0 AND input_hash IS NOT NULL;
     -- What was decided on results, and by whom; kept for ever. `kind`: retry, dismiss, release. `transformation`: the one whose
     -- failure was dismissed, or whose result was released. `evidence` is JSON.
     CREATE TABLE decisions (

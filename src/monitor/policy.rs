@@ -49,7 +49,13 @@ pub struct Judgement {
 impl Policy {
     /// Is anything looked at?
     pub fn is_on(&self) -> bool {
-        [self.data, self.drift, self.bias, self.performance] != [Action::Off; 4]
+        self.strongest() != Action::Off
+    }
+
+    /// The strongest thing that may become of a result.
+    pub fn strongest(&self) -> Action {
+        let actions = [self.data, self.drift, self.bias, self.performance];
+        actions.into_iter().max().unwrap_or_default()
     }
 
     pub fn action(&self, area: Area) -> Action {

@@ -47,8 +47,6 @@ pub struct Job {
     pub recorded: Option<Verdict>,
     /// That result was made of an input with another fingerprint.
     pub touched: bool,
-    /// It may have been of the same input, by the same lineup; only the history knows for certain.
-    pub again: bool,
     /// That result stands in its folder, by its size.
     pub stands: bool,
     /// Of an output that stands and may be left: what the ledger says that is in it.

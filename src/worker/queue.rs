@@ -99,7 +99,6 @@ mod tests {
             },
             since: std::time::Duration::ZERO,
             recorded: None,
-            again: false,
             touched: false,
             taken: Taken::default(),
             stands: false,

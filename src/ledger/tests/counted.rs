@@ -84,6 +84,7 @@ fn small_inputs_are_counted_in_windows() {
         files,
         since,
         counts: counts(rows),
+        rescored: false,
     };
     let windows = |closed, open| Windows {
         made_by: "lines/1@m".into(),
@@ -118,6 +119,7 @@ fn a_release_is_of_one_result_by_one_lineup() {
     done.verdict = Verdict::Hold;
     done.message = Some("missing of x: 0.4, bar 0.1".into());
     let (made_by, output) = (record.recipe.made_by.clone(), done.summary.output_hash.unwrap());
+    let (of, recipe) = (done.summary.input_hash.unwrap(), record.recipe.clone());
     ledger.commit(&[(record, done), scored("b", "two", 20)]).unwrap();
     let held = ledger.held().unwrap();
     assert_eq!(held.len(), 1);
@@ -125,17 +127,29 @@ fn a_release_is_of_one_result_by_one_lineup() {
         (&held[0].input, held[0].message.as_str()),
         (&name("a"), "missing of x: 0.4, bar 0.1")
     );
-    assert!(!ledger.is_released(&name("a"), &made_by, output).unwrap());
+    assert!(!ledger.is_released(&name("a"), &made_by, of, output).unwrap());
 
     ledger.release(&held, "ada@lab", 30, "a holiday").unwrap();
     assert_eq!(ledger.held().unwrap(), []);
     assert_eq!(ledger.decisions(&name("a")).unwrap()[0].kind, "release");
-    assert!(ledger.is_released(&name("a"), &made_by, output).unwrap());
-    assert!(!ledger.is_released(&name("a"), "lines/2@m", output).unwrap());
+    assert!(ledger.is_released(&name("a"), &made_by, of, output).unwrap());
+    assert!(!ledger.is_released(&name("a"), "lines/2@m", of, output).unwrap());
     assert!(
         !ledger
-            .is_released(&name("a"), &made_by, blake3::hash(b"another"))
+            .is_released(&name("a"), &made_by, of, blake3::hash(b"another"))
             .unwrap()
     );
-    assert!(!ledger.is_released(&name("b"), &made_by, output).unwrap());
+    // Other rows may come out the same.
+    assert!(
+        !ledger
+            .is_released(&name("a"), &made_by, blake3::hash(b"others"), output)
+            .unwrap()
+    );
+    assert_eq!(ledger.kept_back(of, &recipe).unwrap().unwrap().verdict, Verdict::Hold);
+    let other = Recipe {
+        shape: "another".into(),
+        ..recipe
+    };
+    assert_eq!(ledger.kept_back(of, &other).unwrap(), None);
+    assert!(!ledger.is_released(&name("b"), &made_by, of, output).unwrap());
 }

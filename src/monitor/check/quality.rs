@@ -33,7 +33,7 @@ pub(super) fn of_column(
         let check = Check::new(Area::Data, check, &column.name, later.1);
         share_of(check, later, known, bar, bars.share, tail, 1)
     };
-    let rows = all.rows + all.bad_rows;
+    let rows = all.rows;
     let mut checks = vec![
         share("missing", own.missing, (counts.missing, cells), (column.missing, of)),
         // The baseline is of rows that could be read.
@@ -93,6 +93,21 @@ pub(super) fn of_column(
         }
     }
     checks
+}
+
+/// Rows that can't be scored, for a cell or as a whole. The baseline is of rows that could be.
+pub(super) fn bad_rows(all: &Counts, bars: &Bars, tail: f64) -> Check {
+    let check = Check::new(Area::Data, "bad_rows", "", all.rows);
+    // Of none that can't be in so many as it takes to know it.
+    share_of(
+        check,
+        (all.bad_rows, all.rows),
+        (0, all.rows),
+        None,
+        bars.share,
+        tail,
+        1,
+    )
 }
 
 /// A share of `later.0` in `later.1`, where the baseline has `known.0` in `known.1`. `ends`: the marked ones are the extremes of so

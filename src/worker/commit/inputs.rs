@@ -189,11 +189,6 @@ impl Commit {
                     fingerprint: seen.fingerprint,
                     since: sighting.since(now),
                     recorded: record.as_ref().map(|r| r.verdict),
-                    again: record.as_ref().is_some_and(|r| {
-                        let made_by = &r.recipe.made_by;
-                        // In doubt, it is nobody's.
-                        !touched && (made_by.is_empty() || *made_by == view.want.recipe.made_by)
-                    }),
                     touched,
                     stands,
                     output_hash,

@@ -306,12 +306,12 @@ impl Commit {
                     racy,
                     stands,
                 } => {
-                    let before = self.before(&job, &summary, pin)?;
-                    let judged = self.judge(&job, &summary, before.as_ref(), &mut window, pin, setup)?;
-                    let baseline = self.is_counted(before.is_none(), &mut summary.counts, setup);
+                    let known = self.known(&job, &summary, pin, setup)?;
+                    let judged = self.judge(&job, &summary, known, &mut window, pin, setup)?;
+                    let baseline = self.is_counted(known.is_some(), &mut summary.counts, setup);
                     let (result, finding) = match judged {
-                        // It is out already.
-                        Some(judged) if judged.judgement.action >= Action::Hold && !stands => {
+                        // The same rows are out already, with the same result.
+                        Some(judged) if judged.judgement.action >= Action::Hold && (job.touched || !stands) => {
                             match self.withhold(&job, &summary, &judged, pin, setup) {
                                 Ok(withheld) => withheld,
                                 Err(error) => {

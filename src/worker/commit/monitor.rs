@@ -5,7 +5,7 @@ use super::record::Finding;
 use crate::checksum::Sha256Sum;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, Transformation, Wanted, Windows};
+use crate::ledger::{Ledger, Wanted, Windows};
 use crate::model::Signature;
 use crate::monitor::check::{self, Check};
 use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
@@ -80,11 +80,12 @@ impl Monitor {
 
     /// What a result is worth, if it is judged now; a small one waits for others.
     pub fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
-        let window = window.take(counts, 0, policy.min_rows)?;
-        let basis = match job.recorded {
+        let own = match job.recorded {
             Some(Verdict::Publish) if !job.touched => Basis::Rescored,
             _ => Basis::New,
         };
+        let window = window.take(counts, 0, policy.min_rows, own)?;
+        let basis = if window.rescored { Basis::Rescored } else { Basis::New };
         let baseline = &self.watched.baseline;
         let outputs = baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
         let outputs: Vec<&str> = outputs.map(|column| column.name.as_str()).collect();
@@ -97,14 +98,11 @@ impl Monitor {
         })
     }
 
-    /// What was judged before, and was held for `message`. `counts`: of the input alone.
-    pub fn judged_before(&self, counts: &Counts, message: String, policy: &Policy) -> Judged {
+    /// What was judged before, and kept back for `message`. `counts`: of the input alone.
+    pub fn judged_before(&self, counts: &Counts, action: Action, message: String, policy: &Policy) -> Judged {
         let checks = check::checks(&self.watched.baseline, counts, &policy.bars);
         Judged {
-            judgement: Judgement {
-                action: Action::Hold,
-                checks,
-            },
+            judgement: Judgement { action, checks },
             files: 1,
             rows: counts.rows,
             before: Some(message),
@@ -117,7 +115,7 @@ impl Monitor {
         let mut counted = false;
         for (first_seen, counts) in recorded.filter(|(_, counts)| counts.rows < min_rows) {
             counted = true;
-            closed.extend(self.window.take(counts, first_seen, min_rows));
+            closed.extend(self.window.take(counts, first_seen, min_rows, Basis::New));
         }
         counted.then(|| Windows {
             made_by: self.made_by.clone(),
@@ -129,9 +127,11 @@ impl Monitor {
 }
 
 impl Commit {
-    /// What this lineup made of these rows before: it is judged and counted once.
-    pub(super) fn before(&self, job: &Job, summary: &Summary, pin: &Pin) -> Result<Option<Transformation>> {
-        if self.monitor.is_none() || !job.again {
+    /// What became of these rows of this input when they were scored so before, and counted: small ones are counted and judged
+    /// once, with others.
+    pub(super) fn known(&self, job: &Job, summary: &Summary, pin: &Pin, setup: &Setup) -> Result<Option<Verdict>> {
+        let is_large = summary.counts.rows >= setup.config.monitor.min_rows;
+        if self.monitor.is_none() || job.recorded.is_none() || is_large {
             return Ok(None);
         }
         let wanted = Wanted {
@@ -140,17 +140,13 @@ impl Commit {
             ..Wanted::default()
         };
         let last = self.ledger.history(&wanted)?.pop();
-        Ok(last.filter(|done| {
-            done.recipe.made_by == pin.recipe.made_by
-                && done.summary.input_hash == summary.input_hash
-                && done.verdict != Verdict::Fail
-        }))
+        let same = last.filter(|done| done.recipe == pin.recipe && done.summary.input_hash == summary.input_hash);
+        Ok(same.map(|done| done.verdict))
     }
 
-    /// Leaves counts that count; the baseline by which they count by themselves. `is_news`: they weren't counted before.
-    pub(super) fn is_counted(&self, is_news: bool, counts: &mut Counts, setup: &Setup) -> Option<Sha256Sum> {
-        let monitor = self.monitor.as_ref().filter(|_| is_news);
-        match monitor {
+    /// Leaves counts that count; the baseline by which they count by themselves. `known`: they were counted before.
+    pub(super) fn is_counted(&self, known: bool, counts: &mut Counts, setup: &Setup) -> Option<Sha256Sum> {
+        match self.monitor.as_ref().filter(|_| !known) {
             Some(monitor) if counts.rows >= setup.config.monitor.min_rows => return Some(monitor.baseline()),
             Some(_) => {}
             None => *counts = Counts::default(),
@@ -163,32 +159,48 @@ impl Commit {
         &self,
         job: &Job,
         summary: &Summary,
-        before: Option<&Transformation>,
+        known: Option<Verdict>,
         window: &mut Window,
         pin: &Pin,
         setup: &Setup,
     ) -> Result<Option<Judged>> {
         let Some(monitor) = &self.monitor else { return Ok(None) };
         let policy = &setup.config.monitor;
-        let judged = match before {
-            None => monitor.judge(job, &summary.counts, window, policy),
-            Some(before) if before.verdict == Verdict::Hold => {
-                let message = before.message.clone().unwrap_or_default();
-                Some(monitor.judged_before(&summary.counts, message, policy))
-            }
-            Some(_) => None,
-        };
-        let Some(judged) = judged else { return Ok(None) };
-        if judged.judgement.action == Action::Off {
+        if known == Some(Verdict::Publish) {
             return Ok(None);
         }
+        let judged = match self.kept_back(summary, pin, policy)? {
+            Some((action, message)) => Some(monitor.judged_before(&summary.counts, action, message, policy)),
+            None if known.is_some() => None,
+            None => monitor.judge(job, &summary.counts, window, policy),
+        };
+        let Some(judged) = judged.filter(|judged| judged.judgement.action > Action::Off) else {
+            return Ok(None);
+        };
         tracing::warn!(input = %job.name, found = message(&judged), model = %pin.scorer.lineup, "out of the ordinary");
         let made_by = &pin.recipe.made_by;
-        let released = match (judged.judgement.action, summary.output_hash) {
-            (Action::Hold, Some(output)) => self.ledger.is_released(&job.name, made_by, output)?,
+        let released = match (judged.judgement.action, summary.input_hash, summary.output_hash) {
+            (Action::Hold, Some(of), Some(output)) => self.ledger.is_released(&job.name, made_by, of, output)?,
             _ => false,
         };
         Ok(Some(judged).filter(|_| !released))
+    }
+
+    /// What kept back these rows before, if they are few: others decided on them, and aren't asked again. While the policy keeps
+    /// anything back.
+    fn kept_back(&self, summary: &Summary, pin: &Pin, policy: &Policy) -> Result<Option<(Action, String)>> {
+        let (Some(of), true) = (summary.input_hash, summary.counts.rows < policy.min_rows) else {
+            return Ok(None);
+        };
+        let action = policy.strongest();
+        let found = match action {
+            Action::Off | Action::Warn => None,
+            Action::Hold | Action::Block => self.ledger.kept_back(of, &pin.recipe)?,
+        };
+        Ok(found.map(|found| match found.verdict {
+            Verdict::Fail => (action, found.message),
+            _ => (Action::Hold, found.message),
+        }))
     }
 
     /// What is published instead of a result that is kept back.
@@ -220,8 +232,11 @@ impl Commit {
             ));
         }
         let standing = standing(&self.ledger, &job.name, summary, config)?;
+        // What stands beside a held result is of the same rows, also where the history doesn't tell any more.
+        let same = !job.touched && matches!(job.recorded, Some(Verdict::Publish | Verdict::Hold));
         let earlier = match standing {
             Some(_) => Earlier::Stays,
+            None if same => Earlier::Stays,
             None => Earlier::Goes,
         };
         let report = HeldReport::of(&job.name, file, model, monitor, judged, &config.monitor, standing).json();

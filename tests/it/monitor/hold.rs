@@ -138,9 +138,109 @@ fn small_files_are_judged_together_and_the_last_one_decides() {
     spool.run(&["--once", "--all"]).exits(0);
     assert!(spool.output("4.csv").is_some());
     // The next window begins.
-    spool.drop_file("5.csv", rows(124, 2));
+    spool.drop_file("5.csv", rows(125, 2));
     spool.once();
     assert!(spool.output("5.csv").is_some());
+}
+
+/// Whatever it is called, and however it comes to be made again.
+#[test]
+fn a_held_small_file_stays_so_by_its_contents() {
+    let spool = watched();
+    for n in 0..5 {
+        spool.drop_file(&format!("{n}.csv"), rows(120 + n, 2));
+        spool.once();
+    }
+    assert!(held(&spool, "4.csv").is_some());
+    spool.drop_file("4.csv", rows(124, 2));
+    spool.run(&["--once", "--all"]).exits(1);
+    assert!(held(&spool, "4.csv").is_some());
+    fs::rename(spool.path("input/4.csv"), spool.path("input/renamed.csv")).unwrap();
+    spool.once().exits(1);
+    assert!(held(&spool, "renamed.csv").is_some());
+    assert_eq!((spool.output("4.csv"), spool.output("renamed.csv")), (None, None));
+    // One that was counted isn't counted once more because of its times.
+    for _ in 0..5 {
+        spool.drop_file("0.csv", rows(120, 2));
+        spool.run(&["--once", "--all"]);
+        assert_eq!(held(&spool, "0.csv"), None);
+    }
+}
+
+#[test]
+fn a_blocked_small_file_is_not_tried_until_it_passes() {
+    let spool = watched().set("monitor.data=block");
+    for n in 0..5 {
+        spool.drop_file(&format!("{n}.csv"), rows(120 + n, 2));
+        spool.once();
+    }
+    assert_eq!(spool.report("4.csv").unwrap()["code"], "blocked");
+    spool.run(&["retry", "4.csv"]).exits(0);
+    spool.once().exits(1);
+    spool.run(&["--once", "--all"]).exits(1);
+    assert_eq!(spool.output("4.csv"), None);
+}
+
+#[test]
+fn what_is_read_otherwise_is_judged_anew() {
+    let spool = watched();
+    let sevens: String = (0..1_000)
+        .map(|i| format!("{},Lima\n", if i % 2 == 0 { 7 } else { i * 37 % 100 }))
+        .collect();
+    spool.drop_file("a.csv", format!("a,city\n{sevens}"));
+    spool.once().exits(0);
+    // A producer's word for missing, as somebody thinks.
+    let spool = spool.set("input.missing=[\"7\"]");
+    spool.once().exits(1);
+    assert!(held(&spool, "a.csv").is_some());
+    let spool = spool.set("input.missing=[]");
+    spool.once().exits(0);
+    assert_eq!(held(&spool, "a.csv"), None);
+    assert!(spool.output("a.csv").is_some());
+}
+
+#[test]
+fn other_rows_that_come_out_the_same_are_judged_by_themselves() {
+    let spool = watched();
+    let empty = |city: &str| format!("a,city\n{}", format!(",{city}\n").repeat(1_000));
+    spool.drop_file("a.csv", empty("Lima"));
+    spool.once().exits(1);
+    release(&spool, "a.csv");
+    spool.once().exits(0);
+    spool.drop_file("a.csv", empty("Oslo"));
+    spool.once().exits(1);
+    assert!(held(&spool, "a.csv").is_some());
+    assert_eq!(spool.output("a.csv"), None);
+
+    spool.drop_file("b.csv", rows(1_000, 100));
+    spool.once();
+    assert!(spool.output("b.csv").is_some());
+    spool.drop_file(
+        "b.csv",
+        rows(1_000, 100).replace("Lima", "Xxxx").replace("Oslo", "Yyyy"),
+    );
+    spool.once().exits(1);
+    assert_eq!(held(&spool, "b.csv").unwrap()["reasons"][0]["check"], "unseen");
+}
+
+#[test]
+fn rows_that_cannot_be_scored_are_data_that_is_broken() {
+    let spool = watched().set("input.max_bad_rows=100%");
+    spool.drop_file("a.csv", format!("a,city\n{}", "1,Lima,9,9\n".repeat(1_000)));
+    spool.once().exits(1);
+    let report = held(&spool, "a.csv").unwrap();
+    assert_eq!(
+        (&report["reasons"][0]["check"], &report["reasons"][0]["value"]),
+        (&"bad_rows".into(), &1.0.into())
+    );
+    spool.drop_file("b.csv", format!("a,city\n{}", "x1,Lima\n".repeat(600)));
+    let check = spool.run(&["monitor", "check", "b.csv", "--json"]).exits(1).json();
+    let bad = check["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["check"] == "bad" && c["column"] == "a");
+    assert_eq!((&bad.unwrap()["value"], &bad.unwrap()["n"]), (&1.0.into(), &600.into()));
 }
 
 #[test]
