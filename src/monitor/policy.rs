@@ -1,6 +1,7 @@
 //! What becomes of a result, by what was found.
 
-use super::check::{Area, Bars, Check};
+use super::check::{self, Area, Bars, Check};
+use super::{Baseline, Counts};
 use serde::{Deserialize, Serialize};
 
 /// What is done where a check of an area is beyond its bar; the stronger one counts.
@@ -67,8 +68,14 @@ impl Policy {
         }
     }
 
+    /// Holds what was counted against a baseline.
+    pub fn look(&self, baseline: &Baseline, counts: &Counts, basis: Basis) -> Judgement {
+        let outputs: Vec<&str> = baseline.outputs().iter().map(|column| column.name.as_str()).collect();
+        self.judge(check::checks(baseline, counts, &self.bars), basis, &outputs)
+    }
+
     /// `outputs`: the names of what the model says, whose drift counts whatever the basis.
-    pub fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[&str]) -> Judgement {
+    fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[&str]) -> Judgement {
         let action = |check: &Check| {
             let known = check.area == Area::Drift && !outputs.contains(&check.column.as_str());
             match check.over {

@@ -4,7 +4,7 @@ use crate::commands::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::digits::short;
-use crate::monitor::check::{Check, checks};
+use crate::monitor::check::Check;
 use crate::monitor::{Action, Basis, Counter, Judgement, Policy};
 use crate::registry::Registry;
 use crate::score::Lineup;
@@ -63,11 +63,8 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
             Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
             Failure::Cancelled => unreachable!("nobody cancels it"),
         })?;
-    let Policy { bars, .. } = &config.monitor;
-    let outputs = in_force.baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
-    let outputs: Vec<&str> = outputs.map(|column| column.name.as_str()).collect();
-    let found = checks(&in_force.baseline, &summary.counts, bars);
-    Ok((config.monitor.judge(found, Basis::New, &outputs), summary))
+    let judgement = config.monitor.look(&in_force.baseline, &summary.counts, Basis::New);
+    Ok((judgement, summary))
 }
 
 /// `all`: also what is fine.

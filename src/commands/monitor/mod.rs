@@ -81,10 +81,9 @@ fn give(registry: &Registry, version: u32, baseline: &Baseline, remarks: &[Strin
 /// For example `3 inputs, 3 outputs, with the target`.
 fn extent(baseline: &Baseline) -> String {
     let outcomes = baseline.outcomes.as_ref();
-    let outputs = outcomes.map_or(0, |outcomes| outcomes.columns.len());
     let mut parts = vec![
         count(baseline.features.len() as u64, "input"),
-        count(outputs as u64, "output"),
+        count(baseline.outputs().len() as u64, "output"),
     ];
     if !baseline.others.is_empty() {
         parts.push(count(baseline.others.len() as u64, "other column"));

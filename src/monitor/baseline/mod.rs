@@ -81,8 +81,17 @@ impl Baseline {
 
     /// All columns that are counted: the model's inputs, its outputs where they are known, then others.
     pub fn columns(&self) -> Vec<&Column> {
-        let outputs = self.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
-        self.features.iter().chain(outputs).chain(&self.others).collect()
+        self.counted().chain(&self.others).collect()
+    }
+
+    /// What it knows of the model's outputs, in its order.
+    pub fn outputs(&self) -> &[Column] {
+        self.outcomes.as_ref().map_or(&[], |outcomes| &outcomes.columns)
+    }
+
+    /// The columns that the counts of later rows have, in their order: the model's inputs, then its outputs.
+    pub fn counted(&self) -> impl Iterator<Item = &Column> {
+        self.features.iter().chain(self.outputs())
     }
 
     /// Whether rows of this model can be counted by it.
@@ -100,7 +109,7 @@ impl Baseline {
     /// # Errors
     /// Why nothing can be counted by it.
     pub fn check(&self) -> Result<(), String> {
-        let outputs = self.outcomes.as_ref().map_or(&[][..], |outcomes| &outcomes.columns);
+        let outputs = self.outputs();
         // An output may be called as an input is.
         let inputs = self.features.iter().chain(&self.others);
         let twice = stands_twice(inputs).or_else(|| stands_twice(outputs.iter()));

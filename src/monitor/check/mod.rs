@@ -188,9 +188,7 @@ impl Bars {
 /// What was counted of a window, held against its baseline, column by column: data, then drift. Columns that the counts lack are
 /// left out.
 pub fn checks(baseline: &Baseline, counts: &Counts, bars: &Bars) -> Vec<Check> {
-    let outputs = baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
-    // Other columns aren't counted.
-    let columns: Vec<_> = baseline.features.iter().chain(outputs).zip(&counts.columns).collect();
+    let columns: Vec<_> = baseline.counted().zip(&counts.columns).collect();
     let each: usize = columns.iter().map(|(column, _)| quality::checks_of(column)).sum();
     let quality_tail = bars.tail(each + 1);
     let drift_tail = bars.tail(columns.len());

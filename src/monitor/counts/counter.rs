@@ -38,7 +38,6 @@ pub struct Scratch {
 impl Counter {
     /// By a baseline that fits the signature; `sha256`: of its file. What it doesn't have is counted without bins.
     pub fn new(baseline: &Baseline, sha256: Sha256Sum, signature: &Signature) -> Counter {
-        let outputs = baseline.outcomes.as_ref().map_or(&[][..], |outcomes| &outcomes.columns);
         let bins = |columns: &[model::Column], known: &[Column]| {
             let known = known.iter().map(Some).chain(iter::repeat(None));
             columns
@@ -50,7 +49,7 @@ impl Counter {
         Counter {
             baseline: sha256,
             inputs: bins(&signature.inputs, &baseline.features),
-            outputs: bins(&signature.outputs, outputs),
+            outputs: bins(&signature.outputs, baseline.outputs()),
         }
     }
 
@@ -80,8 +79,11 @@ impl Counter {
             }
         }
         for (feature, (bins, column)) in self.inputs.iter().zip(inputs).enumerate() {
-            match (bins, batch.text(feature)) {
-                (Bins::Texts(known), Some((texts, of))) => {
+            match bins {
+                Bins::Texts(known) => {
+                    let Some((texts, of)) = batch.text(feature) else {
+                        continue;
+                    };
                     let cells = texts.iter().enumerate().filter(|(row, _)| !scratch.is_bad(*row));
                     for (_, text) in cells {
                         match known.get(text.as_str()) {

@@ -219,14 +219,18 @@ pub fn realised(scores: &[&[f64]], predicted: &[usize], labels: &[usize]) -> Fig
     Outcomes::figures(&classes)
 }
 
+/// The scores of a class, with whether the row was of it.
+fn ascending(scores: &[&[f64]], class: usize, labels: &[usize]) -> Vec<Outcome> {
+    let name = class_name(scores.len(), class);
+    let truths = labels.iter().map(|&label| label == name);
+    let mut ascending: Vec<Outcome> = scores[class].iter().copied().zip(truths).collect();
+    ascending.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ascending
+}
+
 fn outcomes(scores: &[&[f64]], class: usize, predicted: &[usize], labels: &[usize]) -> Outcomes {
     let name = class_name(scores.len(), class);
-    let mut ascending: Vec<Outcome> = scores[class]
-        .iter()
-        .copied()
-        .zip(labels.iter().map(|&l| l == name))
-        .collect();
-    ascending.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ascending = ascending(scores, class, labels);
     let mut confusion = Confusion::<u64>::default();
     for (&predicted, &label) in predicted.iter().zip(labels) {
         *match (predicted == name, label == name) {
@@ -295,13 +299,7 @@ fn deviations(scores: &[&[f64]], predicted: &[usize], labels: &[usize]) -> Figur
 /// Of a row of the rarer class: the share of the others that it ranks above, ties counting half (placement values, DeLong et al.
 /// 1988); their standard deviation / sqrt(share of the rarer class). NaN where there is one class only.
 fn placement_deviation(scores: &[&[f64]], class: usize, labels: &[usize]) -> f64 {
-    let name = class_name(scores.len(), class);
-    let mut ascending: Vec<Outcome> = scores[class]
-        .iter()
-        .copied()
-        .zip(labels.iter().map(|&l| l == name))
-        .collect();
-    ascending.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ascending = ascending(scores, class, labels);
     let n = ascending.len() as f64;
     let yes = ascending.iter().filter(|outcome| outcome.1).count() as f64;
     let rarer = yes <= n - yes;

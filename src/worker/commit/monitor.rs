@@ -86,12 +86,8 @@ impl Monitor {
         };
         let window = window.take(counts, 0, policy.min_rows, own)?;
         let basis = if window.rescored { Basis::Rescored } else { Basis::New };
-        let baseline = &self.watched.baseline;
-        let outputs = baseline.outcomes.iter().flat_map(|outcomes| &outcomes.columns);
-        let outputs: Vec<&str> = outputs.map(|column| column.name.as_str()).collect();
-        let checks = check::checks(baseline, &window.counts, &policy.bars);
         Some(Judged {
-            judgement: policy.judge(checks, basis, &outputs),
+            judgement: policy.look(&self.watched.baseline, &window.counts, basis),
             files: window.files,
             rows: window.counts.rows,
             before: None,
