@@ -16,13 +16,20 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
     ];
     let models = ("models.path", &config.models.path);
     let capture = config.capture.as_ref().map(|capture| ("capture.path", &capture.path));
+    let alerts = config.alerts.as_ref().map(|alerts| ("alerts.path", alerts));
     // An output inside the input folder would be an input, and so on.
     for other in written.into_iter().chain([models]) {
         apart(layers, other, input, "")?;
     }
-    // What is captured may be deleted any time, and nothing of it is anything else.
-    if let Some(own) = capture {
+    // Old alerts go, and nothing of them is anything else.
+    if let Some(own) = alerts {
         for other in [input, models].into_iter().chain(written) {
+            apart(layers, own, other, "")?;
+        }
+    }
+    // What is captured may be deleted any time, too.
+    if let Some(own) = capture {
+        for other in [input, models].into_iter().chain(written).chain(alerts) {
             apart(layers, own, other, "")?;
         }
     }
@@ -30,7 +37,7 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
     if let Links::Within(folders) = config.input.rules.links() {
         let why = ": what is written there is no input; name the folders below it that links lead to";
         for folder in folders {
-            for other in written.into_iter().chain(capture) {
+            for other in written.into_iter().chain(capture).chain(alerts) {
                 apart(layers, ("input.links", folder), other, why)?;
             }
         }

@@ -61,6 +61,8 @@ pub struct Config {
     pub worker: Worker,
     /// What results are held against, and what becomes of those that are out of the ordinary.
     pub monitor: Policy,
+    /// The folder of alerts, if they are wished.
+    pub alerts: Option<PathBuf>,
     pub serve: Serve,
     /// `None`: nothing is captured.
     pub capture: Option<Capture>,
@@ -79,6 +81,7 @@ struct Raw {
     metrics: status::Metrics,
     worker: worker::Raw,
     monitor: monitor::Raw,
+    alerts: monitor::Alerts,
     serve: serve::Raw,
     capture: capture::Raw,
 }
@@ -106,6 +109,7 @@ impl Raw {
             textfile: self.metrics.textfile,
             worker: self.worker.validate(),
             monitor: self.monitor.validate(layers)?,
+            alerts: self.alerts.path,
             serve: self.serve.validate(),
             capture: self.capture.validate(),
         };
@@ -338,6 +342,17 @@ mod tests {
             ("[capture]\nmax_disk = \"-1%\"", "a share between"),
             ("[capture]\nmax_size = \"1KiB\"", "at least \"64KiB\""),
             ("[input]\ninclude = []", "an array of globs"),
+            ("[monitor]\nopen = \"3 of 2\"", "such as \"2 of 3\""),
+            ("[monitor]\nclose = 0", "above 0 and at most 1"),
+            ("[monitor]\ntimezone = \"Mars\"", "a time zone that this machine knows"),
+            ("[monitor]\nsegments = [\"a\", \"a\"]", "each once"),
+            ("[monitor]\ncompare = \"yesterday\"", "\"baseline\" or \"last-week\""),
+            (
+                "[monitor.column.age]\nmising = 0.1",
+                "unknown key monitor.column.age.mising; the nearest is monitor.column.age.missing",
+            ),
+            ("[monitor.column.age]\nmissing = 2", "a share from 0 to 1"),
+            ("[alerts]\npath = \"spool/input/alerts\"", "must lie apart"),
             ("[input]\nrecursive = 1", "true or false"),
         ] {
             let error = load(file, &[], &[]).unwrap_err();
@@ -368,6 +383,17 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         // What a flag makes good is good.
         load("[input]\nsettle = 3", &[], &["input.settle=3s"]).unwrap();
+    }
+
+    #[test]
+    fn a_column_has_bars_of_its_own() {
+        let file = "[monitor]\nopen = \"1 of 1\"\n[monitor.column.\"miles per hour\"]\nmissing = 0.5\npsi = 0";
+        let policy = load(file, &[], &["monitor.column.age.bad=0"]).unwrap().monitor;
+        let of = |name: &str| policy.bars.columns[name].clone();
+        let (miles, age) = (of("miles per hour"), of("age"));
+        assert_eq!((miles.missing, miles.psi, miles.bad), (Some(0.5), Some(0.0), None));
+        assert_eq!((age.bad, age.missing), (Some(0.0), None));
+        assert_eq!((policy.alerting.over, policy.alerting.of), (1, 1));
     }
 
     #[test]

@@ -13,6 +13,6 @@ pub mod window;
 
 pub use baseline::Baseline;
 pub use check::{Area, Check};
-pub use counts::{ColumnCounts, Counter, Counts};
-pub use policy::{Action, Basis, Judgement, Policy};
+pub use counts::{ColumnCounts, Counter, Counts, GroupCounts, SegmentCounts};
+pub use policy::{Action, Alerting, Basis, Compare, Judgement, Policy, Watch};
 pub use window::Window;

@@ -2,6 +2,7 @@
 
 use super::check::{self, Area, Bars, Check};
 use super::{Baseline, Counts};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// What is done where a check of an area is beyond its bar; the stronger one counts.
@@ -28,6 +29,53 @@ pub struct Policy {
     /// Inputs of fewer rows are judged together, as a window.
     pub min_rows: u64,
     pub bars: Bars,
+    pub watch: Watch,
+    pub compare: Compare,
+    /// Of weekdays.
+    pub timezone: TimeZone,
+    pub alerting: Alerting,
+}
+
+/// What is looked at beside what a model takes and says, by names of columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watch {
+    pub columns: Vec<String>,
+    /// Rows are counted by the value of each of these, too.
+    pub segments: Vec<String>,
+    /// The label that is good for a person.
+    pub favourable: Option<String>,
+    /// Tells rows apart, and joins labels.
+    pub key: Option<String>,
+}
+
+/// What a window is held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compare {
+    #[default]
+    Baseline,
+    /// What was counted a week before: of the same weekday.
+    LastWeek,
+}
+
+/// When an alert opens and closes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alerting {
+    /// It opens when a check was beyond its bar in so many of the last `of` windows,
+    pub over: u32,
+    pub of: u32,
+    /// and closes below this share of the bar.
+    pub close: f64,
+}
+
+impl Default for Alerting {
+    fn default() -> Alerting {
+        Alerting {
+            over: 2,
+            of: 3,
+            close: 0.8,
+        }
+    }
 }
 
 /// What is known of the rows that are judged, beside their counts.
@@ -111,6 +159,10 @@ mod tests {
             performance: Action::Block,
             min_rows: 500,
             bars: Bars::default(),
+            watch: Watch::default(),
+            compare: Compare::Baseline,
+            timezone: TimeZone::UTC,
+            alerting: Alerting::default(),
         }
     }
 

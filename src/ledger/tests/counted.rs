@@ -19,6 +19,7 @@ fn counted(input: &str, contents: &str, at: i64, rows: u64) -> (Record, Transfor
         rows,
         bad_rows: 0,
         columns: vec![column],
+        ..Counts::default()
     };
     (record, done)
 }

@@ -39,7 +39,7 @@ impl Counts {
         let mut counts = Counts {
             rows: take(rest)?,
             bad_rows: take(rest)?,
-            columns: Vec::new(),
+            ..Counts::default()
         };
         for _ in 0..take(rest)? {
             counts.columns.push(ColumnCounts::read(rest)?);
@@ -150,6 +150,7 @@ mod tests {
             rows,
             bad_rows,
             columns,
+            ..Counts::default()
         })
     }
 

@@ -7,6 +7,9 @@ mod numbers;
 
 pub use counter::{Counter, Scratch};
 
+use super::performance::Tally;
+use std::collections::BTreeMap;
+
 /// What was counted of an input, of a part of one, or of all inputs of a window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
@@ -15,6 +18,32 @@ pub struct Counts {
     pub bad_rows: u64,
     /// In the order of the baseline's columns: the model's inputs, its outputs, then other columns.
     pub columns: Vec<ColumnCounts>,
+    /// In the order of `monitor.segments`.
+    pub segments: Vec<SegmentCounts>,
+    /// Of each class whose probabilities the baseline knows the worth of.
+    pub tallies: Vec<Tally>,
+    /// Rows whose key stood before in the same input; none where no key is watched.
+    pub duplicates: Option<u64>,
+}
+
+/// Good rows by the value of one column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SegmentCounts {
+    /// Of all values the fifty that are least as texts, so that they don't depend on where an input was cut. The empty one is
+    /// missing.
+    pub values: BTreeMap<String, GroupCounts>,
+    /// Of the rest.
+    pub other: GroupCounts,
+}
+
+/// Of the rows of one group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupCounts {
+    pub rows: u64,
+    /// Those that were called the favourable label.
+    pub favourable: u64,
+    /// In the order of the model's outputs.
+    pub outputs: Vec<ColumnCounts>,
 }
 
 /// Of the cells of one column in good rows; `bad` alone is of bad ones.
