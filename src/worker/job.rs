@@ -105,7 +105,7 @@ pub enum Outcome {
     Scored {
         output: Draft,
         rejects: Draft,
-        summary: Summary,
+        summary: Box<Summary>,
         racy: bool,
         /// The same bytes stand already.
         stands: bool,
@@ -254,7 +254,7 @@ impl Context<'_> {
                     Some(stands) => Outcome::Scored {
                         output,
                         rejects,
-                        summary,
+                        summary: Box::new(summary),
                         racy,
                         stands,
                     },

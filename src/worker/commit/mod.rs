@@ -324,7 +324,7 @@ impl Commit {
                         _ => (Product::Output(output), Finding::Fine),
                     };
                     ready.racy.extend(racy.then(|| job.clone()));
-                    let mut record = record(pin, &job, summary, finding, racy, took);
+                    let mut record = record(pin, &job, *summary, finding, racy, took);
                     record.1.baseline = baseline;
                     if let (true, Product::Output(output)) = (stands, &result) {
                         record.0.published = output.bytes();
