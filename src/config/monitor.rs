@@ -47,7 +47,7 @@ struct ColumnRaw {
     outside: Option<f64>,
     unseen: Option<f64>,
     negative: Option<f64>,
-    fractional: Option<f64>,
+    r#type: Option<f64>,
 }
 
 /// As it is written.
@@ -87,7 +87,7 @@ impl Raw {
                 ("outside", raw.outside),
                 ("unseen", raw.unseen),
                 ("negative", raw.negative),
-                ("fractional", raw.fractional),
+                ("type", raw.r#type),
             ];
             for (key, bar) in bars {
                 // A PSI has no upper end; the others are shares.
@@ -101,17 +101,7 @@ impl Raw {
                     return Err(layers.invalid(&["monitor", "column", &name, key], why));
                 }
             }
-            let [
-                psi,
-                distance,
-                missing,
-                infinite,
-                bad,
-                outside,
-                unseen,
-                negative,
-                fractional,
-            ] = bars.map(|(_, bar)| bar);
+            let [psi, distance, missing, infinite, bad, outside, unseen, negative, r#type] = bars.map(|(_, bar)| bar);
             let bars = ColumnBars {
                 psi,
                 distance,
@@ -121,7 +111,7 @@ impl Raw {
                 outside,
                 unseen,
                 negative,
-                fractional,
+                r#type,
             };
             Ok((name, bars))
         });

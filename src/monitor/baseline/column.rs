@@ -27,6 +27,9 @@ pub enum Values {
         infinite: u64,
         /// None where no cell is a finite number.
         summary: Option<Summary>,
+        /// Are all finite ones whole? None where nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        whole: Option<bool>,
     },
     Categories {
         /// How many different ones there are.
@@ -56,6 +59,7 @@ impl Column {
             missing: missing as u64,
             values: Values::Numbers {
                 infinite: infinite as u64,
+                whole: (!finite.is_empty()).then(|| finite.iter().all(|x| x.fract() == 0.0)),
                 summary: Summary::of(finite),
             },
         }
@@ -116,7 +120,7 @@ impl Column {
             ..ColumnCounts::default()
         };
         match &self.values {
-            Values::Numbers { infinite, summary } => {
+            Values::Numbers { infinite, summary, .. } => {
                 counts.infinite = *infinite;
                 if let Some(summary) = summary {
                     counts.bins = summary.histogram.counts.clone();

@@ -32,6 +32,7 @@ fn numbers_are_counted_and_summed_up() {
     let Values::Numbers {
         infinite: 1,
         summary: Some(summary),
+        whole: Some(true),
     } = column.values
     else {
         panic!()

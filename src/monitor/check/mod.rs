@@ -170,7 +170,7 @@ pub struct ColumnBars {
     pub outside: Option<f64>,
     pub unseen: Option<f64>,
     pub negative: Option<f64>,
-    pub fractional: Option<f64>,
+    pub r#type: Option<f64>,
 }
 
 impl Bars {

@@ -14,10 +14,11 @@ const DEVIATIONS: f64 = 6.0;
 
 /// How many of these checks a column has.
 pub(super) fn checks_of(column: &Column) -> usize {
-    if column.is_numbers() { 5 } else { 3 }
+    if column.is_numbers() { 6 } else { 3 }
 }
 
-/// Shares of cells: `missing` and `bad`; of numbers `infinite`, `outside` (of the baseline's range) and `negative`; of categories
+/// Shares of cells: `missing` and `bad`; of numbers `infinite`, `outside` (of the baseline's range), `negative` and
+/// `type` (fractions where all of the baseline's are whole); of categories
 /// `unseen`. Each has the baseline's own share and what chance adds as its bar.
 pub(super) fn of_column(
     column: &Column,
@@ -40,7 +41,11 @@ pub(super) fn of_column(
         share("bad", own.bad, (counts.bad, rows), (0, of)),
     ];
     match &column.values {
-        Values::Numbers { infinite, summary } => {
+        Values::Numbers {
+            infinite,
+            summary,
+            whole,
+        } => {
             checks.push(share(
                 "infinite",
                 own.infinite,
@@ -51,7 +56,7 @@ pub(super) fn of_column(
             let check = |name| Check::new(Area::Data, name, &column.name, present);
             let Some(summary) = summary else {
                 let why = "the baseline has no value of it";
-                checks.extend(["outside", "negative"].map(|name| check(name).without(why)));
+                checks.extend(["outside", "negative", "type"].map(|name| check(name).without(why)));
                 return checks;
             };
             let outside = (counts.below + counts.above, present);
@@ -69,6 +74,11 @@ pub(super) fn of_column(
                 check("negative").without("the baseline has negative ones, too")
             } else {
                 share("negative", own.negative, (counts.negative, present), (0, known))
+            });
+            checks.push(match whole {
+                Some(true) => share("type", own.r#type, (counts.fractional, present), (0, known)),
+                Some(false) => check("type").without("the baseline has fractions, too"),
+                None => check("type").without("whether the baseline's are whole isn't known"),
             });
         }
         Values::Categories { categories, other, .. } => {

@@ -12,7 +12,11 @@ use std::iter;
 /// Which bin a cell falls into.
 #[derive(Clone, Debug, PartialEq)]
 enum Bins {
-    Numbers(Vec<f64>),
+    Numbers {
+        edges: Vec<f64>,
+        /// All of the baseline's are whole.
+        whole: bool,
+    },
     /// By the model's code of a category; none where the baseline doesn't list it. And how many bins there are.
     Codes(Vec<Option<usize>>, usize),
     Texts(HashMap<String, usize>),
@@ -106,14 +110,19 @@ impl Counter {
 
 impl Bins {
     fn of(column: &model::Column, known: Option<&Column>) -> Bins {
-        let (edges, places) = match known.map(|known| &known.values) {
-            Some(Values::Numbers { summary, .. }) => (summary.as_ref().map(|s| &s.histogram.edges), HashMap::new()),
+        let mut places = HashMap::new();
+        let (mut edges, mut all_whole) = (Vec::new(), false);
+        match known.map(|known| &known.values) {
+            Some(Values::Numbers { summary, whole, .. }) => {
+                edges = summary.as_ref().map(|s| s.histogram.edges.clone()).unwrap_or_default();
+                all_whole = *whole == Some(true);
+            }
             Some(Values::Categories { categories, .. }) => {
                 let names = categories.iter().enumerate();
-                (None, names.map(|(bin, count)| (count.category.as_str(), bin)).collect())
+                places.extend(names.map(|(bin, count)| (count.category.as_str(), bin)));
             }
-            None => (None, HashMap::new()),
-        };
+            None => {}
+        }
         match column.kind {
             Type::Category => {
                 let codes = column.categories.iter();
@@ -121,13 +130,16 @@ impl Bins {
                 Bins::Codes(codes.collect(), places.len())
             }
             Type::String => Bins::Texts(places.into_iter().map(|(name, bin)| (name.to_owned(), bin)).collect()),
-            _ => Bins::Numbers(edges.cloned().unwrap_or_default()),
+            _ => Bins::Numbers {
+                edges,
+                whole: all_whole,
+            },
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Bins::Numbers(edges) => edges.len().saturating_sub(1),
+            Bins::Numbers { edges, .. } => edges.len().saturating_sub(1),
             Bins::Codes(_, bins) => *bins,
             Bins::Texts(known) => known.len(),
         }
@@ -152,7 +164,12 @@ impl Scratch {
             }
         };
         match bins {
-            Bins::Numbers(edges) => numbers::count(cells, edges, &mut self.at_least, column),
+            Bins::Numbers { edges, whole } => {
+                numbers::count(cells, edges, &mut self.at_least, column);
+                if *whole {
+                    column.fractional += numbers::fractional(cells);
+                }
+            }
             Bins::Codes(codes, _) => {
                 for &code in cells {
                     // What is unknown to the model has a code that no category has.
@@ -206,6 +223,7 @@ mod tests {
             values: Values::Numbers {
                 infinite: 0,
                 summary: Some(summary),
+                whole: Some(true),
             },
             ..Column::of_numbers(name, edges)
         }
@@ -254,7 +272,10 @@ mod tests {
         };
         assert_eq!((counts.rows, counts.bad_rows), (4, 0));
         assert_eq!((&x.bins[..], x.below, x.missing), (&[1, 1][..], 1, 1));
-        assert_eq!((x.negative, x.range, x.sum), (1, Some((-3.0, 2.0)), -0.5));
+        assert_eq!(
+            (x.negative, x.range, x.sum, x.fractional),
+            (1, Some((-3.0, 2.0)), -0.5, 1)
+        );
         // b is the model's and not the baseline's, z is nobody's.
         assert_eq!((&k.bins[..], k.other, k.missing), (&[0, 1][..], 2, 1));
         assert_eq!((&t.bins[..], t.other), (&[1, 2][..], 1));

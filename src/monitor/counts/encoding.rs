@@ -49,7 +49,7 @@ impl Counts {
 }
 
 impl ColumnCounts {
-    fn numbers(&self) -> [u64; 7] {
+    fn numbers(&self) -> [u64; 8] {
         let &ColumnCounts {
             below,
             above,
@@ -58,9 +58,10 @@ impl ColumnCounts {
             infinite,
             bad,
             negative,
+            fractional,
             ..
         } = self;
-        [below, above, other, missing, infinite, bad, negative]
+        [below, above, other, missing, infinite, bad, negative, fractional]
     }
 
     fn read(bytes: &mut &[u8]) -> Option<ColumnCounts> {
@@ -75,6 +76,7 @@ impl ColumnCounts {
             infinite: take(bytes)?,
             bad: take(bytes)?,
             negative: take(bytes)?,
+            fractional: take(bytes)?,
             ..ColumnCounts::default()
         };
         while column.bins.len() < length {
@@ -128,12 +130,12 @@ mod tests {
         let number = || prop_oneof![3 => Just(0u64), 2 => 0..300u64, 1 => any::<u64>()];
         let column = (
             prop::collection::vec(number(), 0..30),
-            prop::array::uniform7(number()),
+            prop::array::uniform8(number()),
             prop::option::of((-1e9..0.0, 0.0..1e9)),
             -1e12..1e12,
         );
         let column = column.prop_map(
-            |(bins, [below, above, other, missing, infinite, bad, negative], range, sum)| ColumnCounts {
+            |(bins, [below, above, other, missing, infinite, bad, negative, fractional], range, sum)| ColumnCounts {
                 bins,
                 below,
                 above,
@@ -142,6 +144,7 @@ mod tests {
                 infinite,
                 bad,
                 negative,
+                fractional,
                 range,
                 sum,
             },
@@ -181,6 +184,6 @@ mod tests {
             columns: vec![column; 10],
             ..Counts::default()
         };
-        assert!(counts.bytes().len() <= 350, "{}", counts.bytes().len());
+        assert!(counts.bytes().len() <= 360, "{}", counts.bytes().len());
     }
 }

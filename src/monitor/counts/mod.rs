@@ -62,6 +62,8 @@ pub struct ColumnCounts {
     pub bad: u64,
     /// Less than 0.
     pub negative: u64,
+    /// Finite and not whole; counted where all of the baseline's are whole.
+    pub fractional: u64,
     /// Of finite numbers: the least and the greatest, if there are any.
     pub range: Option<(f64, f64)>,
     /// Of finite numbers, added up by batches, in their order.
@@ -99,6 +101,7 @@ impl ColumnCounts {
             (&mut self.infinite, next.infinite),
             (&mut self.bad, next.bad),
             (&mut self.negative, next.negative),
+            (&mut self.fractional, next.fractional),
         ];
         pairs.into_iter().for_each(|(sum, count)| *sum += count);
         self.range = match (self.range, next.range) {

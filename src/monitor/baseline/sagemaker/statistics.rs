@@ -13,6 +13,8 @@ pub struct Feature<'a> {
     pub name: &'a str,
     pub count: u64,
     pub missing: u64,
+    /// Are all its numbers whole?
+    whole: Option<bool>,
     kind: Kind<'a>,
 }
 
@@ -51,6 +53,11 @@ impl Feature<'_> {
             count: whole(&common["num_present"]).unwrap_or(0),
             missing: whole(&common["num_missing"]).unwrap_or(0),
             kind,
+            whole: match feature["inferred_type"].as_str() {
+                Some("Integral") => Some(true),
+                Some("Fractional") => Some(false),
+                _ => None,
+            },
         })
     }
 
@@ -88,6 +95,7 @@ impl Feature<'_> {
             count: self.count,
             missing: self.missing,
             values: Values::Numbers {
+                whole: self.whole,
                 infinite: 0,
                 summary: Some(summary),
             },

@@ -61,6 +61,7 @@ fn count(cell: f64, edges: &[f64], counts: &mut ColumnCounts) {
         return;
     }
     counts.negative += u64::from(cell < 0.0);
+    counts.fractional += u64::from(cell.fract() != 0.0);
     counts.sum += cell;
     let (low, high) = counts.range.unwrap_or((cell, cell));
     counts.range = Some((low.min(cell), high.max(cell)));
@@ -319,6 +320,22 @@ fn values_beyond_the_training_range_are_seen() {
     assert_eq!(
         of(&checks, "negative").why.as_deref(),
         Some("the baseline has negative ones, too")
+    );
+}
+
+#[test]
+fn fractions_among_whole_numbers_are_of_another_type() {
+    let years = |half: bool| {
+        let year = |i: usize| (i % 60) as f64 + if half && i.is_multiple_of(3) { 0.5 } else { 0.0 };
+        Cells::Numbers((0..1_000).map(year).collect())
+    };
+    let checks = one(years(false), years(true));
+    assert!(of(&checks, "type").over, "{checks:#?}");
+    assert!(!of(&one(years(false), years(false)), "type").over);
+    let checks = one(years(true), years(true));
+    assert_eq!(
+        of(&checks, "type").why.as_deref(),
+        Some("the baseline has fractions, too")
     );
 }
 
