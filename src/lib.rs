@@ -59,7 +59,7 @@
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
-//!   of requests: `serve::telemetry`; what the page shows: `serve::page`; what is
+//!   of requests: `serve::telemetry`; what of their rows, by a baseline: `serve::live`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
 //!   a figure that is held against it, and its bar: [`monitor::check`];

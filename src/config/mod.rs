@@ -192,7 +192,7 @@ impl Sources {
 }
 
 /// A configuration file of any text.
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub fn fuzz(text: &str) -> Result<Config> {
     let mut layers = Layers::defaults(DEFAULTS);
     layers.merge(Path::new("transform.toml"), text)?;

@@ -89,9 +89,8 @@ impl Current {
 
     /// Nobody decided for another one. What stands in it isn't read again.
     fn is_baseline_in_force(&self, version: u32) -> bool {
-        let given = || self.registry.baselines_given(version).map(|mut given| given.pop());
-        let known = self.baseline.as_ref().map(|known| known.sha256.to_string());
-        !self.watched || given().is_ok_and(|given| given.is_none_or(|given| Some(given.sha256) == known))
+        let known = self.baseline.as_ref().map(|known| known.sha256);
+        !self.watched || self.registry.is_baseline_in_force(version, known)
     }
 }
 

@@ -4,6 +4,7 @@ use super::answer::{Answer, JSON, TEXT};
 use super::body::{self, Hold, Memory};
 use super::capture::Capture;
 use super::guard::Guard;
+use super::live::Live;
 use super::models::Models;
 use super::page::{self, WorkerStatus};
 use super::protocol::{self, Ask, open_inference, tensorflow};
@@ -11,6 +12,7 @@ use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
 use super::telemetry::metrics::{ModelInfo, Standing};
+use super::telemetry::windows::Watched;
 use super::telemetry::{Exchange, Telemetry};
 use super::vertex::Vertex;
 use crate::config::{Config, Serve};
@@ -245,8 +247,19 @@ impl Endpoint {
 
     /// How it stands, for metrics and people.
     pub fn standing(&self) -> Standing {
-        let models = self.models.all().into_values().flatten();
-        let infos = models.map(|served| {
+        let models: Vec<_> = self.models.all().into_values().flatten().collect();
+        // One that answers by itself may have been asked for by its number before.
+        let others = self.models.others().into_iter();
+        let others = others.filter(|other| {
+            !models
+                .iter()
+                .any(|served| served.lineup.to_string() == other.lineup.to_string())
+        });
+        let watched = models.iter().cloned().chain(others).map(|served| Watched {
+            model: served.lineup.to_string(),
+            windows: served.live.as_ref().map(Live::windows),
+        });
+        let infos = models.iter().map(|served| {
             let identity = &served.lineup.champion.identity;
             ModelInfo {
                 group: identity.group.clone(),
@@ -264,6 +277,7 @@ impl Endpoint {
             body_bytes: self.memory.taken(),
             max_body_bytes: self.settings.memory,
             capture: self.capture.as_ref().map(Capture::captured),
+            watched: watched.collect(),
         }
     }
 

@@ -3,8 +3,8 @@
 //! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
 //! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
 //! rows of it, a [`served::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
-//! refused in the protocol's own shape ([`refusal`]). What was asked and answered is kept for monitoring where that is wished
-//! ([`capture`]).
+//! refused in the protocol's own shape ([`refusal`]). What was scored is counted, and held against the version's baseline ([`live`]). What
+//! was asked and answered is kept for monitoring where that is wished ([`capture`]).
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
@@ -22,6 +22,7 @@ mod guard;
 mod id;
 pub mod keys;
 mod listener;
+mod live;
 mod models;
 mod page;
 mod patience;

@@ -1,17 +1,23 @@
 //! The groups and versions that are served: proven beside those at work, then put in their place.
 
+use super::live::{self, Live};
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
 use crate::error::Error;
+use crate::monitor::Policy;
+use crate::registry::baseline::InForce;
 use crate::registry::{Current, Registry, Status};
 use crate::score::Lineup;
 use crate::score::binding::nearest;
 use crate::service::lock;
 use crate::transform::Shape;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
@@ -26,6 +32,8 @@ pub struct Models {
     group: String,
     stage: Stage,
     shape: Shape,
+    /// Are rows held against the versions' baselines? Then one that is damaged is as a damaged version.
+    watched: bool,
     table: RwLock<Arc<Table>>,
     /// Locked to look, never to read a file.
     others: Mutex<Others>,
@@ -79,12 +87,13 @@ impl Others {
 }
 
 impl Models {
-    pub fn new(folder: PathBuf, group: String, stage: Stage, shape: Shape) -> Models {
+    pub fn new(folder: PathBuf, group: String, stage: Stage, shape: Shape, watched: bool) -> Models {
         Models {
             folder,
             group,
             stage,
             shape,
+            watched,
             table: RwLock::default(),
             others: Mutex::default(),
         }
@@ -94,10 +103,10 @@ impl Models {
     #[cfg(any(test, fuzzing))]
     pub fn of(models: Vec<(&str, crate::model::Model)>, shape: Shape) -> Models {
         let group = models[0].0.to_string();
-        let made = Models::new(PathBuf::from("/nowhere"), group, Stage::Production, shape);
+        let made = Models::new(PathBuf::from("/nowhere"), group, Stage::Production, shape, false);
         let table = models.into_iter().map(|(group, model)| {
             let lineup = Lineup::alone(model.into());
-            (group.to_string(), Ok(Served::of(lineup, &made.shape, None)))
+            (group.to_string(), Ok(Served::of(lineup, &made.shape, None, None)))
         });
         let table: Table = table.collect();
         *made.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
@@ -213,15 +222,36 @@ impl Models {
             }
             Err(error) => return Err(damaged(&error)),
         }
+        let baseline = match self.watched {
+            true => registry.baseline(version).map_err(|error| damaged(&error))?,
+            false => None,
+        };
         let champion = registry.prove(version).map_err(|error| damaged(&error))?;
-        Ok(self.served(Arc::new(Lineup { champion })))
+        Ok(self.served(Arc::new(Lineup { champion }), baseline))
     }
 
-    fn served(&self, lineup: Arc<Lineup>) -> Arc<Served> {
+    fn served(&self, lineup: Arc<Lineup>, baseline: Option<InForce>) -> Arc<Served> {
         let identity = &lineup.champion.identity;
         let shown = Registry::new(&self.folder, &identity.group).show(identity.version);
         let decision = shown.ok().and_then(|shown| shown.decisions.last().cloned());
-        Served::of(lineup, &self.shape, decision)
+        Served::of(lineup, &self.shape, decision, baseline)
+    }
+
+    /// Judges the windows that are over.
+    pub fn judge(&self, policy: &Policy, now: Duration, at: Timestamp) {
+        let answering = self.all().into_values().flatten();
+        for served in answering.chain(self.others()) {
+            let Some(live) = &served.live else { continue };
+            let judged = catch_unwind(AssertUnwindSafe(|| {
+                live.judge(policy, now, at, |judged| {
+                    let (model, rows) = (&served.lineup, judged.rows);
+                    tracing::warn!(%model, rows, found = live::found(&judged.over), "requests are out of the ordinary");
+                });
+            }));
+            if judged.is_err() {
+                tracing::error!(model = %served.lineup, "a window can't be judged: a defect of this program");
+            }
+        }
     }
 
     fn serves(&self, status: Status) -> bool {
@@ -286,20 +316,24 @@ impl Watch {
         for group in names {
             let current = self.groups.entry(group.clone()).or_insert_with(|| {
                 let registry = Registry::new(&models.folder, &group);
-                match models.stage {
+                let current = match models.stage {
                     Stage::Production => Current::new(registry),
                     Stage::Staging => Current::candidate(registry),
-                }
+                };
+                current.watched(models.watched)
             });
             if self.unlisted.is_none() && current.look() {
                 changed = true;
                 match current.lineup() {
-                    Ok(lineup) => tracing::info!(model = %lineup, stage = %models.stage, "answers"),
+                    Ok(lineup) => {
+                        tracing::info!(model = %lineup, stage = %models.stage, "answers");
+                        say_watched(lineup, current.baseline(), models.watched);
+                    }
                     Err(error) => tracing::error!(group, error = %error, "no model answers"),
                 }
             }
         }
-        self.forget_rejected();
+        self.forget_changed();
         if changed {
             self.publish();
         }
@@ -311,7 +345,7 @@ impl Watch {
         let served = |group: &String, current: &Current| match current.lineup() {
             Ok(lineup) => match before.get(group) {
                 Some(Ok(same)) if Arc::ptr_eq(&same.lineup, lineup) => Ok(same.clone()),
-                _ => Ok(models.served(lineup.clone())),
+                _ => Ok(models.served(lineup.clone(), current.baseline().cloned())),
             },
             Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
             Err(_) => Err("the approved model can't be used: the server's log says why".into()),
@@ -324,17 +358,34 @@ impl Watch {
         *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
-    /// A version that was rejected since it was asked for by its number answers no more.
-    fn forget_rejected(&self) {
+    /// A version that was rejected since it was asked for by its number answers no more. One that has another baseline is read
+    /// again by who asks next.
+    fn forget_changed(&self) {
         let models = &self.models;
-        let mut rejected = models.others();
-        rejected.retain(|served| {
+        let mut changed = models.others();
+        changed.retain(|served| {
             let identity = &served.lineup.champion.identity;
-            let shown = Registry::new(&models.folder, &identity.group).show(identity.version);
+            let registry = Registry::new(&models.folder, &identity.group);
+            let shown = registry.show(identity.version);
+            let known = served.live.as_ref().map(Live::sha256);
             shown.is_ok_and(|shown| !models.serves(shown.status))
+                || models.watched && !registry.is_baseline_in_force(identity.version, known)
         });
-        let is_rejected = |served: &Arc<Served>| rejected.iter().any(|other| Arc::ptr_eq(other, served));
-        models.lock_others().proven.retain(|served| !is_rejected(served));
+        let is_changed = |served: &Arc<Served>| changed.iter().any(|other| Arc::ptr_eq(other, served));
+        models.lock_others().proven.retain(|served| !is_changed(served));
+    }
+}
+
+fn say_watched(model: &Lineup, baseline: Option<&InForce>, is_on: bool) {
+    match baseline {
+        Some(in_force) => {
+            tracing::info!(%model, baseline = %in_force.sha256, "rows are held against the version's baseline");
+        }
+        None if is_on => tracing::info!(
+            %model,
+            "the version has no baseline: its rows are unwatched; 'transform monitor baseline' gives it one"
+        ),
+        None => {}
     }
 }
 

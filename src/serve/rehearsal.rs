@@ -3,19 +3,21 @@
 use super::capture;
 use super::keys::Keys;
 use super::server::state_folder;
-use super::{Stage, listener};
+use super::{Stage, listener, live};
 use crate::config::{Auth, Config, Serve};
 use crate::error::{Error, Result};
+use crate::registry::Registry;
 use crate::spool::durable;
 use std::io::ErrorKind;
 
 /// What was looked at, and what was found. Nothing is left behind.
-pub fn rehearse(config: &Config) -> [(&'static str, Result<String>); 4] {
+pub fn rehearse(config: &Config) -> [(&'static str, Result<String>); 5] {
     [
         ("server's address", address(&config.serve)),
         ("server's keys", keys(&config.serve)),
         ("server's state", state(config)),
         ("server's capture", capture(config)),
+        ("server's monitor", monitor(config)),
     ]
 }
 
@@ -24,6 +26,22 @@ fn capture(config: &Config) -> Result<String> {
         None => Ok("off".into()),
         Some(settings) => capture::rehearse(settings, Stage::Production),
     }
+}
+
+fn monitor(config: &Config) -> Result<String> {
+    let policy = live::policy(&config.monitor);
+    if !config.monitor.is_on() {
+        return Ok(policy);
+    }
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    let Ok(identity) = registry.latest_approved() else {
+        return Ok(policy);
+    };
+    let model = format!("{}/{}", identity.group, identity.version);
+    Ok(match registry.baseline(identity.version)? {
+        Some(_) => format!("{policy}; {model} is held against its baseline"),
+        None => format!("{policy}; {model} has no baseline: it is unwatched"),
+    })
 }
 
 fn address(serve: &Serve) -> Result<String> {

@@ -83,6 +83,9 @@ impl Predictions {
         self.values.resize(begin + self.outputs * count, 0.0);
         let values = &mut self.values[begin..];
         predict(model, rows.batch(), values);
+        if let Some(live) = &served.live {
+            live.count(rows.batch(), values);
+        }
         by_row(values, self.outputs);
         rows.batch().count_unknown(model, &mut self.unknown);
         let start = self.rows;

@@ -1,8 +1,10 @@
 //! A version that answers.
 
+use super::live::Live;
 use super::telemetry::counters::Counters;
 use crate::model::unicode;
 use crate::problem::Problem;
+use crate::registry::baseline::InForce;
 use crate::registry::{Decision, Status};
 use crate::score::binding::{Places, features};
 use crate::score::{Binding, Lineup, Names};
@@ -33,6 +35,8 @@ pub struct Served {
     pub decision: Option<Decision>,
     /// Its requests; set when there is a first one.
     pub counters: OnceLock<Arc<Counters>>,
+    /// Its rows by its baseline; `None`: they are unwatched.
+    pub live: Option<Live>,
 }
 
 impl fmt::Debug for Served {
@@ -53,8 +57,13 @@ pub struct Named {
 }
 
 impl Served {
-    /// `decision`: the last one on it.
-    pub fn of(lineup: Arc<Lineup>, shape: &Shape, decision: Option<Decision>) -> Arc<Served> {
+    /// `decision`: the last one on it; `baseline`: what its rows are held against, if they are.
+    pub fn of(
+        lineup: Arc<Lineup>,
+        shape: &Shape,
+        decision: Option<Decision>,
+        baseline: Option<InForce>,
+    ) -> Arc<Served> {
         let spelling = shape.spelling.with_point();
         let columns = lineup.signature().inputs.iter();
         let shape = Shape {
@@ -62,16 +71,19 @@ impl Served {
             ..shape.clone()
         };
         let name = HeaderValue::from_str(&lineup.to_string());
+        let live = baseline.map(|baseline| Live::of(baseline, lineup.signature()));
+        let counter = live.as_ref().map(|live| live.counter.clone());
         Arc::new(Served {
             by_position: Binding::by_position(&features(columns, &spelling).into()),
             names: Names::of(lineup.signature()),
-            scorer: Scorer::new(lineup.clone(), shape),
+            scorer: Scorer::new(lineup.clone(), shape).counting(counter),
             // A group's name may hold what no header can.
             name: name.unwrap_or(HeaderValue::from_static("?")),
             variant: lineup.champion.identity.version.into(),
             last: Mutex::default(),
             decision,
             counters: OnceLock::new(),
+            live,
             lineup,
         })
     }
@@ -143,7 +155,7 @@ mod tests {
     #[test]
     fn names_that_are_a_whole_body_are_not_kept() {
         let line = MODELS.ready().unwrap();
-        let served = Served::of(line.lineup.clone(), &line.scorer.shape, None);
+        let served = Served::of(line.lineup.clone(), &line.scorer.shape, None, None);
         let bind = |other: &str| served.bind(["x", other, "y"].map(Cow::from).to_vec(), None).unwrap();
         assert!(Arc::ptr_eq(&bind("other"), &bind("other")));
         let long = "o".repeat(1 << 20);

@@ -4,13 +4,17 @@ use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::guard::Guard;
 use super::listener::{Listeners, listen};
+use super::live;
 use super::models::{Models, Watch};
 use super::route::Stage;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
+use crate::monitor::Policy;
+use crate::service::clock::monotonic;
 use crate::service::signals::{self, Handlers};
 use crate::service::{ServiceManager, StepTimer, Stop};
 use crate::transform::pool;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -21,6 +25,9 @@ use tokio::sync::watch;
 
 /// How often the decisions on models and the keys are looked at, and quotas are kept.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often windows of rows are looked at: see [`Models::judge`].
+const JUDGE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the worker's status is looked at, for the page.
 const OBSERVE_EVERY: Duration = Duration::from_secs(5);
@@ -59,14 +66,31 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
         config.models.group.clone(),
         stage,
         config.shape.clone(),
+        config.monitor.is_on(),
     ));
+    say_policy(&config.monitor);
     let mut watch = Watch::new(models.clone());
     watch.look();
     let threads = config.worker.threads;
-    let endpoint = Arc::new(Endpoint::new(models, guard.clone(), stage, config, pool(threads)?)?);
+    let endpoint = Arc::new(Endpoint::new(
+        models.clone(),
+        guard.clone(),
+        stage,
+        config,
+        pool(threads)?,
+    )?);
     let runtime = runtime(threads)?;
     let watched = guard.clone();
     beside("watch", move || follow(&mut watch, &watched, &reloads))?;
+    if config.monitor.is_on() {
+        let policy = config.monitor.clone();
+        beside("monitor", move || {
+            loop {
+                models.judge(&policy, monotonic(), Timestamp::now());
+                std::thread::sleep(JUDGE_EVERY);
+            }
+        })?;
+    }
     let observed = endpoint.clone();
     beside("telemetry", move || {
         loop {
@@ -91,6 +115,12 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
         capture.finish();
     }
     Ok(())
+}
+
+fn say_policy(policy: &Policy) {
+    if policy.is_on() {
+        tracing::info!("rows are judged in {}", live::policy(policy));
+    }
 }
 
 /// Starts a thread that ends with the process: whatever it is at, it only reads.

@@ -75,6 +75,13 @@ impl Registry {
             .transpose()
     }
 
+    /// Did nobody decide for another baseline than the one that is known? What stands in it isn't read again.
+    pub fn is_baseline_in_force(&self, version: u32, known: Option<Sha256Sum>) -> bool {
+        let given = self.baselines_given(version).map(|mut given| given.pop());
+        let known = known.map(|known| known.to_string());
+        given.is_ok_and(|given| given.is_none_or(|given| Some(given.sha256) == known))
+    }
+
     /// Who gave a version which baselines after it was registered, oldest first.
     pub fn baselines_given(&self, version: u32) -> Result<Vec<Given>> {
         let path = self.folder(version).join(DECISIONS);

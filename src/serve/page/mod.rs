@@ -1,6 +1,7 @@
 //! `GET /`: how the server stands, for who is on call. One page without a script, which a browser loads again by itself; it changes
 //! nothing, and names the command that would.
 
+mod data;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -213,6 +214,7 @@ fn write(facts: &Facts, html: &mut String) -> fmt::Result {
     verdicts::verdicts(facts, html)?;
     sections::requests(facts, html)?;
     sections::models(facts, html)?;
+    data::section(facts, html)?;
     sections::keys(facts, html)?;
     sections::refusals(facts, html)?;
     sections::worker(facts, html)?;

@@ -55,14 +55,14 @@ pub fn process(facts: &Facts, html: &mut String) -> fmt::Result {
 }
 
 /// A table whose rows are cards where there is no room for columns: a cell says then what it is.
-struct Table<'a> {
+pub struct Table<'a> {
     html: &'a mut String,
     columns: &'a [&'a str],
 }
 
 impl<'a> Table<'a> {
     /// A column whose name begins with a blank holds numbers.
-    fn begin(html: &'a mut String, columns: &'a [&'a str]) -> Table<'a> {
+    pub fn begin(html: &'a mut String, columns: &'a [&'a str]) -> Table<'a> {
         html.push_str("<table>\n<thead><tr>");
         for column in columns {
             html.push_str(match column.starts_with(' ') {
@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
     }
 
     /// Cells are HTML.
-    fn row(&mut self, cells: &[String]) -> fmt::Result {
+    pub fn row(&mut self, cells: &[String]) -> fmt::Result {
         self.html.push_str("<tr>");
         // A row that has less to tell is as wide as the others.
         let cells = cells.iter().map(String::as_str).chain(std::iter::repeat(""));
@@ -97,7 +97,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn end(self) {
+    pub fn end(self) {
         self.html.push_str("</tbody>\n</table>\n");
     }
 }

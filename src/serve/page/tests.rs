@@ -1,7 +1,10 @@
 use super::*;
+use crate::monitor::{Action, Area, Check, Judgement};
 use crate::registry::Status;
 use crate::serve::capture::Captured;
+use crate::serve::live::{Judged, Windows};
 use crate::serve::telemetry::histogram::BUCKETS;
+use crate::serve::telemetry::windows::Watched;
 
 const SCRIPT: &str = "<script>alert(1)</script>\"'&";
 
@@ -37,6 +40,43 @@ fn totals(answered: u64, refused: u64, failed: u64) -> Totals {
     }
 }
 
+/// Of a window in which half of these columns was missing.
+fn watched(model: &str, columns: &[&str], now: Timestamp) -> Watched {
+    let over = |column: &&str| Check {
+        area: Area::Data,
+        check: "missing",
+        column: column.to_string(),
+        segment: None,
+        n: 500,
+        value: Some(0.5),
+        bar: Some(0.0417),
+        floor: false,
+        noise: None,
+        interval: None,
+        over: true,
+        why: None,
+    };
+    let over: Vec<Check> = columns.iter().map(over).collect();
+    let last = Judged {
+        at: now - jiff::SignedDuration::from_secs(120),
+        rows: 512,
+        judgement: Judgement {
+            action: Action::Hold,
+            checks: over.clone(),
+        },
+        over,
+    };
+    Watched {
+        model: model.into(),
+        windows: Some(Windows {
+            open: 17,
+            judged: 1_290,
+            over: columns.len() as u64,
+            last: Some(last.into()),
+        }),
+    }
+}
+
 /// A server at which nothing is wrong.
 fn facts() -> Facts {
     let mut all = vec![Totals::default(); counters::ROUTES];
@@ -67,6 +107,7 @@ fn facts() -> Facts {
             body_bytes: 41_000,
             max_body_bytes: 256 << 20,
             capture: None,
+            watched: vec![watched("diabetes/3", &[], now)],
         },
         connections: 32,
         resident: Some(18 << 20),
@@ -151,6 +192,12 @@ fn wrong() -> Facts {
             id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
         });
     }
+    let columns = ["age", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6", "sex"];
+    facts.standing.watched[0] = watched("diabetes/3", &columns, facts.now);
+    facts.standing.watched.push(Watched {
+        model: "diabetes/2".into(),
+        windows: None,
+    });
     facts.log_lost = 1200;
     facts.standing.capture = Some(Captured {
         events: 1_420_000,
@@ -233,6 +280,10 @@ fn what_is_wrong_comes_first_with_the_command() {
         "<b>30,000</b> rate, nightly-batch",
         "no approved model: version 1 is pending",
         "pending: nobody decided yet",
+        "what diabetes/3 is asked is out of the ordinary: missing of age: 0.500, bar 0.0417; missing of bmi: 0.500, bar 0.0417; \
+         missing of bp: 0.500, bar 0.0417; and 7 more",
+        "<small>of 512\u{a0}rows, 2 min ago, 2026-11-26 18:38:12 UTC</small>",
+        "unwatched<small>it has no baseline",
         "nightly-batch used 96.8\u{a0}% of its day quota, which turns in 5 h",
     ] {
         assert!(page.contains(text), "{text} in {page}");
@@ -307,6 +358,7 @@ fn what_clients_and_people_wrote_is_text() {
         reason: SCRIPT.into(),
     });
     facts.others.push(bad);
+    facts.standing.watched = vec![watched(SCRIPT, &[SCRIPT], facts.now)];
     show(&facts, "attack.html");
     facts.worker = Arc::new(Err(SCRIPT.into()));
     show(&facts, "attack.html");

@@ -2,6 +2,7 @@
 
 use super::counters::{self, Counters, STATUSES, Totals};
 use super::histogram::BOUNDS;
+use super::windows::{self, Watched};
 use crate::serve::capture::Captured;
 use crate::serve::keys;
 use crate::serve::refusal::{Cause, Refusal};
@@ -67,6 +68,8 @@ pub struct Standing {
     pub max_body_bytes: u64,
     /// `None`: it doesn't capture.
     pub capture: Option<Captured>,
+    /// Of each version in memory.
+    pub watched: Vec<Watched>,
 }
 
 /// A version that answers.
@@ -214,6 +217,7 @@ impl Metrics {
         if let Some(captured) = &standing.capture {
             capture(&mut page, captured);
         }
+        windows::write(&mut page, &standing.watched);
         process(&mut page, self.started());
         page.into_text()
     }
@@ -372,6 +376,7 @@ mod tests {
             body_bytes: 0,
             max_body_bytes: 1 << 20,
             capture: None,
+            watched: Vec::new(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! What is known of the requests that were answered: [`metrics`] for Prometheus, the [`access_log`], and for the page the last
-//! minutes ([`window`]) and the last [`refusals`].
+//! minutes ([`window`]) and the last [`refusals`]. Beside it, how rows look by their baselines ([`windows`]).
 //!
 //! A request is recorded in one place, when its [`Exchange`] ends. That takes a few atomic additions; a lock where it is refused,
 //! or logged.
@@ -10,6 +10,7 @@ pub mod histogram;
 pub mod metrics;
 mod refusals;
 mod window;
+pub mod windows;
 
 pub use refusals::Refused;
 pub use window::Counted;

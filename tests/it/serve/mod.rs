@@ -15,6 +15,7 @@ mod sagemaker;
 mod score;
 mod telemetry;
 mod tensorflow;
+mod windows;
 
 use crate::spool::{Daemon, Spool};
 use std::io::{Read, Write};

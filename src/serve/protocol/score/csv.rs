@@ -25,6 +25,9 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
     let mut output = Output::begin(&opened, in_parts);
     let mut part = opened.first_part(first);
     loop {
+        if let Some(live) = &served.live {
+            live.add(&part.counts);
+        }
         let before = output.bytes();
         let source = output.add(part)?;
         ask.room.grow((output.bytes() - before) as u64)?;
