@@ -6,10 +6,12 @@ use super::database::to_name;
 use super::history::Transformation;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
+use crate::monitor::sizes::Sizes;
 use crate::monitor::{Counts, Window};
 use crate::spool::Name;
 use crate::transform::Verdict;
 use rusqlite::{Connection, Row, Statement, params};
+use std::ops::Range;
 
 /// What was counted of an input when a lineup scored it, or of a window of small ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,32 @@ impl Ledger {
             })
         });
         Ok(whole.collect())
+    }
+
+    /// All that was counted of a lineup's inputs by a baseline, of those first seen in that time (microseconds since 1970), without
+    /// those that are held.
+    pub fn counted_between(&self, made_by: &str, baseline: Sha256Sum, time: Range<i64>) -> Result<Counts> {
+        let select = "SELECT counts FROM counts c
+            WHERE made_by = ? AND baseline = ? AND first_seen >= ? AND first_seen < ?
+                AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = c.input AND r.verdict > 0)
+            ORDER BY first_seen, id";
+        let read = |row: &Row| Ok(Counts::of(&row.get::<_, Vec<u8>>(0)?));
+        let counts = self.select(select, params![made_by, baseline.0, time.start, time.end], read)?;
+        let mut sum = Counts::default();
+        counts.iter().flatten().for_each(|counts| sum.add(counts));
+        Ok(sum)
+    }
+
+    /// Of the last inputs that were published.
+    pub fn sizes(&self) -> Result<Sizes> {
+        let select =
+            "SELECT input, rows FROM (SELECT id, input, rows, verdict FROM history ORDER BY id DESC LIMIT 2000)
+            WHERE verdict = 0 ORDER BY id";
+        let mut sizes = Sizes::default();
+        for (input, rows) in self.select(select, [], |row| Ok((to_name(row, 0)?, row.get(1)?)))? {
+            sizes.push(input.bytes(), rows);
+        }
+        Ok(sizes)
     }
 
     /// The window of a lineup that is still open; one that is damaged begins anew.

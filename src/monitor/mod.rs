@@ -9,6 +9,8 @@ pub mod check;
 pub mod counts;
 pub mod performance;
 pub mod policy;
+pub mod sizes;
+pub mod week;
 pub mod window;
 
 pub use baseline::Baseline;

@@ -1,5 +1,6 @@
 //! What becomes of a result, by what was found.
 
+use super::baseline::Column;
 use super::check::{self, Area, Bars, Check};
 use super::{Baseline, Counts};
 use jiff::tz::TimeZone;
@@ -118,14 +119,32 @@ impl Policy {
 
     /// Holds what was counted against a baseline.
     pub fn look(&self, baseline: &Baseline, counts: &Counts, basis: Basis) -> Judgement {
-        let outputs: Vec<&str> = baseline.outputs().iter().map(|column| column.name.as_str()).collect();
-        self.judge(check::checks(baseline, counts, &self.bars), basis, &outputs)
+        self.judge(self.checks(baseline, None, counts), basis, baseline.outputs())
     }
 
-    /// `outputs`: the names of what the model says, whose drift counts whatever the basis.
-    fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[&str]) -> Judgement {
+    /// Of a window. `usual`: what is usual instead of the baseline's own rows.
+    pub fn checks(&self, baseline: &Baseline, usual: Option<&Counts>, counts: &Counts) -> Vec<Check> {
+        let mut checks = check::checks(baseline, usual, counts, &self.bars);
+        checks.extend(check::watched(baseline, counts, &self.watch));
+        checks
+    }
+
+    /// Of one input as a file. `last`: the rows of the files before it.
+    pub fn checks_of_file(&self, counts: &Counts, last: &[u64]) -> Vec<Check> {
+        let mut checks = vec![check::rows(counts.rows, last)];
+        checks.extend(
+            self.watch
+                .key
+                .as_ref()
+                .map(|key| check::duplicates(key, counts, &self.bars)),
+        );
+        checks
+    }
+
+    /// `outputs`: what the model says, whose drift counts whatever the basis.
+    pub fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[Column]) -> Judgement {
         let action = |check: &Check| {
-            let known = check.area == Area::Drift && !outputs.contains(&check.column.as_str());
+            let known = check.area == Area::Drift && outputs.iter().all(|output| output.name != check.column);
             match check.over {
                 true if basis == Basis::Rescored && known => Action::Off,
                 true => self.action(check.area),
@@ -184,7 +203,9 @@ mod tests {
     }
 
     fn action(checks: &[Check], basis: Basis) -> Action {
-        policy().judge(checks.to_vec(), basis, &["prediction"]).action
+        policy()
+            .judge(checks.to_vec(), basis, &[Column::unknown("prediction", true)])
+            .action
     }
 
     #[test]

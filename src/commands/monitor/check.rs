@@ -4,11 +4,15 @@ use crate::commands::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::evaluate::digits::short;
+use crate::ledger::Ledger;
 use crate::monitor::check::Check;
+use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Basis, Counter, Judgement, Policy};
 use crate::registry::Registry;
 use crate::score::Lineup;
+use crate::service::clock::wall_clock;
 use crate::transform::{Failure, Run, Scorer, Summary, pool, transform};
+use crate::worker::Usual;
 use serde_json::json;
 use std::fs::File;
 use std::io;
@@ -47,7 +51,8 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
     let counter = Counter::new(&in_force.baseline, in_force.sha256, model.signature());
     let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
     // A name in the input folder, as in status, or any path.
-    let dropped = config.input.path.join(input_name(config, file).path());
+    let name = input_name(config, file);
+    let dropped = config.input.path.join(name.path());
     let path = if file.exists() { file } else { &dropped };
     let pool = pool(config.worker.threads)?;
     let input = File::open(path).map_err(Error::io("open", path))?;
@@ -63,7 +68,17 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
             Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
             Failure::Cancelled => unreachable!("nobody cancels it"),
         })?;
-    let judgement = config.monitor.look(&in_force.baseline, &summary.counts, Basis::New);
+    let policy = &config.monitor;
+    let (mut sizes, mut usual) = (Sizes::default(), None);
+    if let Some(ledger) = Ledger::read(&config.state.path)? {
+        let made_by = registry.identity(version)?.made_by();
+        sizes = ledger.sizes()?;
+        usual = Usual::find(&ledger, &made_by, in_force.sha256, wall_clock() / 1000, policy)?;
+    }
+    let mut checks = policy.checks_of_file(&summary.counts, &sizes.last(name.bytes()));
+    let usual = usual.as_ref().and_then(Usual::counts);
+    checks.extend(policy.checks(&in_force.baseline, usual, &summary.counts));
+    let judgement = policy.judge(checks, Basis::New, in_force.baseline.outputs());
     Ok((judgement, summary))
 }
 

@@ -8,18 +8,18 @@ const EXPECTED_MIN: f64 = 5.0;
 /// Two counts of the same bins: those of the baseline, and those of a window. Missing cells, and those in no bin of the baseline,
 /// are bins, too.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pair {
+pub struct Bins {
     known: Vec<f64>,
     later: Vec<f64>,
     /// Rows of the baseline and of the window.
     rows: [f64; 2],
 }
 
-impl Pair {
+impl Bins {
     /// Bins of numbers, in their order, `apart` (missing ones, infinite ones) each as (baseline, window). A bin that expects fewer
     /// than 5 is merged with the next one; what is apart, expects fewer and has fewer, with the smallest bin.
-    pub fn of_numbers(known: &[u64], later: &[u64], apart: (u64, u64)) -> Pair {
-        let mut pair = Pair::empty(known, later, apart);
+    pub fn of_numbers(known: &[u64], later: &[u64], apart: (u64, u64)) -> Bins {
+        let mut pair = Bins::empty(known, later, apart);
         let mut open = (0.0, 0.0);
         for (&known, &later) in known.iter().zip(later) {
             open = (open.0 + known as f64, open.1 + later as f64);
@@ -40,8 +40,8 @@ impl Pair {
 
     /// Categories in the baseline's order; `apart`: missing cells and categories that it doesn't list. Those that expect fewer than 5
     /// are one bin, with what is apart where it expects fewer; and where that has fewer than 5, too, it is merged with the smallest.
-    pub fn of_categories(known: &[u64], later: &[u64], missing: (u64, u64), unlisted: (u64, u64)) -> Pair {
-        let mut pair = Pair::empty(known, later, (missing.0 + unlisted.0, missing.1 + unlisted.1));
+    pub fn of_categories(known: &[u64], later: &[u64], missing: (u64, u64), unlisted: (u64, u64)) -> Bins {
+        let mut pair = Bins::empty(known, later, (missing.0 + unlisted.0, missing.1 + unlisted.1));
         let mut rest = (0, 0);
         let categories = known.iter().copied().zip(later.iter().copied());
         for (known, later) in categories.chain([missing, unlisted]) {
@@ -54,9 +54,9 @@ impl Pair {
         pair.push_apart(rest)
     }
 
-    fn empty(known: &[u64], later: &[u64], more: (u64, u64)) -> Pair {
+    fn empty(known: &[u64], later: &[u64], more: (u64, u64)) -> Bins {
         let rows = |counts: &[u64], more: u64| (counts.iter().sum::<u64>() + more) as f64;
-        Pair {
+        Bins {
             known: vec![],
             later: vec![],
             rows: [rows(known, more.0), rows(later, more.1)],
@@ -78,7 +78,7 @@ impl Pair {
         self.later[bin] += later;
     }
 
-    fn push_apart(mut self, (known, later): (u64, u64)) -> Pair {
+    fn push_apart(mut self, (known, later): (u64, u64)) -> Bins {
         let apart = (known as f64, later as f64);
         // Many that the baseline hardly knows mustn't make up for what has gone from another bin.
         if self.suffices(apart.0) || apart.1 >= EXPECTED_MIN {
@@ -204,7 +204,7 @@ mod tests {
         // Of 1,000 rows; 100 later: bins need a share of 0.05.
         let known = [10, 20, 30, 400, 500, 40, 0];
         let later = [1, 2, 3, 40, 50, 4, 0];
-        let pair = Pair::of_numbers(&known, &later, (0, 0));
+        let pair = Bins::of_numbers(&known, &later, (0, 0));
         assert_eq!(
             (pair.known.as_slice(), pair.later.as_slice()),
             (&[60.0, 400.0, 540.0][..], &[6.0, 40.0, 54.0][..])
@@ -212,9 +212,9 @@ mod tests {
         assert!(pair.psi().abs() < 1e-12 && pair.is_comparable());
         assert!((pair.psi_noise() - 2.0 * (0.001 + 0.01)).abs() < 1e-12);
         // Few missing ones stand with the smallest bin, many alone.
-        let bins = |apart| Pair::of_numbers(&known, &later, apart).bins();
+        let bins = |apart| Bins::of_numbers(&known, &later, apart).bins();
         assert_eq!((bins((9, 1)), bins((90, 1)), bins((0, 9))), (3, 4, 4));
-        let pair = Pair::of_categories(&[500, 400, 60, 20, 20], &[50, 40, 6, 2, 2], (0, 0), (20, 2));
+        let pair = Bins::of_categories(&[500, 400, 60, 20, 20], &[50, 40, 6, 2, 2], (0, 0), (20, 2));
         assert_eq!(pair.known, [500.0, 400.0, 60.0, 60.0]);
     }
 
@@ -227,7 +227,7 @@ mod tests {
         assert!((robust(0.1267, 50_000, 5_000) - 0.1).abs() < 1e-3);
         assert_eq!(robust(0.1, 50_000, 100), 0.0);
         // Chi-square with 1 degree of freedom exceeds 10.83 in 0.1 %.
-        let pair = Pair::of_numbers(&[500, 500], &[50, 50], (0, 0));
+        let pair = Bins::of_numbers(&[500, 500], &[50, 50], (0, 0));
         assert!((pair.psi_by_chance(0.001) - 10.827_566_170_662_733 * 0.011).abs() < 1e-9);
     }
 }

@@ -1,25 +1,24 @@
 //! Is a column distributed as in the baseline?
 
-use super::distance::{Pair, chebyshev, kolmogorov_smirnov, robust, robust_noise, wasserstein};
-use super::{Area, Bars, Check, ColumnBars};
+use super::distance::{Bins, chebyshev, kolmogorov_smirnov, robust, robust_noise, wasserstein};
+use super::{Area, Bars, Check, ColumnBars, Pair};
 use crate::monitor::ColumnCounts;
-use crate::monitor::baseline::{Column, Values};
+use crate::monitor::baseline::Values;
 
 /// `psi` and `distance`, which have bars; beside them `ks` and `wasserstein` (in standard deviations of the baseline) of numbers, or
 /// `linf` of categories, which are only shown.
-pub(super) fn of_column(
-    column: &Column,
-    counts: &ColumnCounts,
-    bars: &Bars,
-    own: &ColumnBars,
-    tail: f64,
-) -> Vec<Check> {
-    let known = column.counts();
+pub(super) fn of_column(pair: &Pair, bars: &Bars, own: &ColumnBars, tail: f64) -> Vec<Check> {
+    let &Pair {
+        column,
+        ref known,
+        later: counts,
+        ..
+    } = pair;
     let n = counts.cells();
     let check = |check| Check::new(Area::Drift, check, &column.name, n);
-    let numbers = matches!(column.values, Values::Numbers { .. });
-    let all = |counts: &ColumnCounts| match numbers {
-        true => {
+    let numbers = column.is_numbers();
+    let all = |counts: &ColumnCounts| match &column.values {
+        Values::Numbers { .. } => {
             let inner = counts.bins.iter().copied();
             std::iter::once(counts.below)
                 .chain(inner)
@@ -27,22 +26,23 @@ pub(super) fn of_column(
                 .collect()
         }
         // What the baseline has once only is as good as new: it stands with what it doesn't list. (Frequent ones come first.)
-        false => {
-            let often = known.bins.iter().take_while(|&&count| count > 1).count();
+        Values::Categories { categories, .. } => {
+            let categories = categories.iter();
+            let often = categories.take_while(|category| category.count > 1).count();
             let (often, once) = counts.bins.split_at(often.min(counts.bins.len()));
             let rest = once.iter().sum::<u64>() + counts.other;
             often.iter().copied().chain([rest]).collect::<Vec<u64>>()
         }
     };
-    let (known_bins, later_bins) = (all(&known), all(counts));
+    let (known_bins, later_bins) = (all(known), all(counts));
     let pair = if numbers {
         let apart = |counts: &ColumnCounts| counts.missing + counts.infinite;
-        Pair::of_numbers(&known_bins, &later_bins, (apart(&known), apart(counts)))
+        Bins::of_numbers(&known_bins, &later_bins, (apart(known), apart(counts)))
     } else {
         let missing = (known.missing, counts.missing);
-        Pair::of_categories(&known.bins, &counts.bins, missing, (known.other, counts.other))
+        Bins::of_categories(&known.bins, &counts.bins, missing, (known.other, counts.other))
     };
-    let mut checks = vec![match why_not(&pair, n, &known) {
+    let mut checks = vec![match why_not(&pair, n, known) {
         Some(why) => check("psi").without(why),
         None => {
             let bar = own.psi.unwrap_or(bars.psi).max(pair.psi_by_chance(tail));
@@ -76,7 +76,7 @@ pub(super) fn of_column(
     {
         let check = present("wasserstein");
         checks.push(if summary.sd > 0.0 {
-            let means = [summary.mean, counts.sum / rows as f64];
+            let means = [known.sum / of as f64, counts.sum / rows as f64];
             let distance = wasserstein(&summary.histogram.edges, &known_bins, &later_bins, counts.range, means);
             check.shown(distance / summary.sd, None)
         } else {
@@ -86,7 +86,7 @@ pub(super) fn of_column(
     checks
 }
 
-fn why_not(pair: &Pair, n: u64, known: &ColumnCounts) -> Option<String> {
+fn why_not(pair: &Bins, n: u64, known: &ColumnCounts) -> Option<String> {
     if pair.is_comparable() {
         return None;
     }

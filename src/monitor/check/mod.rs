@@ -10,10 +10,13 @@ mod drift;
 mod interval;
 pub mod performance;
 mod quality;
+mod watched;
 
-pub use quality::rows;
+pub use quality::{duplicates, rows};
+pub use watched::watched;
 
-use super::{Baseline, Counts};
+use super::baseline::Column;
+use super::{Baseline, ColumnCounts, Counts};
 use crate::evaluate::digits::significant;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -186,20 +189,39 @@ impl Bars {
     }
 }
 
-/// What was counted of a window, held against its baseline, column by column: data, then drift. Columns that the counts lack are
-/// left out.
-pub fn checks(baseline: &Baseline, counts: &Counts, bars: &Bars) -> Vec<Check> {
-    let columns: Vec<_> = baseline.counted().zip(&counts.columns).collect();
-    let each: usize = columns.iter().map(|(column, _)| quality::checks_of(column)).sum();
+/// What was counted of a window, held against its baseline, column by column: data, then drift. `usual`: what is usual instead of
+/// the baseline's own rows, counted by it. Columns that the counts lack are left out.
+pub fn checks(baseline: &Baseline, usual: Option<&Counts>, counts: &Counts, bars: &Bars) -> Vec<Check> {
+    let columns: Vec<&Column> = baseline.columns().into_iter().take(counts.columns.len()).collect();
+    let each: usize = columns.iter().map(|column| quality::checks_of(column)).sum();
     let quality_tail = bars.tail(each + 1);
     let drift_tail = bars.tail(columns.len());
-    let mut checks = vec![quality::bad_rows(counts, bars, quality_tail)];
-    for (column, counts_of) in columns {
+    let mut checks = vec![quality::bad_rows(counts, usual, bars, quality_tail)];
+    for (i, column) in columns.into_iter().enumerate() {
+        let pair = Pair {
+            column,
+            known: match usual.and_then(|usual| usual.columns.get(i)) {
+                Some(usual) => usual.clone(),
+                None => column.counts(),
+            },
+            known_rows: usual.map_or(column.count + column.missing, |usual| usual.rows),
+            later: &counts.columns[i],
+            later_rows: counts.rows,
+        };
         let own = bars.column(&column.name);
-        checks.extend(quality::of_column(column, counts_of, counts, bars, &own, quality_tail));
-        checks.extend(drift::of_column(column, counts_of, bars, &own, drift_tail));
+        checks.extend(quality::of_column(&pair, bars, &own, quality_tail));
+        checks.extend(drift::of_column(&pair, bars, &own, drift_tail));
     }
     checks
+}
+
+/// One column then and now.
+struct Pair<'a> {
+    column: &'a Column,
+    known: ColumnCounts,
+    known_rows: u64,
+    later: &'a ColumnCounts,
+    later_rows: u64,
 }
 
 #[cfg(test)]

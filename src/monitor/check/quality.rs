@@ -1,9 +1,9 @@
 //! Are cells broken: missing, unreadable, beyond what the model was trained on?
 
 use super::chance::{excess, most};
-use super::{Area, Bars, Check, ColumnBars};
+use super::{Area, Bars, Check, ColumnBars, Pair};
+use crate::monitor::Counts;
 use crate::monitor::baseline::{Column, Values};
-use crate::monitor::{ColumnCounts, Counts};
 
 /// Files before this one, for [`rows`].
 const FILES_MIN: usize = 5;
@@ -17,42 +17,34 @@ pub(super) fn checks_of(column: &Column) -> usize {
     if column.is_numbers() { 6 } else { 3 }
 }
 
-/// Shares of cells: `missing` and `bad`; of numbers `infinite`, `outside` (of the baseline's range), `negative` and
-/// `type` (fractions where all of the baseline's are whole); of categories
-/// `unseen`. Each has the baseline's own share and what chance adds as its bar.
-pub(super) fn of_column(
-    column: &Column,
-    counts: &ColumnCounts,
-    all: &Counts,
-    bars: &Bars,
-    own: &ColumnBars,
-    tail: f64,
-) -> Vec<Check> {
+/// Shares of cells: `missing` and `bad`; of numbers `infinite`, `outside` (of the baseline's range), `negative` and `type` (fractions
+/// where all of the baseline's are whole); of categories `unseen`. Each has the usual share and what chance adds as its bar.
+pub(super) fn of_column(pair: &Pair, bars: &Bars, own: &ColumnBars, tail: f64) -> Vec<Check> {
+    let &Pair {
+        column,
+        ref known,
+        known_rows,
+        later: counts,
+        later_rows,
+    } = pair;
     let (cells, present) = (counts.cells(), counts.present());
-    let of = column.count + column.missing;
+    let (of, known_present) = (known.cells(), known.present());
     let share = |check, bar: Option<f64>, later: (u64, u64), known: (u64, u64)| {
         let check = Check::new(Area::Data, check, &column.name, later.1);
         share_of(check, later, known, bar, bars.share, tail, 1)
     };
-    let rows = all.rows;
     let mut checks = vec![
-        share("missing", own.missing, (counts.missing, cells), (column.missing, of)),
-        // The baseline is of rows that could be read.
-        share("bad", own.bad, (counts.bad, rows), (0, of)),
+        share("missing", own.missing, (counts.missing, cells), (known.missing, of)),
+        share("bad", own.bad, (counts.bad, later_rows), (known.bad, known_rows)),
     ];
     match &column.values {
-        Values::Numbers {
-            infinite,
-            summary,
-            whole,
-        } => {
+        Values::Numbers { summary, whole, .. } => {
             checks.push(share(
                 "infinite",
                 own.infinite,
                 (counts.infinite, cells),
-                (*infinite, of),
+                (known.infinite, of),
             ));
-            let known = column.count - infinite;
             let check = |name| Check::new(Area::Data, name, &column.name, present);
             let Some(summary) = summary else {
                 let why = "the baseline has no value of it";
@@ -64,7 +56,7 @@ pub(super) fn of_column(
             checks.push(share_of(
                 check("outside"),
                 outside,
-                (0, known),
+                (known.below + known.above, known_present),
                 own.outside,
                 bars.share,
                 tail,
@@ -73,10 +65,20 @@ pub(super) fn of_column(
             checks.push(if summary.min < 0.0 {
                 check("negative").without("the baseline has negative ones, too")
             } else {
-                share("negative", own.negative, (counts.negative, present), (0, known))
+                share(
+                    "negative",
+                    own.negative,
+                    (counts.negative, present),
+                    (known.negative, known_present),
+                )
             });
             checks.push(match whole {
-                Some(true) => share("type", own.r#type, (counts.fractional, present), (0, known)),
+                Some(true) => share(
+                    "type",
+                    own.r#type,
+                    (counts.fractional, present),
+                    (known.fractional, known_present),
+                ),
                 Some(false) => check("type").without("the baseline has fractions, too"),
                 None => check("type").without("whether the baseline's are whole isn't known"),
             });
@@ -88,7 +90,7 @@ pub(super) fn of_column(
                 "unseen",
                 own.unseen,
                 (counts.other, present),
-                (once + other, column.count),
+                (once + known.other, known_present),
             );
             checks.push(match *other {
                 0 => check,
@@ -106,13 +108,13 @@ pub(super) fn of_column(
 }
 
 /// Rows that can't be scored, for a cell or as a whole. The baseline is of rows that could be.
-pub(super) fn bad_rows(all: &Counts, bars: &Bars, tail: f64) -> Check {
+pub(super) fn bad_rows(all: &Counts, usual: Option<&Counts>, bars: &Bars, tail: f64) -> Check {
     let check = Check::new(Area::Data, "bad_rows", "", all.rows);
     // Of none that can't be in so many as it takes to know it.
     share_of(
         check,
         (all.bad_rows, all.rows),
-        (0, all.rows),
+        usual.map_or((0, all.rows), |usual| (usual.bad_rows, usual.rows)),
         None,
         bars.share,
         tail,
@@ -152,6 +154,16 @@ fn share_of(
     let by_chance = most(later.1, tail, chance) as f64 / whole;
     let bar = own.unwrap_or_else(|| by_chance.max(usual + least).min(1.0));
     check.held(value, bar, (by_chance - usual).max(0.0))
+}
+
+/// Rows of a file whose key stood before in it.
+pub fn duplicates(key: &str, counts: &Counts, bars: &Bars) -> Check {
+    let check = Check::new(Area::Data, "duplicates", key, counts.rows);
+    match counts.duplicates {
+        None => check.without("the file doesn't have this column"),
+        Some(_) if counts.rows == 0 => check.without("no rows"),
+        Some(duplicates) => check.held(duplicates as f64 / counts.rows as f64, bars.share, 0.0),
+    }
 }
 
 /// How large a file is beside the last ones: its rows by their median. Over where it is farther from it, up or down, than by a factor

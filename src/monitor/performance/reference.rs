@@ -1,7 +1,7 @@
 //! What is kept of held-out rows with labels, so that later ones can do without.
 
 use super::calibration::{Calibration, Outcome, ranking};
-use super::{Figures, Outcomes};
+use super::{Figures, Outcomes, Tally};
 use crate::evaluate::{Confusion, Metric};
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +158,13 @@ impl Reference {
         let wider = (self.rows as f64 / parts / n as f64).max(1.0).sqrt();
         let half = USUAL * sd * wider;
         Some(((mean - half).max(0.0), (mean + half).min(1.0)))
+    }
+
+    /// Are these of its classes and bins?
+    pub fn fits(&self, tallies: &[Tally]) -> bool {
+        let fits =
+            |(class, tally): (&Class, &Tally)| [&tally.called, &tally.other].iter().all(|c| c.len() == class.bins());
+        tallies.len() == self.classes.len() && self.classes.iter().zip(tallies).all(fits)
     }
 
     /// What was read from a file can be used.

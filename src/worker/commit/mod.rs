@@ -8,9 +8,11 @@ mod losses;
 mod monitor;
 mod publishing;
 mod record;
+mod usual;
 
 pub use monitor::Watched;
 pub use publishing::Publishing;
+pub use usual::Usual;
 
 use super::agenda::{Agenda, Note};
 use super::export::Exporter;
@@ -406,6 +408,9 @@ impl Commit {
             self.failed = None;
         }
         for (_, done) in &committed {
+            if let (Some(monitor), Verdict::Publish) = (&mut self.monitor, done.verdict) {
+                monitor.published(&done.input, done.summary.rows);
+            }
             let Note { changes, .. } = self.agenda.note(&done.input);
             self.agenda.forget(&done.input);
             // The one-shot scores what changes again no second time.

@@ -2,12 +2,14 @@
 
 use super::Commit;
 use super::record::Finding;
+use super::usual::Usual;
 use crate::checksum::Sha256Sum;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Wanted, Windows};
 use crate::model::Signature;
-use crate::monitor::check::{self, Check};
+use crate::monitor::check::Check;
+use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
 use crate::registry::baseline::InForce;
 use crate::spool::publish::{Earlier, Product};
@@ -16,6 +18,7 @@ use crate::transform::Report;
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{Summary, Verdict};
 use crate::worker::job::{Job, Pin, Setup};
+use crate::worker::look::now;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::Write;
@@ -48,6 +51,10 @@ pub struct Monitor {
     made_by: String,
     /// Of small inputs, recorded since the last ones were judged.
     window: Window,
+    /// Of the inputs that were published, whoever scored them.
+    sizes: Sizes,
+    /// What is usual on a day.
+    usual: Option<Usual>,
 }
 
 /// A judgement, and of what.
@@ -57,12 +64,16 @@ pub struct Judged {
     pub rows: u64,
     /// It was judged before, and this was found.
     before: Option<String>,
+    /// The day that it was held against, where that wasn't the baseline.
+    day: Option<String>,
 }
 
 impl Monitor {
     pub fn begin(ledger: &Ledger, watched: Watched, made_by: String) -> Result<Monitor> {
         Ok(Monitor {
             window: ledger.window(&made_by, watched.sha256)?,
+            sizes: ledger.sizes()?,
+            usual: None,
             watched,
             made_by,
         })
@@ -78,30 +89,66 @@ impl Monitor {
         self.window.clone()
     }
 
-    /// What a result is worth, if it is judged now; a small one waits for others.
-    pub fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
+    /// What a result is worth, if it is judged now. Of a small one its size alone is looked at; the rest waits for others.
+    fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
         let own = match job.recorded {
             Some(Verdict::Publish) if !job.touched => Basis::Rescored,
             _ => Basis::New,
         };
-        let window = window.take(counts, 0, policy.min_rows, own)?;
+        let mut checks = match own {
+            Basis::New => policy.checks_of_file(counts, &self.sizes.last(job.name.bytes())),
+            Basis::Rescored => Vec::new(),
+        };
+        let outputs = self.watched.baseline.outputs();
+        let Some(window) = window.take(counts, 0, policy.min_rows, own) else {
+            let judgement = policy.judge(checks, own, outputs);
+            let found = judgement.over().next().is_some();
+            return found.then_some(Judged {
+                judgement,
+                files: 1,
+                rows: counts.rows,
+                before: None,
+                day: None,
+            });
+        };
+        let usual = self.usual.as_ref().and_then(Usual::counts);
+        checks.extend(policy.checks(&self.watched.baseline, usual, &window.counts));
         let basis = if window.rescored { Basis::Rescored } else { Basis::New };
         Some(Judged {
-            judgement: policy.look(&self.watched.baseline, &window.counts, basis),
+            judgement: policy.judge(checks, basis, outputs),
             files: window.files,
             rows: window.counts.rows,
             before: None,
+            day: self
+                .usual
+                .as_ref()
+                .filter(|_| usual.is_some())
+                .map(|usual| usual.date.clone()),
         })
+    }
+
+    /// Gets what is usual at that time (microseconds since 1970).
+    fn find_usual(&mut self, ledger: &Ledger, at: i64, policy: &Policy) -> Result<()> {
+        if self.usual.as_ref().is_none_or(|usual| !usual.is_of(at, policy)) {
+            self.usual = Usual::find(ledger, &self.made_by, self.watched.sha256, at, policy)?;
+        }
+        Ok(())
+    }
+
+    /// An input was published.
+    pub fn published(&mut self, name: &Name, rows: u64) {
+        self.sizes.push(name.bytes(), rows);
     }
 
     /// What was judged before, and kept back for `message`. `counts`: of the input alone.
     pub fn judged_before(&self, counts: &Counts, action: Action, message: String, policy: &Policy) -> Judged {
-        let checks = check::checks(&self.watched.baseline, counts, &policy.bars);
+        let checks = policy.checks(&self.watched.baseline, None, counts);
         Judged {
             judgement: Judgement { action, checks },
             files: 1,
             rows: counts.rows,
             before: Some(message),
+            day: None,
         }
     }
 
@@ -152,7 +199,7 @@ impl Commit {
 
     /// Holds a result against the baseline, and tells what is out of the ordinary. None: nothing is, or somebody released it.
     pub(super) fn judge(
-        &self,
+        &mut self,
         job: &Job,
         summary: &Summary,
         known: Option<Verdict>,
@@ -160,8 +207,11 @@ impl Commit {
         pin: &Pin,
         setup: &Setup,
     ) -> Result<Option<Judged>> {
-        let Some(monitor) = &self.monitor else { return Ok(None) };
         let policy = &setup.config.monitor;
+        if let Some(monitor) = &mut self.monitor {
+            monitor.find_usual(&self.ledger, now().time_of(job.since), policy)?;
+        }
+        let Some(monitor) = &self.monitor else { return Ok(None) };
         if known == Some(Verdict::Publish) {
             return Ok(None);
         }
@@ -259,6 +309,8 @@ pub struct HeldReport<'a> {
     /// What was judged: this file, or, if it is small, this one with others before it.
     files: u64,
     rows: u64,
+    /// The day that it was held against; null: the baseline's own rows.
+    day: Option<&'a str>,
     /// The checks that are beyond their bars and whose area is held.
     reasons: Vec<&'a Check>,
     /// What stands in the output folder meanwhile, if anything does.
@@ -315,6 +367,7 @@ impl<'a> HeldReport<'a> {
             baseline: monitor.watched.sha256.to_string(),
             files: judged.files,
             rows: judged.rows,
+            day: judged.day.as_deref(),
             reasons: judged.judgement.over().filter(held).collect(),
             standing,
             message: message(judged),

@@ -10,7 +10,7 @@ const MODEL: &str = r#"{"inputs":[{"name":"a","missing":{"fill":0}},{"name":"cit
   "terms":[{"name":"a","factors":[{"input":"a"}],"mean":0,"scale":1,"coefficient":2}],"intercept":0,"output":"number"}"#;
 
 /// With that model approved, held against 2,000 rows of which one in a hundred has no `a`.
-fn watched() -> Spool {
+pub fn watched() -> Spool {
     let spool = Spool::without_model();
     fs::write(spool.path("m.json"), MODEL).unwrap();
     fs::write(spool.path("rows.csv"), rows(2_000, 100)).unwrap();
@@ -24,7 +24,7 @@ fn approve(spool: &Spool) {
 }
 
 /// One in `missing` has no `a`.
-fn rows(count: usize, missing: usize) -> String {
+pub fn rows(count: usize, missing: usize) -> String {
     let row = |i: usize| match i % missing {
         0 => format!(",{}\n", ["Lima", "Oslo"][i / missing % 2]),
         _ => format!("{},{}\n", i * 37 % 100, ["Lima", "Oslo"][i % 2]),
@@ -32,12 +32,12 @@ fn rows(count: usize, missing: usize) -> String {
     "a,city\n".to_string() + &(0..count).map(row).collect::<String>()
 }
 
-fn held(spool: &Spool, name: &str) -> Option<Value> {
+pub fn held(spool: &Spool, name: &str) -> Option<Value> {
     let text = fs::read(spool.path("failed").join(format!("{name}.held.json"))).ok()?;
     Some(serde_json::from_slice(&text).unwrap())
 }
 
-fn release(spool: &Spool, name: &str) {
+pub fn release(spool: &Spool, name: &str) {
     let released = spool.run(&["monitor", "release", name, "--reason", "a holiday", "--by", "ada"]);
     released.exits(0).says("1 result released by ada");
 }

@@ -2,3 +2,4 @@
 
 mod baseline;
 mod hold;
+mod usual;

@@ -69,7 +69,7 @@ fn false_holds(windows: usize, n: usize) -> [usize; 2] {
                 columns: columns.collect(),
                 ..Counts::default()
             };
-            let checks = checks(&baseline, &counts, &Bars::default());
+            let checks = checks(&baseline, None, &counts, &Bars::default());
             for (area, over) in [Area::Data, Area::Drift].into_iter().zip(&mut over) {
                 let first = checks.iter().find(|check| check.area == area && check.over);
                 if let Some(check) = first {

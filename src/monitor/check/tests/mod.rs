@@ -1,4 +1,4 @@
-use super::distance::{Pair, chebyshev, kolmogorov_smirnov, robust, wasserstein};
+use super::distance::{Bins, chebyshev, kolmogorov_smirnov, robust, wasserstein};
 use super::*;
 use crate::monitor::ColumnCounts;
 use crate::monitor::baseline::{Column, Values};
@@ -93,7 +93,7 @@ fn held(known: &[Cells], later: &[Cells], bars: &Bars) -> Vec<Check> {
         columns,
         ..Counts::default()
     };
-    checks(&baseline, &counts, bars)
+    checks(&baseline, None, &counts, bars)
 }
 
 fn one(known: Cells, later: Cells) -> Vec<Check> {
@@ -138,8 +138,8 @@ fn drift_of_the_car_loans() {
         for (part, later) in column["parts"].as_array().unwrap().iter().enumerate() {
             let later = counts(later);
             let pair = match numbers {
-                true => Pair::of_numbers(&known, &later, (0, 0)),
-                false => Pair::of_categories(&known, &later, (0, 0), (0, 0)),
+                true => Bins::of_numbers(&known, &later, (0, 0)),
+                false => Bins::of_categories(&known, &later, (0, 0), (0, 0)),
             };
             let (psi, what) = (pair.psi(), format!("{name} {part}"));
             let bar = bars.psi.max(pair.psi_by_chance(bars.tail(8)));
@@ -367,7 +367,7 @@ fn a_tiny_change_of_many_rows_is_no_alarm() {
         ..Counts::default()
     };
     let baseline = Baseline::new(100_000, vec![known]);
-    let with = |bars: Bars| of(&checks(&baseline, &counts, &bars), "missing").clone();
+    let with = |bars: Bars| of(&checks(&baseline, None, &counts, &bars), "missing").clone();
     assert!(!with(Bars::default()).over);
     let none = Bars {
         share: 0.0,
