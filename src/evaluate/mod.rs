@@ -108,7 +108,52 @@ impl Evaluation {
     }
 }
 
+impl Evaluation {
+    /// What [`Evaluation::json`] wrote, or an `evaluation.json`. None if it is something else.
+    pub fn of_json(json: &Value) -> Option<Evaluation> {
+        let (metrics, task) = match json.get("regression_metrics") {
+            Some(metrics) => (metrics, Task::Regression),
+            None => {
+                let threshold = json.get("threshold")?.as_f64()?;
+                (
+                    json.get("binary_classification_metrics")?,
+                    Task::Classification { threshold },
+                )
+            }
+        };
+        let count = |name: &str| json.get("confusion")?.get(name)?.as_u64();
+        let confusion = || {
+            Some(Confusion {
+                true_yes: count("true_yes")?,
+                false_yes: count("false_yes")?,
+                true_no: count("true_no")?,
+                false_no: count("false_no")?,
+            })
+        };
+        Some(Evaluation {
+            task,
+            rows: usize::try_from(json.get("rows")?.as_u64()?).ok()?,
+            scores: Metric::of(task)
+                .iter()
+                .map(|&metric| Score::of_json(metric, metrics))
+                .collect(),
+            confusion: confusion(),
+        })
+    }
+}
+
 impl Score {
+    fn of_json(metric: Metric, metrics: &Value) -> Score {
+        let score = &metrics[metric.name()];
+        let end = |name: &str| score["interval"][name].as_f64();
+        let interval = end("lower").zip(end("upper"));
+        Score {
+            metric,
+            value: score["value"].as_f64(),
+            interval: interval.map(|(lower, upper)| Interval { lower, upper }),
+        }
+    }
+
     fn json(&self) -> Value {
         let interval = self
             .interval

@@ -159,6 +159,16 @@ fn json_has_stable_keys() {
 }
 
 #[test]
+fn what_was_written_of_an_evaluation_is_read() {
+    for (name, task) in [("diabetes.csv", Task::Regression), ("yes_no.csv", yes_no(0.4))] {
+        let (actual, predicted) = pairs(name);
+        let evaluation = evaluate(task, &actual, &predicted);
+        assert_eq!(Evaluation::of_json(&evaluation.json()), Some(evaluation));
+    }
+    assert_eq!(Evaluation::of_json(&json!({"rows": 3})), None);
+}
+
+#[test]
 fn intervals_hold_their_values() {
     let (actual, predicted) = pairs("yes_no.csv");
     for score in evaluate(yes_no(0.5), &actual, &predicted).scores {

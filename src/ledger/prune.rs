@@ -12,7 +12,7 @@ const PERIOD: u64 = 24 * 60 * 60 * 1_000_000;
 /// Pages of 4 KiB that a step gives back to the disk.
 const PAGES: i64 = 256;
 
-/// One round through the ledger: the history, then what was counted, then results of inputs long gone, then the room that they took.
+/// One round through the ledger: the history, then what was counted and labelled, then results of inputs long gone, then the room that they took.
 #[derive(Debug)]
 pub struct Pruning {
     stage: Stage,
@@ -23,6 +23,7 @@ enum Stage {
     /// Behind this number.
     History(i64),
     Counts,
+    Labels,
     /// Behind this input.
     Results(Name),
     Room,
@@ -61,6 +62,10 @@ impl Pruning {
             },
             Stage::Counts => match ledger.prune_counts(before, rows)? {
                 true => Stage::Counts,
+                false => Stage::Labels,
+            },
+            Stage::Labels => match ledger.prune_labels(before, rows)? {
+                true => Stage::Labels,
                 false => Stage::Results(Name::new(*b"")),
             },
             Stage::Results(after) => match ledger.prune_results(after, before, rows, gone)? {
@@ -116,6 +121,20 @@ impl Ledger {
         let delete = "DELETE FROM counts WHERE id IN (
                 SELECT id FROM counts WHERE first_seen < ? ORDER BY first_seen LIMIT ?)";
         let gone = self.write_behind(|db| db.prepare_cached(delete)?.execute(params![before, rows]))?;
+        Ok(gone == rows as usize)
+    }
+
+    /// So do labels, and what came of them.
+    fn prune_labels(&mut self, before: i64, rows: u32) -> Result<bool> {
+        let of = |table: &str| {
+            format!(
+                "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE first_seen < ? ORDER BY first_seen LIMIT ?)"
+            )
+        };
+        let gone = self.write_behind(|db| {
+            let gone = db.execute(&of("labels"), params![before, rows])?;
+            Ok(gone.max(db.execute(&of("labelled"), params![before, rows])?))
+        })?;
         Ok(gone == rows as usize)
     }
 

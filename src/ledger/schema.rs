@@ -90,6 +90,19 @@ pub const TABLES: &str = "
         files INTEGER NOT NULL, since INTEGER NOT NULL, counts BLOB NOT NULL,
         PRIMARY KEY (made_by, baseline)
     ) WITHOUT ROWID;
+    -- What came true, by row, of an input with these contents; and what came of it, by who had scored it: sums. For as long as
+    -- state.history says.
+    CREATE TABLE labels (
+        input BLOB NOT NULL, input_hash BLOB NOT NULL, first_seen INTEGER NOT NULL, labels BLOB NOT NULL,
+        PRIMARY KEY (input, input_hash)
+    );
+    CREATE INDEX labels_by_time ON labels (first_seen);
+    CREATE TABLE labelled (
+        input BLOB NOT NULL, input_hash BLOB NOT NULL, made_by TEXT NOT NULL,
+        first_seen INTEGER NOT NULL, scored INTEGER NOT NULL, measured BLOB NOT NULL,
+        PRIMARY KEY (input, input_hash, made_by)
+    );
+    CREATE INDEX labelled_by_time ON labelled (first_seen);
 ";
 
 /// What the database says it is.

@@ -7,6 +7,8 @@
 pub mod baseline;
 pub mod check;
 pub mod counts;
+pub mod labels;
+mod leb128;
 pub mod performance;
 pub mod policy;
 pub mod sizes;

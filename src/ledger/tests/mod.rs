@@ -3,6 +3,7 @@ mod database;
 mod failures;
 mod faults;
 mod history;
+mod labels;
 mod pruning;
 mod records;
 mod upgrade;

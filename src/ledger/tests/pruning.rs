@@ -65,6 +65,29 @@ fn counts_of_inputs_that_were_first_seen_long_ago_are_pruned() {
 }
 
 #[test]
+fn labels_of_inputs_that_were_first_seen_long_ago_are_pruned() {
+    use crate::monitor::labels::Labels;
+    use crate::monitor::performance::Measured;
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let group: Vec<_> = (0..20)
+        .map(|i| scored(&format!("{i:02}"), &format!("{i}"), 40 + i))
+        .collect();
+    ledger.commit(&group).unwrap();
+    let all = ledger.scored(0).unwrap();
+    let (labels, measured) = (Labels::default(), Measured::nothing(None));
+    let labellings = all.iter().map(|scored| Labelling {
+        scored,
+        labels: &labels,
+        measured: &measured,
+    });
+    ledger.set_labels(&labellings.collect::<Vec<_>>()).unwrap();
+    prune(&mut ledger, 50, 4, |_| false);
+    assert_eq!(ledger.labelled(0).unwrap().len(), 10);
+    assert_eq!(ledger.with_labels().unwrap().len(), 10);
+}
+
+#[test]
 fn what_is_pruned_gives_its_room_back() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();

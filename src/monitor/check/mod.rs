@@ -1,6 +1,6 @@
 //! What is held against a baseline, one figure at a time. Each is reported always, also where it is fine or can't be computed.
 //!
-//! [`checks`] is of all columns; [`bias`] of groups; [`performance`] of a model's worth. A bar is what a value mustn't go beyond,
+//! [`checks`] is of all columns; [`bias`] of groups; [`performance`] of a model's worth; [`labelled`] of what labels say of both. A bar is what a value mustn't go beyond,
 //! and is set so that chance alone seldom does over all checks of a window: see [`Bars::family`].
 
 pub mod bias;
@@ -8,6 +8,7 @@ mod chance;
 pub mod distance;
 mod drift;
 mod interval;
+pub mod labelled;
 pub mod performance;
 mod quality;
 mod watched;

@@ -2,7 +2,7 @@
 
 use super::{Area, Check};
 use crate::evaluate::{Evaluation, Metric, Score};
-use crate::monitor::performance::{METRICS, Reference, Tally};
+use crate::monitor::performance::{Figures, METRICS, Reference, Tally};
 
 /// `estimated_accuracy`...: each metric as it is to be expected without labels, held against where it usually lies
 /// ([`Reference::bounds`]), either way. `noise`: its sampling error.
@@ -62,6 +62,28 @@ pub fn measured(now: &Evaluation, approved: &Evaluation) -> Vec<Check> {
             noise: Some(noise),
             over: if better { value < bar } else { value > bar },
             ..shown
+        }
+    });
+    each.collect()
+}
+
+/// The metrics of n rows with labels, held against where they usually lie ([`Reference::bounds`]): over where one is below. `noise`:
+/// its sampling error.
+pub fn realised(reference: &Reference, figures: &Figures<Option<f64>>, n: u64) -> Vec<Check> {
+    let each = METRICS.iter().map(|&metric| {
+        let check = Check::new(Area::Performance, metric.name(), "", n);
+        let Some(value) = figures.value(metric) else {
+            return check.without("undefined for these rows");
+        };
+        let shown = check.shown(value, reference.error(metric, n));
+        match reference.bounds(metric, n) {
+            None => shown.without("undefined in a tenth of the baseline's rows"),
+            Some((lower, _)) => Check {
+                bar: Some(lower),
+                floor: true,
+                over: value < lower,
+                ..shown
+            },
         }
     });
     each.collect()

@@ -11,10 +11,12 @@
 
 mod calibration;
 mod estimate;
+mod measured;
 mod reference;
 
 pub use calibration::Calibration;
 pub use estimate::{Estimate, Row, Tally};
+pub use measured::{Classes as MeasuredClasses, ErrorMoments, Measured, Measurement, Segment};
 pub use reference::{Class, Reference, realised};
 
 use crate::evaluate::{Confusion, Metric, Ranking};

@@ -1,4 +1,5 @@
 //! What a registered version is worth: on fresh labelled rows, and beside a candidate.
 
+pub mod approval;
 pub mod approved;
 pub mod registered;

@@ -1,0 +1,346 @@
+//! What labels say of a version: is it worth what it was, and are groups of people treated alike?
+
+use super::bias::{self, Allowed, Group};
+use super::performance::{measured, realised};
+use super::{Area, Check};
+use crate::evaluate::{Confusion, Evaluation, Metric, Task};
+use crate::monitor::Baseline;
+use crate::monitor::baseline::{Errors, Outcomes};
+use crate::monitor::performance::{Estimate, Figures, Measured, MeasuredClasses, Measurement, Segment};
+
+/// Yes from this probability on, where nothing says otherwise.
+const THRESHOLD: f64 = 0.5;
+/// What is said of groups without labels; windows are held against it as they come.
+const WITHOUT_LABELS: [&str; 3] = ["ci", "dppl", "di"];
+/// The group of the values beyond the fifty that are told apart.
+const OTHERS: &str = "(others)";
+const NO_PROBABILITIES: &str = "not all outputs have probabilities; set output.probabilities = true";
+
+/// What a version was worth before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Worth<'a> {
+    /// When it was trained or registered: what people approved.
+    pub approved: Option<&'a Evaluation>,
+    /// Of the rows that its baseline was made of; counts where there is no approval's.
+    pub baseline: Option<&'a Baseline>,
+}
+
+impl<'a> Worth<'a> {
+    fn outcomes(&self) -> Option<&'a Outcomes> {
+        self.baseline.and_then(|baseline| baseline.outcomes.as_ref())
+    }
+
+    /// The approval's figures, if they are of such a model.
+    fn of(&self, task: Task) -> Option<&'a Evaluation> {
+        let regression = |task| matches!(task, Task::Regression);
+        self.approved
+            .filter(|approved| regression(approved.task) == regression(task))
+    }
+
+    fn threshold(&self) -> f64 {
+        match self.approved.map(|approved| approved.task) {
+            Some(Task::Classification { threshold }) => threshold,
+            _ => THRESHOLD,
+        }
+    }
+}
+
+/// The metrics, each over where it is worse than before by more than chance explains; then, of each column of groups, what labels
+/// say of them.
+pub fn checks(of: &Measured, worth: &Worth, allowed: &Allowed) -> Vec<Check> {
+    let mut checks = performance(of, worth);
+    for segment in &of.segments {
+        let of_segment = bias::checks(&segment.column, &groups(segment), allowed);
+        checks.extend(
+            of_segment
+                .into_iter()
+                .filter(|check| !WITHOUT_LABELS.contains(&check.check)),
+        );
+    }
+    checks
+}
+
+/// The metrics with intervals, where there are any: none of more than two classes.
+pub fn evaluation(of: &Measured, worth: &Worth) -> Option<Evaluation> {
+    match &of.outcomes {
+        Measurement::Numbers(errors) => Some(errors.evaluation()),
+        Measurement::Classes(classes) => classes.evaluation(worth.threshold()),
+    }
+}
+
+/// What would have been expected of the same rows without their labels; none without probabilities, or where the baseline doesn't
+/// know what they are worth.
+pub fn estimates(of: &Measured, worth: &Worth) -> Option<Figures<Option<Estimate>>> {
+    let (Measurement::Classes(classes), Some(reference)) = (&of.outcomes, worth.outcomes()?.performance.as_ref())
+    else {
+        return None;
+    };
+    Some(reference.estimate_tallies(&classes.tallies(reference)?))
+}
+
+fn performance(of: &Measured, worth: &Worth) -> Vec<Check> {
+    match &of.outcomes {
+        Measurement::Classes(classes) => of_classes(classes, worth),
+        Measurement::Numbers(errors) => {
+            let now = errors.evaluation();
+            match (worth.of(now.task), worth.outcomes()) {
+                (Some(approved), _) => measured(&now, approved),
+                (None, Some(outcomes)) if !outcomes.errors.is_empty() => against_errors(&now, &outcomes.errors),
+                _ => shown(&now),
+            }
+        }
+    }
+}
+
+fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
+    let now = classes.evaluation(worth.threshold());
+    let scored = classes.is_scored();
+    let reference = worth.outcomes().and_then(|outcomes| outcomes.performance.as_ref());
+    let reference = reference.filter(|reference| reference.classes.len() == classes.scores.len());
+    let approved = now.as_ref().and_then(|now| worth.of(now.task));
+    let mut checks = match (&now, approved, reference) {
+        (Some(now), Some(approved), _) => measured(now, approved),
+        (now, None, Some(reference)) => {
+            let checks = realised(reference, &classes.figures(), classes.rows());
+            let interval = |check: &Check| {
+                let score = now.as_ref()?.score(Metric::named(check.check)?)?;
+                score.interval.map(|interval| (interval.lower, interval.upper))
+            };
+            let with_interval = |check: Check| Check {
+                interval: interval(&check),
+                ..check
+            };
+            checks.into_iter().map(with_interval).collect()
+        }
+        (Some(now), None, None) => shown(now),
+        (None, _, None) => {
+            let figures = classes.figures();
+            let each = crate::monitor::performance::METRICS.iter().map(|&metric| {
+                let check = Check::new(Area::Performance, metric.name(), "", classes.rows());
+                match figures.value(metric) {
+                    Some(value) => nothing_to_hold_against(check.shown(value, None)),
+                    None => check.without("undefined for these rows"),
+                }
+            });
+            each.collect()
+        }
+        (None, Some(_), _) => Vec::new(),
+    };
+    for check in &mut checks {
+        let needs = [Metric::RocAuc, Metric::LogLoss].map(Metric::name);
+        if !scored && check.value.is_none() && needs.contains(&check.check) {
+            check.why = Some(NO_PROBABILITIES.into());
+        }
+    }
+    checks
+}
+
+/// Without bars.
+fn shown(now: &Evaluation) -> Vec<Check> {
+    let each = now.scores.iter().map(|score| {
+        let check = Check::new(Area::Performance, score.metric.name(), "", now.rows as u64);
+        match score.value {
+            None => check.without("undefined for these rows"),
+            Some(value) => Check {
+                interval: score.interval.map(|interval| (interval.lower, interval.upper)),
+                ..nothing_to_hold_against(check.shown(value, None))
+            },
+        }
+    });
+    each.collect()
+}
+
+fn nothing_to_hold_against(check: Check) -> Check {
+    check.without("neither the version's evaluation nor its baseline says what it was worth")
+}
+
+/// Errors held against those of the baseline's ten parts: over where one is above their mean and three standard deviations of them
+/// (of fewer rows than a part has, by the square root law).
+fn against_errors(now: &Evaluation, parts: &[Errors]) -> Vec<Check> {
+    let usual = |metric: Metric| {
+        let values = parts.iter().map(|part| {
+            let rows = part.rows as f64;
+            match metric {
+                Metric::Mse => part.squared / rows,
+                Metric::Rmse => (part.squared / rows).sqrt(),
+                _ => part.absolute / rows,
+            }
+        });
+        let values: Vec<f64> = values.collect();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let sd = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let rows: u64 = parts.iter().map(|part| part.rows).sum();
+        (mean, 3.0 * sd * (rows as f64 / n / now.rows as f64).max(1.0).sqrt())
+    };
+    let each = shown(now)
+        .into_iter()
+        .map(|check| match (Metric::named(check.check), check.value) {
+            (Some(metric @ (Metric::Mse | Metric::Rmse | Metric::Mae)), Some(value)) => {
+                let (mean, noise) = usual(metric);
+                Check {
+                    why: None,
+                    ..check.held(value, mean + noise, noise)
+                }
+            }
+            (_, Some(_)) => check.without("the baseline keeps sums of errors alone"),
+            _ => check,
+        });
+    each.collect()
+}
+
+fn groups(segment: &Segment) -> Vec<Group> {
+    let rows = |counts: &Confusion| counts.true_yes + counts.false_yes + counts.true_no + counts.false_no;
+    let group = |value: Option<String>, counts: &Confusion| Group {
+        value,
+        rows: rows(counts),
+        called: counts.true_yes + counts.false_yes,
+        labelled: Some(*counts),
+    };
+    let named = segment.values.iter();
+    let named = named.map(|(value, counts)| group((!value.is_empty()).then(|| value.clone()), counts));
+    let other = (rows(&segment.other) > 0).then(|| group(Some(OTHERS.into()), &segment.other));
+    named.chain(other).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{self, Category, Type};
+    use crate::monitor::baseline::Actual;
+
+    fn classes(rows: usize, good: usize, probabilities: bool) -> Measured {
+        let names = Some(["no", "yes"].map(String::from).to_vec());
+        let mut measured = Measured::nothing(names);
+        let mut sexes = Segment::new("sex", "yes");
+        if let Measurement::Classes(classes) = &mut measured.outcomes {
+            for i in 0..rows {
+                let (called, actual, p) = row(i, good);
+                let scores = [1.0 - p, p];
+                classes.count(called, actual, probabilities.then_some(&scores[..]));
+                sexes.count(["F", "M"][i / 2 % 2], called == 1, actual == 1);
+            }
+        }
+        measured.segments.push(sexes);
+        measured
+    }
+
+    /// Of a hundred rows, `good` are called as they came true.
+    fn row(i: usize, good: usize) -> (usize, usize, f64) {
+        let actual = i % 2;
+        let called = if (i / 2 * 37) % 100 < good { actual } else { 1 - actual };
+        (called, actual, (50 * called + i * 61 % 50) as f64 / 100.0)
+    }
+
+    fn named<'a>(checks: &'a [Check], name: &str) -> &'a Check {
+        checks.iter().find(|check| check.check == name).unwrap()
+    }
+
+    fn baseline(rows: usize, good: usize) -> Baseline {
+        let classes = ["no", "yes"].map(|name| Category::Text(name.into()));
+        let label = model::Column {
+            categories: classes.to_vec(),
+            ..model::Column::plain("prediction".into(), Type::Category)
+        };
+        let probability = |class| model::Column::plain(format!("probability_{class}"), Type::Float64);
+        let outputs = [vec![label], classes.iter().map(probability).collect()].concat();
+        let all: Vec<(usize, usize, f64)> = (0..rows).map(|i| row(i, good)).collect();
+        let said = [
+            all.iter().map(|row| row.0 as f64).collect(),
+            all.iter().map(|row| 1.0 - row.2).collect(),
+            all.iter().map(|row| row.2).collect(),
+        ];
+        let actual: Vec<Option<usize>> = all.iter().map(|row| Some(row.1)).collect();
+        let mut baseline = Baseline::new(rows, vec![]);
+        baseline.outcomes = Some(Outcomes::of(&outputs, &said, Some(("y", Actual::Classes(&actual)))));
+        baseline
+    }
+
+    #[test]
+    fn metrics_are_held_against_the_approval_or_else_against_the_baseline_or_else_shown() {
+        let before = classes(1_000, 80, true);
+        let approved = evaluation(&before, &Worth::default()).unwrap();
+        let baseline = baseline(2_000, 80);
+        let by_approval = Worth {
+            approved: Some(&approved),
+            baseline: Some(&baseline),
+        };
+        let by_baseline = Worth {
+            approved: None,
+            ..by_approval
+        };
+        for (worth, metrics) in [(by_approval, 6), (by_baseline, 6), (Worth::default(), 6)] {
+            let of = |good| checks(&classes(1_000, good, true), &worth, &Allowed::default());
+            let (fine, worse) = (of(80), of(60));
+            assert!(fine.iter().all(|check| !check.over), "{fine:#?}");
+            assert_eq!(
+                fine.iter().filter(|check| check.area == Area::Performance).count(),
+                metrics
+            );
+            let accuracy = named(&worse, "accuracy");
+            assert_eq!((accuracy.value, accuracy.interval.is_some()), (Some(0.6), true));
+            assert_eq!(accuracy.over, accuracy.bar.is_some());
+            assert_eq!(accuracy.bar.is_some(), worth.baseline.is_some());
+            assert_eq!(accuracy.why.is_some(), worth.baseline.is_none());
+        }
+        let estimate = estimates(&classes(1_000, 60, true), &by_approval).unwrap();
+        // Without labels, what changed is the world, which nothing of the rows shows.
+        assert!((estimate.accuracy.unwrap().value - 0.8).abs() < 0.02);
+        assert!(estimates(&classes(1_000, 60, false), &by_approval).is_none());
+    }
+
+    #[test]
+    fn without_probabilities_the_reason_is_said() {
+        let approved = evaluation(&classes(1_000, 80, true), &Worth::default()).unwrap();
+        let worth = Worth {
+            approved: Some(&approved),
+            baseline: None,
+        };
+        let checks = checks(&classes(1_000, 60, false), &worth, &Allowed::default());
+        let auc = named(&checks, "roc_auc");
+        assert_eq!((auc.value, auc.over), (None, false));
+        assert!(auc.why.as_ref().unwrap().contains("output.probabilities"));
+        assert!(named(&checks, "accuracy").over);
+    }
+
+    #[test]
+    fn labels_say_more_of_groups() {
+        let checks = checks(&classes(1_000, 80, true), &Worth::default(), &Allowed::default());
+        let of_groups: Vec<&str> = (checks.iter().filter(|check| check.area == Area::Bias))
+            .map(|check| check.check)
+            .collect();
+        assert_eq!(of_groups, ["dpl", "rd", "sd", "ad", "dar"].repeat(2));
+    }
+
+    #[test]
+    fn errors_are_held_against_those_of_the_baselines_parts() {
+        let output = [model::Column::plain("prediction".into(), Type::Float64)];
+        let errors = |i: usize, size: f64| size * ((i * 61 % 101) as f64 / 50.0 - 1.0);
+        let actual: Vec<f64> = (0..1_000).map(|i| (i % 30) as f64).collect();
+        let predicted: Vec<f64> = actual.iter().enumerate().map(|(i, y)| y + errors(i, 1.0)).collect();
+        let mut baseline = Baseline::new(1_000, vec![]);
+        baseline.outcomes = Some(Outcomes::of(
+            &output,
+            &[predicted],
+            Some(("y", Actual::Numbers(&actual))),
+        ));
+        let worth = Worth {
+            approved: None,
+            baseline: Some(&baseline),
+        };
+        let over = |size| {
+            let mut measured = Measured::nothing(None);
+            if let Measurement::Numbers(sums) = &mut measured.outcomes {
+                (0..500).for_each(|i| sums.count((i % 30) as f64 + errors(i * 7, size), (i % 30) as f64));
+            }
+            let checks = checks(&measured, &worth, &Allowed::default());
+            checks
+                .iter()
+                .filter(|check| check.over)
+                .map(|check| check.check)
+                .collect::<Vec<_>>()
+        };
+        assert!(over(1.0).is_empty(), "{:?}", over(1.0));
+        assert_eq!(over(2.0), ["mse", "rmse", "mae"]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Labels that were predicted, beside those that came true.
+
+use super::super::{Figures, Outcomes, Reference, Tally};
+use super::scores::Scores;
+use crate::evaluate::{Confusion, Evaluation, Examples, Metric, SEED, Task};
+
+/// Counts of rows by the class that was predicted and the one that came true, and by the scores of each class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    /// In the model's order.
+    pub names: Vec<String>,
+    /// `[predicted * names + actual]`
+    pub counts: Vec<u64>,
+    /// Of yes and no that of yes alone; of more classes one for each. Rows without probabilities are in none.
+    pub scores: Vec<Scores>,
+}
+
+impl Classes {
+    pub fn new(names: Vec<String>) -> Classes {
+        let of = names.len();
+        Classes {
+            counts: vec![0; of * of],
+            scores: vec![Scores::default(); if of == 2 { 1 } else { of }],
+            names,
+        }
+    }
+
+    /// A row. `probabilities`: of each class, if they are known.
+    pub fn count(&mut self, predicted: usize, actual: usize, probabilities: Option<&[f64]>) {
+        let classes = self.names.len();
+        self.counts[predicted * classes + actual] += 1;
+        let Some(probabilities) = probabilities else {
+            return;
+        };
+        let first = classes - self.scores.len().min(classes);
+        for (class, scores) in self.scores.iter_mut().enumerate() {
+            // Of yes and no, yes.
+            let class = class + first;
+            scores.count(probabilities[class], predicted == class, actual == class);
+        }
+    }
+
+    pub(super) fn add(&mut self, next: &Classes) {
+        self.counts.iter_mut().zip(&next.counts).for_each(|(sum, n)| *sum += n);
+        self.scores
+            .iter_mut()
+            .zip(&next.scores)
+            .for_each(|(sum, next)| sum.add(next));
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Do all rows have probabilities?
+    pub fn is_scored(&self) -> bool {
+        let rows = self.rows();
+        self.scores.iter().all(|scores| scores.rows() == rows)
+    }
+
+    /// One class against the rest.
+    pub fn confusion(&self, class: usize) -> Confusion {
+        let classes = self.names.len();
+        let mut confusion = Confusion::default();
+        for (place, &count) in self.counts.iter().enumerate() {
+            *match (place / classes == class, place % classes == class) {
+                (true, true) => &mut confusion.true_yes,
+                (true, false) => &mut confusion.false_yes,
+                (false, true) => &mut confusion.false_no,
+                (false, false) => &mut confusion.true_no,
+            } += count;
+        }
+        confusion
+    }
+
+    /// The metrics of an evaluation, with intervals; none of other than two classes. What was called yes or no in the output counts
+    /// as that; `threshold` only says where the two are parted. Without probabilities, what needs them is undefined.
+    pub fn evaluation(&self, threshold: f64) -> Option<Evaluation> {
+        let [_, _] = &self.names[..] else {
+            return None;
+        };
+        let scored = self.is_scored();
+        let scores = match &self.scores[..] {
+            [scores] if scored => scores.clone(),
+            _ => Scores::of(&self.confusion(1)),
+        };
+        let (mut actual, mut predicted) = (Vec::new(), Vec::new());
+        for (score, called, yes, count) in scores.cells() {
+            // What was called yes is on that side of the threshold, however its score was rounded.
+            let score = if called {
+                score.max(threshold)
+            } else {
+                score.min(threshold.next_down())
+            };
+            actual.resize(actual.len() + count as usize, f64::from(u8::from(yes)));
+            predicted.resize(predicted.len() + count as usize, score);
+        }
+        let examples = Examples {
+            actual: &actual,
+            predicted: &predicted,
+        };
+        let mut evaluation = Evaluation::of(Task::Classification { threshold }, &examples, SEED);
+        for score in &mut evaluation.scores {
+            if !scored && matches!(score.metric, Metric::RocAuc | Metric::LogLoss) {
+                (score.value, score.interval) = (None, None);
+            }
+        }
+        Some(evaluation)
+    }
+
+    /// The metrics as [`super::super::realised`] has them; what needs probabilities is undefined without.
+    pub fn figures(&self) -> Figures<Option<f64>> {
+        let (classes, scored) = (self.names.len(), self.is_scored());
+        let first = classes - self.scores.len().min(classes);
+        let outcomes: Vec<Outcomes> = (self.scores.iter().enumerate())
+            .map(|(class, scores)| Outcomes {
+                confusion: self.confusion(class + first).into(),
+                ranking: scores.ranking(),
+            })
+            .collect();
+        let mut figures = Outcomes::figures(&outcomes);
+        if !scored {
+            figures.roc_auc = None;
+        }
+        figures
+    }
+
+    /// The same rows as [`Reference::estimate_tallies`] takes them; none without probabilities, or where the reference has other
+    /// classes.
+    pub fn tallies(&self, reference: &Reference) -> Option<Vec<Tally>> {
+        if !self.is_scored() || reference.classes.len() != self.scores.len() {
+            return None;
+        }
+        let of = reference.classes.iter().zip(&self.scores);
+        let tallies = of.map(|(class, scores)| {
+            let mut tally = Tally::with_bins(class.bins());
+            for (score, called, _, count) in scores.cells() {
+                let counts = if called { &mut tally.called } else { &mut tally.other };
+                counts[class.bin(score)] += count;
+            }
+            tally
+        });
+        Some(tallies.collect())
+    }
+}
