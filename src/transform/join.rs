@@ -5,6 +5,7 @@ use super::part::{Part, Place, Reject};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
 use crate::checksum::Checksums;
 use crate::format::{CutError, rejects};
+use crate::monitor::counts::Keys;
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::unknown;
 use std::io::Write;
@@ -29,6 +30,8 @@ pub struct Join<'a, O, J> {
     /// What stands in front of the output's rows. It is written with the first of them: a small output in one go.
     front: &'a [u8],
     checksums: Checksums,
+    /// Of all rows so far.
+    keys: Keys,
 }
 
 /// A bad row, in words.
@@ -54,6 +57,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             first: None,
             front: opened.input.out(),
             checksums: Checksums::new(run.sha256_most),
+            keys: Keys::default(),
         }
     }
 
@@ -76,6 +80,10 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
         self.summary.counts.add(&part.counts);
+        if !part.keys.is_empty() {
+            self.keys.add(&part.keys);
+            self.opened.keys.store(self.keys.limit(), Ordering::Relaxed);
+        }
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
         part.out.splice(..0, take(&mut self.front).iter().copied());
         self.write(&part.out)?;
@@ -160,12 +168,27 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             let problem = self.too_many(format!("{bad_rows} of {rows} rows can't be scored"), self.mend(""));
             return Err(problem.into());
         }
+        self.count_observed();
         self.summary.bytes = bytes;
         self.summary.input_hash = Some(hash);
         let (blake3, sha256) = self.checksums.finish();
         (self.summary.output_hash, self.summary.output_sha256) = (Some(blake3), sha256);
         self.out.flush().map_err(|e| Failure::Write(Destination::Output, e))?;
         Ok(self.summary)
+    }
+
+    /// What is known of watched columns only once all is joined.
+    fn count_observed(&mut self) {
+        let Some(counter) = &self.opened.counter else { return };
+        let has = |column: usize| self.opened.input.observes(column);
+        let counts = &mut self.summary.counts;
+        let names = counter.observed().iter().enumerate();
+        counts.absent = names.filter(|(i, _)| !has(*i)).map(|(_, name)| name.clone()).collect();
+        counts.absent.sort_unstable();
+        if counter.key().is_some_and(has) {
+            counts.duplicates = Some(self.keys.duplicates());
+            counts.halvings = self.keys.halvings();
+        }
     }
 
     /// `upto`: where the list of bad rows ends, if before the input does.

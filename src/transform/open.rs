@@ -4,8 +4,9 @@ use super::Scorer;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
-use crate::score::Lineup;
+use crate::score::{Lineup, Spelling};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// What is the same for all parts of an input; shared by the threads that score them.
 pub struct Opened {
@@ -13,6 +14,10 @@ pub struct Opened {
     pub lineup: Arc<Lineup>,
     /// By which it is counted, if it is watched.
     pub counter: Option<Arc<Counter>>,
+    /// How the cells are spelled.
+    pub spelling: Spelling,
+    /// Keys of rows whose fingerprints are above it needn't be looked at any more.
+    pub keys: AtomicU64,
 }
 
 /// `first`: the input's first block, without a byte order mark.
@@ -24,6 +29,8 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         input,
         lineup: scorer.lineup.clone(),
         counter: scorer.counter.clone(),
+        spelling: scorer.shape.spelling.clone(),
+        keys: AtomicU64::new(u64::MAX),
     };
     if let Some(same) = scorer.last().filter(|last| last.begins(first)) {
         return Ok(opened(same));
@@ -44,6 +51,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
+        observed: scorer.counter.as_ref().map_or(&[], |counter| counter.observed()),
     };
     let input = Arc::new(Input::open(first, &wanted)?);
     scorer.remember(&input);

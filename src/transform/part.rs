@@ -3,12 +3,13 @@
 use super::open::Opened;
 use crate::format::{BLOCK, Cause};
 use crate::monitor::Counts;
-use crate::monitor::counts::Scratch;
+use crate::monitor::counts::{Observed, Scratch};
 use crate::problem::{Problem, internal};
 use crate::score::batch::Flaw;
 use crate::score::predict;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 /// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
 pub struct Part {
@@ -24,6 +25,8 @@ pub struct Part {
     pub unknown: Vec<u64>,
     /// What was counted by the baseline; nothing, if there is none.
     pub counts: Counts,
+    /// Fingerprints of the keys of its good rows, where there is a key.
+    pub keys: Vec<u64>,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -95,6 +98,7 @@ impl Opened {
             not_finite: 0,
             unknown: vec![0; self.lineup.signature().inputs.len()],
             counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
+            keys: Vec::new(),
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
@@ -119,7 +123,13 @@ impl Opened {
             part.not_finite += rows.write(&predictions, &mut part.out);
             rows.batch().count_unknown(model, &mut part.unknown);
             if let Some(counter) = &self.counter {
-                counter.count(rows.batch(), &predictions, &mut scratch, &mut part.counts);
+                let observed = Observed {
+                    spelling: &self.spelling,
+                    cell: &|column, row| rows.observed(column, row),
+                };
+                counter.count_observed(rows.read(), &predictions, &observed, &mut scratch, &mut part.counts);
+                let limit = self.keys.load(Ordering::Relaxed);
+                part.keys.extend(scratch.keys.drain(..).filter(|key| *key <= limit));
             }
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             for flaw in bad {
@@ -190,6 +200,7 @@ impl Part {
             .zip(next.unknown)
             .for_each(|(sum, count)| *sum += count);
         self.counts.add(&next.counts);
+        self.keys.extend(next.keys);
     }
 
     /// BLAKE3 of its bytes of the output.
@@ -204,7 +215,8 @@ impl Part {
             .iter()
             .map(|why| size_of::<String>() + why.capacity())
             .sum();
-        self.source.capacity() + self.out.capacity() + self.rejects.capacity() * size_of::<Reject>() + refusals
+        let keys = self.keys.capacity() * size_of::<u64>();
+        self.source.capacity() + self.out.capacity() + self.rejects.capacity() * size_of::<Reject>() + refusals + keys
     }
 }
 

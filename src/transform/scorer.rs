@@ -40,7 +40,11 @@ impl Scorer {
 
     /// The same, and it counts.
     pub fn counting(self, counter: Option<Arc<Counter>>) -> Scorer {
-        Scorer { counter, ..self }
+        Scorer {
+            counter,
+            last: Mutex::default(),
+            ..self
+        }
     }
 
     pub(super) fn last(&self) -> Option<Arc<Input>> {

@@ -110,7 +110,7 @@ impl Pass {
                 .counting(
                     watched
                         .as_ref()
-                        .map(|watched| watched.counter(lineup.signature()).into()),
+                        .map(|watched| watched.counter(&monitor.watch, lineup.signature()).into()),
                 )
                 .into(),
         });

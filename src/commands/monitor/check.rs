@@ -48,7 +48,9 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
         Error::config(registry.folder(version), message)
     })?;
     let model = registry.load(version)?;
-    let counter = Counter::new(&in_force.baseline, in_force.sha256, model.signature());
+    let (baseline, signature) = (&in_force.baseline, model.signature());
+    let counter =
+        Counter::new(baseline, in_force.sha256, signature).watching(&config.monitor.watch, baseline, signature);
     let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
     // A name in the input folder, as in status, or any path.
     let name = input_name(config, file);

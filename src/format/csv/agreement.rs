@@ -161,6 +161,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         known: &[],
         columns: &Columns::All,
         outputs: &signature.outputs,
+        observed: &[],
     };
     let input = Input::open(&all[0], &wanted).expect("it has a header");
     let mut out = input.out().to_vec();

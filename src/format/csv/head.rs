@@ -38,6 +38,8 @@ pub struct Wanted<'a> {
     pub columns: &'a Columns,
     /// The columns that are written behind the kept ones.
     pub outputs: &'a [Column],
+    /// Names of columns whose cells are to be looked at, each once. An input needn't have them.
+    pub observed: &'a [String],
 }
 
 /// What stands in front of the rows.
@@ -61,6 +63,9 @@ pub struct Layout {
     pub roles: Vec<Role>,
     pub needed: Vec<Needed>,
     pub kept: Kept,
+    /// Of each observed column, among which of them its field's place is noted; none of one that the input doesn't have, or has
+    /// twice.
+    pub observed: Vec<Option<usize>>,
     pub binding: Binding,
     pub header: bool,
 }
@@ -248,6 +253,11 @@ impl Layout {
                 roles[field].kept = Some(place);
             }
         }
+        let observed = observed(&names, &binding, wanted);
+        let observed = observed.into_iter().enumerate();
+        // A field may be observed by its own name and by the model's.
+        let observed = observed.map(|(place, field)| Some(*roles[field?].observed.get_or_insert(place)));
+        let observed = observed.collect();
         Ok(Layout {
             dialect: wanted.dialect,
             binding,
@@ -255,9 +265,25 @@ impl Layout {
             needed: Needed::of(&roles),
             roles,
             kept,
+            observed,
             header,
         })
     }
+}
+
+/// The fields of observed columns: of one that the model takes, the one that it takes it from.
+fn observed(names: &[String], binding: &Binding, wanted: &Wanted) -> Vec<Option<usize>> {
+    let field = |observed: &String| {
+        let observed = unicode::name(observed);
+        let mut inputs = wanted.signature.inputs.iter();
+        if let Some(feature) = inputs.position(|input| unicode::name(&input.name) == observed) {
+            return Some(binding.fields[feature]);
+        }
+        let mut fields = names.iter().enumerate().filter(|(_, name)| **name == observed);
+        let (first, second) = (fields.next()?, fields.next());
+        second.is_none().then_some(first.0)
+    };
+    wanted.observed.iter().map(field).collect()
 }
 
 pub fn empty() -> Problem {

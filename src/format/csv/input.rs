@@ -117,6 +117,11 @@ impl Input {
         self.layout.reason(cause, refusal)
     }
 
+    /// Is there an observed column? By its place among those that were wanted.
+    pub fn observes(&self, column: usize) -> bool {
+        self.layout.observed[column].is_some()
+    }
+
     /// The fewest bytes of a good row, with its line feed.
     pub fn least(&self) -> u64 {
         let features = self.layout.binding.features.iter();
@@ -145,8 +150,18 @@ impl Rows<'_> {
         true
     }
 
+    pub fn read(&self) -> &Batch {
+        &self.reader.batch
+    }
+
     pub fn batch(&mut self) -> &mut Batch {
         &mut self.reader.batch
+    }
+
+    /// The text of a cell of an observed column in a good row of the batch, without spaces around it. `column`: as it was wanted.
+    /// None of a column that isn't there.
+    pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'_, [u8]>> {
+        self.reader.observed(self.range, column, row)
     }
 
     /// Writes the batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is not finite.

@@ -1,13 +1,15 @@
 //! What the fields of a record are needed for.
 
-/// What one field is needed for: the index of the feature that it is, and its place among the kept columns.
+/// What one field is needed for: the index of the feature that it is, and its places among the kept columns and among those that
+/// are observed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Role {
     pub feature: Option<usize>,
     pub kept: Option<usize>,
+    pub observed: Option<usize>,
 }
 
-/// A field that is read or kept, by its place in the record.
+/// A field that is read, kept or observed, by its place in the record.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed {
     pub place: usize,
@@ -19,7 +21,7 @@ impl Needed {
         let needed = roles
             .iter()
             .enumerate()
-            .filter(|(_, role)| role.feature.or(role.kept).is_some());
+            .filter(|(_, role)| role.feature.or(role.kept).or(role.observed).is_some());
         needed.map(|(place, &role)| Needed { place, role }).collect()
     }
 }

@@ -70,6 +70,7 @@ impl Table<'_> {
             known: &[],
             columns: &Columns::Prediction,
             outputs: &[],
+            observed: &[],
         };
         let head = Head::read(&block, &wanted)?;
         let mut reader = Reader::new(&head.layout, usize::MAX);

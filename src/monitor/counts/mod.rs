@@ -1,11 +1,16 @@
 //! What was counted of rows: integers in the bins of a baseline. Counts of neighbouring rows add up to those of both, so they
 //! depend neither on threads nor on where an input was cut.
 
+mod bins;
 mod counter;
 mod encoding;
+mod groups;
+mod keys;
 mod numbers;
+mod worth;
 
-pub use counter::{Counter, Scratch};
+pub use counter::{Counter, Observed, Scratch};
+pub use keys::Keys;
 
 use super::performance::Tally;
 use std::collections::BTreeMap;
@@ -24,11 +29,16 @@ pub struct Counts {
     pub tallies: Vec<Tally>,
     /// Rows whose key stood before in the same input; none where no key is watched.
     pub duplicates: Option<u64>,
+    /// How often the keys that are looked at were halved, of the input with most of them; 0: the duplicates are exact. See [`Keys`].
+    pub halvings: u8,
+    /// Watched columns that the input didn't have, or had twice: by their names, which ascend.
+    pub absent: Vec<String>,
 }
 
 /// Good rows by the value of one column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SegmentCounts {
+    pub column: String,
     /// Of all values the fifty that are least as texts, so that they don't depend on where an input was cut. The empty one is
     /// missing.
     pub values: BTreeMap<String, GroupCounts>,
@@ -81,18 +91,40 @@ impl Counts {
         for (column, next) in self.columns.iter_mut().zip(&next.columns) {
             column.add(next);
         }
+        for next in &next.segments {
+            match self.segments.iter_mut().find(|own| own.column == next.column) {
+                Some(own) => own.add(next),
+                None => self.segments.push(next.clone()),
+            }
+        }
+        if self.tallies.len() < next.tallies.len() {
+            self.tallies.resize_with(next.tallies.len(), Tally::default);
+        }
+        for (tally, next) in self.tallies.iter_mut().zip(&next.tallies) {
+            add_each(&mut tally.called, &next.called);
+            add_each(&mut tally.other, &next.other);
+        }
+        self.duplicates = match (self.duplicates, next.duplicates) {
+            (Some(own), Some(next)) => Some(own.saturating_add(next)),
+            (own, next) => own.or(next),
+        };
+        self.halvings = self.halvings.max(next.halvings);
+        self.absent.extend_from_slice(&next.absent);
+        self.absent.sort_unstable();
+        self.absent.dedup();
     }
+}
+
+fn add_each(sums: &mut Vec<u64>, counts: &[u64]) {
+    if sums.len() < counts.len() {
+        sums.resize(counts.len(), 0);
+    }
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
 }
 
 impl ColumnCounts {
     fn add(&mut self, next: &ColumnCounts) {
-        if self.bins.len() < next.bins.len() {
-            self.bins.resize(next.bins.len(), 0);
-        }
-        self.bins
-            .iter_mut()
-            .zip(&next.bins)
-            .for_each(|(sum, count)| *sum += count);
+        add_each(&mut self.bins, &next.bins);
         let pairs = [
             (&mut self.below, next.below),
             (&mut self.above, next.above),

@@ -17,7 +17,7 @@ mod reference;
 pub use calibration::Calibration;
 pub use estimate::{Estimate, Row, Tally};
 pub use measured::{Classes as MeasuredClasses, ErrorMoments, Measured, Measurement, Segment};
-pub use reference::{Class, Reference, realised};
+pub use reference::{Class, Reference, class_name, realised};
 
 use crate::evaluate::{Confusion, Metric, Ranking};
 use serde::{Deserialize, Serialize};

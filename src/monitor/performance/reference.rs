@@ -200,7 +200,7 @@ impl Class {
 }
 
 /// The number by which predictions and labels name a class, by the place of its scores.
-pub(super) fn class_name(classes: usize, place: usize) -> usize {
+pub fn class_name(classes: usize, place: usize) -> usize {
     if classes == 1 { 1 } else { place }
 }
 

@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, Wanted, Windows};
 use crate::model::Signature;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
-use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Window};
+use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Watch, Window};
 use crate::registry::baseline::InForce;
 use crate::spool::publish::{Earlier, Product};
 use crate::spool::{Dir, Draft, Name, results};
@@ -40,8 +40,8 @@ impl Watched {
     }
 
     /// `signature`: of the version whose baseline it is.
-    pub fn counter(&self, signature: &Signature) -> Counter {
-        Counter::new(&self.baseline, self.sha256, signature)
+    pub fn counter(&self, watch: &Watch, signature: &Signature) -> Counter {
+        Counter::new(&self.baseline, self.sha256, signature).watching(watch, &self.baseline, signature)
     }
 }
 

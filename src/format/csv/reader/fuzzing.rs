@@ -60,7 +60,19 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
         },
         spelling,
     };
-    let needed: Vec<Role> = roles.iter().map(|&(feature, kept)| Role { feature, kept }).collect();
+    // The first and the last field, whatever else they are needed for.
+    let observed = |place| match place {
+        0 => Some(0),
+        place => (place + 1 == roles.len()).then_some(1),
+    };
+    let roles_of = roles.iter().enumerate();
+    let needed: Vec<Role> = roles_of
+        .map(|(place, &(feature, kept))| Role {
+            feature,
+            kept,
+            observed: observed(place),
+        })
+        .collect();
     let taken = roles.iter().filter(|r| r.0.is_some()).count();
     let field = |feature| roles.iter().position(|r| r.0 == Some(feature)).unwrap_or_default();
     Layout {
@@ -69,6 +81,7 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
         needed: Needed::of(&needed),
         roles: needed,
         kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
+        observed: [Some(0), Some(1)][..roles.len().min(2)].to_vec(),
         binding: Binding {
             features: vec![feature; taken].into(),
             fields: (0..taken).map(field).collect(),
@@ -104,8 +117,8 @@ struct Read {
     records: Vec<Place>,
     flaws: Vec<Flaw>,
     malformed: Vec<(u32, Malformed)>,
-    /// Of the rows without a flaw.
-    rows: Vec<(Vec<u64>, Vec<Place>)>,
+    /// Of the rows without a flaw: values, kept fields, observed ones.
+    rows: Vec<(Vec<u64>, Vec<Place>, Vec<Place>)>,
 }
 
 /// What the first batch of `block` is read as.
@@ -122,7 +135,12 @@ fn read(layout: &Layout, fill: impl Fn(&mut Reader, usize, &mut u64) -> usize) -
         records: reader.records.clone(),
         flaws: batch.flaws().to_vec(),
         malformed: reader.malformed.clone(),
-        rows: good.map(|row| (bits(row), reader.kept(row).to_vec())).collect(),
+        rows: good
+            .map(|row| {
+                let observed = (0..layout.observed.len()).map(|column| reader.observed[column * ROWS + row]);
+                (bits(row), reader.kept(row).to_vec(), observed.collect())
+            })
+            .collect(),
     }
 }
 

@@ -14,9 +14,10 @@ use super::structure::Window;
 use super::vector;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
-use crate::score::cell::{Dictionary, Feature, Kind};
+use crate::score::cell::{Dictionary, Feature, Kind, trim};
 use memchr::{memchr, memchr_iter, memchr2};
 use numbers::{Numbers, check_numbers, read_numbers};
+use std::borrow::Cow;
 
 /// Reads a batch of a block at a time. All positions are in the block.
 pub struct Reader<'a> {
@@ -26,6 +27,10 @@ pub struct Reader<'a> {
     width: usize,
     /// `[row][kept column]`: where the field stands.
     kept: Vec<(usize, usize)>,
+    /// `[observed column][row]`: where the field stands.
+    observed: Vec<(usize, usize)>,
+    /// For how many rows there is room.
+    room: usize,
     /// `[row]`: where the record stands, without its line end.
     records: Vec<(usize, usize)>,
     /// The malformed rows, in order.
@@ -50,6 +55,8 @@ impl<'a> Reader<'a> {
             batch: Batch::new(&layout.binding, rows),
             width,
             kept: vec![(0, 0); width * rows],
+            observed: vec![(0, 0); layout.observed.len() * rows],
+            room: rows,
             records: Vec::with_capacity(rows),
             malformed: Vec::new(),
             window: Window::default(),
@@ -69,6 +76,16 @@ impl<'a> Reader<'a> {
     /// Where the kept fields of a row stand, in the order of the output.
     pub fn kept(&self, row: usize) -> &[(usize, usize)] {
         &self.kept[row * self.width..(row + 1) * self.width]
+    }
+
+    /// The text of an observed cell of a good row, in `block`, without spaces around it. None of a column that isn't there.
+    pub fn observed<'b>(&self, block: &'b [u8], column: usize, row: usize) -> Option<Cow<'b, [u8]>> {
+        let noted = self.layout.observed[column]?;
+        let (from, to) = self.observed[noted * self.room + row];
+        Some(match self.layout.dialect.text(&block[from..to]) {
+            Cow::Borrowed(text) => trim(text).into(),
+            Cow::Owned(text) => trim(&text).to_vec().into(),
+        })
     }
 
     /// Why a row is bad, by its first flaw.
@@ -262,6 +279,10 @@ impl<'a> Reader<'a> {
                 let slots = slots.step_by(self.width);
                 slots.zip(0..count).for_each(|(slot, record)| *slot = field(record));
             }
+            if let Some(observed) = role.observed {
+                let slots = self.observed[observed * self.room + self.batch.rows()..].iter_mut();
+                slots.zip(0..count).for_each(|(slot, record)| *slot = field(record));
+            }
             if let Some(feature) = role.feature {
                 let of = &layout.binding.features[feature];
                 let column = self.batch.next_cells(feature, count);
@@ -301,6 +322,9 @@ impl<'a> Reader<'a> {
     fn keep(&mut self, role: &Role, start: usize, end: usize) {
         if let Some(place) = role.kept {
             self.kept[self.batch.rows() * self.width + place] = (start, end);
+        }
+        if let Some(column) = role.observed {
+            self.observed[column * self.room + self.batch.rows()] = (start, end);
         }
     }
 

@@ -1,8 +1,6 @@
 use super::*;
-use crate::checksum::Sha256Sum;
 use crate::format::BLOCK;
 use crate::model::{Format, Model};
-use crate::monitor::{Baseline, Counter, baseline};
 use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -11,17 +9,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
+use watched::counter;
+
+mod watched;
 
 fn lineup() -> Arc<Lineup> {
     let json = br#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#;
     Lineup::alone(Arc::new(Model::parse(Format::Linear, json).unwrap()))
-}
-
-/// By what could have been its baseline.
-fn counter() -> Counter {
-    let column = |name: &str| baseline::Column::of_numbers(name, &[0.0, 1.0, 2.0, 2.5, 4.0]);
-    let baseline = Baseline::new(5, vec![column("x"), column("y")]);
-    Counter::new(&baseline, Sha256Sum([1; 32]), lineup().signature())
 }
 
 fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
