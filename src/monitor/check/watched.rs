@@ -12,7 +12,10 @@ pub const OTHER: &str = "(other)";
 pub fn watched(baseline: &Baseline, counts: &Counts, watch: &Watch) -> Vec<Check> {
     let mut checks = Vec::new();
     let unmeasured = favourable(baseline, watch).err();
-    for (column, segment) in watch.segments.iter().zip(&counts.segments) {
+    for column in &watch.segments {
+        let Some(segment) = counts.segment(column) else {
+            continue;
+        };
         if let Some(why) = &unmeasured {
             checks.push(Check::new(Area::Bias, "dppl", column, counts.rows - counts.bad_rows).without(why));
             continue;

@@ -13,6 +13,7 @@ pub use counter::{Counter, Observed, Scratch};
 pub use keys::Keys;
 
 use super::performance::Tally;
+use crate::model::unicode;
 use std::collections::BTreeMap;
 
 /// What was counted of an input, of a part of one, or of all inputs of a window.
@@ -23,7 +24,7 @@ pub struct Counts {
     pub bad_rows: u64,
     /// In the order of the baseline's columns: the model's inputs, its outputs, then other columns.
     pub columns: Vec<ColumnCounts>,
-    /// In the order of `monitor.segments`.
+    /// In the order of `monitor.segments`; those of several times may be of several settings.
     pub segments: Vec<SegmentCounts>,
     /// Of each class whose probabilities the baseline knows the worth of.
     pub tallies: Vec<Tally>,
@@ -81,6 +82,12 @@ pub struct ColumnCounts {
 }
 
 impl Counts {
+    /// By the column's name. Counts of a time with other settings have others.
+    pub fn segment(&self, column: &str) -> Option<&SegmentCounts> {
+        let name = unicode::name(column);
+        self.segments.iter().find(|segment| segment.column == name)
+    }
+
     /// Takes what was counted of the rows behind its own.
     pub fn add(&mut self, next: &Counts) {
         self.rows += next.rows;

@@ -3,3 +3,4 @@
 mod baseline;
 mod hold;
 mod usual;
+mod watched;
