@@ -41,8 +41,7 @@ impl Keys {
     /// How many rows have a key that stood before. An estimate once the limit was halved.
     pub fn duplicates(&self) -> u64 {
         let held: u64 = self.rows.values().map(|rows| rows - 1).sum();
-        held.checked_mul(1u64.checked_shl(self.halvings.into()).unwrap_or(u64::MAX))
-            .unwrap_or(u64::MAX)
+        held.saturating_mul(1u64.checked_shl(self.halvings.into()).unwrap_or(u64::MAX))
     }
 
     /// How often the limit was halved.
