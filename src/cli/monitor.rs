@@ -1,5 +1,6 @@
 //! `transform monitor`
 
+use super::Since;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub enum Monitor {
     },
     /// List the results that are held; exit code 1 if there are any
     Held {
+        /// Inputs: with the rows that made them so
+        files: Vec<PathBuf>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -32,14 +35,17 @@ pub enum Monitor {
     /// Each is scored once more, and published if it comes out as it was when it was held.
     Release {
         /// The inputs
-        #[arg(required_unless_present_any = ["all", "model"], conflicts_with_all = ["all", "model"])]
+        #[arg(required_unless_present_any = ["all", "model", "since"], conflicts_with_all = ["all", "model", "since"])]
         files: Vec<PathBuf>,
         /// All that are held
-        #[arg(long, conflicts_with = "model")]
+        #[arg(long, conflicts_with_all = ["model", "since"])]
         all: bool,
         /// Those by a version
-        #[arg(long, value_name = "GROUP/VERSION")]
+        #[arg(long, value_name = "GROUP/VERSION", conflicts_with = "since")]
         model: Option<String>,
+        /// Those that were held since then: 7d, 36h, 2026-11-01
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Since>,
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,

@@ -6,6 +6,7 @@ use super::scan::stat;
 use crate::error::{Error, Result};
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
+use std::io::Read;
 
 /// The output's suffix.
 pub const OUTPUT: &str = ".out";
@@ -57,6 +58,21 @@ pub fn open_output(root: &Dir, input: &Name) -> Result<Option<(File, Stat)>> {
     let dir = root.below_if_there(folder)?;
     let opened = dir.map(|dir| dir.open_file(file)).transpose()?.flatten();
     Ok(opened.filter(|(_, stat)| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile))
+}
+
+/// Why an input's result is held, as its report below `root` says; `None` if there is none.
+pub fn read_held_report(root: &Dir, input: &Name) -> Result<Option<Vec<u8>>> {
+    const MOST: u64 = 64 << 20;
+    let name = held_report(input);
+    let (folder, file) = name.split();
+    let dir = root.below_if_there(folder)?;
+    let Some((file, _)) = dir.map(|dir| dir.open_file(file)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let mut text = Vec::new();
+    let read = file.take(MOST).read_to_end(&mut text);
+    read.map_err(Error::io("read", root.join(name.bytes())))?;
+    Ok(Some(text))
 }
 
 /// The hash of an input's output below `root`, if one of `size` bytes stands there.

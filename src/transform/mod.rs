@@ -9,6 +9,7 @@ mod open;
 mod part;
 mod pool;
 mod report;
+mod scan;
 mod scorer;
 pub mod shape;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
 pub use pool::pool;
 pub use report::Report;
+pub use scan::{Scanned, scan};
 pub use scorer::Scorer;
 pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;

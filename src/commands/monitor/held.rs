@@ -1,5 +1,6 @@
 //! `transform monitor held` and `release`: what is kept back, and who lets it out.
 
+use super::evidence::{self, Found};
 use crate::commands::models::person;
 use crate::commands::retry::inputs;
 use crate::commands::spool::require_spool;
@@ -7,15 +8,21 @@ use crate::commands::{count, print_json, print_line, time};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Held, Ledger};
+use crate::registry::Registry;
 use crate::service::clock::wall_clock;
-use crate::spool::{Name, publish};
+use crate::spool::{Dir, Name, publish, results};
 use crate::worker::lock::Lock;
+use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Lists what is held. Exit code 1 if anything is: it waits for a person.
-pub fn held(config: &Config, json: bool) -> Result<u8> {
-    let held = find(config)?;
+/// Lists what is held; of `files`, if there are any, with the rows that made them so. Exit code 1 if anything is: it waits for a
+/// person.
+pub fn held(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
+    let held = match files {
+        [] => find(config)?,
+        files => named(config, &find(config)?, files)?,
+    };
     match json {
         true => {
             let entry = |held: &Held| {
@@ -32,22 +39,22 @@ pub fn held(config: &Config, json: bool) -> Result<u8> {
         false if held.is_empty() => print_line("no result is held"),
         false => {
             for held in &held {
-                let Held {
-                    input,
-                    at,
-                    rows,
-                    message,
-                    ..
-                } = held;
+                let Held { input, at, rows, .. } = held;
+                let rows = count(*rows, "row");
                 print_line(format!(
-                    "{input}: held since {} UTC, {}, by {}",
+                    "{input}: held since {} UTC, {rows}, by {}",
                     time(*at),
-                    count(*rows, "row"),
                     model(held)
                 ));
-                print_line(format!("    {message}"));
+                match files {
+                    [] => print_line(format!("    {}", held.message)),
+                    _ => print_evidence(config, held)?,
+                }
             }
             print_line("");
+            if files.is_empty() {
+                print_line("the rows that made it so: transform monitor held FILE");
+            }
             print_line("to publish one all the same: transform monitor release FILE --reason WHY");
         }
     }
@@ -58,12 +65,50 @@ pub fn held(config: &Config, json: bool) -> Result<u8> {
     })
 }
 
+#[derive(Deserialize)]
+struct Report {
+    files: u64,
+    reasons: Vec<Found>,
+}
+
+/// By its report; without one, what the ledger has.
+fn print_evidence(config: &Config, held: &Held) -> Result<()> {
+    let failed = Dir::open_if_there(&config.failed)?;
+    let report = failed
+        .map(|failed| results::read_held_report(&failed, &held.input))
+        .transpose()?;
+    let report = report
+        .flatten()
+        .and_then(|text| serde_json::from_slice::<Report>(&text).ok());
+    let version = model(held).rsplit('/').next().and_then(|version| version.parse().ok());
+    let (Some(report), Some(version)) = (report.filter(|report| !report.reasons.is_empty()), version) else {
+        print_line(format!("    {}", held.message));
+        return Ok(());
+    };
+    if report.files > 1 {
+        print_line(format!(
+            "    judged with {} before it; what follows is of this one",
+            count(report.files - 1, "small file")
+        ));
+    }
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    evidence::print(
+        config,
+        &registry,
+        version,
+        &config.input.path.join(held.input.path()),
+        &report.reasons,
+    )
+}
+
 /// Which of what is held.
 pub enum Which {
     Files(Vec<PathBuf>),
     All,
     /// Those of a model: `GROUP/VERSION`.
     Model(String),
+    /// Those that were held since then, in microseconds since 1970.
+    Since(i64),
 }
 
 /// Releases results: each is made once more, and published if it comes out the same.
@@ -78,16 +123,8 @@ pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>,
     let released: Vec<Held> = match which {
         Which::All => held,
         Which::Model(wanted) => held.into_iter().filter(|held| model(held) == wanted).collect(),
-        Which::Files(files) => {
-            let of = |name: &Name| {
-                let found = held.iter().find(|held| held.input == *name);
-                found.cloned().ok_or_else(|| {
-                    let message = format!("{name} isn't held; 'transform monitor held' lists what is");
-                    Error::config(&config.input.path, message)
-                })
-            };
-            inputs(config, files)?.iter().map(of).collect::<Result<_>>()?
-        }
+        Which::Since(since) => held.into_iter().filter(|held| held.at >= *since).collect(),
+        Which::Files(files) => named(config, &held, files)?,
     };
     if !released.is_empty()
         && let Some(mut ledger) = Ledger::read(&config.state.path)?
@@ -114,6 +151,17 @@ pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>,
         }
     }
     Ok(exit::CONVERGED)
+}
+
+fn named(config: &Config, held: &[Held], files: &[PathBuf]) -> Result<Vec<Held>> {
+    let of = |name: &Name| {
+        let found = held.iter().find(|held| held.input == *name);
+        found.cloned().ok_or_else(|| {
+            let message = format!("{name} isn't held; 'transform monitor held' lists what is");
+            Error::config(&config.input.path, message)
+        })
+    };
+    inputs(config, files)?.iter().map(of).collect()
 }
 
 fn find(config: &Config) -> Result<Vec<Held>> {

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 mod check;
+mod evidence;
 mod held;
 mod import;
 
@@ -13,6 +14,7 @@ use crate::error::Result;
 use crate::monitor::Baseline;
 use crate::registry::Registry;
 use held::Which;
+use jiff::Timestamp;
 
 pub fn run(config: &Config, command: Monitor) -> Result<u8> {
     match command {
@@ -38,18 +40,20 @@ pub fn run(config: &Config, command: Monitor) -> Result<u8> {
             let version = chosen(&registry, version)?;
             check::check(config, &registry, version, &file, all, json)
         }
-        Monitor::Held { json } => held::held(config, json),
+        Monitor::Held { files, json } => held::held(config, &files, json),
         Monitor::Release {
             files,
             all,
             model,
+            since,
             reason,
             by,
             json,
         } => {
-            let which = match (all, model) {
-                (true, _) => Which::All,
-                (_, Some(model)) => Which::Model(model),
+            let which = match (all, model, since) {
+                (true, ..) => Which::All,
+                (_, Some(model), _) => Which::Model(model),
+                (_, _, Some(since)) => Which::Since(since.moment(Timestamp::now()).as_microsecond()),
                 _ => Which::Files(files),
             };
             held::release(config, &which, &reason, by, json)

@@ -63,6 +63,19 @@ fn a_result_of_broken_data_is_held_until_a_person_releases_it() {
     assert_eq!(list["held"][0]["model"], "lines/1");
     assert!(list["held"][1].is_null());
 
+    // The rows that made it so.
+    let shown = spool.run(&["monitor", "held", "bad.csv"]).exits(1);
+    let shown = shown
+        .says("missing of a: 0.500, bar 0.0")
+        .says("line 2: ,Lima")
+        .says("line 4: ,Oslo");
+    spool
+        .run(&["monitor", "held", "good.csv"])
+        .exits(64)
+        .says("good.csv isn't held");
+    let late = ["monitor", "release", "--since", "2100-01-01", "--reason", "x"];
+    spool.run(&late).exits(0).says("no result is held");
+
     release(&spool, "bad.csv");
     spool.once().exits(0);
     assert_eq!(held(&spool, "bad.csv"), None);
@@ -70,6 +83,15 @@ fn a_result_of_broken_data_is_held_until_a_person_releases_it() {
     spool.run(&["monitor", "held"]).exits(0).says("no result is held");
     spool.run(&["history", "bad.csv"]).exits(0).says("release by ada");
     spool.once().exits(0);
+}
+
+#[test]
+fn what_is_held_for_drift_is_shown_by_the_bins_that_moved() {
+    let spool = watched().set("monitor.drift=hold").set("monitor.data=off");
+    spool.drop_file("bad.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    let shown = spool.run(&["monitor", "held", "bad.csv"]).exits(1);
+    shown.says("psi of a: ").says("missing: 1 % of the baseline, 50 % now");
 }
 
 #[test]

@@ -1,0 +1,293 @@
+//! What in an input made a check go beyond its bar: the first rows, or the bins that moved most.
+
+use crate::commands::print_line;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::evaluate::digits::{short, significant};
+use crate::model::Signature;
+use crate::monitor::baseline::{Column, Values};
+use crate::monitor::{Baseline, Counter, Counts};
+use crate::problem::excerpt;
+use crate::registry::Registry;
+use crate::score::Lineup;
+use crate::score::batch::Reason;
+use crate::transform::{Failure, Run, Scanned, Scorer, pool, scan, transform};
+use serde::Deserialize;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows, or bins, that are shown of each.
+const SHOWN: usize = 5;
+
+/// A check that was beyond its bar, as a report names it.
+#[derive(Debug, Deserialize)]
+pub struct Found {
+    pub check: String,
+    pub column: String,
+    pub value: Option<f64>,
+    pub bar: Option<f64>,
+}
+
+/// What can be seen in one row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Missing,
+    Bad,
+    BadRow,
+    Infinite,
+    Outside,
+    Negative,
+    Fraction,
+    Unseen,
+}
+
+impl Fault {
+    fn of(check: &str) -> Option<Fault> {
+        Some(match check {
+            "missing" => Fault::Missing,
+            "bad" => Fault::Bad,
+            "bad_rows" => Fault::BadRow,
+            "infinite" => Fault::Infinite,
+            "outside" => Fault::Outside,
+            "negative" => Fault::Negative,
+            "type" => Fault::Fraction,
+            "unseen" => Fault::Unseen,
+            _ => return None,
+        })
+    }
+}
+
+/// Prints each of the findings with what made it so. `path`: the input, as it is now.
+pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, found: &[Found]) -> Result<()> {
+    let baseline = registry.baseline(version)?;
+    let Some(baseline) = baseline.map(|in_force| (in_force.baseline, in_force.sha256)) else {
+        return Ok(());
+    };
+    let model = registry.load(version)?;
+    let counter = Counter::new(&baseline.0, baseline.1, model.signature());
+    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
+    let open = || File::open(path).map_err(Error::io("open", path));
+    let unreadable = |failure| match failure {
+        Failure::Problem(problem) => Error::config(path, problem.to_string()),
+        Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
+        Failure::Cancelled => unreachable!("nobody cancels it"),
+    };
+    let mut searches: Vec<Search> = found
+        .iter()
+        .filter_map(|found| Search::of(found, &baseline.0, scorer.lineup.signature()))
+        .collect();
+    if !searches.is_empty() {
+        scan(open()?, &scorer, None, |scanned| {
+            searches.iter_mut().for_each(|search| search.look(scanned));
+            searches.iter().any(|search| search.rows.len() < SHOWN)
+        })
+        .map_err(unreadable)?;
+    }
+    // Bins are of the file alone, also where it was judged with others.
+    let mut counts = None;
+    for found in found {
+        print_line(format!("    {}", title(found)));
+        let search = searches.iter().find(|search| search.is_of(found));
+        for (line, text) in search.into_iter().flat_map(|search| &search.rows) {
+            print_line(format!("        line {line}: {text}"));
+        }
+        if let ("psi" | "distance", Some((i, column))) = (found.check.as_str(), place(&baseline.0, &found.column)) {
+            if counts.is_none() {
+                let pool = pool(config.worker.threads)?;
+                let run = Run {
+                    pool: Some(&pool),
+                    memory: config.worker.memory,
+                    ..Run::default()
+                };
+                let summary = transform(open()?, &scorer, &mut io::sink(), &mut io::sink(), &run);
+                counts = Some(summary.map_err(unreadable)?.counts);
+            }
+            counts
+                .iter()
+                .flat_map(|counts| moved(column, i, counts))
+                .for_each(print_line);
+        }
+    }
+    Ok(())
+}
+
+fn title(found: &Found) -> String {
+    let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| significant(x, 3));
+    let of = if found.column.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", found.column)
+    };
+    format!(
+        "{}{of}: {}, bar {}",
+        found.check,
+        number(found.value),
+        number(found.bar)
+    )
+}
+
+/// A column that is counted, and its place.
+fn place<'b>(baseline: &'b Baseline, name: &str) -> Option<(usize, &'b Column)> {
+    baseline
+        .columns()
+        .into_iter()
+        .enumerate()
+        .find(|(_, column)| column.name == name)
+}
+
+/// The bins whose shares changed most, then and now.
+fn moved(column: &Column, place: usize, counts: &Counts) -> Vec<String> {
+    let (known, Some(later)) = (column.counts(), counts.columns.get(place)) else {
+        return Vec::new();
+    };
+    let mut bins: Vec<(String, u64, u64)> = match &column.values {
+        Values::Numbers { summary, .. } => {
+            let edges = summary.as_ref().map_or(&[][..], |summary| &summary.histogram.edges);
+            let bins = edges
+                .windows(2)
+                .map(|edge| format!("{} to {}", short(edge[0], 4), short(edge[1], 4)));
+            bins.zip(known.bins.iter().zip(&later.bins))
+                .map(|(name, (&known, &later))| (name, known, later))
+                .chain([
+                    ("below".into(), known.below, later.below),
+                    ("above".into(), known.above, later.above),
+                ])
+                .collect()
+        }
+        Values::Categories { categories, .. } => categories
+            .iter()
+            .zip(&later.bins)
+            .map(|(category, &later)| (excerpt(category.category.as_bytes(), 40), category.count, later))
+            .chain([("others".into(), known.other, later.other)])
+            .collect(),
+    };
+    bins.push(("missing".into(), known.missing, later.missing));
+    bins.push(("infinite".into(), known.infinite, later.infinite));
+    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    let shares = bins
+        .into_iter()
+        .map(|(name, a, b)| (name, share(a, known.cells()), share(b, later.cells())));
+    let mut shares: Vec<(String, f64, f64)> = shares.collect();
+    shares.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
+    let shown = shares.into_iter().take(SHOWN).filter(|(_, then, now)| then != now);
+    shown
+        .map(|(name, then, now)| {
+            format!(
+                "        {name}: {} % of the baseline, {} % now",
+                short(then * 100.0, 3),
+                short(now * 100.0, 3)
+            )
+        })
+        .collect()
+}
+
+fn lists(column: Option<&Column>, category: &str) -> bool {
+    match column.map(|column| &column.values) {
+        Some(Values::Categories { categories, .. }) => categories.iter().any(|listed| listed.category == category),
+        _ => true,
+    }
+}
+
+/// The first rows with a fault in a column.
+struct Search<'b> {
+    fault: Fault,
+    column: &'b str,
+    /// Of an input, or of an output.
+    input: Option<usize>,
+    output: Option<usize>,
+    known: Option<&'b Column>,
+    /// By the model's code of a category: does the baseline list it?
+    listed: Vec<bool>,
+    /// Line, and text.
+    rows: Vec<(u64, String)>,
+}
+
+impl<'b> Search<'b> {
+    fn of(found: &'b Found, baseline: &'b Baseline, signature: &Signature) -> Option<Search<'b>> {
+        let fault = Fault::of(&found.check)?;
+        let named = |column: &&Column| column.name == found.column;
+        let (inputs, outputs) = (&baseline.features, baseline.outputs());
+        let known = inputs.iter().chain(outputs).find(named);
+        let codes = signature
+            .inputs
+            .iter()
+            .chain(&signature.outputs)
+            .find(|column| column.name == found.column);
+        Some(Search {
+            fault,
+            column: &found.column,
+            input: inputs.iter().position(|column| named(&column)),
+            output: outputs.iter().position(|column| named(&column)),
+            listed: codes.map_or_else(Vec::new, |column| {
+                column.categories.iter().map(|c| lists(known, &c.to_string())).collect()
+            }),
+            known,
+            rows: Vec::new(),
+        })
+    }
+
+    fn is_of(&self, found: &Found) -> bool {
+        Fault::of(&found.check) == Some(self.fault) && found.column == self.column
+    }
+
+    fn look(&mut self, scanned: &mut Scanned) {
+        let predictions = scanned.predictions;
+        let batch = scanned.batch();
+        let bad: Vec<u32> = batch.bad().map(|flaw| flaw.row).collect();
+        let rows: Vec<usize> = match self.fault {
+            Fault::BadRow => bad.iter().map(|&row| row as usize).collect(),
+            Fault::Bad => {
+                let of_column =
+                    |reason| matches!(reason, Reason::Cell { feature, .. } if Some(feature as usize) == self.input);
+                let flaws = batch.flaws().iter().filter(|flaw| of_column(flaw.reason));
+                flaws.map(|flaw| flaw.row as usize).collect()
+            }
+            _ => {
+                let is_good = |row: &usize| bad.binary_search(&(*row as u32)).is_err();
+                let faulty = |row: &usize| match (self.input, self.output) {
+                    (Some(input), _) => match batch.text(input) {
+                        Some((texts, of)) => self.is_faulty_text(&texts[*row], of.is_missing(&texts[*row])),
+                        None => self.is_faulty(batch.column(input)[*row]),
+                    },
+                    (None, Some(output)) => self.is_faulty(predictions[output * batch.rows() + *row]),
+                    (None, None) => false,
+                };
+                (0..batch.rows()).filter(is_good).filter(faulty).collect()
+            }
+        };
+        for row in rows.into_iter().take(SHOWN - self.rows.len()) {
+            let Some((line, text)) = scanned.record(row) else {
+                return;
+            };
+            self.rows.push((line, excerpt(text, 120)));
+        }
+    }
+
+    fn is_faulty(&self, x: f64) -> bool {
+        let summary = match self.known.map(|known| &known.values) {
+            Some(Values::Numbers { summary, .. }) => summary.as_ref(),
+            _ => {
+                let unseen = || !x.is_nan() && !self.listed.get(x as usize).is_some_and(|&listed| listed && x >= 0.0);
+                return self.fault == Fault::Missing && x.is_nan() || self.fault == Fault::Unseen && unseen();
+            }
+        };
+        match self.fault {
+            Fault::Missing => x.is_nan(),
+            Fault::Infinite => x.is_infinite(),
+            Fault::Negative => x < 0.0 && x.is_finite(),
+            Fault::Fraction => x.is_finite() && x.fract() != 0.0,
+            Fault::Outside => x.is_finite() && summary.is_some_and(|summary| x < summary.min || x > summary.max),
+            Fault::Bad | Fault::BadRow | Fault::Unseen => false,
+        }
+    }
+
+    fn is_faulty_text(&self, text: &str, missing: bool) -> bool {
+        match self.fault {
+            Fault::Missing => missing,
+            Fault::Unseen => !missing && !lists(self.known, text),
+            _ => false,
+        }
+    }
+}
