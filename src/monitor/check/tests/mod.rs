@@ -352,6 +352,24 @@ fn a_handful_of_rows_is_too_few() {
     }
 }
 
+/// A thousand columns, of which one is broken: chance isn't taken for a fault in any other.
+#[test]
+fn one_column_of_a_thousand_is_found() {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut cells = |rows: usize| (0..rows).map(|_| random.next_u32() as f64).collect::<Vec<f64>>();
+    let known: Vec<Cells> = (0..1_000).map(|_| Cells::Numbers(cells(500))).collect();
+    let mut later: Vec<Vec<f64>> = (0..1_000).map(|_| cells(500)).collect();
+    later[700][..100].fill(f64::NAN);
+    let later: Vec<Cells> = later.into_iter().map(Cells::Numbers).collect();
+    let checks = held(&known, &later, &Bars::default());
+    let over: Vec<String> = checks
+        .iter()
+        .filter(|check| check.over)
+        .map(|c| format!("{} {}", c.check, c.column))
+        .collect();
+    assert_eq!(over, ["missing c700", "psi c700"]);
+}
+
 /// Of many rows chance explains next to nothing; a thousandth more missing cells is no broken file.
 #[test]
 fn a_tiny_change_of_many_rows_is_no_alarm() {
