@@ -132,6 +132,7 @@ impl Policy {
     /// Of one input as a file. `last`: the rows of the files before it.
     pub fn checks_of_file(&self, counts: &Counts, last: &[u64]) -> Vec<Check> {
         let mut checks = vec![check::rows(counts.rows, last)];
+        checks.extend(check::columns(counts));
         checks.extend(
             self.watch
                 .key

@@ -24,6 +24,8 @@ pub struct Dataset {
     /// Of each row: a number, or 1 for the second class and 0 for the first.
     pub target: Vec<f64>,
     pub target_name: String,
+    /// The names of all columns that the examples have.
+    pub header: Vec<String>,
     /// Of a yes/no target.
     pub classes: Option<[String; 2]>,
     /// Rows to train on and to evaluate on.
@@ -81,6 +83,7 @@ impl Dataset {
         };
         Ok(Dataset {
             features: examples.features,
+            header: examples.header,
             target,
             target_name: name,
             classes,
@@ -146,6 +149,7 @@ pub const EXAMPLES_MAX: u64 = 64 << 30;
 struct Examples {
     features: Frame,
     target: Series,
+    header: Vec<String>,
     missing: Vec<ReadAsMissing>,
 }
 
@@ -253,8 +257,11 @@ fn read(
         );
         return Err(Error::config(&sheet.path, message));
     }
+    let mut header = sheet.names.clone();
+    header.extend((!header.contains(&target.name)).then(|| target.name.clone()));
     Ok(Examples {
         features: Frame { rows, ..features },
+        header,
         target,
         missing,
     })

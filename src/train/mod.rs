@@ -153,6 +153,7 @@ fn baseline(fitted: &Fitted, dataset: &Dataset) -> std::result::Result<Baseline,
             count(features.rows as u64, "row"),
             rows.len()
         )),
+        header: dataset.header.clone(),
         outcomes: Some(Outcomes::of(&outputs, &said, Some((&dataset.target_name, actual)))),
         ..features.baseline()
     })

@@ -185,6 +185,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         let names = counter.observed().iter().enumerate();
         counts.absent = names.filter(|(i, _)| !has(*i)).map(|(_, name)| name.clone()).collect();
         counts.absent.sort_unstable();
+        counts.added = counter.added(self.opened.input.names());
         if counter.key().is_some_and(has) {
             counts.duplicates = Some(self.keys.duplicates());
             counts.halvings = self.keys.halvings();

@@ -117,6 +117,11 @@ impl Input {
         self.layout.reason(cause, refusal)
     }
 
+    /// The columns' names; none where there is no header.
+    pub fn names(&self) -> &[String] {
+        if self.layout.header { &self.layout.names } else { &[] }
+    }
+
     /// Is there an observed column? By its place among those that were wanted.
     pub fn observes(&self, column: usize) -> bool {
         self.layout.observed[column].is_some()

@@ -24,6 +24,9 @@ pub struct Baseline {
     /// What it was made of, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_of: Option<String>,
+    /// The names of all columns that its rows had; none where nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub header: Vec<String>,
     /// The model's inputs, in its order.
     pub features: Vec<Column>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +51,7 @@ impl Baseline {
             format_version: Baseline::NEWEST,
             rows: rows as u64,
             rows_of: None,
+            header: Vec::new(),
             features,
             outcomes: None,
             others: Vec::new(),

@@ -13,7 +13,7 @@ pub mod performance;
 mod quality;
 mod watched;
 
-pub use quality::{duplicates, rows};
+pub use quality::{columns, duplicates, rows};
 pub use watched::watched;
 
 use super::baseline::Column;

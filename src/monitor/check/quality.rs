@@ -166,6 +166,18 @@ pub fn duplicates(key: &str, counts: &Counts, bars: &Bars) -> Check {
     }
 }
 
+/// Watched columns that a file doesn't have; and, shown only, columns that the baseline's rows didn't have: the model doesn't take
+/// them.
+pub fn columns(counts: &Counts) -> [Check; 2] {
+    let check = |name, columns: &[String]| Check::new(Area::Data, name, &columns.join(", "), counts.rows);
+    let missing = check("columns_missing", &counts.absent);
+    let new = check("columns_new", &counts.added);
+    [
+        missing.held(counts.absent.len() as f64, 0.0, 0.0),
+        new.shown(counts.added.len() as f64, None),
+    ]
+}
+
 /// How large a file is beside the last ones: its rows by their median. Over where it is farther from it, up or down, than by a factor
 /// of 3, of six of their own deviations (1.4826 times the median distance of the logarithms) and of what chance adds to few rows.
 pub fn rows(rows: u64, last: &[u64]) -> Check {

@@ -335,6 +335,7 @@ mod tests {
             duplicates: keys.map(|(duplicates, _)| duplicates),
             halvings: keys.map_or(0, |(_, halvings)| halvings),
             absent,
+            added: Vec::new(),
         })
     }
 
@@ -411,6 +412,7 @@ mod tests {
             duplicates: Some(129),
             halvings: 3,
             absent: vec!["age".into()],
+            added: Vec::new(),
         };
         assert_eq!(Counts::of(&bytes_of(golden)).as_ref(), Some(&counts));
         assert_eq!(counts.bytes(), bytes_of(golden));

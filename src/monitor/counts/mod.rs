@@ -34,6 +34,8 @@ pub struct Counts {
     pub halvings: u8,
     /// Watched columns that the input didn't have, or had twice: by their names, which ascend.
     pub absent: Vec<String>,
+    /// Columns of the input that the baseline's rows didn't have. The ledger doesn't keep them.
+    pub added: Vec<String>,
 }
 
 /// Good rows by the value of one column.

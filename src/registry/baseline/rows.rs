@@ -111,6 +111,7 @@ impl Rows<'_> {
         baseline.outcomes = Some(Outcomes::of(outputs, &said, actual));
         baseline.others = self.others(others, inputs, &read)?;
         let file = self.source.file_name().unwrap_or_default().to_string_lossy();
+        baseline.header = columns::names(&self.table).map_err(shown)?;
         baseline.rows_of = Some(format!("{rows} rows of {file}"));
         let bad = taken.good.len() - rows;
         let first = taken.first_bad.unwrap_or_default();

@@ -65,7 +65,7 @@ fn a_result_of_broken_data_is_held_until_a_person_releases_it() {
 
     // The rows that made it so.
     let shown = spool.run(&["monitor", "held", "bad.csv"]).exits(1);
-    let shown = shown
+    shown
         .says("missing of a: 0.500, bar 0.0")
         .says("line 2: ,Lima")
         .says("line 4: ,Oslo");

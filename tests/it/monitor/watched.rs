@@ -142,3 +142,26 @@ fn a_model_that_is_less_sure_is_estimated_to_be_worth_less() {
         "{accuracy}"
     );
 }
+
+/// A producer that renames a column: nobody would look at it any more.
+#[test]
+fn a_watched_column_that_a_file_lacks_holds_its_result() {
+    let spool = watched();
+    let text = rows(1_000, |i| i, age).replacen("id,sex,a,age,late", "id,gender,a,age,late", 1);
+    spool.drop_file("renamed.csv", &text);
+    spool.once().exits(1);
+    let report = held(&spool, "renamed.csv").unwrap();
+    assert_eq!(report["message"], "columns_missing of sex: 1.00, bar 0");
+    let checked = spool
+        .run(&["monitor", "check", "renamed.csv", "--json"])
+        .exits(1)
+        .json();
+    let new = check(&checked, "columns_new");
+    assert_eq!(
+        (&new["column"], &new["value"], &new["bar"]),
+        (&"gender".into(), &1.0.into(), &Value::Null)
+    );
+    // Nobody watches groups: it is a column more, and no more than that.
+    let spool = spool.set("monitor.segments=[]");
+    spool.run(&["monitor", "check", "renamed.csv"]).exits(0);
+}

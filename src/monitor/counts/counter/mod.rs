@@ -13,6 +13,7 @@ use crate::score::batch::{Batch, Reason};
 use crate::score::spelling::Number;
 use crate::score::{Spelling, label};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::iter;
 use std::str::from_utf8;
 
@@ -33,6 +34,8 @@ pub struct Counter {
     /// The code of the label that is good for a person.
     favourable: Option<f64>,
     worth: Option<Worth>,
+    /// The columns of the baseline's rows; empty where nobody knows.
+    header: HashSet<String>,
 }
 
 /// The texts of observed columns in the rows of a batch.
@@ -77,6 +80,7 @@ impl Counter {
             key: None,
             favourable: None,
             worth: Worth::of(baseline, &signature.outputs),
+            header: baseline.header.iter().map(|name| unicode::name(name).into()).collect(),
         }
     }
 
@@ -121,6 +125,14 @@ impl Counter {
     /// The one by which rows are told apart.
     pub fn key(&self) -> Option<usize> {
         self.key
+    }
+
+    /// Which of an input's columns the baseline's rows didn't have; none where nobody knows.
+    pub fn added(&self, names: &[String]) -> Vec<String> {
+        /// What is shown of them is a line.
+        const MOST: usize = 20;
+        let is_new = |name: &&String| !self.header.is_empty() && !self.header.contains(*name);
+        names.iter().filter(is_new).take(MOST).cloned().collect()
     }
 
     /// Nothing was counted yet.
