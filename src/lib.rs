@@ -56,13 +56,13 @@
 //!   ledger), `worker::commit` (with it);
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
-//! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`evaluate::digits`];
+//! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
 //!   of requests: `serve::telemetry`; what of their rows, by a baseline: `serve::live`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
-//!   a figure that is held against it, and its bar: [`monitor::check`];
+//!   a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
@@ -71,7 +71,8 @@
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
 //! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
-//! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
+//! [`commands`] make a [`report`] of what [`monitor`] counted; its page and that of an evaluation are drawn by [`plot`] and styled by [`html`].
+//! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
 
@@ -79,6 +80,7 @@ pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod digits;
 pub mod error;
 pub mod evaluate;
 pub mod format;
@@ -87,9 +89,11 @@ pub mod ledger;
 pub mod model;
 pub mod monitor;
 pub mod onnxruntime;
+pub mod plot;
 pub mod problem;
 pub mod quantile;
 pub mod registry;
+pub mod report;
 pub mod score;
 pub mod serve;
 pub mod service;

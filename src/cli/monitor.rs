@@ -22,6 +22,25 @@ pub enum Monitor {
         #[arg(long)]
         json: bool,
     },
+    /// Say what changed in the files that a version scored: a page, or a short text
+    ///
+    /// Then and now by column, over time, by segment, what the model is worth, and what to do next. Exit code 0, whatever it says.
+    Report {
+        /// Only these: inputs, or files that aren't dropped [default: all that the version scored]
+        files: Vec<PathBuf>,
+        /// Only what was first seen from then on: 7d, 36h, 2026-11-01, 2026-11-01T08:30:00Z
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Since>,
+        /// The version [default: the latest approved one]
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// Write one HTML page that needs nothing else, to look at, print or send
+        #[arg(long, value_name = "OUT")]
+        html: Option<PathBuf>,
+        /// Print all of it as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// List the results that are held; exit code 1 if there are any
     Held {
         /// Inputs: with the rows that made them so

@@ -1,12 +1,11 @@
 //! The plots of a page: which there are, what each shows, and what it says beside.
 
-use super::axis::Axis;
 use super::curves::{Histogram, calibration, roc, thin};
-use super::digits::{short, significant};
 use super::metrics::Task;
-use super::plot::{Plot, named_bars};
 use super::report::{Figure, Report};
+use crate::digits::{short, significant};
 use crate::html::thousands;
+use crate::plot::{Axis, Plot, named_bars};
 
 /// More coefficients than these are counted, not shown.
 const COEFFICIENTS: usize = 40;

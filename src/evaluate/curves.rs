@@ -1,6 +1,6 @@
 //! What plots show, as numbers: histograms, ROC curves, calibration, long lines made short.
 
-use super::axis::round_step;
+use crate::plot::round_step;
 use crate::quantile::quantile;
 
 /// Equal bins with round edges: bin i holds what is at least `first + i * step` and below `first + (i + 1) * step`.

@@ -4,7 +4,7 @@
 //! called yes) has no value here, where others warn and say 0 or 1: a gate must not pass, or fail, on an invented
 //! figure. Everything else equals scikit-learn.
 
-use super::digits::significant;
+use crate::digits::significant;
 use std::ops::Not;
 
 /// What is predicted.

@@ -4,18 +4,16 @@
 //! version: `evaluation.json`) -> [`Gate`] (checks) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
 //! no file, no log. [`scoring`] gives the predictions of any model; [`crate::registry::evaluation`] those of versions.
 
-mod axis;
 pub mod bootstrap;
 mod charts;
 mod curves;
-pub mod digits;
 pub mod gate;
 pub mod metrics;
 pub mod page;
-mod plot;
 pub mod report;
 pub mod scoring;
 
+pub use crate::digits;
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, GateCheck};
 pub use metrics::{Confusion, Examples, Metric, Ranking, Task};

@@ -1,7 +1,7 @@
 //! What a page shows, and the parts that it is made of.
 
-use super::plot::Plot;
 use super::{Comparison, Examples, GateCheck};
+use crate::plot::Plot;
 
 /// All that the page shows. Texts may hold anything: they are escaped.
 #[derive(Clone, Copy, Debug)]

@@ -48,12 +48,23 @@ pub struct KeptBack {
 impl Ledger {
     /// In order of names; without what is to be made again.
     pub fn held(&self) -> Result<Vec<Held>> {
-        let select = "SELECT r.input, h.at, c.made_by, h.output_hash, h.rows, h.message, h.id, h.input_hash
+        self.kept("r.verdict = 2")
+    }
+
+    /// What is blocked in the same way: nobody can release it.
+    pub fn blocked(&self) -> Result<Vec<Held>> {
+        self.kept("r.verdict = 1 AND r.problem = 'blocked'")
+    }
+
+    fn kept(&self, which: &str) -> Result<Vec<Held>> {
+        let select = format!(
+            "SELECT r.input, h.at, c.made_by, h.output_hash, h.rows, h.message, h.id, h.input_hash
             FROM results r
             JOIN history h ON h.id = (SELECT max(id) FROM history WHERE input = r.input)
             JOIN recipes c ON c.id = h.recipe
-            WHERE r.verdict = 2 AND r.recipe > 0 ORDER BY r.input";
-        self.select(select, [], |row: &Row| {
+            WHERE {which} AND r.recipe > 0 ORDER BY r.input"
+        );
+        self.select(&select, [], |row: &Row| {
             let hash = |index| -> rusqlite::Result<Option<blake3::Hash>> {
                 let hash: Option<[u8; 32]> = row.get(index)?;
                 Ok(hash.map(blake3::Hash::from_bytes))

@@ -4,7 +4,7 @@ use super::disk::{self, Frozen};
 use crate::error::{Error, Result};
 use crate::model::{Format, Signature, Type};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -161,6 +161,15 @@ impl Manifest {
         };
         let named = |wanted: &str| numbers().find(|(name, _)| *name == wanted);
         named("r2").or_else(|| named("roc_auc")).or_else(|| numbers().next())
+    }
+
+    /// Those that are numbers, by name.
+    pub fn numbers(&self) -> BTreeMap<String, f64> {
+        let numbers = self
+            .metrics
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), number(value)?)));
+        numbers.collect()
     }
 
     /// The lowest format version that has all of its keys.

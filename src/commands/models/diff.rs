@@ -2,8 +2,8 @@
 
 use super::super::{align, print_json, print_line, print_table};
 use super::{describe, missing, shorten};
+use crate::digits;
 use crate::error::{Error, Result};
-use crate::evaluate::digits;
 use crate::model::Column;
 use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Side};
 use crate::registry::{Registry, Training};

@@ -2,13 +2,14 @@
 
 use crate::commands::{count, input_name, print_json, print_line};
 use crate::config::Config;
+use crate::digits::short;
 use crate::error::{Error, Result, exit};
-use crate::evaluate::digits::short;
 use crate::ledger::Ledger;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Basis, Counter, Judgement, Policy};
 use crate::registry::Registry;
+use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::transform::{Failure, Run, Scorer, Summary, pool, transform};
@@ -42,34 +43,9 @@ pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, al
 }
 
 fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Result<(Judgement, Summary)> {
-    let in_force = registry.baseline(version)?.ok_or_else(|| {
-        let message =
-            "the version has no baseline to hold rows against; 'transform monitor baseline ROWS.csv' gives it one";
-        Error::config(registry.folder(version), message)
-    })?;
-    let model = registry.load(version)?;
-    let (baseline, signature) = (&in_force.baseline, model.signature());
-    let counter =
-        Counter::new(baseline, in_force.sha256, signature).watching(&config.monitor.watch, baseline, signature);
-    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
-    // A name in the input folder, as in status, or any path.
+    let in_force = in_force(registry, version)?;
+    let summary = counted(config, registry, version, &in_force, file)?;
     let name = input_name(config, file);
-    let dropped = config.input.path.join(name.path());
-    let path = if file.exists() { file } else { &dropped };
-    let pool = pool(config.worker.threads)?;
-    let input = File::open(path).map_err(Error::io("open", path))?;
-    let run = Run {
-        pool: Some(&pool),
-        size: input.metadata().ok().map(|metadata| metadata.len()),
-        memory: config.worker.memory,
-        ..Run::default()
-    };
-    let summary =
-        transform(input, &scorer, &mut io::sink(), &mut io::sink(), &run).map_err(|failure| match failure {
-            Failure::Problem(problem) => Error::config(path, problem.to_string()),
-            Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
-            Failure::Cancelled => unreachable!("nobody cancels it"),
-        })?;
     let policy = &config.monitor;
     let (mut sizes, mut usual) = (Sizes::default(), None);
     if let Some(ledger) = Ledger::read(&config.state.path)? {
@@ -82,6 +58,42 @@ fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Res
     checks.extend(policy.checks(&in_force.baseline, usual, &summary.counts));
     let judgement = policy.judge(checks, Basis::New, in_force.baseline.outputs());
     Ok((judgement, summary))
+}
+
+/// # Errors
+/// The version has no baseline, or it is damaged.
+pub fn in_force(registry: &Registry, version: u32) -> Result<InForce> {
+    registry.baseline(version)?.ok_or_else(|| {
+        let message =
+            "the version has no baseline to hold rows against; 'transform monitor baseline ROWS.csv' gives it one";
+        Error::config(registry.folder(version), message)
+    })
+}
+
+/// Scores a file, and counts it by the baseline. `file`: a name in the input folder, as in status, or any path.
+pub fn counted(config: &Config, registry: &Registry, version: u32, in_force: &InForce, file: &Path) -> Result<Summary> {
+    let model = registry.load(version)?;
+    let (baseline, signature) = (&in_force.baseline, model.signature());
+    let counter =
+        Counter::new(baseline, in_force.sha256, signature).watching(&config.monitor.watch, baseline, signature);
+    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
+    let dropped = config.input.path.join(input_name(config, file).path());
+    let path = if file.exists() { file } else { &dropped };
+    let pool = pool(config.worker.threads)?;
+    let input = File::open(path)
+        .map_err(Error::io("open", path))
+        .map_err(Error::of_a_persons_file)?;
+    let run = Run {
+        pool: Some(&pool),
+        size: input.metadata().ok().map(|metadata| metadata.len()),
+        memory: config.worker.memory,
+        ..Run::default()
+    };
+    transform(input, &scorer, &mut io::sink(), &mut io::sink(), &run).map_err(|failure| match failure {
+        Failure::Problem(problem) => Error::config(path, problem.to_string()),
+        Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
+        Failure::Cancelled => unreachable!("nobody cancels it"),
+    })
 }
 
 /// `all`: also what is fine.

@@ -2,8 +2,8 @@
 
 use crate::commands::print_line;
 use crate::config::Config;
+use crate::digits::{short, significant};
 use crate::error::{Error, Result};
-use crate::evaluate::digits::{short, significant};
 use crate::model::Signature;
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::{Baseline, Counter, Counts};

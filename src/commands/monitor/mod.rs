@@ -5,6 +5,7 @@ mod check;
 mod evidence;
 mod held;
 mod import;
+mod report;
 
 use super::models::vote;
 use super::{count, print_line};
@@ -41,6 +42,24 @@ pub fn run(config: &Config, command: Monitor) -> Result<u8> {
             check::check(config, &registry, version, &file, all, json)
         }
         Monitor::Held { files, json } => held::held(config, &files, json),
+        Monitor::Report {
+            files,
+            since,
+            version,
+            html,
+            json,
+        } => {
+            let registry = Registry::new(&config.models.path, &config.models.group);
+            let version = chosen(&registry, version)?;
+            let question = report::Question {
+                version,
+                files: &files,
+                since,
+                html: html.as_deref(),
+                json,
+            };
+            report::report(config, &registry, &question)
+        }
         Monitor::Release {
             files,
             all,

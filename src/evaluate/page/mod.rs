@@ -1,13 +1,12 @@
 //! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
 
 use super::charts::figures;
-use super::digits::significant;
 use super::report::{Figure, Report, Trials};
 use super::{Comparison, Confusion, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
-use crate::html::{Escaped, thousands};
+use crate::digits::significant;
+use crate::html::{Escaped, STYLE, thousands};
 use std::fmt::{self, Write};
 
-const STYLE: &str = include_str!("page.css");
 /// Trials beyond these are counted; `trials.csv` has them all.
 const TRIALS: usize = 100;
 

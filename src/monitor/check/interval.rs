@@ -4,7 +4,7 @@ use super::chance::Z;
 
 /// So many of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
+pub struct Share {
     pub part: u64,
     pub whole: u64,
 }

@@ -7,18 +7,18 @@ pub mod bias;
 mod chance;
 pub mod distance;
 mod drift;
-mod interval;
+pub mod interval;
 pub mod labelled;
 pub mod performance;
 mod quality;
 mod watched;
 
 pub use quality::{columns, duplicates, rows};
-pub use watched::watched;
+pub use watched::{OTHER, watched};
 
 use super::baseline::Column;
 use super::{Baseline, ColumnCounts, Counts};
-use crate::evaluate::digits::significant;
+use crate::digits::significant;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -132,7 +132,8 @@ fn add_each(sums: &mut Vec<u64>, counts: &[u64]) {
 }
 
 impl ColumnCounts {
-    fn add(&mut self, next: &ColumnCounts) {
+    /// Takes what was counted of the cells behind its own.
+    pub fn add(&mut self, next: &ColumnCounts) {
         add_each(&mut self.bins, &next.bins);
         let pairs = [
             (&mut self.below, next.below),

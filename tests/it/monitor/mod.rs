@@ -2,5 +2,6 @@
 
 mod baseline;
 mod hold;
+mod report;
 mod usual;
 mod watched;

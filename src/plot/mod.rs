@@ -2,7 +2,12 @@
 //!
 //! Colours are classes; the page's style sheet gives them, for light, dark and paper.
 
-use super::axis::Axis;
+mod axis;
+mod rows;
+
+pub use axis::{Axis, round_step};
+pub use rows::{Interval, Pair, intervals, named_bars, pairs};
+
 use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
 
@@ -31,21 +36,34 @@ const CELL: f64 = 5.0;
 const STRENGTHS: usize = 6;
 
 /// A plot of two axes.
-pub(super) struct Plot {
+pub struct Plot {
+    width: f64,
+    height: f64,
     x: Axis,
     y: Axis,
     left: f64,
+    bottom: f64,
     body: String,
 }
 
 impl Plot {
     pub fn new(x: Axis, y: Axis) -> Plot {
+        Plot::sized(WIDTH, HEIGHT, x, y)
+    }
+
+    /// An axis without a label takes less room.
+    pub fn sized(width: f64, height: f64, x: Axis, y: Axis) -> Plot {
         let digits = y.ticks.iter().map(|tick| tick.1.chars().count()).max().unwrap_or(0);
-        let left = 30.0 + DIGIT * digits as f64;
+        let label = |axis: &Axis, with, without| if axis.label.is_empty() { without } else { with };
+        let left = label(&y, 30.0, 12.0) + DIGIT * digits as f64;
+        let bottom = height - label(&x, BOTTOM, 26.0);
         let mut plot = Plot {
+            width,
+            height,
             x,
             y,
             left,
+            bottom,
             body: String::new(),
         };
         plot.axes();
@@ -53,11 +71,11 @@ impl Plot {
     }
 
     fn across(&self, value: f64) -> f64 {
-        self.left + self.x.place(value) * (WIDTH - RIGHT - self.left)
+        self.left + self.x.place(value) * (self.width - RIGHT - self.left)
     }
 
     fn down(&self, value: f64) -> f64 {
-        TOP + (1.0 - self.y.place(value)) * (HEIGHT - BOTTOM - TOP)
+        TOP + (1.0 - self.y.place(value)) * (self.bottom - TOP)
     }
 
     /// Writing to a String can't fail.
@@ -66,7 +84,7 @@ impl Plot {
     }
 
     fn axes(&mut self) {
-        let (left, right, bottom) = (self.left, WIDTH - RIGHT, HEIGHT - BOTTOM);
+        let (left, right, bottom) = (self.left, self.width - RIGHT, self.bottom);
         let (x, y) = (self.x.clone(), self.y.clone());
         let mut grid = String::new();
         for (tick, label) in &x.ticks {
@@ -74,11 +92,12 @@ impl Plot {
             let _ = write!(grid, "M{} {TOP}V{bottom}", Px(at));
             // Within the drawing, however long it is.
             let (x, y) = (
-                Px(at.min(WIDTH - DIGIT * label.chars().count() as f64 / 2.0)),
+                Px(at.min(self.width - DIGIT * label.chars().count() as f64 / 2.0)),
                 bottom + 16.0,
             );
             self.put(format_args!(
-                "<text class=\"tick middle\" x=\"{x}\" y=\"{y}\">{label}</text>"
+                "<text class=\"tick middle\" x=\"{x}\" y=\"{y}\">{}</text>",
+                Escaped(label)
             ));
         }
         for (tick, label) in &y.ticks {
@@ -86,7 +105,8 @@ impl Plot {
             let _ = write!(grid, "M{} {}H{right}", Px(left), Px(at));
             let (x, y) = (Px(left - 7.0), Px(at + 4.0));
             self.put(format_args!(
-                "<text class=\"tick end\" x=\"{x}\" y=\"{y}\">{label}</text>"
+                "<text class=\"tick end\" x=\"{x}\" y=\"{y}\">{}</text>",
+                Escaped(label)
             ));
         }
         self.put(format_args!("<path class=\"grid\" d=\"{grid}\"/>"));
@@ -95,7 +115,7 @@ impl Plot {
             Px(left)
         ));
         let (across, down) = (Px((left + right) / 2.0), Px((TOP + bottom) / 2.0));
-        let below = HEIGHT - 10.0;
+        let below = self.height - 10.0;
         self.put(format_args!(
             "<text class=\"label middle\" x=\"{across}\" y=\"{below}\">{}</text>\
              <text class=\"label middle\" transform=\"translate(13 {down}) rotate(-90)\">{}</text>",
@@ -119,8 +139,8 @@ impl Plot {
     }
 
     fn density(&mut self, points: &[(f64, f64)]) -> String {
-        let columns = ((WIDTH - RIGHT - self.left) / CELL).ceil() as usize;
-        let rows = ((HEIGHT - BOTTOM - TOP) / CELL).ceil() as usize;
+        let columns = ((self.width - RIGHT - self.left) / CELL).ceil() as usize;
+        let rows = ((self.bottom - TOP) / CELL).ceil() as usize;
         let mut counts = vec![0u64; columns * rows];
         for &(x, y) in points {
             let column = ((self.across(x) - self.left) / CELL) as usize;
@@ -163,6 +183,29 @@ impl Plot {
         self.put(format_args!("<path class=\"line {class}\" d=\"{path}\"/>"));
     }
 
+    /// What lies between two lines: (x, lower, upper).
+    pub fn band(&mut self, class: &str, points: &[(f64, f64, f64)]) {
+        let upper = points.iter().map(|&(x, _, upper)| (x, upper));
+        let lower = points.iter().rev().map(|&(x, lower, _)| (x, lower));
+        let mut path = String::new();
+        for (i, (x, y)) in upper.chain(lower).enumerate() {
+            let to = if i == 0 { 'M' } else { 'L' };
+            let _ = write!(path, "{to}{} {}", Px(self.across(x)), Px(self.down(y)));
+        }
+        if !path.is_empty() {
+            self.put(format_args!("<path class=\"band {class}\" d=\"{path}z\"/>"));
+        }
+    }
+
+    /// A point of which the reader learns more by pointing at it.
+    pub fn point(&mut self, class: &str, (x, y): (f64, f64), radius: f64, title: &str) {
+        let (x, y) = (Px(self.across(x)), Px(self.down(y)));
+        self.put(format_args!(
+            "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"><title>{}</title></circle>",
+            Escaped(title)
+        ));
+    }
+
     /// Bars that stand on zero: (from, to, height).
     pub fn bars(&mut self, class: &str, bars: &[(f64, f64, f64)]) {
         let mut path = String::new();
@@ -194,13 +237,13 @@ impl Plot {
     /// Text beside a point, in pixels from it; to its left where there is no room at its right.
     pub fn note(&mut self, x: f64, y: f64, right: f64, up: f64, text: &str) {
         let (x, y) = (self.across(x), self.down(y) - up);
-        let fits = x + right + DIGIT * text.chars().count() as f64 <= WIDTH;
+        let fits = x + right + DIGIT * text.chars().count() as f64 <= self.width;
         let (class, x) = if fits {
             ("note", x + right)
         } else {
             ("note end", x - right)
         };
-        let y = y.clamp(TOP + 12.0, HEIGHT - BOTTOM - 6.0);
+        let y = y.clamp(TOP + 12.0, self.bottom - 6.0);
         self.put(format_args!(
             "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
             Px(x),
@@ -210,7 +253,7 @@ impl Plot {
     }
 
     pub fn svg(self, title: &str) -> String {
-        svg(WIDTH, HEIGHT, title, &self.body)
+        svg(self.width, self.height, title, &self.body)
     }
 }
 
@@ -219,86 +262,10 @@ fn svg(width: f64, height: f64, title: &str, body: &str) -> String {
     format!("<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{title}\">{body}</svg>\n")
 }
 
-/// The height of a row of [`named_bars`].
-const ROW: f64 = 19.0;
-const NAME_MAX: usize = 26;
-
-/// Bars of finite numbers that lie, to the left of zero or the right, each with its name and its value as text; `title` for those who
-/// can't see it.
-pub(super) fn named_bars(title: &str, bars: &[(&str, f64, String)]) -> String {
-    let names = bars
-        .iter()
-        .map(|bar| bar.0.chars().count().min(NAME_MAX))
-        .max()
-        .unwrap_or(0);
-    let values = bars.iter().map(|bar| bar.2.chars().count()).max().unwrap_or(0);
-    let (name, value) = (14.0 + DIGIT * names as f64, 8.0 + DIGIT * values as f64);
-    let ends = bars
-        .iter()
-        .fold((0.0f64, 0.0f64), |ends, bar| (ends.0.min(bar.1), ends.1.max(bar.1)));
-    // Values stand at the outer ends of their bars.
-    let left = name + if ends.0 < 0.0 { value } else { 0.0 };
-    let right = WIDTH - if ends.1 > 0.0 { value } else { 0.0 };
-    // Halves, so that the span of two finite numbers is finite.
-    let (low, span) = (ends.0 / 2.0, (ends.1 / 2.0 - ends.0 / 2.0).max(f64::MIN_POSITIVE));
-    let across = |value: f64| left + (value / 2.0 - low) / span * (right - left);
-    let height = ROW * bars.len() as f64 + 8.0;
-    let mut body = String::new();
-    for (i, (label, number, text)) in bars.iter().enumerate() {
-        let top = 4.0 + ROW * i as f64;
-        let (from, to) = (across(0.0), across(*number));
-        let short = shorten(label);
-        let (class, at) = if *number < 0.0 {
-            ("note end", to - 5.0)
-        } else {
-            ("note", to + 5.0)
-        };
-        let colour = if *number < 0.0 { "second" } else { "first" };
-        let (x, width, baseline) = (Px(from.min(to)), Px((to - from).abs()), Px(top + 13.0));
-        let _ = write!(
-            body,
-            "<g><title>{}: {text}</title><text class=\"tick end\" x=\"{}\" y=\"{baseline}\">{}</text>\
-             <rect class=\"bar {colour}\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"{}\"/>\
-             <text class=\"{class}\" x=\"{}\" y=\"{baseline}\">{text}</text></g>",
-            Escaped(label),
-            Px(name - 8.0),
-            Escaped(&short),
-            Px(top + 2.0),
-            ROW - 5.0,
-            Px(at),
-        );
-    }
-    let zero = Px(across(0.0));
-    let _ = write!(body, "<path class=\"axis\" d=\"M{zero} 2V{}\"/>", height - 2.0);
-    svg(WIDTH, height, title, &body)
-}
-
-/// A long name keeps its ends: names often differ in the last letters.
-fn shorten(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    if letters.len() <= NAME_MAX {
-        return name.into();
-    }
-    let (head, tail) = (NAME_MAX / 2, NAME_MAX - NAME_MAX / 2 - 1);
-    letters[..head]
-        .iter()
-        .chain(&['\u{2026}'])
-        .chain(&letters[letters.len() - tail..])
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn long_names_keep_their_ends() {
-        assert_eq!(
-            shorten("a_very_long_name_of_a_feature=Oslo"),
-            "a_very_long_n\u{2026}feature=Oslo"
-        );
-    }
 
     #[test]
     fn many_points_become_a_density_of_bounded_size() {

@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Write};
 
+/// Of pages that are files: on screen, in the light and in the dark, and on paper.
+pub const STYLE: &str = include_str!("page.css");
+
 /// Text for HTML or SVG, in elements and quoted attributes.
 pub struct Escaped<'a>(pub &'a str);
 

@@ -1,10 +1,10 @@
 //! The directions of plots: what they span, and their round ticks.
 
-use super::digits::trim;
+use crate::digits::trim;
 use crate::html::thousands;
 
 /// 1, 2 or 5 times a power of ten, not below `size`.
-pub(super) fn round_step(size: f64) -> f64 {
+pub fn round_step(size: f64) -> f64 {
     let power = 10f64.powf(size.log10().floor());
     let factor = [1.0, 2.0, 5.0]
         .into_iter()
@@ -14,7 +14,7 @@ pub(super) fn round_step(size: f64) -> f64 {
 
 /// A direction of a plot: what values it spans, and where its ticks are.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub struct Axis {
     pub label: String,
     low: f64,
     high: f64,

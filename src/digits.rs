@@ -20,7 +20,7 @@ pub fn short(value: f64, digits: usize) -> String {
 }
 
 /// A number's text without zeros at the end of its fraction.
-pub(super) fn trim(text: &str) -> String {
+pub fn trim(text: &str) -> String {
     let (number, exponent) = text.split_at(text.find('e').unwrap_or(text.len()));
     let number = match number.contains('.') {
         true => number.trim_end_matches('0').trim_end_matches('.'),

@@ -1,0 +1,194 @@
+//! `transform monitor report`: what changed in the files that a version scored.
+
+use super::check::{counted, in_force};
+use crate::cli::Since;
+use crate::commands::spool::require_spool;
+use crate::commands::{input_name, print_json, print_line, print_table};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::{Counted, Held, Ledger};
+use crate::monitor::{Action, Counts, Policy};
+use crate::registry::Registry;
+use crate::registry::baseline::InForce;
+use crate::report::page::page;
+use crate::report::text::{Line, lines};
+use crate::report::{KeptBack, Report, Seen, Subject};
+use crate::service::clock::wall_clock;
+use crate::spool::{Name, durable};
+use crate::worker::Usual;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
+
+/// Older windows aren't looked at: of more than these no picture shows anything.
+const WINDOWS: usize = 500;
+
+pub struct Question<'a> {
+    pub version: u32,
+    /// Only these; none: all.
+    pub files: &'a [PathBuf],
+    pub since: Option<Since>,
+    pub html: Option<&'a Path>,
+    pub json: bool,
+}
+
+pub fn report(config: &Config, registry: &Registry, question: &Question) -> Result<u8> {
+    let Question {
+        version, files, html, ..
+    } = *question;
+    if let Some(path) = html {
+        is_no_input(config, files, path)?;
+    }
+    let in_force = in_force(registry, version)?;
+    let ledger = Ledger::read(&config.state.path)?;
+    if ledger.is_none() && files.is_empty() {
+        require_spool(config)?;
+    }
+    let model = format!("{}/{version}", registry.group());
+    let names: Vec<Name> = files.iter().map(|file| input_name(config, file)).collect();
+    let made_by = registry.identity(version)?.made_by();
+    let mut windows = Windows {
+        policy: &config.monitor,
+        made_by: &made_by,
+        in_force: &in_force,
+        ledger: ledger.as_ref(),
+        usual: None,
+    };
+    let (mut seen, older) = windows.recorded(question, &names)?;
+    for (file, name) in files.iter().zip(&names) {
+        if seen.iter().all(|seen| seen.input.as_ref() != Some(&name.to_string())) {
+            let counts = counted(config, registry, version, &in_force, file)?.counts;
+            let at = wall_clock() / 1000;
+            seen.push(windows.seen(Some(name.to_string()), at, counts)?);
+        }
+    }
+    let kept_back = match &ledger {
+        Some(ledger) => kept_back(ledger, &made_by, &names)?,
+        None => Vec::new(),
+    };
+    let report = Report::of(&Subject {
+        model: &model,
+        version,
+        baseline: &in_force.baseline,
+        sha256: &in_force.sha256.to_string(),
+        policy: &config.monitor,
+        windows: &seen,
+        older,
+        kept_back: &kept_back,
+        approved: &registry.show(version)?.manifest.numbers(),
+    });
+    if let Some(path) = html {
+        durable::hand_out(path, page(&report).as_bytes())?;
+    }
+    if question.json {
+        print_json(&report);
+        return Ok(exit::CONVERGED);
+    }
+    match html {
+        Some(path) => {
+            print_line(&report.headline);
+            print_line(format!("look at {}", path.display()));
+        }
+        None => lines(&report).iter().for_each(|line| match line {
+            Line::Text(text) => print_line(text),
+            Line::Table(rows) => print_table(rows),
+        }),
+    }
+    Ok(exit::CONVERGED)
+}
+
+/// What was counted of a version's inputs, and what is usual for each.
+struct Windows<'a> {
+    policy: &'a Policy,
+    made_by: &'a str,
+    in_force: &'a InForce,
+    ledger: Option<&'a Ledger>,
+    /// Of the day of the last one.
+    usual: Option<(Usual, Option<Arc<Counts>>)>,
+}
+
+impl Windows<'_> {
+    /// The last ones that the ledger has, oldest first, and how many older ones are left out.
+    fn recorded(&mut self, question: &Question, names: &[Name]) -> Result<(Vec<Seen>, usize)> {
+        let Some(ledger) = self.ledger else {
+            return Ok((Vec::new(), 0));
+        };
+        let since = question
+            .since
+            .map_or(i64::MIN, |since| since.moment(Timestamp::now()).as_microsecond());
+        let mut recorded = ledger.counted(self.made_by, self.in_force.sha256, since)?;
+        if !names.is_empty() {
+            recorded.retain(|counted| counted.input.as_ref().is_some_and(|input| names.contains(input)));
+        }
+        let older = recorded.len().saturating_sub(WINDOWS);
+        let of = |Counted {
+                      input,
+                      first_seen,
+                      counts,
+                  }| self.seen(input.map(|input: Name| input.to_string()), first_seen, counts);
+        let seen: Result<Vec<Seen>> = recorded.drain(older..).map(of).collect();
+        Ok((seen?, older))
+    }
+
+    fn seen(&mut self, input: Option<String>, at: i64, counts: Counts) -> Result<Seen> {
+        if let Some(ledger) = self.ledger
+            && self
+                .usual
+                .as_ref()
+                .is_none_or(|(usual, _)| !usual.is_of(at, self.policy))
+        {
+            let usual = Usual::find(ledger, self.made_by, self.in_force.sha256, at, self.policy)?;
+            self.usual = usual.map(|usual| {
+                let counts = usual.counts().cloned().map(Arc::new);
+                (usual, counts)
+            });
+        }
+        let usual = self.usual.as_ref().and_then(|(_, counts)| counts.clone());
+        Ok(Seen {
+            input,
+            at,
+            counts,
+            usual,
+        })
+    }
+}
+
+/// The lineup's results that wait for a person. `names`: only these; none: all.
+fn kept_back(ledger: &Ledger, made_by: &str, names: &[Name]) -> Result<Vec<KeptBack>> {
+    let of = |action, kept: Vec<Held>| {
+        let wanted = kept
+            .into_iter()
+            .filter(|held| held.made_by == made_by && (names.is_empty() || names.contains(&held.input)));
+        wanted.map(move |held| KeptBack {
+            input: held.input.to_string(),
+            action,
+            since: Timestamp::from_microsecond(held.at).unwrap_or_default().to_string(),
+            found: held.message,
+        })
+    };
+    let held = of(Action::Hold, ledger.held()?);
+    Ok(held.chain(of(Action::Block, ledger.blocked()?)).collect())
+}
+
+/// # Errors
+/// The page would take the place of an input, or be one.
+fn is_no_input(config: &Config, files: &[PathBuf], path: &Path) -> Result<()> {
+    let whole = |path: &Path| {
+        path.canonicalize()
+            .or_else(|_| absolute(path))
+            .unwrap_or_else(|_| path.into())
+    };
+    // The file itself may not be there yet.
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => whole(folder),
+        _ => whole(Path::new(".")),
+    };
+    if folder.starts_with(whole(&config.input.path)) {
+        let message = "it is in the input folder, where it would be scored; give another folder";
+        return Err(Error::config(path, message));
+    }
+    match files.iter().any(|file| whole(file) == whole(path)) {
+        true => Err(Error::config(path, "it is one of the files that the report is of")),
+        false => Ok(()),
+    }
+}

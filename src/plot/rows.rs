@@ -1,0 +1,201 @@
+//! Drawings of a row for each of several names: bars, pairs of bars, intervals.
+
+use super::{DIGIT, Px, WIDTH, svg};
+use crate::html::Escaped;
+use std::fmt::Write;
+
+/// The height of a row of [`named_bars`].
+const ROW: f64 = 19.0;
+const NAME_MAX: usize = 26;
+
+/// Bars of finite numbers that lie, to the left of zero or the right, each with its name and its value as text; `title` for those who
+/// can't see it.
+pub fn named_bars(title: &str, bars: &[(&str, f64, String)]) -> String {
+    let names = bars
+        .iter()
+        .map(|bar| bar.0.chars().count().min(NAME_MAX))
+        .max()
+        .unwrap_or(0);
+    let values = bars.iter().map(|bar| bar.2.chars().count()).max().unwrap_or(0);
+    let (name, value) = (14.0 + DIGIT * names as f64, 8.0 + DIGIT * values as f64);
+    let ends = bars
+        .iter()
+        .fold((0.0f64, 0.0f64), |ends, bar| (ends.0.min(bar.1), ends.1.max(bar.1)));
+    // Values stand at the outer ends of their bars.
+    let left = name + if ends.0 < 0.0 { value } else { 0.0 };
+    let right = WIDTH - if ends.1 > 0.0 { value } else { 0.0 };
+    // Halves, so that the span of two finite numbers is finite.
+    let (low, span) = (ends.0 / 2.0, (ends.1 / 2.0 - ends.0 / 2.0).max(f64::MIN_POSITIVE));
+    let across = |value: f64| left + (value / 2.0 - low) / span * (right - left);
+    let height = ROW * bars.len() as f64 + 8.0;
+    let mut body = String::new();
+    for (i, (label, number, text)) in bars.iter().enumerate() {
+        let top = 4.0 + ROW * i as f64;
+        let (from, to) = (across(0.0), across(*number));
+        let short = shorten(label);
+        let (class, at) = if *number < 0.0 {
+            ("note end", to - 5.0)
+        } else {
+            ("note", to + 5.0)
+        };
+        let colour = if *number < 0.0 { "second" } else { "first" };
+        let (x, width, baseline) = (Px(from.min(to)), Px((to - from).abs()), Px(top + 13.0));
+        let _ = write!(
+            body,
+            "<g><title>{}: {text}</title><text class=\"tick end\" x=\"{}\" y=\"{baseline}\">{}</text>\
+             <rect class=\"bar {colour}\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"{}\"/>\
+             <text class=\"{class}\" x=\"{}\" y=\"{baseline}\">{text}</text></g>",
+            Escaped(label),
+            Px(name - 8.0),
+            Escaped(&short),
+            Px(top + 2.0),
+            ROW - 5.0,
+            Px(at),
+        );
+    }
+    let zero = Px(across(0.0));
+    let _ = write!(body, "<path class=\"axis\" d=\"M{zero} 2V{}\"/>", height - 2.0);
+    svg(WIDTH, height, title, &body)
+}
+
+/// A long name keeps its ends: names often differ in the last letters.
+fn shorten(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= NAME_MAX {
+        return name.into();
+    }
+    let (head, tail) = (NAME_MAX / 2, NAME_MAX - NAME_MAX / 2 - 1);
+    letters[..head]
+        .iter()
+        .chain(&['\u{2026}'])
+        .chain(&letters[letters.len() - tail..])
+        .collect()
+}
+
+/// Two shares of one name: before, and after.
+pub struct Pair<'a> {
+    pub name: &'a str,
+    pub shares: [f64; 2],
+    /// Beside the bars.
+    pub text: String,
+}
+
+/// The height of a row of [`pairs`].
+const PAIR: f64 = 27.0;
+
+/// The length of the longest text, in letters.
+fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
+/// Two bars for each name, `second` above `first`; `title` for those who can't see it.
+pub fn pairs(title: &str, pairs: &[Pair]) -> String {
+    let name = 14.0 + DIGIT * longest(pairs.iter().map(|pair| pair.name)).min(NAME_MAX) as f64;
+    let right = WIDTH - 8.0 - DIGIT * longest(pairs.iter().map(|pair| pair.text.as_str())) as f64;
+    let shares = pairs.iter().flat_map(|pair| pair.shares);
+    let most = shares.fold(f64::MIN_POSITIVE, f64::max);
+    let height = PAIR * pairs.len() as f64 + 8.0;
+    let mut body = String::new();
+    for (i, pair) in pairs.iter().enumerate() {
+        let top = 4.0 + PAIR * i as f64;
+        let baseline = Px(top + 16.0);
+        let _ = write!(
+            body,
+            "<g><title>{}: {}</title><text class=\"tick end\" x=\"{}\" y=\"{baseline}\">{}</text>",
+            Escaped(pair.name),
+            Escaped(&pair.text),
+            Px(name - 8.0),
+            Escaped(&shorten(pair.name)),
+        );
+        let across = |share: f64| share / most * (right - name);
+        for (&share, (class, down)) in pair.shares.iter().zip([("second", 3.0), ("first", 12.0)]) {
+            // A sliver of what isn't nothing.
+            let width = Px(if share > 0.0 { across(share).max(1.0) } else { 0.0 });
+            let (x, y) = (Px(name), Px(top + down));
+            let _ = write!(
+                body,
+                "<rect class=\"bar {class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"8.5\"/>"
+            );
+        }
+        let widest = across(pair.shares[0].max(pair.shares[1]));
+        let _ = write!(
+            body,
+            "<text class=\"note\" x=\"{}\" y=\"{baseline}\">{}</text></g>",
+            Px(name + widest + 6.0),
+            Escaped(&pair.text)
+        );
+    }
+    let _ = write!(body, "<path class=\"axis\" d=\"M{} 2V{}\"/>", Px(name), height - 2.0);
+    svg(WIDTH, height, title, &body)
+}
+
+/// A share with its interval, of one name.
+pub struct Interval<'a> {
+    pub name: &'a str,
+    /// None: it isn't measured.
+    pub value: Option<f64>,
+    pub interval: (f64, f64),
+    /// Of the dot and its whisker.
+    pub class: &'a str,
+    /// At the right.
+    pub text: String,
+}
+
+/// A dot with a whisker for each name, between 0 and `most`; a dashed line at `usual`.
+pub fn intervals(title: &str, rows: &[Interval], most: f64, usual: Option<f64>) -> String {
+    let name = 14.0 + DIGIT * longest(rows.iter().map(|row| row.name)).min(NAME_MAX) as f64;
+    let right = WIDTH - 16.0 - DIGIT * longest(rows.iter().map(|row| row.text.as_str())) as f64;
+    let across = |share: f64| name + (share / most).clamp(0.0, 1.0) * (right - name);
+    let height = ROW * rows.len() as f64 + 8.0;
+    let foot = height - 2.0;
+    let mut body = format!("<path class=\"axis\" d=\"M{} 2V{foot}\"/>", Px(name));
+    if let Some(usual) = usual {
+        let x = Px(across(usual));
+        let _ = write!(body, "<path class=\"line ideal\" d=\"M{x} 2V{foot}\"/>");
+    }
+    for (i, row) in rows.iter().enumerate() {
+        let middle = 4.0 + ROW * i as f64 + 9.0;
+        let baseline = Px(middle + 4.0);
+        let _ = write!(
+            body,
+            "<g><title>{}: {}</title><text class=\"tick end\" x=\"{}\" y=\"{baseline}\">{}</text>",
+            Escaped(row.name),
+            Escaped(&row.text),
+            Px(name - 8.0),
+            Escaped(&shorten(row.name)),
+        );
+        if let Some(value) = row.value {
+            let (class, y) = (row.class, Px(middle));
+            let (low, high, at) = (
+                Px(across(row.interval.0)),
+                Px(across(row.interval.1)),
+                Px(across(value)),
+            );
+            let _ = write!(
+                body,
+                "<path class=\"line whisker {class}\" d=\"M{low} {y}H{high}\"/>\
+                 <circle class=\"dot {class}\" cx=\"{at}\" cy=\"{y}\" r=\"4.5\"/>"
+            );
+        }
+        let _ = write!(
+            body,
+            "<text class=\"note end\" x=\"{}\" y=\"{baseline}\">{}</text></g>",
+            WIDTH - 2.0,
+            Escaped(&row.text)
+        );
+    }
+    svg(WIDTH, height, title, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(
+            shorten("a_very_long_name_of_a_feature=Oslo"),
+            "a_very_long_n\u{2026}feature=Oslo"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What it comes to in a sentence, and what to do next.
+
+use super::change::Change;
+use super::segment::{Segment, Standing};
+use super::series::is_output;
+use super::{Subject, Window};
+use crate::evaluate::report::count;
+use crate::monitor::Action;
+use crate::monitor::check::Area;
+use serde::Serialize;
+
+/// Names in the headline; the rest is counted.
+const NAMED: usize = 3;
+
+/// Something to do, and by which commands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    pub why: String,
+    pub commands: Vec<String>,
+}
+
+pub(super) fn headline(
+    subject: &Subject,
+    changes: &[Change],
+    windows: &[Window],
+    segments: &[Segment],
+    rows: u64,
+) -> String {
+    if windows.is_empty() {
+        return format!(
+            "Nothing was counted yet: no input of this period was scored by {} and held against this baseline.",
+            subject.model
+        );
+    }
+    let mut parts = vec![changed(changes, windows, rows)];
+    let outside = segments.iter().flat_map(|segment| &segment.groups);
+    let outside = outside.filter(|group| group.standing == Standing::Outside).count();
+    if outside > 0 {
+        parts.push(match outside {
+            1 => "One group of people is treated otherwise than the others.".to_string(),
+            n => format!("{n} groups of people are treated otherwise than the others."),
+        });
+    }
+    let held = subject
+        .kept_back
+        .iter()
+        .filter(|kept| kept.action == Action::Hold)
+        .count();
+    let blocked = subject.kept_back.len() - held;
+    parts.push(match (held, blocked) {
+        (0, 0) => "Nothing is held.".into(),
+        (held, 0) => format!("{} held until a person decides.", are(held)),
+        (0, blocked) => format!("{} blocked.", are(blocked)),
+        (held, blocked) => format!("{} held until a person decides, and {blocked} blocked.", are(held)),
+    });
+    parts.join(" ")
+}
+
+fn are(n: usize) -> String {
+    format!("{} {}", count(n as u64, "result"), if n == 1 { "is" } else { "are" })
+}
+
+fn changed(changes: &[Change], windows: &[Window], rows: u64) -> String {
+    let extent = format!("{} with {}", count(windows.len() as u64, "window"), count(rows, "row"));
+    let Some(first) = changes.first() else {
+        return format!("Nothing changed: {extent} look like the baseline.");
+    };
+    let lasting = changes.iter().any(|change| change.still);
+    let counted: Vec<&Change> = changes.iter().filter(|change| change.still == lasting).collect();
+    let mut names: Vec<String> = Vec::new();
+    for change in &counted {
+        let check = &change.check;
+        let name = match (check.column.as_str(), check.area) {
+            ("", Area::Performance) => format!("the {}", check.check.replace('_', " ")),
+            ("", _) => format!("the {}", check.check.replace('_', " ")),
+            (column, _) => column.to_string(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(NAMED);
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    names.truncate(NAMED);
+    let named = match more {
+        0 => listed(&names),
+        more => format!("{} and {more} more", names.join(", ")),
+    };
+    let begin = counted.iter().map(|change| change.first).min().unwrap_or(first.first);
+    let begin = windows[begin].name();
+    match lasting {
+        true => format!("Out of the ordinary since {begin}: {named}."),
+        false => format!("{named} {verb} as ever again, after a time out of the ordinary that began {begin}."),
+    }
+}
+
+/// `a, b and c`
+fn listed(names: &[String]) -> String {
+    match names {
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// The most urgent first.
+pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window]) -> Vec<Step> {
+    let Subject { version, .. } = *subject;
+    let mut steps = Vec::new();
+    let mut step = |why: &str, commands: Vec<String>| {
+        steps.push(Step {
+            why: why.into(),
+            commands,
+        })
+    };
+    let kept = |action| subject.kept_back.iter().filter(move |kept| kept.action == action);
+    let held: Vec<String> = kept(Action::Hold).map(|kept| quoted(&kept.input)).take(NAMED).collect();
+    if let Some(one) = held.first() {
+        step(
+            "Look at what is held; then release it with a reason, or mend the file and drop it again.",
+            vec![
+                format!("transform monitor check {one}"),
+                format!("transform monitor release {} --reason WHY", held.join(" ")),
+            ],
+        );
+    }
+    if let Some(one) = kept(Action::Block).next() {
+        step(
+            "What is blocked can't be released: mend the file, or approve a version that knows such data.",
+            vec![format!("transform monitor check {}", quoted(&one.input))],
+        );
+    }
+    let still = |area| {
+        changes
+            .iter()
+            .filter(move |change| change.still && change.check.area == area)
+    };
+    if let Some(change) = still(Area::Data).next() {
+        let input = windows[change.last].input.as_deref();
+        step(
+            "Ask whoever delivers the data: something broke on the way, and no other model would mend it.",
+            input
+                .map(|input| format!("transform monitor check {} --all", quoted(input)))
+                .into_iter()
+                .collect(),
+        );
+    }
+    let said = still(Area::Drift).any(|change| is_output(subject.baseline, &change.check.column));
+    if said || still(Area::Performance).next().is_some() {
+        step(
+            "The model answers otherwise than it did. Measure it with rows whose truth is known, and train a candidate on newer ones; \
+             its gate holds it against this version.",
+            vec![
+                format!("transform evaluate LABELLED.csv --version {version}"),
+                "transform train PIPELINE.toml".into(),
+            ],
+        );
+    }
+    if still(Area::Drift).next().is_some() {
+        step(
+            "Where the change is meant and the model still right: hold it against newer rows from now on.",
+            vec![format!(
+                "transform monitor baseline ROWS.csv --version {version} --target COLUMN --reason WHY"
+            )],
+        );
+    }
+    if still(Area::Bias).next().is_some() {
+        step(
+            "A group is treated otherwise than the others. Whether that is wrong a person decides, with the counts by segment.",
+            vec![],
+        );
+    }
+    if steps.is_empty() {
+        let why = match windows.is_empty() {
+            true => "Drop files and score them; then ask again, or for a longer period.",
+            false => "Nothing needs doing.",
+        };
+        steps.push(Step {
+            why: why.into(),
+            commands: Vec::new(),
+        });
+    }
+    steps
+}
+
+/// A file's name for a shell.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/+=:@,".contains(c);
+    match !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
+        true => name.into(),
+        false => format!("'{}'", name.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,221 @@
+//! What was counted of a version's inputs, as a report for people: what changed, then and now by column, over time, by segment,
+//! what the model is worth, and what to do next.
+//!
+//! [`Subject`] (windows of counts, a baseline, a policy) -> [`Report`] -> [`page::page`] or [`text::lines`]. Pure: no clock, no file.
+
+mod advice;
+mod change;
+mod column;
+pub mod page;
+mod segment;
+mod series;
+pub mod text;
+mod trail;
+mod worth;
+
+pub use advice::Step;
+pub use change::Change;
+pub use column::{Bin, Portrait, Role, Side};
+pub use segment::{Group, Segment, Standing};
+pub use series::{Series, Unit};
+pub use trail::Point;
+pub use worth::Worth;
+
+use crate::monitor::sizes::Sizes;
+use crate::monitor::{Action, Baseline, Basis, Counts, Policy};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use trail::Trails;
+
+/// Of `--json`; a new one where a reader of the old would be misled.
+const FORMAT_VERSION: u32 = 1;
+
+/// What a report is made of.
+pub struct Subject<'a> {
+    /// `group/version`
+    pub model: &'a str,
+    pub version: u32,
+    pub baseline: &'a Baseline,
+    /// SHA-256 of the baseline's file, hexadecimal.
+    pub sha256: &'a str,
+    pub policy: &'a Policy,
+    /// Oldest first.
+    pub windows: &'a [Seen],
+    /// Windows of the period that are older than these, and aren't looked at.
+    pub older: usize,
+    /// Results that are kept back now.
+    pub kept_back: &'a [KeptBack],
+    /// The metrics that the version was registered with, by name.
+    pub approved: &'a BTreeMap<String, f64>,
+}
+
+/// What was counted of an input, or of small ones that were judged together.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// None: of small ones.
+    pub input: Option<String>,
+    /// When the first of them was first seen, in microseconds since 1970.
+    pub at: i64,
+    pub counts: Counts,
+    /// What is usual instead of the baseline's own rows.
+    pub usual: Option<Arc<Counts>>,
+}
+
+/// A result that a person must decide on.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeptBack {
+    pub input: String,
+    /// `hold` or `block`.
+    pub action: Action,
+    /// RFC 3339.
+    pub since: String,
+    /// What was found.
+    pub found: String,
+}
+
+/// All that a report says. Texts may hold anything: whoever writes them escapes them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub format_version: u32,
+    pub headline: String,
+    pub model: String,
+    pub baseline: Against,
+    pub period: Period,
+    pub kept_back: Vec<KeptBack>,
+    /// The most important first.
+    pub changes: Vec<Change>,
+    pub next: Vec<Step>,
+    pub windows: Vec<Window>,
+    /// Those that changed first, then the model's outputs, then the rest in the baseline's order.
+    pub columns: Vec<Portrait>,
+    pub series: Vec<Series>,
+    pub segments: Vec<Segment>,
+    pub performance: Vec<Worth>,
+}
+
+/// What everything is held against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Against {
+    pub sha256: String,
+    pub rows: u64,
+    pub rows_of: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Period {
+    /// When its first window and its last one were first seen, RFC 3339; None without windows.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub windows: usize,
+    /// Of them those that are one input each.
+    pub inputs: usize,
+    pub rows: u64,
+    pub bad_rows: u64,
+    /// Older windows that aren't looked at.
+    pub older: usize,
+}
+
+/// One window, and what the policy makes of it now.
+#[derive(Clone, Debug, Serialize)]
+pub struct Window {
+    /// When it was first seen, RFC 3339.
+    pub at: String,
+    /// None: small inputs together.
+    pub input: Option<String>,
+    pub rows: u64,
+    pub bad_rows: u64,
+    pub action: Action,
+    /// How many checks are beyond their bars.
+    pub beyond: usize,
+}
+
+impl Window {
+    /// As people call it: `2026-11-20 14:00, orders.csv`.
+    pub fn name(&self) -> String {
+        let input = self.input.as_deref().unwrap_or("small files together");
+        format!("{}, {input}", minute(&self.at))
+    }
+}
+
+impl Report {
+    pub fn of(subject: &Subject) -> Report {
+        let Subject {
+            model,
+            baseline,
+            policy,
+            windows: seen,
+            ..
+        } = *subject;
+        let (mut trails, mut sizes) = (Trails::default(), Sizes::default());
+        let mut windows = Vec::with_capacity(seen.len());
+        let mut period = Counts::default();
+        for (i, seen) in seen.iter().enumerate() {
+            let mut checks = policy.checks(baseline, seen.usual.as_deref(), &seen.counts);
+            if let Some(input) = &seen.input {
+                checks.extend(policy.checks_of_file(&seen.counts, &sizes.last(input.as_bytes())));
+                sizes.push(input.as_bytes(), seen.counts.rows);
+            }
+            let judgement = policy.judge(checks, Basis::New, baseline.outputs());
+            windows.push(Window {
+                at: time(seen.at),
+                input: seen.input.clone(),
+                rows: seen.counts.rows,
+                bad_rows: seen.counts.bad_rows,
+                action: judgement.action,
+                beyond: judgement.over().count(),
+            });
+            trails.take(i, judgement.checks.into_iter());
+            period.add(&seen.counts);
+        }
+        let changes = change::changes(subject, &trails, &windows);
+        let columns = column::portraits(subject, &trails, &changes, &period);
+        let segments = segment::segments(subject, &period);
+        let performance = worth::performance(subject, &trails, &period);
+        let period = Period {
+            from: windows.first().map(|window| window.at.clone()),
+            to: windows.last().map(|window| window.at.clone()),
+            windows: windows.len(),
+            inputs: seen.iter().filter(|seen| seen.input.is_some()).count(),
+            rows: period.rows,
+            bad_rows: period.bad_rows,
+            older: subject.older,
+        };
+        Report {
+            format_version: FORMAT_VERSION,
+            headline: advice::headline(subject, &changes, &windows, &segments, period.rows),
+            model: model.into(),
+            baseline: Against {
+                sha256: subject.sha256.into(),
+                rows: baseline.rows,
+                rows_of: baseline.rows_of.clone(),
+            },
+            series: series::series(subject, &trails, &changes),
+            kept_back: subject.kept_back.to_vec(),
+            next: advice::next(subject, &changes, &windows),
+            period,
+            changes,
+            windows,
+            columns,
+            segments,
+            performance,
+        }
+    }
+}
+
+/// Microseconds since 1970 as RFC 3339, UTC.
+fn time(micros: i64) -> String {
+    Timestamp::from_microsecond(micros)
+        .unwrap_or_default()
+        .strftime("%FT%TZ")
+        .to_string()
+}
+
+/// An RFC 3339 time to the minute.
+fn minute(at: &str) -> String {
+    at.get(..16).unwrap_or(at).replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests;
