@@ -1,7 +1,7 @@
 """What watching costs, and what others take for the check alone. Needs a release build, and of each peer a virtual environment:
 
-    for p in evidently==0.7.21 'whylogs[viz]==1.6.4' nannyml==0.13.1; do
-        n=${p%%[=[]*}; python3.11 -m venv PEERS/$n; PEERS/$n/bin/pip install "$p"
+    for p in 'evidently==0.7.21 pandas==2.3.3' 'whylogs[viz]==1.6.4 pandas==2.3.3' 'nannyml==0.13.1 statsmodels'; do
+        n=${p%%[=[]*}; python3.11 -m venv PEERS/$n; PEERS/$n/bin/pip install $p
     done
     python3 tests/benches/monitor.py ORDERS.csv --peers PEERS [--transform target/release/transform] [--runs 5]
 

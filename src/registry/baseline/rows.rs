@@ -12,6 +12,9 @@ use crate::score::{Batch, Spelling, label, predict};
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Of fewer rows chance hides what matters.
+const FEW: usize = 200;
+
 /// A CSV with a header to make a baseline of. It may have more columns; they are left out.
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
@@ -119,10 +122,13 @@ impl Rows<'_> {
             "{bad} of {} rows left out of the baseline, which the model can't score; the first: {first}",
             taken.good.len()
         );
+        let few = (rows < FEW).then(|| {
+            format!("of so few rows ({rows}) chance alone makes much: only great changes will be seen; give it a thousand, if you can")
+        });
         baseline.check()?;
         Ok(Made {
             baseline,
-            remarks: (bad > 0).then_some(left_out).into_iter().collect(),
+            remarks: [(bad > 0).then_some(left_out), few].into_iter().flatten().collect(),
         })
     }
 

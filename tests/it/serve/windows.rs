@@ -107,7 +107,10 @@ impl Server {
 fn checks_of(spool: &Spool, file: &str) -> BTreeMap<String, [Option<f64>; 3]> {
     let checked = spool.run(&["monitor", "check", file, "--json", "--all"]).json();
     let checks = checked["checks"].as_array().unwrap().iter();
-    let computed = checks.filter(|check| !check["value"].is_null());
+    // Those of a file as such aren't of requests.
+    let of_a_file = ["rows", "columns_missing", "columns_new", "duplicates"];
+    let computed =
+        checks.filter(|check| !check["value"].is_null() && !of_a_file.iter().any(|name| check["check"] == *name));
     let labels = |check: &Value| {
         let text = |name: &str| check[name].as_str().unwrap().to_string();
         format!(
