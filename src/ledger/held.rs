@@ -1,6 +1,7 @@
 //! Results that are held, and who released them.
 
 use super::Ledger;
+use super::alerts::{self, Event};
 use super::database::{for_each, to_name};
 use super::recipe::Recipe;
 use super::results::DOUBT;
@@ -82,10 +83,11 @@ impl Ledger {
         })
     }
 
-    /// Releases results, all or none: each is made once more, and published if it comes out the same.
-    pub fn release(&mut self, held: &[Held], by: &str, at: i64, reason: &str) -> Result<()> {
+    /// Releases results, all or none: each is made once more, and published if it comes out the same. `events`: who is told.
+    pub fn release(&mut self, held: &[Held], by: &str, at: i64, reason: &str, events: &[Event]) -> Result<()> {
         self.write(|db| {
             for_each(db, DOUBT, held.iter().map(|held| &held.input))?;
+            alerts::insert_events(db, events)?;
             let mut insert = db.prepare_cached(
                 "INSERT INTO decisions (at, kind, input, by, reason, transformation, evidence)
                  VALUES (?, 'release', ?, ?, ?, ?, ?)",

@@ -4,6 +4,7 @@
 //! transformation for as long as `state.history` says; decisions are kept for ever. The commit of a group is the commit
 //! point: what was published but not committed is done again, with the same bytes.
 
+mod alerts;
 mod counted;
 mod database;
 mod decisions;
@@ -28,6 +29,7 @@ mod unknown;
 mod upgrade;
 mod verdict;
 
+pub use alerts::{Alerting, Event, Look, PendingEvent, Watch};
 pub use counted::{Counted, Windows};
 pub use database::{Found, Ledger};
 pub use decisions::Decision;

@@ -66,7 +66,10 @@ impl Pruning {
             },
             Stage::Labels => match ledger.prune_labels(before, rows)? {
                 true => Stage::Labels,
-                false => Stage::Results(Name::new(*b"")),
+                false => {
+                    ledger.prune_events(before)?;
+                    Stage::Results(Name::new(*b""))
+                }
             },
             Stage::Results(after) => match ledger.prune_results(after, before, rows, gone)? {
                 Some(last) => Stage::Results(last),
@@ -136,6 +139,11 @@ impl Ledger {
             Ok(gone.max(db.execute(&of("labelled"), params![before, rows])?))
         })?;
         Ok(gone == rows as usize)
+    }
+
+    /// Events that couldn't be written down for as long go untold.
+    fn prune_events(&mut self, before: i64) -> Result<()> {
+        self.write_behind(|db| db.execute("DELETE FROM events WHERE at < ?", [before]).map(drop))
     }
 
     /// Goes through the next results behind `after`. The last input; `None` at the end.

@@ -1,5 +1,6 @@
 //! What each input's output or report was made from.
 
+use super::alerts::Alerting;
 use super::counted::Windows;
 use super::database::{for_each, to_name};
 use super::faults;
@@ -7,7 +8,7 @@ use super::half_hash::HalfHash;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
-use super::{Ledger, counted, unknown, verdict};
+use super::{Ledger, alerts, counted, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{UnknownCounts, Verdict};
@@ -71,11 +72,16 @@ impl Ledger {
 
     /// Commits a group: all of it, or nothing.
     pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
-        self.commit_counted(group, None)
+        self.commit_counted(group, None, None)
     }
 
-    /// The same with what becomes of the windows in which small inputs are counted.
-    pub fn commit_counted(&mut self, group: &[(Record, Transformation)], windows: Option<&Windows>) -> Result<()> {
+    /// The same with what becomes of the windows in which small inputs are counted, and of alerts.
+    pub fn commit_counted(
+        &mut self,
+        group: &[(Record, Transformation)],
+        windows: Option<&Windows>,
+        alerting: Option<&Alerting>,
+    ) -> Result<()> {
         self.write(|db| {
             // Most often a whole group is of one recipe, and no input of it had failed.
             for same in group.chunk_by(|(a, _), (b, _)| a.recipe == b.recipe) {
@@ -91,6 +97,9 @@ impl Ledger {
             }
             if let Some(windows) = windows {
                 counted::set_windows(db, windows)?;
+            }
+            if let Some(alerting) = alerting {
+                alerts::set(db, alerting)?;
             }
             faults::clear(db, group.iter().map(|(_, done)| &done.input))
         })

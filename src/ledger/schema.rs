@@ -103,6 +103,27 @@ pub const TABLES: &str = "
         PRIMARY KEY (input, input_hash, made_by)
     );
     CREATE INDEX labelled_by_time ON labelled (first_seen);
+    -- Checks that were beyond their bars in one of the last windows, of the lineup at work. `recent`: a bit a window, the last one
+    -- lowest; `since`: NULL where no alert is open; an empty `segment` is none.
+    CREATE TABLE alerts (
+        made_by TEXT NOT NULL, baseline BLOB NOT NULL,
+        area TEXT NOT NULL, check_name TEXT NOT NULL, column_name TEXT NOT NULL, segment TEXT NOT NULL,
+        recent INTEGER NOT NULL, since INTEGER, at INTEGER NOT NULL,
+        value REAL NOT NULL, bar REAL NOT NULL, absent INTEGER NOT NULL,
+        PRIMARY KEY (made_by, baseline, area, check_name, column_name, segment)
+    ) WITHOUT ROWID;
+    -- The last window of a lineup that was judged; `checks` is JSON, of the first ones.
+    CREATE TABLE looks (
+        made_by TEXT NOT NULL, baseline BLOB NOT NULL,
+        at INTEGER NOT NULL, input BLOB NOT NULL, files INTEGER NOT NULL, rows INTEGER NOT NULL,
+        checks TEXT NOT NULL, left_out INTEGER NOT NULL,
+        PRIMARY KEY (made_by, baseline)
+    ) WITHOUT ROWID;
+    -- What happened and isn't in the folder of alerts yet. No number is used twice: a file's name has it.
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL, body TEXT NOT NULL
+    );
 ";
 
 /// What the database says it is.

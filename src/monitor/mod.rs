@@ -4,7 +4,9 @@
 //!
 //! Pure: no clock, no file, no log.
 
+pub mod alert;
 pub mod baseline;
+pub mod bins;
 pub mod check;
 pub mod counts;
 pub mod labels;

@@ -142,16 +142,25 @@ impl Policy {
         checks
     }
 
+    /// What is done for one check.
+    fn action_on(&self, check: &Check, basis: Basis, outputs: &[Column]) -> Action {
+        let known = check.area == Area::Drift && outputs.iter().all(|output| output.name != check.column);
+        match check.over {
+            true if basis == Basis::Rescored && known => Action::Off,
+            true => self.action(check.area),
+            false => Action::Off,
+        }
+    }
+
+    /// How many checks of a judgement are beyond their bars in a way that matters: the first ones.
+    pub fn relevant(&self, judgement: &Judgement, basis: Basis, outputs: &[Column]) -> usize {
+        let relevant = |check: &&Check| self.action_on(check, basis, outputs) > Action::Off;
+        judgement.checks.iter().take_while(relevant).count()
+    }
+
     /// `outputs`: what the model says, whose drift counts whatever the basis.
     pub fn judge(&self, mut checks: Vec<Check>, basis: Basis, outputs: &[Column]) -> Judgement {
-        let action = |check: &Check| {
-            let known = check.area == Area::Drift && outputs.iter().all(|output| output.name != check.column);
-            match check.over {
-                true if basis == Basis::Rescored && known => Action::Off,
-                true => self.action(check.area),
-                false => Action::Off,
-            }
-        };
+        let action = |check: &Check| self.action_on(check, basis, outputs);
         checks.sort_by_key(|check| std::cmp::Reverse(action(check)));
         Judgement {
             action: checks.first().map_or(Action::Off, action),
@@ -196,6 +205,7 @@ mod tests {
             value: Some(1.0),
             bar: Some(0.2),
             floor: false,
+            usual: None,
             noise: None,
             interval: None,
             over,

@@ -1,6 +1,7 @@
 //! When to work: what wakes the worker, what is stale, and one pass after the other.
 
 mod agenda;
+pub mod alerts;
 pub mod checksums;
 mod commit;
 mod descriptors;

@@ -7,10 +7,11 @@ use crate::commands::spool::require_spool;
 use crate::commands::{count, print_json, print_line, time};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Held, Ledger};
+use crate::ledger::{Event, Held, Ledger};
 use crate::registry::Registry;
 use crate::service::clock::wall_clock;
 use crate::spool::{Dir, Name, publish, results};
+use crate::worker::alerts::event;
 use crate::worker::lock::Lock;
 use serde::Deserialize;
 use serde_json::json;
@@ -129,7 +130,10 @@ pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>,
     if !released.is_empty()
         && let Some(mut ledger) = Ledger::read(&config.state.path)?
     {
-        ledger.release(&released, &by, wall_clock() / 1000, reason)?;
+        let now = wall_clock() / 1000;
+        let event = |held: &Held| event::of_release(held, now, &by, reason);
+        let events: Vec<Event> = released.iter().map(event).collect();
+        ledger.release(&released, &by, now, reason, &events)?;
         for held in &released {
             // An event for the worker that runs.
             publish::withdraw_report(&config.failed, &held.input)?;

@@ -95,13 +95,17 @@ fn small_inputs_are_counted_in_windows() {
     };
     assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), Window::default());
     ledger
-        .commit_counted(&[scored("a", "one", 10)], Some(&windows(vec![], window(2, 7, 40))))
+        .commit_counted(
+            &[scored("a", "one", 10)],
+            Some(&windows(vec![], window(2, 7, 40))),
+            None,
+        )
         .unwrap();
     assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), window(2, 7, 40));
     assert_eq!(rows(&ledger, "lines/1@m", BASELINE, 0), []);
     let closed = vec![window(3, 7, 500), window(1, 9, 600)];
     ledger
-        .commit_counted(&[], Some(&windows(closed, window(1, 12, 3))))
+        .commit_counted(&[], Some(&windows(closed, window(1, 12, 3))), None)
         .unwrap();
     assert_eq!(
         rows(&ledger, "lines/1@m", BASELINE, 0),
@@ -130,7 +134,7 @@ fn a_release_is_of_one_result_by_one_lineup() {
     );
     assert!(!ledger.is_released(&name("a"), &made_by, of, output).unwrap());
 
-    ledger.release(&held, "ada@lab", 30, "a holiday").unwrap();
+    ledger.release(&held, "ada@lab", 30, "a holiday", &[]).unwrap();
     assert_eq!(ledger.held().unwrap(), []);
     assert_eq!(ledger.decisions(&name("a")).unwrap()[0].kind, "release");
     assert!(ledger.is_released(&name("a"), &made_by, of, output).unwrap());

@@ -211,6 +211,8 @@ fn held(check: Check, d: Share, a: Share, (value, interval): (f64, (f64, f64)), 
         value: Some(value),
         bar: Some(if floor { allowed.0 } else { allowed.1 }),
         floor,
+        // Of ratios; differences are nothing.
+        usual: (allowed.0 > 0.0).then_some(1.0),
         noise: Some((interval.1 - interval.0) / 2.0),
         interval: Some(interval),
         over: interval.1 < allowed.0 || interval.0 > allowed.1,

@@ -19,12 +19,12 @@ pub use watched::{OTHER, watched};
 use super::baseline::Column;
 use super::{Baseline, ColumnCounts, Counts};
 use crate::digits::significant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a check is about; the policy says by area what becomes of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Area {
     /// Broken data: missing, bad, of another type, beyond all bounds.
@@ -56,6 +56,9 @@ pub struct Check {
     pub bar: Option<f64>,
     #[serde(skip)]
     pub floor: bool,
+    /// What it is where all is as it should be; none: nothing.
+    #[serde(skip)]
+    pub usual: Option<f64>,
     /// How large the value is by chance alone, in its own unit.
     pub noise: Option<f64>,
     /// Where the true value lies: with 95 % of bias, +- 3 sampling errors of an estimated performance.
@@ -69,7 +72,7 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(area: Area, check: &'static str, column: &str, n: u64) -> Check {
+    pub(super) fn new(area: Area, check: &'static str, column: &str, n: u64) -> Check {
         Check {
             area,
             check,
@@ -79,6 +82,7 @@ impl Check {
             value: None,
             bar: None,
             floor: false,
+            usual: None,
             noise: None,
             interval: None,
             over: false,

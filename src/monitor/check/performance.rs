@@ -28,6 +28,7 @@ pub fn estimated(reference: &Reference, tallies: &[Tally]) -> Vec<Check> {
         Check {
             bar: Some(if floor { lower } else { upper }),
             floor,
+            usual: Some((lower + upper) / 2.0),
             over: estimate.value < lower || estimate.value > upper,
             ..shown
         }
@@ -59,6 +60,7 @@ pub fn measured(now: &Evaluation, approved: &Evaluation) -> Vec<Check> {
         Check {
             bar: Some(bar),
             floor: better,
+            usual: Some(usual),
             noise: Some(noise),
             over: if better { value < bar } else { value > bar },
             ..shown

@@ -197,6 +197,7 @@ pub fn rows(rows: u64, last: &[u64]) -> Check {
         value: Some(rows as f64 / usual.exp()),
         bar: Some(bar),
         floor,
+        usual: Some(1.0),
         noise: Some(noise.exp() - 1.0),
         over: if floor { distance < bar } else { distance > bar },
         ..check

@@ -94,6 +94,7 @@ mod tests {
             value: Some(0.5),
             bar: Some(0.1),
             floor: false,
+            usual: None,
             noise: None,
             interval: None,
             over: true,

@@ -51,6 +51,7 @@ fn watched(model: &str, columns: &[&str], now: Timestamp) -> Watched {
         value: Some(0.5),
         bar: Some(0.0417),
         floor: false,
+        usual: None,
         noise: None,
         interval: None,
         over: true,

@@ -113,6 +113,7 @@ mod tests {
             value: (column != 7).then_some(0.5),
             bar: Some(0.25),
             floor: false,
+            usual: None,
             noise: None,
             interval: None,
             over,

@@ -2,6 +2,7 @@
 //! published ([`publishing`]), then recorded; what failed for now is tried again.
 
 mod absent;
+mod alerts;
 mod clashes;
 mod inputs;
 mod losses;
@@ -15,6 +16,7 @@ pub use publishing::Publishing;
 pub use usual::Usual;
 
 use super::agenda::{Agenda, Note};
+use super::alerts::Outbox;
 use super::export::Exporter;
 use super::faults::Faults;
 use super::inbox::Inbox;
@@ -26,8 +28,7 @@ use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Ledger, Transformation};
-use crate::monitor::Action;
+use crate::ledger::{Fault, Ledger, Transformation, Watch};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
@@ -60,6 +61,7 @@ pub struct Commit {
     monitor: Option<Monitor>,
     pruner: Pruner,
     exporter: Exporter,
+    outbox: Outbox,
     losses: Losses,
     clashes: Clashes,
     /// Of the listing under way.
@@ -81,6 +83,7 @@ impl Commit {
             monitor: None,
             pruner: Pruner::default(),
             exporter: Exporter::default(),
+            outbox: Outbox::default(),
             losses: Losses::default(),
             clashes: Clashes::default(),
             absent: None,
@@ -153,6 +156,13 @@ impl Commit {
         self.model = lineup.map(Lineup::to_string);
         self.agenda.lift_shortages();
         let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
+        if let Some(lineup) = lineup {
+            let at_work = watched.as_ref().map(|(watched, made_by)| Watch {
+                made_by: made_by.clone(),
+                baseline: watched.sha256,
+            });
+            self.end_alerts_of_others(at_work.as_ref(), &lineup.to_string(), wall_clock() / 1000)?;
+        }
         let begin = |(watched, made_by)| Monitor::begin(&self.ledger, watched, made_by);
         self.monitor = watched.map(begin).transpose()?;
         Ok(())
@@ -198,6 +208,8 @@ impl Commit {
 
     /// All inputs were listed.
     pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, mut heartbeat: impl FnMut()) -> Result<()> {
+        self.outbox
+            .flush(&mut self.ledger, &setup.config, wall_clock() / 1000)?;
         self.forget_gone(inputs, !self.recovered, setup, &mut heartbeat)?;
         if let Some(absent) = self.absent.take() {
             absent.end(&mut self.ledger, inputs, heartbeat)?;
@@ -211,10 +223,13 @@ impl Commit {
     }
 
     pub fn is_pruning(&self) -> bool {
-        self.pruner.busy() || self.exporter.busy()
+        self.pruner.busy() || self.exporter.busy() || self.outbox.busy()
     }
 
     pub fn prune(&mut self, inputs: &Inputs, setup: &Setup) -> Result<()> {
+        if self.outbox.busy() {
+            return self.outbox.flush(&mut self.ledger, &setup.config, wall_clock() / 1000);
+        }
         // What goes is written down before.
         if self.exporter.busy() {
             return self.exporter.step(&mut self.ledger, &setup.config, wall_clock() / 1000);
@@ -311,10 +326,10 @@ impl Commit {
                     let known = self.known(&job, &summary, pin, setup)?;
                     let judged = self.judge(&job, &summary, known, &mut window, pin, setup)?;
                     let baseline = self.is_counted(known.is_some(), &mut summary.counts, setup);
-                    let (result, finding) = match judged {
+                    let (result, finding) = match &judged {
                         // The same rows are out already, with the same result.
-                        Some(judged) if judged.judgement.action >= Action::Hold && (job.touched || !stands) => {
-                            match self.withhold(&job, &summary, &judged, pin, setup) {
+                        Some(judged) if judged.is_kept_back() && (job.touched || !stands) => {
+                            match self.withhold(&job, &summary, judged, pin, setup) {
                                 Ok(withheld) => withheld,
                                 Err(error) => {
                                     drop((output, rejects));
@@ -325,6 +340,7 @@ impl Commit {
                         }
                         _ => (Product::Output(output), Finding::Fine),
                     };
+                    ready.judged.extend(judged.map(|judged| (name.clone(), judged)));
                     ready.racy.extend(racy.then(|| job.clone()));
                     let mut record = record(pin, &job, *summary, finding, racy, took);
                     record.1.baseline = baseline;
@@ -402,7 +418,14 @@ impl Commit {
         let small = committed.iter().filter(|(_, done)| is_counted_with_others(done));
         let small = small.map(|(record, done)| (record.first_seen, &done.summary.counts));
         let windows = self.monitor.as_mut().and_then(|monitor| monitor.count(small, min_rows));
-        self.ledger.commit_counted(&committed, windows.as_ref())?;
+        let alerting = self.alerting(&committed, &ready.judged, &setup.config.monitor)?;
+        self.ledger
+            .commit_counted(&committed, windows.as_ref(), alerting.as_ref())?;
+        if let (Some(monitor), Some(alerting)) = (&mut self.monitor, alerting) {
+            monitor.alerts = alerting.alerts;
+            self.outbox
+                .flush(&mut self.ledger, &setup.config, wall_clock() / 1000)?;
+        }
         let had_failed = |job: &Job| job.recorded == Some(Verdict::Fail);
         if ready.jobs.iter().any(had_failed) || committed.iter().any(|(record, _)| record.verdict == Verdict::Fail) {
             self.failed = None;

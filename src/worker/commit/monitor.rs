@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Wanted, Windows};
 use crate::model::Signature;
+use crate::monitor::alert::Alerts;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Watch, Window};
@@ -51,6 +52,8 @@ pub struct Monitor {
     made_by: String,
     /// Of small inputs, recorded since the last ones were judged.
     window: Window,
+    /// As they were recorded.
+    pub alerts: Alerts,
     /// Of the inputs that were published, whoever scored them.
     sizes: Sizes,
     /// What is usual on a day.
@@ -62,6 +65,14 @@ pub struct Judged {
     pub judgement: Judgement,
     pub files: u64,
     pub rows: u64,
+    /// So many of its checks, the first ones, are beyond their bars in a way that matters; none: they were judged before.
+    pub relevant: Option<usize>,
+    /// Were all checks made?
+    pub whole: bool,
+    /// Of the window.
+    pub counts: Counts,
+    /// Somebody released it.
+    released: bool,
     /// It was judged before, and this was found.
     before: Option<String>,
     /// The day that it was held against, where that wasn't the baseline.
@@ -72,11 +83,25 @@ impl Monitor {
     pub fn begin(ledger: &Ledger, watched: Watched, made_by: String) -> Result<Monitor> {
         Ok(Monitor {
             window: ledger.window(&made_by, watched.sha256)?,
+            alerts: ledger.alerts(&made_by, watched.sha256)?,
             sizes: ledger.sizes()?,
             usual: None,
             watched,
             made_by,
         })
+    }
+
+    pub fn made_by(&self) -> &str {
+        &self.made_by
+    }
+
+    pub fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
+    /// What rows are held against, where that isn't the baseline.
+    pub fn usual(&self) -> Option<&Counts> {
+        self.usual.as_ref().and_then(Usual::counts)
     }
 
     /// SHA-256 of the baseline.
@@ -103,10 +128,14 @@ impl Monitor {
         let Some(window) = window.take(counts, 0, policy.min_rows, own) else {
             let judgement = policy.judge(checks, own, outputs);
             let found = judgement.over().next().is_some();
-            return found.then_some(Judged {
+            return found.then(|| Judged {
+                relevant: Some(policy.relevant(&judgement, own, outputs)),
                 judgement,
                 files: 1,
                 rows: counts.rows,
+                whole: false,
+                counts: Counts::default(),
+                released: false,
                 before: None,
                 day: None,
             });
@@ -114,10 +143,15 @@ impl Monitor {
         let usual = self.usual.as_ref().and_then(Usual::counts);
         checks.extend(policy.checks(&self.watched.baseline, usual, &window.counts));
         let basis = if window.rescored { Basis::Rescored } else { Basis::New };
+        let judgement = policy.judge(checks, basis, outputs);
         Some(Judged {
-            judgement: policy.judge(checks, basis, outputs),
+            relevant: Some(policy.relevant(&judgement, basis, outputs)),
+            judgement,
             files: window.files,
             rows: window.counts.rows,
+            whole: true,
+            counts: window.counts,
+            released: false,
             before: None,
             day: self
                 .usual
@@ -147,6 +181,10 @@ impl Monitor {
             judgement: Judgement { action, checks },
             files: 1,
             rows: counts.rows,
+            relevant: None,
+            whole: false,
+            counts: counts.clone(),
+            released: false,
             before: Some(message),
             day: None,
         }
@@ -197,7 +235,7 @@ impl Commit {
         None
     }
 
-    /// Holds a result against the baseline, and tells what is out of the ordinary. None: nothing is, or somebody released it.
+    /// Holds a result against the baseline, and tells what is out of the ordinary. None: it isn't judged now.
     pub(super) fn judge(
         &mut self,
         job: &Job,
@@ -220,16 +258,17 @@ impl Commit {
             None if known.is_some() => None,
             None => monitor.judge(job, &summary.counts, window, policy),
         };
-        let Some(judged) = judged.filter(|judged| judged.judgement.action > Action::Off) else {
-            return Ok(None);
-        };
+        let Some(mut judged) = judged else { return Ok(None) };
+        if judged.judgement.action == Action::Off {
+            return Ok(Some(judged));
+        }
         tracing::warn!(input = %job.name, found = message(&judged), model = %pin.scorer.lineup, "out of the ordinary");
         let made_by = &pin.recipe.made_by;
-        let released = match (judged.judgement.action, summary.input_hash, summary.output_hash) {
+        judged.released = match (judged.judgement.action, summary.input_hash, summary.output_hash) {
             (Action::Hold, Some(of), Some(output)) => self.ledger.is_released(&job.name, made_by, of, output)?,
             _ => false,
         };
-        Ok(Some(judged).filter(|_| !released))
+        Ok(Some(judged))
     }
 
     /// What kept back these rows before, if they are few: others decided on them, and aren't asked again. While the policy keeps
@@ -295,6 +334,13 @@ impl Commit {
         let written = draft.write_all(bytes);
         written.map_err(Error::io("write to", &setup.config.failed))?;
         Ok(draft)
+    }
+}
+
+impl Judged {
+    /// Is the result kept back for it?
+    pub fn is_kept_back(&self) -> bool {
+        self.judgement.action >= Action::Hold && !self.released
     }
 }
 

@@ -1,5 +1,6 @@
 //! Results on their way into their folders.
 
+use super::alerts::Judgements;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Transformation};
 use crate::spool::Name;
@@ -19,6 +20,8 @@ pub(super) struct Ready {
     pub records: Vec<(Record, Transformation)>,
     /// What is recorded alone: the bytes that stand are those that were made.
     pub standing: Vec<(Record, Transformation)>,
+    /// What was found of them.
+    pub judged: Judgements,
     /// To be read again once no change can hide.
     pub racy: Vec<Job>,
 }

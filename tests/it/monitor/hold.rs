@@ -18,7 +18,7 @@ pub fn watched() -> Spool {
     spool
 }
 
-fn approve(spool: &Spool) {
+pub fn approve(spool: &Spool) {
     let flags = ["--baseline", "rows.csv", "--approve"];
     spool.register_file("m.json", "pipeline", &flags).exits(0);
 }

@@ -1,5 +1,6 @@
 //! `transform monitor` through the binary.
 
+mod alerts;
 mod baseline;
 mod hold;
 mod report;

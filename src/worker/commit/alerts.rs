@@ -1,0 +1,168 @@
+//! What the ledger is to know, with each commit, of the windows that were judged: alerts that open and close, and what people are told
+//! of results that are kept back.
+
+use super::Commit;
+use super::monitor::{Judged, Monitor, message};
+use crate::error::Result;
+use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted};
+use crate::monitor::alert::{self, Change};
+use crate::monitor::bins::{Bin, bins};
+use crate::monitor::{Check, Policy};
+use crate::spool::Name;
+use crate::transform::Verdict;
+use crate::transform::problem::Code;
+use crate::worker::alerts::event::{self, Window};
+use std::collections::HashMap;
+
+/// What was found of inputs that are about to be recorded.
+pub(super) type Judgements = HashMap<Name, Judged>;
+
+impl Commit {
+    /// `committed`: in the order in which they are recorded.
+    pub(super) fn alerting(
+        &self,
+        committed: &[(Record, Transformation)],
+        judged: &Judgements,
+        policy: &Policy,
+    ) -> Result<Option<Alerting>> {
+        let Some(monitor) = self.monitor.as_ref().filter(|_| !judged.is_empty()) else {
+            return Ok(None);
+        };
+        let mut alerting = Alerting {
+            made_by: monitor.made_by().into(),
+            baseline: monitor.baseline(),
+            alerts: monitor.alerts.clone(),
+            last: None,
+            events: Vec::new(),
+        };
+        for (_, done) in committed {
+            let Some(judged) = judged.get(&done.input) else {
+                continue;
+            };
+            let window = Window {
+                at: done.at,
+                model: done.recipe.model(),
+                file: done.input.to_string(),
+                files: judged.files,
+                rows: judged.rows,
+            };
+            if let Some(kind) = kept_back(done).filter(|_| judged.is_kept_back())
+                && !self.is_known(done)?
+            {
+                let worst = judged.judgement.over().next();
+                let bins = worst.and_then(|check| monitor.bins(check, judged));
+                alerting.events.push(event::of_result(
+                    kind,
+                    &window,
+                    worst,
+                    bins.as_deref(),
+                    &message(judged),
+                ));
+            }
+            // Those of a small input were made before, with others.
+            let Some(relevant) = judged.relevant else { continue };
+            if judged.whole {
+                let (input, files, rows) = (done.input.clone(), judged.files, judged.rows);
+                alerting.last = Some(Look::of(&judged.judgement, done.at, input, files, rows));
+            }
+            // The same rows are no second window, however often they are made again.
+            if let Some(of) = done.summary.input_hash
+                && self.ledger.is_scored(&done.input, of, &alerting.made_by)?
+            {
+                continue;
+            }
+            let since = alerting.alerts.clone();
+            let changes = alerting.alerts.take(
+                &alert::Judged {
+                    checks: &judged.judgement.checks,
+                    relevant,
+                    whole: judged.whole,
+                    at: done.at,
+                },
+                policy,
+            );
+            let changes = changes.into_iter().map(|change| {
+                let since = |check: &Check| since.0.get(&alert::Subject::of(check)).and_then(|state| state.since);
+                let of = |kind, check: &Check, since: Option<i64>, why: &str| {
+                    let bins = monitor.bins(check, judged);
+                    event::of_alert(kind, &window, check, since.unwrap_or(done.at), bins.as_deref(), why)
+                };
+                match change {
+                    Change::Opened(check) => {
+                        tracing::warn!(input = %done.input, found = %check, "an alert opens");
+                        let why = opened(policy);
+                        of(event::OPENED, check, None, &why)
+                    }
+                    Change::Closed(check) => {
+                        tracing::info!(input = %done.input, found = %check, "an alert closes");
+                        of(event::CLOSED, check, since(check), "well within its bar again")
+                    }
+                    Change::Ended(subject, state) => {
+                        event::of_end(done.at, window.model, &subject, &state, "it isn't looked at any more")
+                    }
+                }
+            });
+            alerting.events.extend(changes);
+        }
+        Ok(Some(alerting))
+    }
+
+    /// Was the same result of the same rows kept back before?
+    fn is_known(&self, done: &Transformation) -> Result<bool> {
+        let wanted = Wanted {
+            input: Some(&done.input),
+            most: Some(1),
+            ..Wanted::default()
+        };
+        let last = self.ledger.history(&wanted)?.pop();
+        Ok(last.is_some_and(|last| {
+            last.verdict == done.verdict
+                && last.problem == done.problem
+                && last.summary.input_hash == done.summary.input_hash
+                && last.recipe == done.recipe
+        }))
+    }
+
+    /// Alerts of all other lineups, and by other baselines, end: nobody will know whether they are over.
+    pub(super) fn end_alerts_of_others(&mut self, at_work: Option<&ledger::Watch>, by: &str, now: i64) -> Result<()> {
+        let why = match at_work {
+            Some(_) => format!("what {by} makes is held against its own baseline from now on"),
+            None => format!("what {by} makes isn't watched"),
+        };
+        let ended = |made_by: &str, subject: &alert::Subject, state: &alert::State| -> Event {
+            let model = made_by.split('@').next().unwrap_or_default();
+            event::of_end(now, model, subject, state, &why)
+        };
+        self.ledger.end_alerts_of_others(at_work, ended)
+    }
+}
+
+impl Monitor {
+    /// A check's column then and now.
+    fn bins(&self, check: &Check, judged: &Judged) -> Option<Vec<Bin>> {
+        let columns = self.watched().baseline.columns();
+        let at = columns.iter().position(|column| column.name == check.column)?;
+        let now = judged.counts.columns.get(at)?;
+        let then = match self.usual().and_then(|usual| usual.columns.get(at)) {
+            Some(usual) => usual.clone(),
+            None => columns[at].counts(),
+        };
+        Some(bins(columns[at], &then, now))
+    }
+}
+
+fn kept_back(done: &Transformation) -> Option<&'static str> {
+    match done.verdict {
+        Verdict::Hold => Some(event::HELD),
+        Verdict::Fail if done.problem.as_deref() == Some(Code::Blocked.name()) => Some(event::BLOCKED),
+        _ => None,
+    }
+}
+
+fn opened(policy: &Policy) -> String {
+    let alerting = &policy.alerting;
+    format!(
+        "beyond its bar in {} of the last {} windows",
+        alerting.over, alerting.of
+    )
+}
