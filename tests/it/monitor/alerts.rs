@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// Watched, warned of, with a folder of alerts.
+/// Warned of broken data alone, with a folder of alerts.
 fn warned() -> Spool {
-    watched().set("monitor.data=warn").set("alerts.path=alerts")
+    let spool = watched().set("monitor.data=warn").set("monitor.drift=off");
+    spool.set("alerts.path=alerts")
 }
 
 /// The events in the folder: their kinds and what they are about, in order.
@@ -159,8 +160,12 @@ fn a_new_version_and_a_new_baseline_start_anew() {
     // Both older files are scored again by it: three windows of its own.
     let found = events(&spool);
     assert_eq!(found, ["opened-missing-a", "closed-missing-a", "opened-missing-a"]);
-    let given = spool.run(&["monitor", "baseline", "rows.csv", "--reason", "x"]);
-    given.exits(0);
+    let closed = event(&spool, "closed");
+    assert_eq!((&closed["model"], &closed["file"]), (&"lines/1".into(), &Value::Null));
+    fs::write(spool.path("other.csv"), rows(1_900, 100)).unwrap();
+    spool
+        .run(&["monitor", "baseline", "other.csv", "--reason", "x"])
+        .exits(0);
     window(&spool, "4.csv", 200);
     assert_eq!(events(&spool)[3..], ["closed-missing-a"]);
     window(&spool, "5.csv", 200);
