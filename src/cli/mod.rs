@@ -205,10 +205,16 @@ pub enum Command {
         #[arg(long, global = true)]
         group: Option<String>,
     },
-    /// Say what the data of a version is held against
+    /// Say whether data looks like what the model knows: what is out of the ordinary, since when, what is held
+    ///
+    /// Without a subcommand: of the version at work, its last window, open alerts, and what isn't watched. Exit code 1 if an alert is
+    /// open or a result is held.
     Monitor {
         #[command(subcommand)]
-        command: Monitor,
+        command: Option<Monitor>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
         /// The model group [default: models.group of the configuration]
         #[arg(long, global = true)]
         group: Option<String>,

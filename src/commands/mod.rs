@@ -144,8 +144,8 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
         }
-        Some(Command::Monitor { command, group }) => {
-            load().and_then(|config| monitor::run(&with_group(config, group)?, command))
+        Some(Command::Monitor { command, json, group }) => {
+            load().and_then(|config| monitor::run(&with_group(config, group)?, command, json))
         }
         Some(Command::Keys { command }) => load().and_then(|config| keys::run(&config, command, &invocation)),
         Some(Command::Train {

@@ -4,7 +4,7 @@
 use super::check::{Area, Check};
 use super::policy::Policy;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// So many windows in which a check doesn't occur at all, and it is forgotten: its column is watched no more, or its group is gone.
@@ -88,7 +88,7 @@ impl Alerts {
     /// Takes what a window came to. A check that can't be computed neither opens nor closes; one that is beyond its bar in a way
     /// that is no news doesn't either.
     pub fn take<'a>(&mut self, window: &Judged<'a>, policy: &Policy) -> Vec<Change<'a>> {
-        let mut changes = Vec::new();
+        let (mut changes, mut seen) = (Vec::new(), BTreeSet::new());
         if window.whole {
             self.0.values_mut().for_each(|state| state.absent += 1);
         }
@@ -98,6 +98,10 @@ impl Alerts {
                 continue;
             }
             let subject = Subject::of(check);
+            // An output may be called as an input is; the one that is beyond its bar stands first.
+            if !seen.insert(subject.clone()) {
+                continue;
+            }
             if let Some(state) = self.0.get_mut(&subject) {
                 state.absent = 0;
             }

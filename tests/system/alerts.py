@@ -14,8 +14,8 @@ def promtool(*arguments, page=None):
     return ran.stdout
 
 
-def test_the_rules_are_five_and_valid(_):
-    assert "SUCCESS: 5 rules found" in promtool("check", "rules", str(CRATE / "config/alerts.yml"))
+def test_the_rules_are_six_and_valid(_):
+    assert "SUCCESS: 6 rules found" in promtool("check", "rules", str(CRATE / "config/alerts.yml"))
 
 
 def test_the_rules_are_about_what_the_worker_writes(room):

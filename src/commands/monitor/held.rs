@@ -13,7 +13,8 @@ use crate::service::clock::wall_clock;
 use crate::spool::{Dir, Name, publish, results};
 use crate::worker::alerts::event;
 use crate::worker::lock::Lock;
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -25,38 +26,23 @@ pub fn held(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
         files => named(config, &find(config)?, files)?,
     };
     match json {
-        true => {
-            let entry = |held: &Held| {
-                json!({
-                    "input": held.input.to_string(),
-                    "at": jiff::Timestamp::from_microsecond(held.at).unwrap_or_default().to_string(),
-                    "model": model(held),
-                    "rows": held.rows,
-                    "found": held.message,
-                })
-            };
-            print_json(&json!({"held": held.iter().map(entry).collect::<Vec<_>>()}));
-        }
+        true => print_json(&json!({"held": held.iter().map(Entry::of).collect::<Vec<_>>()})),
         false if held.is_empty() => print_line("no result is held"),
         false => {
             for held in &held {
-                let Held { input, at, rows, .. } = held;
-                let rows = count(*rows, "row");
-                print_line(format!(
-                    "{input}: held since {} UTC, {rows}, by {}",
-                    time(*at),
-                    model(held)
-                ));
                 match files {
-                    [] => print_line(format!("    {}", held.message)),
-                    _ => print_evidence(config, held)?,
+                    [] => Entry::of(held).print(),
+                    _ => {
+                        Entry::of(held).print_head();
+                        print_evidence(config, held)?;
+                    }
                 }
             }
             print_line("");
             if files.is_empty() {
                 print_line("the rows that made it so: transform monitor held FILE");
             }
-            print_line("to publish one all the same: transform monitor release FILE --reason WHY");
+            print_line(WAY_OUT);
         }
     }
     Ok(if held.is_empty() {
@@ -100,6 +86,43 @@ fn print_evidence(config: &Config, held: &Held) -> Result<()> {
         &config.input.path.join(held.input.path()),
         &report.reasons,
     )
+}
+
+pub const WAY_OUT: &str = "to publish one all the same: transform monitor release FILE --reason WHY";
+
+/// A held result, as it is shown.
+#[derive(Serialize)]
+pub struct Entry {
+    input: String,
+    at: Timestamp,
+    model: String,
+    rows: u64,
+    found: String,
+}
+
+impl Entry {
+    pub fn of(held: &Held) -> Entry {
+        Entry {
+            input: held.input.to_string(),
+            at: Timestamp::from_microsecond(held.at).unwrap_or_default(),
+            model: model(held).into(),
+            rows: held.rows,
+            found: held.message.clone(),
+        }
+    }
+
+    pub fn print(&self) {
+        self.print_head();
+        print_line(format!("    {}", self.found));
+    }
+
+    fn print_head(&self) {
+        let Entry {
+            input, at, model, rows, ..
+        } = self;
+        let (since, rows) = (time(at.as_microsecond()), count(*rows, "row"));
+        print_line(format!("{input}: held since {since} UTC, {rows}, by {model}"));
+    }
 }
 
 /// Which of what is held.
@@ -168,7 +191,7 @@ fn named(config: &Config, held: &[Held], files: &[PathBuf]) -> Result<Vec<Held>>
     inputs(config, files)?.iter().map(of).collect()
 }
 
-fn find(config: &Config) -> Result<Vec<Held>> {
+pub fn find(config: &Config) -> Result<Vec<Held>> {
     match Ledger::read(&config.state.path)? {
         Some(ledger) => ledger.held(),
         None => {

@@ -5,19 +5,27 @@ mod check;
 mod evidence;
 mod held;
 mod import;
+mod overview;
 mod report;
 
 use super::models::vote;
 use super::{count, print_line};
 use crate::cli::Monitor;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::monitor::Baseline;
 use crate::registry::Registry;
 use held::Which;
 use jiff::Timestamp;
 
-pub fn run(config: &Config, command: Monitor) -> Result<u8> {
+/// `json`: of the overview.
+pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> {
+    let Some(command) = command else {
+        return overview::overview(config, json);
+    };
+    if json {
+        return Err(Error::config("--json", "it stands behind the subcommand"));
+    }
     match command {
         Monitor::Baseline {
             rows,

@@ -10,6 +10,7 @@ pub mod check;
 mod files;
 mod inventory;
 pub mod line;
+mod monitored;
 mod news;
 mod process;
 mod release;

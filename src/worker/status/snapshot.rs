@@ -1,6 +1,7 @@
 //! The answer to how things stand.
 
 use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why, age, hinted};
+use super::monitored::Monitored;
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
 use crate::ledger::Finding;
@@ -76,6 +77,9 @@ pub struct Status {
     pub unknown_files: Vec<UnknownFile>,
     /// What failed for now, and is tried again.
     pub faults: Vec<Fault>,
+    /// For the textfile, where one is wished.
+    #[serde(skip)]
+    pub(super) monitored: Option<Monitored>,
     #[serde(skip)]
     pub(super) most: usize,
 }
@@ -94,6 +98,7 @@ impl Status {
             model_error_code: None,
             model_proven: None,
             baseline: None,
+            monitored: None,
             input,
             input_error: None,
             input_error_code: None,

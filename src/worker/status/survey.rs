@@ -1,6 +1,7 @@
 //! Looks at the ledger, the lock, the models and the inputs, and changes nothing.
 
 use super::files::{DismissedFile, Fault, Pending, Reason, Why, at};
+use super::monitored::Monitored;
 use super::process::{Held, Process};
 use super::snapshot::Status;
 use super::written;
@@ -165,6 +166,9 @@ pub fn add_state(status: &mut Status, config: &Config, unrecorded: Option<ledger
     if let Some(ledger) = &ledger {
         faults = ledger.faults()?;
         status.last_success = ledger.last_success()?.map(at);
+        if config.textfile.is_some() && config.monitor.is_on() {
+            status.monitored = Some(Monitored::find(ledger)?);
+        }
     }
     if let Some(unrecorded) = unrecorded {
         faults.retain(|fault| fault.input != unrecorded.input);

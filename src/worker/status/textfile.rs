@@ -1,11 +1,14 @@
 //! How things stand for Prometheus, by node_exporter's textfile collector: text exposition format 0.0.4.
 
+use super::monitored::Monitored;
 use super::process::State;
 use super::snapshot::Status;
 use crate::config::Config;
 use crate::error::Result;
+use crate::monitor::Area;
 use crate::spool::durable;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -132,7 +135,114 @@ fn families(status: &Status) -> Vec<Family<'_>> {
             ),
         ]);
     }
+    families.extend(status.monitored.iter().flat_map(monitor_families));
     families
+}
+
+/// Of the last window: as many checks as the ledger keeps of it, those that are beyond their bars first.
+fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
+    let model = monitored.model.as_deref().unwrap_or_default();
+    let mut of_checks: [Vec<Sample>; 3] = Default::default();
+    // A series that is there twice makes the page one that can't be read: an output may be called as an input is.
+    let mut seen = HashSet::new();
+    let last = monitored.last.as_ref();
+    for check in last.iter().flat_map(|look| &look.checks) {
+        let labels = Labels {
+            model,
+            area: word(check.area),
+            check: &check.check,
+            column: &check.column,
+            segment: check.segment.as_deref().unwrap_or_default(),
+        };
+        if !seen.insert(labels) {
+            continue;
+        }
+        let over = check.value.map(|_| f64::from(check.over));
+        for (samples, value) in of_checks.iter_mut().zip([check.value, check.bar, over]) {
+            samples.extend(value.map(|value| (labels.list(), value)));
+        }
+    }
+    let [values, bars, overs] = of_checks;
+    let open = monitored.open.iter().map(|(subject, _)| {
+        let labels = Labels {
+            model,
+            area: word(subject.area),
+            check: &subject.check,
+            column: &subject.column,
+            segment: subject.segment.as_deref().unwrap_or_default(),
+        };
+        (labels.list(), 1.0)
+    });
+    let open: Vec<Sample> = open.take(SERIES_MAX).collect();
+    vec![
+        (
+            "transform_monitor_last_check_timestamp_seconds",
+            "When a window was held against the baseline last; missing before the first one of a version.",
+            time(last.and_then(|look| Timestamp::from_microsecond(look.at).ok())),
+        ),
+        (
+            "transform_monitor_open_alerts",
+            "Alerts that are open.",
+            count(monitored.open.len() as u64),
+        ),
+        ("transform_monitor_alert_open", "1 for each alert that is open.", open),
+        (
+            "transform_monitor_held",
+            "Results that wait for a person.",
+            count(monitored.held),
+        ),
+        (
+            "transform_monitor_check_value",
+            "What a check of the last window came to; missing where it can't be computed.",
+            values,
+        ),
+        ("transform_monitor_check_bar", "What the value mustn't go beyond.", bars),
+        (
+            "transform_monitor_check_over",
+            "1 if the value is beyond its bar, else 0.",
+            overs,
+        ),
+        (
+            "transform_monitor_checks_left_out",
+            "Checks of the last window that are not among these: they are too many.",
+            last.map_or_else(Vec::new, |look| count(look.left_out)),
+        ),
+    ]
+}
+
+/// Of a family.
+const SERIES_MAX: usize = 500;
+
+/// What a check's series is told apart by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Labels<'a> {
+    model: &'a str,
+    area: &'a str,
+    check: &'a str,
+    column: &'a str,
+    /// Empty: none.
+    segment: &'a str,
+}
+
+impl<'a> Labels<'a> {
+    fn list(self) -> Vec<(&'a str, &'a str)> {
+        vec![
+            ("model", self.model),
+            ("area", self.area),
+            ("check", self.check),
+            ("column", self.column),
+            ("segment", self.segment),
+        ]
+    }
+}
+
+fn word(area: Area) -> &'static str {
+    match area {
+        Area::Data => "data",
+        Area::Drift => "drift",
+        Area::Bias => "bias",
+        Area::Performance => "performance",
+    }
 }
 
 fn flag(is: bool) -> Vec<Sample<'static>> {
@@ -178,6 +288,8 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Look;
+    use crate::monitor::alert::{Seen, State, Subject};
 
     #[test]
     fn families_come_once_and_what_is_not_known_is_missing() {
@@ -196,6 +308,66 @@ mod tests {
         ] {
             assert!(page.contains(&line), "{line} in {page}");
         }
+        let subject = |column: &str| Subject {
+            area: Area::Drift,
+            check: "psi".into(),
+            column: column.into(),
+            segment: None,
+        };
+        let seen = |column: &str, over| Seen {
+            area: Area::Drift,
+            check: "psi".into(),
+            column: column.into(),
+            segment: None,
+            n: 500,
+            value: Some(0.25),
+            bar: Some(0.2),
+            noise: None,
+            over,
+            why: None,
+        };
+        let state = State {
+            recent: 1,
+            since: Some(1),
+            at: 1,
+            value: 0.3,
+            bar: 0.2,
+            absent: 0,
+        };
+        status.monitored = Some(Monitored {
+            model: Some("lines/1".into()),
+            last: Some(Look {
+                at: 2_500_000,
+                input: crate::spool::Name::new(*b"a.csv"),
+                files: 1,
+                rows: 500,
+                checks: vec![seen("a \"b\"\\\n", true), seen("x", true), seen("x", false)],
+                left_out: 3,
+            }),
+            open: vec![(subject("x"), state)],
+            held: 2,
+        });
+        let page = text(&status, "lines");
+        let of = |column: &str| {
+            format!("{labels},model=\"lines/1\",area=\"drift\",check=\"psi\",column={column},segment=\"\"")
+        };
+        for line in [
+            format!("transform_monitor_check_value{{{}}} 0.25\n", of(r#""a \"b\"\\\n""#)),
+            format!("transform_monitor_check_over{{{}}} 1\n", of("\"x\"")),
+            format!("transform_monitor_alert_open{{{}}} 1\n", of("\"x\"")),
+            format!("transform_monitor_held{{{labels}}} 2\n"),
+            format!("transform_monitor_last_check_timestamp_seconds{{{labels}}} 2.5\n"),
+            format!("transform_monitor_checks_left_out{{{labels}}} 3\n"),
+        ] {
+            assert!(page.contains(&line), "{line} in {page}");
+        }
+        // No series is there twice.
+        let series = page.lines().filter(|line| !line.starts_with('#'));
+        let mut series: Vec<_> = series.map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        let all = series.len();
+        series.sort_unstable();
+        series.dedup();
+        assert_eq!(series.len(), all);
         let mut families: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
         let all = families.len();
         families.dedup();

@@ -206,3 +206,96 @@ fn a_running_worker_writes_what_was_released() {
     wait_until("it is released", || events(&spool).len() == 2);
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn the_overview_says_what_is_open_held_and_unwatched() {
+    let spool = warned();
+    let overview = |code| spool.run(&["monitor", "--json"]).exits(code).json();
+    let before = overview(0);
+    assert_eq!((&before["model"], &before["last"]), (&"lines/1".into(), &Value::Null));
+    window(&spool, "1.csv", 200);
+    let once = overview(0);
+    assert_eq!(
+        (&once["last"]["input"], &once["last"]["rows"]),
+        (&"1.csv".into(), &1_000.into())
+    );
+    let found = |overview: &Value| overview["found"].as_array().unwrap().clone();
+    let missing = found(&once)
+        .into_iter()
+        .find(|found| found["check"] == "missing")
+        .unwrap();
+    assert_eq!((&missing["over"], &missing["since"]), (&true.into(), &Value::Null));
+    window(&spool, "2.csv", 200);
+    let twice = overview(1);
+    let first = &found(&twice)[0];
+    assert_eq!(
+        (&first["check"], &first["column"], &first["value"]),
+        (&"missing".into(), &"a".into(), &0.2.into())
+    );
+    assert_eq!(first["since"], event(&spool, "opened")["since"]);
+    assert!(
+        twice["unwatched"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|why| why.as_str().unwrap().starts_with("drift"))
+    );
+    let said = spool
+        .run(&["monitor"])
+        .exits(1)
+        .says("lines/1, held against its baseline");
+    said.says("open since").says("not watched: bias");
+    window(&spool, "3.csv", 10);
+    window(&spool, "4.csv", 10);
+    spool.run(&["monitor"]).exits(0).says("no alert is open");
+
+    let spool = spool.set("monitor.data=hold");
+    spool.drop_file("5.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    assert_eq!(
+        spool.run(&["monitor", "--json"]).exits(1).json()["held"][0]["input"],
+        "5.csv"
+    );
+    spool.run(&["monitor", "--json", "held"]).exits(64);
+}
+
+#[test]
+fn an_unwatched_version_says_so() {
+    let spool = Spool::without_model();
+    spool.run(&["monitor"]).exits(0).says("no version is approved");
+    let spool = Spool::new();
+    spool.once();
+    spool
+        .run(&["monitor"])
+        .exits(0)
+        .says("not watched: the version has no baseline");
+    let other = spool.run(&["monitor", "--group", "nobody", "--json"]);
+    assert_eq!(other.exits(0).json()["model"], Value::Null);
+}
+
+#[test]
+fn the_textfile_has_what_the_last_window_came_to() {
+    let spool = warned().set("metrics.textfile=transform.prom");
+    window(&spool, "1.csv", 200);
+    window(&spool, "2.csv", 200);
+    let page = fs::read_to_string(spool.path("transform.prom")).unwrap();
+    let sample = |name: &str, labels: &[&str]| {
+        let lines = page.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        let mut lines = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
+        let line = lines.next().unwrap_or_else(|| panic!("no {name} in {page}"));
+        line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
+    };
+    let labels = [
+        "model=\"lines/1\"",
+        "area=\"data\"",
+        "check=\"missing\"",
+        "column=\"a\"",
+    ];
+    assert_eq!(sample("transform_monitor_check_value", &labels), 0.2);
+    assert_eq!(sample("transform_monitor_check_over", &labels), 1.0);
+    assert!(sample("transform_monitor_check_bar", &labels) < 0.2);
+    assert_eq!(sample("transform_monitor_alert_open", &labels), 1.0);
+    assert_eq!(sample("transform_monitor_open_alerts", &[]), 1.0);
+    assert_eq!(sample("transform_monitor_held", &[]), 0.0);
+    assert!(sample("transform_monitor_last_check_timestamp_seconds", &[]) > 1.7e9);
+}
