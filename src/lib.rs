@@ -62,7 +62,8 @@
 //!   of requests: `serve::telemetry`; what of their rows, by a baseline: `serve::live`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
-//!   a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`];
+//!   a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
+//!   people are told: [`monitor::alert`], and what a file in the folder of alerts says: `worker::alerts`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

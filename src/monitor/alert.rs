@@ -169,7 +169,12 @@ impl Alerts {
 /// Is it farther from its bar than a share of the way to what is usual? Where that is nothing, as of a share of cells or a drift:
 /// below `close` of the bar.
 fn is_well_within(check: &Check, (value, bar): (f64, f64), close: f64) -> bool {
-    let usual = check.usual.unwrap_or(0.0);
+    let usual = match check.usual {
+        Some(usual) => usual,
+        // Nobody knows what is usual: above the bar by as much as others are below it.
+        None if check.floor => return value > bar + (1.0 - close) * bar.abs(),
+        None => 0.0,
+    };
     let (distance, most) = ((value - usual).abs(), (bar - usual).abs());
     !check.over && (distance < close * most || distance == 0.0)
 }
@@ -301,6 +306,12 @@ mod tests {
         };
         let windows = [0.85, 0.85, 0.905, 0.909, 0.911].map(accuracy);
         assert_eq!(story(&windows), ".+..-");
+        let bare = [0.3, 0.3, 0.45, 0.55, 0.61].map(|value| Check {
+            floor: true,
+            over: value < 0.5,
+            ..check(Some(value), 0.5)
+        });
+        assert_eq!(story(&bare), ".+..-");
         // A value that is too good by as much isn't well within, and with a bar of nothing there is none below it.
         assert_eq!(
             story(&[check(Some(0.1), 0.0), check(Some(0.1), 0.0), check(Some(0.0), 0.0)]),

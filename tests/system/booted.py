@@ -262,12 +262,39 @@ def test_the_running_service_has_no_privilege_and_no_network(room):
 
 def test_the_units_are_sound_and_safe(room):
     machine = guest(room)
-    assert machine.sh("cd /etc/systemd/system; systemd-analyze verify transform.service transform@x.service transform-once.*") == ""
+    units = "transform.service transform@x.service transform-once.* transform-alert.*"
+    machine.write("/etc/transform/alert", "#!/bin/sh\n", 0o755)
+    assert machine.sh(f"cd /etc/systemd/system; systemd-analyze verify {units}") == ""
     for unit in UNITS:
         unit = unit.replace("@", "@x")
         text = machine.sh(f"systemd-analyze security {unit} --no-pager")
         exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", text)[1])
         assert exposure <= 0.5, text
+
+
+def test_events_are_handed_to_the_operators_command(room):
+    """One that it refuses is tried again; the others go on."""
+    machine = guest(room)
+    alerts = "/var/lib/transform/spool/alerts"
+    machine.sh(f"rm -rf {alerts}/*; systemctl stop transform-alert.path")
+    script = '#!/bin/sh\ncase $1 in *refused*) [ -e /etc/transform/mended ] || exit 1;; esac\nlogger -t handed "$(cat)"\n'
+    machine.write("/etc/transform/alert", script, 0o755)
+    machine.drop_in("transform-alert.service", "[Service]\nRestartSec=200ms\n")
+    event = "umask 027; echo {0} > {1}/.{0}.tmp; mv {1}/.{0}.tmp {1}/20261127T010203.123456Z-opened-{0}-1.json"
+    machine.sh(event.format("before", alerts), "transform")
+    machine.sh("systemctl start transform-alert.path")
+    sent = machine.root / alerts[1:] / "sent"
+    names = lambda: sorted(p.name.split("-")[2] for p in sent.glob("*.json"))
+    until("what was there is handed on", lambda: names() == ["before"], 30)
+    for name in ("refused", "later"):
+        machine.sh(event.format(name, alerts), "transform")
+    until("the others go on", lambda: names() == ["before", "later"], 30)
+    assert machine.unit("transform-alert.path", "ActiveState") == "active"
+    machine.write("/etc/transform/mended", "")
+    until("it is tried again", lambda: names() == ["before", "later", "refused"], 30)
+    until("it rests", lambda: machine.unit("transform-alert.service", "ActiveState") == "inactive", 30)
+    assert machine.unit("transform-alert.path", "ActiveState") == "active"
+    machine.sh("systemctl stop transform-alert.path")
 
 
 def test_the_sandbox_holds(room):

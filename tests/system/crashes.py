@@ -27,7 +27,7 @@ class Copied:
         for folder in ("input", "output", "failed", "models", "state", "status"):
             (self.root / folder).mkdir(exist_ok=True)
         keys = {f"{f}.path": f"{self.root}/{f}" for f in ("input", "output", "failed", "models", "state", "status")}
-        keys |= {"input.settle": "0s", "models.group": "lines", "worker.threads": threads}
+        keys |= {"alerts.path": f"{self.root}/alerts", "input.settle": "0s", "models.group": "lines", "worker.threads": threads}
         text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
         (self.root / "transform.toml").write_text(text)
 
@@ -165,6 +165,11 @@ def test_a_hold_and_its_release_survive_a_kill_at_every_system_call(room):
         report = (spool.root / "failed/strange.csv.held.json").exists()
         return spool.output("usual.csv"), spool.output("strange.csv"), report
 
+    def events(spool):
+        """Of each kind how many; a power cut may write one twice, but a kill doesn't."""
+        names = sorted(p.name for p in (spool.root / "alerts").glob("*.json"))
+        return [name.split("-")[1] for name in names]
+
     at_rest = (scored(2, usual), None, True)
     out = (scored(2, usual), scored(2, strange), False)
     assert stands(held) == at_rest, stands(held)
@@ -186,6 +191,9 @@ def test_a_hold_and_its_release_survive_a_kill_at_every_system_call(room):
                 # A release counts or doesn't.
                 assert stands(spool) in ([end] if end else [out] if ended else [at_rest, out]), (call, n, arguments, stands(spool))
                 assert again == (1 if stands(spool) == at_rest else 0), (call, n, arguments)
+                told = ["held"] if stands(spool) == at_rest else ["held", "released"]
+                assert events(spool) == told, (call, n, arguments, events(spool))
+                assert not list((spool.root / "alerts").glob(".*")), (call, n, arguments)
                 assert leftovers(spool) == []
                 check_ledger(spool)
                 spool.remove()

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod baseline;
+mod handing_on;
 mod hold;
 mod report;
 mod usual;
