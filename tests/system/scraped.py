@@ -24,6 +24,9 @@ def serve(room):
     """A server that was asked well and badly; its address."""
     spool = Spool(room, serve__listen="127.0.0.1:0", serve__auth="none", capture__path=str(room.path("captured")))
     spool.approve_line(2, 1)
+    rows = spool.folder / "rows.csv"
+    rows.write_text("x\n" + "".join(f"{x}\n" for x in range(100)))
+    spool.run("monitor", "baseline", str(rows))
     server = room.start("serve", *spool.argv("serve"))
     found = until("it listens", lambda: re.search(r"listening.* address=(\S+)", server.text()))
     address = found.group(1)
@@ -48,7 +51,7 @@ def test_promtool_is_content_with_the_metrics(room):
 
 
 def test_the_rules_are_valid_and_about_what_the_server_has(room):
-    assert "SUCCESS: 7 rules found" in promtool("check", "rules", str(RULES))
+    assert "SUCCESS: 8 rules found" in promtool("check", "rules", str(RULES))
     text = read(f"http://{serve(room)}/metrics")
     for name in set(re.findall(r"\btransform_\w+", RULES.read_text())):
         family = re.sub(r"_(bucket|count|sum)$", "", name)
