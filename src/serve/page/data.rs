@@ -18,7 +18,13 @@ pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
     }
     let mut table = Table::begin(
         html,
-        &["Version", "Beyond its bar", " Rows waiting", " Windows", " With a find"],
+        &[
+            "Version",
+            "Beyond its bar",
+            " Rows waiting",
+            " Windows",
+            " Beyond a bar",
+        ],
     );
     for watched in &facts.standing.watched {
         let model = Escaped(&watched.model);
