@@ -12,6 +12,13 @@ const LANES: usize = 8;
 /// Adds the counts of `cells` to those of a column. `edges`: ascending, one more than bins, or none: then finite numbers are
 /// counted as `other`. `at_least`: room for counts.
 pub fn count(cells: &[f64], edges: &[f64], at_least: &mut Vec<u64>, column: &mut ColumnCounts) {
+    match cells.len() < LANES {
+        true => count_few(cells, edges, column),
+        false => count_many(cells, edges, at_least, column),
+    }
+}
+
+fn count_many(cells: &[f64], edges: &[f64], at_least: &mut Vec<u64>, column: &mut ColumnCounts) {
     at_least.clear();
     at_least.resize(edges.len() + 1, 0);
     let facts = dispatch(cells, edges, at_least);
@@ -58,6 +65,43 @@ pub fn fractional(cells: &[f64]) -> u64 {
         x < WHOLE && (x + WHOLE) - WHOLE != x
     };
     cells.iter().map(|&x| u64::from(is(x))).sum()
+}
+
+/// The same, one number after the other: of a single row, what is made ready for many takes most of the time.
+fn count_few(cells: &[f64], edges: &[f64], column: &mut ColumnCounts) {
+    column.bins.resize(edges.len().saturating_sub(1), 0);
+    let mut sum = 0.0;
+    for &x in cells {
+        if x.is_nan() {
+            column.missing += 1;
+            continue;
+        }
+        if x.is_infinite() {
+            column.infinite += 1;
+            continue;
+        }
+        sum += x;
+        column.negative += u64::from(x < 0.0);
+        let (low, high) = column.range.unwrap_or((x, x));
+        column.range = Some((low.min(x), high.max(x)));
+        let (Some(&first), Some(&last)) = (edges.first(), edges.last()) else {
+            column.other += 1;
+            continue;
+        };
+        if x < first {
+            column.below += 1;
+        } else if x > last {
+            column.above += 1;
+        } else {
+            // The last bin holds its upper edge, too.
+            let bin = edges.partition_point(|edge| *edge <= x) - 1;
+            let last = column.bins.len().saturating_sub(1);
+            if let Some(count) = column.bins.get_mut(bin.min(last)) {
+                *count += 1;
+            }
+        }
+    }
+    column.sum += sum;
 }
 
 /// Of a batch.
@@ -283,6 +327,17 @@ mod tests {
             let finite = || cells.iter().filter(|x| x.is_finite());
             let (sum, size): (f64, f64) = (finite().sum(), finite().map(|x| x.abs()).sum());
             prop_assert!((exact - sum).abs() <= size * 1e-12 || size.is_infinite());
+        }
+
+        #[test]
+        fn few_numbers_are_counted_as_many_are(cells in prop::collection::vec(number(), 0..LANES)) {
+            for edges in [&[][..], &[0.5], &[0.5, 0.5], &[-3.0, -1.0, 0.0, 0.5, 7.25]] {
+                let (mut few, mut many) = (ColumnCounts::default(), ColumnCounts::default());
+                count_few(&cells, edges, &mut few);
+                count_many(&cells, edges, &mut Vec::new(), &mut many);
+                prop_assert_eq!(few.sum.to_bits(), many.sum.to_bits());
+                prop_assert_eq!(few, many);
+            }
         }
 
         #[test]
