@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::segment::{Segment, Standing};
 use super::series::is_output;
+use super::worth::Worth;
 use super::{Subject, Window};
 use crate::evaluate::report::count;
 use crate::monitor::Action;
@@ -24,6 +25,7 @@ pub(super) fn headline(
     changes: &[Change],
     windows: &[Window],
     segments: &[Segment],
+    performance: &[Worth],
     rows: u64,
 ) -> String {
     if windows.is_empty() {
@@ -33,6 +35,9 @@ pub(super) fn headline(
         );
     }
     let mut parts = vec![changed(changes, windows, rows)];
+    if performance.iter().any(|worth| worth.worse) {
+        parts.push("By the labels that came, the model is worse than when it was approved.".into());
+    }
     let outside = segments.iter().flat_map(|segment| &segment.groups);
     let outside = outside.filter(|group| group.standing == Standing::Outside).count();
     if outside > 0 {
@@ -86,7 +91,8 @@ fn changed(changes: &[Change], windows: &[Window], rows: u64) -> String {
         0 => listed(&names),
         more => format!("{} and {more} more", names.join(", ")),
     };
-    let begin = counted.iter().map(|change| change.first).min().unwrap_or(first.first);
+    // Of the most important one: others may have been so ever since.
+    let begin = counted.first().map_or(first.first, |change| change.first);
     let begin = windows[begin].name();
     match lasting {
         true => format!("Out of the ordinary since {begin}: {named}."),
@@ -104,7 +110,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// The most urgent first.
-pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window]) -> Vec<Step> {
+pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], performance: &[Worth]) -> Vec<Step> {
     let Subject { version, .. } = *subject;
     let mut steps = Vec::new();
     let mut step = |why: &str, commands: Vec<String>| {
@@ -146,9 +152,9 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window]) ->
         );
     }
     let said = still(Area::Drift).any(|change| is_output(subject.baseline, &change.check.column));
-    if said || still(Area::Performance).next().is_some() {
+    if said || still(Area::Performance).next().is_some() || performance.iter().any(|worth| worth.worse) {
         step(
-            "The model answers otherwise than it did. Measure it with rows whose truth is known, and train a candidate on newer ones; \
+            "The model answers otherwise than it did. Measure it with rows whose truth is known, and train a candidate on newer ones: \
              its gate holds it against this version.",
             vec![
                 format!("transform evaluate LABELLED.csv --version {version}"),

@@ -62,9 +62,13 @@ pub(super) fn changes(subject: &Subject, trails: &Trails, windows: &[Window]) ->
     let Subject { baseline, policy, .. } = *subject;
     let complement = complement(baseline);
     let told = trails.over().filter(|(check, _)| {
-        // PSI says it, too.
-        let twice =
-            check.check == "distance" && trails.get("psi", &check.column).is_some_and(|psi| !psi.over.is_empty());
+        // The other one says it, too.
+        let same = match check.check {
+            "distance" => "psi",
+            "di" => "dppl",
+            _ => "",
+        };
+        let twice = trails.is_over(same, &check.column, check.segment.as_deref());
         !twice && complement != Some(&check.column)
     });
     let changes = told.filter_map(|(check, trail)| {

@@ -91,7 +91,7 @@ pub(super) fn portraits(subject: &Subject, trails: &Trails, changes: &[Change], 
     for (check, trail) in trails.over().filter(|(check, _)| check.segment.is_none()) {
         over.entry(&check.column).or_default().extend(&trail.over);
     }
-    for change in changes {
+    for change in changes.iter().filter(|change| change.check.segment.is_none()) {
         let next = order.len();
         order.entry(&change.check.column).or_insert(next);
     }

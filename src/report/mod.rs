@@ -21,6 +21,8 @@ pub use series::{Series, Unit};
 pub use trail::Point;
 pub use worth::Worth;
 
+use crate::evaluate::Evaluation;
+use crate::monitor::performance::Measured;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Baseline, Basis, Counts, Policy};
 use jiff::Timestamp;
@@ -49,6 +51,19 @@ pub struct Subject<'a> {
     pub kept_back: &'a [KeptBack],
     /// The metrics that the version was registered with, by name.
     pub approved: &'a BTreeMap<String, f64>,
+    /// Its evaluation then, where there is one.
+    pub evaluation: Option<&'a Evaluation>,
+    /// What came true, in the order in which the inputs were first seen.
+    pub truths: &'a [Truth],
+}
+
+/// What came true of an input's rows.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    pub input: String,
+    /// When it was first seen, in microseconds since 1970.
+    pub at: i64,
+    pub measured: Measured,
 }
 
 /// What was counted of an input, or of small ones that were judged together.
@@ -184,7 +199,7 @@ impl Report {
         };
         Report {
             format_version: FORMAT_VERSION,
-            headline: advice::headline(subject, &changes, &windows, &segments, period.rows),
+            headline: advice::headline(subject, &changes, &windows, &segments, &performance, period.rows),
             model: model.into(),
             baseline: Against {
                 sha256: subject.sha256.into(),
@@ -193,7 +208,7 @@ impl Report {
             },
             series: series::series(subject, &trails, &changes),
             kept_back: subject.kept_back.to_vec(),
-            next: advice::next(subject, &changes, &windows),
+            next: advice::next(subject, &changes, &windows, &performance),
             period,
             changes,
             windows,

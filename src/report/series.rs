@@ -39,11 +39,9 @@ pub struct Series {
 pub(super) fn series(subject: &Subject, trails: &Trails, changes: &[Change]) -> Vec<Series> {
     let baseline = subject.baseline;
     let mut series = outputs(subject);
-    let outputs = baseline
-        .outputs()
-        .iter()
-        .map(|column| column.name.as_str())
-        .take(OUTPUTS);
+    let complement = complement(baseline);
+    let outputs = baseline.outputs().iter().map(|column| column.name.as_str());
+    let outputs = outputs.filter(|name| complement != Some(*name)).take(OUTPUTS);
     let mut drifted: Vec<&str> = Vec::new();
     let mut missing: Vec<&str> = Vec::new();
     for change in changes {

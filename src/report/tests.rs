@@ -84,6 +84,8 @@ fn report(baseline: &Baseline, policy: &Policy, windows: &[Seen]) -> Report {
         older: 0,
         kept_back: &[],
         approved: &BTreeMap::new(),
+        evaluation: None,
+        truths: &[],
     })
 }
 
@@ -282,6 +284,8 @@ fn no_name_is_markup() {
         older: 3,
         kept_back: &kept_back,
         approved: &BTreeMap::new(),
+        evaluation: None,
+        truths: &[],
     });
     let html = page(&report);
     assert!(!html.contains("<script") && !html.contains("alert(\""), "{html}");
@@ -366,4 +370,68 @@ fn the_same_counts_make_the_same_page() {
     drift(&mut windows[4], 1);
     let once = page(&report(&baseline, &policy(), &windows));
     assert_eq!(once, page(&report(&baseline, &policy(), &windows)));
+}
+
+#[test]
+fn labels_measure_what_the_model_is_worth_beside_the_baseline() {
+    let mut baseline = baseline(&["a"]);
+    let output = [crate::model::Column::plain(
+        "prediction".into(),
+        crate::model::Type::Float64,
+    )];
+    let actual: Vec<f64> = (0..1_000).map(|i| f64::from(i % 30)).collect();
+    let predicted: Vec<f64> = (actual.iter().enumerate())
+        .map(|(i, y)| y + (i * 61 % 101) as f64 / 50.0 - 1.0)
+        .collect();
+    let truth = crate::monitor::baseline::Actual::Numbers(&actual);
+    baseline.outcomes = Some(Outcomes::of(&output, &[predicted], Some(("y", truth))));
+    let windows = [window(&baseline, 1), window(&baseline, 2)];
+    let found = |factor: f64| {
+        let mut measured = Measured::nothing(None);
+        if let crate::monitor::performance::Measurement::Numbers(sums) = &mut measured.outcomes {
+            let error = |i: usize| factor * ((i * 7 % 101) as f64 / 50.0 - 1.0);
+            (0..500).for_each(|i| sums.count((i % 30) as f64 + error(i), (i % 30) as f64));
+        }
+        let truths = [Truth {
+            input: "day-2.csv".into(),
+            at: 2 * DAY,
+            measured,
+        }];
+        Report::of(&Subject {
+            model: "loans/3",
+            version: 3,
+            baseline: &baseline,
+            sha256: "5465fb73abbf0000",
+            policy: &policy(),
+            windows: &windows,
+            older: 0,
+            kept_back: &[],
+            approved: &[("mae".to_string(), 0.5)].into(),
+            evaluation: None,
+            truths: &truths,
+        })
+    };
+    let (as_ever, worse) = (found(1.0), found(3.0));
+    let mae = |report: &Report| {
+        report
+            .performance
+            .iter()
+            .find(|worth| worth.metric == "mae")
+            .unwrap()
+            .clone()
+    };
+    assert!(!mae(&as_ever).worse && mae(&worse).worse);
+    assert_eq!((mae(&worse).labelled_rows, mae(&worse).approved), (500, Some(0.5)));
+    let places: Vec<bool> = mae(&worse).truths.iter().map(|point| point.value.is_some()).collect();
+    assert_eq!(places, [false, true]);
+    assert!(
+        !as_ever.headline.contains("labels") && worse.headline.contains("By the labels that came, the model is worse")
+    );
+    assert!(
+        worse
+            .next
+            .iter()
+            .any(|step| step.commands.contains(&"transform train PIPELINE.toml".to_string()))
+    );
+    assert!(page(&worse).contains("Measured: of 500 rows whose label is known"));
 }

@@ -84,6 +84,12 @@ impl Trails {
         self.0.get(&(check, column.to_string(), None))
     }
 
+    /// Was it beyond its bar in any window?
+    pub fn is_over(&self, check: &'static str, column: &str, segment: Option<&str>) -> bool {
+        let key = (check, column.to_string(), segment.map(String::from));
+        self.0.get(&key).is_some_and(|trail| !trail.over.is_empty())
+    }
+
     /// Those that were beyond their bars.
     pub fn over(&self) -> impl Iterator<Item = (&Check, &Trail)> {
         self.0.values().filter_map(|trail| Some((trail.last.as_ref()?, trail)))

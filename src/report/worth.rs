@@ -1,15 +1,18 @@
-//! What the model is worth: as it is to be expected without labels, and as it was when the version was registered.
+//! What the model is worth: as it is to be expected without labels, as labels measured it, and as it was when the version was
+//! registered.
 
-use super::Subject;
 use super::trail::{Point, Trails};
+use super::{Seen, Subject, Truth};
+use crate::evaluate::Metric;
 use crate::monitor::baseline::Outcomes;
-use crate::monitor::check::{Check, performance};
-use crate::monitor::performance::{METRICS, Reference};
+use crate::monitor::check::bias::Allowed;
+use crate::monitor::check::{Area, Check, labelled, performance};
+use crate::monitor::performance::{METRICS, Measured, Reference, Tally};
 use crate::monitor::{Baseline, Counts};
 use serde::Serialize;
 
 /// One metric.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Worth {
     /// `accuracy`...
     pub metric: &'static str,
@@ -20,55 +23,125 @@ pub struct Worth {
     pub usual: Option<(f64, f64)>,
     /// Beyond that in the period as a whole.
     pub over: bool,
+    /// Of the rows whose truth is known, with its 95 % interval.
+    pub measured: Option<f64>,
+    pub interval: Option<(f64, f64)>,
+    pub labelled_rows: u64,
+    /// Worse than before by more than chance explains.
+    pub worse: bool,
     /// When the version was registered.
     pub approved: Option<f64>,
-    /// By window.
+    /// By window: where it usually lies, estimated, and measured.
+    pub limits: Vec<Option<(f64, f64)>>,
     pub points: Vec<Point>,
+    pub truths: Vec<Point>,
 }
 
 fn reference(baseline: &Baseline) -> Option<&Reference> {
-    baseline
-        .outcomes
-        .as_ref()
-        .and_then(|Outcomes { performance, .. }| performance.as_ref())
+    let outcomes = baseline.outcomes.as_ref();
+    outcomes.and_then(|Outcomes { performance, .. }| performance.as_ref())
 }
 
-fn estimated(baseline: &Baseline, counts: &Counts) -> Vec<Check> {
-    match reference(baseline) {
-        Some(reference) if reference.fits(&counts.tallies) => performance::estimated(reference, &counts.tallies),
-        _ => Vec::new(),
-    }
-}
-
-/// Empty for models whose worth can't be told without labels, and that weren't measured.
+/// Of each metric that is known in any way.
 pub(super) fn performance(subject: &Subject, trails: &Trails, period: &Counts) -> Vec<Worth> {
     let baseline = subject.baseline;
-    let checks = estimated(baseline, period);
-    let each = METRICS.iter().zip(&checks).map(|(&metric, check)| Worth {
-        metric: metric.name(),
-        estimated: check.value,
-        band: check.interval,
-        usual: reference(baseline).and_then(|reference| reference.bounds(metric, check.n)),
-        over: check.over,
-        approved: subject.approved.get(metric.name()).copied(),
-        points: trails
-            .get(check.check, "")
-            .map_or(Vec::new(), |trail| trail.points.clone()),
-    });
-    let mut worth: Vec<Worth> = each.filter(|worth| worth.estimated.is_some()).collect();
-    if worth.is_empty() {
-        let known = subject.approved.iter().filter_map(|(name, &value)| {
-            Some(Worth {
-                metric: crate::evaluate::Metric::named(name)?.name(),
-                estimated: None,
-                band: None,
-                usual: None,
-                over: false,
-                approved: Some(value),
-                points: Vec::new(),
-            })
-        });
-        worth.extend(known);
+    let estimated = match reference(baseline) {
+        Some(reference) if reference.fits(&period.tallies) => performance::estimated(reference, &period.tallies),
+        _ => Vec::new(),
+    };
+    let measured = measured(subject, subject.truths.iter());
+    let by_window = by_window(subject);
+    let mut names: Vec<&'static str> = Vec::new();
+    let approved = subject
+        .approved
+        .keys()
+        .filter_map(|name| Some(Metric::named(name)?.name()));
+    let of_estimates = estimated.iter().filter(|check| check.value.is_some()).map(metric);
+    for name in of_estimates.chain(measured.iter().map(metric)).chain(approved) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
-    worth
+    let each = names.into_iter().map(|name| {
+        let mut worth = Worth {
+            metric: name,
+            approved: subject.approved.get(name).copied(),
+            ..Worth::default()
+        };
+        if let Some(check) = estimated.iter().find(|check| metric(check) == name) {
+            (worth.estimated, worth.band, worth.over) = (check.value, check.interval, check.over);
+            let metric = METRICS.iter().find(|metric| metric.name() == name);
+            let usual = |n| reference(baseline)?.bounds(*metric?, n);
+            worth.usual = usual(check.n);
+            let rows = |seen: &Seen| seen.counts.tallies.first().map_or(0, Tally::rows);
+            worth.limits = subject.windows.iter().map(|seen| usual(rows(seen))).collect();
+            worth.points = trails
+                .get(check.check, "")
+                .map_or(Vec::new(), |trail| trail.points.clone());
+        }
+        if let Some(check) = measured.iter().find(|check| metric(check) == name) {
+            (worth.measured, worth.interval, worth.worse) = (check.value, check.interval, check.over);
+            worth.labelled_rows = check.n;
+            worth.truths = by_window.iter().map(|checks| point(checks, name)).collect();
+        }
+        worth
+    });
+    each.collect()
+}
+
+fn metric(check: &Check) -> &'static str {
+    check.check.strip_prefix("estimated_").unwrap_or(check.check)
+}
+
+fn point(checks: &[Check], name: &str) -> Point {
+    let check = checks.iter().find(|check| check.check == name);
+    check.map_or_else(Point::default, |check| Point {
+        value: check.value,
+        bar: check.bar,
+        interval: check.interval,
+        over: check.over,
+    })
+}
+
+/// The metrics of the rows whose truth is known, beside what they were.
+fn measured<'a>(subject: &Subject, truths: impl Iterator<Item = &'a Truth>) -> Vec<Check> {
+    let mut sum: Option<Measured> = None;
+    for truth in truths {
+        match &mut sum {
+            // Of other classes: it isn't of this version.
+            Some(sum) => drop(sum.add(&truth.measured)),
+            None => sum = Some(truth.measured.clone()),
+        }
+    }
+    let worth = labelled::Worth {
+        approved: subject.evaluation,
+        baseline: Some(subject.baseline),
+    };
+    let checks = sum.map_or(Vec::new(), |sum| labelled::checks(&sum, &worth, &Allowed::default()));
+    checks
+        .into_iter()
+        .filter(|check| check.area == Area::Performance)
+        .collect()
+}
+
+/// Labels of a small input belong to the window that had begun when it was first seen.
+fn by_window(subject: &Subject) -> Vec<Vec<Check>> {
+    let windows = subject.windows;
+    let mut of: Vec<Vec<&Truth>> = vec![Vec::new(); windows.len()];
+    for truth in subject.truths {
+        let own = windows
+            .iter()
+            .position(|seen| seen.input.as_ref() == Some(&truth.input));
+        let begun = || {
+            windows
+                .iter()
+                .rposition(|seen| seen.input.is_none() && seen.at <= truth.at)
+        };
+        if let Some(window) = own.or_else(begun) {
+            of[window].push(truth);
+        }
+    }
+    of.into_iter()
+        .map(|truths| measured(subject, truths.into_iter()))
+        .collect()
 }

@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::registry::baseline::InForce;
 use crate::report::page::page;
 use crate::report::text::{Line, lines};
-use crate::report::{KeptBack, Report, Seen, Subject};
+use crate::report::{KeptBack, Report, Seen, Subject, Truth};
 use crate::service::clock::wall_clock;
 use crate::spool::{Name, durable};
 use crate::worker::Usual;
@@ -30,6 +30,14 @@ pub struct Question<'a> {
     pub since: Option<Since>,
     pub html: Option<&'a Path>,
     pub json: bool,
+}
+
+impl Question<'_> {
+    /// In microseconds since 1970.
+    fn since(&self) -> i64 {
+        let moment = |since: Since| since.moment(Timestamp::now()).as_microsecond();
+        self.since.map_or(i64::MIN, moment)
+    }
 }
 
 pub fn report(config: &Config, registry: &Registry, question: &Question) -> Result<u8> {
@@ -66,6 +74,10 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
         Some(ledger) => kept_back(ledger, &made_by, &names)?,
         None => Vec::new(),
     };
+    let truths = match &ledger {
+        Some(ledger) => truths(ledger, &made_by, question, &names)?,
+        None => Vec::new(),
+    };
     let report = Report::of(&Subject {
         model: &model,
         version,
@@ -76,6 +88,8 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
         older,
         kept_back: &kept_back,
         approved: &registry.show(version)?.manifest.numbers(),
+        evaluation: registry.evaluation(version)?.as_ref(),
+        truths: &truths,
     });
     if let Some(path) = html {
         durable::hand_out(path, page(&report).as_bytes())?;
@@ -113,9 +127,7 @@ impl Windows<'_> {
         let Some(ledger) = self.ledger else {
             return Ok((Vec::new(), 0));
         };
-        let since = question
-            .since
-            .map_or(i64::MIN, |since| since.moment(Timestamp::now()).as_microsecond());
+        let since = question.since();
         let mut recorded = ledger.counted(self.made_by, self.in_force.sha256, since)?;
         if !names.is_empty() {
             recorded.retain(|counted| counted.input.as_ref().is_some_and(|input| names.contains(input)));
@@ -151,6 +163,19 @@ impl Windows<'_> {
             usual,
         })
     }
+}
+
+/// What came true of the lineup's inputs. `names`: only these; none: all.
+fn truths(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<Truth>> {
+    let labelled = ledger.labelled(question.since())?.into_iter();
+    let wanted = labelled
+        .filter(|labelled| labelled.made_by == made_by && (names.is_empty() || names.contains(&labelled.input)));
+    let truths = wanted.map(|labelled| Truth {
+        input: labelled.input.to_string(),
+        at: labelled.first_seen,
+        measured: labelled.measured,
+    });
+    Ok(truths.collect())
 }
 
 /// The lineup's results that wait for a person. `names`: only these; none: all.

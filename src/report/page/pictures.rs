@@ -40,7 +40,7 @@ fn categories(portrait: &Portrait) -> String {
 
 /// Each bin as wide as the others, whatever its edges: its share is its height.
 fn numbers(portrait: &Portrait) -> String {
-    let mut ticks = Vec::new();
+    let mut ticks: Vec<(f64, String)> = Vec::new();
     let (mut then, mut now) = (Vec::new(), Vec::new());
     let mut at = 0.0;
     let inner = portrait.bins.iter().filter(|bin| bin.edges.is_some()).count();
@@ -49,7 +49,9 @@ fn numbers(portrait: &Portrait) -> String {
         let width = if bin.edges.is_some() { 1.0 } else { APART };
         // Its name has no room beside the last edge.
         if i == inner && inner > 0 {
-            at += 0.6;
+            at += ticks
+                .last()
+                .map_or(0.0, |(_, label)| 0.2 + 0.17 * label.chars().count() as f64);
         }
         match bin.edges {
             Some((low, high)) => {
@@ -145,19 +147,20 @@ pub fn over_time(series: &Series, windows: &[Window]) -> String {
 pub fn expected(worth: &Worth, windows: &[Window]) -> String {
     let points = &worth.points;
     let values: Vec<Option<f64>> = points.iter().map(|point| point.value).collect();
-    let bars: Vec<Option<f64>> = points.iter().map(|point| point.bar).collect();
-    let usual = worth
-        .usual
-        .map(|usual| [Some(usual.0), Some(usual.1)])
-        .unwrap_or_default();
+    let limits = [0, 1].map(|end| {
+        let end = |limits: &Option<(f64, f64)>| limits.map(|limits| [limits.0, limits.1][end]);
+        worth.limits.iter().map(end).collect::<Vec<Option<f64>>>()
+    });
+    let truths: Vec<Option<f64>> = worth.truths.iter().map(|point| point.value).collect();
     let bands = points.iter().filter_map(|point| point.interval);
     let bands: Vec<Option<f64>> = bands.flat_map(|(low, high)| [Some(low), Some(high)]).collect();
     let (low, high) = ends(
         values
             .iter()
-            .chain(&bars)
+            .chain(&limits[0])
+            .chain(&limits[1])
             .chain(&bands)
-            .chain(&usual)
+            .chain(&truths)
             .chain([&worth.approved]),
     );
     let mut plot = Plot::sized(SMALL.0, SMALL.1, over_windows(windows), few(Axis::roomy("", low, high)));
@@ -174,9 +177,16 @@ pub fn expected(worth: &Worth, windows: &[Window]) -> String {
     if let Some(approved) = worth.approved {
         plot.line("ideal", &[(ends.0, approved), (ends.1, approved)]);
     }
-    runs(&bars).iter().for_each(|run| plot.line("limit", &steps(run)));
+    for limit in &limits {
+        runs(limit).iter().for_each(|run| plot.line("limit", &steps(run)));
+    }
     runs(&values).iter().for_each(|run| plot.line("first", run));
     dots(&mut plot, points, windows, 1.0);
+    for (truth, (i, window)) in worth.truths.iter().zip(windows.iter().enumerate()) {
+        let Some(value) = truth.value else { continue };
+        let title = format!("{}, measured: {}", window.name(), crate::digits::short(value, 3));
+        plot.point("dot second", (i as f64, value), 3.5, &title);
+    }
     plot.svg(worth.metric)
 }
 

@@ -308,33 +308,49 @@ fn figures(group: &Group, html: &mut String) -> fmt::Result {
 
 pub fn performance(report: &Report, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>What the model is worth</h2>\n");
-    let estimated = report.performance.iter().any(|worth| worth.estimated.is_some());
-    if !report.performance.is_empty() {
+    let known = &report.performance;
+    let estimated = known.iter().any(|worth| worth.estimated.is_some());
+    let labelled = known.iter().map(|worth| worth.labelled_rows).max().unwrap_or(0);
+    if !known.is_empty() {
         html.push_str(
-            "<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"number\">to be expected now</th><th class=\"number\">band</th>\
-             <th class=\"number\">usual</th><th class=\"number\">when registered</th></tr></thead>\n<tbody>\n",
+            "<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"number\">to be expected now</th><th class=\"number\">usual</th>\
+             <th class=\"number\">measured by labels</th><th class=\"number\">when registered</th></tr></thead>\n<tbody>\n",
         );
-        report.performance.iter().try_for_each(|worth| metric(worth, html))?;
+        known.iter().try_for_each(|worth| metric(worth, html))?;
         html.push_str("</tbody>\n</table></div>\n");
     }
-    let note = match estimated {
+    let expected = match estimated {
         true => {
-            "Estimated without labels, from the probabilities and how well they were calibrated (CBPE): it sees what other inputs do to the \
-             model, not that the world answers otherwise than it did. Band: 3 sampling errors. Usual: 3 standard deviations of parts of \
-             the baseline."
+            "To be expected: without labels, from the probabilities and how well they were calibrated (CBPE), below it 3 sampling errors \
+             either way; it sees what other inputs do to the model, not that the world answers otherwise than it did. Usual: 3 standard \
+             deviations of parts of the baseline."
         }
         false => {
-            "It can't be estimated without labels: that takes a probability for each class, and a baseline with the truth \
-             (--target). Rows whose truth is known measure it: transform evaluate LABELLED.csv."
+            "What is to be expected without labels can't be told: that takes a probability for each class, and a baseline with the \
+             truth (--target)."
         }
     };
-    writeln!(html, "<p class=\"note\">{}</p>", Escaped(note))?;
-    if estimated && report.windows.len() > 1 {
+    let measured = match labelled {
+        0 => "No labels came in this period.".into(),
+        rows => {
+            let rows = count(rows, "row");
+            format!("Measured: of {rows} whose label is known, below it the 95 % interval.")
+        }
+    };
+    writeln!(
+        html,
+        "<p class=\"note\">{} {}</p>",
+        Escaped(expected),
+        Escaped(&measured)
+    )?;
+    if report.windows.len() > 1 && (estimated || labelled > 0) {
         html.push_str(
-            "<p class=\"note then-now\"><span class=\"legend\"><i class=\"limit\"></i>bar</span>\
+            "<p class=\"note then-now\"><span class=\"legend\"><i class=\"first\"></i>to be expected</span>\
+             <span class=\"legend\"><i class=\"second\"></i>measured</span><span class=\"legend\"><i class=\"limit\"></i>usual, at least and at most</span>\
              <span class=\"legend\"><i class=\"ideal\"></i>when registered</span></p>\n<div class=\"small\">\n",
         );
-        for worth in report.performance.iter().filter(|worth| !worth.points.is_empty()) {
+        let drawn = |worth: &&Worth| !worth.points.is_empty() || !worth.truths.is_empty();
+        for worth in known.iter().filter(drawn) {
             write!(
                 html,
                 "<figure>\n<figcaption><b>{}</b></figcaption>\n{}</figure>\n",
@@ -359,19 +375,21 @@ fn metric_name(name: &str) -> String {
 }
 
 fn metric(worth: &Worth, html: &mut String) -> fmt::Result {
-    let range = |range: Option<(f64, f64)>| {
-        range.map_or(DASH.into(), |(low, high)| {
-            format!("{} to {}", number(Some(low)), number(Some(high)))
-        })
-    };
-    let class = if worth.over { " wrong" } else { "" };
+    let range = |(low, high)| format!("{} to {}", number(Some(low)), number(Some(high)));
+    let below = |ends: Option<(f64, f64)>| ends.map_or(String::new(), |ends| format!("<small>{}</small>", range(ends)));
+    let wrong = |is: bool| if is { " wrong" } else { "" };
     writeln!(
         html,
-        "<tr><th>{}</th><td class=\"number main{class}\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
+        "<tr><th>{}</th><td class=\"number main{}\">{}{}</td><td class=\"number\">{}</td><td class=\"number main{}\">{}{}</td>\
+         <td class=\"number\">{}</td></tr>",
         metric_name(worth.metric),
+        wrong(worth.over),
         number(worth.estimated),
-        range(worth.band),
-        range(worth.usual),
+        below(worth.band),
+        worth.usual.map_or(DASH.into(), range),
+        wrong(worth.worse),
+        number(worth.measured),
+        below(worth.interval),
         number(worth.approved)
     )
 }
