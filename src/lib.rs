@@ -64,13 +64,14 @@
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
 //!   a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
 //!   people are told: [`monitor::alert`], and what a file in the folder of alerts says: `worker::alerts`;
+//! - how labels find their rows, and what is measured of them: [`labels`]; what is kept of them: `ledger::labels`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
+//! golden rows. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! [`commands`] make a [`report`] of what [`monitor`] counted; its page and that of an evaluation are drawn by [`plot`] and styled by [`html`].
 //! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
@@ -86,6 +87,7 @@ pub mod error;
 pub mod evaluate;
 pub mod format;
 pub mod html;
+pub mod labels;
 pub mod ledger;
 pub mod model;
 pub mod monitor;

@@ -41,6 +41,27 @@ pub enum Monitor {
         #[arg(long)]
         json: bool,
     },
+    /// Say what came true: labels, mostly late, are joined with what was predicted
+    ///
+    /// By the key of each row (monitor.key), or row by row (--of). Says what the versions that predicted were worth, beside what they were
+    /// worth when they were approved, and whether groups of people were treated alike. Exit code 1 if a check is beyond its bar
+    /// whose area isn't off. Without labels: what is known so far.
+    Labels {
+        /// A CSV with the key's column and the target's; or Amazon SageMaker's ground truth, a JSON object a line
+        labels: Option<PathBuf>,
+        /// The input whose rows they are of, one by one, in order
+        #[arg(long, value_name = "INPUT", requires = "labels")]
+        of: Option<PathBuf>,
+        /// The column with what came true [default: the only one beside the key's]
+        #[arg(long, value_name = "COLUMN", requires = "labels")]
+        target: Option<String>,
+        /// Only of inputs that were first seen since then, such as 7d or 2026-11-01
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Since>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// List the results that are held; exit code 1 if there are any
     Held {
         /// Inputs: with the rows that made them so

@@ -4,7 +4,7 @@ use rusqlite::Row;
 
 /// What tells whether an input or an output has the same bytes as before: half of their BLAKE3, which is enough where nobody
 /// gains by a collision. The history has the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HalfHash(pub(super) [u8; 16]);
 
 impl From<blake3::Hash> for HalfHash {

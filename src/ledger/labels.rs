@@ -30,6 +30,8 @@ pub struct Scored {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
     pub input: Name,
+    /// Of the input.
+    pub input_hash: HalfHash,
     pub made_by: String,
     /// When an input with these contents was first seen, in microseconds since 1970: the window that it belongs to.
     pub first_seen: i64,
@@ -119,23 +121,22 @@ impl Ledger {
     /// What came of labels, of the inputs first seen from `since` on (microseconds since 1970), in the order in which they were
     /// seen. What is damaged is left out. [`Measured::add`] makes windows of them, by lineup.
     pub fn labelled(&self, since: i64) -> Result<Vec<Labelled>> {
-        let select = "SELECT input, made_by, first_seen, scored, measured FROM labelled
+        let select = "SELECT input, input_hash, made_by, first_seen, scored, measured FROM labelled
             WHERE first_seen >= ? ORDER BY first_seen, input, made_by";
         let rows = self.select(select, [since], |row| {
-            let measured = Measured::of(&row.get::<_, Vec<u8>>(4)?);
-            Ok((to_name(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?, measured))
-        })?;
-        let whole = rows
-            .into_iter()
-            .filter_map(|(input, made_by, first_seen, scored, measured)| {
-                Some(Labelled {
-                    input,
-                    made_by,
-                    first_seen,
-                    scored,
-                    measured: measured?,
+            let measured = Measured::of(&row.get::<_, Vec<u8>>(5)?);
+            let labelled = |measured| {
+                Ok::<_, rusqlite::Error>(Labelled {
+                    input: to_name(row, 0)?,
+                    input_hash: HalfHash::read(row, 1)?,
+                    made_by: row.get(2)?,
+                    first_seen: row.get(3)?,
+                    scored: row.get(4)?,
+                    measured,
                 })
-            });
-        Ok(whole.collect())
+            };
+            measured.map(labelled).transpose()
+        })?;
+        Ok(rows.into_iter().flatten().collect())
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod evidence;
 mod held;
 mod import;
+mod labels;
 mod overview;
 mod report;
 
@@ -48,6 +49,22 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
             let registry = Registry::new(&config.models.path, &config.models.group);
             let version = chosen(&registry, version)?;
             check::check(config, &registry, version, &file, all, json)
+        }
+        Monitor::Labels {
+            labels,
+            of,
+            target,
+            since,
+            json,
+        } => {
+            let question = labels::Question {
+                labels,
+                of,
+                target,
+                since,
+                json,
+            };
+            labels::labels(config, &question)
         }
         Monitor::Held { files, json } => held::held(config, &files, json),
         Monitor::Report {

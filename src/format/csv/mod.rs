@@ -5,7 +5,7 @@
 //! fills batches: where a record is as most are, by its [`structure`], column by column, else field by field; it tells the [`cause`]
 //! of a bad row. [`plain`] and [`vector`] are how bytes are looked at, without vectors and with them, and `decimal` how long numbers
 //! are rounded; [`writer`] writes predictions; [`input`] is what `transform` sees of all that. [`table`] and [`columns`] read a whole
-//! CSV in memory, for golden rows, evaluation and training; [`texts`] reads and writes a few records as texts.
+//! CSV in memory, for golden rows, evaluation and training, and [`stream`] one that isn't; [`texts`] reads and writes a few records as texts.
 
 #[cfg(any(test, fuzzing))]
 pub mod agreement;
@@ -25,6 +25,7 @@ pub mod reader;
 pub mod record;
 mod roles;
 pub mod source;
+pub mod stream;
 mod structure;
 pub mod table;
 pub mod texts;

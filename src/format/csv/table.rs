@@ -2,14 +2,12 @@
 
 use super::cut::Blocks;
 use super::dialect::Dialect;
-use super::head::{Head, Wanted, nul_byte};
 use super::record::raw_fields;
-use super::{Header, Reader};
-use crate::format::{Columns, Encoding};
+use super::{Reader, stream};
+use crate::format::{CutError, Encoding};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
-use crate::score::binding::features;
 use crate::score::cell::trim;
 use memchr::memchr_iter;
 
@@ -25,7 +23,7 @@ pub struct Table<'a> {
 pub struct Page<'a> {
     pub block: &'a [u8],
     /// The line feeds in front of it.
-    lines: u64,
+    pub(super) lines: u64,
 }
 
 impl Page<'_> {
@@ -52,7 +50,7 @@ impl Table<'_> {
     pub fn batches<E: From<Problem>>(
         &self,
         signature: &Signature,
-        mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
+        take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
     ) -> Result<(), E> {
         let Table {
             bytes,
@@ -60,37 +58,8 @@ impl Table<'_> {
             spelling,
         } = *self;
         let mut blocks = Blocks::new(bytes, Encoding::UTF_8, dialect, Some(bytes.len() as u64));
-        let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-        let wanted = Wanted {
-            header: Header::Present,
-            dialect,
-            spelling,
-            signature,
-            features: &features(signature.inputs.iter(), spelling).into(),
-            known: &[],
-            columns: &Columns::Prediction,
-            outputs: &[],
-            observed: &[],
-        };
-        let head = Head::read(&block, &wanted)?;
-        let mut reader = Reader::new(&head.layout, usize::MAX);
-        let (mut at, mut lines) = (head.end, 0);
-        loop {
-            let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;
-            if let Some(problem) = nul_byte(&block[at..]) {
-                return Err(problem.behind(lines + in_front(at)).into());
-            }
-            while at < block.len() {
-                at = reader.fill(&block, at, &mut 0);
-                take(&mut reader, &Page { block: &block, lines })?;
-            }
-            lines += in_front(block.len());
-            blocks.recycle(block);
-            at = 0;
-            block = match blocks.next_block().map_err(|e| e.problem(lines))? {
-                Some(block) => block,
-                None => return Ok(()),
-            };
-        }
+        let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+        let cut = |e: CutError, lines| e.problem(lines).into();
+        stream::batches(&mut blocks, first, dialect, spelling, signature, cut, take)
     }
 }

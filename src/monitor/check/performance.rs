@@ -83,7 +83,8 @@ pub fn realised(reference: &Reference, figures: &Figures<Option<f64>>, n: u64) -
             Some((lower, _)) => Check {
                 bar: Some(lower),
                 floor: true,
-                over: value < lower,
+                // Parts that are all alike have the same figure, but for its last digits.
+                over: value < lower - 1e-9,
                 ..shown
             },
         }

@@ -4,6 +4,7 @@
 //! Format 1 had columns alone, and three floats of each. Format 2 begins in the same way; of a column it says first what there is.
 
 use super::{ColumnCounts, Counts, GroupCounts, SegmentCounts};
+use crate::monitor::leb128::{push, push_text, take, take_float, take_text};
 use crate::monitor::performance::Tally;
 
 /// Of the encoding.
@@ -188,23 +189,10 @@ impl ColumnCounts {
     }
 }
 
-fn push(mut x: u64, out: &mut Vec<u8>) {
-    while x >= 0x80 {
-        out.push(x as u8 | 0x80);
-        x >>= 7;
-    }
-    out.push(x as u8);
-}
-
 /// How many there are, then each.
 fn push_all<T>(all: &[T], out: &mut Vec<u8>, push_one: impl Fn(&T, &mut Vec<u8>)) {
     push(all.len() as u64, out);
     all.iter().for_each(|one| push_one(one, out));
-}
-
-fn push_text(text: &str, out: &mut Vec<u8>) {
-    push(text.len() as u64, out);
-    out.extend(text.as_bytes());
 }
 
 fn push_counts(counts: &[u64], out: &mut Vec<u8>) {
@@ -216,18 +204,6 @@ fn push_counts(counts: &[u64], out: &mut Vec<u8>) {
             push(run.len() as u64 - 1, out);
         }
     }
-}
-
-fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let mut x = 0u64;
-    for shift in (0..64).step_by(7) {
-        let [byte] = *take_chunk(bytes)?;
-        x |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte < 0x80 {
-            return Some(x);
-        }
-    }
-    None
 }
 
 fn take_each(bytes: &mut &[u8], numbers: &mut [u64]) -> Option<()> {
@@ -243,19 +219,8 @@ fn take_chunk<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
     Some(chunk)
 }
 
-fn take_float(bytes: &mut &[u8]) -> Option<f64> {
-    take_chunk(bytes).map(|float| f64::from_le_bytes(*float))
-}
-
 fn take_all<T>(bytes: &mut &[u8], mut take_one: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
     (0..take(bytes)?).map(|_| take_one(bytes)).collect()
-}
-
-fn take_text(bytes: &mut &[u8]) -> Option<String> {
-    let length = take(bytes)?.try_into().ok()?;
-    let (text, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    String::from_utf8(text.to_vec()).ok()
 }
 
 fn take_counts(bytes: &mut &[u8]) -> Option<Vec<u64>> {

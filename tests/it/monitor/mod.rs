@@ -4,6 +4,7 @@ mod alerts;
 mod baseline;
 mod handing_on;
 mod hold;
+mod labels;
 mod report;
 mod usual;
 mod watched;

@@ -1,7 +1,7 @@
 //! Labels that were predicted, beside those that came true.
 
 use super::super::{Figures, Outcomes, Reference, Tally};
-use super::scores::Scores;
+use super::scores::{Scores, bin};
 use crate::evaluate::{Confusion, Evaluation, Examples, Metric, SEED, Task};
 
 /// Counts of rows by the class that was predicted and the one that came true, and by the scores of each class.
@@ -74,7 +74,7 @@ impl Classes {
     }
 
     /// The metrics of an evaluation, with intervals; none of other than two classes. What was called yes or no in the output counts
-    /// as that; `threshold` only says where the two are parted. Without probabilities, what needs them is undefined.
+    /// as that; `threshold` only says where the two are parted, unless it was elsewhere. Without probabilities, what needs them is undefined.
     pub fn evaluation(&self, threshold: f64) -> Option<Evaluation> {
         let [_, _] = &self.names[..] else {
             return None;
@@ -84,6 +84,7 @@ impl Classes {
             [scores] if scored => scores.clone(),
             _ => Scores::of(&self.confusion(1)),
         };
+        let threshold = parted_by(&scores, threshold);
         let (mut actual, mut predicted) = (Vec::new(), Vec::new());
         for (score, called, yes, count) in scores.cells() {
             // What was called yes is on that side of the threshold, however its score was rounded.
@@ -134,12 +135,25 @@ impl Classes {
         let of = reference.classes.iter().zip(&self.scores);
         let tallies = of.map(|(class, scores)| {
             let mut tally = Tally::with_bins(class.bins());
-            for (score, called, _, count) in scores.cells() {
-                let counts = if called { &mut tally.called } else { &mut tally.other };
-                counts[class.bin(score)] += count;
+            // A cut is a score of the reference: rows that have it are in its bin, however it was rounded.
+            let cuts: Vec<u32> = class.cuts.iter().map(|&cut| bin(cut)).collect();
+            for (&score, [called_yes, called_no, other_yes, other_no]) in &scores.0 {
+                let place = cuts.partition_point(|&cut| cut <= score);
+                tally.called[place] += called_yes + called_no;
+                tally.other[place] += other_yes + other_no;
             }
             tally
         });
         Some(tallies.collect())
     }
+}
+
+/// The threshold, if it parts what was called yes from the rest; else the least score that was called yes.
+fn parted_by(scores: &Scores, threshold: f64) -> f64 {
+    let fits = |(score, called, ..): (f64, bool, bool, u64)| called == (score >= threshold);
+    if scores.cells().all(fits) {
+        return threshold;
+    }
+    let least = scores.cells().find(|cell| cell.1).map(|cell| cell.0);
+    least.unwrap_or(f64::MAX)
 }

@@ -64,7 +64,7 @@ impl Scores {
 }
 
 /// Ascending with the score. What is below 0 or above 1 counts as that.
-fn bin(score: f64) -> u32 {
+pub(super) fn bin(score: f64) -> u32 {
     let bits = |share: f64| (share as f32).to_bits() >> DROPPED;
     let score = score.clamp(0.0, 1.0);
     if score <= 0.5 {

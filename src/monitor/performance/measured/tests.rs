@@ -1,6 +1,8 @@
 use super::*;
 use crate::evaluate::{Evaluation, Examples, Task};
+use crate::monitor::labels::Labels;
 use crate::monitor::performance::realised;
+use proptest::prelude::*;
 
 fn names(names: &[&str]) -> Option<Vec<String>> {
     Some(names.iter().map(ToString::to_string).collect())
@@ -76,6 +78,33 @@ fn metrics_of_sums_are_those_of_the_rows() {
     assert_eq!(classes.figures(), realised(&[&predicted], &called, &labels));
 }
 
+/// A version's own threshold, of which nobody knows: scores below one half aren't tied because of it.
+#[test]
+fn yes_is_what_was_called_so_whatever_the_threshold() {
+    for threshold in [0.305, 0.5, 0.645] {
+        let mut classes = Classes::new(names(&["no", "yes"]).unwrap());
+        for (p, actual) in (0..1_000).map(row) {
+            classes.count(usize::from(p >= threshold), actual, Some(&[1.0 - p, p]));
+        }
+        let (predicted, actual): (Vec<f64>, Vec<f64>) = (0..1_000).map(row).map(|(p, y)| (p, y as f64)).unzip();
+        let examples = Examples {
+            actual: &actual,
+            predicted: &predicted,
+        };
+        let rows = Evaluation::of(Task::Classification { threshold }, &examples, 0);
+        let sums = classes.evaluation(0.5).unwrap();
+        for (ours, theirs) in sums.scores.iter().zip(&rows.scores) {
+            assert!(
+                (ours.value.unwrap() - theirs.value.unwrap()).abs() < 1e-12,
+                "{ours:?} {theirs:?}"
+            );
+        }
+    }
+    let mut none = Classes::new(names(&["no", "yes"]).unwrap());
+    none.count(0, 1, Some(&[0.1, 0.9]));
+    assert_eq!(none.evaluation(0.5).unwrap().metric("recall"), Some(0.0));
+}
+
 #[test]
 fn without_probabilities_what_needs_them_is_undefined() {
     let mut classes = Classes::new(names(&["no", "yes"]).unwrap());
@@ -125,4 +154,20 @@ fn of_many_groups_the_same_fifty_are_told_apart() {
     let mut sum = count(&mut (0..400));
     sum.add(&count(&mut (400..1_000)));
     assert_eq!(sum, forwards);
+}
+
+proptest! {
+    /// Whatever a damaged ledger holds.
+    #[test]
+    fn any_bytes_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for first in [[1, 0], [1, 1]] {
+            bytes.iter_mut().zip(first).for_each(|(byte, first)| *byte = first);
+            if let Some(measured) = Measured::of(&bytes) {
+                prop_assert_eq!(Measured::of(&measured.bytes()).map(|m| m.bytes()), Some(measured.bytes()));
+            }
+            if let Some(labels) = Labels::of(&bytes) {
+                prop_assert_eq!(Labels::of(&labels.bytes()).map(|l| l.bytes()), Some(labels.bytes()));
+            }
+        }
+    }
 }

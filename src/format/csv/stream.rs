@@ -1,0 +1,117 @@
+//! A CSV with a header that needn't be in memory, read as inputs are read when they are scored.
+
+use super::cut::Blocks;
+use super::dialect::Dialect;
+use super::head::{self, Head, Wanted, nul_byte};
+use super::record::{self, first_record};
+use super::table::Page;
+use super::{Header, Reader};
+use crate::format::{Columns, CutError, Encoding};
+use crate::model::Signature;
+use crate::problem::Problem;
+use crate::score::Spelling;
+use crate::score::binding::features;
+use memchr::memchr_iter;
+use std::io::{self, Read};
+
+/// Where it comes from, and how it is written.
+pub struct Stream<'a, R> {
+    pub source: R,
+    pub encoding: Encoding,
+    pub dialect: Dialect,
+    pub spelling: &'a Spelling,
+}
+
+/// Why it can't be read.
+#[derive(Debug)]
+pub enum StreamError {
+    Read(io::Error),
+    Problem(Problem),
+}
+
+impl From<Problem> for StreamError {
+    fn from(problem: Problem) -> StreamError {
+        StreamError::Problem(problem)
+    }
+}
+
+impl<R: Read> Stream<'_, R> {
+    /// Has each batch of rows taken, in order. `choose`: from the names in the header, what is read.
+    ///
+    /// # Errors
+    /// Why the CSV can't be read, or what `choose` returns.
+    pub fn batches(
+        self,
+        choose: impl FnOnce(&[String]) -> Result<Signature, Problem>,
+        mut take: impl FnMut(&mut Reader, &Page),
+    ) -> Result<(), StreamError> {
+        let mut blocks = Blocks::new(self.source, self.encoding, self.dialect, None);
+        let first = blocks.next_block().map_err(|e| error(e, 0))?.unwrap_or_default();
+        let (delimiter, front) = record::separator(&first).unwrap_or((self.dialect.delimiter, 0));
+        let dialect = self.dialect.with_delimiter(delimiter);
+        let (_, header) = first_record(&first[front..], dialect).ok_or_else(head::empty)?;
+        let signature = choose(&record::names(header, dialect))?;
+        batches(
+            &mut blocks,
+            first,
+            self.dialect,
+            self.spelling,
+            &signature,
+            error,
+            |reader, page| {
+                take(reader, page);
+                Ok(())
+            },
+        )
+    }
+}
+
+fn error(e: CutError, lines: u64) -> StreamError {
+    match e {
+        CutError::Read(e) => StreamError::Read(e),
+        problem => StreamError::Problem(problem.problem(lines)),
+    }
+}
+
+/// `block`: the first one. `cut`: what comes of an error, behind so many lines.
+pub(super) fn batches<R: Read, E: From<Problem>>(
+    blocks: &mut Blocks<R>,
+    mut block: Vec<u8>,
+    dialect: Dialect,
+    spelling: &Spelling,
+    signature: &Signature,
+    cut: impl Fn(CutError, u64) -> E,
+    mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
+) -> Result<(), E> {
+    let wanted = Wanted {
+        header: Header::Present,
+        dialect,
+        spelling,
+        signature,
+        features: &features(signature.inputs.iter(), spelling).into(),
+        known: &[],
+        columns: &Columns::Prediction,
+        outputs: &[],
+        observed: &[],
+    };
+    let head = Head::read(&block, &wanted)?;
+    let mut reader = Reader::new(&head.layout, usize::MAX);
+    let (mut at, mut lines) = (head.end, 0);
+    loop {
+        let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;
+        if let Some(problem) = nul_byte(&block[at..]) {
+            return Err(problem.behind(lines + in_front(at)).into());
+        }
+        while at < block.len() {
+            at = reader.fill(&block, at, &mut 0);
+            take(&mut reader, &Page { block: &block, lines })?;
+        }
+        lines += in_front(block.len());
+        blocks.recycle(block);
+        at = 0;
+        block = match blocks.next_block().map_err(|e| cut(e, lines))? {
+            Some(block) => block,
+            None => return Ok(()),
+        };
+    }
+}

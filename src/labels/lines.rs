@@ -1,0 +1,55 @@
+//! Ground truth as Amazon SageMaker Model Monitor takes it: a JSON object a line.
+
+use super::given::Label;
+use crate::problem::{Code, Problem};
+use serde::Deserialize;
+
+/// `{"groundTruthData":{"data":"1","encoding":"CSV"},"eventMetadata":{"eventId":"a1"},"eventVersion":"0"}`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    ground_truth_data: Data,
+    event_metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    data: String,
+    encoding: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    event_id: String,
+}
+
+/// No header of a CSV begins so.
+pub fn are_lines(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    text.trim_ascii_start().starts_with(b"{\"")
+}
+
+/// Keys (`eventId`) and labels.
+pub fn records(bytes: &[u8]) -> Result<Vec<(String, Label)>, Problem> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
+    let filled = lines.filter(|(text, _)| !text.trim_ascii().is_empty());
+    filled.map(|(text, line)| record(text, line)).collect()
+}
+
+fn record(text: &[u8], line: u64) -> Result<(String, Label), Problem> {
+    const HINT: &str =
+        "a line is {\"groundTruthData\":{\"data\":\"1\",\"encoding\":\"CSV\"},\"eventMetadata\":{\"eventId\":\"..\"}}";
+    let wrong = |why: String| Problem::new(Code::BadRow, why, HINT).line(line);
+    let parsed: Line = serde_json::from_slice(text).map_err(|e| wrong(format!("no ground truth: {e}")))?;
+    let Data { data, encoding } = parsed.ground_truth_data;
+    if encoding != "CSV" {
+        return Err(wrong(format!("a label in the encoding {encoding:?}; only CSV is read")));
+    }
+    let label = Label {
+        text: Some(data.trim().into()),
+        line,
+    };
+    Ok((parsed.event_metadata.event_id, label))
+}

@@ -1,0 +1,135 @@
+//! What an output says, held against all that came true of its rows.
+
+use super::segments::{self, Values};
+use super::sheet::Sheet;
+use super::version::Version;
+use crate::config::Config;
+use crate::ledger::Scored;
+use crate::monitor::labels::{Label, Labels};
+use crate::monitor::performance::{Measured, Measurement, Segment};
+use crate::spool::Dir;
+
+/// What came of it.
+pub struct Outcome {
+    pub measured: Measured,
+    /// Labels of rows that have no prediction.
+    pub without_prediction: u64,
+    /// Columns of groups that can't be told, and why.
+    pub unknown_groups: Vec<(String, String)>,
+}
+
+/// Where the value of a segment's column stands.
+enum Place {
+    /// In this cell of the output.
+    Output(usize),
+    /// Among these values of the input.
+    Input(usize),
+}
+
+/// # Errors
+/// Why the output can't be used.
+pub fn measure(
+    config: &Config,
+    root: &Dir,
+    scored: &Scored,
+    version: &Version,
+    labels: &Labels,
+) -> Result<Outcome, String> {
+    let sheet = Sheet::output(root, scored, &config.shape, &version.prediction)?;
+    let mut columns = vec![version.prediction.as_str()];
+    if version.probabilities.iter().all(|name| sheet.has(name)) {
+        columns.extend(version.probabilities.iter().map(String::as_str));
+    }
+    let scores = 1..columns.len();
+    let mut outcome = Outcome {
+        measured: Measured::nothing(version.classes.clone()),
+        without_prediction: 0,
+        unknown_groups: Vec::new(),
+    };
+    let favourable = favourable(config, version, &mut outcome.unknown_groups);
+    let (mut segments, mut values) = (Vec::new(), Values::new());
+    if let Some(favourable) = favourable {
+        let (kept, others): (Vec<&str>, Vec<&str>) =
+            (config.monitor.watch.segments.iter().map(String::as_str)).partition(|column| sheet.has(column));
+        for column in kept {
+            segments.push((Segment::new(column, favourable), Place::Output(columns.len())));
+            columns.push(column);
+        }
+        if !others.is_empty() {
+            match segments::of_input(config, scored, &others, |row| labels.get(row).is_some()) {
+                Ok(found) => {
+                    values = found;
+                    let others = others.iter().enumerate();
+                    segments.extend(others.map(|(i, column)| (Segment::new(column, favourable), Place::Input(i))));
+                }
+                Err(why) => {
+                    let unknown = others.iter().map(|column| {
+                        let why = format!("the output doesn't keep it (output.columns), and {why}");
+                        (column.to_string(), why)
+                    });
+                    outcome.unknown_groups.extend(unknown);
+                }
+            }
+        }
+    }
+    let classes = version.classes.as_deref().unwrap_or_default();
+    let place = |class: &str| classes.iter().position(|name| name == class);
+    let mut probabilities = Vec::new();
+    sheet.read(&columns, |row, cells| {
+        let Some(label) = labels.get(row) else {
+            return;
+        };
+        let Some(said) = version.said(cells[0]) else {
+            outcome.without_prediction += 1;
+            return;
+        };
+        match (&mut outcome.measured.outcomes, label) {
+            (Measurement::Numbers(errors), Label::Number(actual)) => errors.count(said, actual),
+            (Measurement::Classes(sums), Label::Class(class)) => {
+                let Some(actual) = place(class) else {
+                    return;
+                };
+                probabilities.clear();
+                probabilities.extend(cells[scores.clone()].iter().filter_map(|cell| cell.parse::<f64>().ok()));
+                let finite = !scores.is_empty() && probabilities.len() == scores.len();
+                let finite = finite && probabilities.iter().all(|p| p.is_finite());
+                sums.count(said as usize, actual, finite.then_some(&probabilities[..]));
+                for (segment, place) in &mut segments {
+                    let value = match place {
+                        Place::Output(cell) => cells[*cell],
+                        Place::Input(i) => values.get(&row).map_or("", |values| values[*i].as_str()),
+                    };
+                    let value = if config.shape.spelling.is_missing(value) {
+                        ""
+                    } else {
+                        value
+                    };
+                    let favourable = |place: usize| classes[place] == segment.favourable;
+                    let (called, was) = (favourable(said as usize), favourable(actual));
+                    segment.count(value, called, was);
+                }
+            }
+            // A label of another kind of model.
+            _ => {}
+        }
+    })?;
+    outcome.measured.segments = segments.into_iter().map(|(segment, _)| segment).collect();
+    Ok(outcome)
+}
+
+/// The label that is good for a person, where groups are watched.
+fn favourable<'a>(config: &'a Config, version: &Version, unknown: &mut Vec<(String, String)>) -> Option<&'a str> {
+    let watch = &config.monitor.watch;
+    let (Some(favourable), Some(classes)) = (watch.favourable.as_deref(), &version.classes) else {
+        return None;
+    };
+    if !classes.iter().any(|class| class == favourable) {
+        let why = format!(
+            "monitor.favourable is {favourable:?}, which is no label of {}",
+            version.model
+        );
+        unknown.extend(watch.segments.iter().map(|column| (column.clone(), why.clone())));
+        return None;
+    }
+    Some(favourable)
+}

@@ -1,0 +1,130 @@
+//! What a version says, and what it was worth.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::evaluate::Evaluation;
+use crate::model::Type;
+use crate::monitor::Baseline;
+use crate::monitor::check::labelled::Worth;
+use crate::monitor::labels::Label;
+use crate::registry::Registry;
+use crate::score::spelling::Number;
+use crate::score::{Spelling, label};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub struct Version {
+    /// `group/version`
+    pub model: String,
+    /// The output with the label or the number.
+    pub prediction: String,
+    /// The outputs with the probability of each class, where the model gives them.
+    pub probabilities: Vec<String>,
+    /// Of a label, in the model's order; none of a number.
+    pub classes: Option<Vec<String>>,
+    approved: Option<Evaluation>,
+    baseline: Option<Baseline>,
+}
+
+/// Those that were asked for; why one has none.
+pub struct Versions<'a> {
+    config: &'a Config,
+    known: HashMap<String, std::result::Result<Arc<Version>, String>>,
+}
+
+impl Versions<'_> {
+    pub fn new(config: &Config) -> Versions<'_> {
+        Versions {
+            config,
+            known: HashMap::new(),
+        }
+    }
+
+    /// By the name of a lineup in the ledger; or why its rows can't be measured.
+    ///
+    /// # Errors
+    /// The version, or its baseline, is damaged.
+    pub fn of(&mut self, made_by: &str) -> Result<std::result::Result<Arc<Version>, String>> {
+        if let Some(known) = self.known.get(made_by) {
+            return Ok(known.clone());
+        }
+        let found = find(self.config, made_by)?.map(Arc::new);
+        self.known.insert(made_by.into(), found.clone());
+        Ok(found)
+    }
+}
+
+fn find(config: &Config, made_by: &str) -> Result<std::result::Result<Version, String>> {
+    let model = made_by.split('@').next().unwrap_or_default();
+    let parts = model
+        .rsplit_once('/')
+        .and_then(|(group, version)| Some((group, version.parse().ok()?)));
+    let Some((group, version)) = parts else {
+        return Ok(Err(format!("{made_by:?} is no version")));
+    };
+    let registry = Registry::new(&config.models.path, group);
+    let versions = match registry.versions() {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        versions => versions?,
+    };
+    if !versions.contains(&version) {
+        return Ok(Err(format!("{model} is no longer in the registry")));
+    }
+    let shown = registry.show(version)?;
+    let outputs = shown.manifest.signature.outputs;
+    let Some((first, more)) = outputs.split_first() else {
+        return Ok(Err(format!("{model} gives nothing")));
+    };
+    let classes = (first.kind == Type::Category).then(|| {
+        first
+            .categories
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
+    });
+    match &classes {
+        None if !more.is_empty() => return Ok(Err(format!("{model} gives {} numbers", outputs.len()))),
+        Some(classes) if classes.len() < 2 => return Ok(Err(format!("{model} has one class"))),
+        _ => {}
+    }
+    let names = more.iter().map(|output| output.name.clone()).collect::<Vec<String>>();
+    Ok(Ok(Version {
+        model: model.into(),
+        prediction: first.name.clone(),
+        probabilities: match &classes {
+            Some(classes) if classes.len() == names.len() => names,
+            _ => Vec::new(),
+        },
+        classes,
+        approved: registry.evaluation(version)?,
+        baseline: registry.baseline(version)?.map(|in_force| in_force.baseline),
+    }))
+}
+
+impl Version {
+    pub fn worth(&self) -> Worth<'_> {
+        Worth {
+            approved: self.approved.as_ref(),
+            baseline: self.baseline.as_ref(),
+        }
+    }
+
+    /// What a label means; none where it is none of the version's classes, or no number.
+    pub fn label(&self, text: &str, spelling: &Spelling) -> Option<Label<'_>> {
+        match &self.classes {
+            Some(classes) => label::class(text, classes, spelling).map(|place| Label::Class(&classes[place])),
+            None => match spelling.number(text.as_bytes()) {
+                Number::Value(x) if x.is_finite() => Some(Label::Number(x)),
+                _ => None,
+            },
+        }
+    }
+
+    /// What an output says of a row, as a class's place or a number; none of a row that couldn't be scored.
+    pub fn said(&self, cell: &str) -> Option<f64> {
+        match &self.classes {
+            Some(classes) => classes.iter().position(|class| class == cell).map(|place| place as f64),
+            None => cell.parse().ok().filter(|x: &f64| x.is_finite()),
+        }
+    }
+}
