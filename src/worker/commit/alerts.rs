@@ -35,6 +35,7 @@ impl Commit {
             last: None,
             events: Vec::new(),
         };
+        let mut last = None;
         for (_, done) in committed {
             let Some(judged) = judged.get(&done.input) else {
                 continue;
@@ -62,8 +63,7 @@ impl Commit {
             // Those of a small input were made before, with others.
             let Some(relevant) = judged.relevant else { continue };
             if judged.whole {
-                let (input, files, rows) = (done.input.clone(), judged.files, judged.rows);
-                alerting.last = Some(Look::of(&judged.judgement, done.at, input, files, rows));
+                last = Some((judged, done));
             }
             // The same rows are no second window, however often they are made again.
             if let Some(of) = done.summary.input_hash
@@ -104,6 +104,10 @@ impl Commit {
             });
             alerting.events.extend(changes);
         }
+        alerting.last = last.map(|(judged, done)| {
+            let Judged { files, rows, .. } = *judged;
+            Look::of(&judged.judgement, done.at, done.input.clone(), files, rows)
+        });
         Ok(Some(alerting))
     }
 
