@@ -155,6 +155,7 @@ impl Rows<'_> {
         true
     }
 
+    /// The batch, to be looked at.
     pub fn read(&self) -> &Batch {
         &self.reader.batch
     }

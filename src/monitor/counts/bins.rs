@@ -1,21 +1,24 @@
 //! Which bin of a column a cell falls into.
 
-use super::{ColumnCounts, numbers};
+use super::ColumnCounts;
+use super::keys::Mixed;
+use super::numbers::{self, Edges, Room};
 use crate::model::{self, Type};
 use crate::monitor::baseline::{Column, Values};
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 /// Of one column, by what the baseline knows of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Bins {
     Numbers {
-        edges: Vec<f64>,
+        edges: Edges,
         /// All of the baseline's are whole.
         whole: bool,
     },
     /// By the model's code of a category; none where the baseline doesn't list it. And how many bins there are.
     Codes(Vec<Option<usize>>, usize),
-    Texts(HashMap<String, usize>),
+    Texts(HashMap<String, usize, BuildHasherDefault<Mixed>>),
 }
 
 impl Bins {
@@ -44,11 +47,13 @@ impl Bins {
     fn numbers(known: Option<&Column>) -> Bins {
         match known.map(|known| &known.values) {
             Some(Values::Numbers { summary, whole, .. }) => Bins::Numbers {
-                edges: summary.as_ref().map(|s| s.histogram.edges.clone()).unwrap_or_default(),
+                edges: summary
+                    .as_ref()
+                    .map_or_else(Edges::default, |s| Edges::of(s.histogram.edges.clone())),
                 whole: *whole == Some(true),
             },
             _ => Bins::Numbers {
-                edges: Vec::new(),
+                edges: Edges::default(),
                 whole: false,
             },
         }
@@ -62,7 +67,7 @@ impl Bins {
     /// Nothing was counted yet.
     pub fn zero(&self) -> ColumnCounts {
         let bins = match self {
-            Bins::Numbers { edges, .. } => edges.len().saturating_sub(1),
+            Bins::Numbers { edges, .. } => edges.bins(),
             Bins::Codes(_, bins) => *bins,
             Bins::Texts(known) => known.len(),
         };
@@ -72,11 +77,11 @@ impl Bins {
         }
     }
 
-    /// Adds numbers or codes. `at_least`: room for counts.
-    pub fn count(&self, cells: &[f64], at_least: &mut Vec<u64>, column: &mut ColumnCounts) {
+    /// Adds numbers or codes.
+    pub fn count(&self, cells: &[f64], room: &mut Room, column: &mut ColumnCounts) {
         match self {
             Bins::Numbers { edges, whole } => {
-                numbers::count(cells, edges, at_least, column);
+                numbers::count(cells, edges, room, column);
                 if *whole {
                     column.fractional += numbers::fractional(cells);
                 }

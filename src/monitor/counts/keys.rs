@@ -77,8 +77,9 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// Of a fingerprint, or of a text that nobody can choose so that it falls together with others: the tables of the baseline's categories.
 /// Fingerprints are mixed already, but for their first bits, which a limit makes zero and a table looks at.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Mixed(u64);
 
 impl Hasher for Mixed {
@@ -87,8 +88,11 @@ impl Hasher for Mixed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = fingerprint(bytes);
+        self.0 = self.0.rotate_left(5) ^ fingerprint(bytes);
     }
+
+    /// The end of a text.
+    fn write_u8(&mut self, _: u8) {}
 
     fn write_u64(&mut self, fingerprint: u64) {
         self.0 = fingerprint.wrapping_mul(0x9e37_79b9_7f4a_7c15);

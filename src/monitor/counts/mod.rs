@@ -7,6 +7,8 @@ mod encoding;
 mod groups;
 mod keys;
 mod numbers;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 mod worth;
 
 pub use counter::{Counter, Observed, Scratch};

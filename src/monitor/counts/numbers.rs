@@ -2,26 +2,64 @@
 //!
 //! For each edge, how many numbers are not below it: comparisons without a branch, whose results are added up. What a bin holds is the
 //! difference of its edges' counts. Twenty such passes over a batch in the nearest cache take less time than a search for the bin
-//! of each number.
+//! of each number by itself; [`super::vector`] searches for eight at once, in a third of the time.
 
 use super::ColumnCounts;
+#[cfg(target_arch = "x86_64")]
+use super::vector;
 
 /// Numbers that are looked at together; also what makes sums the same on every machine.
 const LANES: usize = 8;
 
-/// Adds the counts of `cells` to those of a column. `edges`: ascending, one more than bins, or none: then finite numbers are
-/// counted as `other`. `at_least`: room for counts.
-pub fn count(cells: &[f64], edges: &[f64], at_least: &mut Vec<u64>, column: &mut ColumnCounts) {
-    match cells.len() < LANES {
-        true => count_few(cells, edges, column),
-        false => count_many(cells, edges, at_least, column),
+/// The edges of a column's bins: ascending, one more than bins, or none.
+#[derive(Clone, Debug, Default)]
+pub struct Edges {
+    edges: Vec<f64>,
+    #[cfg(target_arch = "x86_64")]
+    tree: Option<Box<vector::Tree>>,
+}
+
+impl PartialEq for Edges {
+    fn eq(&self, other: &Edges) -> bool {
+        self.edges == other.edges
     }
 }
 
-fn count_many(cells: &[f64], edges: &[f64], at_least: &mut Vec<u64>, column: &mut ColumnCounts) {
+impl Edges {
+    pub fn of(edges: Vec<f64>) -> Edges {
+        Edges {
+            #[cfg(target_arch = "x86_64")]
+            tree: vector::Tree::of(&edges).filter(|_| vector::has_avx512()).map(Box::new),
+            edges,
+        }
+    }
+
+    pub fn bins(&self) -> usize {
+        self.edges.len().saturating_sub(1)
+    }
+}
+
+/// Memory for one thread.
+#[derive(Debug, Default)]
+pub struct Room {
+    at_least: Vec<u64>,
+    places: Vec<u8>,
+}
+
+/// Adds the counts of `cells` to those of a column. Without edges finite numbers are counted as `other`.
+pub fn count(cells: &[f64], edges: &Edges, room: &mut Room, column: &mut ColumnCounts) {
+    match cells.len() < LANES {
+        true => count_few(cells, &edges.edges, column),
+        false => count_many(cells, edges, room, column),
+    }
+}
+
+fn count_many(cells: &[f64], edges: &Edges, room: &mut Room, column: &mut ColumnCounts) {
+    let Room { at_least, places } = room;
     at_least.clear();
-    at_least.resize(edges.len() + 1, 0);
-    let facts = dispatch(cells, edges, at_least);
+    at_least.resize(edges.edges.len() + 1, 0);
+    let facts = edges.dispatch(cells, at_least, places);
+    let edges = &edges.edges;
     let Facts {
         missing,
         upward,
@@ -105,16 +143,33 @@ fn count_few(cells: &[f64], edges: &[f64], column: &mut ColumnCounts) {
 }
 
 /// Of a batch.
-struct Facts {
-    missing: u64,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Facts {
+    pub missing: u64,
     /// Infinite, and above.
-    upward: u64,
-    downward: u64,
-    negative: u64,
+    pub upward: u64,
+    pub downward: u64,
+    pub negative: u64,
     /// Of finite numbers; `min` is above `max` where there are none.
-    sum: f64,
-    min: f64,
-    max: f64,
+    pub sum: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Edges {
+    #[allow(
+        unsafe_code,
+        reason = "calls code that needs instructions of newer processors, after asking for them"
+    )]
+    fn dispatch(&self, cells: &[f64], at_least: &mut [u64], places: &mut Vec<u8>) -> Facts {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tree) = &self.tree {
+            // SAFETY: there is one where the processor has what it needs.
+            return unsafe { tree.count(cells, at_least, places) };
+        }
+        places.clear();
+        dispatch(cells, &self.edges, at_least)
+    }
 }
 
 /// `at_least`: for each edge, how many numbers are not below it; behind them, how many are above the last one.
@@ -269,7 +324,7 @@ mod tests {
 
     fn counted(cells: &[f64], edges: &[f64]) -> ColumnCounts {
         let mut column = ColumnCounts::default();
-        count(cells, edges, &mut Vec::new(), &mut column);
+        count(cells, &Edges::of(edges.to_vec()), &mut Room::default(), &mut column);
         column
     }
 
@@ -334,22 +389,37 @@ mod tests {
             for edges in [&[][..], &[0.5], &[0.5, 0.5], &[-3.0, -1.0, 0.0, 0.5, 7.25]] {
                 let (mut few, mut many) = (ColumnCounts::default(), ColumnCounts::default());
                 count_few(&cells, edges, &mut few);
-                count_many(&cells, edges, &mut Vec::new(), &mut many);
+                count_many(&cells, &Edges::of(edges.to_vec()), &mut Room::default(), &mut many);
                 prop_assert_eq!(few.sum.to_bits(), many.sum.to_bits());
                 prop_assert_eq!(few, many);
             }
         }
 
         #[test]
-        fn every_processor_counts_the_same(cells in prop::collection::vec(number(), 0..70)) {
-            let edges = [-3.0, -1.0, 0.0, 0.5, 7.25];
+        fn every_processor_counts_the_same(
+            cells in prop::collection::vec(number(), 0..300),
+            edges in prop::sample::select(vec![
+                vec![-3.0, -1.0, 0.0, 0.5, 7.25],
+                vec![2.0, 2.0],
+                vec![-0.0, 1.0],
+                (0..29).map(f64::from).collect(),
+                (-30..30).map(f64::from).collect(),
+            ]),
+        ) {
+            let edges = &edges[..];
             let mut plain = vec![0; edges.len() + 1];
-            let facts = by_lanes(&cells, &edges, &mut plain);
-            let mut fast = plain.clone();
-            let same = dispatch(&cells, &edges, &mut fast);
-            prop_assert_eq!(plain, fast);
+            let facts = by_lanes(&cells, edges, &mut plain);
+            let mut fast = vec![0; edges.len() + 1];
+            let same = dispatch(&cells, edges, &mut fast);
+            prop_assert_eq!(&plain, &fast);
             prop_assert_eq!(facts.sum.to_bits(), same.sum.to_bits());
-            prop_assert_eq!((facts.missing, facts.min.to_bits()), (same.missing, same.min.to_bits()));
+            // Sums of the largest numbers may be none.
+            let but_sum = |facts: Facts| Facts { sum: 0.0, ..facts };
+            prop_assert_eq!(but_sum(facts), but_sum(same));
+            let mut fast = vec![0; edges.len() + 1];
+            let same = Edges::of(edges.to_vec()).dispatch(&cells, &mut fast, &mut Vec::new());
+            prop_assert_eq!(&plain, &fast);
+            prop_assert_eq!((but_sum(facts), facts.sum.to_bits()), (but_sum(same), same.sum.to_bits()));
         }
     }
 }

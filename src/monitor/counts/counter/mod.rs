@@ -3,6 +3,7 @@
 use super::bins::Bins;
 use super::groups::Groups;
 use super::keys::fingerprint;
+use super::numbers::Room;
 use super::worth::Worth;
 use super::{ColumnCounts, Counts, GroupCounts, SegmentCounts};
 use crate::checksum::Sha256Sum;
@@ -51,7 +52,7 @@ pub struct Observed<'a> {
 pub struct Scratch {
     /// Fingerprints of the keys of the rows that were counted, for [`super::Keys`].
     pub keys: Vec<u64>,
-    at_least: Vec<u64>,
+    room: Room,
     cells: Vec<f64>,
     bad: Vec<u32>,
     good: Vec<u32>,
@@ -238,7 +239,7 @@ impl Counter {
                             Number::Invalid => column.bad += 1,
                         }
                     }
-                    bins.count(&scratch.cells, &mut scratch.at_least, column);
+                    bins.count(&scratch.cells, &mut scratch.room, column);
                 }
             }
         }
@@ -254,10 +255,7 @@ impl Counter {
         counts: &mut Counts,
     ) {
         let Scratch {
-            groups,
-            cells,
-            at_least,
-            ..
+            groups, cells, room, ..
         } = scratch;
         for (segment, place) in counts.segments.iter_mut().zip(&self.segments) {
             if (observed.cell)(*place, good[0] as usize).is_none() {
@@ -269,7 +267,7 @@ impl Counter {
                     Some(value) => segment.group(value),
                     None => &mut segment.other,
                 };
-                self.count_group(rows_of, predictions, rows, group, cells, at_least);
+                self.count_group(rows_of, predictions, rows, group, cells, room);
             });
         }
     }
@@ -281,7 +279,7 @@ impl Counter {
         rows: usize,
         group: &mut GroupCounts,
         cells: &mut Vec<f64>,
-        at_least: &mut Vec<u64>,
+        room: &mut Room,
     ) {
         group.rows += of.len() as u64;
         if group.outputs.is_empty() {
@@ -291,7 +289,7 @@ impl Counter {
         for (place, ((bins, said), column)) in outputs.zip(&mut group.outputs).enumerate() {
             cells.clear();
             cells.extend(of.iter().map(|row| said[*row as usize]));
-            bins.count(cells, at_least, column);
+            bins.count(cells, room, column);
             if let (0, Some(favourable)) = (place, self.favourable) {
                 group.favourable += cells.iter().filter(|code| **code == favourable).count() as u64;
             }
@@ -316,7 +314,7 @@ impl Scratch {
                 &self.cells
             }
         };
-        bins.count(cells, &mut self.at_least, column);
+        bins.count(cells, &mut self.room, column);
     }
 }
 
