@@ -138,7 +138,8 @@ impl Spelling {
     /// Does a cell without spaces around it mean that the value is missing? As [`Spelling::is_missing`], and fast for what is a
     /// usual number.
     pub fn is_missing_cell(&self, cell: &[u8]) -> bool {
-        let plain = self.missing.is_none() && cell.first().is_some_and(u8::is_ascii_digit);
+        // No usual word is longer, and no not-a-number.
+        let plain = self.missing.is_none() && (cell.len() > 4 || cell.first().is_some_and(u8::is_ascii_digit));
         !plain && self.number(cell) == Number::Missing
     }
 

@@ -28,8 +28,6 @@ pub fn value(cell: &[u8], spelling: &Spelling) -> String {
 pub(super) struct Groups {
     /// By fingerprint: a cell's number among the different ones, counted from 1; 0 is free.
     table: Vec<u16>,
-    /// Of each different cell its fingerprint, and the first row that holds it.
-    cells: Vec<(u64, u32)>,
     /// Of each row the number of its cell, then of its group.
     of: Vec<u16>,
     /// The rows, by their groups.
@@ -45,15 +43,14 @@ impl Groups {
         cell: impl Fn(u32) -> Option<Cow<'c, [u8]>>,
         mut take: impl FnMut(Option<&str>, &[u32]),
     ) {
-        self.tell_apart(rows, &cell);
+        let cells = self.tell_apart(rows, cell);
         // What is spelled in several ways is one value.
         let mut values: BTreeMap<String, Vec<u16>> = BTreeMap::new();
-        for (number, (_, row)) in self.cells.iter().enumerate() {
-            let value = cell(*row).map_or_else(String::new, |cell| value(&cell, spelling));
-            values.entry(value).or_default().push(number as u16);
+        for (number, (_, cell)) in cells.iter().enumerate() {
+            values.entry(value(cell, spelling)).or_default().push(number as u16);
         }
         let rest = values.len().min(VALUES);
-        let mut groups = vec![rest as u16; self.cells.len()];
+        let mut groups = vec![rest as u16; cells.len()];
         for (group, cells) in values.values().take(VALUES).enumerate() {
             cells.iter().for_each(|cell| groups[usize::from(*cell)] = group as u16);
         }
@@ -81,12 +78,16 @@ impl Groups {
         }
     }
 
-    /// Numbers different cells.
-    fn tell_apart<'c>(&mut self, rows: &[u32], cell: &impl Fn(u32) -> Option<Cow<'c, [u8]>>) {
+    /// Numbers different cells, and gives each, with its fingerprint.
+    fn tell_apart<'c>(
+        &mut self,
+        rows: &[u32],
+        cell: impl Fn(u32) -> Option<Cow<'c, [u8]>>,
+    ) -> Vec<(u64, Cow<'c, [u8]>)> {
+        let mut cells: Vec<(u64, Cow<[u8]>)> = Vec::new();
         let size = (2 * rows.len()).next_power_of_two();
         self.table.clear();
         self.table.resize(size, 0);
-        self.cells.clear();
         self.of.clear();
         for &row in rows {
             let text = cell(row).unwrap_or_default();
@@ -96,13 +97,13 @@ impl Groups {
                 place &= size - 1;
                 match self.table[place] {
                     0 => {
-                        self.cells.push((print, row));
-                        self.table[place] = self.cells.len() as u16;
-                        break self.cells.len() - 1;
+                        cells.push((print, text));
+                        self.table[place] = cells.len() as u16;
+                        break cells.len() - 1;
                     }
                     number => {
-                        let (same, first) = self.cells[usize::from(number) - 1];
-                        if same == print && cell(first).unwrap_or_default() == text {
+                        let (same, first) = &cells[usize::from(number) - 1];
+                        if *same == print && *first == text {
                             break usize::from(number) - 1;
                         }
                         place += 1;
@@ -111,6 +112,7 @@ impl Groups {
             };
             self.of.push(number as u16);
         }
+        cells
     }
 }
 

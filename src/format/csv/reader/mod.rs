@@ -82,7 +82,17 @@ impl<'a> Reader<'a> {
     pub fn observed<'b>(&self, block: &'b [u8], column: usize, row: usize) -> Option<Cow<'b, [u8]>> {
         let noted = self.layout.observed[column]?;
         let (from, to) = self.observed[noted * self.room + row];
-        Some(match self.layout.dialect.text(&block[from..to]) {
+        // As most are: nothing to be taken away.
+        let raw = &block[from..to];
+        if let (Some(first), Some(last)) = (raw.first(), raw.last())
+            && *first > b' '
+            && *first != b'"'
+            && *last > b' '
+            && self.layout.dialect.escape.is_none()
+        {
+            return Some(raw.into());
+        }
+        Some(match self.layout.dialect.text(raw) {
             Cow::Borrowed(text) => trim(text).into(),
             Cow::Owned(text) => trim(&text).to_vec().into(),
         })

@@ -232,8 +232,10 @@ impl Counter {
                 }
                 _ => {
                     scratch.cells.clear();
+                    let is_plain = spelling.has_plain_numbers();
+                    let plain = |cell: &[u8]| fast_float2::parse(cell).ok().filter(|x: &f64| is_plain && !x.is_nan());
                     for cell in cells {
-                        match spelling.number(&cell) {
+                        match plain(&cell).map_or_else(|| spelling.number(&cell), Number::Value) {
                             Number::Value(x) => scratch.cells.push(x),
                             Number::Missing => scratch.cells.push(f64::NAN),
                             Number::Invalid => column.bad += 1,
