@@ -13,7 +13,6 @@ pub mod page;
 pub mod report;
 pub mod scoring;
 
-pub use crate::digits;
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, GateCheck};
 pub use metrics::{Confusion, Examples, Metric, Ranking, Task};

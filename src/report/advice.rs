@@ -154,10 +154,10 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
     let said = still(Area::Drift).any(|change| is_output(subject.baseline, &change.check.column));
     if said || still(Area::Performance).next().is_some() || performance.iter().any(|worth| worth.worse) {
         step(
-            "The model answers otherwise than it did. Measure it with rows whose truth is known, and train a candidate on newer ones: \
+            "The model answers otherwise than it did. Measure it by what came true, and train a candidate on newer ones: \
              its gate holds it against this version.",
             vec![
-                format!("transform evaluate LABELLED.csv --version {version}"),
+                "transform monitor labels LABELS.csv".into(),
                 "transform train PIPELINE.toml".into(),
             ],
         );
