@@ -59,7 +59,7 @@ impl Ledger {
     pub fn counted_between(&self, made_by: &str, baseline: Sha256Sum, time: Range<i64>) -> Result<Counts> {
         let select = "SELECT counts FROM counts c
             WHERE made_by = ? AND baseline = ? AND first_seen >= ? AND first_seen < ?
-                AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = c.input AND r.verdict > 0)
+                AND kept_back = 0 AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = c.input AND r.verdict > 0)
             ORDER BY first_seen, id";
         let read = |row: &Row| Ok(Counts::of(&row.get::<_, Vec<u8>>(0)?));
         let counts = self.select(select, params![made_by, baseline.0, time.start, time.end], read)?;
@@ -68,13 +68,13 @@ impl Ledger {
         Ok(sum)
     }
 
-    /// Of the last inputs that were published.
+    /// Of the last inputs whose outputs stand.
     pub fn sizes(&self) -> Result<Sizes> {
         let select =
-            "SELECT input, rows FROM (SELECT id, input, rows, verdict FROM history ORDER BY id DESC LIMIT 2000)
-            WHERE verdict = 0 ORDER BY id";
+            "SELECT input, rows FROM results WHERE verdict = 0 ORDER BY first_seen DESC, input DESC LIMIT 2000";
         let mut sizes = Sizes::default();
-        for (input, rows) in self.select(select, [], |row| Ok((to_name(row, 0)?, row.get(1)?)))? {
+        let last = self.select(select, [], |row| Ok((to_name(row, 0)?, row.get(1)?)))?;
+        for (input, rows) in last.into_iter().rev() {
             sizes.push(input.bytes(), rows);
         }
         Ok(sizes)
@@ -94,6 +94,7 @@ impl Ledger {
                 since,
                 counts,
                 rescored: false,
+                kept_back: false,
             };
             counts.map_or_else(Window::default, whole)
         }))
@@ -102,7 +103,7 @@ impl Ledger {
 
 /// While the contents stay, the ledger keeps when they were first seen.
 pub(super) const INSERT: &str = "INSERT INTO counts
-    VALUES (NULL, ?1, ?2, ?3, coalesce((SELECT first_seen FROM results WHERE input = ?1), ?4), ?5, ?6)
+    VALUES (NULL, ?1, ?2, ?3, coalesce((SELECT first_seen FROM results WHERE input = ?1), ?4), ?5, ?6, 0)
     ON CONFLICT (input, made_by) DO UPDATE SET
         baseline = excluded.baseline, first_seen = excluded.first_seen, rows = excluded.rows, counts = excluded.counts";
 
@@ -130,9 +131,22 @@ pub(super) fn set_windows(db: &Connection, windows: &Windows) -> rusqlite::Resul
         closed,
         open,
     } = windows;
-    let mut insert = db.prepare_cached("INSERT INTO counts VALUES (NULL, NULL, ?, ?, ?, ?, ?)")?;
-    for Window { since, counts, .. } in closed {
-        insert.execute(params![made_by, baseline.0, since, counts.rows, counts.bytes()])?;
+    let mut insert = db.prepare_cached("INSERT INTO counts VALUES (NULL, NULL, ?, ?, ?, ?, ?, ?)")?;
+    for Window {
+        since,
+        counts,
+        kept_back,
+        ..
+    } in closed
+    {
+        insert.execute(params![
+            made_by,
+            baseline.0,
+            since,
+            counts.rows,
+            counts.bytes(),
+            kept_back
+        ])?;
     }
     let mut replace = db.prepare_cached("INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?)")?;
     replace.execute(params![

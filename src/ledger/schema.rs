@@ -76,11 +76,11 @@ pub const TABLES: &str = "
     );
     CREATE INDEX decisions_of_input ON decisions (input, id);
     -- What was counted of an input when a lineup scored it: in the bins of a baseline (`baseline`: its SHA-256); of small ones
-    -- together, `input` NULL. For as long as state.history says.
+    -- together, `input` NULL; `kept_back`: what those decided on is held. For as long as state.history says.
     CREATE TABLE counts (
         id INTEGER PRIMARY KEY,
         input BLOB, made_by TEXT NOT NULL, baseline BLOB NOT NULL,
-        first_seen INTEGER NOT NULL, rows INTEGER NOT NULL, counts BLOB NOT NULL,
+        first_seen INTEGER NOT NULL, rows INTEGER NOT NULL, counts BLOB NOT NULL, kept_back INTEGER NOT NULL,
         UNIQUE (input, made_by)
     );
     CREATE INDEX counts_by_time ON counts (first_seen);

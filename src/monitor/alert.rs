@@ -175,8 +175,12 @@ fn is_well_within(check: &Check, (value, bar): (f64, f64), close: f64) -> bool {
         None if check.floor => return value > bar + (1.0 - close) * bar.abs(),
         None => 0.0,
     };
+    // A bar of a column's own may be nearer to nothing than what is usual.
+    let beyond = if check.floor { usual < bar } else { usual > bar };
+    let usual = if beyond { 0.0 } else { usual };
+    let better = !beyond && if check.floor { value >= usual } else { value <= usual };
     let (distance, most) = ((value - usual).abs(), (bar - usual).abs());
-    !check.over && (distance < close * most || distance == 0.0)
+    !check.over && (better || distance < close * most)
 }
 
 /// One of the last window's checks, as it is kept.

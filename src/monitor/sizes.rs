@@ -41,8 +41,21 @@ impl Sizes {
 
     /// Rows of the last files of the series, the oldest first.
     pub fn last(&self, name: &[u8]) -> Vec<u64> {
-        let series = self.series.get(&series(name));
-        series.map_or_else(Vec::new, |series| series.rows.iter().copied().collect())
+        self.last_with(name, std::iter::empty())
+    }
+
+    /// The same. `newer`: files that came behind those that were pushed.
+    pub fn last_with<'a>(&self, name: &[u8], newer: impl Iterator<Item = (&'a [u8], u64)>) -> Vec<u64> {
+        let key = series(name);
+        let pushed = self
+            .series
+            .get(&key)
+            .into_iter()
+            .flat_map(|series| &series.rows)
+            .copied();
+        let newer = newer.filter(|(name, _)| series(name) == key).map(|(_, rows)| rows);
+        let all: Vec<u64> = pushed.chain(newer).collect();
+        all[all.len().saturating_sub(FILES)..].to_vec()
     }
 }
 
@@ -65,6 +78,8 @@ mod tests {
         sizes.push(b"people.csv", 3);
         sizes.push(b"orders_2026-11-10.csv", 8);
         assert_eq!(sizes.last(b"orders_2027-1-1.csv"), [7, 8]);
+        let newer = [(&b"people.csv"[..], 5), (b"orders_7.csv", 9)];
+        assert_eq!(sizes.last_with(b"orders_1.csv", newer.into_iter()), [7, 8, 9]);
         assert!(sizes.last(b"orders.csv").is_empty());
         (0..100).for_each(|rows| sizes.push(b"people.csv", rows));
         assert_eq!(sizes.last(b"people.csv"), (80..100).collect::<Vec<u64>>());

@@ -11,6 +11,8 @@ pub struct Window {
     pub counts: Counts,
     /// Were the rows of all of them published before, by another model? Of those that the ledger kept nobody knows.
     pub rescored: bool,
+    /// What it decided on is held.
+    pub kept_back: bool,
 }
 
 impl Window {
@@ -24,6 +26,7 @@ impl Window {
                 since: first_seen,
                 counts: counts.clone(),
                 rescored,
+                kept_back: false,
             });
         }
         if self.files == 0 {

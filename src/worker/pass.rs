@@ -213,7 +213,9 @@ impl Pass {
         let Some(mut listing) = self.listing.take() else {
             return Ok(());
         };
-        let names = listing.next(chunk)?;
+        let mut names = listing.next(chunk)?;
+        // What was found together is judged in the order of the names, which most often is that of time.
+        names.sort_unstable();
         for (folder, error) in listing.take_unreadable() {
             self.commit.set_unreadable(folder, &error)?;
         }

@@ -122,20 +122,20 @@ fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary,
     if shown.is_empty() {
         return;
     }
+    let of = |check: &Check| check.segment.as_ref().unwrap_or(&check.column).clone();
     let width = shown
         .iter()
-        .map(|check| check.column.chars().count())
+        .map(|check| of(check).chars().count())
         .max()
         .unwrap_or(0)
         .max(6);
     print_line(format!(
-        "{:<11} {:<14} {:<width$} {:>9} {:>9} {:>9} {:>9}",
+        "{:<11} {:<21} {:<width$} {:>9} {:>9} {:>9} {:>9}",
         "area", "check", "column", "n", "value", "bar", "chance"
     ));
     for check in shown {
         let Check {
             check: name,
-            column,
             n,
             value,
             bar,
@@ -146,7 +146,8 @@ fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary,
         let why = check.why.as_ref().map_or_else(String::new, |why| format!("  {why}"));
         let area = format!("{:?}", check.area).to_lowercase();
         print_line(format!(
-            "{area:<11} {name:<14} {column:<width$} {n:>9} {:>9} {:>9} {:>9}{mark}{why}",
+            "{area:<11} {name:<21} {:<width$} {n:>9} {:>9} {:>9} {:>9}{mark}{why}",
+            of(check),
             number(*value),
             number(*bar),
             number(*noise)

@@ -86,6 +86,7 @@ fn small_inputs_are_counted_in_windows() {
         since,
         counts: counts(rows),
         rescored: false,
+        kept_back: false,
     };
     let windows = |closed, open| Windows {
         made_by: "lines/1@m".into(),

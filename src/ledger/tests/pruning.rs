@@ -54,7 +54,7 @@ fn counts_of_inputs_that_were_first_seen_long_ago_are_pruned() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();
     for first_seen in 0..100 {
-        let insert = "INSERT INTO counts VALUES (NULL, ?1, 'lines/1@m', x'', ?1, 1, x'')";
+        let insert = "INSERT INTO counts VALUES (NULL, ?1, 'lines/1@m', x'', ?1, 1, x'', 0)";
         ledger.execute(insert, [first_seen]).unwrap();
     }
     prune(&mut ledger, 50, 8, |_| false);

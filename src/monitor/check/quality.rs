@@ -153,7 +153,10 @@ fn share_of(
         |count: u64| excess(count, later.1, known.0, known.1) * if ends == 2 { count as f64 + 1.0 } else { 1.0 };
     let by_chance = most(later.1, tail, chance) as f64 / whole;
     let bar = own.unwrap_or_else(|| by_chance.max(usual + least).min(1.0));
-    check.held(value, bar, (by_chance - usual).max(0.0))
+    Check {
+        usual: Some(usual),
+        ..check.held(value, bar, (by_chance - usual).max(0.0))
+    }
 }
 
 /// Rows of a file whose key stood before in it.
@@ -179,7 +182,8 @@ pub fn columns(counts: &Counts) -> [Check; 2] {
 }
 
 /// How large a file is beside the last ones: its rows by their median. Over where it is farther from it, up or down, than by a factor
-/// of 3, of six of their own deviations (1.4826 times the median distance of the logarithms) and of what chance adds to few rows.
+/// of 3, of six of their own deviations (1.4826 times the median distance of the logarithms) and of what chance adds to few rows; and
+/// fewer than two of them are about as large.
 pub fn rows(rows: u64, last: &[u64]) -> Check {
     let check = Check::new(Area::Data, "rows", "", rows);
     if last.len() < FILES_MIN {
@@ -192,6 +196,9 @@ pub fn rows(rows: u64, last: &[u64]) -> Check {
     let far = noise.max(FACTOR.ln());
     let distance = rows.max(1) as f64 / usual.exp();
     let floor = distance < 1.0;
+    // Weekends are small, and so were the last two.
+    let alike = |last: &&u64| (logarithm(**last) - logarithm(rows)).abs() <= FACTOR.ln();
+    let alike = last.iter().filter(alike).count();
     let bar = if floor { -far } else { far }.exp();
     Check {
         value: Some(rows as f64 / usual.exp()),
@@ -199,7 +206,8 @@ pub fn rows(rows: u64, last: &[u64]) -> Check {
         floor,
         usual: Some(1.0),
         noise: Some(noise.exp() - 1.0),
-        over: if floor { distance < bar } else { distance > bar },
+        over: alike < 2 && if floor { distance < bar } else { distance > bar },
+        why: (alike >= 2).then(|| format!("{alike} of the last {} were about as large", last.len())),
         ..check
     }
 }

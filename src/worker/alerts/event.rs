@@ -95,7 +95,7 @@ pub fn of_result(
 ) -> Event {
     let file = quoted(&window.file);
     let next = match kind {
-        HELD => format!("transform monitor release {file} --reason WHY"),
+        HELD => format!("transform monitor held {file}"),
         _ => format!("transform monitor check {file}"),
     };
     let message = format!("{} is {kind}: {found}", window.file);

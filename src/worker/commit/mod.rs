@@ -312,7 +312,7 @@ impl Commit {
         let mut ready = Ready::default();
         let mut replaced = Vec::new();
         let mut verified = Vec::new();
-        let mut window = self.monitor.as_ref().map(Monitor::window).unwrap_or_default();
+        let mut judging = self.monitor.as_ref().map(Monitor::judging).unwrap_or_default();
         for Done { job, outcome, took } in group {
             let name = job.name.clone();
             match outcome {
@@ -324,7 +324,7 @@ impl Commit {
                     stands,
                 } => {
                     let known = self.known(&job, &summary, pin, setup)?;
-                    let judged = self.judge(&job, &summary, known, &mut window, pin, setup)?;
+                    let judged = self.judge(&job, &summary, known, &mut judging, pin, setup)?;
                     let baseline = self.is_counted(known.is_some(), &mut summary.counts, setup);
                     let (result, finding) = match &judged {
                         // The same rows are out already, with the same result.
@@ -340,6 +340,10 @@ impl Commit {
                         }
                         _ => (Product::Output(output), Finding::Fine),
                     };
+                    let is_new = job.touched || job.recorded != Some(Verdict::Publish);
+                    if let (true, Finding::Fine) = (is_new, &finding) {
+                        judging.sizes.push((name.clone(), summary.rows));
+                    }
                     ready.judged.extend(judged.map(|judged| (name.clone(), judged)));
                     ready.racy.extend(racy.then(|| job.clone()));
                     let mut record = record(pin, &job, *summary, finding, racy, took);
@@ -399,6 +403,7 @@ impl Commit {
         if !replaced.is_empty() {
             self.ledger.doubt(&replaced)?;
         }
+        ready.new = judging.sizes.into_iter().map(|(name, _)| name).collect();
         Ok(ready)
     }
 
@@ -416,7 +421,7 @@ impl Commit {
         }
         let min_rows = setup.config.monitor.min_rows;
         let small = committed.iter().filter(|(_, done)| is_counted_with_others(done));
-        let small = small.map(|(record, done)| (record.first_seen, &done.summary.counts));
+        let small = small.map(|(record, done)| (record.first_seen, &done.summary.counts, done.verdict));
         let windows = self.monitor.as_mut().and_then(|monitor| monitor.count(small, min_rows));
         let alerting = self.alerting(&committed, &ready.judged, &setup.config.monitor)?;
         self.ledger
@@ -431,7 +436,7 @@ impl Commit {
             self.failed = None;
         }
         for (_, done) in &committed {
-            if let (Some(monitor), Verdict::Publish) = (&mut self.monitor, done.verdict) {
+            if let Some(monitor) = self.monitor.as_mut().filter(|_| ready.new.contains(&done.input)) {
                 monitor.published(&done.input, done.summary.rows);
             }
             let Note { changes, .. } = self.agenda.note(&done.input);

@@ -55,9 +55,18 @@ pub struct Monitor {
     /// As they were recorded.
     pub alerts: Alerts,
     /// Of the inputs that were published, whoever scored them.
-    sizes: Sizes,
+    /// None until they are asked for.
+    sizes: Option<Sizes>,
     /// What is usual on a day.
     usual: Option<Usual>,
+}
+
+/// What inputs are judged by that come after others which aren't recorded yet.
+#[derive(Default)]
+pub struct Judging {
+    window: Window,
+    /// New files that are about to be published, with their rows.
+    pub sizes: Vec<(Name, u64)>,
 }
 
 /// A judgement, and of what.
@@ -84,7 +93,7 @@ impl Monitor {
         Ok(Monitor {
             window: ledger.window(&made_by, watched.sha256)?,
             alerts: ledger.alerts(&made_by, watched.sha256)?,
-            sizes: ledger.sizes()?,
+            sizes: None,
             usual: None,
             watched,
             made_by,
@@ -109,23 +118,33 @@ impl Monitor {
         self.watched.sha256
     }
 
-    /// The window in which inputs are judged until they are recorded.
-    pub fn window(&self) -> Window {
-        self.window.clone()
+    /// By which inputs are judged until they are recorded.
+    pub fn judging(&self) -> Judging {
+        Judging {
+            window: self.window.clone(),
+            sizes: Vec::new(),
+        }
     }
 
     /// What a result is worth, if it is judged now. Of a small one its size alone is looked at; the rest waits for others.
-    fn judge(&self, job: &Job, counts: &Counts, window: &mut Window, policy: &Policy) -> Option<Judged> {
+    fn judge(&self, job: &Job, counts: &Counts, judging: &mut Judging, policy: &Policy) -> Option<Judged> {
         let own = match job.recorded {
             Some(Verdict::Publish) if !job.touched => Basis::Rescored,
             _ => Basis::New,
         };
         let mut checks = match own {
-            Basis::New => policy.checks_of_file(counts, &self.sizes.last(job.name.bytes())),
+            Basis::New => {
+                let newer = judging.sizes.iter().map(|(name, rows)| (name.bytes(), *rows));
+                let last = self
+                    .sizes
+                    .as_ref()
+                    .map(|sizes| sizes.last_with(job.name.bytes(), newer));
+                policy.checks_of_file(counts, &last.unwrap_or_default())
+            }
             Basis::Rescored => Vec::new(),
         };
         let outputs = self.watched.baseline.outputs();
-        let Some(window) = window.take(counts, 0, policy.min_rows, own) else {
+        let Some(window) = judging.window.take(counts, 0, policy.min_rows, own) else {
             let judgement = policy.judge(checks, own, outputs);
             let found = judgement.over().next().is_some();
             return found.then(|| Judged {
@@ -161,8 +180,11 @@ impl Monitor {
         })
     }
 
-    /// Gets what is usual at that time (microseconds since 1970).
+    /// Gets what is usual at that time (microseconds since 1970), and how large files were.
     fn find_usual(&mut self, ledger: &Ledger, at: i64, policy: &Policy) -> Result<()> {
+        if self.sizes.is_none() {
+            self.sizes = Some(ledger.sizes()?);
+        }
         if self.usual.as_ref().is_none_or(|usual| !usual.is_of(at, policy)) {
             self.usual = Usual::find(ledger, &self.made_by, self.watched.sha256, at, policy)?;
         }
@@ -171,7 +193,9 @@ impl Monitor {
 
     /// An input was published.
     pub fn published(&mut self, name: &Name, rows: u64) {
-        self.sizes.push(name.bytes(), rows);
+        if let Some(sizes) = &mut self.sizes {
+            sizes.push(name.bytes(), rows);
+        }
     }
 
     /// What was judged before, and kept back for `message`. `counts`: of the input alone.
@@ -190,13 +214,22 @@ impl Monitor {
         }
     }
 
-    /// Counts what is to be recorded, in this order: when it was first seen, and its counts. What becomes of the windows.
-    pub fn count<'a>(&mut self, recorded: impl Iterator<Item = (i64, &'a Counts)>, min_rows: u64) -> Option<Windows> {
+    /// Counts what is to be recorded, in this order: when it was first seen, its counts, and what becomes of it. What becomes of the
+    /// windows.
+    pub fn count<'a>(
+        &mut self,
+        recorded: impl Iterator<Item = (i64, &'a Counts, Verdict)>,
+        min_rows: u64,
+    ) -> Option<Windows> {
         let mut closed = Vec::new();
         let mut counted = false;
-        for (first_seen, counts) in recorded.filter(|(_, counts)| counts.rows < min_rows) {
+        for (first_seen, counts, verdict) in recorded.filter(|(_, counts, _)| counts.rows < min_rows) {
             counted = true;
-            closed.extend(self.window.take(counts, first_seen, min_rows, Basis::New));
+            let window = self.window.take(counts, first_seen, min_rows, Basis::New);
+            closed.extend(window.map(|window| Window {
+                kept_back: verdict != Verdict::Publish,
+                ..window
+            }));
         }
         counted.then(|| Windows {
             made_by: self.made_by.clone(),
@@ -241,7 +274,7 @@ impl Commit {
         job: &Job,
         summary: &Summary,
         known: Option<Verdict>,
-        window: &mut Window,
+        judging: &mut Judging,
         pin: &Pin,
         setup: &Setup,
     ) -> Result<Option<Judged>> {
@@ -256,7 +289,7 @@ impl Commit {
         let judged = match self.kept_back(summary, pin, policy)? {
             Some((action, message)) => Some(monitor.judged_before(&summary.counts, action, message, policy)),
             None if known.is_some() => None,
-            None => monitor.judge(job, &summary.counts, window, policy),
+            None => monitor.judge(job, &summary.counts, judging, policy),
         };
         let Some(mut judged) = judged else { return Ok(None) };
         if judged.judgement.action == Action::Off {

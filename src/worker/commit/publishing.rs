@@ -8,6 +8,7 @@ use crate::spool::publish::Item;
 use crate::worker::inbox::Inbox;
 use crate::worker::job::{Job, Setup};
 use crate::worker::plan::Word;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvError, TryRecvError};
 
@@ -22,6 +23,8 @@ pub(super) struct Ready {
     pub standing: Vec<(Record, Transformation)>,
     /// What was found of them.
     pub judged: Judgements,
+    /// Those that were not published before with the same rows.
+    pub new: HashSet<Name>,
     /// To be read again once no change can hide.
     pub racy: Vec<Job>,
 }

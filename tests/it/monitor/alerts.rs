@@ -122,10 +122,7 @@ fn a_held_result_and_its_release_are_told_of_at_once() {
     assert_eq!(events(&spool), ["held-it_s_bad.csv"]);
     let held = event(&spool, "held");
     assert_eq!((&held["check"], &held["column"]), (&"missing".into(), &"a".into()));
-    assert_eq!(
-        held["next"],
-        r"transform monitor release 'it'\''s bad.csv' --reason WHY"
-    );
+    assert_eq!(held["next"], r"transform monitor held 'it'\''s bad.csv'");
     release(&spool, "it's bad.csv");
     // It is the worker that writes.
     assert_eq!(events(&spool).len(), 1);

@@ -31,6 +31,46 @@ fn a_file_that_is_far_smaller_than_the_last_ones_is_held() {
     assert!(held(&spool, "day_9.csv").is_some());
 }
 
+/// Each approval made the last files look like more of them, in an order of its own.
+#[test]
+fn files_that_are_scored_again_are_no_more_files() {
+    let spool = watched();
+    (1..=2).for_each(|day| drop(spool.drop_file(&format!("day_{day}.csv"), rows(600, 100))));
+    spool.once().exits(0);
+    (0..2).for_each(|_| drop(spool.run(&["--once", "--all"]).exits(0)));
+    spool.drop_file("day_3.csv", rows(5_000, 100));
+    spool.once().exits(0);
+}
+
+/// Dropped one by one, the last one was held; all at once, it wasn't.
+#[test]
+fn a_backlog_is_judged_as_if_its_files_had_come_one_by_one() {
+    let spool = watched();
+    (1..=8).for_each(|day| drop(spool.drop_file(&format!("day_{day}.csv"), rows(600, 100))));
+    spool.drop_file("day_9.csv", "a,city\n");
+    spool.once().exits(1).says("day_9.csv");
+    assert!(held(&spool, "day_9.csv").is_some());
+}
+
+/// What decided on a small file that is held was taken for usual a week later.
+#[test]
+fn a_window_that_was_kept_back_is_not_usual() {
+    let late = Timestamp::now().as_second() % 86_400 >= 23 * 3_600;
+    let zone = format!("monitor.timezone={}", if late { "Asia/Tokyo" } else { "UTC" });
+    let spool = watched().set(&zone).set("monitor.compare=last-week");
+    (1..=3).for_each(|part| drop(spool.drop_file(&format!("part{part}.csv"), rows(200, 2))));
+    spool.once().exits(1);
+    let ledger = Connection::open(spool.path("state/ledger.db")).unwrap();
+    let week = 7 * 86_400 * 1_000_000i64;
+    let moved = ledger
+        .execute("UPDATE counts SET first_seen = first_seen - ?", [week])
+        .unwrap();
+    assert_eq!(moved, 1);
+    drop(ledger);
+    spool.drop_file("big.csv", rows(2_000, 2));
+    spool.once().exits(1).says("big.csv");
+}
+
 /// On Fridays all is otherwise, and was so a week ago.
 #[test]
 fn with_last_week_a_season_is_no_drift_and_its_absence_is() {

@@ -423,6 +423,9 @@ fn a_file_is_as_large_as_the_last_ones() {
         let check = rows(n, &last);
         assert_eq!(check.over, over, "{check:?}");
     }
+    // Two weekends were small already.
+    let weeks = [1_000, 1_000, 1_000, 60, 58, 1_000, 1_000, 1_000, 1_000];
+    assert!(!rows(61, &weeks).over && rows(61, &weeks[..4]).why.is_some() && rows(5, &weeks).over);
     assert_eq!(rows(5, &last[..4]).why.as_deref(), Some("only 4 files before this one"));
     // Files that always differ a lot.
     assert!(!rows(30_000, &[10, 1_000, 100, 10_000, 50_000]).over);
