@@ -56,7 +56,7 @@
 //!   ledger), `worker::commit` (with it);
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
-//! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`];
+//! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`], and words of commands: [`shell`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
 //!   of requests: `serve::telemetry`; what of their rows, by a baseline: `serve::live`; what the page shows: `serve::page`; what is
@@ -100,6 +100,7 @@ pub mod report;
 pub mod score;
 pub mod serve;
 pub mod service;
+pub mod shell;
 pub mod spool;
 pub mod train;
 pub mod transform;

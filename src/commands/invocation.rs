@@ -3,6 +3,7 @@
 use crate::cli::Common;
 use crate::config::Config;
 use crate::error::Error;
+use crate::shell::quoted;
 use std::path::{Component, PathBuf};
 use std::sync::OnceLock;
 
@@ -88,15 +89,6 @@ impl Invocation {
             Component::Normal(group) => Some(group.to_string_lossy().into_owned()),
             _ => None,
         }
-    }
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-./:=,@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Subject, Window};
 use crate::evaluate::report::count;
 use crate::monitor::Action;
 use crate::monitor::check::Area;
+use crate::shell::quoted;
 use serde::Serialize;
 
 /// Names in the headline; the rest is counted.
@@ -187,13 +188,4 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
         });
     }
     steps
-}
-
-/// A file's name for a shell.
-fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/+=:@,".contains(c);
-    match !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
-        true => name.into(),
-        false => format!("'{}'", name.replace('\'', "'\\''")),
-    }
 }

@@ -4,6 +4,7 @@ use crate::ledger::{Event, Held};
 use crate::monitor::alert::{State, Subject};
 use crate::monitor::bins::Bin;
 use crate::monitor::{Area, Check};
+use crate::shell::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -228,15 +229,6 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// For a shell.
-fn quoted(text: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    match !text.is_empty() && text.chars().all(fits) {
-        true => text.into(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 fn time(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
@@ -255,11 +247,5 @@ mod tests {
         };
         assert_eq!(plain(&about(&subject)), "psi-a_b___-sex_f");
         assert_eq!(plain(&"x".repeat(500)).len(), ABOUT_MAX);
-    }
-
-    #[test]
-    fn a_command_is_one_for_a_shell() {
-        assert_eq!(quoted("2026/a-1.csv"), "2026/a-1.csv");
-        assert_eq!(quoted("it's; rm.csv"), r"'it'\''s; rm.csv'");
     }
 }
