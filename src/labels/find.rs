@@ -1,12 +1,12 @@
 //! Which rows labels are of.
 
-use super::given::Label;
-use super::join::Request;
+use super::label::Label;
 use super::sheet::Sheet;
 use super::version::Versions;
 use crate::error::Result;
 use crate::ledger::Scored;
 use crate::spool::Dir;
+use crate::transform::Shape;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Keys and files that are named; of more there are only counts.
@@ -52,7 +52,7 @@ pub fn by_key<'a>(
     key: &str,
     scored: &[Scored],
     root: &Dir,
-    request: &Request,
+    shape: &Shape,
     versions: &mut Versions,
 ) -> Result<Found<'a>> {
     let mut found = Found::default();
@@ -60,7 +60,7 @@ pub fn by_key<'a>(
     let mut older: HashSet<&str> = HashSet::new();
     for (place, output) in scored.iter().enumerate() {
         let version = versions.of(&output.made_by)?;
-        let sheet = version.and_then(|version| Sheet::output(root, output, &request.config.shape, &version.prediction));
+        let sheet = version.and_then(|version| Sheet::output(root, output, shape, &version.prediction));
         let sheet = sheet.and_then(|sheet| match sheet.has(key) {
             true => Ok(sheet),
             false => Err(format!("the output has no column {key:?}; output.columns keeps it")),

@@ -1,5 +1,6 @@
 //! A person's labels, as they stand in a file.
 
+use super::label::Label;
 use super::lines;
 use crate::format::csv::columns::{names, no_such_column};
 use crate::format::csv::table::Table;
@@ -39,14 +40,6 @@ pub enum Of {
     Rows(Vec<Label>),
 }
 
-/// As it stands in the file, and on which line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Label {
-    /// None: it isn't known yet.
-    pub text: Option<String>,
-    pub line: u64,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     pub key: String,
@@ -70,7 +63,7 @@ impl Given {
         if let Some(key) = key
             && lines::are_lines(table.bytes)
         {
-            return keyed(lines::records(table.bytes)?, table.spelling).map_err(|_| no_key(key));
+            return keyed(lines::records(table.bytes)?, key, table.spelling);
         }
         let names = names(table)?;
         for (column, who) in [(key, "is monitor.key"), (target, "is the target")] {
@@ -105,21 +98,10 @@ impl Given {
             records.push((cells[0].to_string(), label));
         })?;
         match key {
-            Some(key) => keyed(records, table.spelling).map_err(|_| no_key(key)),
+            Some(key) => keyed(records, key, table.spelling),
             None => Ok(by_row(records, table.spelling)),
         }
     }
-}
-
-struct NoKey;
-
-fn no_key(key: &str) -> Problem {
-    let message = format!("no record has a {key:?}");
-    Problem::new(
-        Code::BadRow,
-        message,
-        "is monitor.key the column that tells rows apart?",
-    )
 }
 
 fn by_row(records: Vec<(String, Label)>, spelling: &Spelling) -> Given {
@@ -139,9 +121,11 @@ fn known(label: Label, spelling: &Spelling) -> Label {
     }
 }
 
+/// `key`: the column, for the error.
+///
 /// # Errors
 /// No record has a key, though there are records.
-fn keyed(records: Vec<(String, Label)>, spelling: &Spelling) -> Result<Given, NoKey> {
+fn keyed(records: Vec<(String, Label)>, key: &str, spelling: &Spelling) -> Result<Given, Problem> {
     let mut given = Given {
         rows: records.len() as u64,
         ..Given::default()
@@ -168,7 +152,9 @@ fn keyed(records: Vec<(String, Label)>, spelling: &Spelling) -> Result<Given, No
         }
     }
     if given.rows > 0 && given.without_key == given.rows {
-        return Err(NoKey);
+        let message = format!("no record has a {key:?}");
+        let hint = "is monitor.key the column that tells rows apart?";
+        return Err(Problem::new(Code::BadRow, message, hint));
     }
     contradicting.keys().for_each(|key| drop(labels.remove(key)));
     given.contradicting = contradicting.len() as u64;

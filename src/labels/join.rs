@@ -1,7 +1,8 @@
 //! Labels of a person's file -> what the ledger keeps of them.
 
 use super::find::{self, Few, Found};
-use super::given::{Given, Label, Of};
+use super::given::{Given, Of};
+use super::label::Label;
 use super::measure::measure;
 use super::version::Versions;
 use crate::config::Config;
@@ -77,7 +78,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         None => known_before(ledger, &scored)?,
         Some(Of::Keys(labels)) => {
             let key = config.monitor.watch.key.as_deref().unwrap_or_default();
-            find::by_key(labels, key, &scored, &root, request, &mut versions)?
+            find::by_key(labels, key, &scored, &root, &config.shape, &mut versions)?
         }
         Some(Of::Rows(labels)) => by_row(labels, &scored, input, path, config)?,
     };

@@ -1,6 +1,6 @@
 //! Ground truth as Amazon SageMaker Model Monitor takes it: a JSON object a line.
 
-use super::given::Label;
+use super::label::Label;
 use crate::problem::{Code, Problem};
 use serde::Deserialize;
 

@@ -9,6 +9,7 @@
 mod find;
 mod given;
 mod join;
+mod label;
 mod lines;
 mod measure;
 mod report;

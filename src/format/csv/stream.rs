@@ -3,14 +3,14 @@
 use super::cut::Blocks;
 use super::dialect::Dialect;
 use super::head::{self, Head, Wanted, nul_byte};
-use super::record::{self, first_record};
-use super::table::Page;
+use super::record::{self, first_record, raw_fields};
 use super::{Header, Reader};
 use crate::format::{Columns, CutError, Encoding};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
 use crate::score::binding::features;
+use crate::score::cell::trim;
 use memchr::memchr_iter;
 use std::io::{self, Read};
 
@@ -20,6 +20,29 @@ pub struct Stream<'a, R> {
     pub encoding: Encoding,
     pub dialect: Dialect,
     pub spelling: &'a Spelling,
+}
+
+/// The block that a batch was read from.
+pub struct Page<'a> {
+    pub block: &'a [u8],
+    /// The line feeds in front of it.
+    lines: u64,
+}
+
+impl Page<'_> {
+    /// The line on which a row begins, counted from 1.
+    pub fn line(&self, reader: &Reader, row: usize) -> u64 {
+        let (start, _) = reader.record(row);
+        self.lines + memchr_iter(b'\n', &self.block[..start]).count() as u64 + 1
+    }
+
+    /// What stands in a feature's cell.
+    pub fn cell(&self, reader: &Reader, row: usize, feature: usize) -> String {
+        let (layout, (start, end)) = (reader.layout(), reader.record(row));
+        let fields = raw_fields(&self.block[start..end], layout.dialect);
+        let cell = fields.get(layout.binding.fields[feature]).copied().unwrap_or_default();
+        String::from_utf8_lossy(trim(&layout.dialect.text(cell))).into_owned()
+    }
 }
 
 /// Why it can't be read.

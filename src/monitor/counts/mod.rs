@@ -6,6 +6,7 @@ mod counter;
 mod encoding;
 mod groups;
 mod keys;
+mod lanes;
 mod numbers;
 #[cfg(target_arch = "x86_64")]
 mod vector;

@@ -5,11 +5,9 @@
 //! of each number by itself; [`super::vector`] searches for eight at once, in a third of the time.
 
 use super::ColumnCounts;
+use super::lanes::{Facts, LANES, Lanes};
 #[cfg(target_arch = "x86_64")]
 use super::vector;
-
-/// Numbers that are looked at together; also what makes sums the same on every machine.
-const LANES: usize = 8;
 
 /// The edges of a column's bins: ascending, one more than bins, or none.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +34,20 @@ impl Edges {
 
     pub fn bins(&self) -> usize {
         self.edges.len().saturating_sub(1)
+    }
+
+    #[allow(
+        unsafe_code,
+        reason = "calls code that needs instructions of newer processors, after asking for them"
+    )]
+    fn dispatch(&self, cells: &[f64], at_least: &mut [u64], places: &mut Vec<u8>) -> Facts {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tree) = &self.tree {
+            // SAFETY: there is one where the processor has what it needs.
+            return unsafe { tree.count(cells, at_least, places) };
+        }
+        places.clear();
+        dispatch(cells, &self.edges, at_least)
     }
 }
 
@@ -93,18 +105,6 @@ fn count_many(cells: &[f64], edges: &Edges, room: &mut Room, column: &mut Column
     }
 }
 
-/// How many are finite and not whole.
-pub fn fractional(cells: &[f64]) -> u64 {
-    /// From here on all are whole. Adding it and taking it away rounds to a whole number, by the same few instructions on every
-    /// machine.
-    const WHOLE: f64 = (1u64 << 52) as f64;
-    let is = |x: f64| {
-        let x = x.abs();
-        x < WHOLE && (x + WHOLE) - WHOLE != x
-    };
-    cells.iter().map(|&x| u64::from(is(x))).sum()
-}
-
 /// The same, one number after the other: of a single row, what is made ready for many takes most of the time.
 fn count_few(cells: &[f64], edges: &[f64], column: &mut ColumnCounts) {
     column.bins.resize(edges.len().saturating_sub(1), 0);
@@ -142,34 +142,16 @@ fn count_few(cells: &[f64], edges: &[f64], column: &mut ColumnCounts) {
     column.sum += sum;
 }
 
-/// Of a batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Facts {
-    pub missing: u64,
-    /// Infinite, and above.
-    pub upward: u64,
-    pub downward: u64,
-    pub negative: u64,
-    /// Of finite numbers; `min` is above `max` where there are none.
-    pub sum: f64,
-    pub min: f64,
-    pub max: f64,
-}
-
-impl Edges {
-    #[allow(
-        unsafe_code,
-        reason = "calls code that needs instructions of newer processors, after asking for them"
-    )]
-    fn dispatch(&self, cells: &[f64], at_least: &mut [u64], places: &mut Vec<u8>) -> Facts {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(tree) = &self.tree {
-            // SAFETY: there is one where the processor has what it needs.
-            return unsafe { tree.count(cells, at_least, places) };
-        }
-        places.clear();
-        dispatch(cells, &self.edges, at_least)
-    }
+/// How many are finite and not whole.
+pub fn fractional(cells: &[f64]) -> u64 {
+    /// From here on all are whole. Adding it and taking it away rounds to a whole number, by the same few instructions on every
+    /// machine.
+    const WHOLE: f64 = (1u64 << 52) as f64;
+    let is = |x: f64| {
+        let x = x.abs();
+        x < WHOLE && (x + WHOLE) - WHOLE != x
+    };
+    cells.iter().map(|&x| u64::from(is(x))).sum()
 }
 
 /// `at_least`: for each edge, how many numbers are not below it; behind them, how many are above the last one.
@@ -180,21 +162,11 @@ impl Edges {
 fn dispatch(cells: &[f64], edges: &[f64], at_least: &mut [u64]) -> Facts {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the processor has what it needs.
-            return unsafe { by_avx512(cells, edges, at_least) };
-        }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has what it needs.
             return unsafe { by_avx2(cells, edges, at_least) };
         }
     }
-    by_lanes(cells, edges, at_least)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq")]
-fn by_avx512(cells: &[f64], edges: &[f64], at_least: &mut [u64]) -> Facts {
     by_lanes(cells, edges, at_least)
 }
 
@@ -225,67 +197,6 @@ fn by_lanes(cells: &[f64], edges: &[f64], at_least: &mut [u64]) -> Facts {
     Facts {
         missing: facts.missing - if rest.is_empty() { 0 } else { added as u64 },
         ..facts
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Lanes {
-    missing: [u64; LANES],
-    upward: [u64; LANES],
-    downward: [u64; LANES],
-    negative: [u64; LANES],
-    sum: [f64; LANES],
-    min: [f64; LANES],
-    max: [f64; LANES],
-}
-
-impl Default for Lanes {
-    fn default() -> Lanes {
-        Lanes {
-            missing: [0; LANES],
-            upward: [0; LANES],
-            downward: [0; LANES],
-            negative: [0; LANES],
-            sum: [0.0; LANES],
-            min: [f64::INFINITY; LANES],
-            max: [f64::NEG_INFINITY; LANES],
-        }
-    }
-}
-
-impl Lanes {
-    #[inline(always)]
-    fn take(&mut self, cells: &[f64; LANES]) {
-        for (lane, &x) in cells.iter().enumerate() {
-            let finite = x.abs() < f64::INFINITY;
-            self.missing[lane] += u64::from(x.is_nan());
-            self.upward[lane] += u64::from(x == f64::INFINITY);
-            self.downward[lane] += u64::from(x == f64::NEG_INFINITY);
-            self.negative[lane] += u64::from(finite && x < 0.0);
-            self.sum[lane] += if finite { x } else { 0.0 };
-            self.min[lane] = if finite && x < self.min[lane] {
-                x
-            } else {
-                self.min[lane]
-            };
-            self.max[lane] = if finite && x > self.max[lane] {
-                x
-            } else {
-                self.max[lane]
-            };
-        }
-    }
-
-    fn facts(&self) -> Facts {
-        Facts {
-            missing: self.missing.iter().sum(),
-            upward: self.upward.iter().sum(),
-            downward: self.downward.iter().sum(),
-            negative: self.negative.iter().sum(),
-            sum: self.sum.iter().sum(),
-            min: self.min.iter().copied().fold(f64::INFINITY, f64::min),
-            max: self.max.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        }
     }
 }
 

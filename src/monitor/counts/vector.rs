@@ -1,7 +1,7 @@
 //! What [`super::numbers`] does, with AVX-512: the bin of eight numbers at once by a binary search whose table stands in registers, then
 //! for each edge how many bins lie above it, 64 at once.
 
-use super::numbers::Facts;
+use super::lanes::Facts;
 use std::arch::x86_64::*;
 use std::mem::transmute;
 

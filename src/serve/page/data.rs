@@ -1,7 +1,7 @@
 //! How rows look beside the baselines of the versions that score them.
 
 use super::Facts;
-use super::sections::Table;
+use super::table::Table;
 use super::words::{count, since, time};
 use crate::html::{Escaped, thousands};
 use crate::serve::live::{self, Judged, Windows};

@@ -3,6 +3,7 @@
 
 mod data;
 mod sections;
+mod table;
 #[cfg(test)]
 mod tests;
 mod verdicts;
