@@ -4,7 +4,7 @@ use super::version::Versions;
 use crate::config::Config;
 use crate::error::Result;
 use crate::evaluate::Evaluation;
-use crate::ledger::{HalfHash, Labelled, Ledger};
+use crate::ledger::{HalfHash, Labelled, Ledger, champion};
 use crate::monitor::Check;
 use crate::monitor::check::bias::Allowed;
 use crate::monitor::check::labelled::{checks, estimates, evaluation};
@@ -59,7 +59,7 @@ pub fn report(config: &Config, ledger: &Ledger, window: &Window) -> Result<Vec<O
             Err(why) => (Default::default(), Some(why.clone())),
         };
         Ok(OfVersion {
-            model: made_by.split('@').next().unwrap_or_default().into(),
+            model: champion(&made_by).into(),
             inputs: sum.inputs,
             scored: sum.scored,
             evaluation: evaluation(&sum.measured, &worth),

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
+use crate::ledger::champion;
 use crate::model::Type;
 use crate::monitor::Baseline;
 use crate::monitor::check::labelled::Worth;
@@ -55,7 +56,7 @@ impl Versions<'_> {
 }
 
 fn find(config: &Config, made_by: &str) -> Result<std::result::Result<Version, String>> {
-    let model = made_by.split('@').next().unwrap_or_default();
+    let model = champion(made_by);
     let parts = model
         .rsplit_once('/')
         .and_then(|(group, version)| Some((group, version.parse().ok()?)));

@@ -3,6 +3,7 @@
 
 use super::Ledger;
 use super::database::to_name;
+use super::recipe::champion;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::monitor::alert::{Alerts, Seen, State, Subject};
@@ -89,7 +90,7 @@ impl Look {
 impl Watch {
     /// GROUP/VERSION
     pub fn model(&self) -> &str {
-        self.made_by.split('@').next().unwrap_or_default()
+        champion(&self.made_by)
     }
 }
 

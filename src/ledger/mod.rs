@@ -43,7 +43,7 @@ pub use history::{Transformation, Wanted, Work};
 pub use labels::{Labelled, Labelling, Scored};
 pub use marks::Marks;
 pub use prune::Pruning;
-pub use recipe::Recipe;
+pub use recipe::{Recipe, champion};
 pub use results::{Finding, Published, Record};
 pub use stamp::Former;
 pub use taken::{Emptied, Taken};

@@ -18,11 +18,7 @@ pub struct Recipe {
 impl Recipe {
     /// The champion: `group/version`.
     pub fn model(&self) -> &str {
-        let group = self.made_by.find('/').unwrap_or(0);
-        let end = self.made_by[group..]
-            .find('@')
-            .map_or(self.made_by.len(), |at| group + at);
-        &self.made_by[..end]
+        champion(&self.made_by)
     }
 
     /// Is it by that model, or by a version of that group?
@@ -30,6 +26,13 @@ impl Recipe {
         let champion = self.model();
         champion == model || champion.strip_prefix(model).is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+/// The champion of a lineup as the ledger names it: `group/version`.
+pub fn champion(made_by: &str) -> &str {
+    let group = made_by.find('/').unwrap_or(0);
+    let end = made_by[group..].find('@').map_or(made_by.len(), |at| group + at);
+    &made_by[..end]
 }
 
 /// The number of a recipe. `artifact`: SHA-256 of the champion's, for people.

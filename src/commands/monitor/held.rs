@@ -7,7 +7,7 @@ use crate::commands::spool::require_spool;
 use crate::commands::{count, print_json, print_line, time};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Event, Held, Ledger};
+use crate::ledger::{Event, Held, Ledger, champion};
 use crate::registry::Registry;
 use crate::service::clock::wall_clock;
 use crate::spool::{Dir, Name, publish, results};
@@ -67,7 +67,10 @@ fn print_evidence(config: &Config, held: &Held) -> Result<()> {
     let report = report
         .flatten()
         .and_then(|text| serde_json::from_slice::<Report>(&text).ok());
-    let version = model(held).rsplit('/').next().and_then(|version| version.parse().ok());
+    let version = champion(&held.made_by)
+        .rsplit('/')
+        .next()
+        .and_then(|version| version.parse().ok());
     let (Some(report), Some(version)) = (report.filter(|report| !report.reasons.is_empty()), version) else {
         print_line(format!("    {}", held.message));
         return Ok(());
@@ -105,7 +108,7 @@ impl Entry {
         Entry {
             input: held.input.to_string(),
             at: Timestamp::from_microsecond(held.at).unwrap_or_default(),
-            model: model(held).into(),
+            model: champion(&held.made_by).into(),
             rows: held.rows,
             found: held.message.clone(),
         }
@@ -146,7 +149,10 @@ pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>,
     let held = find(config)?;
     let released: Vec<Held> = match which {
         Which::All => held,
-        Which::Model(wanted) => held.into_iter().filter(|held| model(held) == wanted).collect(),
+        Which::Model(wanted) => held
+            .into_iter()
+            .filter(|held| champion(&held.made_by) == wanted)
+            .collect(),
         Which::Since(since) => held.into_iter().filter(|held| held.at >= *since).collect(),
         Which::Files(files) => named(config, &held, files)?,
     };
@@ -199,9 +205,4 @@ pub fn find(config: &Config) -> Result<Vec<Held>> {
             Ok(Vec::new())
         }
     }
-}
-
-/// GROUP/VERSION
-fn model(held: &Held) -> &str {
-    held.made_by.split('@').next().unwrap_or_default()
 }

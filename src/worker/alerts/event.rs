@@ -1,6 +1,6 @@
 //! What a file in the folder of alerts says.
 
-use crate::ledger::{Event, Held};
+use crate::ledger::{Event, Held, champion};
 use crate::monitor::alert::{State, Subject};
 use crate::monitor::bins::Bin;
 use crate::monitor::{Area, Check};
@@ -148,7 +148,7 @@ pub fn of_release(held: &Held, at: i64, by: &str, reason: &str) -> Event {
     let next = format!("transform history {}", quoted(&file));
     let window = Window {
         at,
-        model: held.made_by.split('@').next().unwrap_or_default(),
+        model: champion(&held.made_by),
         file: file.clone(),
         files: 1,
         rows: held.rows,

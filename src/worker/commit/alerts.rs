@@ -4,7 +4,7 @@
 use super::Commit;
 use super::monitor::{Judged, Monitor, message};
 use crate::error::Result;
-use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted};
+use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted, champion};
 use crate::monitor::alert::{self, Change};
 use crate::monitor::bins::{Bin, bins};
 use crate::monitor::{Check, Policy};
@@ -134,8 +134,7 @@ impl Commit {
             None => format!("what {by} makes isn't watched"),
         };
         let ended = |made_by: &str, subject: &alert::Subject, state: &alert::State| -> Event {
-            let model = made_by.split('@').next().unwrap_or_default();
-            event::of_end(now, model, subject, state, &why)
+            event::of_end(now, champion(made_by), subject, state, &why)
         };
         self.ledger.end_alerts_of_others(at_work, ended)
     }
