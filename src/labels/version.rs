@@ -24,7 +24,7 @@ pub struct Version {
     /// Of a label, in the model's order; none of a number.
     pub classes: Option<Vec<String>>,
     approved: Option<Evaluation>,
-    baseline: Option<Baseline>,
+    baseline: Option<Arc<Baseline>>,
 }
 
 /// Those that were asked for; why one has none.
@@ -106,7 +106,7 @@ impl Version {
     pub fn worth(&self) -> Worth<'_> {
         Worth {
             approved: self.approved.as_ref(),
-            baseline: self.baseline.as_ref(),
+            baseline: self.baseline.as_deref(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! When people are told: an alert opens where a check was beyond its bar in several of the last windows, and closes where it is well
 //! within again. A result is held by its own window alone, whatever is open.
 
-use super::check::{Area, Check};
+use super::check::{Area, Check, title};
 use super::policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,8 @@ pub struct Alerts(pub BTreeMap<Subject, State>);
 #[derive(Debug, PartialEq)]
 pub enum Change<'a> {
     Opened(&'a Check),
-    Closed(&'a Check),
+    /// It was open since then.
+    Closed(&'a Check, i64),
     /// It isn't looked at any more.
     Ended(Subject, State),
 }
@@ -73,14 +74,7 @@ impl Subject {
 /// `psi of x in sex=f`
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.check)?;
-        if !self.column.is_empty() {
-            write!(f, " of {}", self.column)?;
-        }
-        match &self.segment {
-            Some(segment) => write!(f, " in {segment}"),
-            None => Ok(()),
-        }
+        f.write_str(&title(&self.check, &self.column, self.segment.as_deref()))
     }
 }
 
@@ -149,10 +143,13 @@ impl Alerts {
         if state.since.is_none() && over && state.recent.count_ones() >= alerting.over {
             state.since = Some(at);
             change = Some(Change::Opened(check));
-        } else if state.since.is_some() && !over && is_well_within(check, (value, bar), alerting.close) {
+        } else if let Some(since) = state.since
+            && !over
+            && is_well_within(check, (value, bar), alerting.close)
+        {
             // What was before it closed opens it no second time.
             (state.since, state.recent) = (None, 0);
-            change = Some(Change::Closed(check));
+            change = Some(Change::Closed(check, since));
         }
         match state.since.is_none() && state.recent == 0 {
             true => drop(self.0.remove(&subject)),
@@ -263,7 +260,7 @@ mod tests {
             match alerts.take(&window, &policy(Action::Off))[..] {
                 [] => '.',
                 [Change::Opened(_)] => '+',
-                [Change::Closed(_)] => '-',
+                [Change::Closed(..)] => '-',
                 ref other => panic!("{other:?}"),
             }
         });

@@ -20,6 +20,18 @@ pub enum Action {
     Block,
 }
 
+impl Action {
+    /// As it is spelled in JSON and in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Off => "off",
+            Action::Warn => "warn",
+            Action::Hold => "hold",
+            Action::Block => "block",
+        }
+    }
+}
+
 /// `[monitor]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -197,19 +209,10 @@ mod tests {
 
     fn check(area: Area, column: &str, over: bool) -> Check {
         Check {
-            area,
-            check: "psi",
-            column: column.into(),
-            segment: None,
-            n: 500,
             value: Some(1.0),
             bar: Some(0.2),
-            floor: false,
-            usual: None,
-            noise: None,
-            interval: None,
             over,
-            why: None,
+            ..Check::new(area, "psi", column, 500)
         }
     }
 

@@ -17,7 +17,7 @@ pub enum Line {
 pub fn lines(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
     for kept in &report.kept_back {
-        let verb = format!("{:?}", kept.action).to_lowercase();
+        let verb = kept.action.name();
         lines.push(Line::Text(format!(
             "{verb}: {}, since {}: {}",
             kept.input,
@@ -88,7 +88,7 @@ fn row(change: &Change) -> Vec<String> {
         None => check.column.clone(),
     };
     vec![
-        format!("{:?}", change.action).to_lowercase(),
+        change.action.name().into(),
         check.check.into(),
         column,
         number(check.value),

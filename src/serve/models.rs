@@ -1,11 +1,12 @@
 //! The groups and versions that are served: proven beside those at work, then put in their place.
 
-use super::live::{self, Live};
+use super::live::Live;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
 use crate::error::Error;
 use crate::monitor::Policy;
+use crate::monitor::check::{NAMED, worst};
 use crate::registry::baseline::InForce;
 use crate::registry::{Current, Registry, Status};
 use crate::score::Lineup;
@@ -245,7 +246,7 @@ impl Models {
             let judged = catch_unwind(AssertUnwindSafe(|| {
                 live.judge(policy, now, at, |judged| {
                     let (model, rows) = (&served.lineup, judged.rows);
-                    tracing::warn!(%model, rows, found = live::found(&judged.over), "requests are out of the ordinary");
+                    tracing::warn!(%model, rows, found = worst(judged.over.iter(), NAMED), "requests are out of the ordinary");
                 });
             }));
             if judged.is_err() {

@@ -1,7 +1,7 @@
 //! The loop: wake, find the approved model, make a pass, wait. The only place that puts the parts together. The same loop
 //! serves the daemon and the one-shot; they differ in when it ends.
 
-use super::commit::{Commit, Watched};
+use super::commit::Commit;
 use super::descriptors;
 use super::inbox::Inbox;
 use super::job::Setup;
@@ -363,7 +363,7 @@ impl Worker {
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        let watched = self.current.baseline().map(Watched::of);
+        let watched = self.current.baseline().cloned();
         match &watched {
             Some(watched) => {
                 tracing::info!(baseline = %watched.sha256, "results are held against the version's baseline")

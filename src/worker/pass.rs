@@ -1,6 +1,6 @@
 //! One pass: list, look, plan, and transform what is stale.
 
-use super::commit::{Commit, Publishing, Watched};
+use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
@@ -11,6 +11,7 @@ use super::queue::Queue;
 use crate::config::Config;
 use crate::error::Result;
 use crate::registry::Current;
+use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::{Inputs, Listing};
@@ -101,7 +102,7 @@ impl Pass {
     }
 
     /// Works by this lineup from now on, or waits for one. `watched`: its baseline, if it has one and is to be held against it.
-    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<Watched>) -> Result<()> {
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
         let Config { shape, monitor, .. } = &self.setup.config;
         let watched = watched.filter(|_| monitor.is_on());
         self.pin = lineup.map(|lineup| Pin {

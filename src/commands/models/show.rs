@@ -42,7 +42,7 @@ impl Baseline {
             path: found.path,
             sha256: found.sha256.to_string(),
             rows: found.baseline.rows,
-            rows_of: found.baseline.rows_of,
+            rows_of: found.baseline.rows_of.clone(),
         }
     }
 }

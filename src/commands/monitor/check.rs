@@ -7,7 +7,7 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
-use crate::monitor::{Action, Basis, Counter, Judgement, Policy};
+use crate::monitor::{Action, Basis, Judgement, Policy};
 use crate::registry::Registry;
 use crate::registry::baseline::InForce;
 use crate::score::Lineup;
@@ -72,13 +72,20 @@ pub fn in_force(registry: &Registry, version: u32) -> Result<InForce> {
 
 /// Scores a file, and counts it by the baseline. `file`: a name in the input folder, as in status, or any path.
 pub fn counted(config: &Config, registry: &Registry, version: u32, in_force: &InForce, file: &Path) -> Result<Summary> {
-    let model = registry.load(version)?;
-    let (baseline, signature) = (&in_force.baseline, model.signature());
-    let counter =
-        Counter::new(baseline, in_force.sha256, signature).watching(&config.monitor.watch, baseline, signature);
-    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
+    let scorer = scorer(config, registry, version, in_force)?;
     let dropped = config.input.path.join(input_name(config, file).path());
-    let path = if file.exists() { file } else { &dropped };
+    count_all(config, &scorer, if file.exists() { file } else { &dropped })
+}
+
+/// Scores by a version alone, and counts by its baseline.
+pub fn scorer(config: &Config, registry: &Registry, version: u32, in_force: &InForce) -> Result<Scorer> {
+    let model = registry.load(version)?;
+    let counter = in_force.counter(&config.monitor.watch, model.signature());
+    Ok(Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into())))
+}
+
+/// What was counted of a file.
+pub fn count_all(config: &Config, scorer: &Scorer, path: &Path) -> Result<Summary> {
     let pool = pool(config.worker.threads)?;
     let input = File::open(path)
         .map_err(Error::io("open", path))
@@ -89,11 +96,16 @@ pub fn counted(config: &Config, registry: &Registry, version: u32, in_force: &In
         memory: config.worker.memory,
         ..Run::default()
     };
-    transform(input, &scorer, &mut io::sink(), &mut io::sink(), &run).map_err(|failure| match failure {
+    transform(input, scorer, &mut io::sink(), &mut io::sink(), &run).map_err(unreadable(path))
+}
+
+/// Why a file can't be counted.
+pub fn unreadable(path: &Path) -> impl Fn(Failure) -> Error {
+    move |failure| match failure {
         Failure::Problem(problem) => Error::config(path, problem.to_string()),
         Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
         Failure::Cancelled => unreachable!("nobody cancels it"),
-    })
+    }
 }
 
 /// `all`: also what is fine.
@@ -144,7 +156,7 @@ fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary,
         } = check;
         let mark = if check.over { " <" } else { "" };
         let why = check.why.as_ref().map_or_else(String::new, |why| format!("  {why}"));
-        let area = format!("{:?}", check.area).to_lowercase();
+        let area = check.area.name();
         print_line(format!(
             "{area:<11} {name:<21} {:<width$} {n:>9} {:>9} {:>9} {:>9}{mark}{why}",
             of(check),

@@ -1,22 +1,21 @@
 //! What in an input made a check go beyond its bar: the first rows, or the bins that moved most.
 
+use super::check::{count_all, scorer, unreadable};
 use crate::commands::print_line;
 use crate::config::Config;
 use crate::digits::{short, significant};
 use crate::error::{Error, Result};
 use crate::model::Signature;
 use crate::monitor::baseline::{Column, Values};
-use crate::monitor::{Baseline, Counter, Counts};
+use crate::monitor::bins::{Bin, Of, bins};
+use crate::monitor::{Baseline, ColumnCounts, check};
 use crate::problem::excerpt;
 use crate::registry::Registry;
-use crate::score::Lineup;
 use crate::score::batch::Reason;
-use crate::transform::{Failure, Run, Scanned, Scorer, pool, scan, transform};
+use crate::transform::{Scanned, scan};
 use serde::Deserialize;
 use std::fs::File;
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Rows, or bins, that are shown of each.
 const SHOWN: usize = 5;
@@ -26,6 +25,7 @@ const SHOWN: usize = 5;
 pub struct Found {
     pub check: String,
     pub column: String,
+    pub segment: Option<String>,
     pub value: Option<f64>,
     pub bar: Option<f64>,
 }
@@ -61,29 +61,22 @@ impl Fault {
 
 /// Prints each of the findings with what made it so. `path`: the input, as it is now.
 pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, found: &[Found]) -> Result<()> {
-    let baseline = registry.baseline(version)?;
-    let Some(baseline) = baseline.map(|in_force| (in_force.baseline, in_force.sha256)) else {
+    let Some(in_force) = registry.baseline(version)? else {
         return Ok(());
     };
-    let model = registry.load(version)?;
-    let counter = Counter::new(&baseline.0, baseline.1, model.signature());
-    let scorer = Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()).counting(Some(counter.into()));
-    let open = || File::open(path).map_err(Error::io("open", path));
-    let unreadable = |failure| match failure {
-        Failure::Problem(problem) => Error::config(path, problem.to_string()),
-        Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
-        Failure::Cancelled => unreachable!("nobody cancels it"),
-    };
+    let baseline = &*in_force.baseline;
+    let scorer = scorer(config, registry, version, &in_force)?;
     let mut searches: Vec<Search> = found
         .iter()
-        .filter_map(|found| Search::of(found, &baseline.0, scorer.lineup.signature()))
+        .filter_map(|found| Search::of(found, baseline, scorer.lineup.signature()))
         .collect();
     if !searches.is_empty() {
-        scan(open()?, &scorer, None, |scanned| {
+        let input = File::open(path).map_err(Error::io("open", path))?;
+        scan(input, &scorer, None, |scanned| {
             searches.iter_mut().for_each(|search| search.look(scanned));
             searches.iter().any(|search| search.rows.len() < SHOWN)
         })
-        .map_err(unreadable)?;
+        .map_err(unreadable(path))?;
     }
     // Bins are of the file alone, also where it was judged with others.
     let mut counts = None;
@@ -93,21 +86,12 @@ pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, fo
         for (line, text) in search.into_iter().flat_map(|search| &search.rows) {
             print_line(format!("        line {line}: {text}"));
         }
-        if let ("psi" | "distance", Some((i, column))) = (found.check.as_str(), place(&baseline.0, &found.column)) {
+        if let ("psi" | "distance", Some((i, column))) = (found.check.as_str(), place(baseline, &found.column)) {
             if counts.is_none() {
-                let pool = pool(config.worker.threads)?;
-                let run = Run {
-                    pool: Some(&pool),
-                    memory: config.worker.memory,
-                    ..Run::default()
-                };
-                let summary = transform(open()?, &scorer, &mut io::sink(), &mut io::sink(), &run);
-                counts = Some(summary.map_err(unreadable)?.counts);
+                counts = Some(count_all(config, &scorer, path)?.counts);
             }
-            counts
-                .iter()
-                .flat_map(|counts| moved(column, i, counts))
-                .for_each(print_line);
+            let now = counts.as_ref().and_then(|counts| counts.columns.get(i));
+            now.into_iter().flat_map(|now| moved(column, now)).for_each(print_line);
         }
     }
     Ok(())
@@ -115,14 +99,9 @@ pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, fo
 
 fn title(found: &Found) -> String {
     let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| significant(x, 3));
-    let of = if found.column.is_empty() {
-        String::new()
-    } else {
-        format!(" of {}", found.column)
-    };
     format!(
-        "{}{of}: {}, bar {}",
-        found.check,
+        "{}: {}, bar {}",
+        check::title(&found.check, &found.column, found.segment.as_deref()),
         number(found.value),
         number(found.bar)
     )
@@ -138,42 +117,17 @@ fn place<'b>(baseline: &'b Baseline, name: &str) -> Option<(usize, &'b Column)> 
 }
 
 /// The bins whose shares changed most, then and now.
-fn moved(column: &Column, place: usize, counts: &Counts) -> Vec<String> {
-    let (known, Some(later)) = (column.counts(), counts.columns.get(place)) else {
-        return Vec::new();
-    };
-    let mut bins: Vec<(String, u64, u64)> = match &column.values {
-        Values::Numbers { summary, .. } => {
-            let edges = summary.as_ref().map_or(&[][..], |summary| &summary.histogram.edges);
-            let bins = edges
-                .windows(2)
-                .map(|edge| format!("{} to {}", short(edge[0], 4), short(edge[1], 4)));
-            bins.zip(known.bins.iter().zip(&later.bins))
-                .map(|(name, (&known, &later))| (name, known, later))
-                .chain([
-                    ("below".into(), known.below, later.below),
-                    ("above".into(), known.above, later.above),
-                ])
-                .collect()
-        }
-        Values::Categories { categories, .. } => categories
-            .iter()
-            .zip(&later.bins)
-            .map(|(category, &later)| (excerpt(category.category.as_bytes(), 40), category.count, later))
-            .chain([("others".into(), known.other, later.other)])
-            .collect(),
-    };
-    bins.push(("missing".into(), known.missing, later.missing));
-    bins.push(("infinite".into(), known.infinite, later.infinite));
-    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let shares = bins
-        .into_iter()
-        .map(|(name, a, b)| (name, share(a, known.cells()), share(b, later.cells())));
-    let mut shares: Vec<(String, f64, f64)> = shares.collect();
-    shares.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
-    let shown = shares.into_iter().take(SHOWN).filter(|(_, then, now)| then != now);
+fn moved(column: &Column, now: &ColumnCounts) -> Vec<String> {
+    let mut bins = bins(column, &column.counts(), now);
+    bins.sort_by(|a, b| (b.now - b.then).abs().total_cmp(&(a.now - a.then).abs()));
+    let shown = bins.into_iter().take(SHOWN).filter(|bin| bin.then != bin.now);
     shown
-        .map(|(name, then, now)| {
+        .map(|Bin { of, then, now }| {
+            let name = match of {
+                Of::Numbers { from, to } => format!("{} to {}", short(from, 4), short(to, 4)),
+                Of::Category { category } => excerpt(category.as_bytes(), 40),
+                Of::Rest { cells } => cells.into(),
+            };
             format!(
                 "        {name}: {} % of the baseline, {} % now",
                 short(then * 100.0, 3),

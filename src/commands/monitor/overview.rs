@@ -155,7 +155,7 @@ fn unwatched(config: &Config, approved: bool, in_force: Option<&InForce>) -> Vec
     let mut unwatched: Vec<String> = [Area::Data, Area::Drift, Area::Bias, Area::Performance]
         .into_iter()
         .filter(|&area| policy.action(area) == Action::Off)
-        .map(|area| format!("{}: [monitor] has \"off\" for it", word(area)))
+        .map(|area| format!("{}: [monitor] has \"off\" for it", area.name()))
         .collect();
     let missing = |column: &&String| baseline.others.iter().all(|other| other.name != **column);
     let missing = policy.watch.columns.iter().filter(missing);
@@ -211,7 +211,7 @@ fn print(overview: &Overview) {
                 None => "none is open".into(),
             };
             vec![
-                word(found.area),
+                found.area.name().into(),
                 found.check.clone(),
                 found.column.clone(),
                 found.segment.clone().unwrap_or_default(),
@@ -232,10 +232,6 @@ fn print(overview: &Overview) {
     for what in &overview.unwatched {
         print_line(format!("not watched: {what}"));
     }
-}
-
-fn word(area: Area) -> String {
-    format!("{area:?}").to_lowercase()
 }
 
 fn timestamp(micros: i64) -> Timestamp {

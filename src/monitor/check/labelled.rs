@@ -2,18 +2,16 @@
 
 use super::bias::{self, Allowed, Group};
 use super::performance::{measured, realised};
-use super::{Area, Check};
+use super::{Area, Check, OTHER};
 use crate::evaluate::{Confusion, Evaluation, Metric, Task};
 use crate::monitor::Baseline;
 use crate::monitor::baseline::{Errors, Outcomes};
-use crate::monitor::performance::{Estimate, Figures, Measured, MeasuredClasses, Measurement, Segment};
+use crate::monitor::performance::{Estimate, Figures, METRICS, Measured, MeasuredClasses, Measurement, Segment};
 
 /// Yes from this probability on, where nothing says otherwise.
 const THRESHOLD: f64 = 0.5;
 /// What is said of groups without labels; windows are held against it as they come.
 const WITHOUT_LABELS: [&str; 3] = ["ci", "dppl", "di"];
-/// The group of the values beyond the fifty that are told apart.
-const OTHERS: &str = "(others)";
 const NO_PROBABILITIES: &str = "not all outputs have probabilities; set output.probabilities = true";
 
 /// What a version was worth before.
@@ -115,7 +113,7 @@ fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
         (Some(now), None, None) => shown(now),
         (None, _, None) => {
             let figures = classes.figures();
-            let each = crate::monitor::performance::METRICS.iter().map(|&metric| {
+            let each = METRICS.iter().map(|&metric| {
                 let check = Check::new(Area::Performance, metric.name(), "", classes.rows());
                 match figures.value(metric) {
                     Some(value) => nothing_to_hold_against(check.shown(value, None)),
@@ -199,7 +197,7 @@ fn groups(segment: &Segment) -> Vec<Group> {
     };
     let named = segment.values.iter();
     let named = named.map(|(value, counts)| group((!value.is_empty()).then(|| value.clone()), counts));
-    let other = (rows(&segment.other) > 0).then(|| group(Some(OTHERS.into()), &segment.other));
+    let other = (rows(&segment.other) > 0).then(|| group(Some(OTHER.into()), &segment.other));
     named.chain(other).collect()
 }
 

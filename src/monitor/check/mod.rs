@@ -1,7 +1,8 @@
 //! What is held against a baseline, one figure at a time. Each is reported always, also where it is fine or can't be computed.
 //!
-//! [`checks`] is of all columns; [`bias`] of groups; [`performance`] of a model's worth; [`labelled`] of what labels say of both. A bar is what a value mustn't go beyond,
-//! and is set so that chance alone seldom does over all checks of a window: see [`Bars::family`].
+//! [`checks`] is of all columns; [`bias`] of groups; [`performance`] of a model's worth; [`labelled`] of what labels say of both. A bar
+//! is what a value mustn't go beyond, and is set so that chance alone seldom does over all checks of a window: see
+//! [`Bars::family`].
 
 pub mod bias;
 mod chance;
@@ -35,6 +36,18 @@ pub enum Area {
     Bias,
     /// What the model is worth, estimated or measured.
     Performance,
+}
+
+impl Area {
+    /// As it is spelled in JSON, in labels and in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Area::Data => "data",
+            Area::Drift => "drift",
+            Area::Bias => "bias",
+            Area::Performance => "performance",
+        }
+    }
 }
 
 /// A figure, and what it is held against.
@@ -72,7 +85,8 @@ pub struct Check {
 }
 
 impl Check {
-    pub(super) fn new(area: Area, check: &'static str, column: &str, n: u64) -> Check {
+    /// Without a value.
+    pub fn new(area: Area, check: &'static str, column: &str, n: u64) -> Check {
         Check {
             area,
             check,
@@ -123,18 +137,37 @@ impl Check {
 /// `missing of x: 0.41, bar 0.13`
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.check)?;
-        if !self.column.is_empty() {
-            write!(f, " of {}", self.column)?;
-        }
-        if let Some(segment) = &self.segment {
-            write!(f, " in {segment}")?;
-        }
+        f.write_str(&title(self.check, &self.column, self.segment.as_deref()))?;
         match (self.value, self.bar) {
             (Some(value), Some(bar)) => write!(f, ": {}, bar {}", significant(value, 3), significant(bar, 3)),
             (Some(value), None) => write!(f, ": {}", significant(value, 3)),
             (None, _) => write!(f, ": {}", self.why.as_deref().unwrap_or("can't be computed")),
         }
+    }
+}
+
+/// `psi of x in sex=f`
+pub fn title(check: &str, column: &str, segment: Option<&str>) -> String {
+    let mut title = check.to_owned();
+    if !column.is_empty() {
+        title += &format!(" of {column}");
+    }
+    if let Some(segment) = segment {
+        title += &format!(" in {segment}");
+    }
+    title
+}
+
+/// How many findings a line names.
+pub const NAMED: usize = 3;
+
+/// The first findings in words, at most so many; the rest is counted.
+pub fn worst<'a>(over: impl Iterator<Item = &'a Check>, most: usize) -> String {
+    let over: Vec<&Check> = over.collect();
+    let shown: Vec<String> = over.iter().take(most).map(ToString::to_string).collect();
+    match over.len().saturating_sub(most) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
     }
 }
 

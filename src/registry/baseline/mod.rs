@@ -11,12 +11,13 @@ use super::{Attachment, Registry, Vote};
 use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::model::Signature;
-use crate::monitor::Baseline;
+use crate::monitor::{Baseline, Counter, Watch};
 use crate::spool::durable;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DECISIONS: &str = "baseline.toml";
 const FORMAT_VERSION: u32 = 1;
@@ -26,10 +27,17 @@ const DIGITS: usize = 16;
 /// What rows of a version are held against now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InForce {
-    pub baseline: Baseline,
+    pub baseline: Arc<Baseline>,
     /// Of its file.
     pub sha256: Sha256Sum,
     pub path: PathBuf,
+}
+
+impl InForce {
+    /// By which rows are counted, and what is watched beside the model's columns. `signature`: of the version whose baseline it is.
+    pub fn counter(&self, watch: &Watch, signature: &Signature) -> Counter {
+        Counter::new(&self.baseline, self.sha256, signature).watching(watch, &self.baseline, signature)
+    }
 }
 
 /// Somebody's decision that a version has another baseline.
@@ -141,7 +149,7 @@ fn in_force(file: &Frozen, signature: &Signature) -> Result<InForce> {
     let baseline = Baseline::parse(&file.read()?).map_err(wrong)?;
     baseline.fits(signature).map_err(wrong)?;
     Ok(InForce {
-        baseline,
+        baseline: baseline.into(),
         sha256: Sha256Sum::parse(file.sha256).ok_or_else(|| wrong("its SHA-256 is none".into()))?,
         path: file.path.clone(),
     })

@@ -24,7 +24,7 @@ fn the_newest_decision_counts_and_all_are_kept() {
     for cells in [&[1.0, 2.0][..], &[3.0], &[1.0, 2.0]] {
         let sha256 = registry.give_baseline(1, &of_x(cells), sample::vote()).unwrap();
         let found = registry.baseline(1).unwrap().unwrap();
-        assert_eq!((found.baseline, found.sha256.to_string()), (of_x(cells), sha256));
+        assert_eq!((&*found.baseline, found.sha256.to_string()), (&of_x(cells), sha256));
     }
     let given = registry.baselines_given(1).unwrap();
     assert_eq!((given.len(), given[0].by.as_str()), (3, "ada@lab"));

@@ -57,11 +57,11 @@ pub fn changes(report: &Report, html: &mut String) -> fmt::Result {
 
 fn change(change: &Change, html: &mut String) -> fmt::Result {
     let check = &change.check;
-    let (class, word) = match change.action {
-        Action::Hold => ("fails", "hold"),
-        Action::Block => ("fails", "block"),
-        Action::Warn => ("warns", "warn"),
-        Action::Off => ("", "off"),
+    let word = change.action.name();
+    let class = match change.action {
+        Action::Hold | Action::Block => "fails",
+        Action::Warn => "warns",
+        Action::Off => "",
     };
     let name = match (&check.segment, check.column.as_str()) {
         (Some(segment), _) => segment.as_str(),

@@ -7,7 +7,7 @@ use self::window::{Told, Turn};
 use crate::checksum::Sha256Sum;
 use crate::model::Signature;
 use crate::monitor::counts::Scratch;
-use crate::monitor::{Action, Baseline, Basis, Check, Counter, Counts, Judgement, Policy};
+use crate::monitor::{Action, Baseline, Basis, Check, Counter, Counts, Judgement, Policy, Watch};
 use crate::registry::baseline::InForce;
 use crate::score::Batch;
 use crate::service::lock;
@@ -22,7 +22,7 @@ const PLACES: usize = 16;
 
 /// A version's rows, held against its baseline. Another version or another baseline begins with none.
 pub struct Live {
-    baseline: Baseline,
+    baseline: Arc<Baseline>,
     /// For CSVs, whose parts count by themselves.
     pub counter: Arc<Counter>,
     /// The open window is the sum of all. Nearly always the first one is free.
@@ -72,7 +72,8 @@ impl Live {
     /// `signature`: of the version whose baseline it is.
     pub fn of(in_force: InForce, signature: &Signature) -> Live {
         Live {
-            counter: Counter::new(&in_force.baseline, in_force.sha256, signature).into(),
+            // Requests have no columns beside the model's.
+            counter: in_force.counter(&Watch::default(), signature).into(),
             baseline: in_force.baseline,
             places: from_fn(|_| Mutex::default()),
             judging: Mutex::default(),
@@ -154,16 +155,6 @@ pub fn policy(policy: &Policy) -> String {
         Action::Hold | Action::Block => "an answer can't be held back: hold and block act as warn here",
     };
     format!("windows of {} rows or an hour; {acts}", policy.min_rows)
-}
-
-/// The worst three in words.
-pub fn found(over: &[Check]) -> String {
-    const SHOWN: usize = 3;
-    let shown: Vec<String> = over.iter().take(SHOWN).map(|check| check.to_string()).collect();
-    match over.len().saturating_sub(SHOWN) {
-        0 => shown.join("; "),
-        more => format!("{}; and {more} more", shown.join("; ")),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{Column, Type};
 use crate::monitor::baseline;
+use crate::monitor::check::{NAMED, worst};
 use crate::score::{Binding, Spelling};
 use std::thread;
 
@@ -19,7 +20,7 @@ fn signature() -> Signature {
 fn live() -> Live {
     let numbers: Vec<f64> = (0..100).map(f64::from).collect();
     let in_force = InForce {
-        baseline: Baseline::new(100, vec![baseline::Column::of_numbers("x", &numbers)]),
+        baseline: Baseline::new(100, vec![baseline::Column::of_numbers("x", &numbers)]).into(),
         sha256: Sha256Sum([7; 32]),
         path: "baseline.json".into(),
     };
@@ -44,7 +45,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn judge(live: &Live, now: Duration) -> Vec<String> {
     let mut told = Vec::new();
     let at = Timestamp::from_second(now.as_secs() as i64).unwrap();
-    live.judge(&policy(), now, at, |judged| told.push(found(&judged.over)));
+    live.judge(&policy(), now, at, |judged| told.push(worst(judged.over.iter(), NAMED)));
     told
 }
 

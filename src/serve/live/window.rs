@@ -86,19 +86,10 @@ mod tests {
     #[test]
     fn what_lasts_is_told_once_a_minute_and_what_is_new_at_once() {
         let check = |column: &str| Check {
-            area: Area::Data,
-            check: "missing",
-            column: column.into(),
-            segment: None,
-            n: 500,
             value: Some(0.5),
             bar: Some(0.1),
-            floor: false,
-            usual: None,
-            noise: None,
-            interval: None,
             over: true,
-            why: None,
+            ..Check::new(Area::Data, "missing", column, 500)
         };
         let (a, b) = (check("a"), check("b"));
         let mut told = Told::default();

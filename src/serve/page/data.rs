@@ -4,8 +4,9 @@ use super::Facts;
 use super::table::Table;
 use super::words::{count, since, time};
 use crate::html::{Escaped, thousands};
-use crate::serve::live::{self, Judged, Windows};
-use std::fmt::{self, Write};
+use crate::monitor::check::{NAMED, worst};
+use crate::serve::live::{Judged, Windows};
+use std::fmt;
 
 /// So many checks that are over are shown of a version.
 const SHOWN: usize = 8;
@@ -54,16 +55,14 @@ fn last(facts: &Facts, windows: &Windows) -> String {
     let Some(last) = &windows.last else {
         return "no window was judged yet".into();
     };
-    let over: Vec<String> = last.over.iter().take(SHOWN).map(|check| check.to_string()).collect();
-    let mut text = match over.is_empty() {
+    let over = match last.over.is_empty() {
         true => "nothing".into(),
-        false => format!("<span class=\"warns\">{}</span>", Escaped(&over.join("; "))),
+        false => format!(
+            "<span class=\"warns\">{}</span>",
+            Escaped(&worst(last.over.iter(), SHOWN))
+        ),
     };
-    if let more @ 1.. = last.over.len().saturating_sub(SHOWN) {
-        text += &format!("; and {more} more");
-    }
-    let _ = write!(text, "<small>{}</small>", when(facts, last));
-    text
+    format!("{over}<small>{}</small>", when(facts, last))
 }
 
 fn when(facts: &Facts, last: &Judged) -> String {
@@ -79,7 +78,7 @@ pub fn verdicts(facts: &Facts) -> impl Iterator<Item = String> {
             format!(
                 "what {} is asked is out of the ordinary: {}",
                 watched.model,
-                live::found(&last.over)
+                worst(last.over.iter(), NAMED)
             )
         })
     })

@@ -43,19 +43,10 @@ fn totals(answered: u64, refused: u64, failed: u64) -> Totals {
 /// Of a window in which half of these columns was missing.
 fn watched(model: &str, columns: &[&str], now: Timestamp) -> Watched {
     let over = |column: &&str| Check {
-        area: Area::Data,
-        check: "missing",
-        column: column.to_string(),
-        segment: None,
-        n: 500,
         value: Some(0.5),
         bar: Some(0.0417),
-        floor: false,
-        usual: None,
-        noise: None,
-        interval: None,
         over: true,
-        why: None,
+        ..Check::new(Area::Data, "missing", column, 500)
     };
     let over: Vec<Check> = columns.iter().map(over).collect();
     let last = Judged {

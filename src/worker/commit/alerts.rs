@@ -71,7 +71,6 @@ impl Commit {
             {
                 continue;
             }
-            let since = alerting.alerts.clone();
             let changes = alerting.alerts.take(
                 &alert::Judged {
                     checks: &judged.judgement.checks,
@@ -82,20 +81,19 @@ impl Commit {
                 policy,
             );
             let changes = changes.into_iter().map(|change| {
-                let since = |check: &Check| since.0.get(&alert::Subject::of(check)).and_then(|state| state.since);
-                let of = |kind, check: &Check, since: Option<i64>, why: &str| {
+                let of = |kind, check: &Check, since: i64, why: &str| {
                     let bins = monitor.bins(check, judged);
-                    event::of_alert(kind, &window, check, since.unwrap_or(done.at), bins.as_deref(), why)
+                    event::of_alert(kind, &window, check, since, bins.as_deref(), why)
                 };
                 match change {
                     Change::Opened(check) => {
                         tracing::warn!(input = %done.input, found = %check, "an alert opens");
                         let why = opened(policy);
-                        of(event::OPENED, check, None, &why)
+                        of(event::OPENED, check, done.at, &why)
                     }
-                    Change::Closed(check) => {
+                    Change::Closed(check, since) => {
                         tracing::info!(input = %done.input, found = %check, "an alert closes");
-                        of(event::CLOSED, check, since(check), "well within its bar again")
+                        of(event::CLOSED, check, since, "well within its bar again")
                     }
                     Change::Ended(subject, state) => {
                         event::of_end(done.at, window.model, &subject, &state, "it isn't looked at any more")

@@ -11,7 +11,6 @@ mod publishing;
 mod record;
 mod usual;
 
-pub use monitor::Watched;
 pub use publishing::Publishing;
 pub use usual::Usual;
 
@@ -29,6 +28,7 @@ use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, Ledger, Transformation, Watch};
+use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
@@ -152,7 +152,7 @@ impl Commit {
     }
 
     /// What is done from now on is by this lineup, if there is one, and held against its baseline, if it has one.
-    pub fn take_lineup(&mut self, lineup: Option<&Lineup>, watched: Option<Watched>) -> Result<()> {
+    pub fn take_lineup(&mut self, lineup: Option<&Lineup>, watched: Option<InForce>) -> Result<()> {
         self.model = lineup.map(Lineup::to_string);
         self.agenda.lift_shortages();
         let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));

@@ -7,11 +7,10 @@ use crate::checksum::Sha256Sum;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Wanted, Windows};
-use crate::model::Signature;
 use crate::monitor::alert::Alerts;
-use crate::monitor::check::Check;
+use crate::monitor::check::{Check, NAMED, worst};
 use crate::monitor::sizes::Sizes;
-use crate::monitor::{Action, Baseline, Basis, Counter, Counts, Judgement, Policy, Watch, Window};
+use crate::monitor::{Action, Basis, Counts, Judgement, Policy, Window};
 use crate::registry::baseline::InForce;
 use crate::spool::publish::{Earlier, Product};
 use crate::spool::{Dir, Draft, Name, results};
@@ -23,32 +22,10 @@ use crate::worker::look::now;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::Write;
-use std::sync::Arc;
-
-/// A baseline, and the file that it came from.
-#[derive(Clone, Debug)]
-pub struct Watched {
-    pub baseline: Arc<Baseline>,
-    pub sha256: Sha256Sum,
-}
-
-impl Watched {
-    pub fn of(in_force: &InForce) -> Watched {
-        Watched {
-            baseline: in_force.baseline.clone().into(),
-            sha256: in_force.sha256,
-        }
-    }
-
-    /// `signature`: of the version whose baseline it is.
-    pub fn counter(&self, watch: &Watch, signature: &Signature) -> Counter {
-        Counter::new(&self.baseline, self.sha256, signature).watching(watch, &self.baseline, signature)
-    }
-}
 
 /// What is known of a lineup's inputs. Begins with what the ledger has.
 pub struct Monitor {
-    watched: Watched,
+    watched: InForce,
     made_by: String,
     /// Of small inputs, recorded since the last ones were judged.
     window: Window,
@@ -89,7 +66,7 @@ pub struct Judged {
 }
 
 impl Monitor {
-    pub fn begin(ledger: &Ledger, watched: Watched, made_by: String) -> Result<Monitor> {
+    pub fn begin(ledger: &Ledger, watched: InForce, made_by: String) -> Result<Monitor> {
         Ok(Monitor {
             window: ledger.window(&made_by, watched.sha256)?,
             alerts: ledger.alerts(&made_by, watched.sha256)?,
@@ -104,7 +81,7 @@ impl Monitor {
         &self.made_by
     }
 
-    pub fn watched(&self) -> &Watched {
+    pub fn watched(&self) -> &InForce {
         &self.watched
     }
 
@@ -159,7 +136,7 @@ impl Monitor {
                 day: None,
             });
         };
-        let usual = self.usual.as_ref().and_then(Usual::counts);
+        let usual = self.usual();
         checks.extend(policy.checks(&self.watched.baseline, usual, &window.counts));
         let basis = if window.rescored { Basis::Rescored } else { Basis::New };
         let judgement = policy.judge(checks, basis, outputs);
@@ -464,21 +441,14 @@ impl<'a> HeldReport<'a> {
     }
 }
 
-/// The worst three findings, in a line.
+/// The worst findings, in a line.
 pub fn message(judged: &Judged) -> String {
-    const SHOWN: usize = 3;
     if let Some(before) = &judged.before {
         return before.clone();
     }
-    let over: Vec<&Check> = judged.judgement.over().collect();
-    let shown: Vec<String> = over.iter().take(SHOWN).map(|check| check.to_string()).collect();
-    let more = match over.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
     let with = match judged.files {
         1 => String::new(),
         files => format!(" (this file with {} small ones before it)", files - 1),
     };
-    format!("{}{more}{with}", shown.join("; "))
+    worst(judged.judgement.over(), NAMED) + &with
 }

@@ -5,7 +5,6 @@ use super::process::State;
 use super::snapshot::Status;
 use crate::config::Config;
 use crate::error::Result;
-use crate::monitor::Area;
 use crate::spool::durable;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -149,7 +148,7 @@ fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
     for check in last.iter().flat_map(|look| &look.checks) {
         let labels = Labels {
             model,
-            area: word(check.area),
+            area: check.area.name(),
             check: &check.check,
             column: &check.column,
             segment: check.segment.as_deref().unwrap_or_default(),
@@ -166,7 +165,7 @@ fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
     let open = monitored.open.iter().map(|(subject, _)| {
         let labels = Labels {
             model,
-            area: word(subject.area),
+            area: subject.area.name(),
             check: &subject.check,
             column: &subject.column,
             segment: subject.segment.as_deref().unwrap_or_default(),
@@ -236,15 +235,6 @@ impl<'a> Labels<'a> {
     }
 }
 
-fn word(area: Area) -> &'static str {
-    match area {
-        Area::Data => "data",
-        Area::Drift => "drift",
-        Area::Bias => "bias",
-        Area::Performance => "performance",
-    }
-}
-
 fn flag(is: bool) -> Vec<Sample<'static>> {
     vec![(Vec::new(), f64::from(is))]
 }
@@ -289,6 +279,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::ledger::Look;
+    use crate::monitor::Area;
     use crate::monitor::alert::{Seen, State, Subject};
 
     #[test]
