@@ -1,8 +1,9 @@
 //! What became of rows that were held against a baseline, for Prometheus: as the worker's textfile names it.
 
-use crate::monitor::{Area, Check};
+use crate::monitor::Check;
 use crate::serve::live::Windows;
 use crate::service::exposition::{Kind, Page};
+use std::collections::HashSet;
 
 /// So many checks of a version have series, three each: those that are over first.
 const CHECKS: usize = 160;
@@ -40,7 +41,9 @@ pub fn write(page: &mut Page, versions: &[Watched]) {
     for (model, last) in judged() {
         family.sample(&[("model", model)], last.at.as_millisecond() as f64 / 1000.0);
     }
-    let checks = || judged().map(|(model, last)| (model, computed(&last.judgement.checks)));
+    let checks: Vec<_> = judged()
+        .map(|(model, last)| (model, computed(&last.judgement.checks)))
+        .collect();
     type Figure = fn(&Check) -> Option<f64>;
     let figures: [(&str, &str, Figure); 3] = [
         (
@@ -59,7 +62,7 @@ pub fn write(page: &mut Page, versions: &[Watched]) {
     ];
     for (name, help, figure) in figures {
         let mut family = page.family(name, Kind::Gauge, help);
-        for (model, checks) in checks() {
+        for (model, checks) in &checks {
             for check in checks.iter().take(CHECKS) {
                 if let Some(figure) = figure(check) {
                     family.sample(&labels(model, check), figure);
@@ -69,26 +72,25 @@ pub fn write(page: &mut Page, versions: &[Watched]) {
     }
     let help = "Checks of the last window that have no series, for there are too many.";
     let mut family = page.family("transform_monitor_checks_left_out", Kind::Gauge, help);
-    checks().for_each(|(model, checks)| family.sample(&[("model", model)], checks.len().saturating_sub(CHECKS)));
+    checks
+        .iter()
+        .for_each(|(model, checks)| family.sample(&[("model", *model)], checks.len().saturating_sub(CHECKS)));
 }
 
-/// Those that have a value; those that are over first.
+/// Those that have a value; those that are over first. Each once, for a page with a series twice can't be read: an output may be
+/// called as an input is.
 fn computed(checks: &[Check]) -> Vec<&Check> {
     let mut computed: Vec<&Check> = checks.iter().filter(|check| check.value.is_some()).collect();
     computed.sort_by_key(|check| !check.over);
+    let mut seen = HashSet::new();
+    computed.retain(|check| seen.insert((check.area, check.check, &check.column, &check.segment)));
     computed
 }
 
 fn labels<'a>(model: &'a str, check: &'a Check) -> Vec<(&'a str, &'a str)> {
-    let area = match check.area {
-        Area::Data => "data",
-        Area::Drift => "drift",
-        Area::Bias => "bias",
-        Area::Performance => "performance",
-    };
     let mut labels = vec![
         ("model", model),
-        ("area", area),
+        ("area", check.area.name()),
         ("check", check.check),
         ("column", &check.column),
     ];
@@ -99,31 +101,24 @@ fn labels<'a>(model: &'a str, check: &'a Check) -> Vec<(&'a str, &'a str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::{Action, Judgement};
+    use crate::monitor::{Action, Area, Judgement};
     use crate::serve::live::Judged;
     use jiff::Timestamp;
 
     fn check(column: usize, over: bool) -> Check {
         Check {
-            area: Area::Data,
-            check: "missing",
-            column: format!("c{column}"),
-            segment: None,
-            n: 500,
             value: (column != 7).then_some(0.5),
             bar: Some(0.25),
-            floor: false,
-            usual: None,
-            noise: None,
-            interval: None,
             over,
-            why: None,
+            ..Check::new(Area::Data, "missing", &format!("c{column}"), 500)
         }
     }
 
     #[test]
     fn series_are_bounded_and_those_over_come_first() {
-        let checks = (0..1000).map(|column| check(column, column >= 990)).collect();
+        let columns = (0..1000).map(|column| check(column, column >= 990));
+        // An output that is called as an input is.
+        let checks = columns.chain([check(999, false)]).collect();
         let last = Judged {
             at: Timestamp::from_millisecond(1500).unwrap(),
             rows: 500,
