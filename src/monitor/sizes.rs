@@ -78,8 +78,8 @@ mod tests {
         sizes.push(b"people.csv", 3);
         sizes.push(b"orders_2026-11-10.csv", 8);
         assert_eq!(sizes.last(b"orders_2027-1-1.csv"), [7, 8]);
-        let newer = [(&b"people.csv"[..], 5), (b"orders_7.csv", 9)];
-        assert_eq!(sizes.last_with(b"orders_1.csv", newer.into_iter()), [7, 8, 9]);
+        let newer = [(&b"people.csv"[..], 5), (b"orders_3-3-3.csv", 9)];
+        assert_eq!(sizes.last_with(b"orders_2027-1-1.csv", newer.into_iter()), [7, 8, 9]);
         assert!(sizes.last(b"orders.csv").is_empty());
         (0..100).for_each(|rows| sizes.push(b"people.csv", rows));
         assert_eq!(sizes.last(b"people.csv"), (80..100).collect::<Vec<u64>>());
