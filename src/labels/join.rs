@@ -12,6 +12,7 @@ use crate::monitor::labels::{Labels, Merged};
 use crate::monitor::performance::Measured;
 use crate::spool::{Dir, Name};
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::path::Path;
 
 pub struct Request<'a> {
@@ -64,6 +65,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         input,
         since,
     } = *request;
+    let _alone = alone(&config.state.path)?;
     let root = Dir::open(&config.output.path)?;
     let scored = ledger.scored(since)?;
     let mut versions = Versions::new(config);
@@ -136,6 +138,17 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
     });
     ledger.set_labels(&labellings.collect::<Vec<_>>())?;
     Ok(joined)
+}
+
+/// Labels are read, added to and written back: a second call waits until the first one is done, or the later one would undo the
+/// other's. The kernel lets go of the lock when its holder dies.
+fn alone(state: &Path) -> Result<File> {
+    let path = state.join("labels.lock");
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(Error::io("open", &path))?;
+    file.lock().map_err(Error::io("lock", &path))?;
+    Ok(file)
 }
 
 fn by_row<'a>(

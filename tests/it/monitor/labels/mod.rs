@@ -5,6 +5,8 @@ mod worth;
 use crate::spool::{Ran, Spool};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 
 /// Yes from a = 20 on, nearly surely.
 const CLASSES: &str = r#"{"inputs":[{"name":"a","missing":{"fill":0}}],
@@ -121,6 +123,35 @@ fn late_labels_add_to_earlier_ones_and_the_newer_one_counts() {
         check(&json["versions"][0], "accuracy")["value"].as_f64().unwrap(),
         before
     );
+    assert_eq!(json["versions"][0]["rows_labelled"], 100);
+}
+
+#[test]
+fn calls_at_once_lose_no_labels() {
+    let spool = watched();
+    let state = spool.path("state");
+    spool.drop_file("a.csv", rows(0, 100));
+    spool.once().exits(0);
+    // Another call is at work: this one waits for it, and knows then what that one kept.
+    let lock = fs::File::create(state.join("labels.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut calls = Vec::new();
+    for part in 0..4 {
+        let file = format!("labels{part}.csv");
+        fs::write(spool.path(&file), truths(part * 25, 25, 10)).unwrap();
+        calls.push(
+            spool
+                .command(&["monitor", "labels", &file])
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+    }
+    drop(lock);
+    for mut call in calls {
+        assert!(call.wait().unwrap().success());
+    }
+    let json = spool.run(&["monitor", "labels", "--json"]).exits(0).json();
     assert_eq!(json["versions"][0]["rows_labelled"], 100);
 }
 
