@@ -23,6 +23,8 @@ pub struct Found<'a> {
     pub ambiguous: Few,
     /// Keys that stand in older inputs, too: the newest counts.
     pub older: Few,
+    /// Keys that only inputs older than a skipped one have: that one may have them, too, and would be the one that is meant.
+    pub withheld: Few,
     /// Outputs that weren't looked into, and why.
     pub skipped: Vec<(String, String)>,
 }
@@ -58,21 +60,32 @@ pub fn by_key<'a>(
     let mut found = Found::default();
     let mut seen: HashSet<&str> = HashSet::new();
     let mut older: HashSet<&str> = HashSet::new();
+    // The newest input whose keys can't be told.
+    let mut unknown: Option<&Scored> = None;
     for (place, output) in scored.iter().enumerate() {
         let version = versions.of(&output.made_by)?;
         let sheet = version.and_then(|version| Sheet::output(root, output, shape, &version.prediction));
-        let sheet = sheet.and_then(|sheet| match sheet.has(key) {
-            true => Ok(sheet),
-            false => Err(format!("the output has no column {key:?}; output.columns keeps it")),
-        });
-        let rows = sheet.and_then(|sheet| rows_by_key(sheet, key, labels));
+        let rows = match sheet {
+            Ok(sheet) if !sheet.has(key) => {
+                let why = format!("the output has no column {key:?}; output.columns keeps it");
+                found.skipped.push((output.input.to_string(), why));
+                continue;
+            }
+            sheet => sheet.and_then(|sheet| rows_by_key(sheet, key, labels)),
+        };
         match rows {
-            Err(why) => found.skipped.push((output.input.to_string(), why)),
+            Err(why) => {
+                found.skipped.push((output.input.to_string(), why));
+                unknown.get_or_insert(output);
+            }
             Ok(rows) => {
                 // In the order of keys, so that those that are named are the same each time.
                 for (key, (row, count)) in rows {
                     match (seen.insert(key), count) {
                         (false, _) => drop(older.insert(key)),
+                        (true, _) if let Some(newer) = unknown => {
+                            (found.withheld).push(|| format!("{key} in {}, older than {}", output.input, newer.input));
+                        }
                         (true, 1) => found.places.entry(place).or_default().push((row, &labels[key])),
                         (true, _) => found.ambiguous.push(|| format!("{key} in {}", output.input)),
                     }

@@ -34,6 +34,8 @@ pub struct Joined {
     pub unmatched: Few,
     pub ambiguous: Few,
     pub older: Few,
+    /// Keys that stand in inputs older than one that was skipped, and in none newer: not used.
+    pub withheld: Few,
     /// Labels that are none of the version's classes, or no number: with their lines.
     pub unknown: Few,
     /// Labels of rows that couldn't be scored.
@@ -75,6 +77,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         unmatched,
         ambiguous,
         older,
+        withheld,
         skipped,
     } = match given.map(|given| &given.of) {
         None => known_before(ledger, &scored)?,
@@ -84,7 +87,8 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         }
         Some(Of::Rows(labels)) => by_row(labels, &scored, input, path, config)?,
     };
-    (joined.unmatched, joined.ambiguous, joined.older, joined.skipped) = (unmatched, ambiguous, older, skipped);
+    (joined.unmatched, joined.ambiguous, joined.older) = (unmatched, ambiguous, older);
+    (joined.withheld, joined.skipped) = (withheld, skipped);
     let mut kept = Vec::new();
     for (place, rows) in places {
         let output = &scored[place];

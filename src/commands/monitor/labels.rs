@@ -131,6 +131,11 @@ fn print_joined(joined: &Joined) {
             "several rows of the newest input have this key, so its label isn't used",
         ),
         (&joined.older, "older inputs have this key, too; the newest one counts"),
+        (
+            &joined.withheld,
+            "a newer input that wasn't looked into (below) may have this key, too, so its label isn't used; 'transform \
+             --once' makes the output again",
+        ),
         (&joined.unknown, "this is no label of the version, and isn't used"),
     ] {
         if *all > 0 {
@@ -227,6 +232,7 @@ fn json(given: Option<&Given>, joined: &Joined, versions: &[OfVersion]) -> Value
             "unmatched": few(&joined.unmatched),
             "ambiguous": few(&joined.ambiguous),
             "in_older_inputs": few(&joined.older),
+            "withheld": few(&joined.withheld),
             "unknown": few(&joined.unknown),
             "without_prediction": joined.without_prediction,
         },

@@ -225,8 +225,8 @@ fn outputs_that_are_not_what_was_published_are_named_and_never_guessed() {
     let spool = watched();
     for (name, first) in [("a.csv", 0), ("b.csv", 100), ("c.csv", 200), ("d.csv", 300)] {
         spool.drop_file(name, rows(first, 20));
+        spool.once().exits(0);
     }
-    spool.once().exits(0);
     let output = spool.output("a.csv").unwrap();
     fs::write(spool.path("output/a.csv.out"), output.replace("yes", "yEs")).unwrap();
     fs::write(spool.path("output/b.csv.out"), output.clone() + "1,2\n").unwrap();
@@ -244,6 +244,43 @@ fn outputs_that_are_not_what_was_published_are_named_and_never_guessed() {
             ("a.csv", "it was changed since it was recorded"),
         ]
     );
+}
+
+#[test]
+fn labels_are_not_of_an_older_input_while_a_newer_output_is_gone() {
+    let spool = watched();
+    spool.drop_file("jan.csv", rows(0, 60));
+    spool.once().exits(0);
+    spool.drop_file("feb.csv", rows(20, 60));
+    spool.once().exits(0);
+    spool.drop_file("mar.csv", rows(40, 60));
+    spool.once().exits(0);
+    let output = spool.output("feb.csv").unwrap();
+    for broken in [None, Some(output.replace("yes", "yEs"))] {
+        match broken {
+            None => fs::remove_file(spool.path("output/feb.csv.out")).unwrap(),
+            Some(text) => fs::write(spool.path("output/feb.csv.out"), text).unwrap(),
+        }
+        let json = labels(&spool, truths(0, 110, 10), &[]).exits(0).json();
+        // Those of March are the newest; of which of the others they are can't be told.
+        joined(
+            &json,
+            json!({"joined": 60, "withheld": 40, "unmatched": 10, "in_older_inputs": 20}),
+        );
+        assert_eq!(
+            json["labels"]["withheld"]["first"][0],
+            "0 in jan.csv, older than feb.csv"
+        );
+        assert_eq!(json["versions"][0]["inputs"], 1);
+        let text = spool.run(&["monitor", "labels", "labels.csv"]).exits(0);
+        text.says("a newer input that wasn't looked into")
+            .says("transform --once");
+    }
+    fs::remove_file(spool.path("output/feb.csv.out")).unwrap();
+    spool.once().exits(0);
+    let json = labels(&spool, truths(0, 110, 10), &[]).exits(0).json();
+    joined(&json, json!({"joined": 100, "withheld": 0, "unmatched": 10, "new": 40}));
+    assert_eq!(json["versions"][0]["inputs"], 3);
 }
 
 #[test]
