@@ -1,7 +1,7 @@
 //! What labels say of a version: is it worth what it was, and are groups of people treated alike?
 
 use super::bias::{self, Allowed, Group};
-use super::performance::{measured, realised};
+use super::performance::{measured, realised, with_enough};
 use super::{Area, Check, OTHER};
 use crate::evaluate::{Confusion, Evaluation, Metric, Task};
 use crate::monitor::Baseline;
@@ -81,11 +81,12 @@ fn performance(of: &Measured, worth: &Worth) -> Vec<Check> {
         Measurement::Classes(classes) => of_classes(classes, worth),
         Measurement::Numbers(errors) => {
             let now = errors.evaluation();
-            match (worth.of(now.task), worth.outcomes()) {
+            let checks = match (worth.of(now.task), worth.outcomes()) {
                 (Some(approved), _) => measured(&now, approved),
                 (None, Some(outcomes)) if !outcomes.errors.is_empty() => against_errors(&now, &outcomes.errors),
                 _ => shown(&now),
-            }
+            };
+            with_enough(checks, None)
         }
     }
 }
@@ -124,6 +125,7 @@ fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
         }
         (None, Some(_), _) => Vec::new(),
     };
+    checks = with_enough(checks, now.and_then(|now| now.confusion));
     for check in &mut checks {
         let needs = [Metric::RocAuc, Metric::LogLoss].map(Metric::name);
         if !scored && check.value.is_none() && needs.contains(&check.check) {
@@ -285,6 +287,78 @@ mod tests {
         // Without labels, what changed is the world, which nothing of the rows shows.
         assert!((estimate.accuracy.unwrap().value - 0.8).abs() < 0.02);
         assert!(estimates(&classes(1_000, 60, false), &by_approval).is_none());
+    }
+
+    /// `n` rows, of each kind half, of which as many are called right as chance makes of `good` in a hundred.
+    fn drawn(n: usize, good: u64, seed: &mut u64) -> Measured {
+        let mut draw = || {
+            *seed ^= *seed << 13;
+            *seed ^= *seed >> 7;
+            *seed ^= *seed << 17;
+            *seed >> 11
+        };
+        let mut measured = Measured::nothing(Some(["no", "yes"].map(String::from).to_vec()));
+        if let Measurement::Classes(classes) = &mut measured.outcomes {
+            for _ in 0..n {
+                let actual = (draw() % 2) as usize;
+                let called = if draw() % 100 < good { actual } else { 1 - actual };
+                let p = (50 * called as u64 + draw() % 50) as f64 / 100.0;
+                classes.count(called, actual, Some(&[1.0 - p, p]));
+            }
+        }
+        measured
+    }
+
+    #[test]
+    fn few_labels_do_not_cry_wolf() {
+        let approved = evaluation(&classes(1_000, 80, true), &Worth::default()).unwrap();
+        let baseline = baseline(2_000, 80);
+        let by_approval = Worth {
+            approved: Some(&approved),
+            baseline: None,
+        };
+        let by_baseline = Worth {
+            approved: None,
+            baseline: Some(&baseline),
+        };
+        for (seed, worth) in [(1, by_approval), (2, by_baseline)] {
+            let mut seed = 0x9E37_79B9_7F4A_7C15 + seed;
+            for n in (1..=10).cycle().take(60) {
+                let checks = checks(&drawn(n, 80, &mut seed), &worth, &Allowed::default());
+                assert!(
+                    checks.iter().all(|check| !check.over && check.bar.is_none()),
+                    "{n} {checks:#?}"
+                );
+                let accuracy = named(&checks, "accuracy");
+                assert!(accuracy.value.is_some() && accuracy.why.as_ref().unwrap().contains("30 rows"));
+            }
+        }
+        let mut seed = 7;
+        let over = |good, seed: &mut u64| {
+            let checks = checks(&drawn(40, good, seed), &by_approval, &Allowed::default());
+            named(&checks, "accuracy").over
+        };
+        let alarms = (0..60).filter(|_| over(80, &mut seed)).count();
+        assert!(alarms <= 3, "{alarms}");
+        assert!((0..10).all(|_| over(20, &mut seed)));
+    }
+
+    #[test]
+    fn a_share_of_fewer_than_five_rows_has_no_bar() {
+        let approved = evaluation(&classes(1_000, 80, true), &Worth::default()).unwrap();
+        let worth = Worth {
+            approved: Some(&approved),
+            baseline: None,
+        };
+        let mut measured = Measured::nothing(Some(["no", "yes"].map(String::from).to_vec()));
+        if let Measurement::Classes(classes) = &mut measured.outcomes {
+            (0..60).for_each(|i| classes.count(0, usize::from(i < 4), None));
+        }
+        let checks = checks(&measured, &worth, &Allowed::default());
+        let recall = named(&checks, "recall");
+        assert_eq!((recall.value, recall.bar, recall.over), (Some(0.0), None, false));
+        assert!(recall.why.as_ref().unwrap().contains("5 labelled rows are yes; 4 are"));
+        assert!(named(&checks, "specificity").bar.is_some());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Is the model worth what it was?
 
+use super::interval::Share;
 use super::{Area, Check};
-use crate::evaluate::{Evaluation, Metric, Score};
+use crate::evaluate::{Confusion, Evaluation, Metric, Score};
 use crate::monitor::performance::{Figures, METRICS, Reference, Tally};
 
 /// `estimated_accuracy`...: each metric as it is to be expected without labels, held against where it usually lies
@@ -36,8 +37,14 @@ pub fn estimated(reference: &Reference, tallies: &[Tally]) -> Vec<Check> {
     each.collect()
 }
 
+/// Of fewer labelled rows, nothing is held against anything.
+const FEWEST: u64 = 30;
+/// Nor are shares of one kind (of those that came true, of those that were called) where fewer are of it.
+const FEWEST_OF_A_KIND: u64 = 5;
+
 /// The metrics of rows with labels beside those that the version was approved with: over where one is worse by more than chance
-/// explains of both, the root of the sum of squares of their 95 % intervals' halves. `noise`: that.
+/// explains of both, the root of the sum of squares of their 95 % intervals' halves (of a share of now's rows: the wider half of
+/// Wilson's, which has a width where all are right, too). `noise`: that.
 pub fn measured(now: &Evaluation, approved: &Evaluation) -> Vec<Check> {
     let each = now.scores.iter().map(|score| {
         let metric = score.metric;
@@ -52,7 +59,7 @@ pub fn measured(now: &Evaluation, approved: &Evaluation) -> Vec<Check> {
         let usual = approved
             .score(metric)
             .and_then(|usual| Some((usual.value?, half(usual)?)));
-        let (Some((usual, usual_half)), Some(half)) = (usual, half(score)) else {
+        let (Some((usual, usual_half)), Some(half)) = (usual, half_now(score, now.confusion)) else {
             return shown.without("there is no interval to hold it against");
         };
         let (noise, better) = (usual_half.hypot(half), metric.larger_is_better());
@@ -90,6 +97,67 @@ pub fn realised(reference: &Reference, figures: &Figures<Option<f64>>, n: u64) -
         }
     });
     each.collect()
+}
+
+/// Without bars where there are too few rows to tell what is worse from chance. `confusion`: of two classes.
+pub fn with_enough(checks: Vec<Check>, confusion: Option<Confusion>) -> Vec<Check> {
+    let each = checks.into_iter().map(|check| {
+        let few = Metric::named(check.check).and_then(|metric| too_few(metric, check.n, confusion));
+        match few.filter(|_| check.bar.is_some()) {
+            None => check,
+            Some(why) => Check {
+                bar: None,
+                over: false,
+                ..check
+            }
+            .without(why),
+        }
+    });
+    each.collect()
+}
+
+fn too_few(metric: Metric, rows: u64, confusion: Option<Confusion>) -> Option<String> {
+    if rows < FEWEST {
+        return Some(format!("held against nothing before {FEWEST} rows are labelled"));
+    }
+    let of = confusion?;
+    let (yes, no) = ((of.true_yes + of.false_no, "yes"), (of.true_no + of.false_yes, "no"));
+    let called = (of.true_yes + of.false_yes, "called yes");
+    let kinds = match metric {
+        Metric::Precision => vec![called],
+        Metric::Recall | Metric::F1 => vec![yes],
+        Metric::Specificity => vec![no],
+        Metric::RocAuc => vec![yes, no],
+        _ => Vec::new(),
+    };
+    let (rows, kind) = kinds.into_iter().find(|(rows, _)| *rows < FEWEST_OF_A_KIND)?;
+    Some(format!(
+        "held against nothing before {FEWEST_OF_A_KIND} labelled rows are {kind}; {rows} are"
+    ))
+}
+
+/// The wider half of Wilson's interval, of a share.
+fn half_now(score: &Score, confusion: Option<Confusion>) -> Option<f64> {
+    let share = confusion.and_then(|of| {
+        let (part, whole) = match score.metric {
+            Metric::Accuracy => (
+                of.true_yes + of.true_no,
+                of.true_yes + of.true_no + of.false_yes + of.false_no,
+            ),
+            Metric::Precision => (of.true_yes, of.true_yes + of.false_yes),
+            Metric::Recall => (of.true_yes, of.true_yes + of.false_no),
+            Metric::Specificity => (of.true_no, of.true_no + of.false_yes),
+            _ => return None,
+        };
+        (whole > 0).then_some(Share { part, whole })
+    });
+    match share {
+        None => half(score),
+        Some(share) => {
+            let (lower, upper) = share.interval();
+            Some((share.value() - lower).max(upper - share.value()))
+        }
+    }
 }
 
 fn half(score: &Score) -> Option<f64> {
