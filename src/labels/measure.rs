@@ -5,6 +5,7 @@ use super::sheet::Sheet;
 use super::version::Version;
 use crate::config::Config;
 use crate::ledger::Scored;
+use crate::monitor::counts::group;
 use crate::monitor::labels::{Label, Labels};
 use crate::monitor::performance::{Measured, Measurement, Segment};
 use crate::spool::Dir;
@@ -99,14 +100,11 @@ pub fn measure(
                         Place::Output(cell) => cells[*cell],
                         Place::Input(i) => values.get(&row).map_or("", |values| values[*i].as_str()),
                     };
-                    let value = if config.shape.spelling.is_missing(value) {
-                        ""
-                    } else {
-                        value
-                    };
+                    // As in the pass, so that a group has one name.
+                    let value = group(value.as_bytes(), &config.shape.spelling);
                     let favourable = |place: usize| classes[place] == segment.favourable;
                     let (called, was) = (favourable(said as usize), favourable(actual));
-                    segment.count(value, called, was);
+                    segment.count(&value, called, was);
                 }
             }
             // A label of another kind of model.

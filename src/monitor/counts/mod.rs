@@ -13,6 +13,7 @@ mod vector;
 mod worth;
 
 pub use counter::{Counter, Observed, Scratch};
+pub use groups::value as group;
 pub use keys::Keys;
 
 use super::performance::Tally;

@@ -3,6 +3,7 @@
 use super::{CLASSES, check, joined, labels, rows, truths, watched};
 use crate::spool::Spool;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -226,4 +227,33 @@ fn published_figures_of_the_car_loans_with_labels_and_without() {
         )["n"],
         10_000
     );
+}
+
+#[test]
+fn groups_are_named_as_in_the_pass() {
+    let spool = watched()
+        .set("monitor.segments=[\"sex\"]")
+        .set("monitor.favourable=yes")
+        .set("output.columns=[\"id\", \"sex\"]");
+    let long = "f".repeat(120);
+    // Over fifty, so that some are together.
+    let values: Vec<String> = (["e\u{301}", "\u{e9}", &long].map(String::from).into_iter())
+        .chain((0..60).map(|i| format!("g{i:02}")))
+        .collect();
+    let (mut input, mut truth) = ("id,a,sex\n".to_string(), "id,late\n".to_string());
+    for i in 0..values.len() * 30 {
+        input += &format!("{i},{},{}\n", i * 7 % 40, values[i % values.len()]);
+        truth += &format!("{i},{}\n", ["no", "yes"][i / 3 % 2]);
+    }
+    spool.drop_file("a.csv", input);
+    spool.once().exits(0);
+    let json = labels(&spool, truth, &[]).json();
+    let checks = json["versions"][0]["checks"].as_array().unwrap().iter();
+    let names: BTreeSet<&str> = checks.filter_map(|check| check["segment"].as_str()).collect();
+    assert!(
+        names.contains("sex=(other)") && !names.contains("sex=(others)"),
+        "{names:?}"
+    );
+    assert!(names.contains(format!("sex={}", "f".repeat(100)).as_str()), "{names:?}");
+    assert!(!names.contains("sex=e\u{301}"), "{names:?}");
 }
