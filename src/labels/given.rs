@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 use crate::score::Spelling;
 use crate::score::cell::Kind;
 use crate::score::spelling::Number;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Conflicts that are named; of more there are only counts.
 const NAMED: usize = 10;
@@ -55,15 +55,26 @@ impl Default for Of {
 
 impl Given {
     /// `key`: the column by which labels are joined; none: by row. `target`: the column with the labels, without it the only other
-    /// one.
+    /// one. `classes`: of the versions that scored; one is a label, though it be a word for missing.
     ///
     /// # Errors
     /// Why the file can't be read; what its columns are, if which one has the labels can't be told.
-    pub fn read(table: &Table, key: Option<&str>, target: Option<&str>) -> Result<Given, Problem> {
+    pub fn read(
+        table: &Table,
+        key: Option<&str>,
+        target: Option<&str>,
+        classes: &HashSet<String>,
+    ) -> Result<Given, Problem> {
+        let known = |label: Label| Label {
+            text: (label.text).filter(|text| classes.contains(text) || !table.spelling.is_missing(text)),
+            ..label
+        };
+        let known = |(key, label)| (key, known(label));
         if let Some(key) = key
             && lines::are_lines(table.bytes)
         {
-            return keyed(lines::records(table.bytes)?, key, table.spelling);
+            let records = lines::records(table.bytes)?.into_iter().map(known).collect();
+            return keyed(records, key, table.spelling);
         }
         let names = names(table)?;
         for (column, who) in [(key, "is monitor.key"), (target, "is the target")] {
@@ -97,27 +108,21 @@ impl Given {
             };
             records.push((cells[0].to_string(), label));
         })?;
+        let records = records.into_iter().map(known).collect();
         match key {
             Some(key) => keyed(records, key, table.spelling),
-            None => Ok(by_row(records, table.spelling)),
+            None => Ok(by_row(records)),
         }
     }
 }
 
-fn by_row(records: Vec<(String, Label)>, spelling: &Spelling) -> Given {
-    let labels: Vec<Label> = records.into_iter().map(|(_, label)| known(label, spelling)).collect();
+fn by_row(records: Vec<(String, Label)>) -> Given {
+    let labels: Vec<Label> = records.into_iter().map(|(_, label)| label).collect();
     Given {
         rows: labels.len() as u64,
         missing: labels.iter().filter(|label| label.text.is_none()).count() as u64,
         of: Of::Rows(labels),
         ..Given::default()
-    }
-}
-
-fn known(label: Label, spelling: &Spelling) -> Label {
-    Label {
-        text: label.text.filter(|text| !spelling.is_missing(text)),
-        ..label
     }
 }
 
@@ -134,7 +139,6 @@ fn keyed(records: Vec<(String, Label)>, key: &str, spelling: &Spelling) -> Resul
     // By key, its first two lines.
     let mut contradicting: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (key, label) in records {
-        let label = known(label, spelling);
         if key.is_empty() {
             given.without_key += 1;
             continue;
@@ -233,7 +237,7 @@ mod tests {
             dialect: Dialect::plain(b','),
             spelling: &Spelling::USUAL,
         };
-        Given::read(&table, key, target)
+        Given::read(&table, key, target, &HashSet::new())
     }
 
     fn keys(given: &Given) -> Vec<(&str, Option<&str>, u64)> {

@@ -110,6 +110,8 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
                     merged.add(labels.set(row, meaning));
                     found += 1;
                 }
+                // It is a class of another version.
+                None if config.shape.spelling.is_missing(text) => {}
                 None => joined.unknown.push(|| format!("{text:?} on line {}", label.line)),
             }
         }

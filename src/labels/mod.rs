@@ -21,3 +21,4 @@ pub use find::Few;
 pub use given::{Conflict, Given, Of};
 pub use join::{Joined, Request, join};
 pub use report::{OfVersion, Window, report};
+pub use version::classes;

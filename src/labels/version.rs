@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
-use crate::ledger::champion;
+use crate::ledger::{Ledger, champion};
 use crate::model::Type;
 use crate::monitor::Baseline;
 use crate::monitor::check::labelled::Worth;
@@ -11,7 +11,7 @@ use crate::monitor::labels::Label;
 use crate::registry::Registry;
 use crate::score::spelling::Number;
 use crate::score::{Spelling, label};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub struct Version {
@@ -53,6 +53,21 @@ impl Versions<'_> {
         self.known.insert(made_by.into(), found.clone());
         Ok(found)
     }
+}
+
+/// Those of all versions that scored inputs first seen since then, in microseconds since 1970.
+///
+/// # Errors
+/// A version or the ledger is damaged.
+pub fn classes(config: &Config, ledger: &Ledger, since: i64) -> Result<HashSet<String>> {
+    let mut versions = Versions::new(config);
+    let mut all = HashSet::new();
+    for output in ledger.scored(since)? {
+        if let Ok(version) = versions.of(&output.made_by)? {
+            all.extend(version.classes.iter().flatten().cloned());
+        }
+    }
+    Ok(all)
 }
 
 fn find(config: &Config, made_by: &str) -> Result<std::result::Result<Version, String>> {

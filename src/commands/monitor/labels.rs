@@ -7,12 +7,13 @@ use crate::config::Config;
 use crate::digits::short;
 use crate::error::{Error, Result, exit};
 use crate::format::csv::table::Table;
-use crate::labels::{Few, Given, Joined, OfVersion, Request, Window, join, report};
+use crate::labels::{Few, Given, Joined, OfVersion, Request, Window, classes, join, report};
 use crate::ledger::Ledger;
 use crate::monitor::{Action, Check};
 use crate::train::dataset::EXAMPLES_MAX;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 pub struct Question {
@@ -40,7 +41,7 @@ pub fn labels(config: &Config, question: &Question) -> Result<u8> {
     let given = question
         .labels
         .as_deref()
-        .map(|path| read(config, path, question))
+        .map(|path| read(config, path, question, &classes(config, &ledger, since)?))
         .transpose()?;
     let input = question.of.as_deref().map(|file| input_name(config, file));
     let request = Request {
@@ -73,7 +74,7 @@ pub fn labels(config: &Config, question: &Question) -> Result<u8> {
     })
 }
 
-fn read(config: &Config, path: &Path, question: &Question) -> Result<Given> {
+fn read(config: &Config, path: &Path, question: &Question, classes: &HashSet<String>) -> Result<Given> {
     let key = match question.of {
         Some(_) => None,
         None => Some(config.monitor.watch.key.as_deref().ok_or_else(|| {
@@ -88,7 +89,7 @@ fn read(config: &Config, path: &Path, question: &Question) -> Result<Given> {
         dialect: config.shape.dialect,
         spelling: &config.shape.spelling,
     };
-    Given::read(&table, key, question.target.as_deref())
+    Given::read(&table, key, question.target.as_deref(), classes)
         .map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
 }
 

@@ -28,6 +28,8 @@ pub struct Wanted {
 pub enum ReadAs {
     Numbers,
     Texts,
+    /// Texts, of which none is missing: what a word for missing means is for others to tell.
+    AsTheyStand,
     /// Numbers, unless a cell is neither a number nor missing.
     Any,
 }
@@ -171,7 +173,7 @@ impl Wanted {
     fn column(&self) -> Column {
         let kind = match self.kind {
             ReadAs::Numbers | ReadAs::Any => Type::Float64,
-            ReadAs::Texts => Type::String,
+            ReadAs::Texts | ReadAs::AsTheyStand => Type::String,
         };
         Column {
             optional: self.optional,
@@ -182,7 +184,7 @@ impl Wanted {
     fn unread(&self) -> Read {
         let cells = match self.kind {
             ReadAs::Numbers | ReadAs::Any => Cells::Numbers(Vec::new()),
-            ReadAs::Texts => Cells::Texts(Vec::new()),
+            ReadAs::Texts | ReadAs::AsTheyStand => Cells::Texts(Vec::new()),
         };
         Read {
             cells,
@@ -199,8 +201,8 @@ fn add(columns: &mut [Read], reader: &Reader, wanted: &[Wanted], page: &Page) ->
         match (cells, &of.kind) {
             (Cells::Texts(texts), &cell::Kind::Texts(index)) => {
                 for (row, text) in reader.batch.cells(index).iter().enumerate() {
-                    let is_missing = of.is_missing(text);
-                    let Wanted { name, optional, .. } = &wanted[feature];
+                    let Wanted { name, optional, kind } = &wanted[feature];
+                    let is_missing = *kind != ReadAs::AsTheyStand && of.is_missing(text);
                     if is_missing && !optional {
                         return Err(
                             Problem::new(Code::BadRow, format!("column {name:?}: missing value"), MEND)

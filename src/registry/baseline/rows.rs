@@ -148,7 +148,7 @@ impl Rows<'_> {
         let said = match Classes::of(first) {
             None => numbers(prediction)?,
             Some(classes) => {
-                let places = classes.places(prediction, read(prediction, ReadAs::Texts)?, self.table.spelling)?;
+                let places = classes.places(prediction, read(prediction, ReadAs::AsTheyStand)?, self.table.spelling)?;
                 places
                     .into_iter()
                     .map(|place| place.map_or(f64::NAN, |i| i as f64))
@@ -196,7 +196,7 @@ impl Rows<'_> {
     ) -> Result<Target, String> {
         match outputs {
             [label, ..] if let Some(classes) = Classes::of(label) => {
-                let cells = read(name, ReadAs::Texts)?;
+                let cells = read(name, ReadAs::AsTheyStand)?;
                 classes.places(name, cells, self.table.spelling).map(Target::Classes)
             }
             [_] => match read(name, ReadAs::Numbers)? {
@@ -263,6 +263,8 @@ impl Classes {
         };
         let place = |text: &Option<String>| match text {
             None => Ok(None),
+            // A class may be called as a word for missing is.
+            Some(text) if !self.0.contains(text) && spelling.is_missing(text) => Ok(None),
             Some(text) => label::class(text, &self.0, spelling).map(Some).ok_or_else(|| {
                 format!(
                     "{name:?} has {text:?}, which is no class of the model: {}",

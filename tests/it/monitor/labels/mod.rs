@@ -221,6 +221,35 @@ fn labels_that_mean_nothing_or_are_of_bad_rows_are_counted() {
 }
 
 #[test]
+fn a_class_that_is_called_as_a_missing_word_is_a_label() {
+    for class in ["NA", "null", "nan"] {
+        let spool = Spool::without_model()
+            .set("output.columns=[\"id\"]")
+            .set("monitor.key=id");
+        fs::write(spool.path("m.json"), CLASSES.replace("\"no\"", &format!("{class:?}"))).unwrap();
+        let called = |text: String| text.replace(",no", &format!(",{class}"));
+        let examples = rows(0, 400);
+        let truth = called(truths(0, 400, 10));
+        let lines = examples.lines().zip(truth.lines());
+        let lines: String = lines
+            .map(|(row, truth)| format!("{row},{}\n", truth.split_once(',').unwrap().1))
+            .collect();
+        fs::write(spool.path("rows.csv"), lines).unwrap();
+        let flags = ["--baseline", "rows.csv", "--target", "late", "--approve"];
+        spool.register_file("m.json", "pipeline", &flags).exits(0);
+        let baseline = fs::read_to_string(spool.path("models/lines/1/baseline.json")).unwrap();
+        let baseline: Value = serde_json::from_str(&baseline).unwrap();
+        assert_eq!(baseline["outcomes"]["target"]["missing"], 0, "{class}");
+        spool.drop_file("a.csv", rows(0, 200));
+        spool.once().exits(0);
+        let json = labels(&spool, called(truths(0, 199, 10)) + "199,N/A\n", &[]).json();
+        joined(&json, json!({"joined": 199}));
+        assert_eq!(json["records"]["without_label"], 1, "{class}");
+        assert!((check(&json["versions"][0], "accuracy")["value"].as_f64().unwrap() - 0.9).abs() < 0.01);
+    }
+}
+
+#[test]
 fn outputs_that_are_not_what_was_published_are_named_and_never_guessed() {
     let spool = watched();
     for (name, first) in [("a.csv", 0), ("b.csv", 100), ("c.csv", 200), ("d.csv", 300)] {
