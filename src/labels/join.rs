@@ -7,7 +7,7 @@ use super::measure::measure;
 use super::version::Versions;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{HalfHash, Labelling, Ledger, Scored};
+use crate::ledger::{HalfHash, Labelled, Labelling, Ledger, Scored};
 use crate::monitor::labels::{Labels, Merged};
 use crate::monitor::performance::Measured;
 use crate::spool::{Dir, Name};
@@ -80,7 +80,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         withheld,
         skipped,
     } = match given.map(|given| &given.of) {
-        None => known_before(ledger, &scored)?,
+        None => known_before(config, ledger, &scored)?,
         Some(Of::Keys(labels)) => {
             let key = config.monitor.watch.key.as_deref().unwrap_or_default();
             find::by_key(labels, key, &scored, &root, &config.shape, &mut versions)?
@@ -188,10 +188,12 @@ fn by_row<'a>(
     })
 }
 
-/// Inputs whose labels are known, and that another version scored since.
-fn known_before<'a>(ledger: &Ledger, scored: &[Scored]) -> Result<Found<'a>> {
+/// Inputs whose labels are known, and that another version scored since, or whose groups were told apart by other settings.
+fn known_before<'a>(config: &Config, ledger: &Ledger, scored: &[Scored]) -> Result<Found<'a>> {
+    let watch = &config.monitor.watch;
+    let as_today = |l: &Labelled| (l.measured).has_segments(&watch.segments, watch.favourable.as_deref());
     let with_labels: HashSet<(Name, HalfHash)> = ledger.with_labels()?.into_iter().collect();
-    let measured = ledger.labelled(0)?.into_iter();
+    let measured = ledger.labelled(0)?.into_iter().filter(as_today);
     let measured: HashSet<_> = measured.map(|l| (l.input, l.input_hash, l.made_by)).collect();
     let due = scored.iter().enumerate().filter(|(_, output)| {
         let of = (output.input.clone(), output.input_hash);

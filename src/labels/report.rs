@@ -43,7 +43,7 @@ pub struct OfVersion {
 /// # Errors
 /// A version or its baseline is damaged.
 pub fn report(config: &Config, ledger: &Ledger, window: &Window) -> Result<Vec<OfVersion>> {
-    let labelled = match window {
+    let mut labelled = match window {
         Window::Since(since) => ledger.labelled(*since)?,
         Window::Inputs(inputs) => {
             let mut labelled = ledger.labelled(0)?;
@@ -51,6 +51,10 @@ pub fn report(config: &Config, ledger: &Ledger, window: &Window) -> Result<Vec<O
             labelled
         }
     };
+    let watch = &config.monitor.watch;
+    for one in &mut labelled {
+        one.measured.keep_segments(&watch.segments, watch.favourable.as_deref());
+    }
     let mut versions = Versions::new(config);
     let of_versions = sums(labelled).into_iter().map(|(made_by, sum)| {
         let version = versions.of(&made_by)?;

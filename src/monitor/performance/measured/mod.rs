@@ -44,6 +44,22 @@ impl Measured {
         }
     }
 
+    /// Forgets groups of other columns, and those by another label that was favourable.
+    pub fn keep_segments(&mut self, columns: &[String], favourable: Option<&str>) {
+        let wanted = |s: &Segment| columns.contains(&s.column) && favourable == Some(s.favourable.as_str());
+        self.segments.retain(wanted);
+    }
+
+    /// Are groups by all of these columns known, as far as such rows have any?
+    pub fn has_segments(&self, columns: &[String], favourable: Option<&str>) -> bool {
+        let has =
+            |column: &String, label: &str| (self.segments.iter()).any(|s| s.column == *column && s.favourable == label);
+        match (&self.outcomes, favourable) {
+            (Measurement::Classes(_), Some(label)) => columns.iter().all(|column| has(column, label)),
+            _ => true,
+        }
+    }
+
     /// Takes what other rows came to. False, and nothing is taken, if they are of other classes.
     pub fn add(&mut self, next: &Measured) -> bool {
         match (&mut self.outcomes, &next.outcomes) {

@@ -257,3 +257,46 @@ fn groups_are_named_as_in_the_pass() {
     assert!(names.contains(format!("sex={}", "f".repeat(100)).as_str()), "{names:?}");
     assert!(!names.contains("sex=e\u{301}"), "{names:?}");
 }
+
+#[test]
+fn groups_are_those_of_todays_settings() {
+    let spool = watched()
+        .set("monitor.segments=[\"sex\"]")
+        .set("monitor.favourable=yes")
+        .set("output.columns=[\"id\", \"sex\"]");
+    let ((first, of_first), (second, of_second)) = (people(0, 600), people(600, 600));
+    spool.drop_file("a.csv", first);
+    spool.drop_file("b.csv", second);
+    spool.once().exits(0);
+    labels(&spool, of_first, &[]).exits(1);
+    let spool = spool.set("monitor.favourable=no");
+    labels(&spool, of_second, &[]);
+    let groups = |spool: &Spool| {
+        let json = spool.run(&["monitor", "labels", "--json"]).json();
+        let checks = json["versions"][0]["checks"].as_array().unwrap().iter();
+        let of = checks.filter(|check| check["check"] == "dpl");
+        let of = of.map(|check| {
+            (
+                check["segment"].as_str().unwrap().to_string(),
+                check["n"].as_u64().unwrap(),
+            )
+        });
+        of.collect::<Vec<_>>()
+    };
+    let expected = ["sex=", "sex=F", "sex=M"].map(|name| (name.to_string(), 400));
+    assert_eq!(groups(&spool), expected);
+    let spool = spool.set("monitor.segments=[]");
+    assert_eq!(groups(&spool), []);
+    // An output that is gone can't say it again: what was told apart otherwise is left out, and that is said.
+    let spool = spool.set("monitor.segments=[\"sex\"]").set("monitor.favourable=yes");
+    fs::remove_file(spool.path("output/a.csv.out")).unwrap();
+    let json = spool.run(&["monitor", "labels", "--json"]).json();
+    assert_eq!(
+        json["skipped"],
+        json!([{"input": "a.csv", "why": "the output is gone"}])
+    );
+    assert_eq!(
+        groups(&spool),
+        ["sex=", "sex=F", "sex=M"].map(|name| (name.to_string(), 200))
+    );
+}
