@@ -80,8 +80,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
         self.summary.counts.add(&part.counts);
-        if !part.keys.is_empty() {
-            self.keys.add(&part.keys);
+        if part.keyed > 0 {
+            self.keys.add(&part.keys, part.keyed);
             self.opened.keys.store(self.keys.limit(), Ordering::Relaxed);
         }
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);

@@ -27,6 +27,8 @@ pub struct Part {
     pub counts: Counts,
     /// Fingerprints of the keys of its good rows, where there is a key.
     pub keys: Vec<u64>,
+    /// How many of its good rows have a key, also one whose fingerprint needn't be looked at.
+    pub keyed: u64,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -99,6 +101,7 @@ impl Opened {
             unknown: vec![0; self.lineup.signature().inputs.len()],
             counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
             keys: Vec::new(),
+            keyed: 0,
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
@@ -128,6 +131,7 @@ impl Opened {
                     cell: &|column, row| rows.observed(column, row),
                 };
                 counter.count_observed(rows.read(), &predictions, &observed, &mut scratch, &mut part.counts);
+                part.keyed += scratch.keys.len() as u64;
                 let limit = self.keys.load(Ordering::Relaxed);
                 part.keys.extend(scratch.keys.drain(..).filter(|key| *key <= limit));
             }
@@ -201,6 +205,7 @@ impl Part {
             .for_each(|(sum, count)| *sum += count);
         self.counts.add(&next.counts);
         self.keys.extend(next.keys);
+        self.keyed += next.keyed;
     }
 
     /// BLAKE3 of its bytes of the output.

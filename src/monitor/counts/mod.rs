@@ -34,7 +34,8 @@ pub struct Counts {
     pub tallies: Vec<Tally>,
     /// Rows whose key stood before in the same input; none where no key is watched.
     pub duplicates: Option<u64>,
-    /// How often the keys that are looked at were halved, of the input with most of them; 0: the duplicates are exact. See [`Keys`].
+    /// How often the keys that are looked at were halved, of the input with most of them; 0: the duplicates are exact, else they are
+    /// estimated by a sample of the keys and by how many are different. See [`Keys`].
     pub halvings: u8,
     /// Watched columns that the input didn't have, or had twice: by their names, which ascend.
     pub absent: Vec<String>,

@@ -165,3 +165,19 @@ fn a_watched_column_that_a_file_lacks_holds_its_result() {
     let spool = spool.set("monitor.segments=[]");
     spool.run(&["monitor", "check", "renamed.csv"]).exits(0);
 }
+
+/// Of 2^18 keys one stands in 100,000 rows more: it needn't be in the sample.
+#[test]
+fn one_key_repeated_in_a_large_file_holds_its_result() {
+    let spool = watched();
+    for key in ["K0", "K1", "K2"] {
+        let others = (0..1 << 18).map(|i| format!("K{i}"));
+        let all = others.chain(std::iter::repeat_n(key.to_string(), 100_000)).enumerate();
+        let row = |(i, id): (usize, String)| format!("{id},{},{},{}\n", ["f", "m"][i / 3 % 2], i * 37 % 40, age(i));
+        let text = "id,sex,a,age\n".to_string() + &all.map(row).collect::<String>();
+        spool.drop_file("heavy.csv", text);
+        let checked = spool.run(&["monitor", "check", "heavy.csv", "--json"]).exits(1).json();
+        let value = check(&checked, "duplicates")["value"].as_f64().unwrap();
+        assert!((0.26..0.29).contains(&value), "{key}: {value}");
+    }
+}
