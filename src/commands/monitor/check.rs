@@ -1,5 +1,6 @@
 //! `transform monitor check`: what the policy would say of a file. Nothing is published or kept.
 
+use super::overview::in_vain;
 use crate::commands::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::digits::short;
@@ -22,8 +23,10 @@ use std::sync::Arc;
 
 /// Exit code 1 if it would be held or blocked.
 pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, all: bool, json: bool) -> Result<u8> {
-    let (judgement, summary) = judge(config, registry, version, file)?;
+    let in_force = in_force(registry, version)?;
+    let (judgement, summary) = judge(config, registry, version, &in_force, file)?;
     let policy = &config.monitor;
+    let unwatched = in_vain(policy, &in_force.baseline);
     let model = format!("{}/{version}", registry.group());
     match json {
         true => print_json(&json!({
@@ -33,8 +36,14 @@ pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, al
             "bad_rows": summary.bad_rows,
             "action": judgement.action,
             "checks": judgement.checks,
+            "unwatched": unwatched,
         })),
-        false => print(&judgement, policy, &model, &summary, all),
+        false => {
+            print(&judgement, policy, &model, &summary, all);
+            for what in &unwatched {
+                print_line(format!("not watched: {what}"));
+            }
+        }
     }
     Ok(match judgement.action {
         Action::Off | Action::Warn => exit::CONVERGED,
@@ -42,9 +51,14 @@ pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, al
     })
 }
 
-fn judge(config: &Config, registry: &Registry, version: u32, file: &Path) -> Result<(Judgement, Summary)> {
-    let in_force = in_force(registry, version)?;
-    let summary = counted(config, registry, version, &in_force, file)?;
+fn judge(
+    config: &Config,
+    registry: &Registry,
+    version: u32,
+    in_force: &InForce,
+    file: &Path,
+) -> Result<(Judgement, Summary)> {
+    let summary = counted(config, registry, version, in_force, file)?;
     let name = input_name(config, file);
     let policy = &config.monitor;
     let (mut sizes, mut usual) = (Sizes::default(), None);

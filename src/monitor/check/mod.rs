@@ -15,7 +15,7 @@ mod quality;
 mod watched;
 
 pub use quality::{columns, duplicates, rows};
-pub use watched::{OTHER, watched};
+pub use watched::{OTHER, unmeasured, watched};
 
 use super::baseline::Column;
 use super::{Baseline, ColumnCounts, Counts};

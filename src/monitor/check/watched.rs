@@ -11,7 +11,7 @@ pub const OTHER: &str = "(other)";
 /// Bias by segment, then the estimated performance. `counts`: by the baseline, with the segments of `watch`.
 pub fn watched(baseline: &Baseline, counts: &Counts, watch: &Watch) -> Vec<Check> {
     let mut checks = Vec::new();
-    let unmeasured = favourable(baseline, watch).err();
+    let unmeasured = unmeasured(baseline, watch);
     for column in &watch.segments {
         let Some(segment) = counts.segment(column) else {
             continue;
@@ -48,8 +48,13 @@ pub fn watched(baseline: &Baseline, counts: &Counts, watch: &Watch) -> Vec<Check
     checks
 }
 
+/// Why no group can be measured: nobody knows which label is good for a person.
+pub fn unmeasured(baseline: &Baseline, watch: &Watch) -> Option<String> {
+    favourable(baseline, watch).err()
+}
+
 /// # Errors
-/// Why nobody knows which label is good for a person.
+/// As [`unmeasured`] says.
 fn favourable<'a>(baseline: &Baseline, watch: &'a Watch) -> Result<&'a str, String> {
     let label = watch
         .favourable

@@ -166,6 +166,32 @@ fn a_watched_column_that_a_file_lacks_holds_its_result() {
     spool.run(&["monitor", "check", "renamed.csv"]).exits(0);
 }
 
+#[test]
+fn a_misspelt_favourable_label_and_bars_of_no_column_are_said_to_watch_nothing() {
+    let spool = watched()
+        .set("monitor.favourable=No")
+        .set("monitor.column.agee.missing=1");
+    let spool = spool.set("monitor.column.age.missing=1");
+    spool.drop_file("good.csv", rows(1_000, |i| i, age));
+    let label = "not watched: bias, because monitor.favourable is \"No\", which is none of the model's labels";
+    let bars = "not watched: [monitor.column.\"agee\"]: the baseline has no column of that name";
+    spool.run(&["monitor"]).exits(0).says(label).says(bars);
+    spool
+        .run(&["monitor", "check", "good.csv"])
+        .exits(0)
+        .says(label)
+        .says(bars);
+    let spool = spool.set("monitor.favourable=");
+    let overview = spool.run(&["monitor", "--json"]).exits(0).json();
+    let unwatched = overview["unwatched"].as_array().unwrap();
+    let label = "bias, because monitor.favourable doesn't say which label is good";
+    assert!(unwatched.contains(&label.into()), "{overview}");
+    assert_eq!(unwatched.len(), 2, "{overview}");
+    let spool = spool.set("monitor.favourable=no");
+    let overview = spool.run(&["monitor", "--json"]).exits(0).json();
+    assert_eq!(overview["unwatched"].as_array().unwrap().len(), 1, "{overview}");
+}
+
 /// Of 2^18 keys one stands in 100,000 rows more: it needn't be in the sample.
 #[test]
 fn one_key_repeated_in_a_large_file_holds_its_result() {
