@@ -114,6 +114,7 @@ impl Raw {
             capture: self.capture.validate(),
         };
         disjoint::check(&config, layers)?;
+        monitor::has_names(&config, layers)?;
         Ok(config)
     }
 }
@@ -353,6 +354,14 @@ mod tests {
             ),
             ("[monitor.column.age]\nmissing = 2", "a share from 0 to 1"),
             ("[alerts]\npath = \"spool/input/alerts\"", "must lie apart"),
+            (
+                "[input]\nheader = false\n[monitor]\nkey = \"id\"\nsegments = [\"sex\"]",
+                "t.toml:4: input.header = false and monitor.key can't go together",
+            ),
+            (
+                "[input]\nheader = false\n[monitor]\nkey = \"id\"\ncolumns = [\"age\"]",
+                "input.header = false and monitor.columns, monitor.key can't go together",
+            ),
             ("[input]\nrecursive = 1", "true or false"),
         ] {
             let error = load(file, &[], &[]).unwrap_err();

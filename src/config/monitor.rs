@@ -1,10 +1,12 @@
 //! `[monitor]`: what is looked at, and what becomes of a result that is out of the ordinary. `[alerts]`: where that is told.
 
+use super::Config;
 use super::layers::Layers;
 use super::value::text;
 use crate::error::Result;
 use crate::monitor::check::{Bars, ColumnBars};
 use crate::monitor::{Action, Alerting, Compare, Policy, Watch};
+use crate::transform::Header;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +59,25 @@ pub struct Alerts {
     /// `None`: none are written.
     #[serde(deserialize_with = "folder")]
     pub path: Option<PathBuf>,
+}
+
+/// Of an input without a header only the model's own columns are known, by their places: segments may be some of them.
+///
+/// # Errors
+/// Columns that no input has, so that each were held.
+pub fn has_names(config: &Config, layers: &Layers) -> Result<()> {
+    let watch = &config.monitor.watch;
+    let named = [("columns", !watch.columns.is_empty()), ("key", watch.key.is_some())];
+    let named: Vec<&str> = named.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect();
+    match named[..] {
+        [first, ..] if config.shape.header == Header::Absent => {
+            let why = "without a header no column but the model's own is known; give the inputs one, or watch none";
+            let keys = format!("monitor.{}", named.join(", monitor."));
+            let message = format!("input.header = false and {keys} can't go together: {why}");
+            Err(layers.invalid(&["monitor", first], message))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Raw {
