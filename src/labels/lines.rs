@@ -27,7 +27,8 @@ struct Metadata {
 /// No header of a CSV begins so.
 pub fn are_lines(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    text.trim_ascii_start().starts_with(b"{\"")
+    let object = text.trim_ascii_start().strip_prefix(b"{");
+    object.is_some_and(|text| text.trim_ascii_start().starts_with(b"\""))
 }
 
 /// Keys (`eventId`) and labels.
@@ -52,4 +53,19 @@ fn record(text: &[u8], line: u64) -> Result<(String, Label), Problem> {
         line,
     };
     Ok((parsed.event_metadata.event_id, label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_begin_with_a_space_behind_the_brace_are_no_csv() {
+        for text in ["{\"a\":1}", "{ \"a\": 1}", "\u{feff}\n {\t\"a\": 1}"] {
+            assert!(are_lines(text.as_bytes()), "{text:?}");
+        }
+        for text in ["id,late\n", "{id},late\n", "\"{ \"\"a\",b\n", "", "{"] {
+            assert!(!are_lines(text.as_bytes()), "{text:?}");
+        }
+    }
 }

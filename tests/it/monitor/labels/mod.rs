@@ -415,9 +415,13 @@ fn sagemakers_ground_truth_is_taken_by_key() {
         ) + "\n"
     };
     let text: String = truths(0, 40, 8).lines().skip(1).map(line).collect();
-    let json = labels(&spool, text, &[]).exits(0).json();
+    let json = labels(&spool, &text, &[]).exits(0).json();
     joined(&json, json!({"joined": 40, "unmatched": 0}));
     assert_eq!(check(&json["versions"][0], "accuracy")["value"], 0.875);
+    // As other writers space it.
+    let spaced = text.replace("{\"", "{ \"").replace("\":", "\": ");
+    let json = labels(&spool, spaced, &[]).exits(0).json();
+    joined(&json, json!({"joined": 40, "unmatched": 0}));
 }
 
 #[test]
