@@ -5,7 +5,6 @@ mod worth;
 use crate::spool::{Ran, Spool};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 
 /// Yes from a = 20 on, nearly surely.
