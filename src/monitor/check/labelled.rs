@@ -358,7 +358,7 @@ mod tests {
         let recall = named(&checks, "recall");
         assert_eq!((recall.value, recall.bar, recall.over), (Some(0.0), None, false));
         assert!(recall.why.as_ref().unwrap().contains("5 labelled rows are yes; 4 are"));
-        assert!(named(&checks, "specificity").bar.is_some());
+        assert!(named(&checks, "accuracy").bar.is_some());
     }
 
     #[test]

@@ -102,7 +102,9 @@ pub fn realised(reference: &Reference, figures: &Figures<Option<f64>>, n: u64) -
 /// Without bars where there are too few rows to tell what is worse from chance. `confusion`: of two classes.
 pub fn with_enough(checks: Vec<Check>, confusion: Option<Confusion>) -> Vec<Check> {
     let each = checks.into_iter().map(|check| {
-        let few = Metric::named(check.check).and_then(|metric| too_few(metric, check.n, confusion));
+        let metric = METRICS.into_iter().find(|metric| metric.name() == check.check);
+        let few = metric.or_else(|| Metric::named(check.check));
+        let few = few.and_then(|metric| too_few(metric, check.n, confusion));
         match few.filter(|_| check.bar.is_some()) {
             None => check,
             Some(why) => Check {
