@@ -129,6 +129,27 @@ impl Policy {
         }
     }
 
+    /// What the settings ask for, and can't be looked at by this baseline.
+    pub fn in_vain(&self, baseline: &Baseline) -> Vec<String> {
+        let missing = |column: &&String| baseline.others.iter().all(|other| other.name != **column);
+        let missing = self.watch.columns.iter().filter(missing);
+        let mut in_vain: Vec<String> = missing
+            .map(|column| format!("the column {column}: the baseline doesn't have it"))
+            .collect();
+        let known = baseline.columns();
+        let barred = self.bars.columns.keys();
+        let barred = barred.filter(|name| known.iter().all(|column| column.name != **name));
+        in_vain
+            .extend(barred.map(|name| format!("[monitor.column.{name:?}]: the baseline has no column of that name")));
+        if !self.watch.segments.is_empty()
+            && self.bias != Action::Off
+            && let Some(why) = check::unmeasured(baseline, &self.watch)
+        {
+            in_vain.push(format!("bias, because {why}"));
+        }
+        in_vain
+    }
+
     /// Holds what was counted against a baseline.
     pub fn look(&self, baseline: &Baseline, counts: &Counts, basis: Basis) -> Judgement {
         self.judge(self.checks(baseline, None, counts), basis, baseline.outputs())

@@ -27,10 +27,10 @@ def guest(room):
 
 
 def configure(guest, **settings):
-    """Changes keys of the configuration file."""
+    """Changes keys of the configuration file, each in the first section that has it."""
     text = guest.read("/etc/transform/transform.toml")
     for key, value in settings.items():
-        text, changed = re.subn(rf"(?m)^{key} = [^#\n]*", f"{key} = {value} ", text)
+        text, changed = re.subn(rf"(?m)^{key} = [^#\n]*", f"{key} = {value} ", text, count=1)
         assert changed, key
     guest.write("/etc/transform/transform.toml", text)
 

@@ -1,6 +1,5 @@
 //! `transform monitor check`: what the policy would say of a file. Nothing is published or kept.
 
-use super::overview::in_vain;
 use crate::commands::{count, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::digits::short;
@@ -26,7 +25,7 @@ pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, al
     let in_force = in_force(registry, version)?;
     let (judgement, summary) = judge(config, registry, version, &in_force, file)?;
     let policy = &config.monitor;
-    let unwatched = in_vain(policy, &in_force.baseline);
+    let unwatched = policy.in_vain(&in_force.baseline);
     let model = format!("{}/{version}", registry.group());
     match json {
         true => print_json(&json!({

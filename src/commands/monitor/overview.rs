@@ -7,8 +7,7 @@ use crate::digits::short;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Held, Ledger, Look, Watch};
 use crate::monitor::alert::{Alerts, Seen, Subject};
-use crate::monitor::check::unmeasured;
-use crate::monitor::{Action, Area, Baseline, Policy};
+use crate::monitor::{Action, Area};
 use crate::registry::Registry;
 use crate::registry::baseline::InForce;
 use jiff::Timestamp;
@@ -158,7 +157,7 @@ fn unwatched(config: &Config, approved: bool, in_force: Option<&InForce>) -> Vec
         .filter(|&area| policy.action(area) == Action::Off)
         .map(|area| format!("{}: [monitor] has \"off\" for it", area.name()))
         .collect();
-    unwatched.extend(in_vain(policy, baseline));
+    unwatched.extend(policy.in_vain(baseline));
     if baseline.outcomes.is_none() {
         unwatched.push("predictions: the baseline has none".into());
     }
@@ -175,27 +174,6 @@ fn unwatched(config: &Config, approved: bool, in_force: Option<&InForce>) -> Vec
         );
     }
     unwatched
-}
-
-/// What the settings ask for, and can't be looked at by this baseline.
-pub fn in_vain(policy: &Policy, baseline: &Baseline) -> Vec<String> {
-    let watch = &policy.watch;
-    let missing = |column: &&String| baseline.others.iter().all(|other| other.name != **column);
-    let missing = watch.columns.iter().filter(missing);
-    let mut in_vain: Vec<String> = missing
-        .map(|column| format!("the column {column}: the baseline doesn't have it"))
-        .collect();
-    let known = baseline.columns();
-    let barred = policy.bars.columns.keys();
-    let barred = barred.filter(|name| known.iter().all(|column| column.name != **name));
-    in_vain.extend(barred.map(|name| format!("[monitor.column.{name:?}]: the baseline has no column of that name")));
-    if !watch.segments.is_empty()
-        && policy.bias != Action::Off
-        && let Some(why) = unmeasured(baseline, watch)
-    {
-        in_vain.push(format!("bias, because {why}"));
-    }
-    in_vain
 }
 
 fn print(overview: &Overview) {
