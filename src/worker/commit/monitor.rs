@@ -256,17 +256,20 @@ impl Commit {
         setup: &Setup,
     ) -> Result<Option<Judged>> {
         let policy = &setup.config.monitor;
-        if let Some(monitor) = &mut self.monitor {
-            monitor.find_usual(&self.ledger, now().time_of(job.since), policy)?;
-        }
-        let Some(monitor) = &self.monitor else { return Ok(None) };
         if known == Some(Verdict::Publish) {
             return Ok(None);
         }
-        let judged = match self.kept_back(summary, pin, policy)? {
+        let before = self.kept_back(summary, pin, policy)?;
+        let Some(monitor) = &mut self.monitor else {
+            return Ok(None);
+        };
+        let judged = match before {
             Some((action, message)) => Some(monitor.judged_before(&summary.counts, action, message, policy)),
             None if known.is_some() => None,
-            None => monitor.judge(job, &summary.counts, judging, policy),
+            None => {
+                monitor.find_usual(&self.ledger, now().time_of(job.since), policy)?;
+                monitor.judge(job, &summary.counts, judging, policy)
+            }
         };
         let Some(mut judged) = judged else { return Ok(None) };
         if judged.judgement.action == Action::Off {
@@ -284,7 +287,8 @@ impl Commit {
     /// What kept back these rows before, if they are few: others decided on them, and aren't asked again. While the policy keeps
     /// anything back.
     fn kept_back(&self, summary: &Summary, pin: &Pin, policy: &Policy) -> Result<Option<(Action, String)>> {
-        let (Some(of), true) = (summary.input_hash, summary.counts.rows < policy.min_rows) else {
+        let is_small = self.monitor.is_some() && summary.counts.rows < policy.min_rows;
+        let Some(of) = summary.input_hash.filter(|_| is_small) else {
             return Ok(None);
         };
         let action = policy.strongest();
