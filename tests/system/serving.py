@@ -40,10 +40,11 @@ def guest(room):
 
 
 def captures(machine):
-    """Has the server keep what it answers, from the next start on."""
+    """Has the server keep what it answers, from the next start on, however full this machine's disk is."""
     text = machine.read("/etc/transform/transform.toml")
-    text, changed = re.subn(r'(?m)(^\[capture\][^\[]*?^path = )""', rf'\1"{CAPTURE}"', text)
-    assert changed
+    text, paths = re.subn(r'(?m)(^\[capture\][^\[]*?^path = )""', rf'\1"{CAPTURE}"', text)
+    text, disks = re.subn(r'(?m)^max_disk = "\S+"', 'max_disk = "100%"', text)
+    assert paths == disks == 1
     machine.write("/etc/transform/transform.toml", text)
     machine.sh("systemctl restart transform-serve")
 
