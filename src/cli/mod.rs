@@ -1,5 +1,6 @@
 //! argv -> [`Cli`]. Pure.
 
+mod experiment;
 mod keys;
 mod monitor;
 mod output_hash;
@@ -7,6 +8,7 @@ mod overrides;
 mod since;
 mod until;
 
+pub use experiment::Experiment;
 pub use keys::{Bound, Keys};
 pub use monitor::{BaselineColumns, Monitor};
 pub use output_hash::OutputHash;
@@ -215,6 +217,14 @@ pub enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// The model group [default: models.group of the configuration]
+        #[arg(long, global = true)]
+        group: Option<String>,
+    },
+    /// Try a version beside the one that answers
+    Experiment {
+        #[command(subcommand)]
+        command: Experiment,
         /// The model group [default: models.group of the configuration]
         #[arg(long, global = true)]
         group: Option<String>,

@@ -3,6 +3,7 @@
 mod check;
 mod dismiss;
 mod evaluate;
+mod experiment;
 mod history;
 mod invocation;
 mod keys;
@@ -146,6 +147,9 @@ pub fn run(cli: Cli) -> u8 {
         }
         Some(Command::Monitor { command, json, group }) => {
             load().and_then(|config| monitor::run(&with_group(config, group)?, command, json))
+        }
+        Some(Command::Experiment { command, group }) => {
+            load().and_then(|config| experiment::run(&with_group(config, group)?, command, &invocation))
         }
         Some(Command::Keys { command }) => load().and_then(|config| keys::run(&config, command, &invocation)),
         Some(Command::Train {

@@ -16,6 +16,7 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
     ];
     let models = ("models.path", &config.models.path);
     let capture = config.capture.as_ref().map(|capture| ("capture.path", &capture.path));
+    let shadow = ("shadow.path", &config.shadow);
     let alerts = config.alerts.as_ref().map(|alerts| ("alerts.path", alerts));
     // An output inside the input folder would be an input, and so on.
     for other in written.into_iter().chain([models]) {
@@ -27,9 +28,13 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
             apart(layers, own, other, "")?;
         }
     }
+    // An experiment's files go when it is purged.
+    for other in [input, models].into_iter().chain(written).chain(alerts) {
+        apart(layers, shadow, other, "")?;
+    }
     // What is captured may be deleted any time, too.
     if let Some(own) = capture {
-        for other in [input, models].into_iter().chain(written).chain(alerts) {
+        for other in [input, models].into_iter().chain(written).chain(alerts).chain([shadow]) {
             apart(layers, own, other, "")?;
         }
     }
@@ -37,7 +42,7 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
     if let Links::Within(folders) = config.input.rules.links() {
         let why = ": what is written there is no input; name the folders below it that links lead to";
         for folder in folders {
-            for other in written.into_iter().chain(capture).chain(alerts) {
+            for other in written.into_iter().chain(capture).chain(alerts).chain([shadow]) {
                 apart(layers, ("input.links", folder), other, why)?;
             }
         }

@@ -52,6 +52,8 @@ pub struct Config {
     pub shape: Shape,
     pub output: Output,
     pub failed: PathBuf,
+    /// The folder of what shadows make.
+    pub shadow: PathBuf,
     pub models: Models,
     pub state: State,
     /// The folder of status.json.
@@ -75,6 +77,7 @@ struct Raw {
     input: input::Raw,
     output: output::Raw,
     failed: state::Failed,
+    shadow: state::Shadow,
     models: models::Raw,
     state: state::Raw,
     status: status::Raw,
@@ -103,6 +106,7 @@ impl Raw {
             },
             output: self.output.validate(),
             failed: self.failed.path.0,
+            shadow: self.shadow.path.0,
             models: self.models.validate(),
             state: self.state.validate(),
             status: self.status.path.0,
@@ -123,6 +127,7 @@ impl Config {
     /// How results are published by a worker whose state folder is called `instance`.
     pub fn publishing<'a>(&'a self, instance: &'a str) -> Options<'a> {
         Options {
+            shadow: &self.shadow,
             output: &self.output.path,
             failed: &self.failed,
             staging: self.state.path.join("staging"),

@@ -1,4 +1,4 @@
-//! `[state]`: where the ledger is, and for how long it remembers. `[failed]`: where reports go.
+//! `[state]`: where the ledger is, and for how long it remembers. `[failed]`: where reports go. `[shadow]`: and what is compared.
 
 use super::value::{Folder, Period};
 use serde::Deserialize;
@@ -33,5 +33,12 @@ impl Raw {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failed {
+    pub path: Folder,
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shadow {
     pub path: Folder,
 }

@@ -25,6 +25,7 @@ pub use csv::cut::{Blocks, Unhashed};
 pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
 pub use csv::input::{Input, Rows};
+pub use csv::record::quote;
 pub use csv::source::decoded;
 pub use csv::writer::Writing;
 pub use digest::PieceHash;

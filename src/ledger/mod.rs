@@ -23,6 +23,7 @@ mod prune;
 mod recipe;
 mod results;
 mod schema;
+mod shadows;
 mod stamp;
 mod taken;
 mod unknown;
@@ -45,6 +46,7 @@ pub use marks::Marks;
 pub use prune::Pruning;
 pub use recipe::{Recipe, champion};
 pub use results::{Finding, Published, Record};
+pub use shadows::ShadowRecord;
 pub use stamp::Former;
 pub use taken::{Emptied, Taken};
 

@@ -68,6 +68,7 @@ impl Pruning {
                 true => Stage::Labels,
                 false => {
                     ledger.prune_events(before)?;
+                    ledger.prune_shadows(before)?;
                     Stage::Results(Name::new(*b""))
                 }
             },
@@ -144,6 +145,13 @@ impl Ledger {
     /// Events that couldn't be written down for as long go untold.
     fn prune_events(&mut self, before: i64) -> Result<()> {
         self.write_behind(|db| db.execute("DELETE FROM events WHERE at < ?", [before]).map(drop))
+    }
+
+    /// What shadows made of inputs of which nothing else is known.
+    fn prune_shadows(&mut self, before: i64) -> Result<()> {
+        let delete =
+            "DELETE FROM shadows WHERE at < ? AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = shadows.input)";
+        self.write_behind(|db| db.execute(delete, [before]).map(drop))
     }
 
     /// Goes through the next results behind `after`. The last input; `None` at the end.

@@ -103,6 +103,15 @@ pub const TABLES: &str = "
         PRIMARY KEY (input, input_hash, made_by)
     );
     CREATE INDEX labelled_by_time ON labelled (first_seen);
+    -- What the shadow of an experiment made of an input with these contents; `published`: the size of its file, `problem`: why there
+    -- is none. Rows that both can score, or one alone; what predicting took.
+    CREATE TABLE shadows (
+        experiment TEXT NOT NULL, input BLOB NOT NULL, input_hash BLOB NOT NULL,
+        champion TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, published INTEGER NOT NULL,
+        both INTEGER NOT NULL, champion_only INTEGER NOT NULL, shadow_only INTEGER NOT NULL,
+        champion_micros INTEGER NOT NULL, shadow_micros INTEGER NOT NULL, problem TEXT,
+        PRIMARY KEY (experiment, input)
+    ) WITHOUT ROWID;
     -- Checks that were beyond their bars in one of the last windows, of the lineup at work. `recent`: a bit a window, the last one
     -- lowest; `since`: NULL where no alert is open; an empty `segment` is none.
     CREATE TABLE alerts (

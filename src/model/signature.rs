@@ -234,6 +234,32 @@ impl Signature {
         }
     }
 
+    /// Why what another model gives can't be held against what this one gives.
+    pub fn incomparable(&self, other: &Signature) -> Option<String> {
+        let classes = |signature: &Signature| {
+            let label = signature.outputs.first().filter(|output| output.kind == Type::Category);
+            label.map(|label| {
+                let mut classes: Vec<String> = label.categories.iter().map(Category::to_string).collect();
+                classes.sort_unstable();
+                classes
+            })
+        };
+        match (classes(self), classes(other)) {
+            (None, None) if self.outputs.len() != other.outputs.len() => Some(format!(
+                "one gives {} numbers a row, the other {}",
+                self.outputs.len(),
+                other.outputs.len()
+            )),
+            (Some(_), None) | (None, Some(_)) => Some("one gives classes, the other numbers".into()),
+            (Some(ours), Some(theirs)) if ours != theirs => Some(format!(
+                "the classes of one are {}, those of the other {}",
+                ours.join(", "),
+                theirs.join(", ")
+            )),
+            _ => None,
+        }
+    }
+
     /// As names are compared.
     pub fn trim_names(&mut self) {
         for input in &mut self.inputs {

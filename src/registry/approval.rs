@@ -61,6 +61,7 @@ struct Approval {
 }
 
 /// Who decides, and why.
+#[derive(Clone)]
 pub struct Vote {
     pub by: String,
     pub at: String,

@@ -1,10 +1,10 @@
 //! The lineup at work: found by the decisions in the registry, proven before it is used, kept until another one is approved.
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
-use super::Registry;
 use super::baseline::InForce;
+use super::{Experiment, Registry};
 use crate::error::{Error, Result};
-use crate::score::{Identity, Lineup};
+use crate::score::{Identity, Lineup, Member, Shadow};
 use std::sync::Arc;
 
 pub struct Current {
@@ -16,6 +16,10 @@ pub struct Current {
     /// What its results are held against; `None`: nothing, or nobody asks.
     baseline: Option<InForce>,
     watched: bool,
+    /// What goes on beside it, where somebody asks.
+    experiments: Option<Result<Vec<Experiment>, String>>,
+    /// Why a shadow doesn't score: that changes nothing for who answers.
+    faults: Vec<String>,
 }
 
 impl Current {
@@ -37,7 +41,20 @@ impl Current {
             lineup,
             baseline: None,
             watched: false,
+            experiments: None,
+            faults: Vec::new(),
         }
+    }
+
+    /// With the shadows that go on beside it.
+    pub fn with_shadows(self) -> Current {
+        let experiments = Some(Ok(Vec::new()));
+        Current { experiments, ..self }
+    }
+
+    /// Why shadows don't score, as of the last look that changed anything.
+    pub fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     /// A version whose baseline is damaged doesn't answer: its results would go unwatched.
@@ -62,11 +79,22 @@ impl Current {
     /// Looks at the decisions again. True if the lineup, or the reason why there is none, is another one than before.
     pub fn look(&mut self) -> bool {
         let chosen = (self.choose)(&self.registry);
+        let running = |identity: &Identity| self.registry.running(identity).map_err(|error| error.to_string());
+        let experiments = match (&chosen, &self.experiments) {
+            (Ok(identity), Some(_)) => Some(running(identity)),
+            _ => None,
+        };
         if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
             && self.is_baseline_in_force(identity.version)
         {
-            return false;
+            if experiments == self.experiments {
+                return false;
+            }
+            // The one that answers is in use already.
+            let champion = lineup.champion.clone();
+            self.set(champion, experiments);
+            return true;
         }
         let baseline = match (&chosen, self.watched) {
             (Ok(identity), true) => self.registry.baseline(identity.version),
@@ -82,9 +110,37 @@ impl Current {
         {
             return false;
         }
-        self.lineup = lineup.map(|champion| Lineup { champion }.into());
+        match lineup {
+            Ok(champion) => self.set(champion, experiments),
+            Err(error) => self.lineup = Err(error),
+        }
         self.baseline = baseline;
         true
+    }
+
+    fn set(&mut self, champion: Member, experiments: Option<Result<Vec<Experiment>, String>>) {
+        let shadows = self.find_shadows(experiments.as_ref());
+        self.lineup = Ok(Lineup { champion, shadows }.into());
+        self.experiments = experiments;
+    }
+
+    /// Puts them to use. One that can't be is left out, and nobody else fails for it.
+    fn find_shadows(&mut self, experiments: Option<&Result<Vec<Experiment>, String>>) -> Vec<Shadow> {
+        self.faults.clear();
+        let mut shadows = Vec::new();
+        match experiments {
+            Some(Ok(experiments)) => {
+                for experiment in experiments {
+                    match self.registry.shadow(experiment) {
+                        Ok(shadow) => shadows.push(shadow),
+                        Err(error) => self.faults.push(format!("experiment {}: {error}", experiment.name)),
+                    }
+                }
+            }
+            Some(Err(error)) => self.faults.push(format!("no shadow scores: {error}")),
+            None => {}
+        }
+        shadows
     }
 
     /// Nobody decided for another one. What stands in it isn't read again.

@@ -11,6 +11,7 @@ mod current;
 pub mod diff;
 mod disk;
 pub mod evaluation;
+pub mod experiment;
 pub mod golden;
 mod intact;
 mod manifest;
@@ -20,6 +21,7 @@ mod store;
 
 pub use approval::{Decision, Status, Vote};
 pub use current::Current;
+pub use experiment::Experiment;
 pub use golden::rehearse;
 pub use intact::Intact;
 pub use manifest::{Attached, Attachment, Manifest, Training};
@@ -319,11 +321,13 @@ impl Registry {
         Ok(Registered { version, remarks })
     }
 
-    /// Approves a version, if it loads and scores as it did when it was registered.
-    pub fn approve(&self, version: u32, vote: Vote) -> Result<()> {
+    /// Approves a version, if it loads and scores as it did when it was registered. Where another one answers from now on, what was
+    /// tried beside the former one ends: the experiments' names.
+    pub fn approve(&self, version: u32, vote: Vote) -> Result<Vec<String>> {
         self.show(version)?;
         self.prove(version)?;
-        approval::decide(&self.folder(version), Status::Approved, vote)
+        approval::decide(&self.folder(version), Status::Approved, vote.clone())?;
+        self.end_experiments(self.latest_approved()?.version, &vote)
     }
 
     /// Rejects a version, also one that is damaged.

@@ -254,6 +254,12 @@ impl Batch {
         }
     }
 
+    /// Marks one of the next rows as bad; `flaw.row` is counted from the last one that was ended.
+    pub fn mark(&mut self, flaw: Flaw) {
+        let row = self.rows as u32 + flaw.row;
+        self.flaws.push(Flaw { row, ..flaw });
+    }
+
     /// Marks the next row as malformed: what was read of its cells means nothing.
     pub fn malformed(&mut self) {
         let row = self.rows as u32;

@@ -31,19 +31,39 @@ impl fmt::Display for Identity {
 }
 
 /// A version that predicts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     pub identity: Identity,
     pub model: Arc<Model>,
 }
 
-/// Those that answer. Proven before it is made, then shared by all that score.
+/// A version that scores beside the champion and doesn't answer.
+#[derive(Debug)]
+pub struct Shadow {
+    /// The experiment's name.
+    pub experiment: String,
+    pub member: Member,
+    /// The column by which its rows are found again, if one was named.
+    pub key: Option<String>,
+    /// Inputs that were first seen before aren't its, in microseconds since 1970.
+    pub since: i64,
+}
+
+/// Those that answer, and those that score beside them. Proven before it is made, then shared by all that score.
 #[derive(Debug)]
 pub struct Lineup {
     pub champion: Member,
+    pub shadows: Vec<Shadow>,
 }
 
 impl Lineup {
+    pub fn of(champion: Member) -> Lineup {
+        Lineup {
+            champion,
+            shadows: Vec::new(),
+        }
+    }
+
     /// A model that is no version, for tests and tries.
     pub fn alone(model: Arc<Model>) -> Arc<Lineup> {
         let identity = Identity {
@@ -52,9 +72,7 @@ impl Lineup {
             manifest: String::new(),
             artifact: String::new(),
         };
-        Arc::new(Lineup {
-            champion: Member { identity, model },
-        })
+        Arc::new(Lineup::of(Member { identity, model }))
     }
 
     /// The columns that are read and written.

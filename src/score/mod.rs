@@ -4,6 +4,7 @@ pub mod batch;
 pub mod binding;
 pub mod cell;
 mod cell_error;
+pub mod derivation;
 pub mod label;
 mod lineup;
 pub mod marks;
@@ -14,7 +15,8 @@ pub mod unknown;
 
 pub use batch::Batch;
 pub use binding::Binding;
-pub use lineup::{Identity, Lineup, Member};
+pub use derivation::{Derivation, Second};
+pub use lineup::{Identity, Lineup, Member, Shadow};
 pub use names::Names;
 pub use predict::predict;
 pub use spelling::Spelling;

@@ -228,7 +228,7 @@ impl Models {
             false => None,
         };
         let champion = registry.prove(version).map_err(|error| damaged(&error))?;
-        Ok(self.served(Arc::new(Lineup { champion }), baseline))
+        Ok(self.served(Arc::new(Lineup::of(champion)), baseline))
     }
 
     fn served(&self, lineup: Arc<Lineup>, baseline: Option<InForce>) -> Arc<Served> {

@@ -2,6 +2,7 @@
 
 use super::open::Opened;
 use super::part::{Part, Place, Reject};
+use super::shadow::{ShadowJoin, Sink};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
 use crate::checksum::Checksums;
 use crate::format::{CutError, rejects};
@@ -32,6 +33,7 @@ pub struct Join<'a, O, J> {
     checksums: Checksums,
     /// Of all rows so far.
     keys: Keys,
+    shadows: Vec<ShadowJoin<'a>>,
 }
 
 /// A bad row, in words.
@@ -58,7 +60,15 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             front: opened.input.out(),
             checksums: Checksums::new(run.sha256_most),
             keys: Keys::default(),
+            shadows: Vec::new(),
         }
+    }
+
+    /// The same, and what the opened input's shadows make of it goes there: a sink for each, in the same order.
+    pub fn with_shadows(self, sinks: Vec<Sink<'a>>) -> Self {
+        let opened = self.opened;
+        let shadows = sinks.into_iter().map(|sink| ShadowJoin::new(sink, opened)).collect();
+        Join { shadows, ..self }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -87,6 +97,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
         part.out.splice(..0, take(&mut self.front).iter().copied());
         self.write(&part.out)?;
+        for (shadow, part) in self.shadows.iter_mut().zip(&part.shadows) {
+            shadow.add(part, self.lines);
+        }
         self.lines += part.lines;
         self.bytes += part.range().len() as u64;
         if let Some(progress) = self.run.progress {
@@ -169,6 +182,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             return Err(problem.into());
         }
         self.count_observed();
+        self.summary.shadows = self.shadows.into_iter().map(ShadowJoin::finish).collect();
         self.summary.bytes = bytes;
         self.summary.input_hash = Some(hash);
         let (blake3, sha256) = self.checksums.finish();

@@ -11,6 +11,7 @@ mod pool;
 mod report;
 mod scan;
 mod scorer;
+mod shadow;
 pub mod shape;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use pool::pool;
 pub use report::Report;
 pub use scan::{Scanned, scan};
 pub use scorer::Scorer;
+pub use shadow::{Shadowed, Sink};
 pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
 pub use verdict::Verdict;
 
@@ -54,6 +56,8 @@ pub struct Summary {
     pub output_hash: Option<blake3::Hash>,
     /// None, too, of an output that was too large for it.
     pub output_sha256: Option<Sha256Sum>,
+    /// What came of each shadow that scored it.
+    pub shadows: Vec<Shadowed>,
 }
 
 /// Why an input gave no output.
@@ -105,6 +109,18 @@ pub fn transform(
     rejects: &mut (impl Write + Send),
     run: &Run,
 ) -> Result<Summary, Failure> {
+    transform_beside(input, scorer, out, rejects, Vec::new(), run)
+}
+
+/// The same in one pass with shadows: what each makes of the input goes into its sink. The output is the same without.
+pub fn transform_beside(
+    input: impl Read + Send,
+    scorer: &Scorer,
+    out: &mut (impl Write + Send),
+    rejects: &mut (impl Write + Send),
+    sinks: Vec<Sink>,
+    run: &Run,
+) -> Result<Summary, Failure> {
     let shape = &scorer.shape;
     let decoded = !shape.encoding.is_utf8();
     let run = &Run {
@@ -118,8 +134,9 @@ pub fn transform(
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let opened = open(&first, scorer)?;
-    let join = Join::new(&opened, shape, out, rejects, run);
+    let mut opened = open(&first, scorer)?;
+    opened.shadows = sinks.iter().map(|sink| sink.shadow).collect();
+    let join = Join::new(&opened, shape, out, rejects, run).with_shadows(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {
             let mut first = first;

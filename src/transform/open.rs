@@ -4,7 +4,7 @@ use super::Scorer;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
-use crate::score::{Lineup, Spelling};
+use crate::score::{Lineup, Second, Spelling};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -14,6 +14,10 @@ pub struct Opened {
     pub lineup: Arc<Lineup>,
     /// By which it is counted, if it is watched.
     pub counter: Option<Arc<Counter>>,
+    /// The names of the columns whose cells are looked at.
+    pub observed: Vec<String>,
+    /// Which of the lineup's shadows score it, too.
+    pub shadows: Vec<usize>,
     /// How the cells are spelled.
     pub spelling: Spelling,
     /// Keys of rows whose fingerprints are above it needn't be looked at any more.
@@ -25,8 +29,11 @@ pub struct Opened {
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
 pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
+    let observed = scorer.observed();
     let opened = |input| Opened {
         input,
+        observed: observed.clone(),
+        shadows: Vec::new(),
         lineup: scorer.lineup.clone(),
         counter: scorer.counter.clone(),
         spelling: scorer.shape.spelling.clone(),
@@ -42,6 +49,13 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         ..
     } = scorer;
     let signature = lineup.signature();
+    let shadows = lineup.shadows.iter().zip(&scorer.of_shadows);
+    let seconds: Vec<Second> = shadows
+        .map(|(shadow, features)| Second {
+            signature: shadow.member.model.signature(),
+            features,
+        })
+        .collect();
     let wanted = Wanted {
         header: shape.header,
         dialect: shape.dialect,
@@ -51,7 +65,8 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
-        observed: scorer.counter.as_ref().map_or(&[], |counter| counter.observed()),
+        observed: &observed,
+        seconds: &seconds,
     };
     let input = Arc::new(Input::open(first, &wanted)?);
     scorer.remember(&input);

@@ -1,6 +1,7 @@
 //! A run of whole records -> its part of the output, its bad rows, its counts; or what is wrong with it.
 
 use super::open::Opened;
+use super::shadow::{ShadowPart, ShadowScoring};
 use crate::format::{BLOCK, Cause};
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
@@ -8,8 +9,10 @@ use crate::problem::{Problem, internal};
 use crate::score::batch::Flaw;
 use crate::score::predict;
 use std::borrow::Cow;
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
 pub struct Part {
@@ -29,6 +32,8 @@ pub struct Part {
     pub keys: Vec<u64>,
     /// How many of its good rows have a key, also one whose fingerprint needn't be looked at.
     pub keyed: u64,
+    /// Of each shadow that scores it.
+    pub shadows: Vec<ShadowPart>,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -102,6 +107,7 @@ impl Opened {
             counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
             keys: Vec::new(),
             keyed: 0,
+            shadows: Vec::new(),
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
@@ -119,10 +125,17 @@ impl Opened {
         let width = model.signature().outputs.len();
         let mut predictions = Vec::new();
         let mut scratch = Scratch::default();
+        let shadows = self.shadows.iter().map(|&place| ShadowScoring::new(self, place));
+        let mut shadows: Vec<ShadowScoring> = shadows.collect();
         while rows.fill() {
             let count = rows.batch().rows();
             predictions.resize(width * count, 0.0);
+            let start = (!shadows.is_empty()).then(Instant::now);
             predict(model, rows.batch(), &mut predictions);
+            let took = start.map(|start| start.elapsed()).unwrap_or_default();
+            for shadow in &mut shadows {
+                shadow.score(&rows, &part.source[part.front..], &predictions, took);
+            }
             part.not_finite += rows.write(&predictions, &mut part.out);
             rows.batch().count_unknown(model, &mut part.unknown);
             if let Some(counter) = &self.counter {
@@ -158,6 +171,7 @@ impl Opened {
         }
         part.lines = rows.lines();
         part.problem = rows.problem();
+        part.shadows = shadows.into_iter().map(ShadowScoring::end).collect();
     }
 
     /// The column that a row is bad for; empty where it is the row as a whole.
@@ -176,7 +190,7 @@ impl Part {
     }
 
     /// Takes the part of the range behind its own.
-    pub fn append(&mut self, next: Part) {
+    pub fn append(&mut self, mut next: Part) {
         if self.problem.is_some() {
             return;
         }
@@ -191,6 +205,9 @@ impl Part {
                 cause => cause,
             },
         };
+        for (shadow, next) in self.shadows.iter_mut().zip(take(&mut next.shadows)) {
+            shadow.append(next, self.lines as u32);
+        }
         self.source.extend(next.range());
         self.rejects.extend(next.rejects.into_iter().map(shifted));
         self.problem = next.problem.map(|problem| problem.behind(self.lines));
@@ -221,7 +238,9 @@ impl Part {
             .map(|why| size_of::<String>() + why.capacity())
             .sum();
         let keys = self.keys.capacity() * size_of::<u64>();
-        self.source.capacity() + self.out.capacity() + self.rejects.capacity() * size_of::<Reject>() + refusals + keys
+        let shadows: usize = self.shadows.iter().map(ShadowPart::memory).sum();
+        let rejects = self.rejects.capacity() * size_of::<Reject>();
+        self.source.capacity() + self.out.capacity() + rejects + refusals + keys + shadows
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Shape;
 use crate::format::Input;
+use crate::model::Signature;
 use crate::monitor::Counter;
 use crate::score::Lineup;
 use crate::score::binding::features;
@@ -15,6 +16,8 @@ pub struct Scorer {
     pub shape: Shape,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
+    /// Of each shadow, of the columns that it takes.
+    pub of_shadows: Vec<Arc<[Feature]>>,
     /// Counts what it scores; without one, nothing is counted.
     pub counter: Option<Arc<Counter>>,
     /// The input that was opened last: the next one most often has the same header.
@@ -23,9 +26,14 @@ pub struct Scorer {
 
 impl Scorer {
     pub fn new(lineup: Arc<Lineup>, shape: Shape) -> Scorer {
-        let columns = lineup.signature().inputs.iter();
+        let of = |signature: &Signature| features(signature.inputs.iter(), &shape.spelling).into();
         Scorer {
-            features: features(columns, &shape.spelling).into(),
+            features: of(lineup.signature()),
+            of_shadows: lineup
+                .shadows
+                .iter()
+                .map(|shadow| of(shadow.member.model.signature()))
+                .collect(),
             lineup,
             shape,
             counter: None,
@@ -45,6 +53,20 @@ impl Scorer {
             last: Mutex::default(),
             ..self
         }
+    }
+
+    /// The columns whose cells are looked at, each once: those that are counted, and the keys of shadows.
+    pub(super) fn observed(&self) -> Vec<String> {
+        let mut observed = self
+            .counter
+            .as_ref()
+            .map_or_else(Vec::new, |counter| counter.observed().to_vec());
+        for key in self.lineup.shadows.iter().filter_map(|shadow| shadow.key.as_ref()) {
+            if !observed.contains(key) {
+                observed.push(key.clone());
+            }
+        }
+        observed
     }
 
     pub(super) fn last(&self) -> Option<Arc<Input>> {

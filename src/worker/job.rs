@@ -7,14 +7,16 @@ use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Recipe, Taken};
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
-use crate::spool::publish::Publisher;
+use crate::spool::publish::{Publisher, ShadowDraft};
 use crate::spool::results::{self, OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Links, Name};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{Destination, Failure, Report, Run, Scorer, Summary, Verdict, internal, transform};
+use crate::transform::{
+    Destination, Failure, Report, Run, Scorer, Shadowed, Sink, Summary, Verdict, internal, transform_beside,
+};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,6 +58,8 @@ pub struct Job {
     /// What will be known of outputs of it that went.
     pub taken: Taken,
     pub task: Task,
+    /// Which of the lineup's shadows score it, too.
+    pub shadows: Vec<usize>,
 }
 
 impl Job {
@@ -81,6 +85,8 @@ pub enum Task {
     Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
+    /// Its result is as it should be; score it for its shadows alone.
+    Shadow,
 }
 
 impl Task {
@@ -109,6 +115,14 @@ pub enum Outcome {
         racy: bool,
         /// The same bytes stand already.
         stands: bool,
+        /// Of each of its shadows.
+        shadows: Vec<ShadowDraft>,
+    },
+    /// For its shadows alone: what each made of an input with this hash.
+    Shadowed {
+        input_hash: Option<HalfHash>,
+        shadowed: Vec<Shadowed>,
+        drafts: Vec<ShadowDraft>,
     },
     /// For good, until the input, the model or the settings change.
     Failed {
@@ -222,6 +236,11 @@ impl Context<'_> {
             ..
         } = self.setup;
         let mut output = publisher.draft_output(&job.name)?;
+        let experiment = |&shadow: &usize| &self.pin.scorer.lineup.shadows[shadow].experiment;
+        let drafts = job.shadows.iter().map(experiment);
+        let mut shadows: Vec<ShadowDraft> = drafts.map(|of| publisher.draft_shadow(of, &job.name)).collect();
+        let sinks = job.shadows.iter().zip(&mut shadows);
+        let sinks = sinks.map(|(&shadow, draft)| Sink { shadow, out: draft }).collect();
         let rejects_name = job.name.with_shortened(REJECTS).to_string();
         let run = Run {
             pool: self.in_parallel.then_some(pool),
@@ -232,7 +251,14 @@ impl Context<'_> {
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
         };
-        let result = transform(file, &self.pin.scorer, &mut output, &mut rejects, &run);
+        if job.task == Task::Shadow {
+            let result = transform_beside(file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
+            return match unchanged()? {
+                true => self.shadowed(job, result, shadows),
+                false => Ok(Outcome::Changed),
+            };
+        }
+        let result = transform_beside(file, &self.pin.scorer, &mut output, &mut rejects, sinks, &run);
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }
@@ -257,6 +283,7 @@ impl Context<'_> {
                         summary: Box::new(summary),
                         racy,
                         stands,
+                        shadows,
                     },
                     None => Outcome::Cancelled,
                 })
@@ -287,6 +314,32 @@ impl Context<'_> {
             }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }
+    }
+
+    /// What came of a run for shadows alone. A champion that can't score what it scored before has another fault, which the file's own
+    /// record tells.
+    fn shadowed(&self, job: &Job, result: Result<Summary, Failure>, drafts: Vec<ShadowDraft>) -> Result<Outcome> {
+        let failed = |problem: String| {
+            let one = |&shadow: &usize| Shadowed {
+                shadow,
+                problem: Some(problem.clone()),
+                ..Shadowed::default()
+            };
+            job.shadows.iter().map(one).collect()
+        };
+        let (input_hash, shadowed) = match result {
+            Ok(summary) => (summary.input_hash.map(HalfHash::from), summary.shadows),
+            Err(Failure::Problem(problem)) => (self.hash_failed(job)?, failed(problem.to_string())),
+            Err(Failure::Read(e)) => {
+                return Err(Error::io("read", self.setup.config.input.path.join(job.name.path()))(e));
+            }
+            Err(Failure::Write(..) | Failure::Cancelled) => return Ok(Outcome::Cancelled),
+        };
+        Ok(Outcome::Shadowed {
+            input_hash,
+            shadowed,
+            drafts,
+        })
     }
 
     fn fail(&self, job: &Job, problem: Problem, mut rejects: Draft, input_hash: Option<HalfHash>) -> Result<Outcome> {

@@ -373,6 +373,7 @@ impl Worker {
             ),
             None => {}
         }
+        say_shadows(&self.current);
         self.pass.take_lineup(self.current.lineup().ok(), watched)
     }
 
@@ -479,7 +480,9 @@ impl Setup {
 
     fn current(&self) -> Current {
         let registry = Registry::new(&self.config.models.path, &self.config.models.group);
-        Current::new(registry).watched(self.config.monitor.is_on())
+        Current::new(registry)
+            .watched(self.config.monitor.is_on())
+            .with_shadows()
     }
 }
 
@@ -491,5 +494,19 @@ pub fn require_local(state: &Path) -> Result<()> {
             "the state folder is on a FUSE or network mount; it must be on a local disk",
         )),
         false => Ok(()),
+    }
+}
+
+/// What scores beside the champion, and what should and can't.
+fn say_shadows(current: &Current) {
+    for fault in current.faults() {
+        tracing::error!(
+            fault,
+            "a shadow can't be used; the champion's results are as without it"
+        );
+    }
+    for shadow in current.lineup().iter().flat_map(|lineup| &lineup.shadows) {
+        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
+        tracing::info!(%model, experiment, "a shadow scores, too");
     }
 }

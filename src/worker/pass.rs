@@ -416,7 +416,7 @@ impl Pass {
 
     /// Records what was published beside the loop, if that is done. `wait`: until it is.
     pub fn finish_publishing(&mut self, wait: bool) -> Result<Step> {
-        let Some(results) = self.publishing.as_ref().and_then(|p| p.results(wait)) else {
+        let Some(published) = self.publishing.as_ref().and_then(|p| p.published(wait)) else {
             self.progress.draw();
             return Ok(Step::Done);
         };
@@ -424,9 +424,9 @@ impl Pass {
         if let Some(word) = publishing.word {
             self.inbox.add(|news| news.note(publishing.name.clone(), word));
         }
-        match results {
-            Ok(results) => {
-                self.commit.record_published(publishing, results, &self.setup)?;
+        match published {
+            Ok(published) => {
+                self.commit.record_published(publishing, published, &self.setup)?;
                 Ok(Step::Done)
             }
             // Its thread ended without a word; what it published is in doubt, and made again.

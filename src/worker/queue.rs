@@ -105,6 +105,7 @@ mod tests {
             output_hash: None,
             aged: false,
             task: Task::Score,
+            shadows: Vec::new(),
         }
     }
 

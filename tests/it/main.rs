@@ -13,6 +13,7 @@ mod daemon;
 mod differential;
 mod documents;
 mod escapes;
+mod experiment;
 mod failures;
 mod golden;
 mod headers;

@@ -93,8 +93,9 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             let name = format!("{}/{version}", registry.group());
             remarks.iter().for_each(|remark| print_line(format!("note: {remark}")));
             if approve {
-                registry.approve(version, vote("approved when it was registered".into()))?;
+                let ended = registry.approve(version, vote("approved when it was registered".into()))?;
                 print_line(format!("registered and approved {name}{with}"));
+                print_ended(&ended);
             } else {
                 let approve = invocation.next(&format!("models approve {version}"), registry.group());
                 print_line(format!("registered {name}, pending{with}; to use it: {approve}"));
@@ -102,8 +103,9 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         }
         Models::Try { artifact, format } => sandbox::run_child(&artifact, format)?,
         Models::Approve { version, reason } => {
-            registry.approve(version, vote(reason))?;
+            let ended = registry.approve(version, vote(reason))?;
             print_line(format!("approved {}/{version}", registry.group()));
+            print_ended(&ended);
             let latest = registry.latest_approved()?;
             if latest.version != version {
                 print_line(format!(
@@ -122,6 +124,12 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         }
     }
     Ok(exit::CONVERGED)
+}
+
+fn print_ended(experiments: &[String]) {
+    for name in experiments {
+        print_line(format!("this ends experiment {name}: its champion answers no more"));
+    }
 }
 
 /// For example `city: category (Lima, Oslo, Rome), may be missing`.

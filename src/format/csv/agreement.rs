@@ -162,6 +162,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         columns: &Columns::All,
         outputs: &signature.outputs,
         observed: &[],
+        seconds: &[],
     };
     let input = Input::open(&all[0], &wanted).expect("it has a header");
     let mut out = input.out().to_vec();

@@ -10,7 +10,7 @@ use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{Places, no_such_column, stands_twice, unmarked};
 use crate::score::cell::Feature;
-use crate::score::{Binding, Spelling};
+use crate::score::{Binding, Derivation, Second, Spelling};
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -40,6 +40,8 @@ pub struct Wanted<'a> {
     pub outputs: &'a [Column],
     /// Names of columns whose cells are to be looked at, each once. An input needn't have them.
     pub observed: &'a [String],
+    /// Models that score the same rows beside the one whose signature this is.
+    pub seconds: &'a [Second<'a>],
 }
 
 /// What stands in front of the rows.
@@ -66,6 +68,10 @@ pub struct Layout {
     /// Of each observed column, among which of them its field's place is noted; none of one that the input doesn't have, or has
     /// twice.
     pub observed: Vec<Option<usize>>,
+    /// Of each second model, how its rows come about; or why they can't.
+    pub derivations: Vec<Result<Derivation, Problem>>,
+    /// Of how many fields it is noted where they stand.
+    pub noted: usize,
     pub binding: Binding,
     pub header: bool,
 }
@@ -256,9 +262,21 @@ impl Layout {
         let observed = observed(&names, &binding, wanted);
         let observed = observed.into_iter().enumerate();
         // A field may be observed by its own name and by the model's.
-        let observed = observed.map(|(place, field)| Some(*roles[field?].observed.get_or_insert(place)));
+        let observed = observed.map(|(place, field)| Some(*roles[field?].noted.get_or_insert(place)));
         let observed = observed.collect();
+        let mut noted = wanted.observed.len();
+        let derive = |second: &Second| {
+            Derivation::of(*second, &names, (wanted.signature, &binding), |field| {
+                *roles[field].noted.get_or_insert_with(|| {
+                    noted += 1;
+                    noted - 1
+                })
+            })
+        };
+        let derivations = wanted.seconds.iter().map(derive).collect();
         Ok(Layout {
+            derivations,
+            noted,
             dialect: wanted.dialect,
             binding,
             names,

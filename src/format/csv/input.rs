@@ -6,9 +6,9 @@ use super::reader::Reader;
 use super::writer::{self, Writing};
 use crate::format::Record;
 use crate::problem::Problem;
-use crate::score::Batch;
 use crate::score::batch::Flaw;
 use crate::score::cell::Kind;
+use crate::score::{Batch, Derivation};
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 
@@ -127,6 +127,14 @@ impl Input {
         self.layout.observed[column].is_some()
     }
 
+    /// How rows for a second model come about. By its place among those that were wanted.
+    ///
+    /// # Errors
+    /// Why they can't: the input lacks a column.
+    pub fn derivation(&self, second: usize) -> Result<&Derivation, &Problem> {
+        self.layout.derivations[second].as_ref()
+    }
+
     /// The fewest bytes of a good row, with its line feed.
     pub fn least(&self) -> u64 {
         let features = self.layout.binding.features.iter();
@@ -168,6 +176,17 @@ impl Rows<'_> {
     /// None of a column that isn't there.
     pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'_, [u8]>> {
         self.reader.observed(self.range, column, row)
+    }
+
+    /// Fills a batch with the same rows for a second model.
+    pub fn derive(&self, derivation: &Derivation, second: &mut Batch) {
+        let cell = |noted, row| self.reader.noted(self.range, noted, row);
+        derivation.fill(&self.reader.batch, cell, second);
+    }
+
+    /// Where a row of the batch begins in the range.
+    pub fn begin(&self, row: usize) -> usize {
+        self.reader.record(row).0
     }
 
     /// Writes the batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is not finite.

@@ -1,15 +1,15 @@
 //! What the fields of a record are needed for.
 
-/// What one field is needed for: the index of the feature that it is, and its places among the kept columns and among those that
-/// are observed.
+/// What one field is needed for: the index of the feature that it is, and its places among the kept columns and among those whose
+/// places are noted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Role {
     pub feature: Option<usize>,
     pub kept: Option<usize>,
-    pub observed: Option<usize>,
+    pub noted: Option<usize>,
 }
 
-/// A field that is read, kept or observed, by its place in the record.
+/// A field that is read, kept or noted, by its place in the record.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed {
     pub place: usize,
@@ -21,7 +21,7 @@ impl Needed {
         let needed = roles
             .iter()
             .enumerate()
-            .filter(|(_, role)| role.feature.or(role.kept).or(role.observed).is_some());
+            .filter(|(_, role)| role.feature.or(role.kept).or(role.noted).is_some());
         needed.map(|(place, &role)| Needed { place, role }).collect()
     }
 }

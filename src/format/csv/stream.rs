@@ -116,6 +116,7 @@ pub(super) fn batches<R: Read, E: From<Problem>>(
         columns: &Columns::Prediction,
         outputs: &[],
         observed: &[],
+        seconds: &[],
     };
     let head = Head::read(&block, &wanted)?;
     let mut reader = Reader::new(&head.layout, usize::MAX);

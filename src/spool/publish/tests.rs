@@ -8,6 +8,7 @@ fn publisher_with(root: &Path, mode: Option<Mode>) -> Publisher {
     Publisher::open(&Options {
         output: &root.join("output"),
         failed: &root.join("failed"),
+        shadow: &root.join("shadow"),
         staging: root.join("staging"),
         mode,
         done_marker: mode.is_some(),

@@ -12,7 +12,7 @@ use crate::worker::agenda::{Note, Shortage};
 use crate::worker::faults::as_fault;
 use crate::worker::job::{Job, Setup, Task};
 use crate::worker::look::{self, Found, Published, There, now};
-use crate::worker::plan::{self, Before, Charge, Decision, Sighting, Want, Word, racy_until};
+use crate::worker::plan::{self, Before, Charge, Decision, Now, Sighting, Want, Word, racy_until};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -79,14 +79,18 @@ impl Commit {
             lost,
         };
         let parted = self.part(&names, &found, setup)?;
+        let lacking = self
+            .shadows
+            .lacking(&self.ledger, &names, &found, &setup.config.shadow)?;
         let (mut planned, mut known, mut left) = (Planned::default(), Vec::new(), Vec::new());
-        for ((name, word), Found { there, record }) in names.into_iter().zip(words).zip(found) {
+        let looks = names.into_iter().zip(words).zip(lacking);
+        for (((name, word), lacking), Found { there, record }) in looks.zip(found) {
             if listed && record.is_some() {
                 self.absent.iter_mut().for_each(|absent| absent.found(&name));
             }
             match there {
                 Ok(Some(_)) if parted.contains(&name) => {}
-                Ok(Some(there)) => match self.decide(name, word, there, record, &view)? {
+                Ok(Some(there)) => match self.decide(name, word, there, record, lacking, &view)? {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
                     ToDo::Know(name, taken) => known.push((name, taken)),
@@ -134,8 +138,17 @@ impl Commit {
         Ok(parted)
     }
 
-    /// What is to be done with one input, if anything now.
-    fn decide(&mut self, name: Name, word: Word, there: There, record: Option<Record>, view: &View) -> Result<ToDo> {
+    /// What is to be done with one input, if anything now. `lacking`: the shadows whose files it lacks, if its result is as it should
+    /// be.
+    fn decide(
+        &mut self,
+        name: Name,
+        word: Word,
+        there: There,
+        record: Option<Record>,
+        lacking: Vec<usize>,
+        view: &View,
+    ) -> Result<ToDo> {
         let There { seen, size } = there;
         let note = self.agenda.seen(&name, seen.fingerprint, view.want.once);
         let sighting = Sighting {
@@ -160,8 +173,16 @@ impl Commit {
                     self.census.count_unchanged(&name);
                 }
                 // It stands.
-                if record.is_some_and(|r| r.taken == Taken::DUE) {
+                if record.as_ref().is_some_and(|r| r.taken == Taken::DUE) {
                     return Ok(ToDo::Know(name, Taken::default()));
+                }
+                if !lacking.is_empty() {
+                    let job = job(name, &sighting, now);
+                    return Ok(ToDo::Job(Job {
+                        task: Task::Shadow,
+                        shadows: lacking,
+                        ..job
+                    }));
                 }
             }
             decision @ (Decision::Left | Decision::Leave(_)) => {
@@ -184,20 +205,21 @@ impl Commit {
                     true => self.ledger.output_hash(&name)?,
                     false => None,
                 };
+                let first_seen = match &record {
+                    Some(record) if !touched => record.first_seen,
+                    _ => now.time_of(sighting.since(now)),
+                };
+                let job = job(name, &sighting, now);
                 return Ok(ToDo::Job(Job {
-                    name,
-                    fingerprint: seen.fingerprint,
-                    since: sighting.since(now),
-                    recorded: record.as_ref().map(|r| r.verdict),
-                    touched,
                     stands,
                     output_hash,
-                    aged: plan::settled_by_age(&sighting),
                     taken: match decision {
                         Decision::Remake(taken) => taken,
                         _ => Taken::default(),
                     },
-                    task: Task::of(decision, record.and_then(|r| r.input_hash)),
+                    task: Task::of(decision, record.as_ref().and_then(|r| r.input_hash)),
+                    shadows: self.shadows.of_new(first_seen),
+                    ..job
                 }));
             }
             decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
@@ -360,6 +382,24 @@ impl Commit {
             }
         }
         Ok(())
+    }
+}
+
+/// To score an input as it was seen.
+fn job(name: Name, sighting: &Sighting, now: Now) -> Job {
+    let fingerprint = sighting.seen.fingerprint;
+    Job {
+        name,
+        fingerprint,
+        since: sighting.since(now),
+        recorded: sighting.record.map(|r| r.verdict),
+        touched: sighting.record.is_some_and(|r| r.fingerprint != fingerprint),
+        stands: sighting.published.is_some(),
+        output_hash: None,
+        aged: plan::settled_by_age(sighting),
+        taken: Taken::default(),
+        task: Task::Score,
+        shadows: Vec::new(),
     }
 }
 

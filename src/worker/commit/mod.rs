@@ -9,6 +9,7 @@ mod losses;
 mod monitor;
 mod publishing;
 mod record;
+mod shadows;
 mod usual;
 
 pub use publishing::Publishing;
@@ -21,13 +22,13 @@ use super::faults::Faults;
 use super::inbox::Inbox;
 use super::inventory::Inventory;
 use super::job::{Done, Job, Outcome, Pin, Setup};
-use super::look::{Published, now};
+use super::look::{self, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Ledger, Transformation, Watch};
+use crate::ledger::{Fault, HalfHash, Ledger, Transformation, Watch};
 use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
@@ -39,9 +40,11 @@ use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
 use monitor::Monitor;
-use publishing::Ready;
+use publishing::{Published, Ready};
 use record::{Finding, is_counted_with_others, record};
+use shadows::Shadows;
 use std::collections::HashSet;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +62,7 @@ pub struct Commit {
     model: Option<String>,
     /// What results are held against, if the version has a baseline.
     monitor: Option<Monitor>,
+    shadows: Shadows,
     pruner: Pruner,
     exporter: Exporter,
     outbox: Outbox,
@@ -81,6 +85,7 @@ impl Commit {
             failed: None,
             model: None,
             monitor: None,
+            shadows: Shadows::default(),
             pruner: Pruner::default(),
             exporter: Exporter::default(),
             outbox: Outbox::default(),
@@ -154,6 +159,7 @@ impl Commit {
     /// What is done from now on is by this lineup, if there is one, and held against its baseline, if it has one.
     pub fn take_lineup(&mut self, lineup: Option<&Lineup>, watched: Option<InForce>) -> Result<()> {
         self.model = lineup.map(Lineup::to_string);
+        self.shadows = Shadows::of(lineup);
         self.agenda.lift_shortages();
         let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
         if let Some(lineup) = lineup {
@@ -185,7 +191,8 @@ impl Commit {
         self.faults.begin_listing();
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
-        self.clashes.begin_listing(Published::open(config)?.folds_names()?);
+        self.clashes
+            .begin_listing(look::Published::open(config)?.folds_names()?);
         let findings = match once {
             true => self.ledger.findings()?,
             false => Vec::new(),
@@ -275,9 +282,8 @@ impl Commit {
     /// Publishes and records what was scored by `pin`'s lineup, which is still the one at work.
     pub fn publish(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<()> {
         let mut ready = self.sort_out(group, pin, setup)?;
-        let items = std::mem::take(&mut ready.items);
-        let results = setup.publisher.publish(items)?;
-        self.record_all(ready, results, setup)
+        let published = ready.publish(&setup.publisher);
+        self.record_all(ready, published, setup)
     }
 
     /// The same for a large input, which is published beside the loop: a mount may take longer than the service manager
@@ -290,21 +296,19 @@ impl Commit {
         inbox: &Arc<Inbox>,
     ) -> Result<Option<Publishing>> {
         let name = done.job.name.clone();
-        let ready = self.sort_out(vec![done], pin, setup)?;
-        match ready.items.is_empty() {
-            true => self.record_all(ready, Vec::new(), setup).map(|()| None),
+        let mut ready = self.sort_out(vec![done], pin, setup)?;
+        match ready.is_empty() {
+            true => {
+                let published = ready.publish(&setup.publisher);
+                self.record_all(ready, published, setup).map(|()| None)
+            }
             false => Publishing::start(name, ready, setup, inbox).map(Some),
         }
     }
 
     /// Records what was published beside the loop. `results`: of its thread.
-    pub fn record_published(
-        &mut self,
-        publishing: Publishing,
-        results: Result<Vec<Result<u64>>>,
-        setup: &Setup,
-    ) -> Result<()> {
-        self.record_all(publishing.ready, results?, setup)
+    pub fn record_published(&mut self, publishing: Publishing, published: Published, setup: &Setup) -> Result<()> {
+        self.record_all(publishing.ready, published, setup)
     }
 
     /// Sorts out what came of a group, and doubts the records of what is to be replaced.
@@ -322,7 +326,13 @@ impl Commit {
                     mut summary,
                     racy,
                     stands,
+                    shadows,
                 } => {
+                    let input_hash = summary.input_hash.map(HalfHash::from);
+                    let shadowed = take(&mut summary.shadows);
+                    ready
+                        .shadows
+                        .extend(self.shadows.results(&job, input_hash, shadowed, shadows));
                     let known = self.known(&job, &summary, pin, setup)?;
                     let judged = self.judge(&job, &summary, known, &mut judging, pin, setup)?;
                     let baseline = self.is_counted(known.is_some(), &mut summary.counts, setup);
@@ -392,6 +402,13 @@ impl Commit {
                     ready.racy.extend((racy || went).then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
+                Outcome::Shadowed {
+                    input_hash,
+                    shadowed,
+                    drafts,
+                } => ready
+                    .shadows
+                    .extend(self.shadows.results(&job, input_hash, shadowed, drafts)),
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
@@ -407,8 +424,10 @@ impl Commit {
         Ok(ready)
     }
 
-    /// `results`: of the items that were published.
-    fn record_all(&mut self, ready: Ready, results: Vec<Result<u64>>, setup: &Setup) -> Result<()> {
+    /// `published`: of what was ready.
+    fn record_all(&mut self, ready: Ready, published: Published, setup: &Setup) -> Result<()> {
+        let Published { results, shadows } = published;
+        let results = results?;
         let mut committed = ready.standing;
         for ((job, (mut record, done)), result) in ready.jobs.iter().zip(ready.records).zip(results) {
             match result {
@@ -453,7 +472,7 @@ impl Commit {
             self.count(done);
         }
         ready.racy.iter().for_each(|job| self.look_again(job));
-        Ok(())
+        self.record_shadows(shadows, setup)
     }
 
     fn count(&mut self, done: &Transformation) {

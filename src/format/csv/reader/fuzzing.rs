@@ -70,7 +70,7 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
         .map(|(place, &(feature, kept))| Role {
             feature,
             kept,
-            observed: observed(place),
+            noted: observed(place),
         })
         .collect();
     let taken = roles.iter().filter(|r| r.0.is_some()).count();
@@ -82,6 +82,8 @@ fn layout(roles: &[(Option<usize>, Option<usize>)], kind: u8) -> Layout {
         roles: needed,
         kept: Kept::Some(roles.iter().filter_map(|r| r.1).collect()),
         observed: [Some(0), Some(1)][..roles.len().min(2)].to_vec(),
+        noted: roles.len().min(2),
+        derivations: Vec::new(),
         binding: Binding {
             features: vec![feature; taken].into(),
             fields: (0..taken).map(field).collect(),
@@ -137,7 +139,7 @@ fn read(layout: &Layout, fill: impl Fn(&mut Reader, usize, &mut u64) -> usize) -
         malformed: reader.malformed.clone(),
         rows: good
             .map(|row| {
-                let observed = (0..layout.observed.len()).map(|column| reader.observed[column * ROWS + row]);
+                let observed = (0..layout.noted).map(|noted| reader.noted[noted * ROWS + row]);
                 (bits(row), reader.kept(row).to_vec(), observed.collect())
             })
             .collect(),

@@ -27,8 +27,8 @@ pub struct Reader<'a> {
     width: usize,
     /// `[row][kept column]`: where the field stands.
     kept: Vec<(usize, usize)>,
-    /// `[observed column][row]`: where the field stands.
-    observed: Vec<(usize, usize)>,
+    /// `[noted field][row]`: where it stands.
+    noted: Vec<(usize, usize)>,
     /// For how many rows there is room.
     room: usize,
     /// `[row]`: where the record stands, without its line end.
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
             batch: Batch::new(&layout.binding, rows),
             width,
             kept: vec![(0, 0); width * rows],
-            observed: vec![(0, 0); layout.observed.len() * rows],
+            noted: vec![(0, 0); layout.noted * rows],
             room: rows,
             records: Vec::with_capacity(rows),
             malformed: Vec::new(),
@@ -80,8 +80,7 @@ impl<'a> Reader<'a> {
 
     /// The text of an observed cell of a good row, in `block`, without spaces around it. None of a column that isn't there.
     pub fn observed<'b>(&self, block: &'b [u8], column: usize, row: usize) -> Option<Cow<'b, [u8]>> {
-        let noted = self.layout.observed[column]?;
-        let (from, to) = self.observed[noted * self.room + row];
+        let (from, to) = self.noted[self.layout.observed[column]? * self.room + row];
         // As most are: nothing to be taken away.
         let raw = &block[from..to];
         if let (Some(first), Some(last)) = (raw.first(), raw.last())
@@ -96,6 +95,12 @@ impl<'a> Reader<'a> {
             Cow::Borrowed(text) => trim(text).into(),
             Cow::Owned(text) => trim(&text).to_vec().into(),
         })
+    }
+
+    /// A noted cell of a row that isn't malformed, in `block`, as it stands without quotes.
+    pub fn noted<'b>(&self, block: &'b [u8], noted: usize, row: usize) -> Cow<'b, [u8]> {
+        let (from, to) = self.noted[noted * self.room + row];
+        self.layout.dialect.text(&block[from..to])
     }
 
     /// Why a row is bad, by its first flaw.
@@ -289,8 +294,8 @@ impl<'a> Reader<'a> {
                 let slots = slots.step_by(self.width);
                 slots.zip(0..count).for_each(|(slot, record)| *slot = field(record));
             }
-            if let Some(observed) = role.observed {
-                let slots = self.observed[observed * self.room + self.batch.rows()..].iter_mut();
+            if let Some(noted) = role.noted {
+                let slots = self.noted[noted * self.room + self.batch.rows()..].iter_mut();
                 slots.zip(0..count).for_each(|(slot, record)| *slot = field(record));
             }
             if let Some(feature) = role.feature {
@@ -333,8 +338,8 @@ impl<'a> Reader<'a> {
         if let Some(place) = role.kept {
             self.kept[self.batch.rows() * self.width + place] = (start, end);
         }
-        if let Some(column) = role.observed {
-            self.observed[column * self.room + self.batch.rows()] = (start, end);
+        if let Some(noted) = role.noted {
+            self.noted[noted * self.room + self.batch.rows()] = (start, end);
         }
     }
 

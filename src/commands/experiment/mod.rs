@@ -1,0 +1,140 @@
+//! `transform experiment`: versions on trial, for people.
+
+use super::invocation::Invocation;
+use super::models::vote;
+use super::{count, print_json, print_line, print_table};
+use crate::cli;
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::ledger::Ledger;
+use crate::registry::experiment::{Beginning, Kind, State};
+use crate::registry::{Experiment, Registry, Vote};
+use jiff::Timestamp;
+use serde_json::json;
+use std::io;
+
+pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -> Result<u8> {
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    match command {
+        cli::Experiment::Start {
+            name,
+            shadow,
+            key,
+            backfill,
+            reason,
+        } => {
+            let beginning = Beginning {
+                name: &name,
+                kind: Kind::Shadow,
+                version: shadow,
+                key: key.or_else(|| config.monitor.watch.key.clone()),
+                backfill,
+            };
+            let vote = Vote {
+                // To the microsecond: what was first seen before isn't its.
+                at: Timestamp::now().to_string(),
+                ..vote(reason)
+            };
+            let experiment = registry.start_experiment(beginning, vote)?;
+            print_start(config, &registry, &experiment, invocation);
+        }
+        cli::Experiment::Stop { name, purge, reason } => stop(config, &registry, &name, purge, reason)?,
+        cli::Experiment::List { json } => list(config, &registry, json)?,
+    }
+    Ok(exit::CONVERGED)
+}
+
+fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, invocation: &Invocation) {
+    let Experiment {
+        name,
+        version,
+        champion,
+        backfill,
+        ..
+    } = experiment;
+    let group = registry.group();
+    let files = if *backfill {
+        "every file"
+    } else {
+        "every file that comes from now on"
+    };
+    let folder = config.shadow.join(name);
+    print_line(format!(
+        "experiment {name}: {group}/{version} scores {files} beside {group}/{champion}, and answers none; see {}",
+        folder.display()
+    ));
+    let stop = invocation.next(&format!("experiment stop {name}"), group);
+    print_line(format!("to end it: {stop}"));
+}
+
+fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: String) -> Result<()> {
+    let experiment = registry.experiment(name)?;
+    // One that is over may still be purged.
+    if experiment.state(None) != State::Stopped || !purge {
+        registry.stop_experiment(name, vote(reason))?;
+        print_line(format!("experiment {name} is stopped"));
+    }
+    if !purge {
+        return Ok(());
+    }
+    let folder = config.shadow.join(name);
+    match std::fs::remove_dir_all(&folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("remove", folder)(error)),
+    }
+    if let Some(mut ledger) = Ledger::read(&config.state.path)? {
+        ledger.forget_shadows(name)?;
+    }
+    print_line(format!("what it made is removed: {}", folder.display()));
+    Ok(())
+}
+
+fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
+    let answering = registry.latest_approved().ok();
+    let ledger = Ledger::read(&config.state.path)?;
+    let mut entries = Vec::new();
+    for experiment in registry.experiments()? {
+        let made = match &ledger {
+            Some(ledger) => ledger.shadows_of(&experiment.name)?,
+            None => Vec::new(),
+        };
+        let failed = made.iter().filter(|made| made.shadowed.problem.is_some()).count();
+        entries.push((
+            experiment.state(answering.as_ref()),
+            made.len() - failed,
+            failed,
+            experiment,
+        ));
+    }
+    if json {
+        let entry = |(state, files, failed, experiment): &(State, usize, usize, Experiment)| json!({"experiment": experiment, "state": state, "files": files, "failed_files": failed});
+        print_json(&json!({"experiments": entries.iter().map(entry).collect::<Vec<_>>()}));
+        return Ok(());
+    }
+    if entries.is_empty() {
+        print_line("there is no experiment");
+        return Ok(());
+    }
+    let head = ["NAME", "KIND", "VERSION", "BESIDE", "STATE", "SINCE", "FILES"]
+        .map(String::from)
+        .to_vec();
+    let row = |(state, files, failed, experiment): &(State, usize, usize, Experiment)| {
+        let failed = match failed {
+            0 => String::new(),
+            n => format!(", {n} that it can't score"),
+        };
+        let last = experiment.steps.last().map_or("", |step| &step.at);
+        vec![
+            experiment.name.clone(),
+            experiment.kind.to_string(),
+            experiment.version.to_string(),
+            experiment.champion.to_string(),
+            state.to_string(),
+            last.to_string(),
+            count(*files as u64, "file") + &failed,
+        ]
+    };
+    print_table(&[vec![head], entries.iter().map(row).collect()].concat());
+    Ok(())
+}

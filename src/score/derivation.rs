@@ -1,0 +1,170 @@
+//! Rows for a second model out of a batch that was filled for a first one: the input is read once, and the first one's rows are the
+//! same whoever else looks at them.
+
+use super::batch::{Batch, Flaw, Reason};
+use super::binding::{Binding, Places};
+use super::cell::{CellError, Feature};
+use crate::model::{Column, Signature, Type, unicode};
+use crate::problem::Problem;
+use std::sync::Arc;
+
+/// A second model, by what it takes.
+#[derive(Clone, Copy)]
+pub struct Second<'a> {
+    pub signature: &'a Signature,
+    /// Of the signature's inputs.
+    pub features: &'a Arc<[Feature]>,
+}
+
+/// Of each feature of the second model, where its cells come from.
+#[derive(Clone, Debug)]
+pub struct Derivation {
+    binding: Binding,
+    sources: Vec<Source>,
+    /// Of each feature of the first model, the one of the second that has its cells.
+    derived: Vec<Option<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The first model's feature, whose cells mean the same to both; but for whether they may be missing.
+    Feature { index: usize, optional: bool },
+    /// The cells are read again, by the rule of the second's feature; where they are noted.
+    Cells(usize),
+}
+
+impl Derivation {
+    /// `names`: of the input's fields. `first`: the first model's inputs, and their fields. `note`: has the cells of a field
+    /// noted, and tells where.
+    ///
+    /// # Errors
+    /// The input lacks a column that the second model takes, or has it twice.
+    pub fn of(
+        second: Second,
+        names: &[String],
+        first: (&Signature, &Binding),
+        mut note: impl FnMut(usize) -> usize,
+    ) -> Result<Derivation, Problem> {
+        let (signature, binding) = first;
+        let fields = fields(second, names, signature, binding)?;
+        let mut derived = vec![None; signature.inputs.len()];
+        let mut source = |(feature, column): (usize, &Column)| {
+            let field = fields[feature];
+            let of_first = binding.fields.iter().position(|of| *of == field);
+            match of_first.filter(|&index| derived[index].is_none() && is_same(&signature.inputs[index], column)) {
+                Some(index) => {
+                    derived[index] = Some(feature);
+                    let optional = signature.inputs[index].optional;
+                    Source::Feature { index, optional }
+                }
+                None => Source::Cells(note(field)),
+            }
+        };
+        let sources = second.signature.inputs.iter().enumerate().map(&mut source).collect();
+        let features = second.features.clone();
+        Ok(Derivation {
+            binding: Binding { features, fields },
+            sources,
+            derived,
+        })
+    }
+
+    /// A batch for as many rows as `first` has room for.
+    pub fn batch(&self, first: &Batch) -> Batch {
+        Batch::new(&self.binding, first.rows() + first.room())
+    }
+
+    /// Fills `second` with the rows of `first`, which nobody predicted from yet or somebody did: whatever the first model refuses, the
+    /// second one may take. `cell`: by where it is noted, and the row; as it stands, without the quotes of its format.
+    pub fn fill<C: AsRef<[u8]>>(&self, first: &Batch, cell: impl Fn(usize, usize) -> C, second: &mut Batch) {
+        second.clear();
+        let rows = first.rows();
+        let mut malformed = Vec::new();
+        for flaw in first.flaws() {
+            if flaw.reason == Reason::Malformed {
+                malformed.push(flaw.row);
+                second.mark(*flaw);
+            }
+        }
+        for (feature, source) in self.sources.iter().enumerate() {
+            let of = &self.binding.features[feature];
+            match *source {
+                Source::Feature { index, optional } => {
+                    second.next_cells(feature, rows).copy_from_slice(first.column(index));
+                    if optional && !of.optional {
+                        let missing = first.column(index).iter().enumerate().filter(|(_, x)| x.is_nan());
+                        for (row, _) in missing {
+                            second.mark(flaw(row as u32, feature, CellError::Missing));
+                        }
+                    }
+                }
+                Source::Cells(noted) => {
+                    let is_good = |row: &usize| malformed.binary_search(&(*row as u32)).is_err();
+                    for row in (0..rows).filter(is_good) {
+                        second.read(row, feature, of, cell(noted, row).as_ref());
+                    }
+                }
+            }
+        }
+        for of in first.flaws() {
+            if let Reason::Cell { feature: index, error } = of.reason
+                && let Some(feature) = self.derived[index as usize]
+            {
+                match error == CellError::Missing && self.binding.features[feature].optional {
+                    true => second.next_cells(feature, rows)[of.row as usize] = f64::NAN,
+                    false => second.mark(flaw(of.row, feature, error)),
+                }
+            }
+        }
+        second.end_rows(rows);
+        second.end();
+    }
+}
+
+fn flaw(row: u32, feature: usize, error: CellError) -> Flaw {
+    let feature = feature as u32;
+    Flaw {
+        row,
+        reason: Reason::Cell { feature, error },
+    }
+}
+
+/// Of each feature of the second model, its field: where the first model takes a column of that name from, or as it is found for any
+/// model.
+fn fields(second: Second, names: &[String], first: &Signature, binding: &Binding) -> Result<Vec<usize>, Problem> {
+    let inputs = &second.signature.inputs;
+    let of_first = |column: &Column| {
+        let name = unicode::name(&column.name);
+        let same = first.inputs.iter().position(|of| unicode::name(&of.name) == name);
+        same.map(|index| binding.fields[index])
+    };
+    let known: Vec<Option<usize>> = inputs.iter().map(of_first).collect();
+    let unknown = || (0..inputs.len()).filter(|&i| known[i].is_none());
+    let others = Signature {
+        inputs: unknown().map(|i| inputs[i].clone()).collect(),
+        outputs: Vec::new(),
+    };
+    let features: Arc<[Feature]> = unknown().map(|i| second.features[i].clone()).collect();
+    let mut found = match others.inputs.is_empty() {
+        true => Vec::new(),
+        false => Binding::by_place(&Places::of(names), &others, &features)?.fields,
+    }
+    .into_iter();
+    let field = |known: Option<usize>| known.or_else(|| found.next()).expect("each was found");
+    Ok(known.into_iter().map(field).collect())
+}
+
+/// Do the cells of both mean the same, but for whether they may be missing? Single precision is made when a model takes a number.
+fn is_same(a: &Column, b: &Column) -> bool {
+    let meaning = |column: &Column| Column {
+        name: String::new(),
+        optional: false,
+        kind: match column.kind {
+            Type::Float32 => Type::Float64,
+            kind => kind,
+        },
+        ..column.clone()
+    };
+    // Texts are given the form in which a model knows them.
+    a.kind != Type::String && meaning(a) == meaning(b)
+}
