@@ -11,6 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 use watched::counter;
 
+mod shadows;
 mod watched;
 
 fn lineup() -> Arc<Lineup> {
