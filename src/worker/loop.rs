@@ -346,16 +346,6 @@ impl Worker {
 
     /// Works by the lineup that is the approved one now.
     fn take_lineup(&mut self) -> Result<()> {
-        match self.current.lineup() {
-            Ok(lineup) => {
-                let sha256 = &lineup.champion.identity.artifact;
-                tracing::info!(model = %lineup, sha256, "scoring by the approved model");
-            }
-            Err(error @ Error::NoModel { .. }) => tracing::warn!(%error, "waiting for an approved model"),
-            Err(error) => {
-                tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
-            }
-        }
         let passing = self.current.lineup().err().filter(|e| e.exit_code() == exit::TRY_AGAIN);
         match passing {
             // That others can look at the models doesn't mean that the worker can.
@@ -364,16 +354,7 @@ impl Worker {
             None => {}
         }
         let watched = self.current.baseline().cloned();
-        match &watched {
-            Some(watched) => {
-                tracing::info!(baseline = %watched.sha256, "results are held against the version's baseline")
-            }
-            None if self.current.lineup().is_ok() && self.pass.config().monitor.is_on() => tracing::info!(
-                "the version has no baseline: its results are published unwatched; 'transform monitor baseline' gives it one"
-            ),
-            None => {}
-        }
-        say_shadows(&self.current);
+        super::lineup::log(&self.current, self.pass.config().monitor.is_on());
         self.pass.take_lineup(self.current.lineup().ok(), watched)
     }
 
@@ -494,19 +475,5 @@ pub fn require_local(state: &Path) -> Result<()> {
             "the state folder is on a FUSE or network mount; it must be on a local disk",
         )),
         false => Ok(()),
-    }
-}
-
-/// What scores beside the champion, and what should and can't.
-fn say_shadows(current: &Current) {
-    for fault in current.faults() {
-        tracing::error!(
-            fault,
-            "a shadow can't be used; the champion's results are as without it"
-        );
-    }
-    for shadow in current.lineup().iter().flat_map(|lineup| &lineup.shadows) {
-        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
-        tracing::info!(%model, experiment, "a shadow scores, too");
     }
 }

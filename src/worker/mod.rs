@@ -12,6 +12,7 @@ mod inbox;
 mod inventory;
 mod job;
 mod large;
+mod lineup;
 pub mod lock;
 mod look;
 mod r#loop;

@@ -27,7 +27,7 @@ class Copied:
         for folder in ("input", "output", "failed", "models", "state", "status"):
             (self.root / folder).mkdir(exist_ok=True)
         keys = {f"{f}.path": f"{self.root}/{f}" for f in ("input", "output", "failed", "models", "state", "status")}
-        keys |= {"alerts.path": f"{self.root}/alerts", "input.settle": "0s", "models.group": "lines", "worker.threads": threads}
+        keys |= {"alerts.path": f"{self.root}/alerts", "shadow.path": f"{self.root}/shadow", "input.settle": "0s", "models.group": "lines", "worker.threads": threads}
         text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
         (self.root / "transform.toml").write_text(text)
 
@@ -80,7 +80,7 @@ def scored(slope, values):
 
 
 def leftovers(spool):
-    return [p for d in ("output", "failed", "state/staging") for p in (spool.root / d).rglob(".*") if p.name != MARK]
+    return [p for d in ("output", "failed", "shadow", "state/staging") for p in (spool.root / d).rglob(".*") if p.name != MARK]
 
 
 def check_ledger(spool):
@@ -204,6 +204,74 @@ def test_a_hold_and_its_release_survive_a_kill_at_every_system_call(room):
 
 
 test_a_hold_and_its_release_survive_a_kill_at_every_system_call.limit = 600
+
+
+def test_a_trial_survives_a_kill_at_every_system_call(room):
+    """Killed while a version is put on trial, while it scores beside the champion, while its approval ends the trial, and while what
+    it made is removed: either before or after. The champion's output is whole or absent, and the same whoever scores beside."""
+    values = range(1, 9)
+    template = Copied(room, threads=1)
+    template.register(2, approve=True)
+    template.register(3)
+    template.drop("old.csv", rows(values))
+    assert template.once().returncode == 0
+    start = ["experiment", "start", "trial", "--shadow", "2", "--backfill"]
+    begun = template.copy()
+    begun.command(*start)
+    made = begun.copy()
+    made.drop("new.csv", rows(values))
+    dropped = made.copy()
+    assert made.once().returncode == 0
+    beside = "line,key,champion.prediction,shadow.prediction\n" + "".join(
+        f"{line},,{2 * x + 1}.0,{3 * x + 1}.0\n" for line, x in enumerate(values, 2))
+
+    def on_trial(spool):
+        """Whether it is on trial, and what it made."""
+        listed = json.loads(spool.run("experiment", "list", "--json").stdout)["experiments"]
+        files = {str(p.relative_to(spool.root / "shadow/trial")): p.read_text() for p in (spool.root / "shadow").rglob("*.out")}
+        return [e["state"] for e in listed], files
+
+    whole = {"old.csv.out": beside, "new.csv.out": beside}
+    assert on_trial(made) == (["running"], whole), on_trial(made)
+    kills = 0
+    for call in ("openat", "renameat", "rename", "mkdir", "unlinkat", "unlink", "fsync", "fdatasync", "write", "pwrite64"):
+        for begin, arguments, before, after, slope in [
+            (template, start, ([], {}), (["running"], {"old.csv.out": beside}), 2),
+            (dropped, ["--once"], None, (["running"], whole), 2),
+            (made, ["models", "approve", "2"], (["running"], whole), (["ended"], whole), None),
+            (made, ["experiment", "stop", "trial", "--purge"], (["running"], whole), (["stopped"], {}), 2),
+        ]:
+            for n in range(1, 100_000):
+                spool = begin.copy()
+                ran = spool.run(*arguments, prefix=killed_at(call, n))
+                ended = ran.returncode == 0
+                assert ended or ran.returncode in (-9, 137), ran
+                for text in on_trial(spool)[1].values():
+                    assert text == beside, (call, n, arguments)
+                for name in ("old.csv", "new.csv"):
+                    assert spool.output(name) in (None, scored(2, values)), (call, n, arguments)
+                assert spool.once().returncode == 0
+                found = on_trial(spool)
+                if ended or before is None:
+                    assert found == after, (call, n, arguments, found)
+                elif arguments[0] == "experiment" and arguments[1] == "stop" and found[0] == ["stopped"]:
+                    # What is left of it goes with the next word.
+                    spool.command("experiment", "stop", "trial", "--purge")
+                    assert on_trial(spool) == after, (call, n)
+                else:
+                    assert found in (before, after) or arguments[0] == "models" and found[0] == ["suspended"], (call, n, arguments, found)
+                answers = {None: (2, 3)}.get(slope, (slope,))
+                assert spool.output("old.csv") in [scored(answer, values) for answer in answers], (call, n, arguments)
+                assert leftovers(spool) == []
+                check_ledger(spool)
+                spool.remove()
+                if ended:
+                    break
+                kills += 1
+    assert kills > 100, kills
+
+
+test_a_trial_survives_a_kill_at_every_system_call.limit = 600
 
 
 def test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another(room):

@@ -28,20 +28,20 @@ use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, HalfHash, Ledger, Transformation, Watch};
+use crate::ledger::{Fault, HalfHash, Ledger, Watch};
 use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
-use crate::transform::{Summary, Verdict, shown};
+use crate::transform::{Summary, Verdict};
 use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
 use monitor::Monitor;
 use publishing::{Published, Ready};
-use record::{Finding, is_counted_with_others, record};
+use record::{Finding, is_counted_with_others, log, record};
 use shadows::Shadows;
 use std::collections::HashSet;
 use std::mem::take;
@@ -398,8 +398,9 @@ impl Commit {
                     if is_done && self.counts(&name, setup, false)? {
                         self.census.count_unchanged(&name);
                     }
-                    // What becomes of an output that went is decided on now.
-                    ready.racy.extend((racy || went).then(|| job.clone()));
+                    // What becomes of an output that went is decided on now, and what its shadows lack.
+                    let again = racy || went || !job.shadows.is_empty();
+                    ready.racy.extend(again.then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
                 Outcome::Shadowed {
@@ -469,40 +470,10 @@ impl Commit {
                 self.agenda.keep(&done.input, note);
             }
             self.faults.clear(&mut self.ledger, &done.input)?;
-            self.count(done);
+            self.scored += u64::from(done.verdict != Verdict::Fail);
+            log(done);
         }
         ready.racy.iter().for_each(|job| self.look_again(job));
         self.record_shadows(shadows, setup)
-    }
-
-    fn count(&mut self, done: &Transformation) {
-        self.scored += u64::from(done.verdict != Verdict::Fail);
-        match done.verdict {
-            Verdict::Publish => {
-                let Summary { rows, bad_rows, .. } = done.summary;
-                if !done.summary.unknown.is_empty() {
-                    tracing::warn!(
-                        input = %done.input,
-                        cells = shown(&done.summary.unknown),
-                        model = %done.recipe.model(),
-                        "categories that the model doesn't know: scored as it takes what it doesn't know"
-                    );
-                }
-                tracing::info!(
-                    input = %done.input,
-                    rows,
-                    bad_rows,
-                    model = %done.recipe.model(),
-                    ms = done.micros as f64 / 1000.0,
-                    "scored"
-                );
-            }
-            Verdict::Hold => tracing::warn!(input = %done.input, "held; the failed folder says why, and what to do"),
-            Verdict::Fail => {
-                let code = done.problem.as_deref().unwrap_or_default();
-                let problem = done.message.as_deref().unwrap_or_default();
-                tracing::error!(input = %done.input, code, problem, "failed; the report is in the failed folder");
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ledger::{HalfHash, Record, Transformation};
 use crate::transform::problem::Code;
-use crate::transform::{Summary, Verdict};
+use crate::transform::{Summary, Verdict, shown};
 use crate::worker::job::{Job, Pin};
 use crate::worker::look::now;
 use std::time::Duration;
@@ -63,4 +63,35 @@ pub fn record(
         message,
     };
     (record, done)
+}
+
+/// What was done, for the log.
+pub fn log(done: &Transformation) {
+    match done.verdict {
+        Verdict::Publish => {
+            let Summary { rows, bad_rows, .. } = done.summary;
+            if !done.summary.unknown.is_empty() {
+                tracing::warn!(
+                    input = %done.input,
+                    cells = shown(&done.summary.unknown),
+                    model = %done.recipe.model(),
+                    "categories that the model doesn't know: scored as it takes what it doesn't know"
+                );
+            }
+            tracing::info!(
+                input = %done.input,
+                rows,
+                bad_rows,
+                model = %done.recipe.model(),
+                ms = done.micros as f64 / 1000.0,
+                "scored"
+            );
+        }
+        Verdict::Hold => tracing::warn!(input = %done.input, "held; the failed folder says why, and what to do"),
+        Verdict::Fail => {
+            let code = done.problem.as_deref().unwrap_or_default();
+            let problem = done.message.as_deref().unwrap_or_default();
+            tracing::error!(input = %done.input, code, problem, "failed; the report is in the failed folder");
+        }
+    }
 }

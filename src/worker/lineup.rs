@@ -1,0 +1,36 @@
+//! What the log says of the lineup at work.
+
+use crate::error::Error;
+use crate::registry::Current;
+
+/// `watched`: are results held against the version's baseline, if it has one?
+pub fn log(current: &Current, watched: bool) {
+    let lineup = match current.lineup() {
+        Ok(lineup) => lineup,
+        Err(error @ Error::NoModel { .. }) => return tracing::warn!(%error, "waiting for an approved model"),
+        Err(error) => {
+            return tracing::error!(%error, "the approved model can't be used; nothing is scored until it can");
+        }
+    };
+    let sha256 = &lineup.champion.identity.artifact;
+    tracing::info!(model = %lineup, sha256, "scoring by the approved model");
+    match current.baseline() {
+        Some(baseline) => {
+            tracing::info!(baseline = %baseline.sha256, "results are held against the version's baseline")
+        }
+        None if watched => tracing::info!(
+            "the version has no baseline: its results are published unwatched; 'transform monitor baseline' gives it one"
+        ),
+        None => {}
+    }
+    for fault in current.faults() {
+        tracing::error!(
+            fault,
+            "a shadow can't be used; the champion's results are as without it"
+        );
+    }
+    for shadow in &lineup.shadows {
+        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
+        tracing::info!(%model, experiment, "a shadow scores, too");
+    }
+}
