@@ -9,6 +9,14 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// An input's name as a word of a command: no flag, whatever it begins with.
+pub fn file(name: &str) -> String {
+    match name.starts_with('-') {
+        true => quoted(&format!("./{name}")),
+        false => quoted(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -18,5 +26,7 @@ mod tests {
         assert_eq!(quoted("2026/a-1.csv"), "2026/a-1.csv");
         assert_eq!(quoted("it's; rm.csv"), r"'it'\''s; rm.csv'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(file("--all"), "./--all");
+        assert_eq!(file("-a b.csv"), "'./-a b.csv'");
     }
 }

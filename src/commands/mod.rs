@@ -314,7 +314,8 @@ fn input_name(config: &Config, file: &Path) -> Name {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
     let below = match absolute(file).strip_prefix(absolute(&config.input.path)) {
         Ok(below) => below.to_path_buf(),
-        Err(_) => file.to_path_buf(),
+        // As commands are printed whose file begins with a hyphen: ./-a.csv
+        Err(_) => file.strip_prefix(".").unwrap_or(file).to_path_buf(),
     };
     Name::new(below.as_os_str().as_bytes())
 }

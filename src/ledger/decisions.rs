@@ -6,7 +6,7 @@ use super::faults;
 use super::results::DOUBT;
 use crate::error::Result;
 use crate::spool::Name;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 /// Somebody's decision on an input's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub struct Decision {
     /// user@host
     pub by: String,
     pub reason: String,
+}
+
+impl Decision {
+    /// Its fields stand first, in their order.
+    pub(super) fn read(row: &Row) -> rusqlite::Result<Decision> {
+        Ok(Decision {
+            input: to_name(row, 0)?,
+            kind: row.get(1)?,
+            at: row.get(2)?,
+            by: row.get(3)?,
+            reason: row.get(4)?,
+        })
+    }
 }
 
 impl Ledger {
@@ -39,14 +52,6 @@ impl Ledger {
     /// All decisions on an input's results, oldest first.
     pub fn decisions(&self, input: &Name) -> Result<Vec<Decision>> {
         let sql = "SELECT input, kind, at, by, reason FROM decisions WHERE input = ? ORDER BY id";
-        self.select(sql, [input.bytes()], |row| {
-            Ok(Decision {
-                input: to_name(row, 0)?,
-                kind: row.get(1)?,
-                at: row.get(2)?,
-                by: row.get(3)?,
-                reason: row.get(4)?,
-            })
-        })
+        self.select(sql, [input.bytes()], Decision::read)
     }
 }

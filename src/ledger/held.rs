@@ -3,6 +3,8 @@
 use super::Ledger;
 use super::alerts::{self, Event};
 use super::database::{for_each, to_name};
+use super::decisions::Decision;
+use super::half_hash::HalfHash;
 use super::recipe::Recipe;
 use super::results::DOUBT;
 use super::verdict;
@@ -11,6 +13,7 @@ use crate::spool::Name;
 use crate::transform::Verdict;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A result that is kept back until a person releases it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +125,30 @@ impl Ledger {
             .filter_map(|text| serde_json::from_str::<Evidence>(text).ok());
         let (of, output) = (of.to_string(), output.to_string());
         Ok(released.any(|e| e.made_by == made_by && e.input == of && e.output == output))
+    }
+
+    /// Who released which inputs' results by a lineup, the last release of each: of those that still have the same rows and aren't
+    /// kept back anew; in the order of names.
+    pub fn released(&self, made_by: &str) -> Result<Vec<Decision>> {
+        let select = "SELECT d.input, d.kind, d.at, d.by, d.reason, d.evidence, r.input_hash
+            FROM decisions d JOIN results r ON r.input = d.input
+            WHERE d.kind = 'release' AND NOT (r.verdict > 0 AND r.recipe > 0) AND r.input_hash IS NOT NULL ORDER BY d.id";
+        let releases = self.select(select, [], |row: &Row| {
+            let evidence = row.get::<_, Option<String>>(5)?;
+            Ok((Decision::read(row)?, evidence, HalfHash::read(row, 6)?))
+        })?;
+        let is_of = |evidence: &str, rows: HalfHash| {
+            let evidence: Evidence = serde_json::from_str(evidence).ok()?;
+            let input = blake3::Hash::from_hex(evidence.input).ok()?;
+            Some(evidence.made_by == made_by && HalfHash::from(input) == rows)
+        };
+        let of = releases
+            .into_iter()
+            .filter(|(_, evidence, rows)| evidence.as_deref().and_then(|e| is_of(e, *rows)) == Some(true));
+        let last: BTreeMap<Vec<u8>, Decision> = of
+            .map(|(decision, ..)| (decision.input.bytes().to_vec(), decision))
+            .collect();
+        Ok(last.into_values().collect())
     }
 
     /// What kept back these rows when they were scored so, under whatever name.

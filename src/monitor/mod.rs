@@ -14,6 +14,7 @@ mod leb128;
 pub mod performance;
 pub mod policy;
 pub mod sizes;
+pub mod then;
 pub mod week;
 pub mod window;
 
@@ -21,4 +22,5 @@ pub use baseline::Baseline;
 pub use check::{Area, Check};
 pub use counts::{ColumnCounts, Counter, Counts, GroupCounts, SegmentCounts};
 pub use policy::{Action, Alerting, Basis, Compare, Judgement, Policy, Watch};
+pub use then::Then;
 pub use window::Window;

@@ -62,7 +62,7 @@ pub struct Watch {
 }
 
 /// What a window is held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compare {
     #[default]

@@ -1,5 +1,6 @@
 //! The same weekday a week before.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use std::ops::Range;
@@ -15,8 +16,12 @@ fn day(at: i64, timezone: &TimeZone) -> Option<Range<i64>> {
         .ok()?
         .to_zoned_datetime(timezone.clone())
         .date();
-    let date = date.checked_sub(7.days()).ok()?;
-    let midnight = |date: jiff::civil::Date| {
+    whole(date.checked_sub(7.days()).ok()?, timezone)
+}
+
+/// A day from midnight to midnight, by the clocks of `timezone`. Microseconds since 1970. None: it is beyond all dates.
+pub fn whole(date: Date, timezone: &TimeZone) -> Option<Range<i64>> {
+    let midnight = |date: Date| {
         Some(
             date.to_zoned_datetime(timezone.clone())
                 .ok()?

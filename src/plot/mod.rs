@@ -26,7 +26,7 @@ const TOP: f64 = 10.0;
 const RIGHT: f64 = 16.0;
 const BOTTOM: f64 = 46.0;
 /// The width of a digit of tick labels.
-const DIGIT: f64 = 6.7;
+pub const DIGIT: f64 = 6.7;
 
 /// Up to this many points are drawn one by one; more as density, so that a page stays small and nothing is hidden below
 /// something else.

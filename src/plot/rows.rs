@@ -6,18 +6,14 @@ use std::fmt::Write;
 
 /// The height of a row of [`named_bars`].
 const ROW: f64 = 19.0;
-const NAME_MAX: usize = 26;
+/// In digits.
+const NAME_MAX: f64 = 26.0;
 
 /// Bars of finite numbers that lie, to the left of zero or the right, each with its name and its value as text; `title` for those who
 /// can't see it.
 pub fn named_bars(title: &str, bars: &[(&str, f64, String)]) -> String {
-    let names = bars
-        .iter()
-        .map(|bar| bar.0.chars().count().min(NAME_MAX))
-        .max()
-        .unwrap_or(0);
-    let values = bars.iter().map(|bar| bar.2.chars().count()).max().unwrap_or(0);
-    let (name, value) = (14.0 + DIGIT * names as f64, 8.0 + DIGIT * values as f64);
+    let values = longest(bars.iter().map(|bar| bar.2.as_str()));
+    let (name, value) = (room(bars.iter().map(|bar| bar.0)), 8.0 + DIGIT * values);
     let ends = bars
         .iter()
         .fold((0.0f64, 0.0f64), |ends, bar| (ends.0.min(bar.1), ends.1.max(bar.1)));
@@ -60,16 +56,44 @@ pub fn named_bars(title: &str, bars: &[(&str, f64, String)]) -> String {
 
 /// A long name keeps its ends: names often differ in the last letters.
 fn shorten(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    if letters.len() <= NAME_MAX {
+    if breadth(name) <= NAME_MAX {
         return name.into();
     }
-    let (head, tail) = (NAME_MAX / 2, NAME_MAX - NAME_MAX / 2 - 1);
-    letters[..head]
-        .iter()
-        .chain(&['\u{2026}'])
-        .chain(&letters[letters.len() - tail..])
+    let head = fitting(name.chars(), NAME_MAX / 2.0);
+    let tail = fitting(name.chars().rev(), NAME_MAX / 2.0 - 1.0);
+    head.into_iter()
+        .chain(['\u{2026}'])
+        .chain(tail.into_iter().rev())
         .collect()
+}
+
+/// The first letters that have the room of so many digits.
+fn fitting(letters: impl Iterator<Item = char>, most: f64) -> Vec<char> {
+    let mut sum = 0.0;
+    let fits = |letter: &char| {
+        sum += letter_breadth(*letter);
+        sum <= most
+    };
+    letters.take_while(fits).collect()
+}
+
+/// About how many digits a letter is as broad as.
+fn letter_breadth(letter: char) -> f64 {
+    match letter {
+        'M' | 'W' | 'm' | 'w' | '@' | '%' => 1.6,
+        // From Hangul on most scripts are written in squares, and so are emoji.
+        '\u{1100}'.. => 1.8,
+        _ => 1.0,
+    }
+}
+
+fn breadth(text: &str) -> f64 {
+    text.chars().map(letter_breadth).sum()
+}
+
+/// What names take at the left, in pixels.
+fn room<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
+    14.0 + DIGIT * longest(names).min(NAME_MAX)
 }
 
 /// Two shares of one name: before, and after.
@@ -83,15 +107,15 @@ pub struct Pair<'a> {
 /// The height of a row of [`pairs`].
 const PAIR: f64 = 27.0;
 
-/// The length of the longest text, in letters.
-fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
-    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+/// The breadth of the longest text, in digits.
+fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> f64 {
+    texts.map(breadth).fold(0.0, f64::max)
 }
 
 /// Two bars for each name, `second` above `first`; `title` for those who can't see it.
 pub fn pairs(title: &str, pairs: &[Pair]) -> String {
-    let name = 14.0 + DIGIT * longest(pairs.iter().map(|pair| pair.name)).min(NAME_MAX) as f64;
-    let right = WIDTH - 8.0 - DIGIT * longest(pairs.iter().map(|pair| pair.text.as_str())) as f64;
+    let name = room(pairs.iter().map(|pair| pair.name));
+    let right = WIDTH - 8.0 - DIGIT * longest(pairs.iter().map(|pair| pair.text.as_str()));
     let shares = pairs.iter().flat_map(|pair| pair.shares);
     let most = shares.fold(f64::MIN_POSITIVE, f64::max);
     let height = PAIR * pairs.len() as f64 + 8.0;
@@ -143,8 +167,8 @@ pub struct Interval<'a> {
 
 /// A dot with a whisker for each name, between 0 and `most`; a dashed line at `usual`.
 pub fn intervals(title: &str, rows: &[Interval], most: f64, usual: Option<f64>) -> String {
-    let name = 14.0 + DIGIT * longest(rows.iter().map(|row| row.name)).min(NAME_MAX) as f64;
-    let right = WIDTH - 16.0 - DIGIT * longest(rows.iter().map(|row| row.text.as_str())) as f64;
+    let name = room(rows.iter().map(|row| row.name));
+    let right = WIDTH - 16.0 - DIGIT * longest(rows.iter().map(|row| row.text.as_str()));
     let across = |share: f64| name + (share / most).clamp(0.0, 1.0) * (right - name);
     let height = ROW * rows.len() as f64 + 8.0;
     let foot = height - 2.0;
@@ -197,5 +221,9 @@ mod tests {
             shorten("a_very_long_name_of_a_feature=Oslo"),
             "a_very_long_n\u{2026}feature=Oslo"
         );
+        // Broad ones have fewer letters.
+        assert_eq!(shorten(&"W".repeat(40)).chars().count(), 8 + 1 + 7);
+        assert_eq!(shorten(&"\u{6771}".repeat(14)), "\u{6771}".repeat(14));
+        assert_eq!(shorten(&"\u{6771}".repeat(15)).chars().count(), 7 + 1 + 6);
     }
 }

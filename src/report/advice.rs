@@ -1,14 +1,13 @@
 //! What it comes to in a sentence, and what to do next.
 
 use super::change::Change;
-use super::segment::{Segment, Standing};
+use super::segment::Standing;
 use super::series::is_output;
-use super::worth::Worth;
-use super::{Subject, Window};
+use super::{KeptBack, Report, Subject, minute};
 use crate::evaluate::report::count;
-use crate::monitor::Action;
 use crate::monitor::check::Area;
-use crate::shell::quoted;
+use crate::monitor::{Action, Compare};
+use crate::shell;
 use serde::Serialize;
 
 /// Names in the headline; the rest is counted.
@@ -21,55 +20,78 @@ pub struct Step {
     pub commands: Vec<String>,
 }
 
-pub(super) fn headline(
-    subject: &Subject,
-    changes: &[Change],
-    windows: &[Window],
-    segments: &[Segment],
-    performance: &[Worth],
-    rows: u64,
-) -> String {
-    if windows.is_empty() {
-        return format!(
-            "Nothing was counted yet: no input of this period was scored by {} and held against this baseline.",
-            subject.model
-        );
-    }
-    let mut parts = vec![changed(changes, windows, rows)];
-    if performance.iter().any(|worth| worth.worse) {
+pub(super) fn headline(subject: &Subject, report: &Report) -> String {
+    let mut parts = vec![changed(subject, report)];
+    if report.performance.iter().any(|worth| worth.worse) {
         parts.push("By the labels that came, the model is worse than when it was approved.".into());
     }
-    let outside = segments.iter().flat_map(|segment| &segment.groups);
+    let outside = report.segments.iter().flat_map(|segment| &segment.groups);
     let outside = outside.filter(|group| group.standing == Standing::Outside).count();
-    if outside > 0 {
-        parts.push(match outside {
-            1 => "One group of people is treated otherwise than the others.".to_string(),
-            n => format!("{n} groups of people are treated otherwise than the others."),
-        });
+    parts.extend(groups(outside).map(|groups| format!("{groups} treated otherwise than the others.")));
+    let outside = report.bias.iter().map(|column| column.outside()).sum();
+    parts.extend(groups(outside).map(|groups| format!("By the labels that came, {groups} treated otherwise.")));
+    parts.push(kept_back(&report.kept_back));
+    let released = report.released.len();
+    if released > 0 {
+        let were = if released == 1 { "was" } else { "were" };
+        parts.push(format!("{} {were} released.", count(released as u64, "result")));
     }
-    let held = subject
-        .kept_back
-        .iter()
-        .filter(|kept| kept.action == Action::Hold)
-        .count();
-    let blocked = subject.kept_back.len() - held;
-    parts.push(match (held, blocked) {
-        (0, 0) => "Nothing is held.".into(),
-        (held, 0) => format!("{} held until a person decides.", are(held)),
-        (0, blocked) => format!("{} blocked.", are(blocked)),
-        (held, blocked) => format!("{} held until a person decides, and {blocked} blocked.", are(held)),
-    });
     parts.join(" ")
+}
+
+/// `2 groups of people are`; none of none.
+fn groups(n: usize) -> Option<String> {
+    let are = if n == 1 { "is" } else { "are" };
+    (n > 0).then(|| format!("{} of people {are}", count(n as u64, "group")))
+}
+
+/// What waits does so whenever it came.
+fn kept_back(kept_back: &[KeptBack]) -> String {
+    let held = kept_back.iter().filter(|kept| kept.action == Action::Hold).count();
+    let blocked = kept_back.len() - held;
+    let said = match (held, blocked) {
+        (0, 0) => "Nothing is held".into(),
+        (held, 0) => format!("{} held until a person decides", are(held)),
+        (0, blocked) => format!("{} blocked", are(blocked)),
+        (held, blocked) => format!("{} held until a person decides, and {blocked} blocked", are(held)),
+    };
+    match kept_back.iter().filter(|kept| kept.earlier).count() {
+        0 => format!("{said}."),
+        earlier if earlier == kept_back.len() => format!("{said}, since before this period."),
+        earlier => format!("{said}, {earlier} of them since before this period."),
+    }
 }
 
 fn are(n: usize) -> String {
     format!("{} {}", count(n as u64, "result"), if n == 1 { "is" } else { "are" })
 }
 
-fn changed(changes: &[Change], windows: &[Window], rows: u64) -> String {
-    let extent = format!("{} with {}", count(windows.len() as u64, "window"), count(rows, "row"));
+fn changed(subject: &Subject, report: &Report) -> String {
+    let Report {
+        changes,
+        windows,
+        period,
+        ..
+    } = report;
+    let since = period.since.as_deref();
+    let since = since.map_or(String::new(), |since| format!(" since {} UTC", minute(since)));
+    if windows.is_empty() {
+        let seen = if since.is_empty() { "" } else { " first seen" };
+        return format!(
+            "Nothing was counted yet: no input{seen}{since} was scored by {} and held against this baseline.",
+            subject.model
+        );
+    }
+    let extent = format!(
+        "{} with {}{since}",
+        count(windows.len() as u64, "window"),
+        count(period.rows, "row")
+    );
     let Some(first) = changes.first() else {
-        return format!("Nothing changed: {extent} look like the baseline.");
+        return match subject.policy.compare {
+            Compare::Baseline => format!("Nothing changed: {extent} look like the baseline."),
+            Compare::LastWeek => format!("Nothing changed: {extent} look as they did a week before."),
+        };
     };
     let lasting = changes.iter().any(|change| change.still);
     let counted: Vec<&Change> = changes.iter().filter(|change| change.still == lasting).collect();
@@ -94,10 +116,17 @@ fn changed(changes: &[Change], windows: &[Window], rows: u64) -> String {
     };
     // Of the most important one: others may have been so ever since.
     let begin = counted.first().map_or(first.first, |change| change.first);
-    let begin = windows[begin].name();
+    // What came before the first window isn't looked at.
+    let cut = begin == 0 && (period.since.is_some() || period.older > 0);
+    let begin = windows[begin].name() + if cut { ", or before" } else { "" };
+    let of = if since.is_empty() {
+        String::new()
+    } else {
+        format!(", of {extent}")
+    };
     match lasting {
-        true => format!("Out of the ordinary since {begin}: {named}."),
-        false => format!("{named} {verb} as ever again, after a time out of the ordinary that began {begin}."),
+        true => format!("Out of the ordinary since {begin}: {named}{of}."),
+        false => format!("{named} {verb} as ever again, after a time out of the ordinary that began {begin}{of}."),
     }
 }
 
@@ -111,8 +140,15 @@ fn listed(names: &[String]) -> String {
 }
 
 /// The most urgent first.
-pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], performance: &[Worth]) -> Vec<Step> {
+pub(super) fn next(subject: &Subject, report: &Report) -> Vec<Step> {
     let Subject { version, .. } = *subject;
+    let Report {
+        changes,
+        windows,
+        performance,
+        bias,
+        ..
+    } = report;
     let mut steps = Vec::new();
     let mut step = |why: &str, commands: Vec<String>| {
         steps.push(Step {
@@ -121,7 +157,10 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
         })
     };
     let kept = |action| subject.kept_back.iter().filter(move |kept| kept.action == action);
-    let held: Vec<String> = kept(Action::Hold).map(|kept| quoted(&kept.input)).take(NAMED).collect();
+    let held: Vec<String> = kept(Action::Hold)
+        .map(|kept| shell::file(&kept.input))
+        .take(NAMED)
+        .collect();
     if let Some(one) = held.first() {
         step(
             "Look at what is held; then release it with a reason, or mend the file and drop it again.",
@@ -134,7 +173,7 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
     if let Some(one) = kept(Action::Block).next() {
         step(
             "What is blocked can't be released: mend the file, or approve a version that knows such data.",
-            vec![format!("transform monitor check {}", quoted(&one.input))],
+            vec![format!("transform monitor check {}", shell::file(&one.input))],
         );
     }
     let still = |area| {
@@ -147,7 +186,7 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
         step(
             "Ask whoever delivers the data: something broke on the way, and no other model would mend it.",
             input
-                .map(|input| format!("transform monitor check {} --all", quoted(input)))
+                .map(|input| format!("transform monitor check {} --all", shell::file(input)))
                 .into_iter()
                 .collect(),
         );
@@ -171,7 +210,7 @@ pub(super) fn next(subject: &Subject, changes: &[Change], windows: &[Window], pe
             )],
         );
     }
-    if still(Area::Bias).next().is_some() {
+    if still(Area::Bias).next().is_some() || bias.iter().any(|column| column.outside() > 0) {
         step(
             "A group is treated otherwise than the others. Whether that is wrong a person decides, with the counts by segment.",
             vec![],

@@ -5,7 +5,7 @@ use super::{Subject, Window};
 use crate::digits::short;
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::check::{Area, Check};
-use crate::monitor::{Action, Baseline, ColumnCounts};
+use crate::monitor::{Action, Baseline, ColumnCounts, Then};
 use serde::Serialize;
 use std::cmp::Reverse;
 
@@ -75,10 +75,17 @@ pub(super) fn changes(subject: &Subject, trails: &Trails, windows: &[Window]) ->
         let (first, last) = (trail.since()?, *trail.over.last()?);
         let place = place(baseline, &check.column);
         let column = place.and_then(|place| baseline.columns().get(place).copied());
-        let counts = place.and_then(|place| subject.windows[last].counts.columns.get(place));
+        let seen = &subject.windows[last];
+        let of = place.zip(column).and_then(|(place, column)| {
+            Some(Known {
+                column,
+                then: seen.then.column(place, column),
+                now: seen.counts.columns.get(place)?,
+            })
+        });
         Some(Change {
             action: policy.action(check.area),
-            words: words(check, column.zip(counts)),
+            words: words(check, of.as_ref(), &seen.then),
             check: check.clone(),
             windows: trail.over.len(),
             of: trail.measured,
@@ -132,13 +139,20 @@ pub(super) fn mean(counts: &ColumnCounts) -> Option<f64> {
     (counts.present() > 0 && mean.is_finite()).then_some(mean)
 }
 
-fn words(check: &Check, of: Option<(&Column, &ColumnCounts)>) -> String {
+/// A column then and now.
+struct Known<'a> {
+    column: &'a Column,
+    then: ColumnCounts,
+    now: &'a ColumnCounts,
+}
+
+/// `when`: then was.
+fn words(check: &Check, of: Option<&Known>, when: &Then) -> String {
     let value = check.value.unwrap_or(f64::NAN);
     let of_cells = percent(value);
-    let known = of.map(|(column, _)| column.counts());
     let then = |part: fn(&ColumnCounts) -> u64| {
-        let share = known.as_ref().map_or(0.0, |known| share(part(known), known.cells()));
-        format!("in the baseline {}", percent(share))
+        let share = of.map_or(0.0, |of| share(part(&of.then), of.then.cells()));
+        format!("{when} {}", percent(share))
     };
     match check.check {
         "missing" => format!("{of_cells} of the cells are missing; {}", then(|counts| counts.missing)),
@@ -151,13 +165,19 @@ fn words(check: &Check, of: Option<(&Column, &ColumnCounts)>) -> String {
             "{of_cells} of the values are beyond what the baseline has{}",
             ranges(of)
         ),
-        "negative" => format!("{of_cells} of the values are below 0; in the baseline none"),
+        "negative" => format!(
+            "{of_cells} of the values are below 0; {}",
+            then(|counts| counts.negative)
+        ),
         "type" => format!("{of_cells} of the values have fractions; the baseline's are whole"),
         "unseen" => format!("{of_cells} of the cells hold categories that the baseline doesn't have"),
         "bad_rows" => format!("{of_cells} of the rows can't be scored"),
         "duplicates" => format!("{of_cells} of the rows repeat a key of the same file"),
         "rows" => format!("{} times as many rows as the files before", short(value, 3)),
-        "psi" | "distance" => format!("its values are spread otherwise{}", of.map_or(String::new(), shift)),
+        "psi" | "distance" => match (of.map_or(String::new(), shift), when) {
+            (shift, Then::Day { .. }) => format!("its values are spread otherwise than {when}{shift}"),
+            (shift, _) => format!("its values are spread otherwise{shift}"),
+        },
         "dppl" if value >= 0.0 => format!("called favourable {} points less often than all others", points(value)),
         "dppl" => format!("called favourable {} points more often than all others", points(-value)),
         "di" => format!("called favourable {} times as often as all others", short(value, 3)),
@@ -181,8 +201,8 @@ fn points(difference: f64) -> String {
 }
 
 /// `: 0 to 50, now -3 to 70`
-fn ranges(of: Option<(&Column, &ColumnCounts)>) -> String {
-    let ranges = of.and_then(|(column, counts)| Some((column.counts().range?, counts.range?)));
+fn ranges(of: Option<&Known>) -> String {
+    let ranges = of.and_then(|of| Some((of.column.counts().range?, of.now.range?)));
     ranges.map_or(String::new(), |(then, now)| {
         let [a, b, c, d] = [then.0, then.1, now.0, now.1].map(|end| short(end, 4));
         format!(": {a} to {b}, now {c} to {d}")
@@ -190,19 +210,19 @@ fn ranges(of: Option<(&Column, &ColumnCounts)>) -> String {
 }
 
 /// `: mean 3.1, now 4.5`, or the category that changed most.
-fn shift((column, counts): (&Column, &ColumnCounts)) -> String {
-    let known = column.counts();
+fn shift(known: &Known) -> String {
+    let Known { column, then, now } = known;
     match &column.values {
-        Values::Numbers { .. } => match (mean(&known), mean(counts)) {
+        Values::Numbers { .. } => match (mean(then), mean(now)) {
             (Some(then), Some(now)) => format!(": mean {}, now {}", short(then, 4), short(now, 4)),
             _ => String::new(),
         },
         Values::Categories { categories, .. } => {
             let of = |bins: &ColumnCounts, i: usize| share(bins.bins.get(i).copied().unwrap_or(0), bins.cells());
-            let moved = |&i: &usize| (of(counts, i) - of(&known, i)).abs();
+            let moved = |&i: &usize| (of(now, i) - of(then, i)).abs();
             let most = (0..categories.len()).max_by(|a, b| moved(a).total_cmp(&moved(b)));
             most.map_or(String::new(), |i| {
-                let (then, now) = (percent(of(&known, i)), percent(of(counts, i)));
+                let (then, now) = (percent(of(then, i)), percent(of(now, i)));
                 format!(": {:?} {then}, now {now}", categories[i].category)
             })
         }

@@ -1,12 +1,12 @@
-//! Then and now: a column as it was in the baseline, beside the period.
+//! Then and now: a column as it was in the baseline, or a week before, beside the period.
 
 use super::Subject;
 use super::change::{Change, complement, mean, percent, share};
 use super::trail::Trails;
 use crate::digits::short;
 use crate::monitor::baseline::{Column, Values};
-use crate::monitor::{ColumnCounts, Counts};
-use serde::Serialize;
+use crate::monitor::{ColumnCounts, Then};
+use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 
 /// Categories beyond these are one bar.
@@ -27,7 +27,11 @@ pub struct Portrait {
     pub role: Role,
     /// A check was beyond its bar. Then `now` is of the windows in which one was.
     pub changed: bool,
+    /// What `then` is: what the last one of these windows was held against.
+    #[serde(serialize_with = "in_words")]
+    pub when: Then,
     pub then: Side,
+    /// Of those windows that were held against the same.
     pub now: Side,
     /// How many windows `now` is of.
     pub windows: usize,
@@ -38,7 +42,7 @@ pub struct Portrait {
     pub bins: Vec<Bin>,
 }
 
-/// Of the baseline, or of now.
+/// Of then, or of now.
 #[derive(Clone, Debug, Serialize)]
 pub struct Side {
     pub cells: u64,
@@ -83,7 +87,7 @@ impl Portrait {
 }
 
 /// Those that changed first, in the order of the changes; then outputs, then the rest.
-pub(super) fn portraits(subject: &Subject, trails: &Trails, changes: &[Change], period: &Counts) -> Vec<Portrait> {
+pub(super) fn portraits(subject: &Subject, trails: &Trails, changes: &[Change]) -> Vec<Portrait> {
     let baseline = subject.baseline;
     let (inputs, outputs) = (baseline.features.len(), baseline.outputs().len());
     let mut over: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -109,15 +113,15 @@ pub(super) fn portraits(subject: &Subject, trails: &Trails, changes: &[Change], 
             windows.sort_unstable();
             windows.dedup();
             let changed = !windows.is_empty();
-            let (now, of) = if changed {
-                let mut now = ColumnCounts::default();
-                for &window in &windows {
-                    now.add(subject.windows[window].counts.columns.get(i)?);
-                }
-                (now, windows.len())
-            } else {
-                (period.columns.get(i)?.clone(), subject.windows.len())
-            };
+            if !changed {
+                windows = (0..subject.windows.len()).collect();
+            }
+            let when = &subject.windows[*windows.last()?].then;
+            windows.retain(|&window| subject.windows[window].then.day() == when.day());
+            let then = when.column(i, column);
+            let counted = |&window: &usize| subject.windows[window].counts.columns.get(i);
+            let mut now = ColumnCounts::default();
+            windows.iter().filter_map(counted).for_each(|counts| now.add(counts));
             let psi = trails.get("psi", &column.name).and_then(|trail| trail.points.last());
             let rank = match (order.get(column.name.as_str()), role) {
                 (Some(&order), _) => order,
@@ -128,19 +132,24 @@ pub(super) fn portraits(subject: &Subject, trails: &Trails, changes: &[Change], 
                 name: column.name.clone(),
                 role,
                 changed,
-                then: side(column, &column.counts()),
+                when: when.clone(),
+                then: side(column, &then),
                 now: side(column, &now),
-                windows: of,
+                windows: windows.len(),
                 psi: psi.and_then(|point| point.value),
                 bar: psi.and_then(|point| point.bar),
                 numbers: column.is_numbers(),
-                bins: bins(column, &now),
+                bins: bins(column, &then, &now),
             };
             Some((rank, portrait))
         })
         .collect();
     portraits.sort_by_key(|(rank, _)| *rank);
     portraits.into_iter().map(|(_, portrait)| portrait).collect()
+}
+
+fn in_words<S: Serializer>(then: &Then, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(then)
 }
 
 fn side(column: &Column, counts: &ColumnCounts) -> Side {
@@ -152,8 +161,7 @@ fn side(column: &Column, counts: &ColumnCounts) -> Side {
 }
 
 /// Bins of numbers in their order, or the most frequent categories, then what stands apart, where there is any.
-pub(super) fn bins(column: &Column, now: &ColumnCounts) -> Vec<Bin> {
-    let then = column.counts();
+pub(super) fn bins(column: &Column, then: &ColumnCounts, now: &ColumnCounts) -> Vec<Bin> {
     let bin = |name: String, edges, counts: (u64, u64)| Bin {
         name,
         then: share(counts.0, then.cells()),
@@ -161,7 +169,7 @@ pub(super) fn bins(column: &Column, now: &ColumnCounts) -> Vec<Bin> {
         edges,
     };
     let count = |counts: &ColumnCounts, i: usize| counts.bins.get(i).copied().unwrap_or(0);
-    let both = |i| (count(&then, i), count(now, i));
+    let both = |i| (count(then, i), count(now, i));
     let mut bins = Vec::new();
     let mut apart = Vec::new();
     match &column.values {

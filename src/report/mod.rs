@@ -4,6 +4,7 @@
 //! [`Subject`] (windows of counts, a baseline, a policy) -> [`Report`] -> [`page::page`] or [`text::lines`]. Pure: no clock, no file.
 
 mod advice;
+mod bias;
 mod change;
 mod column;
 pub mod page;
@@ -14,6 +15,7 @@ mod trail;
 mod worth;
 
 pub use advice::Step;
+pub use bias::Labelled;
 pub use change::Change;
 pub use column::{Bin, Portrait, Role, Side};
 pub use segment::{Group, Segment, Standing};
@@ -24,11 +26,10 @@ pub use worth::Worth;
 use crate::evaluate::Evaluation;
 use crate::monitor::performance::Measured;
 use crate::monitor::sizes::Sizes;
-use crate::monitor::{Action, Baseline, Basis, Counts, Policy};
+use crate::monitor::{Action, Baseline, Basis, Compare, Counts, Policy, Then};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use trail::Trails;
 
 /// Of `--json`; a new one where a reader of the old would be misled.
@@ -43,12 +44,16 @@ pub struct Subject<'a> {
     /// SHA-256 of the baseline's file, hexadecimal.
     pub sha256: &'a str,
     pub policy: &'a Policy,
+    /// Only what was first seen from then on was asked for, in microseconds since 1970.
+    pub since: Option<i64>,
     /// Oldest first.
     pub windows: &'a [Seen],
     /// Windows of the period that are older than these, and aren't looked at.
     pub older: usize,
     /// Results that are kept back now.
     pub kept_back: &'a [KeptBack],
+    /// Results that a person let out, in the order of names.
+    pub released: &'a [Released],
     /// The metrics that the version was registered with, by name.
     pub approved: &'a BTreeMap<String, f64>,
     /// Its evaluation then, where there is one.
@@ -74,8 +79,8 @@ pub struct Seen {
     /// When the first of them was first seen, in microseconds since 1970.
     pub at: i64,
     pub counts: Counts,
-    /// What is usual instead of the baseline's own rows.
-    pub usual: Option<Arc<Counts>>,
+    /// What they are held against.
+    pub then: Then,
 }
 
 /// A result that a person must decide on.
@@ -88,6 +93,19 @@ pub struct KeptBack {
     pub since: String,
     /// What was found.
     pub found: String,
+    /// Since before the time that was asked for.
+    pub earlier: bool,
+}
+
+/// A result that was held, and let out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Released {
+    pub input: String,
+    /// RFC 3339.
+    pub at: String,
+    /// user@host
+    pub by: String,
+    pub reason: String,
 }
 
 /// All that a report says. Texts may hold anything: whoever writes them escapes them.
@@ -99,6 +117,7 @@ pub struct Report {
     pub baseline: Against,
     pub period: Period,
     pub kept_back: Vec<KeptBack>,
+    pub released: Vec<Released>,
     /// The most important first.
     pub changes: Vec<Change>,
     pub next: Vec<Step>,
@@ -108,6 +127,8 @@ pub struct Report {
     pub series: Vec<Series>,
     pub segments: Vec<Segment>,
     pub performance: Vec<Worth>,
+    /// What labels say of groups, by column.
+    pub bias: Vec<Labelled>,
 }
 
 /// What everything is held against.
@@ -116,6 +137,10 @@ pub struct Against {
     pub sha256: String,
     pub rows: u64,
     pub rows_of: Option<String>,
+    pub compare: Compare,
+    /// Windows that are held against the baseline's own rows: under `last-week` those of days for which too few rows are known of
+    /// the week before.
+    pub windows: usize,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -130,6 +155,8 @@ pub struct Period {
     pub bad_rows: u64,
     /// Older windows that aren't looked at.
     pub older: usize,
+    /// What was asked for, RFC 3339; None: all.
+    pub since: Option<String>,
 }
 
 /// One window, and what the policy makes of it now.
@@ -144,6 +171,8 @@ pub struct Window {
     pub action: Action,
     /// How many checks are beyond their bars.
     pub beyond: usize,
+    /// It was held, and a person let it out.
+    pub released: bool,
 }
 
 impl Window {
@@ -167,7 +196,7 @@ impl Report {
         let mut windows = Vec::with_capacity(seen.len());
         let mut period = Counts::default();
         for (i, seen) in seen.iter().enumerate() {
-            let mut checks = policy.checks(baseline, seen.usual.as_deref(), &seen.counts);
+            let mut checks = policy.checks(baseline, seen.then.counts(), &seen.counts);
             if let Some(input) = &seen.input {
                 checks.extend(policy.checks_of_file(&seen.counts, &sizes.last(input.as_bytes())));
                 sizes.push(input.as_bytes(), seen.counts.rows);
@@ -180,12 +209,13 @@ impl Report {
                 bad_rows: seen.counts.bad_rows,
                 action: judgement.action,
                 beyond: judgement.over().count(),
+                released: (subject.released.iter()).any(|released| seen.input.as_ref() == Some(&released.input)),
             });
             trails.take(i, judgement.checks.into_iter());
             period.add(&seen.counts);
         }
         let changes = change::changes(subject, &trails, &windows);
-        let columns = column::portraits(subject, &trails, &changes, &period);
+        let columns = column::portraits(subject, &trails, &changes);
         let segments = segment::segments(subject, &period);
         let performance = worth::performance(subject, &trails, &period);
         let period = Period {
@@ -196,26 +226,34 @@ impl Report {
             rows: period.rows,
             bad_rows: period.bad_rows,
             older: subject.older,
+            since: subject.since.map(time),
         };
-        Report {
+        let mut report = Report {
             format_version: FORMAT_VERSION,
-            headline: advice::headline(subject, &changes, &windows, &segments, &performance, period.rows),
+            headline: String::new(),
             model: model.into(),
             baseline: Against {
                 sha256: subject.sha256.into(),
                 rows: baseline.rows,
                 rows_of: baseline.rows_of.clone(),
+                compare: policy.compare,
+                windows: seen.iter().filter(|seen| seen.then.day().is_none()).count(),
             },
             series: series::series(subject, &trails, &changes),
             kept_back: subject.kept_back.to_vec(),
-            next: advice::next(subject, &changes, &windows, &performance),
+            released: subject.released.to_vec(),
+            bias: bias::labelled(subject),
+            next: Vec::new(),
             period,
             changes,
             windows,
             columns,
             segments,
             performance,
-        }
+        };
+        report.headline = advice::headline(subject, &report);
+        report.next = advice::next(subject, &report);
+        report
     }
 }
 

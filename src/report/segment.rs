@@ -76,6 +76,12 @@ pub(super) fn segments(subject: &Subject, period: &Counts) -> Vec<Segment> {
     segments.filter(|segment| !segment.groups.is_empty()).collect()
 }
 
+/// `value`: empty, of missing ones.
+pub(super) fn group_name(value: &str) -> String {
+    let name = if value.is_empty() { "(missing)" } else { value };
+    name.into()
+}
+
 fn of_group(column: &str, (value, counts): &(&str, &GroupCounts), checks: &[Check]) -> Group {
     let segment = format!("{column}={value}");
     let check = |name| {
@@ -98,11 +104,7 @@ fn of_group(column: &str, (value, counts): &(&str, &GroupCounts), checks: &[Chec
         whole: counts.rows,
     };
     Group {
-        name: if value.is_empty() {
-            "(missing)".into()
-        } else {
-            value.to_string()
-        },
+        name: group_name(value),
         rows: counts.rows,
         favourable: counts.favourable,
         share: dppl.is_some().then(|| share.value()),

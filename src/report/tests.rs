@@ -51,7 +51,7 @@ fn window(baseline: &Baseline, day: i64) -> Seen {
             columns: baseline.columns().into_iter().map(Column::counts).collect(),
             ..Counts::default()
         },
-        usual: None,
+        then: Then::Baseline,
     }
 }
 
@@ -81,8 +81,10 @@ fn report(baseline: &Baseline, policy: &Policy, windows: &[Seen]) -> Report {
         sha256: "5465fb73abbf0000",
         policy,
         windows,
+        since: None,
         older: 0,
         kept_back: &[],
+        released: &[],
         approved: &BTreeMap::new(),
         evaluation: None,
         truths: &[],
@@ -185,7 +187,7 @@ fn bins_have_their_edges_and_what_is_in_none_stands_apart() {
     let column = Column::of_numbers("x", &[0.0, 1.0, 2.0, 3.0, f64::NAN]);
     let mut now = column.counts();
     (now.below, now.above, now.infinite, now.missing) = (2, 3, 1, 0);
-    let bins = bins(&column, &now);
+    let bins = bins(&column, &column.counts(), &now);
     let names: Vec<&str> = bins.iter().map(|bin| bin.name.as_str()).collect();
     assert_eq!(
         names[names.len() - 4..],
@@ -212,7 +214,7 @@ fn categories_that_vanished_and_new_ones_are_seen_and_the_rest_is_one_bar() {
     now.bins[0] = 0;
     now.bins[19] = 500;
     now.other = 50;
-    let bins = bins(&column, &now);
+    let bins = bins(&column, &column.counts(), &now);
     assert_eq!(bins.len(), 12);
     assert_eq!((bins[0].name.as_str(), bins[0].then), ("c19", 0.05));
     assert!(bins.iter().any(|bin| bin.name == "c00" && bin.now == 0.0));
@@ -273,6 +275,7 @@ fn no_name_is_markup() {
         action: Action::Hold,
         since: WILD.into(),
         found: WILD.into(),
+        earlier: false,
     }];
     let report = Report::of(&Subject {
         model: WILD,
@@ -281,8 +284,10 @@ fn no_name_is_markup() {
         sha256: WILD,
         policy: &policy,
         windows: &[seen],
+        since: None,
         older: 3,
         kept_back: &kept_back,
+        released: &[],
         approved: &BTreeMap::new(),
         evaluation: None,
         truths: &[],
@@ -404,8 +409,10 @@ fn labels_measure_what_the_model_is_worth_beside_the_baseline() {
             sha256: "5465fb73abbf0000",
             policy: &policy(),
             windows: &windows,
+            since: None,
             older: 0,
             kept_back: &[],
+            released: &[],
             approved: &[("mae".to_string(), 0.5)].into(),
             evaluation: None,
             truths: &truths,

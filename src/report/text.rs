@@ -1,12 +1,15 @@
 //! The report in a few lines.
 
-use super::Report;
-use super::change::Change;
+use super::bias::Group;
+use super::{Change, Report, Worth};
 use crate::digits::short;
 use crate::evaluate::report::count;
+use crate::monitor::{Action, Check, Compare};
 
-/// Changes beyond these are counted.
+/// Changes, releases and figures of groups beyond these are counted.
 const CHANGES: usize = 20;
+const RELEASED: usize = 10;
+const FIGURES: usize = 60;
 
 /// Lines for a terminal, as tables of cells or as text.
 pub enum Line {
@@ -17,7 +20,7 @@ pub enum Line {
 pub fn lines(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
     for kept in &report.kept_back {
-        let verb = kept.action.name();
+        let verb = if kept.action == Action::Hold { "held" } else { "blocked" };
         lines.push(Line::Text(format!(
             "{verb}: {}, since {}: {}",
             kept.input,
@@ -25,31 +28,28 @@ pub fn lines(report: &Report) -> Vec<Line> {
             kept.found
         )));
     }
+    for released in report.released.iter().take(RELEASED) {
+        lines.push(Line::Text(format!(
+            "released: {}, {} UTC by {}: {}",
+            released.input,
+            super::minute(&released.at),
+            released.by,
+            released.reason
+        )));
+    }
+    lines.extend(more(report.released.len(), RELEASED));
     if !report.changes.is_empty() {
         let heads = [
-            "ACTION", "CHECK", "COLUMN", "VALUE", "BAR", "CHANCE", "N", "WINDOWS", "SINCE",
+            "POLICY", "CHECK", "COLUMN", "VALUE", "BAR", "CHANCE", "N", "WINDOWS", "SINCE",
         ];
         let mut rows = vec![heads.map(String::from).to_vec()];
         rows.extend(report.changes.iter().take(CHANGES).map(row));
         lines.push(Line::Text(String::new()));
         lines.push(Line::Table(rows));
-        let more = report.changes.len().saturating_sub(CHANGES);
-        if more > 0 {
-            lines.push(Line::Text(format!("and {more} more: --json has them all")));
-        }
+        lines.extend(more(report.changes.len(), CHANGES));
     }
-    let estimated: Vec<String> = report
-        .performance
-        .iter()
-        .filter_map(|worth| Some(format!("{} {}", worth.metric, short(worth.estimated?, 3))))
-        .collect();
-    if !estimated.is_empty() {
-        lines.push(Line::Text(String::new()));
-        lines.push(Line::Text(format!(
-            "to be expected without labels: {}",
-            estimated.join(", ")
-        )));
-    }
+    lines.extend(performance(report));
+    lines.extend(bias(report));
     lines.push(Line::Text(String::new()));
     for step in &report.next {
         lines.push(Line::Text(step.why.clone()));
@@ -71,8 +71,12 @@ fn basis(report: &Report) -> String {
         (Some(from), _) => format!(" of {} UTC", super::minute(from)),
         _ => String::new(),
     };
+    let against = match report.baseline.compare {
+        Compare::Baseline => String::new(),
+        Compare::LastWeek => format!("; held against {}", against(report)),
+    };
     format!(
-        "{} against {}{of}: {}{span}, {}",
+        "{} against {}{of}: {}{span}, {}{against}",
         report.model,
         count(report.baseline.rows, "row"),
         count(period.windows as u64, "window"),
@@ -80,9 +84,124 @@ fn basis(report: &Report) -> String {
     )
 }
 
+/// What windows are held against where that is the week before.
+pub(super) fn against(report: &Report) -> String {
+    let few = match report.baseline.windows {
+        0 => String::new(),
+        n => format!(
+            "; {} against the baseline, for too few rows of that day are known",
+            count(n as u64, "window")
+        ),
+    };
+    format!("the same weekday a week before{few}")
+}
+
+fn more(all: usize, shown: usize) -> Option<Line> {
+    let more = all.saturating_sub(shown);
+    (more > 0).then(|| Line::Text(format!("and {more} more: --json has them all")))
+}
+
+fn number(x: Option<f64>) -> String {
+    x.map_or_else(|| "-".into(), |x| short(x, 3))
+}
+
+fn range(ends: Option<(f64, f64)>) -> String {
+    ends.map_or_else(String::new, |(low, high)| {
+        format!("{} to {}", short(low, 3), short(high, 3))
+    })
+}
+
+fn table(lines: &mut Vec<Line>, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let heads = heads.iter().map(ToString::to_string).collect();
+    lines.push(Line::Text(String::new()));
+    lines.push(Line::Table(std::iter::once(heads).chain(rows).collect()));
+}
+
+/// What is to be expected, what labels measured, and what it was; nothing of a version of which neither is known.
+fn performance(report: &Report) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let known = |worth: &&Worth| worth.estimated.is_some() || worth.labelled_rows > 0;
+    if !report.performance.iter().any(|worth| known(&worth)) {
+        return lines;
+    }
+    let heads = [
+        "METRIC",
+        "EXPECTED",
+        "USUAL",
+        "MEASURED",
+        "95 %",
+        "LABELLED",
+        "REGISTERED",
+        "",
+    ];
+    let rows = report.performance.iter().map(|worth| {
+        vec![
+            metric_name(worth.metric),
+            number(worth.estimated),
+            range(worth.usual),
+            number(worth.measured),
+            range(worth.interval),
+            worth.labelled_rows.to_string(),
+            number(worth.approved),
+            match (worth.over, worth.worse) {
+                (_, true) => "worse by labels",
+                (true, false) => "expected outside of what is usual",
+                (false, false) => "",
+            }
+            .into(),
+        ]
+    });
+    table(&mut lines, &heads, rows);
+    lines
+}
+
+/// What labels say of groups.
+fn bias(report: &Report) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let all: Vec<(&str, &Group, &Check)> = report
+        .bias
+        .iter()
+        .flat_map(|of| of.groups.iter().map(move |group| (of.column.as_str(), group)))
+        .flat_map(|(column, group)| group.checks.iter().map(move |check| (column, group, check)))
+        .collect();
+    if !all.is_empty() {
+        let rows = all.iter().take(FIGURES).map(|(column, group, check)| {
+            vec![
+                format!("{column}={}", group.name),
+                check.check.into(),
+                check.n.to_string(),
+                number(check.value),
+                range(check.interval),
+                if check.over { "outside" } else { "" }.into(),
+                check.why.clone().unwrap_or_default(),
+            ]
+        });
+        let heads = ["BY LABELS", "CHECK", "LABELLED", "VALUE", "95 %", "", ""];
+        table(&mut lines, &heads, rows);
+        lines.extend(more(all.len(), FIGURES));
+    }
+    for column in report.bias.iter().filter(|column| column.groups.is_empty()) {
+        lines.push(Line::Text(format!(
+            "groups by {} are not measured by labels: 'transform monitor labels' says why",
+            column.column
+        )));
+    }
+    lines
+}
+
+/// As people call it.
+pub(super) fn metric_name(name: &str) -> String {
+    match name {
+        "roc_auc" => "ROC AUC".into(),
+        "f1" => "F1".into(),
+        "r2" => "R\u{b2}".into(),
+        "mse" | "rmse" | "mae" => name.to_uppercase(),
+        name => name.replace('_', " "),
+    }
+}
+
 fn row(change: &Change) -> Vec<String> {
     let check = &change.check;
-    let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| short(x, 3));
     let column = match &check.segment {
         Some(segment) => segment.clone(),
         None => check.column.clone(),

@@ -105,6 +105,12 @@ fn point(checks: &[Check], name: &str) -> Point {
 
 /// The metrics of the rows whose truth is known, beside what they were.
 fn measured<'a>(subject: &Subject, truths: impl Iterator<Item = &'a Truth>) -> Vec<Check> {
+    let checks = labelled(subject, truths).into_iter();
+    checks.filter(|check| check.area == Area::Performance).collect()
+}
+
+/// All that labels say of the version.
+pub(super) fn labelled<'a>(subject: &Subject, truths: impl Iterator<Item = &'a Truth>) -> Vec<Check> {
     let mut sum: Option<Measured> = None;
     for truth in truths {
         match &mut sum {
@@ -117,11 +123,7 @@ fn measured<'a>(subject: &Subject, truths: impl Iterator<Item = &'a Truth>) -> V
         approved: subject.evaluation,
         baseline: Some(subject.baseline),
     };
-    let checks = sum.map_or(Vec::new(), |sum| labelled::checks(&sum, &worth, &Allowed::default()));
-    checks
-        .into_iter()
-        .filter(|check| check.area == Area::Performance)
-        .collect()
+    sum.map_or(Vec::new(), |sum| labelled::checks(&sum, &worth, &Allowed::default()))
 }
 
 /// Labels of a small input belong to the window that had begun when it was first seen.

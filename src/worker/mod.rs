@@ -28,7 +28,7 @@ pub mod status;
 mod tally;
 mod watch;
 
-pub use commit::Usual;
+pub use commit::{Usual, counted_on};
 pub use inbox::Inbox;
 pub use look::{Published, is_gone};
 pub use r#loop::{End, Until, Worker, require_local};

@@ -67,7 +67,7 @@ fn judge(
         usual = Usual::find(&ledger, &made_by, in_force.sha256, wall_clock() / 1000, policy)?;
     }
     let mut checks = policy.checks_of_file(&summary.counts, &sizes.last(name.bytes()));
-    let usual = usual.as_ref().and_then(Usual::counts);
+    let usual = usual.as_ref().and_then(|usual| usual.then.counts());
     checks.extend(policy.checks(&in_force.baseline, usual, &summary.counts));
     let judgement = policy.judge(checks, Basis::New, in_force.baseline.outputs());
     Ok((judgement, summary))

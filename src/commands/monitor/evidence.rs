@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::model::Signature;
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::bins::{Bin, Of, bins};
-use crate::monitor::{Baseline, ColumnCounts, check};
+use crate::monitor::{Baseline, ColumnCounts, Then, check};
 use crate::problem::excerpt;
 use crate::registry::Registry;
+use crate::registry::baseline::InForce;
 use crate::score::batch::Reason;
 use crate::transform::{Scanned, scan};
 use serde::Deserialize;
@@ -59,13 +60,17 @@ impl Fault {
     }
 }
 
-/// Prints each of the findings with what made it so. `path`: the input, as it is now.
-pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, found: &[Found]) -> Result<()> {
-    let Some(in_force) = registry.baseline(version)? else {
-        return Ok(());
-    };
+/// Prints each of the findings with what made it so. `path`: the input, as it is now. `then`: what it was held against.
+pub fn print(
+    config: &Config,
+    registry: &Registry,
+    (version, in_force): (u32, &InForce),
+    path: &Path,
+    found: &[Found],
+    then: &Then,
+) -> Result<()> {
     let baseline = &*in_force.baseline;
-    let scorer = scorer(config, registry, version, &in_force)?;
+    let scorer = scorer(config, registry, version, in_force)?;
     let mut searches: Vec<Search> = found
         .iter()
         .filter_map(|found| Search::of(found, baseline, scorer.lineup.signature()))
@@ -91,7 +96,9 @@ pub fn print(config: &Config, registry: &Registry, version: u32, path: &Path, fo
                 counts = Some(count_all(config, &scorer, path)?.counts);
             }
             let now = counts.as_ref().and_then(|counts| counts.columns.get(i));
-            now.into_iter().flat_map(|now| moved(column, now)).for_each(print_line);
+            now.into_iter()
+                .flat_map(|now| moved(column, &then.column(i, column), now, then))
+                .for_each(print_line);
         }
     }
     Ok(())
@@ -116,9 +123,9 @@ fn place<'b>(baseline: &'b Baseline, name: &str) -> Option<(usize, &'b Column)> 
         .find(|(_, column)| column.name == name)
 }
 
-/// The bins whose shares changed most, then and now.
-fn moved(column: &Column, now: &ColumnCounts) -> Vec<String> {
-    let mut bins = bins(column, &column.counts(), now);
+/// The bins whose shares changed most, then and now. `when`: then was.
+fn moved(column: &Column, then: &ColumnCounts, now: &ColumnCounts, when: &Then) -> Vec<String> {
+    let mut bins = bins(column, then, now);
     bins.sort_by(|a, b| (b.now - b.then).abs().total_cmp(&(a.now - a.then).abs()));
     let shown = bins.into_iter().take(SHOWN).filter(|bin| bin.then != bin.now);
     shown
@@ -129,7 +136,7 @@ fn moved(column: &Column, now: &ColumnCounts) -> Vec<String> {
                 Of::Rest { cells } => cells.into(),
             };
             format!(
-                "        {name}: {} % of the baseline, {} % now",
+                "        {name}: {} % {when}, {} % now",
                 short(then * 100.0, 3),
                 short(now * 100.0, 3)
             )

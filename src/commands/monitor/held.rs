@@ -8,12 +8,15 @@ use crate::commands::{count, print_json, print_line, time};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Event, Held, Ledger, champion};
+use crate::monitor::Then;
 use crate::registry::Registry;
 use crate::service::clock::wall_clock;
 use crate::spool::{Dir, Name, publish, results};
 use crate::worker::alerts::event;
+use crate::worker::counted_on;
 use crate::worker::lock::Lock;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
@@ -55,6 +58,8 @@ pub fn held(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
 #[derive(Deserialize)]
 struct Report {
     files: u64,
+    /// The day that it was held against.
+    day: Option<Date>,
     reasons: Vec<Found>,
 }
 
@@ -82,13 +87,18 @@ fn print_evidence(config: &Config, held: &Held) -> Result<()> {
         ));
     }
     let registry = Registry::new(&config.models.path, &config.models.group);
-    evidence::print(
-        config,
-        &registry,
-        version,
-        &config.input.path.join(held.input.path()),
-        &report.reasons,
-    )
+    let Some(in_force) = registry.baseline(version)? else {
+        return Ok(());
+    };
+    let then = match (report.day, Ledger::read(&config.state.path)?) {
+        (Some(day), Some(ledger)) => counted_on(&ledger, &held.made_by, in_force.sha256, day, &config.monitor)?,
+        _ => Then::Baseline,
+    };
+    if let Some(day) = report.day {
+        print_line(format!("    held against what was counted a week before ({day})"));
+    }
+    let path = config.input.path.join(held.input.path());
+    evidence::print(config, &registry, (version, &in_force), &path, &report.reasons, &then)
 }
 
 pub const WAY_OUT: &str = "to publish one all the same: transform monitor release FILE --reason WHY";

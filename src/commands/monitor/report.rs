@@ -7,18 +7,17 @@ use crate::commands::{input_name, print_json, print_line, print_table};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Counted, Held, Ledger};
-use crate::monitor::{Action, Counts, Policy};
+use crate::monitor::{Action, Counts, Policy, Then, Watch};
 use crate::registry::Registry;
 use crate::registry::baseline::InForce;
 use crate::report::page::page;
 use crate::report::text::{Line, lines};
-use crate::report::{KeptBack, Report, Seen, Subject, Truth};
+use crate::report::{KeptBack, Released, Report, Seen, Subject, Truth};
 use crate::service::clock::wall_clock;
 use crate::spool::{Name, durable};
 use crate::worker::Usual;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf, absolute};
-use std::sync::Arc;
 
 /// Older windows aren't looked at: of more than these no picture shows anything.
 const WINDOWS: usize = 500;
@@ -70,13 +69,13 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
             seen.push(windows.seen(Some(name.to_string()), at, counts)?);
         }
     }
-    let kept_back = match &ledger {
-        Some(ledger) => kept_back(ledger, &made_by, &names)?,
-        None => Vec::new(),
-    };
-    let truths = match &ledger {
-        Some(ledger) => truths(ledger, &made_by, question, &names)?,
-        None => Vec::new(),
+    let (kept_back, released, truths) = match &ledger {
+        Some(ledger) => (
+            kept_back(ledger, &made_by, question, &names)?,
+            released(ledger, &made_by, question, &names)?,
+            truths(ledger, &made_by, question, &names, &config.monitor.watch)?,
+        ),
+        None => Default::default(),
     };
     let report = Report::of(&Subject {
         model: &model,
@@ -84,9 +83,11 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
         baseline: &in_force.baseline,
         sha256: &in_force.sha256.to_string(),
         policy: &config.monitor,
+        since: question.since.map(|_| question.since()),
         windows: &seen,
         older,
         kept_back: &kept_back,
+        released: &released,
         approved: &registry.show(version)?.manifest.numbers(),
         evaluation: registry.evaluation(version)?.as_ref(),
         truths: &truths,
@@ -111,14 +112,14 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
     Ok(exit::CONVERGED)
 }
 
-/// What was counted of a version's inputs, and what is usual for each.
+/// What was counted of a version's inputs, and what each is held against.
 struct Windows<'a> {
     policy: &'a Policy,
     made_by: &'a str,
     in_force: &'a InForce,
     ledger: Option<&'a Ledger>,
     /// Of the day of the last one.
-    usual: Option<(Usual, Option<Arc<Counts>>)>,
+    usual: Option<Usual>,
 }
 
 impl Windows<'_> {
@@ -143,43 +144,42 @@ impl Windows<'_> {
     }
 
     fn seen(&mut self, input: Option<String>, at: i64, counts: Counts) -> Result<Seen> {
+        let known = |usual: &Usual| usual.is_of(at, self.policy);
         if let Some(ledger) = self.ledger
-            && self
-                .usual
-                .as_ref()
-                .is_none_or(|(usual, _)| !usual.is_of(at, self.policy))
+            && !self.usual.as_ref().is_some_and(known)
         {
-            let usual = Usual::find(ledger, self.made_by, self.in_force.sha256, at, self.policy)?;
-            self.usual = usual.map(|usual| {
-                let counts = usual.counts().cloned().map(Arc::new);
-                (usual, counts)
-            });
+            self.usual = Usual::find(ledger, self.made_by, self.in_force.sha256, at, self.policy)?;
         }
-        let usual = self.usual.as_ref().and_then(|(_, counts)| counts.clone());
         Ok(Seen {
             input,
             at,
             counts,
-            usual,
+            then: self.usual.as_ref().map_or(Then::Baseline, |usual| usual.then.clone()),
         })
     }
 }
 
 /// What came true of the lineup's inputs. `names`: only these; none: all.
-fn truths(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<Truth>> {
+fn truths(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name], watch: &Watch) -> Result<Vec<Truth>> {
     let labelled = ledger.labelled(question.since())?.into_iter();
     let wanted = labelled
         .filter(|labelled| labelled.made_by == made_by && (names.is_empty() || names.contains(&labelled.input)));
-    let truths = wanted.map(|labelled| Truth {
-        input: labelled.input.to_string(),
-        at: labelled.first_seen,
-        measured: labelled.measured,
+    let truths = wanted.map(|mut labelled| {
+        labelled
+            .measured
+            .keep_segments(&watch.segments, watch.favourable.as_deref());
+        Truth {
+            input: labelled.input.to_string(),
+            at: labelled.first_seen,
+            measured: labelled.measured,
+        }
     });
     Ok(truths.collect())
 }
 
 /// The lineup's results that wait for a person. `names`: only these; none: all.
-fn kept_back(ledger: &Ledger, made_by: &str, names: &[Name]) -> Result<Vec<KeptBack>> {
+fn kept_back(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<KeptBack>> {
+    let begin = question.since();
     let of = |action, kept: Vec<Held>| {
         let wanted = kept
             .into_iter()
@@ -189,10 +189,27 @@ fn kept_back(ledger: &Ledger, made_by: &str, names: &[Name]) -> Result<Vec<KeptB
             action,
             since: Timestamp::from_microsecond(held.at).unwrap_or_default().to_string(),
             found: held.message,
+            earlier: held.at < begin,
         })
     };
     let held = of(Action::Hold, ledger.held()?);
     Ok(held.chain(of(Action::Block, ledger.blocked()?)).collect())
+}
+
+/// The lineup's results that a person let out in the period. `names`: only these; none: all.
+fn released(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<Released>> {
+    let since = question.since();
+    let wanted = ledger
+        .released(made_by)?
+        .into_iter()
+        .filter(|release| release.at >= since && (names.is_empty() || names.contains(&release.input)));
+    let released = wanted.map(|release| Released {
+        input: release.input.to_string(),
+        at: Timestamp::from_microsecond(release.at).unwrap_or_default().to_string(),
+        by: release.by,
+        reason: release.reason,
+    });
+    Ok(released.collect())
 }
 
 /// # Errors

@@ -18,6 +18,7 @@ pub use quality::{columns, duplicates, rows};
 pub use watched::{OTHER, unmeasured, watched};
 
 use super::baseline::Column;
+use super::then::known;
 use super::{Baseline, ColumnCounts, Counts};
 use crate::digits::significant;
 use serde::{Deserialize, Serialize};
@@ -238,10 +239,7 @@ pub fn checks(baseline: &Baseline, usual: Option<&Counts>, counts: &Counts, bars
     for (i, column) in columns.into_iter().enumerate() {
         let pair = Pair {
             column,
-            known: match usual.and_then(|usual| usual.columns.get(i)) {
-                Some(usual) => usual.clone(),
-                None => column.counts(),
-            },
+            known: known(usual, i, column),
             known_rows: usual.map_or(column.count + column.missing, |usual| usual.rows),
             later: &counts.columns[i],
             later_rows: counts.rows,

@@ -2,11 +2,13 @@
 
 mod pictures;
 mod sections;
+mod worth;
 
+use super::text::against;
 use super::{KeptBack, Point, Report, minute};
 use crate::evaluate::report::count;
 use crate::html::{Escaped, STYLE, thousands};
-use crate::monitor::Action;
+use crate::monitor::{Action, Compare};
 use std::fmt::{self, Write};
 
 const OWN_STYLE: &str = include_str!("report.css");
@@ -39,7 +41,7 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
     sections::columns(report, html)?;
     sections::over_time(report, html)?;
     sections::segments(report, html)?;
-    sections::performance(report, html)?;
+    worth::performance(report, html)?;
     sections::next(report, html)?;
     sections::windows(report, html)?;
     html.push_str("</main>\n</body>\n</html>\n");
@@ -66,6 +68,12 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         facts.push(("Files judged alone", thousands(period.inputs)));
         facts.push(("Rows", thousands(period.rows)));
         facts.push(("Rows that can't be scored", thousands(period.bad_rows)));
+    }
+    if let Some(since) = &period.since {
+        facts.push(("Asked for", format!("since {} UTC", minute(since))));
+    }
+    if baseline.compare == Compare::LastWeek {
+        facts.push(("Held against", against(report)));
     }
     if period.older > 0 {
         let older = count(period.older as u64, "older window");

@@ -1,7 +1,7 @@
 //! The pictures of the page: then and now, over time, by segment.
 
 use crate::html::thousands;
-use crate::plot::{Axis, Interval, Pair, Plot, intervals, pairs};
+use crate::plot::{Axis, DIGIT, Interval, Pair, Plot, intervals, pairs};
 use crate::report::change::percent;
 use crate::report::{Bin, Portrait, Segment, Series, Standing, Unit, Window, Worth};
 
@@ -44,7 +44,16 @@ fn numbers(portrait: &Portrait) -> String {
     let (mut then, mut now) = (Vec::new(), Vec::new());
     let mut at = 0.0;
     let inner = portrait.bins.iter().filter(|bin| bin.edges.is_some()).count();
-    let every = (inner / 5).max(1);
+    let edges = portrait
+        .bins
+        .iter()
+        .filter_map(|bin| bin.edges)
+        .flat_map(|(low, high)| [low, high]);
+    let longest = edges.map(|at| edge(at).chars().count()).max().unwrap_or(0) as f64;
+    // As many bins as the longest edge has room in, or a fifth of them.
+    let all = inner as f64 + APART * (portrait.bins.len() - inner) as f64 + 0.2 + 0.17 * longest;
+    let room = (DIGIT * longest + 8.0) * all / (WIDTH - 60.0);
+    let every = (inner / 5).max(room.ceil() as usize).max(1);
     for (i, bin) in portrait.bins.iter().enumerate() {
         let width = if bin.edges.is_some() { 1.0 } else { APART };
         // Its name has no room beside the last edge.

@@ -5,8 +5,9 @@ use crate::digits::short;
 use crate::evaluate::report::count;
 use crate::html::{Escaped, thousands};
 use crate::monitor::Action;
+use crate::monitor::{Compare, Then};
 use crate::report::change::percent;
-use crate::report::{Change, Group, Portrait, Report, Role, Segment, Standing, Worth, minute};
+use crate::report::{Change, Group, Portrait, Report, Role, Segment, Standing, minute};
 use std::fmt::{self, Write};
 
 /// Changes beyond these are counted.
@@ -18,9 +19,9 @@ const ROWS: usize = 1_000;
 /// Windows that are listed, the last ones.
 const WINDOWS: usize = 100;
 const SEGMENTS: usize = 12;
-const DASH: &str = "\u{2013}";
+pub(super) const DASH: &str = "\u{2013}";
 
-fn number(value: Option<f64>) -> String {
+pub(super) fn number(value: Option<f64>) -> String {
     value.map_or(DASH.into(), |value| thousands(short(value, 3)))
 }
 
@@ -95,11 +96,20 @@ pub fn columns(report: &Report, html: &mut String) -> fmt::Result {
     if report.windows.is_empty() || report.columns.is_empty() {
         return Ok(());
     }
-    html.push_str(
-        "<section>\n<h2>Then and now</h2>\n<p class=\"note then-now\"><span class=\"legend\"><i class=\"second\"></i>baseline</span>\
+    let (then, held_against) = match report.baseline.compare {
+        Compare::Baseline => ("baseline", ""),
+        Compare::LastWeek => (
+            "then",
+            " Then is what the last of these windows was held against: the same weekday a week before, or, where too few rows of it are \
+             known, the baseline; now is of the windows that were held against the same.",
+        ),
+    };
+    writeln!(
+        html,
+        "<section>\n<h2>Then and now</h2>\n<p class=\"note then-now\"><span class=\"legend\"><i class=\"second\"></i>{then}</span>\
          <span class=\"legend\"><i class=\"first\"></i>now</span>Shares of cells. Of a column that changed, now is of the windows in which a check was \
-         beyond its bar; of others, of the whole period. Bins are as wide as each other, whatever their edges.</p>\n",
-    );
+         beyond its bar; of others, of the whole period.{held_against} Bins are as wide as each other, whatever their edges.</p>"
+    )?;
     let shown = |column: &&Portrait| column.changed || column.role == Role::Output;
     // Those that changed come first, then outputs.
     let open = report.columns.iter().take_while(shown).take(OPEN).count();
@@ -151,7 +161,7 @@ pub fn columns(report: &Report, html: &mut String) -> fmt::Result {
 }
 
 /// A name of a thousand letters would be most of the page.
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     const MOST: usize = 100;
     match name.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}\u{2026}", &name[..end]),
@@ -173,9 +183,13 @@ fn figure(column: &Portrait, html: &mut String) -> fmt::Result {
         ),
         false => format!("now: {} cells", thousands(column.now.cells)),
     };
+    let when = match &column.when {
+        Then::Baseline => String::new(),
+        when => format!("then: {when} \u{b7} "),
+    };
     write!(
         html,
-        "<figure>\n<figcaption><b>{}{}{role}</b><span>{} \u{b7} {now}</span></figcaption>\n{}</figure>\n",
+        "<figure>\n<figcaption><b>{}{}{role}</b><span>{} \u{b7} {when}{now}</span></figcaption>\n{}</figure>\n",
         Escaped(&shortened(&column.name)),
         if column.changed { ", changed" } else { "" },
         Escaped(&column.figures()),
@@ -306,94 +320,6 @@ fn figures(group: &Group, html: &mut String) -> fmt::Result {
     )
 }
 
-pub fn performance(report: &Report, html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>What the model is worth</h2>\n");
-    let known = &report.performance;
-    let estimated = known.iter().any(|worth| worth.estimated.is_some());
-    let labelled = known.iter().map(|worth| worth.labelled_rows).max().unwrap_or(0);
-    if !known.is_empty() {
-        html.push_str(
-            "<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"number\">to be expected now</th><th class=\"number\">usual</th>\
-             <th class=\"number\">measured by labels</th><th class=\"number\">when registered</th></tr></thead>\n<tbody>\n",
-        );
-        known.iter().try_for_each(|worth| metric(worth, html))?;
-        html.push_str("</tbody>\n</table></div>\n");
-    }
-    let expected = match estimated {
-        true => {
-            "To be expected: without labels, from the probabilities and how well they were calibrated (CBPE), below it 3 sampling errors \
-             either way; it sees what other inputs do to the model, not that the world answers otherwise than it did. Usual: 3 standard \
-             deviations of parts of the baseline."
-        }
-        false => {
-            "What is to be expected without labels can't be told: that takes a probability for each class, and a baseline with the \
-             truth (--target)."
-        }
-    };
-    let measured = match labelled {
-        0 => "No labels came in this period.".into(),
-        rows => {
-            let rows = count(rows, "row");
-            format!("Measured: of {rows} whose label is known, below it the 95 % interval.")
-        }
-    };
-    writeln!(
-        html,
-        "<p class=\"note\">{} {}</p>",
-        Escaped(expected),
-        Escaped(&measured)
-    )?;
-    if report.windows.len() > 1 && (estimated || labelled > 0) {
-        html.push_str(
-            "<p class=\"note then-now\"><span class=\"legend\"><i class=\"first\"></i>to be expected</span>\
-             <span class=\"legend\"><i class=\"second\"></i>measured</span><span class=\"legend\"><i class=\"limit\"></i>usual, at least and at most</span>\
-             <span class=\"legend\"><i class=\"ideal\"></i>when registered</span></p>\n<div class=\"small\">\n",
-        );
-        let drawn = |worth: &&Worth| !worth.points.is_empty() || !worth.truths.is_empty();
-        for worth in known.iter().filter(drawn) {
-            write!(
-                html,
-                "<figure>\n<figcaption><b>{}</b></figcaption>\n{}</figure>\n",
-                metric_name(worth.metric),
-                pictures::expected(worth, &report.windows)
-            )?;
-        }
-        html.push_str("</div>\n");
-    }
-    html.push_str("</section>\n");
-    Ok(())
-}
-
-fn metric_name(name: &str) -> String {
-    match name {
-        "roc_auc" => "ROC AUC".into(),
-        "f1" => "F1".into(),
-        "r2" => "R\u{b2}".into(),
-        "mse" | "rmse" | "mae" => name.to_uppercase(),
-        name => name.replace('_', " "),
-    }
-}
-
-fn metric(worth: &Worth, html: &mut String) -> fmt::Result {
-    let range = |(low, high)| format!("{} to {}", number(Some(low)), number(Some(high)));
-    let below = |ends: Option<(f64, f64)>| ends.map_or(String::new(), |ends| format!("<small>{}</small>", range(ends)));
-    let wrong = |is: bool| if is { " wrong" } else { "" };
-    writeln!(
-        html,
-        "<tr><th>{}</th><td class=\"number main{}\">{}{}</td><td class=\"number\">{}</td><td class=\"number main{}\">{}{}</td>\
-         <td class=\"number\">{}</td></tr>",
-        metric_name(worth.metric),
-        wrong(worth.over),
-        number(worth.estimated),
-        below(worth.band),
-        worth.usual.map_or(DASH.into(), range),
-        wrong(worth.worse),
-        number(worth.measured),
-        below(worth.interval),
-        number(worth.approved)
-    )
-}
-
 pub fn next(report: &Report, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2 id=\"next\">What to do next</h2>\n<ol class=\"steps\">\n");
     for step in &report.next {
@@ -423,6 +349,7 @@ pub fn windows(report: &Report, html: &mut String) -> fmt::Result {
     )?;
     for window in report.windows.iter().rev().take(WINDOWS) {
         let (class, word) = match window.action {
+            _ if window.released => ("warns", "released"),
             Action::Off => ("holds", "fine"),
             Action::Warn => ("warns", "warn"),
             Action::Hold => ("fails", "hold"),
@@ -441,7 +368,39 @@ pub fn windows(report: &Report, html: &mut String) -> fmt::Result {
     }
     html.push_str(
         "</tbody>\n</table></div>\n<p class=\"note\">By the policy as it is now, as if the rows were new; what was decided then, the history \
-         has.</p>\n</details>\n</section>\n",
+         has.</p>\n</details>\n",
     );
+    released(report, html)?;
+    html.push_str("</section>\n");
+    Ok(())
+}
+
+/// Who let results out, and why.
+fn released(report: &Report, html: &mut String) -> fmt::Result {
+    let all = report.released.len();
+    if all == 0 {
+        return Ok(());
+    }
+    let more = all.saturating_sub(WINDOWS);
+    let summary = match more {
+        0 => format!("{} released", count(all as u64, "result")),
+        _ => format!("{all} results released, of which {WINDOWS} are listed"),
+    };
+    write!(
+        html,
+        "<details open>\n<summary>{summary}</summary>\n<div class=\"scroll\"><table>\n<thead><tr><th>file</th><th>released, UTC</th>\
+         <th>by</th><th>why</th></tr></thead>\n<tbody>\n"
+    )?;
+    for released in report.released.iter().take(WINDOWS) {
+        writeln!(
+            html,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"why\">{}</td></tr>",
+            Escaped(&shortened(&released.input)),
+            Escaped(&minute(&released.at)),
+            Escaped(&released.by),
+            Escaped(&released.reason)
+        )?;
+    }
+    html.push_str("</tbody>\n</table></div>\n</details>\n");
     Ok(())
 }

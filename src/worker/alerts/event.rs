@@ -4,7 +4,7 @@ use crate::ledger::{Event, Held, champion};
 use crate::monitor::alert::{State, Subject};
 use crate::monitor::bins::Bin;
 use crate::monitor::{Area, Check};
-use crate::shell::quoted;
+use crate::shell;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ pub fn of_alert(
     why: &str,
 ) -> Event {
     let next = match kind {
-        OPENED => format!("transform monitor check {}", quoted(&window.file)),
+        OPENED => format!("transform monitor check {}", shell::file(&window.file)),
         _ => "transform monitor".into(),
     };
     let body = Body {
@@ -94,7 +94,7 @@ pub fn of_result(
     bins: Option<&[Bin]>,
     found: &str,
 ) -> Event {
-    let file = quoted(&window.file);
+    let file = shell::file(&window.file);
     let next = match kind {
         HELD => format!("transform monitor held {file}"),
         _ => format!("transform monitor check {file}"),
@@ -145,7 +145,7 @@ pub fn of_release(held: &Held, at: i64, by: &str, reason: &str) -> Event {
         "{file} was released by {by}: {reason}; it was held for {}",
         held.message
     );
-    let next = format!("transform history {}", quoted(&file));
+    let next = format!("transform history {}", shell::file(&file));
     let window = Window {
         at,
         model: champion(&held.made_by),

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted, champion};
 use crate::monitor::alert::{self, Change};
 use crate::monitor::bins::{Bin, bins};
+use crate::monitor::then::known;
 use crate::monitor::{Check, Policy};
 use crate::spool::Name;
 use crate::transform::Verdict;
@@ -144,11 +145,7 @@ impl Monitor {
         let columns = self.watched().baseline.columns();
         let at = columns.iter().position(|column| column.name == check.column)?;
         let now = judged.counts.columns.get(at)?;
-        let then = match self.usual().and_then(|usual| usual.columns.get(at)) {
-            Some(usual) => usual.clone(),
-            None => columns[at].counts(),
-        };
-        Some(bins(columns[at], &then, now))
+        Some(bins(columns[at], &known(self.usual(), at, columns[at]), now))
     }
 }
 

@@ -13,7 +13,7 @@ mod shadows;
 mod usual;
 
 pub use publishing::Publishing;
-pub use usual::Usual;
+pub use usual::{Usual, counted_on};
 
 use super::agenda::{Agenda, Note};
 use super::alerts::Outbox;

@@ -12,6 +12,7 @@ use crate::monitor::check::{Check, NAMED, worst};
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Basis, Counts, Judgement, Policy, Window};
 use crate::registry::baseline::InForce;
+use crate::shell;
 use crate::spool::publish::{Earlier, Product};
 use crate::spool::{Dir, Draft, Name, results};
 use crate::transform::Report;
@@ -87,7 +88,7 @@ impl Monitor {
 
     /// What rows are held against, where that isn't the baseline.
     pub fn usual(&self) -> Option<&Counts> {
-        self.usual.as_ref().and_then(Usual::counts)
+        self.usual.as_ref().and_then(|usual| usual.then.counts())
     }
 
     /// SHA-256 of the baseline.
@@ -149,11 +150,7 @@ impl Monitor {
             counts: window.counts,
             released: false,
             before: None,
-            day: self
-                .usual
-                .as_ref()
-                .filter(|_| usual.is_some())
-                .map(|usual| usual.date.clone()),
+            day: self.usual.as_ref().and_then(|usual| usual.then.day()).map(String::from),
         })
     }
 
@@ -432,7 +429,8 @@ impl<'a> HeldReport<'a> {
             standing,
             message: message(judged),
             hint: format!(
-                "look at it ('transform monitor check {name}'), then 'transform monitor release {name} --reason WHY', or mend the file"
+                "look at it: transform monitor check {file}; then release it: transform monitor release {file} --reason WHY; or mend the file",
+                file = shell::file(&name.to_string()),
             ),
         }
     }

@@ -85,13 +85,34 @@ fn a_result_of_broken_data_is_held_until_a_person_releases_it() {
     spool.once().exits(0);
 }
 
+/// It was taken for flags.
+#[test]
+fn commands_that_are_printed_work_where_a_name_begins_with_a_hyphen() {
+    let spool = watched();
+    spool.drop_file("-bad.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    let report = held(&spool, "-bad.csv").unwrap();
+    let hint = report["hint"].as_str().unwrap();
+    let commands = hint.split(';').filter_map(|part| part.split_once(": transform "));
+    let mut codes = Vec::new();
+    for (_, command) in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        codes.push(spool.run(&words).code);
+    }
+    // Checked, it would be held; released.
+    assert_eq!(codes, [1, 0], "{hint}");
+    spool.once().exits(0);
+    assert!(spool.output("-bad.csv").is_some());
+    spool.run(&["history", "./-bad.csv"]).exits(0).says("release by ");
+}
+
 #[test]
 fn what_is_held_for_drift_is_shown_by_the_bins_that_moved() {
     let spool = watched().set("monitor.drift=hold").set("monitor.data=off");
     spool.drop_file("bad.csv", rows(1_000, 2));
     spool.once().exits(1);
     let shown = spool.run(&["monitor", "held", "bad.csv"]).exits(1);
-    shown.says("psi of a: ").says("missing: 1 % of the baseline, 50 % now");
+    shown.says("psi of a: ").says("missing: 1 % in the baseline, 50 % now");
 }
 
 #[test]

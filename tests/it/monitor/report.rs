@@ -66,6 +66,70 @@ fn a_report_says_what_changed_what_is_held_and_what_to_do() {
     assert_eq!(json["windows"][1]["action"], "hold");
 }
 
+/// It still stood there as held.
+#[test]
+fn what_was_released_says_by_whom_and_why() {
+    let spool = watched();
+    spool.drop_file("bad.csv", rows(1_000, 2));
+    spool.drop_file("worse.csv", rows(1_200, 2));
+    spool.once().exits(1);
+    let release = [
+        "monitor",
+        "release",
+        "bad.csv",
+        "--reason",
+        "a <holiday>",
+        "--by",
+        "ada",
+    ];
+    spool.run(&release).exits(0);
+    let both = |spool: &Spool| {
+        let text = spool.run(&["monitor", "report"]).exits(0);
+        text.says("1 result is held until a person decides. 1 result was released.")
+            .says("held: worse.csv, since ")
+            .says("released: bad.csv, 20")
+            .says(" UTC by ada: a <holiday>");
+        let json = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+        assert_eq!(json["released"][0]["by"], "ada");
+        let released: Vec<_> = json["windows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| &w["released"])
+            .collect();
+        assert_eq!(released, [true, false]);
+    };
+    // Before and after it is published.
+    both(&spool);
+    spool.once().exits(1);
+    both(&spool);
+    spool.run(&["monitor", "report", "--html", "report.html"]).exits(0);
+    let html = fs::read_to_string(spool.path("report.html")).unwrap();
+    assert!(
+        html.contains(">released</b>") && html.contains("a &lt;holiday&gt;"),
+        "{html}"
+    );
+    // Other rows under its name are another result.
+    spool.drop_file("bad.csv", rows(1_001, 2));
+    spool.once().exits(1);
+    let json = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+    assert!(json["released"][0].is_null(), "{json}");
+}
+
+#[test]
+fn a_headline_is_of_the_period_that_was_asked_for() {
+    let spool = watched();
+    spool.drop_file("bad.csv", rows(1_000, 2));
+    spool.once().exits(1);
+    let of = |since: &str| spool.run(&["monitor", "report", "--since", since]).exits(0);
+    of("2999-01-01")
+        .says("Nothing was counted yet: no input first seen since 2999-01-01 00:00 UTC was scored")
+        .says("1 result is held until a person decides, since before this period.");
+    of("2000-01-01")
+        .says("bad.csv, or before: a")
+        .says(", of 1 window with 1000 rows since 2000-01-01 00:00 UTC. 1 result is held until a person decides.");
+}
+
 #[test]
 fn a_report_is_of_some_files_also_of_those_that_are_not_dropped() {
     let spool = watched();

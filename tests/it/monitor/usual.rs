@@ -4,6 +4,8 @@ use crate::monitor::hold::{held, release, rows, watched};
 use crate::spool::Spool;
 use jiff::Timestamp;
 use rusqlite::Connection;
+use serde_json::Value;
+use std::fs;
 
 /// A producer that broke off after ten rows: too few for all other checks.
 #[test]
@@ -109,4 +111,68 @@ fn with_last_week_a_season_is_no_drift_and_its_absence_is() {
     assert_eq!(report["reasons"][0]["check"], "psi", "{report}");
     assert!(report["day"].is_string(), "{report}");
     spool.run(&["monitor", "check", "third.csv"]).exits(0);
+}
+
+/// It was shown beside the baseline, of which nobody had asked.
+#[test]
+fn then_is_what_rows_were_held_against() {
+    let late = Timestamp::now().as_second() % 86_400 >= 23 * 3_600;
+    let zone = format!("monitor.timezone={}", if late { "Asia/Tokyo" } else { "UTC" });
+    let spool = watched().set("monitor.drift=hold").set(&zone);
+    let spool = spool.set("monitor.compare=last-week");
+    let high = |i: usize| format!("{},{}\n", 80 + i * 37 % 20, ["Lima", "Oslo"][i % 2]);
+    spool.drop_file(
+        "high.csv",
+        "a,city\n".to_string() + &(0..1_000).map(high).collect::<String>(),
+    );
+    spool.once().exits(1);
+    let of_a = |spool: &Spool| {
+        let report = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+        let mut columns = report["columns"].as_array().unwrap().iter();
+        columns.find(|column| column["name"] == "a").unwrap().clone()
+    };
+    let mean = |side: &Value| side["mean"].as_f64().unwrap();
+    // The first week.
+    let shown = spool.run(&["monitor", "held", "high.csv"]).exits(1);
+    shown.says(" % in the baseline, ");
+    let a = of_a(&spool);
+    assert!(a["when"].as_str().unwrap().starts_with("in the baseline (of 20"), "{a}");
+    assert!((mean(&a["then"]) - 49.5).abs() < 1.0 && (mean(&a["now"]) - 89.5).abs() < 1.0);
+    let text = spool.run(&["monitor", "report"]).exits(0);
+    text.says("1 window against the baseline, for too few rows of that day are known");
+    release(&spool, "high.csv");
+    spool.once().exits(0);
+    let ledger = Connection::open(spool.path("state/ledger.db")).unwrap();
+    let week = 7 * 86_400 * 1_000_000i64;
+    ledger
+        .execute("UPDATE counts SET first_seen = first_seen - ?", [week])
+        .unwrap();
+    // As the baseline's are, but not as those of a week ago.
+    spool.drop_file("low.csv", rows(1_000, 100));
+    spool.once().exits(1);
+    let day = held(&spool, "low.csv").unwrap()["day"].as_str().unwrap().to_owned();
+    let shown = spool.run(&["monitor", "held", "low.csv"]).exits(1);
+    shown
+        .says(&format!("held against what was counted a week before ({day})"))
+        .says(&format!(": 0 % a week before ({day}), "));
+    let a = of_a(&spool);
+    assert_eq!(
+        (&a["when"], &a["windows"]),
+        (&format!("a week before ({day})").into(), &1.into())
+    );
+    assert!(
+        (mean(&a["then"]) - 89.5).abs() < 1.0 && (mean(&a["now"]) - 49.5).abs() < 1.0,
+        "{a}"
+    );
+    let bins = a["bins"].as_array().unwrap();
+    let then = |bin: &Value| bin["then"].as_f64().unwrap();
+    assert!(then(&bins[0]) == 0.0 && (bins.iter().map(then).sum::<f64>() - 1.0).abs() < 1e-9);
+    spool.run(&["monitor", "report", "--html", "report.html"]).exits(0);
+    let html = fs::read_to_string(spool.path("report.html")).unwrap();
+    for words in [
+        format!("then: a week before ({day})"),
+        format!("its values are spread otherwise than a week before ({day}): mean 89.5, now 50"),
+    ] {
+        assert!(html.contains(&words), "no {words:?} in {html}");
+    }
 }

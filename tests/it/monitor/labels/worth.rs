@@ -116,6 +116,66 @@ fn groups_are_told_by_kept_columns_or_by_the_input_while_it_is_unchanged() {
 }
 
 #[test]
+fn a_report_has_what_labels_say_of_groups() {
+    let spool = Spool::without_model().set("output.probabilities=true");
+    let spool = spool.set("output.columns=[\"id\", \"sex\"]").set("monitor.key=id");
+    let spool = spool.set("monitor.segments=[\"sex\"]").set("monitor.favourable=yes");
+    fs::write(spool.path("m.json"), CLASSES).unwrap();
+    let (mut rows, mut truths) = people(0, 600);
+    let examples: String = rows
+        .lines()
+        .zip(truths.lines())
+        .map(|(row, truth)| format!("{row},{}\n", truth.split_once(',').unwrap().1))
+        .collect();
+    fs::write(spool.path("rows.csv"), examples).unwrap();
+    let flags = ["--baseline", "rows.csv", "--target", "late", "--approve"];
+    spool.register_file("m.json", "pipeline", &flags).exits(0);
+    (900..903).for_each(|id| rows += &format!("{id},30,X\n"));
+    (900..903).for_each(|id| truths += &format!("{id},yes\n"));
+    spool.drop_file("a.csv", &rows);
+    spool.once().exits(0);
+    let without = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+    assert_eq!(without["bias"], json!([]));
+    labels(&spool, &truths, &[]).exits(1);
+    let json = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+    let groups = json["bias"][0]["groups"].as_array().unwrap();
+    let names: Vec<&Value> = groups.iter().map(|group| &group["name"]).collect();
+    assert_eq!(names, ["(missing)", "F", "M", "X"]);
+    let measures: Vec<&Value> = groups[1]["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["check"])
+        .collect();
+    assert_eq!(measures, ["dpl", "rd", "sd", "ad", "dar"]);
+    let rd = &groups[1]["checks"][1];
+    assert_eq!(
+        (&rd["value"], &rd["over"], &rd["n"]),
+        (&0.5.into(), &true.into(), &200.into())
+    );
+    assert!(groups[3]["checks"][1]["value"].is_null());
+    let text = spool.run(&["monitor", "report"]).exits(0);
+    let text = text
+        .says("By the labels that came, 3 groups of people are treated otherwise.")
+        .says("MEASURED")
+        .says("50 of 100 in the group, 203 of 203 in the others")
+        .says("not measured: 3 of 3 rows in the group labelled favourable");
+    let accuracy = text.stdout.lines().find(|line| line.starts_with("accuracy ")).unwrap();
+    let words: Vec<&str> = accuracy.split_whitespace().collect();
+    assert!(words.contains(&"603"), "{accuracy}");
+    spool.run(&["monitor", "report", "--html", "report.html"]).exits(0);
+    let html = fs::read_to_string(spool.path("report.html")).unwrap();
+    for words in [
+        "sex: by what came true, yes being favourable",
+        "recall (RD)",
+        "50 of 100 in the group, 203 of 203 in the others",
+        "not measured<small>3 of 3 rows in the group labelled favourable",
+    ] {
+        assert!(html.contains(words), "no {words:?} in {html}");
+    }
+}
+
+#[test]
 fn a_number_is_held_against_what_the_version_was_approved_with() {
     let spool = Spool::without_model()
         .set("output.columns=[\"id\"]")
