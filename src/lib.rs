@@ -62,7 +62,7 @@
 //!   of requests: `serve::telemetry`; what of their rows, by a baseline: `serve::live`; what the page shows: `serve::page`; what is
 //!   kept of a prediction: `serve::capture`;
 //! - what is counted of a column, and held against later ones: [`monitor::baseline`]; which baseline counts: [`registry::baseline`];
-//!   a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
+//!   where the week before counts in its place: [`monitor::then`]; a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
 //!   people are told: [`monitor::alert`], and what a file in the folder of alerts says: `worker::alerts`;
 //! - how labels find their rows, and what is measured of them: [`labels`]; what is kept of them: `ledger::labels`;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.

@@ -24,6 +24,7 @@ pub use trail::Point;
 pub use worth::Worth;
 
 use crate::evaluate::Evaluation;
+use crate::evaluate::report::count;
 use crate::monitor::performance::Measured;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Baseline, Basis, Compare, Counts, Policy, Then};
@@ -141,6 +142,18 @@ pub struct Against {
     /// Windows that are held against the baseline's own rows: under `last-week` those of days for which too few rows are known of
     /// the week before.
     pub windows: usize,
+}
+
+impl Against {
+    /// `2000 rows of orders.csv`
+    fn rows(&self) -> String {
+        let rows = count(self.rows, "row");
+        match &self.rows_of {
+            Some(of) if of.starts_with(&rows) => of.clone(),
+            Some(of) => format!("{rows} ({of})"),
+            None => rows,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

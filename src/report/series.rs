@@ -1,7 +1,7 @@
 //! Over time: a figure for each window.
 
 use super::Subject;
-use super::change::{Change, complement, mean, share};
+use super::change::{Change, complement, mean, place, share};
 use super::trail::{Point, Trails};
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::check::Area;
@@ -29,8 +29,8 @@ pub enum Unit {
 pub struct Series {
     pub title: String,
     pub unit: Unit,
-    /// In the baseline.
-    pub usual: Option<f64>,
+    /// What each window was held against, where that is one figure; else none.
+    pub usual: Vec<Option<f64>>,
     /// One for each window.
     pub points: Vec<Point>,
 }
@@ -58,17 +58,18 @@ pub(super) fn series(subject: &Subject, trails: &Trails, changes: &[Change]) -> 
     let mut of_psi: Vec<&str> = outputs.collect();
     of_psi.extend(drifted.iter().filter(|name| !is_output(baseline, name)));
     for name in of_psi {
-        series.extend(trailed(trails, "psi", name, format!("PSI of {name}"), Unit::Psi, None));
+        series.extend(trailed(
+            trails,
+            "psi",
+            name,
+            format!("PSI of {name}"),
+            Unit::Psi,
+            Vec::new(),
+        ));
     }
     for name in missing {
-        let usual = baseline
-            .columns()
-            .iter()
-            .find(|column| column.name == name)
-            .map(|column| {
-                let counts = column.counts();
-                share(counts.missing, counts.cells())
-            });
+        let Some(place) = place(baseline, name) else { continue };
+        let usual = then(subject, place, &|counts| Some(share(counts.missing, counts.cells())));
         series.extend(trailed(
             trails,
             "missing",
@@ -84,7 +85,7 @@ pub(super) fn series(subject: &Subject, trails: &Trails, changes: &[Change]) -> 
         "",
         "Rows that can't be scored".into(),
         Unit::Share,
-        None,
+        Vec::new(),
     ));
     series.extend(trailed(
         trails,
@@ -92,7 +93,7 @@ pub(super) fn series(subject: &Subject, trails: &Trails, changes: &[Change]) -> 
         "",
         "Rows that repeat a key".into(),
         Unit::Share,
-        None,
+        Vec::new(),
     ));
     let rows = |rows: u64| Point {
         value: Some(rows as f64),
@@ -101,7 +102,7 @@ pub(super) fn series(subject: &Subject, trails: &Trails, changes: &[Change]) -> 
     series.push(Series {
         title: "Rows".into(),
         unit: Unit::Count,
-        usual: None,
+        usual: Vec::new(),
         points: subject.windows.iter().map(|seen| rows(seen.counts.rows)).collect(),
     });
     series.retain(|series| series.points.iter().any(|point| point.value.is_some()));
@@ -114,7 +115,7 @@ fn trailed(
     column: &str,
     title: String,
     unit: Unit,
-    usual: Option<f64>,
+    usual: Vec<Option<f64>>,
 ) -> Option<Series> {
     let points = trails.get(check, column)?.points.clone();
     Some(Series {
@@ -123,6 +124,13 @@ fn trailed(
         usual,
         points,
     })
+}
+
+/// A figure of a column in what each window was held against.
+fn then(subject: &Subject, place: usize, of: &dyn Fn(&ColumnCounts) -> Option<f64>) -> Vec<Option<f64>> {
+    let column = subject.baseline.columns()[place];
+    let windows = subject.windows.iter();
+    windows.map(|seen| of(&seen.then.column(place, column))).collect()
 }
 
 /// The mean of each number, and the share of the classes.
@@ -137,7 +145,7 @@ fn outputs(subject: &Subject) -> Vec<Series> {
         let over_time = |title: String, unit, of: &dyn Fn(&ColumnCounts) -> Option<f64>| Series {
             title,
             unit,
-            usual: of(&column.counts()),
+            usual: then(subject, first + i, of),
             points: windows
                 .iter()
                 .map(|seen| Point {

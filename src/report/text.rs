@@ -61,11 +61,6 @@ pub fn lines(report: &Report) -> Vec<Line> {
 /// `credit/1 against 5000 rows (...), 30 windows from ... to ...: 18000 rows`
 fn basis(report: &Report) -> String {
     let period = &report.period;
-    let of = report
-        .baseline
-        .rows_of
-        .as_deref()
-        .map_or(String::new(), |of| format!(" ({of})"));
     let span = match (&period.from, &period.to) {
         (Some(from), Some(to)) if from != to => format!(" from {} to {} UTC", super::minute(from), super::minute(to)),
         (Some(from), _) => format!(" of {} UTC", super::minute(from)),
@@ -76,9 +71,9 @@ fn basis(report: &Report) -> String {
         Compare::LastWeek => format!("; held against {}", against(report)),
     };
     format!(
-        "{} against {}{of}: {}{span}, {}{against}",
+        "{} against {}: {}{span}, {}{against}",
         report.model,
-        count(report.baseline.rows, "row"),
+        report.baseline.rows(),
         count(period.windows as u64, "window"),
         count(period.rows, "row"),
     )

@@ -51,13 +51,8 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let (period, baseline) = (&report.period, &report.baseline);
     let mut facts = Vec::new();
-    let of = baseline
-        .rows_of
-        .as_deref()
-        .map_or(String::new(), |of| format!(" of {of}"));
     let digits = baseline.sha256.get(..12).unwrap_or(&baseline.sha256);
-    let rows = thousands(baseline.rows);
-    facts.push(("Baseline", format!("{rows} rows{of}, SHA-256 {digits}\u{2026}")));
+    facts.push(("Baseline", format!("{}, SHA-256 {digits}\u{2026}", baseline.rows())));
     if let (Some(from), Some(to)) = (&period.from, &period.to) {
         facts.push(("Period, UTC", format!("{} to {}", minute(from), minute(to))));
         let alone = match period.windows - period.inputs {

@@ -134,18 +134,19 @@ pub fn over_time(series: &Series, windows: &[Window]) -> String {
             .collect()
     };
     let (values, bars) = (of(&|point| point.value), of(&|point| point.bar));
-    let usual = series.usual.map(|usual| usual * scale);
-    let (low, high) = ends(values.iter().chain(&bars).chain([&usual]));
+    let usual: Vec<Option<f64>> = series
+        .usual
+        .iter()
+        .map(|usual| usual.map(|usual| usual * scale))
+        .collect();
+    let (low, high) = ends(values.iter().chain(&bars).chain(&usual));
     let y = match series.unit {
         Unit::Number => Axis::roomy("", low, high),
         Unit::Share | Unit::Psi => Axis::linear("", 0.0, high.max(1e-6) * 1.05),
         Unit::Count => Axis::counts("", high * 1.05),
     };
     let mut plot = Plot::sized(SMALL.0, SMALL.1, over_windows(windows), few(y));
-    let ends = (-0.5, windows.len() as f64 - 0.5);
-    if let Some(usual) = usual {
-        plot.line("ideal", &[(ends.0, usual), (ends.1, usual)]);
-    }
+    runs(&usual).iter().for_each(|run| plot.line("ideal", &steps(run)));
     runs(&bars).iter().for_each(|run| plot.line("limit", &steps(run)));
     runs(&values).iter().for_each(|run| plot.line("first", run));
     dots(&mut plot, &series.points, windows, scale);

@@ -92,17 +92,25 @@ fn change(change: &Change, html: &mut String) -> fmt::Result {
     )
 }
 
+/// What a window is held against.
+fn then(compare: Compare) -> &'static str {
+    match compare {
+        Compare::Baseline => "baseline",
+        Compare::LastWeek => "then",
+    }
+}
+
 pub fn columns(report: &Report, html: &mut String) -> fmt::Result {
     if report.windows.is_empty() || report.columns.is_empty() {
         return Ok(());
     }
-    let (then, held_against) = match report.baseline.compare {
-        Compare::Baseline => ("baseline", ""),
-        Compare::LastWeek => (
-            "then",
+    let then = then(report.baseline.compare);
+    let held_against = match report.baseline.compare {
+        Compare::Baseline => "",
+        Compare::LastWeek => {
             " Then is what the last of these windows was held against: the same weekday a week before, or, where too few rows of it are \
-             known, the baseline; now is of the windows that were held against the same.",
-        ),
+             known, the baseline; now is of the windows that were held against the same."
+        }
     };
     writeln!(
         html,
@@ -201,11 +209,13 @@ pub fn over_time(report: &Report, html: &mut String) -> fmt::Result {
     if report.series.is_empty() || report.windows.is_empty() {
         return Ok(());
     }
-    html.push_str(
+    let then = then(report.baseline.compare);
+    write!(
+        html,
         "<section>\n<h2>Over time</h2>\n<p class=\"note then-now\"><span class=\"legend\"><i class=\"limit\"></i>bar</span>\
-         <span class=\"legend\"><i class=\"ideal\"></i>baseline</span>A point is a window, in their order. Red ones are beyond the bar.</p>\n\
+         <span class=\"legend\"><i class=\"ideal\"></i>{then}</span>A point is a window, in their order. Red ones are beyond the bar.</p>\n\
          <div class=\"small\">\n",
-    );
+    )?;
     for series in &report.series {
         let unit = if series.unit == crate::report::Unit::Share {
             ", %"

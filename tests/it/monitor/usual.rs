@@ -167,6 +167,15 @@ fn then_is_what_rows_were_held_against() {
     let bins = a["bins"].as_array().unwrap();
     let then = |bin: &Value| bin["then"].as_f64().unwrap();
     assert!(then(&bins[0]) == 0.0 && (bins.iter().map(then).sum::<f64>() - 1.0).abs() < 1e-9);
+    // Over time, each window beside its own.
+    let report = spool.run(&["monitor", "report", "--json"]).exits(0).json();
+    let mean_of = report["series"].as_array().unwrap().iter();
+    let mean_of = mean_of.filter(|series| series["title"] == "Mean of prediction");
+    let usual: Vec<f64> = mean_of
+        .flat_map(|series| series["usual"].as_array().unwrap())
+        .map(|usual| usual.as_f64().unwrap().round())
+        .collect();
+    assert_eq!(usual, [99.0, 179.0]);
     spool.run(&["monitor", "report", "--html", "report.html"]).exits(0);
     let html = fs::read_to_string(spool.path("report.html")).unwrap();
     for words in [
