@@ -6,7 +6,7 @@ use crate::error::{Error, Result, exit};
 use crate::transform::shown;
 use crate::worker::status::check::{self, Limits};
 use crate::worker::status::{
-    self, DismissedFile, Fault, PATIENCE, Pending, Process, Reason, State, Status, UnknownFile,
+    self, DismissedFile, Fault, PATIENCE, Pending, Process, Reason, State, Status, Trial, UnknownFile,
 };
 use jiff::Timestamp;
 
@@ -138,6 +138,22 @@ fn print(status: &Status, config: &Config) {
             None => "unwatched: it has no baseline, or [monitor] is off".into(),
         };
         rows.push(vec!["results".into(), watched]);
+    }
+    for Trial {
+        name,
+        kind,
+        version,
+        since,
+    } in &status.experiments
+    {
+        let since = since.parse().map_or_else(|_| since.clone(), moment);
+        rows.push(vec![
+            "experiment".into(),
+            format!("{name}: version {version} as a {kind}, since {since}"),
+        ]);
+    }
+    if let Some(error) = &status.experiments_error {
+        rows.push(vec!["experiments".into(), format!("NOT OK: {error}")]);
     }
     rows.push(vec!["input".into(), status.input.display().to_string()]);
     if let Some(error) = &status.input_error {

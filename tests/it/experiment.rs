@@ -1,5 +1,6 @@
 //! Versions on trial: shadows.
 
+use crate::schema::assert_valid;
 use crate::spool::{Ran, Spool, wait_until};
 use std::fs;
 
@@ -51,6 +52,13 @@ fn a_shadow_scores_what_comes_and_changes_no_output() {
         .exits(0)
         .says("running")
         .says("1 file");
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert_valid("status", &status);
+    assert_eq!(
+        (&status["experiments"][0]["name"], &status["experiments"][0]["version"]),
+        (&"trial".into(), &2.into())
+    );
+    spool.run(&["status"]).exits(0).says("trial: version 2 as a shadow");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod reports;
 mod snapshot;
 mod survey;
 pub mod textfile;
+mod trial;
 mod written;
 
 pub use files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why};
@@ -27,3 +28,4 @@ pub use process::{Mode, Process, State};
 pub use reporter::{Reporter, rehearse};
 pub use snapshot::Status;
 pub use survey::{PATIENCE, find, load};
+pub use trial::Trial;

@@ -4,6 +4,7 @@ use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, 
 use super::monitored::Monitored;
 use super::process::Process;
 use super::release::{COMMIT, VERSION};
+use super::trial::Trial;
 use crate::ledger::Finding;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,6 +33,10 @@ pub struct Status {
     pub model_proven: Option<bool>,
     /// SHA-256 of the baseline that its results are held against. None: they are published unwatched.
     pub baseline: Option<String>,
+    /// Which versions are on trial beside it.
+    pub experiments: Vec<Trial>,
+    /// Why that can't be told.
+    pub experiments_error: Option<String>,
     pub input: PathBuf,
     /// Why the inputs can't be listed and compared with what is published.
     pub input_error: Option<String>,
@@ -98,6 +103,8 @@ impl Status {
             model_error_code: None,
             model_proven: None,
             baseline: None,
+            experiments: Vec::new(),
+            experiments_error: None,
             monitored: None,
             input,
             input_error: None,

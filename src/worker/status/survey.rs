@@ -4,6 +4,7 @@ use super::files::{DismissedFile, Fault, Pending, Reason, Why, at};
 use super::monitored::Monitored;
 use super::process::{Held, Process};
 use super::snapshot::Status;
+use super::trial::Trial;
 use super::written;
 use crate::config::{Config, PLACES};
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub enum Answer {
     Approved(Result<String>),
     /// SHA-256 of what its results are held against.
     Watched(Option<String>),
+    /// Which experiments go on beside it, or why that can't be told.
+    Trials(Result<Vec<Trial>>),
     /// Whether it can be used.
     Proven(Result<()>),
     Done,
@@ -183,6 +186,8 @@ fn add(status: &mut Status, answer: Answer) {
     match answer {
         Answer::Approved(Ok(model)) => status.model = status.model_error.is_none().then_some(model),
         Answer::Watched(baseline) => status.baseline = baseline,
+        Answer::Trials(Ok(trials)) => status.experiments = trials,
+        Answer::Trials(Err(error)) => status.experiments_error = Some(error.to_string()),
         Answer::Proven(Ok(())) => status.model_proven = Some(true),
         Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => set_model(status, &error),
         Answer::Done => status.done += 1,
@@ -249,6 +254,12 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
     // One that is damaged shows when the version is proven.
     let baseline = baseline.and_then(|found| found.ok().flatten());
     answer(Answer::Watched(baseline.map(|found| found.sha256.to_string())));
+    if let Ok(champion) = &approved {
+        let running = registry.running(champion);
+        answer(Answer::Trials(
+            running.map(|running| running.iter().map(Trial::of).collect()),
+        ));
+    }
     answer(Answer::Approved(approved.map(|identity| identity.to_string())));
     let listed = ask_inputs(config, recipe, stale(config, &registry), answer);
     answer(Answer::Listed(listed));
