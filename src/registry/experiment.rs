@@ -365,3 +365,85 @@ impl Experiment {
         durable::replace(path, text.as_bytes())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test is what wrote it")]
+mod tests {
+    use super::*;
+
+    /// As the first version that knew experiments wrote one.
+    const GOLDEN: &str = r#"format_version = 1
+name = "trees"
+kind = "shadow"
+version = 2
+manifest = "aa"
+champion = 1
+champion_manifest = "bb"
+key = "id"
+backfill = false
+
+[[step]]
+action = "start"
+by = "ada@host"
+at = "2026-11-27T06:44:29.390587Z"
+reason = "a try"
+
+[[step]]
+action = "end"
+by = "bob@host"
+at = "2026-11-28T06:44:29Z"
+reason = "version 3 was approved"
+"#;
+
+    fn read_text(name: &str, text: &str) -> Result<Experiment> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    #[test]
+    fn what_was_written_is_read_for_ever() {
+        let experiment = read_text("trees.toml", GOLDEN).unwrap();
+        assert_eq!(toml::to_string(&experiment).unwrap(), GOLDEN);
+        assert_eq!(experiment.state(None), State::Ended);
+        assert_eq!(
+            experiment.since(),
+            "2026-11-27T06:44:29.390587Z"
+                .parse::<Timestamp>()
+                .unwrap()
+                .as_microsecond()
+        );
+    }
+
+    #[test]
+    fn what_is_damaged_or_newer_is_no_experiment() {
+        for (name, from, to) in [
+            ("other.toml", "", ""),
+            ("trees.toml", "format_version = 1", "format_version = 2"),
+            ("trees.toml", "backfill", "unknown"),
+            ("trees.toml", "\"shadow\"", "\"other\""),
+        ] {
+            assert!(read_text(name, &GOLDEN.replacen(from, to, 1)).is_err(), "{name} {to}");
+        }
+        let (without_steps, _) = GOLDEN.split_once("[[step]]").unwrap();
+        assert!(read_text("trees.toml", &format!("{without_steps}step = []\n")).is_err());
+    }
+
+    #[test]
+    fn it_goes_on_only_beside_its_champion() {
+        let text = GOLDEN.split("[[step]]").take(2).collect::<Vec<_>>().join("[[step]]");
+        let experiment = read_text("trees.toml", &text).unwrap();
+        let answering = |version, manifest: &str| Identity {
+            group: "g".into(),
+            version,
+            manifest: manifest.into(),
+            artifact: String::new(),
+        };
+        assert_eq!(experiment.state(Some(&answering(1, "bb"))), State::Running);
+        for other in [answering(1, "cc"), answering(3, "bb")] {
+            assert_eq!(experiment.state(Some(&other)), State::Suspended);
+        }
+        assert_eq!(experiment.state(None), State::Suspended);
+    }
+}

@@ -135,7 +135,7 @@ pub fn transform_beside(
         Err(e) => return Err(e.problem(0).into()),
     };
     let mut opened = open(&first, scorer)?;
-    opened.shadows = sinks.iter().map(|sink| sink.shadow).collect();
+    opened.shadows = sinks.iter().map(|sink| scorer.beside(sink.shadow)).collect();
     let join = Join::new(&opened, shape, out, rejects, run).with_shadows(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {

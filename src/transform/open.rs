@@ -1,6 +1,7 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
 use super::Scorer;
+use super::shadow::Beside;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
@@ -14,10 +15,8 @@ pub struct Opened {
     pub lineup: Arc<Lineup>,
     /// By which it is counted, if it is watched.
     pub counter: Option<Arc<Counter>>,
-    /// The names of the columns whose cells are looked at.
-    pub observed: Vec<String>,
-    /// Which of the lineup's shadows score it, too.
-    pub shadows: Vec<usize>,
+    /// The lineup's shadows that score it, too.
+    pub shadows: Vec<Beside>,
     /// How the cells are spelled.
     pub spelling: Spelling,
     /// Keys of rows whose fingerprints are above it needn't be looked at any more.
@@ -29,10 +28,8 @@ pub struct Opened {
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
 pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
-    let observed = scorer.observed();
     let opened = |input| Opened {
         input,
-        observed: observed.clone(),
         shadows: Vec::new(),
         lineup: scorer.lineup.clone(),
         counter: scorer.counter.clone(),
@@ -65,7 +62,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
-        observed: &observed,
+        observed: &scorer.observed,
         seconds: &seconds,
     };
     let input = Arc::new(Input::open(first, &wanted)?);

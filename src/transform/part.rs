@@ -125,7 +125,7 @@ impl Opened {
         let width = model.signature().outputs.len();
         let mut predictions = Vec::new();
         let mut scratch = Scratch::default();
-        let shadows = self.shadows.iter().map(|&place| ShadowScoring::new(self, place));
+        let shadows = self.shadows.iter().map(|&beside| ShadowScoring::new(self, beside));
         let mut shadows: Vec<ShadowScoring> = shadows.collect();
         while rows.fill() {
             let count = rows.batch().rows();

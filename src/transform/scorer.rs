@@ -1,12 +1,12 @@
 //! A lineup and the settings that it scores by.
 
 use super::Shape;
+use super::shadow::Beside;
 use crate::format::Input;
-use crate::model::Signature;
 use crate::monitor::Counter;
-use crate::score::Lineup;
 use crate::score::binding::features;
 use crate::score::cell::Feature;
+use crate::score::{Lineup, Shadow};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What makes outputs of inputs, with all that is the same for every input: of a model with many categories, it takes longer
@@ -16,8 +16,10 @@ pub struct Scorer {
     pub shape: Shape,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
-    /// Of each shadow, of the columns that it takes.
-    pub of_shadows: Vec<Arc<[Feature]>>,
+    /// Of each shadow, of the columns that it takes; empty where none is to score.
+    pub(super) of_shadows: Vec<Arc<[Feature]>>,
+    /// The columns whose cells are looked at, each once: those that are counted, and the keys of shadows.
+    pub(super) observed: Vec<String>,
     /// Counts what it scores; without one, nothing is counted.
     pub counter: Option<Arc<Counter>>,
     /// The input that was opened last: the next one most often has the same header.
@@ -26,14 +28,10 @@ pub struct Scorer {
 
 impl Scorer {
     pub fn new(lineup: Arc<Lineup>, shape: Shape) -> Scorer {
-        let of = |signature: &Signature| features(signature.inputs.iter(), &shape.spelling).into();
         Scorer {
-            features: of(lineup.signature()),
-            of_shadows: lineup
-                .shadows
-                .iter()
-                .map(|shadow| of(shadow.member.model.signature()))
-                .collect(),
+            features: features(lineup.signature().inputs.iter(), &shape.spelling).into(),
+            of_shadows: Vec::new(),
+            observed: Vec::new(),
             lineup,
             shape,
             counter: None,
@@ -47,26 +45,41 @@ impl Scorer {
     }
 
     /// The same, and it counts.
-    pub fn counting(self, counter: Option<Arc<Counter>>) -> Scorer {
-        Scorer {
-            counter,
-            last: Mutex::default(),
-            ..self
-        }
+    pub fn counting(mut self, counter: Option<Arc<Counter>>) -> Scorer {
+        let observed = counter.as_ref().map_or(&[][..], |counter| counter.observed());
+        self.observe(observed);
+        Scorer { counter, ..self }
     }
 
-    /// The columns whose cells are looked at, each once: those that are counted, and the keys of shadows.
-    pub(super) fn observed(&self) -> Vec<String> {
-        let mut observed = self
-            .counter
-            .as_ref()
-            .map_or_else(Vec::new, |counter| counter.observed().to_vec());
-        for key in self.lineup.shadows.iter().filter_map(|shadow| shadow.key.as_ref()) {
-            if !observed.contains(key) {
-                observed.push(key.clone());
+    /// The same, and the lineup's shadows may score, too.
+    pub fn beside_shadows(mut self) -> Scorer {
+        let spelling = &self.shape.spelling;
+        let of = |shadow: &Shadow| features(shadow.member.model.signature().inputs.iter(), spelling).into();
+        self.of_shadows = self.lineup.shadows.iter().map(of).collect();
+        let keys: Vec<String> = self
+            .lineup
+            .shadows
+            .iter()
+            .filter_map(|shadow| shadow.key.clone())
+            .collect();
+        self.observe(&keys);
+        self
+    }
+
+    fn observe(&mut self, columns: &[String]) {
+        for column in columns {
+            if !self.observed.contains(column) {
+                self.observed.push(column.clone());
             }
         }
-        observed
+        self.last = Mutex::default();
+    }
+
+    /// A shadow that is to score an input, by its place in the lineup.
+    pub(super) fn beside(&self, place: usize) -> Beside {
+        let key = self.lineup.shadows[place].key.as_ref();
+        let key = key.and_then(|key| self.observed.iter().position(|observed| observed == key));
+        Beside { place, key }
     }
 
     pub(super) fn last(&self) -> Option<Arc<Input>> {

@@ -18,6 +18,15 @@ pub struct Sink<'a> {
     pub out: &'a mut (dyn Write + Send + 'static),
 }
 
+/// A shadow that scores an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// Its place in the lineup.
+    pub place: usize,
+    /// Its key's among the observed columns.
+    pub key: Option<usize>,
+}
+
 /// What came of a shadow's pass over an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shadowed {
@@ -53,9 +62,7 @@ pub struct ShadowPart {
 pub struct ShadowScoring<'a> {
     shadow: &'a Shadow,
     opened: &'a Opened,
-    /// The shadow's place in the lineup.
-    place: usize,
-    key: Option<usize>,
+    beside: Beside,
     champion: Vec<Writing>,
     outputs: Vec<Writing>,
     batch: Option<Batch>,
@@ -88,15 +95,12 @@ pub fn header(lineup: &Lineup, shadow: &Shadow) -> Vec<u8> {
 }
 
 impl<'a> ShadowScoring<'a> {
-    /// `shadow`: its place in the lineup.
-    pub fn new(opened: &'a Opened, place: usize) -> ShadowScoring<'a> {
-        let shadow = &opened.lineup.shadows[place];
-        let key = shadow.key.as_ref();
+    pub fn new(opened: &'a Opened, beside: Beside) -> ShadowScoring<'a> {
+        let shadow = &opened.lineup.shadows[beside.place];
         ShadowScoring {
             shadow,
             opened,
-            place,
-            key: key.and_then(|key| opened.observed.iter().position(|observed| observed == key)),
+            beside,
             champion: writings(&opened.lineup.signature().outputs),
             outputs: writings(&shadow.member.model.signature().outputs),
             batch: None,
@@ -118,7 +122,7 @@ impl<'a> ShadowScoring<'a> {
     }
 
     fn score_batch(&mut self, rows: &Rows, source: &[u8], predictions: &[f64], took: Duration) {
-        let Ok(derivation) = self.opened.input.derivation(self.place) else {
+        let Ok(derivation) = self.opened.input.derivation(self.beside.place) else {
             return;
         };
         let first = rows.read();
@@ -143,7 +147,12 @@ impl<'a> ShadowScoring<'a> {
             let (first, second) = (bad_first.next_if(of_row), bad_second.next_if(of_row));
             // Where its fields are can't be told.
             let hidden = first.is_some_and(|flaw| flaw.reason == Reason::Malformed);
-            if let Some(key) = self.key.filter(|_| !hidden).and_then(|key| rows.observed(key, row)) {
+            if let Some(key) = self
+                .beside
+                .key
+                .filter(|_| !hidden)
+                .and_then(|key| rows.observed(key, row))
+            {
                 quote(&key, DELIMITER, text);
             }
             let (first, second) = (first.is_some(), second.is_some());

@@ -108,6 +108,7 @@ impl Pass {
         self.pin = lineup.map(|lineup| Pin {
             recipe: recipe(&lineup.champion.identity, shape),
             scorer: Scorer::new(lineup.clone(), shape.clone())
+                .beside_shadows()
                 .counting(
                     watched
                         .as_ref()

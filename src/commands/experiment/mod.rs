@@ -6,10 +6,11 @@ use super::{count, print_json, print_line, print_table};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, ShadowRecord};
 use crate::registry::experiment::{Beginning, Kind, State};
 use crate::registry::{Experiment, Registry, Vote};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use std::io;
 
@@ -92,24 +93,26 @@ fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: S
 
 fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
     let answering = registry.latest_approved().ok();
-    let ledger = Ledger::read(&config.state.path)?;
+    // Who decides on models needn't be able to read it.
+    let ledger = Ledger::read(&config.state.path).ok();
     let mut entries = Vec::new();
     for experiment in registry.experiments()? {
         let made = match &ledger {
-            Some(ledger) => ledger.shadows_of(&experiment.name)?,
-            None => Vec::new(),
+            Some(Some(ledger)) => Some(ledger.shadows_of(&experiment.name)?),
+            Some(None) => Some(Vec::new()),
+            None => None,
         };
-        let failed = made.iter().filter(|made| made.shadowed.problem.is_some()).count();
-        entries.push((
-            experiment.state(answering.as_ref()),
-            made.len() - failed,
-            failed,
+        let failed = |made: &[ShadowRecord]| made.iter().filter(|made| made.shadowed.problem.is_some()).count();
+        let failed_files = made.as_deref().map(failed);
+        entries.push(Entry {
+            state: experiment.state(answering.as_ref()),
+            files: made.zip(failed_files).map(|(made, failed)| made.len() - failed),
+            failed_files,
             experiment,
-        ));
+        });
     }
     if json {
-        let entry = |(state, files, failed, experiment): &(State, usize, usize, Experiment)| json!({"experiment": experiment, "state": state, "files": files, "failed_files": failed});
-        print_json(&json!({"experiments": entries.iter().map(entry).collect::<Vec<_>>()}));
+        print_json(&json!({"experiments": entries}));
         return Ok(());
     }
     if entries.is_empty() {
@@ -119,22 +122,42 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
     let head = ["NAME", "KIND", "VERSION", "BESIDE", "STATE", "SINCE", "FILES"]
         .map(String::from)
         .to_vec();
-    let row = |(state, files, failed, experiment): &(State, usize, usize, Experiment)| {
-        let failed = match failed {
-            0 => String::new(),
-            n => format!(", {n} that it can't score"),
+    let row = |entry: &Entry| {
+        let Experiment {
+            name,
+            kind,
+            version,
+            champion,
+            steps,
+            ..
+        } = &entry.experiment;
+        let since = steps.last().map_or("", |step| &step.at);
+        let files = match (entry.files, entry.failed_files) {
+            (Some(files), Some(0)) => count(files as u64, "file"),
+            (Some(files), Some(failed)) => format!("{}, {failed} that it can't score", count(files as u64, "file")),
+            _ => "unknown: the ledger can't be read".into(),
         };
-        let last = experiment.steps.last().map_or("", |step| &step.at);
+        let (version, champion) = (version.to_string(), champion.to_string());
         vec![
-            experiment.name.clone(),
-            experiment.kind.to_string(),
-            experiment.version.to_string(),
-            experiment.champion.to_string(),
-            state.to_string(),
-            last.to_string(),
-            count(*files as u64, "file") + &failed,
+            name.clone(),
+            kind.to_string(),
+            version,
+            champion,
+            entry.state.to_string(),
+            since.into(),
+            files,
         ]
     };
     print_table(&[vec![head], entries.iter().map(row).collect()].concat());
     Ok(())
+}
+
+/// An experiment as it is listed.
+#[derive(Serialize)]
+struct Entry {
+    experiment: Experiment,
+    state: State,
+    /// What it made, and the inputs that it can't score; null: the ledger can't be read.
+    files: Option<usize>,
+    failed_files: Option<usize>,
 }

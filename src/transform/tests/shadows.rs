@@ -64,7 +64,7 @@ fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
         probabilities: true,
         ..shape(Columns::Prediction, Limit::Share(Share::ALL))
     };
-    Scorer::new(Arc::new(lineup), shape)
+    Scorer::new(Arc::new(lineup), shape).beside_shadows()
 }
 
 /// What comes of it, or why there is nothing, and the output's lines.
