@@ -85,6 +85,7 @@ pub mod config;
 pub mod digits;
 pub mod error;
 pub mod evaluate;
+pub mod experiment;
 pub mod format;
 pub mod html;
 pub mod labels;

@@ -76,6 +76,12 @@ impl Share {
         u128::from(self.digits) > 100 * 10u128.pow(self.scale)
     }
 
+    /// Exactly: so many of so many. The second is not 0, and the first not above it.
+    pub fn fraction(self) -> (u64, u64) {
+        // 10^19, with all decimals, is below 2^64.
+        (self.digits, 100 * 10u64.pow(self.scale))
+    }
+
     /// Are `some` of `all` more than this share of them?
     pub fn is_exceeded(self, some: u64, all: u64) -> bool {
         let hundred = 100 * 10u128.pow(self.scale);

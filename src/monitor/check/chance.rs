@@ -1,21 +1,26 @@
 //! How far chance alone goes: quantiles and tails, for bars that must hold over many checks at once.
 
 /// Of a 95 % interval: the normal distribution's 97.5 % quantile.
-pub(super) const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// The quantile of the chi-square distribution that is exceeded with probability `tail`: bisected on the incomplete gamma
 /// function, so right to all digits that it has.
-pub(super) fn chi_square(degrees: f64, tail: f64) -> f64 {
+pub(crate) fn chi_square(degrees: f64, tail: f64) -> f64 {
     let (mut low, mut high) = (0.0, degrees.max(1.0));
-    while gamma_above(degrees / 2.0, high / 2.0) > tail {
+    while chi_square_above(degrees, high) > tail {
         high *= 2.0;
     }
     while high - low > high * 1e-12 {
         let middle = f64::midpoint(low, high);
-        let above = gamma_above(degrees / 2.0, middle / 2.0) > tail;
+        let above = chi_square_above(degrees, middle) > tail;
         *if above { &mut low } else { &mut high } = middle;
     }
     high
+}
+
+/// The probability that a value of the chi-square distribution exceeds `x`.
+pub(crate) fn chi_square_above(degrees: f64, x: f64) -> f64 {
+    gamma_above(degrees / 2.0, x / 2.0)
 }
 
 /// The regularised upper incomplete gamma function Q(a, x), by its series and its continued fraction (Numerical Recipes, 6.2).

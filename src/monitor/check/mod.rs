@@ -5,7 +5,7 @@
 //! [`Bars::family`].
 
 pub mod bias;
-mod chance;
+pub(crate) mod chance;
 pub mod distance;
 mod drift;
 pub mod interval;
