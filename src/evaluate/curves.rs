@@ -5,7 +5,7 @@ use crate::quantile::quantile;
 
 /// Equal bins with round edges: bin i holds what is at least `first + i * step` and below `first + (i + 1) * step`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     pub first: f64,
     pub step: f64,
     pub counts: Vec<usize>,

@@ -6,7 +6,7 @@
 
 pub mod bootstrap;
 mod charts;
-mod curves;
+pub(crate) mod curves;
 pub mod gate;
 pub mod metrics;
 pub mod page;

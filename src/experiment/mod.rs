@@ -1,6 +1,7 @@
 //! Is another version better than the champion, and is it different at all?
 
 pub mod arm;
+pub mod difference;
 #[cfg(test)]
 mod fixtures;
 pub mod mismatch;

@@ -14,7 +14,7 @@ mod worth;
 
 pub use counter::{Counter, Observed, Scratch};
 pub use groups::value as group;
-pub use keys::Keys;
+pub use keys::{Keys, fingerprint};
 
 use super::performance::Tally;
 use crate::model::unicode;
