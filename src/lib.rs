@@ -65,6 +65,7 @@
 //!   where the week before counts in its place: [`monitor::then`]; a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
 //!   people are told: [`monitor::alert`], and what a file in the folder of alerts says: `worker::alerts`;
 //! - how labels find their rows, and what is measured of them: [`labels`]; what is kept of them: `ledger::labels`;
+//! - what is said of two versions that scored the same rows, and which version answers for a key: [`experiment`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom
@@ -73,8 +74,9 @@
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
 //! golden rows. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
+//! [`experiment`] compares two versions by what they said, and knows of [`monitor`] the index, of [`evaluate`] the histograms.
 //! [`commands`] make a [`report`] of what [`monitor`] counted; its page and that of an evaluation are drawn by [`plot`] and styled by [`html`].
-//! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
+//! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`experiment`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
 //! the output and failed folders.
 

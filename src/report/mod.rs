@@ -16,7 +16,7 @@ mod worth;
 
 pub use advice::Step;
 pub use bias::Labelled;
-pub use change::Change;
+pub use change::{Change, percent};
 pub use column::{Bin, Portrait, Role, Side};
 pub use segment::{Group, Segment, Standing};
 pub use series::{Series, Unit};
@@ -271,7 +271,7 @@ impl Report {
 }
 
 /// Microseconds since 1970 as RFC 3339, UTC.
-fn time(micros: i64) -> String {
+pub fn time(micros: i64) -> String {
     Timestamp::from_microsecond(micros)
         .unwrap_or_default()
         .strftime("%FT%TZ")
@@ -279,7 +279,7 @@ fn time(micros: i64) -> String {
 }
 
 /// An RFC 3339 time to the minute.
-fn minute(at: &str) -> String {
+pub fn minute(at: &str) -> String {
     at.get(..16).unwrap_or(at).replace('T', " ")
 }
 

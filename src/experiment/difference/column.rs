@@ -9,9 +9,11 @@ use serde::Serialize;
 
 /// Points of a picture.
 const POINTS: usize = 3_000;
+/// A histogram reaches so many times as far as 99 % of differences.
+const FAR: f64 = 2.0;
 
-/// How far the shadow's values of an output are from the champion's. The rank correlation, the 99th percentile, the overlap, the index and the
-/// histogram are of the sample, where not all rows are in it.
+/// How far the shadow's values of an output are from the champion's. The rank
+/// correlation, the 99th percentile, the overlap, the index and the histogram are of the sample, where not all rows are in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Column {
     /// A number's name, or the class whose probability it is.
@@ -32,8 +34,10 @@ pub struct Column {
     pub top_decile_overlap: Option<f64>,
     /// The population stability index, in bins by the champion's deciles.
     pub psi: Option<f64>,
-    /// Of the differences: (from, to, rows).
+    /// Of the differences but for those that are 0: (from, to, rows).
     pub histogram: Vec<(f64, f64, u64)>,
+    /// Rows of the sample that are too far for it: a few would leave nothing to be seen of the others.
+    pub beyond: u64,
     /// (champion's, shadow's) of some rows.
     #[serde(skip)]
     pub points: Vec<(f64, f64)>,
@@ -75,7 +79,13 @@ impl Sums {
         let (above, below, rows) = (self.above.value(), self.below.value(), self.rows as f64);
         let known = |value: f64| Some(value).filter(|value| value.is_finite());
         let differences: Vec<f64> = sample.iter().map(|pair| pair[1] - pair[0]).collect();
-        let histogram = Histogram::of(&differences);
+        let p99 = absolute_quantile(&differences, 0.99);
+        let far = p99.filter(|&p99| p99 > 0.0).map_or(f64::INFINITY, |p99| FAR * p99);
+        let (near, beyond): (Vec<f64>, Vec<f64>) = differences
+            .iter()
+            .filter(|difference| **difference != 0.0)
+            .partition(|difference| difference.abs() <= far);
+        let histogram = Histogram::of(&near);
         let bars = histogram.bars(1.0).into_iter().zip(&histogram.counts);
         Column {
             name,
@@ -84,11 +94,12 @@ impl Sums {
             same: self.same,
             mean: known((above - below) / rows),
             mean_absolute: known((above + below) / rows),
-            p99_absolute: absolute_quantile(&differences, 0.99),
+            p99_absolute: p99,
             rank_correlation: correlation(&sample),
             top_decile_overlap: top_overlap(&sample),
             psi: psi(&sample),
             histogram: bars.map(|((from, to, _), &rows)| (from, to, rows as u64)).collect(),
+            beyond: beyond.len() as u64,
             points: sample.iter().take(POINTS).map(|pair| (pair[0], pair[1])).collect(),
         }
     }
@@ -154,7 +165,7 @@ mod tests {
             (Some(1.0), Some(1.0), 1_000)
         );
         assert!(same.psi.unwrap().abs() < 1e-12);
-        assert_eq!(same.histogram.iter().map(|bar| bar.2).sum::<u64>(), 1_000);
+        assert_eq!((same.histogram, same.beyond), (vec![], 0));
     }
 
     /// (a - e) ln(a / e): a tenth of the rows in each bin, and then none in the first and twice as many in the last, where none counts

@@ -66,6 +66,8 @@ pub struct Labels {
     pub classes: Vec<String>,
     /// Rows with two different labels.
     pub flips: u64,
+    /// Rows in which one of them couldn't decide on a label (`NaN`).
+    pub undecided: u64,
     /// The most frequent first.
     pub pairs: Vec<LabelPair>,
 }
@@ -109,6 +111,7 @@ pub struct Tally {
     scored: [u64; 4],
     /// By the places of the champion's label and of the shadow's.
     labels: BTreeMap<(usize, usize), u64>,
+    undecided: u64,
     sums: Vec<Sums>,
     sample: Sample,
     most_different: Vec<Different>,
@@ -126,6 +129,7 @@ impl Tally {
         Tally {
             scored: [0; 4],
             labels: BTreeMap::new(),
+            undecided: 0,
             sums: vec![Sums::default(); columns],
             sample: Sample::new(values / columns.max(1), columns),
             most_different: Vec::new(),
@@ -146,7 +150,7 @@ impl Tally {
         }
         let [champion, shadow] = record.outputs.map(|cells| cells.iter().any(|cell| !cell.is_empty()));
         let labels = match &self.pairing.classes {
-            Some(classes) if champion && shadow => Some(places(classes, record).map_err(fault)?),
+            Some(classes) if champion && shadow => places(classes, record).map_err(fault)?,
             _ => None,
         };
         self.values.clear();
@@ -168,7 +172,7 @@ impl Tally {
         Ok(())
     }
 
-    fn compare(&mut self, record: &Record, labels: Option<[usize; 2]>) {
+    fn compare(&mut self, record: &Record, labels: Option<(usize, usize)>) {
         let mut most: Option<(Option<usize>, f64)> = None;
         for (column, (sums, &values)) in self.sums.iter_mut().zip(&self.values).enumerate() {
             let difference = sums.add(values).filter(|difference| *difference != 0.0);
@@ -178,20 +182,22 @@ impl Tally {
                 most = Some((Some(column), difference));
             }
         }
-        if let Some([champion, shadow]) = labels {
-            *self.labels.entry((champion, shadow)).or_default() += 1;
-            if self.values.is_empty() && champion != shadow {
-                most = Some((None, 1.0));
-            }
+        match (&self.pairing.classes, labels) {
+            (None, _) => {}
+            (Some(_), None) => self.undecided += 1,
+            (Some(_), Some(places)) => *self.labels.entry(places).or_default() += 1,
+        }
+        if self.values.is_empty() && record.outputs[0][0] != record.outputs[1][0] {
+            most = Some((None, 1.0));
         }
         self.sample.push(record.file, record.line, &self.values);
         if let Some((column, difference)) = most {
-            self.keep(record, labels, column, difference);
+            self.keep(record, column, difference);
         }
     }
 
     /// Among the most different ones, if it is one.
-    fn keep(&mut self, record: &Record, labels: Option<[usize; 2]>, column: Option<usize>, difference: f64) {
+    fn keep(&mut self, record: &Record, column: Option<usize>, difference: f64) {
         let order = |other: &Different| {
             let (size, place) = (other.difference.abs(), (other.file.as_str(), other.line));
             difference
@@ -206,11 +212,9 @@ impl Tally {
         if place == MOST_DIFFERENT {
             return;
         }
-        let classes = self.pairing.classes.as_ref();
+        let is_label = self.pairing.classes.is_some();
         let said = |side: usize| Said {
-            label: classes
-                .zip(labels)
-                .map(|(classes, places)| classes.names[places[side]].clone()),
+            label: is_label.then(|| record.outputs[side][0].into()),
             value: column.map(|column| self.values[column][side]),
         };
         let different = Different {
@@ -237,7 +241,10 @@ impl Tally {
             champion_only,
             shadow_only,
             neither,
-            labels: self.pairing.classes.map(|classes| of_labels(classes, &self.labels)),
+            labels: self
+                .pairing
+                .classes
+                .map(|classes| of_labels(classes, &self.labels, self.undecided)),
             columns: columns
                 .map(|((column, sums), values)| sums.finish(column.name, values))
                 .collect(),
@@ -248,20 +255,25 @@ impl Tally {
     }
 }
 
+/// The label of a row for which a model couldn't decide on one.
+const UNDECIDED: &str = "NaN";
+
 /// As errors call them.
 const WHO: [&str; 2] = ["champion", "shadow"];
 
-/// Of both labels.
-fn places(classes: &Classes, record: &Record) -> Result<[usize; 2], String> {
+/// Of both labels; none where one of them couldn't be decided.
+fn places(classes: &Classes, record: &Record) -> Result<Option<(usize, usize)>, String> {
     let place = |side: usize| {
         let label = record.outputs[side][0];
-        let place = classes.place(label);
-        place.ok_or_else(|| format!("{label:?} of the {} is none of the classes", WHO[side]))
+        match classes.place(label) {
+            None if label != UNDECIDED => Err(format!("{label:?} of the {} is none of the classes", WHO[side])),
+            place => Ok(place),
+        }
     };
-    Ok([place(0)?, place(1)?])
+    Ok(place(0)?.zip(place(1)?))
 }
 
-fn of_labels(classes: Classes, counts: &BTreeMap<(usize, usize), u64>) -> Labels {
+fn of_labels(classes: Classes, counts: &BTreeMap<(usize, usize), u64>, undecided: u64) -> Labels {
     let pairs = counts.iter().map(|(&(champion, shadow), &rows)| LabelPair {
         champion: classes.names[champion].clone(),
         shadow: classes.names[shadow].clone(),
@@ -276,6 +288,7 @@ fn of_labels(classes: Classes, counts: &BTreeMap<(usize, usize), u64>) -> Labels
             .filter(|pair| pair.champion != pair.shadow)
             .map(|pair| pair.rows)
             .sum(),
+        undecided,
         pairs,
         classes: classes.names,
     }

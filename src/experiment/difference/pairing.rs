@@ -32,14 +32,30 @@ pub struct Pairing {
 pub struct Classes {
     /// The champion's in its order, then those that only the shadow knows.
     pub names: Vec<String>,
+    /// Of each, where its probability stands among the champion's outputs and among the shadow's; none of a class that isn't known, or
+    /// where none are given.
+    pub probabilities: Vec<[Option<usize>; 2]>,
+    /// Do both give probabilities?
+    pub has_probabilities: bool,
     /// The places of names.
     places: HashMap<String, usize>,
 }
 
 impl Classes {
-    fn new(names: Vec<String>) -> Classes {
-        let places = names.iter().cloned().zip(0..).collect();
-        Classes { names, places }
+    fn of(champion: &Labels, shadow: &Labels) -> Classes {
+        let mut names = champion.classes.clone();
+        let more = shadow.classes.iter().filter(|class| !champion.classes.contains(class));
+        names.extend(more.cloned());
+        let both = [champion, shadow];
+        Classes {
+            probabilities: names
+                .iter()
+                .map(|name| both.map(|labels| labels.probability(name)))
+                .collect(),
+            has_probabilities: both.iter().all(|labels| !labels.probabilities.is_empty()),
+            places: names.iter().cloned().zip(0..).collect(),
+            names,
+        }
     }
 
     pub fn place(&self, label: &str) -> Option<usize> {
@@ -64,6 +80,12 @@ impl Labels {
             false => Vec::new(),
         };
         Some(Labels { classes, probabilities })
+    }
+
+    /// Where a class's probability stands.
+    fn probability(&self, class: &str) -> Option<usize> {
+        let place = self.classes.iter().position(|known| known == class)?;
+        self.probabilities.get(place).copied()
     }
 }
 
@@ -90,23 +112,22 @@ impl Pairing {
 }
 
 fn of_labels(champion: &Labels, shadow: &Labels) -> (Vec<Compared>, Option<Classes>) {
-    let mut names = champion.classes.clone();
-    let more = shadow.classes.iter().filter(|class| !champion.classes.contains(class));
-    names.extend(more.cloned());
-    let mut columns: Vec<Compared> = Vec::new();
-    for (class, &cell) in champion.classes.iter().zip(&champion.probabilities) {
-        let same = shadow.classes.iter().position(|other| other == class);
-        if let Some(&other) = same.and_then(|place| shadow.probabilities.get(place)) {
-            columns.push(Compared {
-                name: class.clone(),
-                cells: [cell, other],
-            });
-        }
-    }
-    if names.len() == 2 && columns.len() == 2 {
+    let classes = Classes::of(champion, shadow);
+    let of_both = classes
+        .names
+        .iter()
+        .zip(&classes.probabilities)
+        .filter_map(|(name, cells)| {
+            Some(Compared {
+                name: name.clone(),
+                cells: [cells[0]?, cells[1]?],
+            })
+        });
+    let mut columns: Vec<Compared> = of_both.collect();
+    if classes.names.len() == 2 && columns.len() == 2 {
         columns.remove(0);
     }
-    (columns, Some(Classes::new(names)))
+    (columns, Some(classes))
 }
 
 /// Those of the same name; or the only one of each.

@@ -73,6 +73,26 @@ fn labels_that_flip_are_counted_by_pair() {
 }
 
 #[test]
+fn a_label_that_is_not_decided_is_no_flip() {
+    for probabilities in [true, false] {
+        let mut tally = Tally::new(labels(probabilities));
+        let more = if probabilities {
+            ["0.5 0.5", "NaN NaN"]
+        } else {
+            ["", ""]
+        };
+        let of = |label: &str, more: &str| format!("{label} {more}").trim().to_string();
+        add(&mut tally, "a.csv", 2, &of("yes", more[0]), &of("NaN", more[1]));
+        add(&mut tally, "a.csv", 3, &of("NaN", more[1]), &of("NaN", more[1]));
+        let found = tally.finish();
+        let labels = found.labels.unwrap();
+        assert_eq!((found.both, labels.flips, labels.undecided), (2, 0, 2));
+        assert!(labels.pairs.is_empty());
+        assert_eq!(found.most_different.len(), usize::from(!probabilities));
+    }
+}
+
+#[test]
 fn labels_without_probabilities_differ_by_flips_alone() {
     let mut tally = Tally::new(labels(false));
     for line in 2..40 {

@@ -5,11 +5,12 @@
 
 use super::sequence::{Estimate, Interval, LEVEL, Moments, units};
 use super::student::ln_beta;
-use serde::Serialize;
+use crate::report::time;
+use serde::{Serialize, Serializer};
 use std::f64::consts::LN_2;
 
 /// A sequence holds of many units; below so many there is no verdict.
-const KEYS_MIN: u64 = 100;
+pub const KEYS_MIN: u64 = 100;
 /// Points of a line over time.
 const POINTS: usize = 60;
 
@@ -124,11 +125,16 @@ pub struct Paired {
 /// What was known after some keys.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// When the last of them was first seen, in microseconds since 1970.
+    /// When the last of them was first seen, in microseconds since 1970; RFC 3339 in JSON.
+    #[serde(serialize_with = "rfc3339")]
     pub at: i64,
     pub keys: u64,
     pub lift: f64,
     pub interval: Interval,
+}
+
+fn rfc3339<S: Serializer>(at: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time(*at))
 }
 
 /// One key's losses.

@@ -11,7 +11,8 @@ use crate::html::{Escaped, STYLE, thousands};
 use crate::monitor::{Action, Compare};
 use std::fmt::{self, Write};
 
-const OWN_STYLE: &str = include_str!("report.css");
+/// Beside [`STYLE`]: of reports.
+pub const OWN_STYLE: &str = include_str!("report.css");
 
 /// The page as HTML.
 pub fn page(report: &Report) -> String {

@@ -1,0 +1,75 @@
+//! The report as one page that opens from disk, with no network and no script, on screen and on paper.
+
+mod pictures;
+mod sections;
+
+use super::report::{Report, grouped};
+use crate::digits::short;
+use crate::html::{Escaped, STYLE, thousands};
+use crate::report::minute;
+use crate::report::page::OWN_STYLE;
+use std::fmt::{self, Write};
+
+const FIGURES: &str = "main .figures { margin-top: 1.2rem; }\n";
+
+/// The page as HTML.
+pub fn page(report: &Report) -> String {
+    let mut html = String::new();
+    // Writing to a String can't fail.
+    let _ = write(report, &mut html);
+    html
+}
+
+fn write(report: &Report, html: &mut String) -> fmt::Result {
+    let title = Escaped(&report.experiment);
+    write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}: experiment report</title>\n<style>\n{STYLE}{OWN_STYLE}{FIGURES}</style>\n</head>\n<body>\n\
+         <header>\n<p class=\"kind\">Experiment report</p>\n<h1>{title}</h1>\n<p class=\"headline\">{}</p>\n<dl>\n",
+        Escaped(&report.headline)
+    )?;
+    for (name, value) in facts(report) {
+        writeln!(html, "<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(&value))?;
+    }
+    html.push_str("</dl>\n</header>\n<main>\n");
+    sections::losses(report, html)?;
+    if let Some(difference) = &report.difference {
+        sections::predictions(difference, html)?;
+        sections::labels(difference, html)?;
+        sections::most_different(difference, html)?;
+    }
+    html.push_str("</main>\n</body>\n</html>\n");
+    Ok(())
+}
+
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
+    let milliseconds = |of: Option<f64>| of.map_or(String::new(), |ms| format!(", {} ms for 1,000 rows", short(ms, 3)));
+    let mut facts = vec![
+        (
+            "Champion",
+            report.champion.clone() + &milliseconds(report.champion_milliseconds),
+        ),
+        (
+            "Shadow",
+            report.shadow.clone() + &milliseconds(report.shadow_milliseconds),
+        ),
+        ("Since, UTC", minute(&report.started)),
+        ("Files", thousands(report.files)),
+    ];
+    if let Some(difference) = &report.difference {
+        facts.push(("Rows", thousands(difference.rows)));
+        facts.push(("Scored by both", thousands(difference.both)));
+        for (name, rows) in [
+            ("By the champion alone", difference.champion_only),
+            ("By the shadow alone", difference.shadow_only),
+            ("By neither", difference.neither),
+        ] {
+            if rows > 0 {
+                facts.push((name, grouped(rows, "row")));
+            }
+        }
+    }
+    facts
+}

@@ -1,0 +1,169 @@
+//! What a shadow is like beside the champion, for people and programs.
+
+use super::difference::{Column, Difference};
+use super::paired::{KEYS_MIN, Paired, Verdict};
+use crate::digits::short;
+use crate::evaluate::report::count;
+use crate::html::thousands;
+use crate::report::{percent, time};
+use serde::Serialize;
+
+/// Of `--json`; a new one where a reader of the old would be misled.
+const FORMAT_VERSION: u32 = 1;
+
+/// What a report is made of.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// Of the experiment.
+    pub name: &'a str,
+    /// `group/version`
+    pub champion: &'a str,
+    pub shadow: &'a str,
+    /// When it began, in microseconds since 1970.
+    pub started: i64,
+    /// Inputs that were scored by both.
+    pub files: u64,
+    /// Or why the two can't be compared.
+    pub difference: Result<Difference, String>,
+    /// Of 1,000 rows: the champion's, the shadow's, where they are known.
+    pub milliseconds: Option<[f64; 2]>,
+    /// The first one decides; none: there are no labels.
+    pub paired: Vec<Paired>,
+}
+
+/// All that a report says. Texts may hold anything: whoever writes them escapes them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub format_version: u32,
+    pub headline: String,
+    pub experiment: String,
+    pub champion: String,
+    pub shadow: String,
+    /// RFC 3339.
+    pub started: String,
+    pub files: u64,
+    /// Of 1,000 rows.
+    pub champion_milliseconds: Option<f64>,
+    pub shadow_milliseconds: Option<f64>,
+    /// Of the first of `paired`.
+    pub verdict: Option<Verdict>,
+    pub paired: Vec<Paired>,
+    pub difference: Option<Difference>,
+    /// Why there is no difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Report {
+    pub fn of(subject: Subject) -> Report {
+        let headline = headline(&subject);
+        let (difference, why) = match subject.difference {
+            Ok(difference) => (Some(difference), None),
+            Err(why) => (None, Some(why)),
+        };
+        Report {
+            format_version: FORMAT_VERSION,
+            headline,
+            experiment: subject.name.into(),
+            champion: subject.champion.into(),
+            shadow: subject.shadow.into(),
+            started: time(subject.started),
+            files: subject.files,
+            champion_milliseconds: subject.milliseconds.map(|of| of[0]),
+            shadow_milliseconds: subject.milliseconds.map(|of| of[1]),
+            verdict: subject.paired.first().map(|paired| paired.verdict),
+            paired: subject.paired,
+            difference,
+            why,
+        }
+    }
+}
+
+/// `credit/5 is better than credit/3: ...`
+fn headline(subject: &Subject) -> String {
+    match (subject.paired.first(), &subject.difference) {
+        (Some(paired), _) => of_labels(subject, paired),
+        (None, Err(why)) => format!("{} and {} can't be compared: {why}", subject.champion, subject.shadow),
+        (None, Ok(difference)) => of_predictions(subject, difference),
+    }
+}
+
+fn of_labels(subject: &Subject, paired: &Paired) -> String {
+    let Subject { champion, shadow, .. } = subject;
+    let said = match paired.verdict {
+        Verdict::Better => format!("{shadow} is better than {champion}"),
+        Verdict::Worse => format!("{shadow} is worse than {champion}"),
+        Verdict::Equivalent => format!("{shadow} is as good as {champion}, within {}", short(paired.margin, 3)),
+        Verdict::NotYet => format!("whether {shadow} is better than {champion} can't be told yet"),
+    };
+    let keys = format!("{} with a label", grouped(paired.keys, "key"));
+    let (Some(before), Some(now), Some(lift), Some(interval)) =
+        (paired.champion, paired.shadow, paired.lift, paired.interval)
+    else {
+        return format!("{said}: there are {keys}");
+    };
+    let number = |x: f64| thousands(short(x, 3));
+    let needed = match (paired.verdict, paired.more_keys) {
+        (Verdict::NotYet, _) if paired.keys < KEYS_MIN => format!("; a verdict takes {KEYS_MIN} keys"),
+        (Verdict::NotYet, Some(more)) => format!(
+            "; if it stays so, some {} more keys will tell",
+            thousands(rounded(more))
+        ),
+        (Verdict::NotYet, None) => "; more keys like these won't tell".into(),
+        _ => String::new(),
+    };
+    format!(
+        "{said}: {} {} instead of {}, a lift of {} ({} to {}), of {keys}{needed}",
+        paired.measure.words(),
+        number(now),
+        number(before),
+        number(lift),
+        number(interval.low),
+        number(interval.high)
+    )
+}
+
+fn of_predictions(subject: &Subject, difference: &Difference) -> String {
+    let Subject { champion, shadow, .. } = subject;
+    let rows = grouped(difference.both, "row");
+    if difference.both == 0 {
+        return format!("{shadow} and {champion} have scored no row together yet");
+    }
+    let mut parts = Vec::new();
+    if let Some(labels) = &difference.labels {
+        let share = labels.flips as f64 / difference.both as f64;
+        parts.push(format!(
+            "gives another label than {champion} in {} of {rows}",
+            percent(share)
+        ));
+    }
+    let size = |column: &&Column| column.mean_absolute.unwrap_or(0.0);
+    if let Some(column) = (difference.columns.iter()).max_by(|a, b| size(a).total_cmp(&size(b)))
+        && let (Some(mean), Some(p99)) = (column.mean_absolute, column.p99_absolute)
+    {
+        let what = match &difference.labels {
+            Some(_) => format!("its probability of {} differs", column.name),
+            None => format!("differs from {champion} in {rows}"),
+        };
+        parts.push(format!(
+            "{what} by {} on average, at most {} in 99 % of them",
+            short(mean, 3),
+            short(p99, 3)
+        ));
+    }
+    match parts.is_empty() {
+        true => format!("{shadow} and {champion} have no finite value in common in {rows}"),
+        false => format!("{shadow} {}", parts.join("; ")),
+    }
+}
+
+/// With commas.
+pub fn grouped(n: u64, noun: &str) -> String {
+    count(n, noun).replacen(&n.to_string(), &thousands(n), 1)
+}
+
+/// To two digits: how many more will be needed is a guess.
+pub fn rounded(n: u64) -> u64 {
+    let unit = 10u64.pow(n.max(1).ilog10().saturating_sub(1));
+    n.div_ceil(unit) * unit
+}
