@@ -123,10 +123,7 @@ mod tests {
         let [errors, logs] = &losses.finish(0.0)[..] else {
             panic!()
         };
-        assert_eq!(
-            (errors.measure, errors.keys, errors.discordant),
-            (Measure::Error, 2, Some([1, 0]))
-        );
+        assert_eq!((errors.measure, errors.keys, errors.wins), (Measure::Error, 2, [1, 0]));
         assert_eq!(logs.measure, Measure::LogLoss);
         // The champion doesn't know class 2.
         near(logs.champion.unwrap(), (-0.25f64.ln() - f64::EPSILON.ln()) / 2.0, 1e-12);

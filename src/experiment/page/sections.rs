@@ -3,7 +3,7 @@
 use super::pictures;
 use crate::digits::short;
 use crate::experiment::difference::{Column, Difference, Different, LabelPair, Labels};
-use crate::experiment::paired::{Paired, Verdict};
+use crate::experiment::paired::{Measure, Paired, Verdict};
 use crate::experiment::report::{Report, grouped, rounded};
 use crate::experiment::text;
 use crate::html::{Escaped, thousands};
@@ -76,14 +76,14 @@ fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
         Verdict::Equivalent => "",
         Verdict::NotYet => "warns",
     };
-    let mut below = Vec::new();
-    if let Some([shadow, champion]) = paired.discordant {
-        below.push(format!(
+    let wins = paired.wins.map(thousands);
+    let mut below = vec![match paired.measure {
+        Measure::Error => format!(
             "only the shadow is right in {}, only the champion in {}",
-            thousands(shadow),
-            thousands(champion)
-        ));
-    }
+            wins[0], wins[1]
+        ),
+        _ => format!("less by the shadow in {}, by the champion in {}", wins[0], wins[1]),
+    }];
     if paired.left_out > 0 {
         below.push(format!(
             "{} rows without a finite loss are left out",

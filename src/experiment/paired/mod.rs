@@ -2,6 +2,10 @@
 //!
 //! Rows of one key are averaged first, for they aren't independent; then a key has one pair of losses, and their difference is
 //! estimated by a sequence that may be looked at each day. Where losses are right or wrong, the exact test decides as well.
+//!
+//! The sequence takes the mean of the differences for normal, as means of many are. Where a few keys in a thousand carry most of the
+//! loss, it errs more often than in 5 % of experiments while these are few: in simulations from 100 keys on in 6 to 9 % where one key in
+//! a hundred is nine times as far off as others, and mostly where one in a thousand is. No rule sees keys that haven't come yet.
 
 use super::sequence::{Estimate, Interval, LEVEL, Moments, units};
 use super::student::ln_beta;
@@ -111,8 +115,8 @@ pub struct Paired {
     pub interval: Option<Interval>,
     /// Of no difference, however often one looks. Where losses are right or wrong, by [`sign_p`].
     pub p: f64,
-    /// Where losses are right or wrong: keys in which the shadow alone is right, and the champion alone.
-    pub discordant: Option<[u64; 2]>,
+    /// Keys in which the shadow loses less, and those in which the champion does: of labels, those that it alone has right.
+    pub wins: [u64; 2],
     /// Less than this either way is as good as nothing, in the losses' unit; 0: nothing is.
     pub margin: f64,
     pub verdict: Verdict,
@@ -156,7 +160,8 @@ impl Paired {
         let keys = pairs.len() as u64;
         let mean = |of: fn(&Pair) -> f64| pairs.iter().map(of).collect::<Moments>().mean;
         let (champion, shadow) = (mean(|pair| pair.champion), mean(|pair| pair.shadow));
-        let discordant = discordant(&pairs);
+        let wins = wins(&pairs);
+        let discordant = are_labels(&pairs).then_some(wins);
         let (over_time, differences) = over_time(&pairs, discordant.is_some());
         let estimate = estimate(&differences, discordant.is_some());
         let known = (keys > 0).then_some(());
@@ -176,7 +181,7 @@ impl Paired {
             lift: known.map(|()| estimate.difference),
             interval: (keys > 1).then(|| estimate.interval(LEVEL)),
             p,
-            discordant,
+            wins,
             margin,
             verdict,
             more_keys: match verdict {
@@ -206,17 +211,21 @@ fn by_key(mut losses: Vec<Loss>) -> Vec<Pair> {
     of_key.collect()
 }
 
-/// None where a loss is neither 0 nor 1.
-fn discordant(pairs: &[Pair]) -> Option<[u64; 2]> {
+/// Is each loss 0 or 1?
+fn are_labels(pairs: &[Pair]) -> bool {
     let is_label = |loss: f64| loss == 0.0 || loss == 1.0;
-    if !pairs
+    pairs
         .iter()
         .all(|pair| is_label(pair.champion) && is_label(pair.shadow))
-    {
-        return None;
-    }
-    let count = |sign: f64| pairs.iter().filter(|pair| pair.champion - pair.shadow == sign).count() as u64;
-    Some([count(1.0), count(-1.0)])
+}
+
+/// The shadow's, the champion's.
+fn wins(pairs: &[Pair]) -> [u64; 2] {
+    let count = |wins: fn(&Pair) -> bool| pairs.iter().filter(|pair| wins(pair)).count() as u64;
+    [
+        count(|pair| pair.shadow < pair.champion),
+        count(|pair| pair.champion < pair.shadow),
+    ]
 }
 
 /// `labels`: losses are right or wrong. Then the spread is taken for no less than that of one discordant key: none is seen where both

@@ -112,7 +112,7 @@ fn rows_of_one_key_are_averaged_first() {
         (paired.champion, paired.shadow, paired.lift),
         (Some(2.25), Some(0.0), Some(2.25))
     );
-    assert_eq!(paired.discordant, None);
+    assert_eq!(paired.wins, [2, 0]);
     let nothing = Paired::of(Measure::LogLoss, vec![], 0.0);
     assert_eq!((nothing.champion, nothing.interval, nothing.p), (None, None, 1.0));
 }

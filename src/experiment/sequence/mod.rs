@@ -165,7 +165,7 @@ fn half_width(n: f64, variance: f64, level: f64) -> f64 {
     (variance * 2.0 * k * (k.sqrt() / level).ln()).sqrt() / (n * square.sqrt())
 }
 
-/// With which the sequence is about narrowest at [`TUNED`] units (there, section 3.1): (-2 ln a + ln(1 - 2 ln a)) / N.
+/// With which the sequence is about narrowest at [`TUNED`] units: (-2 ln a + ln(1 - 2 ln a)) / N.
 fn rho_square(level: f64) -> f64 {
     let twice = -2.0 * level.ln();
     (twice + (1.0 + twice).ln()) / TUNED
