@@ -29,6 +29,8 @@ pub struct Subject<'a> {
     pub milliseconds: Option<[f64; 2]>,
     /// The first one decides; none: there are no labels.
     pub paired: Vec<Paired>,
+    /// What else a reader should know: of labels, of files that aren't in it.
+    pub notes: Vec<String>,
 }
 
 /// All that a report says. Texts may hold anything: whoever writes them escapes them.
@@ -48,6 +50,8 @@ pub struct Report {
     /// Of the first of `paired`.
     pub verdict: Option<Verdict>,
     pub paired: Vec<Paired>,
+    /// What else a reader should know.
+    pub notes: Vec<String>,
     pub difference: Option<Difference>,
     /// Why there is no difference.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +77,7 @@ impl Report {
             shadow_milliseconds: subject.milliseconds.map(|of| of[1]),
             verdict: subject.paired.first().map(|paired| paired.verdict),
             paired: subject.paired,
+            notes: subject.notes,
             difference,
             why,
         }

@@ -29,6 +29,7 @@ fn subject(tally: Tally, paired: Vec<Paired>) -> Subject<'static> {
         difference: Ok(tally.finish()),
         milliseconds: Some([1.25, 0.4321]),
         paired,
+        notes: vec!["1 file left out: <b>.csv (gone)".into()],
     }
 }
 

@@ -12,6 +12,7 @@ const FLIPS: usize = 10;
 
 pub fn text(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
+    lines.extend(report.notes.iter().cloned().map(Line::Text));
     let mut table = |heads: &[&str], rows: Vec<Vec<String>>| {
         if !rows.is_empty() {
             let heads = heads.iter().map(ToString::to_string).collect();

@@ -204,7 +204,7 @@ fn texts(table: &Table, columns: &[&str], mut each: impl FnMut(&[&str], u64)) ->
 }
 
 /// Columns that are read as they stand there.
-pub(super) fn text_columns<'a>(names: impl Iterator<Item = &'a str>) -> Signature {
+pub fn text_columns<'a>(names: impl Iterator<Item = &'a str>) -> Signature {
     let column = |name: &str| Column {
         optional: true,
         ..Column::plain(name.into(), Type::String)
@@ -216,10 +216,7 @@ pub(super) fn text_columns<'a>(names: impl Iterator<Item = &'a str>) -> Signatur
 }
 
 /// The cells of such columns in a batch.
-pub(super) fn text_cells<'a>(
-    reader: &'a crate::format::csv::Reader,
-    columns: usize,
-) -> impl Iterator<Item = &'a [String]> {
+pub fn text_cells<'a>(reader: &'a crate::format::csv::Reader, columns: usize) -> impl Iterator<Item = &'a [String]> {
     (0..columns).map(|column| match reader.layout().binding.features[column].kind {
         Kind::Texts(index) => reader.batch.cells(index),
         _ => unreachable!("a column of texts is read as text"),

@@ -18,7 +18,7 @@ mod sheet;
 mod version;
 
 pub use find::Few;
-pub use given::{Conflict, Given, Of};
+pub use given::{Conflict, Given, Of, text_cells, text_columns};
 pub use join::{Joined, Request, join};
 pub use report::{OfVersion, Window, report};
 pub use version::classes;

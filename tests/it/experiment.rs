@@ -237,3 +237,98 @@ fn what_cant_be_compared_is_refused_by_name() {
         .exits(64)
         .says("there is no experiment");
 }
+
+/// Of `rows` keys, what both say, and labels that the version on trial foresees.
+fn labelled(rows: usize) -> Spool {
+    let spool = spool();
+    start(&spool, &["--key", "id"]).exits(0);
+    let row = |i: usize| format!("c{i},{}\n", i % 50);
+    spool.drop_file(
+        "a.csv",
+        "id,x\n".to_string() + &(0..rows).map(row).collect::<String>() + "bad,oops\n",
+    );
+    spool.once().exits(0);
+    let label = |i: usize| format!("c{i},{}\n", 3 * (i % 50));
+    let labels = "id,late\n".to_string() + &(0..rows).map(label).collect::<String>() + "nobody,1\nc0,\n";
+    fs::write(spool.path("labels.csv"), labels).unwrap();
+    spool
+}
+
+#[test]
+fn a_report_says_how_they_differ_and_with_labels_which_is_better() {
+    let spool = labelled(400);
+    let report = |flags: &[&str]| {
+        spool
+            .run(&[&["experiment", "report", "trial"], flags].concat())
+            .exits(0)
+    };
+    report(&[])
+        .says("lines/2 differs from lines/1")
+        .says("1 row scored by neither")
+        .says("MOST DIFFERENT");
+    let json = report(&["--json"]).json();
+    assert_eq!(
+        (&json["verdict"], &json["files"]),
+        (&serde_json::Value::Null, &1.into())
+    );
+    let difference = &json["difference"];
+    assert_eq!(
+        (&difference["rows"], &difference["both"], &difference["neither"]),
+        (&401.into(), &400.into(), &1.into())
+    );
+    // 3 x - (2 x + 1), of 0 to 49.
+    assert_eq!(difference["columns"][0]["mean"], 23.5);
+    assert_eq!(
+        (
+            &difference["most_different"][0]["line"],
+            &difference["most_different"][0]["key"]
+        ),
+        (&51.into(), &"c49".into())
+    );
+
+    let labels = ["--labels", "labels.csv"];
+    report(&labels)
+        .says("lines/2 is better than lines/1")
+        .says("400 labels of rows that both scored");
+    let json = report(&["--labels", "labels.csv", "--json"]).json();
+    assert_eq!(
+        (
+            &json["verdict"],
+            &json["paired"][0]["keys"],
+            &json["paired"][0]["shadow"]
+        ),
+        (&"better".into(), &400.into(), &0.0.into())
+    );
+    let page = report(&["--labels", "labels.csv", "--html", "report.html"]).says("report.html");
+    drop(page);
+    let page = fs::read_to_string(spool.path("report.html")).unwrap();
+    assert!(page.contains("lines/2 is better than lines/1") && !page.contains("<script"));
+
+    // What isn't what it made isn't counted without a word.
+    let made = spool.path("spool/shadow/trial/a.csv.out");
+    let text = fs::read_to_string(&made).unwrap();
+    fs::write(&made, &text[..text.len() - 10]).unwrap();
+    report(&[]).says("1 file left out").says("scored no file together yet");
+    fs::write(&made, text.replacen("\n2,", "\nx,", 1)).unwrap();
+    let damaged = spool.run(&["experiment", "report", "trial"]);
+    damaged.exits(64).says("\"x\" is no line").says("it is made again");
+}
+
+#[test]
+fn a_few_labels_are_no_evidence() {
+    let spool = labelled(60);
+    let report =
+        |flags: &[&str]| spool.run(&[&["experiment", "report", "trial", "--labels", "labels.csv"], flags].concat());
+    report(&[]).exits(0).says("can't be told yet");
+    report(&["--target", "other"]).exits(64).says("no column \"other\"");
+    report(&["--margin=-1"]).exits(64).says("0 or above");
+    spool.run(&["experiment", "start", "other", "--shadow", "2"]).exits(0);
+    spool
+        .run(&["experiment", "report", "other", "--labels", "labels.csv"])
+        .exits(64)
+        .says("start one with --key COLUMN");
+    spool
+        .run(&["experiment", "report", "other"])
+        .exits(0)
+        .says("scored no file together yet");
+}

@@ -1,5 +1,8 @@
 //! `transform experiment`: versions on trial, for people.
 
+mod report;
+mod sheet;
+
 use super::invocation::Invocation;
 use super::models::vote;
 use super::{count, print_json, print_line, print_table};
@@ -41,6 +44,26 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
         }
         cli::Experiment::Stop { name, purge, reason } => stop(config, &registry, &name, purge, reason)?,
         cli::Experiment::List { json } => list(config, &registry, json)?,
+        cli::Experiment::Report {
+            name,
+            labels,
+            key,
+            target,
+            margin,
+            html,
+            json,
+        } => {
+            let question = report::Question {
+                name,
+                labels,
+                key,
+                target,
+                margin,
+                html,
+                json,
+            };
+            return report::report(config, &registry, &question);
+        }
     }
     Ok(exit::CONVERGED)
 }

@@ -34,6 +34,9 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
         writeln!(html, "<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(&value))?;
     }
     html.push_str("</dl>\n</header>\n<main>\n");
+    for note in &report.notes {
+        writeln!(html, "<p class=\"note\">{}</p>", Escaped(note))?;
+    }
     sections::losses(report, html)?;
     if let Some(difference) = &report.difference {
         sections::predictions(difference, html)?;
