@@ -2,7 +2,7 @@
 
 use super::invocation::Invocation;
 use super::{few, print_error, print_line};
-use crate::config::{Config, Input, Watch};
+use crate::config::{Config, Input, Watch, has_segments};
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
 use crate::registry::Registry;
@@ -174,6 +174,9 @@ fn publishing(config: &Config) -> Result<String> {
 fn model(config: &Config) -> Result<String> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let identity = registry.latest_approved()?;
-    registry.prove(identity.version)?;
+    let member = registry.prove(identity.version)?;
+    if registry.baseline(identity.version)?.is_some() {
+        has_segments(config, member.model.signature())?;
+    }
     Ok(format!("{identity}, SHA-256 {}", identity.artifact))
 }

@@ -3,14 +3,15 @@
 use super::Config;
 use super::layers::Layers;
 use super::value::text;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::Signature;
 use crate::monitor::check::{Bars, ColumnBars};
 use crate::monitor::{Action, Alerting, Compare, Policy, Watch};
 use crate::transform::Header;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// As it is written.
 #[derive(Deserialize)]
@@ -75,6 +76,27 @@ pub fn has_names(config: &Config, layers: &Layers) -> Result<()> {
             let keys = format!("monitor.{}", named.join(", monitor."));
             let message = format!("input.header = false and {keys} can't go together: {why}");
             Err(layers.invalid(&["monitor", first], message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same of segments, which may be columns of the version that is to score.
+///
+/// # Errors
+/// A segment that no input of it has, so that each were held.
+pub fn has_segments(config: &Config, signature: &Signature) -> Result<()> {
+    let is_input = |name: &String| signature.inputs.iter().any(|column| column.name == *name);
+    match config.monitor.watch.segments.iter().find(|name| !is_input(name)) {
+        Some(name) if config.shape.header == Header::Absent && config.monitor.is_on() => {
+            let message = format!(
+                "input.header = false and monitor.segments = {name:?} can't go together: without a header no column but the model's own \
+                 is known, and {name:?} is none of them; give the inputs a header, or take it out of monitor.segments"
+            );
+            Err(Error::config(
+                config.file.as_deref().unwrap_or(Path::new("monitor.segments")),
+                message,
+            ))
         }
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use super::{Basis, Counts};
 
-/// Inputs since the last window was judged, in the order in which they were recorded.
+/// Inputs since the last window was judged, in the order in which they were recorded; or a large one alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     pub files: u64,
@@ -16,26 +16,15 @@ pub struct Window {
 }
 
 impl Window {
-    /// Takes an input. What is to be judged for it: a large one alone, else the window that it completes; the next one begins
-    /// empty.
-    pub fn take(&mut self, counts: &Counts, first_seen: i64, min_rows: u64, basis: Basis) -> Option<Window> {
+    /// An input joins it.
+    pub fn add(&mut self, counts: &Counts, first_seen: i64, basis: Basis) {
         let rescored = basis == Basis::Rescored;
-        if counts.rows >= min_rows {
-            return Some(Window {
-                files: 1,
-                since: first_seen,
-                counts: counts.clone(),
-                rescored,
-                kept_back: false,
-            });
-        }
+        self.rescored = rescored && (self.rescored || self.files == 0);
         if self.files == 0 {
-            (self.since, self.rescored) = (first_seen, rescored);
+            self.since = first_seen;
         }
-        self.rescored &= rescored;
         self.files += 1;
         self.counts.add(counts);
-        (self.counts.rows >= min_rows).then(|| std::mem::take(self))
     }
 }
 
@@ -43,40 +32,30 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn rows(rows: u64) -> Counts {
-        Counts {
-            rows,
-            ..Counts::default()
+    fn window(of: &[(u64, Basis)]) -> Window {
+        let mut window = Window::default();
+        for (since, (rows, basis)) in (7..).zip(of) {
+            let counts = Counts {
+                rows: *rows,
+                ..Counts::default()
+            };
+            window.add(&counts, since, *basis);
         }
+        window
     }
 
     #[test]
-    fn small_inputs_are_judged_with_the_last_of_them() {
-        let mut window = Window::default();
-        assert_eq!(window.take(&rows(200), 7, 500, Basis::New), None);
-        assert_eq!(window.take(&rows(299), 8, 500, Basis::New), None);
-        let judged = window.take(&rows(1), 9, 500, Basis::New).unwrap();
-        assert_eq!((judged.files, judged.since, judged.counts.rows), (3, 7, 500));
-        assert_eq!(window, Window::default());
+    fn it_began_with_the_first_of_its_inputs() {
+        let both = window(&[(200, Basis::New), (299, Basis::New)]);
+        assert_eq!((both.files, both.since, both.counts.rows), (2, 7, 499));
     }
 
     #[test]
     fn a_window_with_new_rows_is_new() {
-        let mut window = Window::default();
-        window.take(&rows(200), 1, 500, Basis::Rescored);
-        assert!(window.rescored);
-        window.take(&rows(200), 2, 500, Basis::New);
-        assert!(!window.take(&rows(200), 3, 500, Basis::Rescored).unwrap().rescored);
-        window.take(&rows(300), 4, 500, Basis::Rescored);
-        assert!(window.take(&rows(300), 5, 500, Basis::Rescored).unwrap().rescored);
-    }
-
-    #[test]
-    fn a_large_input_is_judged_alone() {
-        let mut window = Window::default();
-        window.take(&rows(100), 1, 500, Basis::New);
-        let judged = window.take(&rows(10_000), 2, 500, Basis::New).unwrap();
-        assert_eq!((judged.files, judged.counts.rows), (1, 10_000));
-        assert_eq!((window.files, window.counts.rows), (1, 100));
+        use Basis::{New, Rescored};
+        assert!(window(&[(1, Rescored), (1, Rescored)]).rescored);
+        for of in [[(1, Rescored), (1, New)], [(1, New), (1, Rescored)]] {
+            assert!(!window(&of).rescored, "{of:?}");
+        }
     }
 }

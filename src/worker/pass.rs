@@ -8,7 +8,7 @@ use super::look::{recipe, want};
 use super::owner::claim_folders;
 use super::plan::{Want, Word};
 use super::queue::Queue;
-use crate::config::Config;
+use crate::config::{Config, has_segments};
 use crate::error::Result;
 use crate::registry::Current;
 use crate::registry::baseline::InForce;
@@ -105,6 +105,13 @@ impl Pass {
     pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
         let Config { shape, monitor, .. } = &self.setup.config;
         let watched = watched.filter(|_| monitor.is_on());
+        if let (Some(lineup), Some(_)) = (lineup, &watched)
+            && let Err(error) = has_segments(&self.setup.config, lineup.signature())
+        {
+            self.pin = None;
+            self.start_over();
+            return Err(error);
+        }
         self.pin = lineup.map(|lineup| Pin {
             recipe: recipe(&lineup.champion.identity, shape),
             scorer: Scorer::new(lineup.clone(), shape.clone())

@@ -87,15 +87,15 @@ fn computed(checks: &[Check]) -> Vec<&Check> {
     computed
 }
 
-fn labels<'a>(model: &'a str, check: &'a Check) -> Vec<(&'a str, &'a str)> {
-    let mut labels = vec![
+/// As the worker's textfile has them, which adds who wrote it.
+fn labels<'a>(model: &'a str, check: &'a Check) -> [(&'a str, &'a str); 5] {
+    [
         ("model", model),
         ("area", check.area.name()),
         ("check", check.check),
         ("column", &check.column),
-    ];
-    labels.extend(check.segment.as_deref().map(|segment| ("segment", segment)));
-    labels
+        ("segment", check.segment.as_deref().unwrap_or_default()),
+    ]
 }
 
 #[cfg(test)]
@@ -148,9 +148,9 @@ mod tests {
             "transform_monitor_windows_total{model=\"a/1\"} 2",
             "transform_monitor_windows_over_total{model=\"a/1\"} 1",
             "transform_monitor_last_check_timestamp_seconds{model=\"a/1\"} 1.5",
-            "transform_monitor_check_over{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c999\"} 1",
-            "transform_monitor_check_value{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c0\"} 0.5",
-            "transform_monitor_check_bar{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c0\"} 0.25",
+            "transform_monitor_check_over{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c999\",segment=\"\"} 1",
+            "transform_monitor_check_value{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c0\",segment=\"\"} 0.5",
+            "transform_monitor_check_bar{model=\"a/1\",area=\"data\",check=\"missing\",column=\"c0\",segment=\"\"} 0.25",
             "transform_monitor_checks_left_out{model=\"a/1\"} 839",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");

@@ -13,11 +13,13 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, PendingEvent};
 use crate::spool::durable;
+use crate::worker::plan::{Now, backoff};
 use jiff::Timestamp;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 /// Events that are written in one go: each waits for the disk.
 const BATCH: u32 = 64;
@@ -36,22 +38,30 @@ const SENT: &str = "sent";
 #[derive(Default)]
 pub struct Outbox {
     more: bool,
-    warned: bool,
+    /// How often the folder refused them since it took the last one, and when they are tried again, on the monotonic clock.
+    refused: u32,
+    retry_at: Option<Duration>,
     /// When the folder was looked through last, in microseconds since 1970, and what was written since.
     tidied: Option<i64>,
     written: usize,
 }
 
 impl Outbox {
-    /// Are there more events than were written in one go?
-    pub fn busy(&self) -> bool {
-        self.more
+    /// Is there something to write now: more events than were written in one go, or those whose time to be tried again has come?
+    pub fn busy(&self, now: Duration) -> bool {
+        self.more || self.retry_at.is_some_and(|at| at <= now)
     }
 
-    /// Writes down what wasn't yet. What the folder refuses is said once, and tried again with the next event or listing: scoring
-    /// goes on. `now`: microseconds since 1970.
-    pub fn flush(&mut self, ledger: &mut Ledger, config: &Config, now: i64) -> Result<()> {
-        self.more = false;
+    /// When events that were refused are tried again.
+    pub fn next(&self) -> Option<Duration> {
+        self.retry_at
+    }
+
+    /// Writes down what wasn't yet. What the folder refuses is said once, and tried again later and later, and with the next event
+    /// or listing: scoring goes on.
+    pub fn flush(&mut self, ledger: &mut Ledger, config: &Config, now: Now) -> Result<()> {
+        (self.more, self.retry_at) = (false, None);
+        let micros = now.wall / 1000;
         let events = ledger.pending_events(BATCH)?;
         let Some(folder) = &config.alerts else {
             return match events.is_empty() {
@@ -67,19 +77,24 @@ impl Outbox {
         match outcome {
             Ok(()) => {
                 self.more = events.len() == BATCH as usize;
-                self.warned &= events.is_empty();
+                self.refused = 0;
             }
-            Err(error) if self.warned => tracing::debug!(code = error.code(), %error, "alerts still can't be written"),
             Err(error) => {
-                tracing::warn!(code = error.code(), %error, "can't write alerts; they are kept and tried again, and scoring goes on");
-                self.warned = true;
+                match self.refused {
+                    0 => {
+                        tracing::warn!(code = error.code(), %error, "can't write alerts; they are kept and tried again, and scoring goes on");
+                    }
+                    _ => tracing::debug!(code = error.code(), %error, "alerts still can't be written"),
+                }
+                self.refused = self.refused.saturating_add(1);
+                self.retry_at = Some(now.monotonic + backoff(self.refused, config.worker.retry_max_backoff));
             }
         }
-        let due = self.tidied.is_none_or(|at| at.abs_diff(now) >= TIDY_MICROS) || self.written >= TIDY_FILES;
+        let due = self.tidied.is_none_or(|at| at.abs_diff(micros) >= TIDY_MICROS) || self.written >= TIDY_FILES;
         if due {
-            (self.tidied, self.written) = (Some(now), 0);
+            (self.tidied, self.written) = (Some(micros), 0);
             let kept = i64::try_from(config.state.history.as_micros()).unwrap_or(i64::MAX);
-            let before = stamp(now.saturating_sub(kept));
+            let before = stamp(micros.saturating_sub(kept));
             tidy(folder, &before);
             tidy(&folder.join(SENT), &before);
         }

@@ -7,6 +7,7 @@ mod clashes;
 mod inputs;
 mod losses;
 mod monitor;
+mod open;
 mod publishing;
 mod record;
 mod shadows;
@@ -15,20 +16,20 @@ mod usual;
 pub use publishing::Publishing;
 pub use usual::{Usual, counted_on};
 
-use super::agenda::{Agenda, Note};
+use super::agenda::Agenda;
 use super::alerts::Outbox;
 use super::export::Exporter;
 use super::faults::Faults;
-use super::inbox::Inbox;
 use super::inventory::Inventory;
-use super::job::{Done, Job, Outcome, Pin, Setup};
-use super::look::{self, now};
+use super::job::{Done, Outcome, Pin, Setup};
+use super::look::{Published, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Fault, HalfHash, Ledger, Watch};
+use crate::monitor::Action;
 use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
@@ -39,13 +40,12 @@ use crate::transform::{Summary, Verdict};
 use absent::Absent;
 use clashes::Clashes;
 use losses::Losses;
-use monitor::Monitor;
-use publishing::{Published, Ready};
-use record::{Finding, is_counted_with_others, log, record};
+use monitor::{Judged, Judging, Monitor, basis, message};
+use publishing::{Made, Ready};
+use record::{Finding, is_counted_with_others, record};
 use shadows::Shadows;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::mem::take;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What is known of the inputs: what was done with each, what it failed over for now, and when it is looked at again.
@@ -191,8 +191,7 @@ impl Commit {
         self.faults.begin_listing();
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
-        self.clashes
-            .begin_listing(look::Published::open(config)?.folds_names()?);
+        self.clashes.begin_listing(Published::open(config)?.folds_names()?);
         let findings = match once {
             true => self.ledger.findings()?,
             false => Vec::new(),
@@ -215,8 +214,7 @@ impl Commit {
 
     /// All inputs were listed.
     pub fn end_listing(&mut self, inputs: &Inputs, setup: &Setup, mut heartbeat: impl FnMut()) -> Result<()> {
-        self.outbox
-            .flush(&mut self.ledger, &setup.config, wall_clock() / 1000)?;
+        self.outbox.flush(&mut self.ledger, &setup.config, now())?;
         self.forget_gone(inputs, !self.recovered, setup, &mut heartbeat)?;
         if let Some(absent) = self.absent.take() {
             absent.end(&mut self.ledger, inputs, heartbeat)?;
@@ -230,12 +228,12 @@ impl Commit {
     }
 
     pub fn is_pruning(&self) -> bool {
-        self.pruner.busy() || self.exporter.busy() || self.outbox.busy()
+        self.pruner.busy() || self.exporter.busy() || self.outbox.busy(now().monotonic)
     }
 
     pub fn prune(&mut self, inputs: &Inputs, setup: &Setup) -> Result<()> {
-        if self.outbox.busy() {
-            return self.outbox.flush(&mut self.ledger, &setup.config, wall_clock() / 1000);
+        if self.outbox.busy(now().monotonic) {
+            return self.outbox.flush(&mut self.ledger, &setup.config, now());
         }
         // What goes is written down before.
         if self.exporter.busy() {
@@ -253,7 +251,7 @@ impl Commit {
 
     /// When something is next due, on the monotonic clock.
     pub fn next_due(&self) -> Option<Duration> {
-        self.agenda.next()
+        [self.agenda.next(), self.outbox.next()].into_iter().flatten().min()
     }
 
     /// Inputs that are looked at again.
@@ -279,45 +277,27 @@ impl Commit {
         }
     }
 
-    /// Publishes and records what was scored by `pin`'s lineup, which is still the one at work.
-    pub fn publish(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<()> {
-        let mut ready = self.sort_out(group, pin, setup)?;
-        let published = ready.publish(&setup.publisher);
-        self.record_all(ready, published, setup)
-    }
-
-    /// The same for a large input, which is published beside the loop: a mount may take longer than the service manager
-    /// has patience. `None` if there was nothing to publish.
-    pub fn publish_large(
-        &mut self,
-        done: Done,
-        pin: &Pin,
-        setup: &Arc<Setup>,
-        inbox: &Arc<Inbox>,
-    ) -> Result<Option<Publishing>> {
-        let name = done.job.name.clone();
-        let mut ready = self.sort_out(vec![done], pin, setup)?;
-        match ready.is_empty() {
-            true => {
-                let published = ready.publish(&setup.publisher);
-                self.record_all(ready, published, setup).map(|()| None)
-            }
-            false => Publishing::start(name, ready, setup, inbox).map(Some),
-        }
-    }
-
-    /// Records what was published beside the loop. `results`: of its thread.
-    pub fn record_published(&mut self, publishing: Publishing, published: Published, setup: &Setup) -> Result<()> {
-        self.record_all(publishing.ready, published, setup)
-    }
-
-    /// Sorts out what came of a group, and doubts the records of what is to be replaced.
-    fn sort_out(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<Ready> {
-        let mut ready = Ready::default();
+    /// Sorts out what came of a group, up to a result that is to be kept back because of those before it: they are published first, for
+    /// they may turn out otherwise. Doubts the records of what is to be replaced.
+    fn sort_out(&mut self, group: &mut VecDeque<Done>, pin: &Pin, setup: &Setup) -> Result<Ready> {
+        let by = |monitor: &Monitor| (monitor.made_by().to_owned(), monitor.baseline());
+        let mut ready = Ready {
+            by: self.monitor.as_ref().map(by),
+            open: self.monitor.as_ref().map_or(0, |monitor| monitor.open.changes()),
+            ..Ready::default()
+        };
         let mut replaced = Vec::new();
         let mut verified = Vec::new();
-        let mut judging = self.monitor.as_ref().map(Monitor::judging).unwrap_or_default();
-        for Done { job, outcome, took } in group {
+        let mut judging = Judging {
+            open: self
+                .monitor
+                .as_ref()
+                .map(|monitor| monitor.open.clone())
+                .unwrap_or_default(),
+            ..Judging::default()
+        };
+        let min_rows = setup.config.monitor.min_rows;
+        while let Some(Done { job, outcome, took }) = group.pop_front() {
             let name = job.name.clone();
             match outcome {
                 Outcome::Scored {
@@ -328,14 +308,33 @@ impl Commit {
                     stands,
                     shadows,
                 } => {
+                    let known = self.known(&job, &summary, pin, setup)?;
+                    let judged = self.judge(&job, &summary, known, &judging, pin, setup)?;
+                    let completes =
+                        summary.counts.rows < min_rows && judged.as_ref().is_some_and(|judged| judged.whole);
+                    if completes && judging.follows && judged.as_ref().is_some_and(Judged::is_kept_back) {
+                        let outcome = Outcome::Scored {
+                            output,
+                            rejects,
+                            summary,
+                            racy,
+                            stands,
+                            shadows,
+                        };
+                        group.push_front(Done { job, outcome, took });
+                        break;
+                    }
                     let input_hash = summary.input_hash.map(HalfHash::from);
                     let shadowed = take(&mut summary.shadows);
                     ready
                         .shadows
                         .extend(self.shadows.results(&job, input_hash, shadowed, shadows));
-                    let known = self.known(&job, &summary, pin, setup)?;
-                    let judged = self.judge(&job, &summary, known, &mut judging, pin, setup)?;
-                    let baseline = self.is_counted(known.is_some(), &mut summary.counts, setup);
+                    let told = judged.as_ref().filter(|judged| judged.judgement.action != Action::Off);
+                    if let Some(judged) = told {
+                        tracing::warn!(input = %name, found = message(judged), model = %pin.scorer.lineup, "out of the ordinary");
+                    }
+                    let known = known.is_some() || judged.as_ref().is_some_and(|judged| judged.before.is_some());
+                    let baseline = self.is_counted(known, &mut summary.counts, setup);
                     let (result, finding) = match &judged {
                         // The same rows are out already, with the same result.
                         Some(judged) if judged.is_kept_back() && (job.touched || !stands) => {
@@ -356,17 +355,30 @@ impl Commit {
                     }
                     ready.judged.extend(judged.map(|judged| (name.clone(), judged)));
                     ready.racy.extend(racy.then(|| job.clone()));
-                    let mut record = record(pin, &job, *summary, finding, racy, took);
-                    record.1.baseline = baseline;
-                    if let (true, Product::Output(output)) = (stands, &result) {
-                        record.0.published = output.bytes();
-                        ready.standing.push(record);
-                        continue;
+                    let (mut record, mut done) = record(pin, &job, *summary, finding, racy, took);
+                    done.baseline = baseline;
+                    if is_counted_with_others(&done) {
+                        judging.follows = true;
+                        judging.open.record(&done.summary.counts, basis(&job), 0, completes);
                     }
-                    replaced.extend(job.recorded.map(|_| name.clone()));
-                    ready.jobs.push(job);
-                    ready.records.push(record);
-                    ready.items.push(Item { name, result, rejects });
+                    let stands = match &result {
+                        Product::Output(output) if stands => {
+                            record.published = output.bytes();
+                            true
+                        }
+                        _ => {
+                            replaced.extend(job.recorded.map(|_| name.clone()));
+                            ready.items.push(Item { name, result, rejects });
+                            false
+                        }
+                    };
+                    ready.made.push(Made {
+                        job,
+                        record,
+                        done,
+                        stands,
+                        completes,
+                    });
                 }
                 Outcome::Failed {
                     report,
@@ -375,11 +387,16 @@ impl Commit {
                     input_hash,
                 } => {
                     let failure = Finding::Failed(problem.code, problem.to_string());
-                    let mut record = record(pin, &job, Summary::default(), failure, false, took);
-                    record.0.input_hash = input_hash;
-                    ready.records.push(record);
+                    let (mut record, done) = record(pin, &job, Summary::default(), failure, false, took);
+                    record.input_hash = input_hash;
                     replaced.extend(job.recorded.map(|_| name.clone()));
-                    ready.jobs.push(job);
+                    ready.made.push(Made {
+                        job,
+                        record,
+                        done,
+                        stands: false,
+                        completes: false,
+                    });
                     ready.items.push(Item {
                         name,
                         result: Product::Report(report),
@@ -423,57 +440,5 @@ impl Commit {
         }
         ready.new = judging.sizes.into_iter().map(|(name, _)| name).collect();
         Ok(ready)
-    }
-
-    /// `published`: of what was ready.
-    fn record_all(&mut self, ready: Ready, published: Published, setup: &Setup) -> Result<()> {
-        let Published { results, shadows } = published;
-        let results = results?;
-        let mut committed = ready.standing;
-        for ((job, (mut record, done)), result) in ready.jobs.iter().zip(ready.records).zip(results) {
-            match result {
-                Ok(size) => {
-                    record.published = size;
-                    committed.push((record, done));
-                }
-                Err(error) => self.job_fault(job, error, None, setup)?,
-            }
-        }
-        let min_rows = setup.config.monitor.min_rows;
-        let small = committed.iter().filter(|(_, done)| is_counted_with_others(done));
-        let small = small.map(|(record, done)| (record.first_seen, &done.summary.counts, done.verdict));
-        let windows = self.monitor.as_mut().and_then(|monitor| monitor.count(small, min_rows));
-        let alerting = self.alerting(&committed, &ready.judged, &setup.config.monitor)?;
-        self.ledger
-            .commit_counted(&committed, windows.as_ref(), alerting.as_ref())?;
-        if let (Some(monitor), Some(alerting)) = (&mut self.monitor, alerting) {
-            monitor.alerts = alerting.alerts;
-            self.outbox
-                .flush(&mut self.ledger, &setup.config, wall_clock() / 1000)?;
-        }
-        let had_failed = |job: &Job| job.recorded == Some(Verdict::Fail);
-        if ready.jobs.iter().any(had_failed) || committed.iter().any(|(record, _)| record.verdict == Verdict::Fail) {
-            self.failed = None;
-        }
-        for (_, done) in &committed {
-            if let Some(monitor) = self.monitor.as_mut().filter(|_| ready.new.contains(&done.input)) {
-                monitor.published(&done.input, done.summary.rows);
-            }
-            let Note { changes, .. } = self.agenda.note(&done.input);
-            self.agenda.forget(&done.input);
-            // The one-shot scores what changes again no second time.
-            if setup.once && changes > 0 {
-                let note = Note {
-                    changes,
-                    ..Note::default()
-                };
-                self.agenda.keep(&done.input, note);
-            }
-            self.faults.clear(&mut self.ledger, &done.input)?;
-            self.scored += u64::from(done.verdict != Verdict::Fail);
-            log(done);
-        }
-        ready.racy.iter().for_each(|job| self.look_again(job));
-        self.record_shadows(shadows, setup)
     }
 }

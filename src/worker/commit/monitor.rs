@@ -1,6 +1,7 @@
 //! Results are held against a baseline before they are published: what is out of the ordinary is told of, held, or blocked.
 
 use super::Commit;
+use super::open::Open;
 use super::record::Finding;
 use super::usual::Usual;
 use crate::checksum::Sha256Sum;
@@ -28,8 +29,8 @@ use std::io::Write;
 pub struct Monitor {
     watched: InForce,
     made_by: String,
-    /// Of small inputs, recorded since the last ones were judged.
-    window: Window,
+    /// Of small inputs, since the last ones were judged.
+    pub open: Open,
     /// As they were recorded.
     pub alerts: Alerts,
     /// Of the inputs that were published, whoever scored them.
@@ -39,12 +40,24 @@ pub struct Monitor {
     usual: Option<Usual>,
 }
 
-/// What inputs are judged by that come after others which aren't recorded yet.
+/// What inputs are judged by that are published together, after others which aren't recorded yet.
 #[derive(Default)]
 pub struct Judging {
-    window: Window,
-    /// New files that are about to be published, with their rows.
+    pub open: Open,
+    /// Are there others before, and small?
+    pub follows: bool,
+    /// New files, with their rows.
     pub sizes: Vec<(Name, u64)>,
+}
+
+/// What a small input does to the windows once it is recorded.
+pub struct Small<'a> {
+    pub first_seen: i64,
+    pub counts: &'a Counts,
+    pub basis: Basis,
+    /// A window was judged with it.
+    pub completes: bool,
+    pub verdict: Verdict,
 }
 
 /// A judgement, and of what.
@@ -61,7 +74,7 @@ pub struct Judged {
     /// Somebody released it.
     released: bool,
     /// It was judged before, and this was found.
-    before: Option<String>,
+    pub before: Option<String>,
     /// The day that it was held against, where that wasn't the baseline.
     day: Option<String>,
 }
@@ -69,7 +82,7 @@ pub struct Judged {
 impl Monitor {
     pub fn begin(ledger: &Ledger, watched: InForce, made_by: String) -> Result<Monitor> {
         Ok(Monitor {
-            window: ledger.window(&made_by, watched.sha256)?,
+            open: Open::new(ledger.window(&made_by, watched.sha256)?),
             alerts: ledger.alerts(&made_by, watched.sha256)?,
             sizes: None,
             usual: None,
@@ -96,20 +109,9 @@ impl Monitor {
         self.watched.sha256
     }
 
-    /// By which inputs are judged until they are recorded.
-    pub fn judging(&self) -> Judging {
-        Judging {
-            window: self.window.clone(),
-            sizes: Vec::new(),
-        }
-    }
-
     /// What a result is worth, if it is judged now. Of a small one its size alone is looked at; the rest waits for others.
-    fn judge(&self, job: &Job, counts: &Counts, judging: &mut Judging, policy: &Policy) -> Option<Judged> {
-        let own = match job.recorded {
-            Some(Verdict::Publish) if !job.touched => Basis::Rescored,
-            _ => Basis::New,
-        };
+    fn judge(&self, job: &Job, counts: &Counts, judging: &Judging, policy: &Policy) -> Option<Judged> {
+        let own = basis(job);
         let mut checks = match own {
             Basis::New => {
                 let newer = judging.sizes.iter().map(|(name, rows)| (name.bytes(), *rows));
@@ -122,7 +124,15 @@ impl Monitor {
             Basis::Rescored => Vec::new(),
         };
         let outputs = self.watched.baseline.outputs();
-        let Some(window) = judging.window.take(counts, 0, policy.min_rows, own) else {
+        let window = match counts.rows < policy.min_rows {
+            true => judging.open.judged(counts, own, policy.min_rows),
+            false => {
+                let mut alone = Window::default();
+                alone.add(counts, 0, own);
+                Some(alone)
+            }
+        };
+        let Some(window) = window else {
             let judgement = policy.judge(checks, own, outputs);
             let found = judgement.over().next().is_some();
             return found.then(|| Judged {
@@ -188,29 +198,34 @@ impl Monitor {
         }
     }
 
-    /// Counts what is to be recorded, in this order: when it was first seen, its counts, and what becomes of it. What becomes of the
-    /// windows.
-    pub fn count<'a>(
-        &mut self,
-        recorded: impl Iterator<Item = (i64, &'a Counts, Verdict)>,
-        min_rows: u64,
-    ) -> Option<Windows> {
+    /// Counts what is to be recorded, in this order. What becomes of the windows, and of the open one, once that is recorded.
+    pub fn count<'a>(&self, recorded: impl Iterator<Item = Small<'a>>) -> Option<(Windows, Open)> {
+        let mut open = self.open.clone();
         let mut closed = Vec::new();
         let mut counted = false;
-        for (first_seen, counts, verdict) in recorded.filter(|(_, counts, _)| counts.rows < min_rows) {
+        for small in recorded {
             counted = true;
-            let window = self.window.take(counts, first_seen, min_rows, Basis::New);
+            let window = open.record(small.counts, small.basis, small.first_seen, small.completes);
             closed.extend(window.map(|window| Window {
-                kept_back: verdict != Verdict::Publish,
+                kept_back: small.verdict != Verdict::Publish,
                 ..window
             }));
         }
-        counted.then(|| Windows {
+        let windows = Windows {
             made_by: self.made_by.clone(),
             baseline: self.watched.sha256,
             closed,
-            open: self.window.clone(),
-        })
+            open: open.window().clone(),
+        };
+        counted.then_some((windows, open))
+    }
+}
+
+/// What is known of an input's rows.
+pub fn basis(job: &Job) -> Basis {
+    match job.recorded {
+        Some(Verdict::Publish) if !job.touched => Basis::Rescored,
+        _ => Basis::New,
     }
 }
 
@@ -242,13 +257,13 @@ impl Commit {
         None
     }
 
-    /// Holds a result against the baseline, and tells what is out of the ordinary. None: it isn't judged now.
+    /// Holds a result against the baseline. None: it isn't judged now.
     pub(super) fn judge(
         &mut self,
         job: &Job,
         summary: &Summary,
         known: Option<Verdict>,
-        judging: &mut Judging,
+        judging: &Judging,
         pin: &Pin,
         setup: &Setup,
     ) -> Result<Option<Judged>> {
@@ -272,7 +287,6 @@ impl Commit {
         if judged.judgement.action == Action::Off {
             return Ok(Some(judged));
         }
-        tracing::warn!(input = %job.name, found = message(&judged), model = %pin.scorer.lineup, "out of the ordinary");
         let made_by = &pin.recipe.made_by;
         judged.released = match (judged.judgement.action, summary.input_hash, summary.output_hash) {
             (Action::Hold, Some(of), Some(output)) => self.ledger.is_released(&job.name, made_by, of, output)?,

@@ -1,15 +1,22 @@
-//! Results on their way into their folders.
+//! Results on their way into their folders, and their records into the ledger.
 
+use super::Commit;
 use super::alerts::Judgements;
+use super::monitor::{Small, basis};
+use super::record::{is_counted_with_others, log};
 use super::shadows::{self, ShadowResult};
+use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Transformation};
 use crate::spool::Name;
 use crate::spool::publish::{Item, Publisher};
+use crate::transform::Verdict;
+use crate::worker::agenda::Note;
 use crate::worker::inbox::Inbox;
-use crate::worker::job::{Job, Setup};
+use crate::worker::job::{Done, Job, Pin, Setup};
+use crate::worker::look::now;
 use crate::worker::plan::Word;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::mem::take;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvError, TryRecvError};
@@ -18,11 +25,12 @@ use std::sync::mpsc::{self, RecvError, TryRecvError};
 #[derive(Default)]
 pub(super) struct Ready {
     pub items: Vec<Item>,
-    /// What made each, and what the ledger will say of it, in the same order.
-    pub jobs: Vec<Job>,
-    pub records: Vec<(Record, Transformation)>,
-    /// What is recorded alone: the bytes that stand are those that were made.
-    pub standing: Vec<(Record, Transformation)>,
+    /// What is recorded of them, and of others, in the order in which they were judged.
+    pub made: Vec<Made>,
+    /// The lineup and the baseline that they were held against.
+    pub by: Option<(String, Sha256Sum)>,
+    /// How often the open window had changed when they were judged.
+    pub open: u64,
     /// What was found of them.
     pub judged: Judgements,
     /// Those that were not published before with the same rows.
@@ -53,6 +61,155 @@ impl Ready {
             shadows: shadows::publish(made, publisher),
         }
     }
+}
+
+impl Commit {
+    /// Publishes and records what was scored by `pin`'s lineup, which is still the one at work.
+    pub fn publish(&mut self, group: Vec<Done>, pin: &Pin, setup: &Setup) -> Result<()> {
+        let mut group = VecDeque::from(group);
+        while !group.is_empty() {
+            let mut ready = self.sort_out(&mut group, pin, setup)?;
+            let published = ready.publish(&setup.publisher);
+            self.record_all(ready, published, setup)?;
+        }
+        Ok(())
+    }
+
+    /// The same for a large input, which is published beside the loop: a mount may take longer than the service manager
+    /// has patience. `None` if there was nothing to publish.
+    pub fn publish_large(
+        &mut self,
+        done: Done,
+        pin: &Pin,
+        setup: &Arc<Setup>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Option<Publishing>> {
+        let name = done.job.name.clone();
+        let mut ready = self.sort_out(&mut VecDeque::from([done]), pin, setup)?;
+        match ready.is_empty() {
+            true => {
+                let published = ready.publish(&setup.publisher);
+                self.record_all(ready, published, setup).map(|()| None)
+            }
+            false => Publishing::start(name, ready, setup, inbox).map(Some),
+        }
+    }
+
+    /// Records what was published beside the loop. `published`: by its thread.
+    pub fn record_published(&mut self, publishing: Publishing, published: Published, setup: &Setup) -> Result<()> {
+        self.record_all(publishing.ready, published, setup)
+    }
+
+    /// `published`: of what was ready.
+    fn record_all(&mut self, mut ready: Ready, published: Published, setup: &Setup) -> Result<()> {
+        let Published { results, shadows } = published;
+        let results = results?;
+        // Another one may be at work by now than the one that judged what was published beside the loop.
+        let same = self.monitor.as_ref().is_some_and(|monitor| {
+            (ready.by.as_ref())
+                .is_some_and(|(made_by, baseline)| made_by == monitor.made_by() && *baseline == monitor.baseline())
+        });
+        let mut results = results.into_iter();
+        // A window that isn't recorded as it was judged stays open, for the next input to complete: something was recorded or wasn't
+        // published meanwhile.
+        let mut as_judged = self
+            .monitor
+            .as_ref()
+            .is_some_and(|monitor| monitor.open.is_as(ready.open));
+        let (mut committed, mut windows, mut had_failed) = (Vec::new(), Vec::new(), false);
+        for Made {
+            job,
+            mut record,
+            done,
+            stands,
+            completes,
+        } in ready.made
+        {
+            had_failed |= job.recorded == Some(Verdict::Fail);
+            match if stands {
+                Some(Ok(record.published))
+            } else {
+                results.next()
+            } {
+                Some(Ok(size)) => {
+                    record.published = size;
+                    had_failed |= record.verdict == Verdict::Fail;
+                    if let (true, false, Some(judged)) = (completes, as_judged, ready.judged.get_mut(&done.input)) {
+                        judged.relevant = None;
+                    }
+                    windows.push((basis(&job), completes && as_judged));
+                    committed.push((record, done));
+                }
+                Some(Err(error)) => {
+                    as_judged &= !is_counted_with_others(&done);
+                    self.job_fault(&job, error, None, setup)?;
+                }
+                None => {}
+            }
+        }
+        let small = committed.iter().zip(windows);
+        let small = small.filter(|((_, done), _)| is_counted_with_others(done));
+        let small = small.map(|((record, done), (basis, completes))| Small {
+            first_seen: record.first_seen,
+            counts: &done.summary.counts,
+            basis,
+            completes,
+            verdict: done.verdict,
+        });
+        let counted = self
+            .monitor
+            .as_ref()
+            .filter(|_| same)
+            .and_then(|monitor| monitor.count(small));
+        let (windows, open) = counted.unzip();
+        let alerting = match same {
+            true => self.alerting(&committed, &ready.judged, &setup.config.monitor)?,
+            false => None,
+        };
+        self.ledger
+            .commit_counted(&committed, windows.as_ref(), alerting.as_ref())?;
+        if let (Some(monitor), Some(open)) = (&mut self.monitor, open) {
+            monitor.open = open;
+        }
+        if let (Some(monitor), Some(alerting)) = (&mut self.monitor, alerting) {
+            monitor.alerts = alerting.alerts;
+            self.outbox.flush(&mut self.ledger, &setup.config, now())?;
+        }
+        if had_failed {
+            self.failed = None;
+        }
+        for (_, done) in &committed {
+            if let Some(monitor) = self.monitor.as_mut().filter(|_| ready.new.contains(&done.input)) {
+                monitor.published(&done.input, done.summary.rows);
+            }
+            let Note { changes, .. } = self.agenda.note(&done.input);
+            self.agenda.forget(&done.input);
+            // The one-shot scores what changes again no second time.
+            if setup.once && changes > 0 {
+                let note = Note {
+                    changes,
+                    ..Note::default()
+                };
+                self.agenda.keep(&done.input, note);
+            }
+            self.faults.clear(&mut self.ledger, &done.input)?;
+            self.scored += u64::from(done.verdict != Verdict::Fail);
+            log(done);
+        }
+        ready.racy.iter().for_each(|job| self.look_again(job));
+        self.record_shadows(shadows, setup)
+    }
+}
+
+/// What became of a job.
+pub(super) struct Made {
+    pub job: Job,
+    pub record: Record,
+    pub done: Transformation,
+    /// It is recorded alone: the bytes that stand are those that were made.
+    pub stands: bool,
+    /// A window of small inputs was judged with it.
+    pub completes: bool,
 }
 
 /// A result of a large input on its way into its folder, which may take long on a mount.
@@ -92,7 +249,7 @@ impl Publishing {
         match self.published.try_recv() {
             Err(TryRecvError::Empty) if !wait => None,
             Err(TryRecvError::Empty) => Some(self.published.recv()),
-            results => Some(results.map_err(|_| RecvError)),
+            published => Some(published.map_err(|_| RecvError)),
         }
     }
 }

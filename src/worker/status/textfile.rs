@@ -204,7 +204,7 @@ fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
         (
             "transform_monitor_checks_left_out",
             "Checks of the last window that are not among these: they are too many.",
-            last.map_or_else(Vec::new, |look| count(look.left_out)),
+            last.map_or_else(Vec::new, |look| vec![(vec![("model", model)], look.left_out as f64)]),
         ),
     ]
 }
@@ -348,7 +348,7 @@ mod tests {
             format!("transform_monitor_alert_open{{{}}} 1\n", of("\"x\"")),
             format!("transform_monitor_held{{{labels}}} 2\n"),
             format!("transform_monitor_last_check_timestamp_seconds{{{labels}}} 2.5\n"),
-            format!("transform_monitor_checks_left_out{{{labels}}} 3\n"),
+            format!("transform_monitor_checks_left_out{{{labels},model=\"lines/1\"}} 3\n"),
         ] {
             assert!(page.contains(&line), "{line} in {page}");
         }

@@ -204,6 +204,20 @@ fn a_running_worker_writes_what_was_released() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// With no event or listing that would have it tried again.
+#[test]
+fn a_running_worker_tries_a_folder_again_that_refused_an_alert() {
+    let spool = watched().set("alerts.path=away/alerts").set("input.rescan_interval=1h");
+    fs::write(spool.path("away"), "no folder").unwrap();
+    let daemon = spool.daemon();
+    spool.drop_file("a.csv", rows(1_000, 2));
+    daemon.logs("can't write alerts");
+    fs::remove_file(spool.path("away")).unwrap();
+    let written = || fs::read_dir(spool.path("away/alerts")).is_ok_and(|entries| entries.count() == 1);
+    wait_until("it is written", written);
+    assert_eq!(daemon.stop(), 0);
+}
+
 #[test]
 fn the_overview_says_what_is_open_held_and_unwatched() {
     let spool = warned();

@@ -8,3 +8,4 @@ mod labels;
 mod report;
 mod usual;
 mod watched;
+mod windows;

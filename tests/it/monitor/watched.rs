@@ -207,3 +207,21 @@ fn one_key_repeated_in_a_large_file_holds_its_result() {
         assert!((0.26..0.29).contains(&value), "{key}: {value}");
     }
 }
+
+#[test]
+fn without_a_header_a_segment_that_is_no_input_of_the_model_is_refused() {
+    let spool = super::hold::watched().set("input.header=false");
+    spool.drop_file("a.csv", "1,Lima\n2,Oslo\n");
+    let wrong = ["--set", "monitor.segments=[\"country\"]"];
+    for command in ["check", "--once"] {
+        let said = spool.run(&[&[command][..], &wrong].concat()).exits(64);
+        said.says("input.header = false and monitor.segments = \"country\" can't go together");
+    }
+    assert_eq!(
+        (spool.output("a.csv"), super::hold::held(&spool, "a.csv")),
+        (None, None)
+    );
+    let own = spool.set("monitor.segments=[\"city\"]");
+    own.once().exits(0);
+    assert!(own.output("a.csv").is_some());
+}

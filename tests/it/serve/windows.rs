@@ -114,7 +114,7 @@ fn checks_of(spool: &Spool, file: &str) -> BTreeMap<String, [Option<f64>; 3]> {
     let labels = |check: &Value| {
         let text = |name: &str| check[name].as_str().unwrap().to_string();
         format!(
-            "area=\"{}\",check=\"{}\",column=\"{}\"",
+            "area=\"{}\",check=\"{}\",column=\"{}\",segment=\"\"",
             text("area"),
             text("check"),
             text("column")
@@ -137,7 +137,7 @@ fn rows_that_are_broken_are_told_of_as_a_file_of_them_would_be() {
     let rows = broken(600);
     fs::write(spool.path("same.csv"), csv(&rows)).unwrap();
     let expected = checks_of(&spool, "same.csv");
-    let missing = "area=\"data\",check=\"missing\",column=\"a\"";
+    let missing = "area=\"data\",check=\"missing\",column=\"a\",segment=\"\"";
     assert_eq!(expected[missing][2], Some(1.0), "{expected:?}");
 
     let server = spool.serve();
