@@ -2,6 +2,7 @@
 
 mod experiment;
 mod keys;
+mod models;
 mod monitor;
 mod output_hash;
 mod overrides;
@@ -10,13 +11,13 @@ mod until;
 
 pub use experiment::Experiment;
 pub use keys::{Bound, Keys};
+pub use models::{Details, Models};
 pub use monitor::{BaselineColumns, Monitor};
 pub use output_hash::OutputHash;
 pub use overrides::Overrides;
 pub use since::Since;
 pub use until::Until;
 
-use crate::model::Format;
 use crate::serve::Stage;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -292,119 +293,10 @@ pub enum Command {
     Completions { shell: clap_complete::Shell },
 }
 
-#[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
-pub enum Models {
-    /// List the versions of a group
-    List {
-        /// Print an array of JSON objects
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
-    Show {
-        version: u32,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what changed between two versions: columns, coefficients, metrics, training data
-    Diff {
-        /// The version to compare with
-        old: u32,
-        /// The version to compare
-        new: u32,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Add a version from an artifact; it is pending until somebody approves it
-    ///
-    /// The artifact is copied, and never changes again. A linear model is JSON:
-    /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}.
-    /// XGBoost and LightGBM models are what their `save_model` writes; ONNX models are scored by ONNX Runtime, whose
-    /// library must be there.
-    Register {
-        /// The artifact's file
-        artifact: PathBuf,
-        /// How the artifact is written: linear, pipeline, xgboost, lightgbm or onnx
-        #[arg(long)]
-        format: Format,
-        /// A line for people
-        #[arg(long, default_value = "")]
-        description: String,
-        /// A figure of its evaluation; may be given again
-        #[arg(long, value_name = "NAME=NUMBER", value_parser = metric)]
-        metric: Vec<(String, f64)>,
-        /// The features' names, in the model's order, where the artifact has none
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        feature_names: Option<Vec<String>>,
-        /// The classes' names, in the model's order, where the artifact only counts them
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        class_names: Option<Vec<String>>,
-        /// Inputs that are booleans: their cells may be True and False (true, TRUE, t), or 1 and 0, whichever the model was
-        /// trained on
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        booleans: Vec<String>,
-        /// A number that means, in every input of numbers, that the value is missing, as XGBoost's missing=-999, which is
-        /// not in the file; may be given again
-        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-        missing: Vec<f64>,
-        /// The categories of the model are codes, written as numbers: a LightGBM file that was not written from Python
-        #[arg(long)]
-        codes: bool,
-        /// The columns that were categories to pandas when a LightGBM model was trained, where `register` says that its file
-        /// leaves it in doubt
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        categories: Vec<String>,
-        /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
-        /// version, which must reproduce them before it is put to use
-        #[arg(long, value_name = "ROWS.csv")]
-        golden: Option<PathBuf>,
-        /// A CSV with a header that later rows are held against, as `train` keeps one: see `transform monitor baseline`
-        #[arg(long, value_name = "ROWS.csv")]
-        baseline: Option<PathBuf>,
-        #[command(flatten)]
-        columns: BaselineColumns,
-        /// Approve it at once
-        #[arg(long)]
-        approve: bool,
-    },
-    /// Read an artifact, and end: `register` runs this in a process of its own, for libraries that could crash
-    #[command(hide = true)]
-    Try {
-        artifact: PathBuf,
-        #[arg(long)]
-        format: Format,
-    },
-    /// Approve a version: the highest approved version scores
-    ///
-    /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
-    Approve {
-        version: u32,
-        /// Why; kept with the decision
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Reject a version; if it was the latest approved one, the one before scores again
-    Reject {
-        version: u32,
-        /// Why; kept with the decision
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "not a duration, such as 90s, 15m or 1h".to_string();
     let span = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
     Duration::try_from(span).map_err(|_| wrong())
-}
-
-fn metric(text: &str) -> Result<(String, f64), String> {
-    let (name, number) = text.split_once('=').ok_or("not NAME=NUMBER")?;
-    let number = number.parse::<f64>().map_err(|e| e.to_string())?;
-    Ok((name.into(), number))
 }
 
 #[cfg(test)]

@@ -49,9 +49,11 @@ impl Instead {
             Instead::Saved(Format::Onnx) => {
                 "convert the model with skl2onnx: to_onnx(model, X[:1]).SerializeToString()".into()
             }
-            Instead::Saved(Format::Linear | Format::Pipeline) => "save the model by its library: XGBoost's \
+            Instead::Saved(Format::Linear | Format::Pipeline | Format::Ensemble) => {
+                "save the model by its library: XGBoost's \
                  save_model(\"m.json\"), LightGBM's booster_.save_model(\"m.txt\"), for scikit-learn skl2onnx"
-                .into(),
+                    .into()
+            }
             Instead::As(format) => format!("register it with --format {format}"),
             Instead::Onnx => "convert the model to ONNX, and register that with --format onnx".into(),
             Instead::Catboost => {

@@ -2,8 +2,10 @@
 
 pub mod boolean;
 mod declared;
+pub mod ensemble;
 mod flag;
 mod foreign;
+mod format;
 mod lightgbm;
 mod linear;
 mod marker;
@@ -16,88 +18,15 @@ pub mod unicode;
 mod xgboost;
 
 pub use declared::Declared;
+pub use format::Format;
 pub use linear::Linear;
 pub use marker::Marker;
 pub use signature::{Category, Column, Signature, Type, without_spaces};
 
+use ensemble::{Ensemble, Plan};
 use pipeline::{Pipeline, Steps};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-use trees::{Ensemble, Objective, Sums};
-
-/// How an artifact is written down; the manifest's `format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// JSON: `{"features": [..], "coefficients": [..], "intercept": b, "link": "identity" | "logit"}`.
-    Linear,
-    /// What XGBoost's `save_model` writes, JSON or UBJSON.
-    Xgboost,
-    /// What LightGBM's `save_model` writes.
-    Lightgbm,
-    /// What skl2onnx and others write; scored by ONNX Runtime.
-    Onnx,
-    /// What `train` writes, JSON: see [`Pipeline`].
-    Pipeline,
-}
-
-impl Format {
-    const ALL: [Format; 5] = [
-        Format::Linear,
-        Format::Xgboost,
-        Format::Lightgbm,
-        Format::Onnx,
-        Format::Pipeline,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Format::Linear => "linear",
-            Format::Xgboost => "xgboost",
-            Format::Lightgbm => "lightgbm",
-            Format::Onnx => "onnx",
-            Format::Pipeline => "pipeline",
-        }
-    }
-
-    /// The artifact's file name inside a version's folder: one that its own library takes, too.
-    pub fn artifact_name(self, artifact: &[u8]) -> &'static str {
-        match self {
-            Format::Linear => "linear.json",
-            Format::Xgboost if xgboost::is_json(artifact) => "xgboost.json",
-            Format::Xgboost => "xgboost.ubj",
-            Format::Lightgbm => "lightgbm.txt",
-            Format::Onnx => "model.onnx",
-            Format::Pipeline => "pipeline.json",
-        }
-    }
-
-    pub fn is_artifact_name(self, name: &str) -> bool {
-        match self {
-            Format::Linear => name == "linear.json",
-            Format::Xgboost => matches!(name, "xgboost.json" | "xgboost.ubj"),
-            Format::Lightgbm => name == "lightgbm.txt",
-            Format::Onnx => name == "model.onnx",
-            Format::Pipeline => name == "pipeline.json",
-        }
-    }
-}
-
-impl std::str::FromStr for Format {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Format, String> {
-        let found = Format::ALL.into_iter().find(|format| format.name() == word);
-        found.ok_or_else(|| format!("the formats are: {}", Format::ALL.map(Format::name).join(", ")))
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use trees::{Objective, Sums, Trees};
 
 /// Why an artifact is not a model.
 #[derive(Debug, thiserror::Error)]
@@ -120,9 +49,10 @@ pub struct Model {
 #[derive(Debug)]
 enum Predictor {
     Linear(Linear),
-    Trees(Box<Ensemble>),
+    Trees(Box<Trees>),
     Onnx(Box<onnx::Onnx>),
     Pipeline(Box<Steps>),
+    Ensemble(Box<Ensemble>),
 }
 
 /// The cells of a model's inputs of type string, `[input][row]`.
@@ -164,7 +94,7 @@ impl Model {
     }
 
     fn of(format: Format, artifact: &[u8], codes: bool) -> Result<Model, Defect> {
-        let (ensemble, artifact) = match format {
+        let (trees, artifact) = match format {
             Format::Linear => {
                 let model = Linear::parse(artifact)?;
                 return Ok(Model {
@@ -195,10 +125,15 @@ impl Model {
                     predictor: Predictor::Pipeline(Steps::of(&pipeline)?.into()),
                 });
             }
+            Format::Ensemble => {
+                return Err(Defect(
+                    "an ensemble is more than a file: 'transform models ensemble 3 5 7' makes one of versions".into(),
+                ));
+            }
             Format::Xgboost => xgboost::parse(artifact)?,
             Format::Lightgbm => lightgbm::parse(artifact, codes)?,
         };
-        match ensemble.objective {
+        match trees.objective {
             Objective::Binary(_) | Objective::Hinge if artifact.targets > 1 => {
                 return Err(Defect(
                     "a binary objective with several targets (multi-label) can't be scored; train a model for each"
@@ -210,7 +145,7 @@ impl Model {
             }
             _ => {}
         }
-        let outputs = outputs(ensemble.objective, artifact.targets, artifact.float);
+        let outputs = outputs(trees.objective, artifact.targets, artifact.float);
         let mut signature = Signature {
             inputs: artifact.inputs,
             outputs,
@@ -223,7 +158,19 @@ impl Model {
             doubt: artifact.doubt,
             signature,
             names_known: artifact.names_known,
-            predictor: Predictor::Trees(ensemble.into()),
+            predictor: Predictor::Trees(trees.into()),
+        })
+    }
+
+    /// An ensemble of `models`: the members of the plan, in its order, each as it was registered.
+    pub fn ensemble(plan: &Plan, models: Vec<Model>) -> Result<Model, Defect> {
+        let (ensemble, signature) = Ensemble::of(plan, models)?;
+        Ok(Model {
+            signature,
+            names_known: true,
+            codes: Vec::new(),
+            doubt: Vec::new(),
+            predictor: Predictor::Ensemble(ensemble.into()),
         })
     }
 
@@ -276,6 +223,7 @@ impl Model {
     pub fn sample_texts(&self) -> &[String] {
         match &self.predictor {
             Predictor::Onnx(model) => model.sample_texts(),
+            Predictor::Ensemble(ensemble) => ensemble.sample_texts(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
         }
     }
@@ -284,6 +232,7 @@ impl Model {
     pub fn known_texts(&self) -> &[Option<KnownTexts>] {
         match &self.predictor {
             Predictor::Onnx(model) => model.known_texts(),
+            Predictor::Ensemble(ensemble) => ensemble.known_texts(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
         }
     }
@@ -293,6 +242,7 @@ impl Model {
     pub fn known_integers(&self) -> &[(usize, KnownIntegers)] {
         match &self.predictor {
             Predictor::Onnx(model) => model.known_integers(),
+            Predictor::Ensemble(ensemble) => ensemble.known_integers(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Pipeline(_) => &[],
         }
     }
@@ -303,7 +253,7 @@ impl Model {
         match &self.predictor {
             Predictor::Linear(model) => Some(model.coefficients()),
             Predictor::Pipeline(steps) => Some(steps.coefficients()),
-            Predictor::Trees(_) | Predictor::Onnx(_) => None,
+            Predictor::Trees(_) | Predictor::Onnx(_) | Predictor::Ensemble(_) => None,
         }
     }
 
@@ -311,6 +261,7 @@ impl Model {
     pub fn threshold(&self) -> Option<f64> {
         match &self.predictor {
             Predictor::Pipeline(steps) => steps.threshold(),
+            Predictor::Ensemble(ensemble) => ensemble.threshold(),
             Predictor::Linear(_) | Predictor::Trees(_) | Predictor::Onnx(_) => None,
         }
     }
@@ -336,7 +287,7 @@ impl Model {
         self.signature.mark_booleans(booleans)?;
         self.confirm_categories(categories)?;
         // XGBoost compares what its columns hold, which of categories are the codes.
-        let codes = matches!(&self.predictor, Predictor::Trees(ensemble) if matches!(ensemble.trees, Sums::Single(_)));
+        let codes = matches!(&self.predictor, Predictor::Trees(trees) if matches!(trees.sums, Sums::Single(_)));
         self.signature.mark_missing(missing, codes)?;
         self.signature.mark_all_missing(markers);
         self.signature.check()
@@ -394,6 +345,10 @@ impl Model {
     /// Takes the names of the signature that the model was registered with, and what else its file doesn't say. The rest
     /// must be its own.
     pub fn adopt(&mut self, registered: &Signature) -> Result<(), Defect> {
+        // Its members' were adopted.
+        if let Predictor::Ensemble(_) = self.predictor {
+            return self.is_of(registered);
+        }
         let features: Vec<String> = registered.inputs.iter().map(|c| c.name.clone()).collect();
         let classes = registered.outputs.first().map_or(&[][..], |label| &label.categories);
         let classes: Option<Vec<String>> = classes.iter().map(Category::text).collect();
@@ -404,6 +359,10 @@ impl Model {
             own.missing.clone_from(&registered.missing);
         }
         self.signature.check()?;
+        self.is_of(registered)
+    }
+
+    fn is_of(&self, registered: &Signature) -> Result<(), Defect> {
         match self.signature == *registered {
             true => Ok(()),
             false => Err(Defect("the manifest's signature is not the artifact's".into())),
@@ -417,7 +376,8 @@ impl Model {
     /// inputs of type string, whose slices in `columns` mean nothing. The result of a row depends on that row alone: not on
     /// how rows are cut into batches, nor on the thread.
     ///
-    /// An error is that of ONNX Runtime, which refuses all rows for one that its model can't take. Other models have none.
+    /// An error is that of ONNX Runtime, which refuses all rows for one that its model can't take. Other models have none,
+    /// but for ensembles with such a member.
     pub fn predict(&self, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Result<(), String> {
         let rows = out.len() / self.signature.outputs.len();
         if rows == 0 {
@@ -425,9 +385,10 @@ impl Model {
         }
         match &self.predictor {
             Predictor::Linear(model) => model.predict(columns, out),
-            Predictor::Trees(ensemble) => ensemble.predict(columns, rows, out),
+            Predictor::Trees(trees) => trees.predict(columns, rows, out),
             Predictor::Pipeline(steps) => steps.predict(columns, out),
             Predictor::Onnx(model) => return model.predict(columns, texts, rows, out),
+            Predictor::Ensemble(ensemble) => return ensemble.predict(columns, texts, rows, out),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! Model IO").
 
 use super::flag::Flag;
-use super::trees::{Categories, Condition, Ensemble, Forest, Link, Objective, Part, Reading, Sums, Test, Tree};
+use super::trees::{Categories, Condition, Forest, Link, Objective, Part, Reading, Sums, Test, Tree, Trees};
 use super::{Artifact, Category, Column, Defect, Type, ubjson};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -124,7 +124,7 @@ pub fn is_json(artifact: &[u8]) -> bool {
     artifact.iter().filter(|b| !b.is_ascii_whitespace()).nth(1) == Some(&b'"')
 }
 
-pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
+pub fn parse(artifact: &[u8]) -> Result<(Trees, Artifact), Defect> {
     let File { learner, version } = match is_json(artifact) {
         true => {
             serde_json::from_slice(artifact).map_err(|e| Defect(format!("not the JSON of an XGBoost model: {e}")))?
@@ -137,7 +137,7 @@ pub fn parse(artifact: &[u8]) -> Result<(Ensemble, Artifact), Defect> {
 }
 
 impl Learner {
-    fn into_model(self, version: &[u32]) -> Result<(Ensemble, Artifact), Defect> {
+    fn into_model(self, version: &[u32]) -> Result<(Trees, Artifact), Defect> {
         let Learner {
             attributes,
             feature_names,
@@ -180,8 +180,8 @@ impl Learner {
         let by_code = nodes.filter(|node| node.test.reading == Reading::Category);
         let split_by_code = by_code.map(|node| node.test.feature).collect();
         let names_known = !feature_names.is_empty();
-        let ensemble = Ensemble {
-            trees: Sums::Single(Forest::of(forest)),
+        let model = Trees {
+            sums: Sums::Single(Forest::of(forest)),
             base: base(&parameters.base_score, targets, base_link)?,
             divisor: 1.0,
             objective,
@@ -220,7 +220,7 @@ impl Learner {
             doubt: Vec::new(),
             float: Type::Float32,
         };
-        Ok((ensemble, artifact))
+        Ok((model, artifact))
     }
 }
 

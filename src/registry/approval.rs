@@ -19,6 +19,8 @@ pub enum Status {
     Pending,
     Approved,
     Rejected,
+    /// Its artifact was removed.
+    Retired,
 }
 
 impl Status {
@@ -34,6 +36,7 @@ impl fmt::Display for Status {
             Status::Pending => "pending",
             Status::Approved => "approved",
             Status::Rejected => "rejected",
+            Status::Retired => "retired",
         })
     }
 }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Side {
     pub version: u32,
     pub manifest: Manifest,
+    /// Of an ensemble, in words.
+    pub members: Vec<String>,
     /// By name; or why there are none.
     pub coefficients: Result<Vec<(String, f64)>, String>,
 }
@@ -19,6 +21,7 @@ pub struct Diff {
     pub format: Change<Format>,
     /// Is the artifact the same, byte by byte?
     pub same_artifact: bool,
+    pub members: Change<Vec<String>>,
     pub inputs: Columns,
     pub outputs: Columns,
     pub coefficients: Coefficients,
@@ -77,6 +80,7 @@ impl Diff {
             versions: change(old.version, new.version),
             format: change(before.format, after.format),
             same_artifact: before.sha256 == after.sha256,
+            members: change(old.members.clone(), new.members.clone()),
             inputs: Columns::between(&before.signature.inputs, &after.signature.inputs),
             outputs: Columns::between(&before.signature.outputs, &after.signature.outputs),
             coefficients: Coefficients::between(old, new),
@@ -208,6 +212,7 @@ mod tests {
         let coefficients = coefficients.iter().map(|(name, value)| (name.to_string(), *value));
         Side {
             version,
+            members: Vec::new(),
             manifest,
             coefficients: Ok(coefficients.collect()),
         }

@@ -3,9 +3,9 @@
 
 use super::Registry;
 use super::disk::{self, Frozen};
+use super::ensemble;
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
-use crate::model::Format;
 use crate::onnxruntime;
 use std::path::PathBuf;
 
@@ -37,9 +37,10 @@ impl Intact {
         let version = registry.latest_approved()?.version;
         let folder = registry.folder(version);
         let manifest = Manifest::read(&folder)?;
-        let files = manifest.files_in(&folder);
-        if manifest.format == Format::Onnx {
-            let path = folder.join(&manifest.artifact);
+        let plan = ensemble::plan(&manifest, &folder)?;
+        let mut files = manifest.files_in(&folder);
+        files.extend(plan.iter().flat_map(|plan| ensemble::files(plan, &folder)));
+        if let Some(path) = ensemble::onnx(&manifest, plan.as_ref(), &folder) {
             self.runtime = onnxruntime::missing().map(|message| Error::config(path, message));
         }
         let stamp = |file: &Frozen| Ok((file.path.clone(), disk::stamp(&file.path).map_err(disk::as_damage)?));

@@ -14,7 +14,7 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 /// A version's manifest.
 ///
 /// `format_version` is 1; or 2 where `training`, an attachment, or an input that is a boolean or has numbers for missing
-/// values is there; or 3 where `baseline.json` is. Programs that know fewer refuse it by this number. All are read.
+/// values is there; or 3 where `baseline.json` is; or 4 of an ensemble. Programs that know fewer refuse it by this number. All are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -144,13 +144,13 @@ impl Manifest {
         }
     }
 
-    /// All files beside the manifest.
+    /// All files beside the manifest, but for an ensemble's members.
     pub fn files_in(&self, folder: &Path) -> Vec<Frozen<'_>> {
         let attached = self.attachments.iter().map(|attached| attached.file_in(folder));
         [self.artifact_in(folder)].into_iter().chain(attached).collect()
     }
 
-    pub const NEWEST: u32 = 3;
+    pub const NEWEST: u32 = 4;
 
     /// The metric that stands for the others: `r2`, or `roc_auc`, or the first.
     pub fn main_metric(&self) -> Option<(&str, f64)> {
@@ -174,6 +174,9 @@ impl Manifest {
 
     /// The lowest format version that has all of its keys.
     pub fn least_version(&self) -> u32 {
+        if self.format == Format::Ensemble {
+            return 4;
+        }
         if self
             .attachments
             .iter()

@@ -10,11 +10,14 @@ pub mod baseline;
 mod current;
 pub mod diff;
 mod disk;
+pub mod ensemble;
 pub mod evaluation;
 pub mod experiment;
 pub mod golden;
 mod intact;
 mod manifest;
+mod register;
+mod retire;
 #[cfg(test)]
 mod sample;
 mod store;
@@ -25,16 +28,17 @@ pub use experiment::Experiment;
 pub use golden::rehearse;
 pub use intact::Intact;
 pub use manifest::{Attached, Attachment, Manifest, Training};
+pub use register::{Candidate, Details, Registered};
+pub use retire::Removed;
 
 use crate::error::{Error, Result};
-use crate::model::{Declared, Format, Model};
+use crate::model::{Format, Model};
 use crate::onnxruntime;
 use crate::score::{Identity, Member};
-use disk::{FILE_MAX, sha256};
-use golden::{Golden, Rows};
-use manifest::{MANIFEST, MANIFEST_MAX};
+use disk::FILE_MAX;
+use golden::Golden;
+use manifest::MANIFEST;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,32 +59,6 @@ pub struct Version {
     pub status: Status,
     pub manifest: Manifest,
     pub decisions: Vec<Decision>,
-}
-
-/// What to register.
-pub struct Candidate<'a> {
-    pub artifact: Vec<u8>,
-    /// The artifact's file, or what else errors shall name.
-    pub source: &'a Path,
-    pub format: Format,
-    pub description: String,
-    pub metrics: toml::Table,
-    /// What the artifact doesn't say.
-    pub declared: Declared,
-    pub training: Option<Training>,
-    pub attachments: BTreeMap<Attachment, Vec<u8>>,
-    /// Where to take golden rows from; with them, `golden.json` is made.
-    pub golden: Option<Rows<'a>>,
-    /// What later rows are held against; with it, `baseline.json` is made.
-    pub baseline: Option<baseline::Rows<'a>>,
-}
-
-/// A version that was added.
-#[derive(Clone, Debug)]
-pub struct Registered {
-    pub version: u32,
-    /// What a person should know of it.
-    pub remarks: Vec<String>,
 }
 
 impl Registry {
@@ -145,11 +123,11 @@ impl Registry {
 
     /// The highest version that nobody rejected, approved or not: what is tried before it is approved.
     pub fn latest_candidate(&self) -> Result<Identity> {
-        let found = self.latest(|status| status != Status::Rejected)?;
+        let found = self.latest(|status| !matches!(status, Status::Rejected | Status::Retired))?;
         found
             .map_err(|versions| match versions {
                 0 => self.misplaced().unwrap_or("no version is registered".into()),
-                n => format!("all its versions ({n}) are rejected"),
+                n => format!("all its versions ({n}) are rejected or retired"),
             })
             .map_err(|message| self.no_model(message))
     }
@@ -233,8 +211,12 @@ impl Registry {
         load(&self.folder(version))
     }
 
-    /// What stands beside a version's artifact under this name, if anything. Its checksum must hold.
+    /// What stands beside a version's artifact under this name, if anything. Its checksum must hold. Nothing stands beside one
+    /// that was retired.
     pub fn attachment(&self, version: u32, attachment: Attachment) -> Result<Option<Vec<u8>>> {
+        if self.is_retired(version)? {
+            return Ok(None);
+        }
         read_attachment(&self.folder(version), &self.manifest(version)?, attachment)
     }
 
@@ -245,6 +227,9 @@ impl Registry {
 
     /// Reads a version's golden rows, if it has any.
     pub fn golden(&self, version: u32) -> Result<Option<Golden>> {
+        if self.is_retired(version)? {
+            return Ok(None);
+        }
         read_golden(&self.folder(version), &self.manifest(version)?)
     }
 
@@ -252,6 +237,7 @@ impl Registry {
     /// and ones.
     pub fn prove(&self, version: u32) -> Result<Member> {
         let folder = self.folder(version);
+        retire::check(&folder)?;
         let (manifest, hash) = Manifest::read_hashed(&folder)?;
         let model = Arc::new(load_by(&manifest, &folder)?);
         for attached in &manifest.attachments {
@@ -265,60 +251,6 @@ impl Registry {
         }
         let identity = self.identity_of(version, &manifest, hash);
         Ok(Member { identity, model })
-    }
-
-    /// Adds a version, pending.
-    pub fn register(&self, candidate: Candidate, created_at: String) -> Result<Registered> {
-        let refuse = |message: String| Error::config(candidate.source, message);
-        let mut model = Model::read(candidate.format, &candidate.artifact, candidate.declared.codes)
-            .map_err(|defect| refuse(defect.to_string()))?;
-        model
-            .declare(&candidate.declared)
-            .map_err(|defect| refuse(defect.to_string()))?;
-        let signature = model.signature().clone();
-        let mut remarks = model.remarks();
-        let model = Arc::new(model);
-        let mut attachments = candidate.attachments;
-        if let Some(rows) = &candidate.golden {
-            let golden = Golden::of(&model, rows).map_err(|e| Error::config(rows.source, e))?;
-            attachments.insert(Attachment::Golden, golden.json());
-        }
-        if let Some(rows) = &candidate.baseline {
-            let made = rows.baseline(&model).map_err(|e| Error::config(rows.source, e))?;
-            attachments.insert(Attachment::Baseline, made.baseline.json());
-            remarks.extend(made.remarks);
-        }
-        let attached = |(name, bytes): (&Attachment, &Vec<u8>)| Attached {
-            name: *name,
-            sha256: sha256(bytes),
-        };
-        let mut manifest = Manifest {
-            format_version: 1,
-            format: candidate.format,
-            artifact: candidate.format.artifact_name(&candidate.artifact).into(),
-            sha256: sha256(&candidate.artifact),
-            created_at,
-            description: candidate.description,
-            signature,
-            metrics: candidate.metrics,
-            training: candidate.training,
-            attachments: attachments.iter().map(attached).collect(),
-        };
-        manifest.format_version = manifest.least_version();
-        let text = toml::to_string(&manifest).expect("a manifest is TOML");
-        if text.len() as u64 > MANIFEST_MAX {
-            let columns = manifest.signature.inputs.len() + manifest.signature.outputs.len();
-            return Err(refuse(format!(
-                "its {columns} columns need a manifest larger than {} MiB; such a model can't be registered",
-                MANIFEST_MAX >> 20
-            )));
-        }
-        let mut files: Vec<(&str, &[u8])> = vec![(&manifest.artifact, &candidate.artifact)];
-        files.extend(attachments.iter().map(|(name, bytes)| (name.name(), &bytes[..])));
-        // The manifest comes last and makes the version whole.
-        files.push((MANIFEST, text.as_bytes()));
-        let version = store::put(&self.path, || self.versions(), &files)?;
-        Ok(Registered { version, remarks })
     }
 
     /// Approves a version, if it loads and scores as it did when it was registered. Where another one answers from now on, what was
@@ -335,6 +267,7 @@ impl Registry {
         if !self.versions()?.contains(&version) {
             return Err(self.no_version(version));
         }
+        retire::check(&self.folder(version))?;
         approval::decide(&self.folder(version), Status::Rejected, vote)
     }
 
@@ -342,8 +275,16 @@ impl Registry {
         Manifest::read(&self.folder(version))
     }
 
+    /// That it was retired is the last one, whatever somebody decided at the same time.
     fn decisions(&self, version: u32) -> Result<Vec<Decision>> {
-        approval::decisions(&self.folder(version))
+        let folder = self.folder(version);
+        let mut decisions = approval::decisions(&folder)?;
+        decisions.extend(retire::decision(&folder)?);
+        Ok(decisions)
+    }
+
+    fn is_retired(&self, version: u32) -> Result<bool> {
+        retire::decision(&self.folder(version)).map(|decision| decision.is_some())
     }
 
     fn no_version(&self, version: u32) -> Error {
@@ -409,10 +350,22 @@ pub fn load_named(folder: &Path) -> Result<Model> {
 
 /// Reads the model in a version's folder. Its checksum must hold, and its signature must be the artifact's own.
 pub fn load(folder: &Path) -> Result<Model> {
+    retire::check(folder)?;
     load_by(&Manifest::read(folder)?, folder)
 }
 
 fn load_by(manifest: &Manifest, folder: &Path) -> Result<Model> {
+    let mut model = match ensemble::plan(manifest, folder)? {
+        Some(plan) => ensemble::load(&plan, folder)?,
+        None => read_model(manifest, folder)?,
+    };
+    model
+        .adopt(&manifest.signature)
+        .map_err(|d| Error::model(folder.join(MANIFEST), d.to_string()))?;
+    Ok(model)
+}
+
+fn read_model(manifest: &Manifest, folder: &Path) -> Result<Model> {
     let frozen = manifest.artifact_in(folder);
     let (artifact, path) = (frozen.read()?, frozen.path);
     if manifest.format == Format::Onnx {
@@ -420,11 +373,7 @@ fn load_by(manifest: &Manifest, folder: &Path) -> Result<Model> {
         onnxruntime::environment().map_err(|message| Error::config(&path, message))?;
     }
     // What its categories are was said when it was registered.
-    let mut model = Model::read(manifest.format, &artifact, true).map_err(|d| Error::model(&path, d.to_string()))?;
-    model
-        .adopt(&manifest.signature)
-        .map_err(|d| Error::model(folder.join(MANIFEST), d.to_string()))?;
-    Ok(model)
+    Model::read(manifest.format, &artifact, true).map_err(|d| Error::model(&path, d.to_string()))
 }
 
 fn read_attachment(folder: &Path, manifest: &Manifest, name: Attachment) -> Result<Option<Vec<u8>>> {
@@ -453,5 +402,9 @@ pub mod fuzzing {
 
     pub fn approval(text: &[u8]) -> Result<Vec<Decision>> {
         approval::parse(Path::new("approval.toml"), text)
+    }
+
+    pub fn retired(text: &[u8]) -> Result<Decision> {
+        retire::parse(Path::new("retired.toml"), text)
     }
 }

@@ -1,6 +1,6 @@
 //! A version for tests: `prediction = 2 x + 1`.
 
-use super::{Candidate, Registry, Vote};
+use super::{Candidate, Details, Registry, Vote};
 use crate::model::{Declared, Format};
 use std::path::Path;
 
@@ -12,12 +12,7 @@ pub fn register(registry: &Registry) {
         source: Path::new("line.json"),
         format: Format::Linear,
         declared: Declared::default(),
-        description: String::new(),
-        metrics: toml::Table::new(),
-        training: None,
-        attachments: Default::default(),
-        golden: None,
-        baseline: None,
+        details: Details::default(),
     };
     registry.register(candidate, AT.into()).unwrap();
 }

@@ -258,7 +258,7 @@ impl Models {
     fn serves(&self, status: Status) -> bool {
         match self.stage {
             Stage::Production => status == Status::Approved,
-            Stage::Staging => status != Status::Rejected,
+            Stage::Staging => !matches!(status, Status::Rejected | Status::Retired),
         }
     }
 }

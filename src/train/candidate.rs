@@ -295,24 +295,26 @@ impl Candidate<'_> {
             artifact: fitted.artifact.serialise(),
             source: file,
             format: Format::Pipeline,
-            description: pipeline.register.description.clone(),
-            metrics: metrics.collect(),
             declared: Declared {
                 markers: pipeline.data.spelling.unusual(),
                 ..Declared::default()
             },
-            training: Some(Training {
-                rows: fitted.train.rows.len() as u64,
-                fingerprint: dataset.fingerprint(),
-                crate_version: env!("CARGO_PKG_VERSION").into(),
-            }),
-            attachments,
-            golden: Some(Rows {
-                table,
-                among: Some(&trained_on),
-                source: dataset.file(),
-            }),
-            baseline: None,
+            details: registry::Details {
+                description: pipeline.register.description.clone(),
+                metrics: metrics.collect(),
+                training: Some(Training {
+                    rows: fitted.train.rows.len() as u64,
+                    fingerprint: dataset.fingerprint(),
+                    crate_version: env!("CARGO_PKG_VERSION").into(),
+                }),
+                attachments,
+                golden: Some(Rows {
+                    table,
+                    among: Some(&trained_on),
+                    source: dataset.file(),
+                }),
+                baseline: None,
+            },
         };
         Ok(registry.register(candidate, findings.created.clone())?.version)
     }

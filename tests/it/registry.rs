@@ -9,7 +9,7 @@ use transform::format::Dialect;
 use transform::format::csv::table::Table;
 use transform::model::{Declared, Format};
 use transform::registry::golden::Rows;
-use transform::registry::{Attachment, Candidate, Registry, Training};
+use transform::registry::{Attachment, Candidate, Details, Registry, Training};
 use transform::score::Spelling;
 
 #[test]
@@ -251,28 +251,30 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
         artifact: format!(r#"{{"features":["x"],"coefficients":[{slope}],"intercept":1.0}}"#).into(),
         source: Path::new("linear.json"),
         format: Format::Linear,
-        description: "trained on the examples of a year that was long and whose story is longer than a line".into(),
-        metrics: metrics.parse().unwrap(),
         declared: Declared::default(),
-        training: Some(Training {
-            rows,
-            fingerprint: fingerprint.into(),
-            crate_version: "0.1.0".into(),
-        }),
-        attachments: BTreeMap::from([
-            (Attachment::Evaluation, evaluation.to_vec()),
-            (Attachment::EvaluationPage, b"<html></html>".to_vec()),
-        ]),
-        golden: Some(Rows {
-            table: Table {
-                bytes: b"x\n1\n2\n",
-                dialect: Dialect::plain(b','),
-                spelling: &Spelling::USUAL,
-            },
-            among: None,
-            source: Path::new("examples.csv"),
-        }),
-        baseline: None,
+        details: Details {
+            description: "trained on the examples of a year that was long and whose story is longer than a line".into(),
+            metrics: metrics.parse().unwrap(),
+            training: Some(Training {
+                rows,
+                fingerprint: fingerprint.into(),
+                crate_version: "0.1.0".into(),
+            }),
+            attachments: BTreeMap::from([
+                (Attachment::Evaluation, evaluation.to_vec()),
+                (Attachment::EvaluationPage, b"<html></html>".to_vec()),
+            ]),
+            golden: Some(Rows {
+                table: Table {
+                    bytes: b"x\n1\n2\n",
+                    dialect: Dialect::plain(b','),
+                    spelling: &Spelling::USUAL,
+                },
+                among: None,
+                source: Path::new("examples.csv"),
+            }),
+            baseline: None,
+        },
     };
     let registry = Registry::new(&spool.path("models"), "lines");
     let added = registry.register(candidate, "2026-11-24T03:12:28Z".into());
@@ -306,12 +308,12 @@ fn a_manifest_of_a_later_version_is_told_by_its_number() {
     let manifest = spool.path("models/lines/1/model.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
-    let later = text.replace("format_version = 1", "format_version = 4\nlineage = \"?\"");
+    let later = text.replace("format_version = 1", "format_version = 5\nlineage = \"?\"");
     fs::write(&manifest, later).unwrap();
     spool
         .once()
         .exits(3)
-        .says("format_version 4 is not known to this version of transform, which knows 1 to 3");
+        .says("format_version 5 is not known to this version of transform, which knows 1 to 4");
 }
 
 #[test]

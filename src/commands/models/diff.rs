@@ -1,12 +1,13 @@
 //! `transform models diff`: what changed between two versions.
 
 use super::super::{align, print_json, print_line, print_table};
+use super::new::members;
 use super::{describe, missing, shorten};
 use crate::digits;
 use crate::error::{Error, Result};
 use crate::model::Column;
 use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Side};
-use crate::registry::{Registry, Training};
+use crate::registry::{Registry, Status, Training, Version};
 use std::collections::HashSet;
 
 /// So many coefficients are shown; with `--json` all that differ.
@@ -26,16 +27,23 @@ pub fn diff(registry: &Registry, old: u32, new: u32, json: bool) -> Result<()> {
 
 /// A damaged artifact hides its coefficients, not the rest.
 fn side(registry: &Registry, version: u32) -> Result<Side> {
-    let manifest = registry.show(version)?.manifest;
+    let Version { manifest, status, .. } = registry.show(version)?;
     let coefficients = match registry.load(version) {
+        _ if status == Status::Retired => Err("it was retired".into()),
         Ok(model) => model
             .coefficients()
             .ok_or_else(|| format!("{} models have none", manifest.format)),
         Err(error @ Error::Model { .. }) => Err(error.to_string()),
         Err(error) => return Err(error),
     };
+    let plan = match registry.plan(version) {
+        Ok(plan) => plan,
+        Err(Error::Model { .. }) => None,
+        Err(error) => return Err(error),
+    };
     Ok(Side {
         version,
+        members: plan.as_ref().map_or(Vec::new(), members),
         manifest,
         coefficients,
     })
@@ -51,6 +59,7 @@ fn rows(diff: &Diff) -> Vec<Vec<String>> {
     add("format", vec![changed(&diff.format)]);
     let artifact = if diff.same_artifact { "the same" } else { "another one" };
     add("artifact", vec![artifact.into()]);
+    add("members", changed_members(&diff.members));
     add("inputs", columns(&diff.inputs));
     add("outputs", columns(&diff.outputs));
     add("coefficients", coefficients(&diff.coefficients, &diff.versions));
@@ -133,6 +142,23 @@ fn alteration(old: &Column, new: &Column) -> String {
 
 fn names(column: &Column) -> Vec<String> {
     column.categories.iter().map(|c| c.to_string()).collect()
+}
+
+/// Nothing where neither is an ensemble.
+fn changed_members(members: &Change<Vec<String>>) -> Vec<String> {
+    let Change { old, new } = members;
+    if members.is_none() {
+        return if old.is_empty() {
+            Vec::new()
+        } else {
+            vec!["the same".into()]
+        };
+    }
+    let signed = |sign: char, lines: &[String], others: &[String]| -> Vec<String> {
+        let lines = lines.iter().filter(|line| !others.contains(line));
+        lines.map(|line| format!("{sign} {line}")).collect()
+    };
+    [signed('-', old, new), signed('+', new, old)].concat()
 }
 
 fn coefficients(coefficients: &Coefficients, versions: &Change<u32>) -> Vec<String> {

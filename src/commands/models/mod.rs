@@ -2,22 +2,18 @@
 
 mod diff;
 mod list;
+mod new;
 mod show;
 
 use super::invocation::Invocation;
-use super::monitor::baseline::{read, rows as baseline_rows};
-use super::{count, now, print_line, read_text, sandbox};
+use super::{count, now, print_line, sandbox};
 use crate::cli::Models;
 use crate::config::Config;
-use crate::error::{Error, Result, exit};
-use crate::format::csv::table::Table;
-use crate::model::{Column, Declared, Format, Marker};
-use crate::registry::golden::Rows;
-use crate::registry::{Candidate, Registered, Registry, Vote, read_artifact};
-use std::collections::BTreeMap;
-
-/// A CSV to take golden rows from is held in memory.
-const GOLDEN_MAX: u64 = 64 << 20;
+use crate::error::{Result, exit};
+use crate::model::{Column, Declared, Marker};
+use crate::registry::ensemble::Recipe;
+use crate::registry::{Registry, Removed, Vote};
+use new::New;
 
 pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
@@ -28,78 +24,49 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         Models::Register {
             artifact,
             format,
-            description,
-            metric,
             feature_names,
             class_names,
             booleans,
             missing,
             codes,
             categories,
-            golden,
-            baseline,
-            columns,
-            approve,
+            details,
         } => {
-            if baseline.is_none()
-                && (columns.target.is_some() || columns.prediction.is_some() || !columns.columns.is_empty())
-            {
-                let message = "--target, --prediction and --columns name columns of the rows of --baseline";
-                return Err(Error::config("--baseline", message));
-            }
-            let examples = baseline.as_deref().map(|path| read(config, path)).transpose()?;
-            let csv = golden
-                .as_deref()
-                .map(|path| read_text(path, GOLDEN_MAX, config.shape.encoding))
-                .transpose()?;
-            let rows = |(bytes, source)| Rows {
-                table: Table {
-                    bytes,
-                    dialect: config.shape.dialect,
-                    spelling: &config.shape.spelling,
-                },
-                among: None,
-                source,
+            let declared = Declared {
+                feature_names,
+                class_names,
+                booleans,
+                missing,
+                markers: Vec::new(),
+                codes,
+                categories,
             };
-            let candidate = Candidate {
-                artifact: read_artifact(&artifact)?,
-                source: &artifact,
-                format,
-                description,
-                metrics: metric.into_iter().map(|(name, number)| (name, number.into())).collect(),
-                declared: Declared {
-                    feature_names,
-                    class_names,
-                    booleans,
-                    missing,
-                    markers: Vec::new(),
-                    codes,
-                    categories,
-                },
-                training: None,
-                attachments: BTreeMap::new(),
-                golden: csv.as_deref().zip(golden.as_deref()).map(rows),
-                baseline: examples
-                    .as_deref()
-                    .zip(baseline.as_deref())
-                    .map(|(bytes, path)| baseline_rows(config, path, bytes, columns)),
+            let new = New {
+                config,
+                registry: &registry,
+                invocation,
             };
-            if format == Format::Onnx {
-                sandbox::check(config, &artifact, format)?;
-            }
-            let Registered { version, remarks } = registry.register(candidate, now())?;
-            let golden = registry.golden(version)?.map(|golden| golden.rows.len() as u64);
-            let with = golden.map_or(String::new(), |n| format!(", with {}", count(n, "golden row")));
-            let name = format!("{}/{version}", registry.group());
-            remarks.iter().for_each(|remark| print_line(format!("note: {remark}")));
-            if approve {
-                let ended = registry.approve(version, vote("approved when it was registered".into()))?;
-                print_line(format!("registered and approved {name}{with}"));
-                print_ended(&ended);
-            } else {
-                let approve = invocation.next(&format!("models approve {version}"), registry.group());
-                print_line(format!("registered {name}, pending{with}; to use it: {approve}"));
-            }
+            new.register(&artifact, format, declared, details)?;
+        }
+        Models::Ensemble {
+            versions,
+            weights,
+            combine,
+            threshold,
+            details,
+        } => {
+            let recipe = Recipe {
+                versions,
+                weights,
+                combine,
+                threshold,
+            };
+            let new = New {
+                config,
+                registry: &registry,
+                invocation,
+            };
+            new.ensemble(recipe, details)?;
         }
         Models::Try { artifact, format } => sandbox::run_child(&artifact, format)?,
         Models::Approve { version, reason } => {
@@ -121,6 +88,14 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 Ok(latest) => print_line(format!("{latest} is the latest approved version")),
                 Err(_) => print_line("no approved version is left: nothing is scored"),
             }
+        }
+        Models::Retire { version, reason } => {
+            let Removed { files, bytes, again } = registry.retire(version, None, vote(reason))?;
+            let removed = format!("{} removed, {bytes} bytes", count(files, "file"));
+            print_line(match again {
+                false => format!("retired {}/{version}: {removed}", registry.group()),
+                true => format!("{}/{version} was retired before; {removed}", registry.group()),
+            });
         }
     }
     Ok(exit::CONVERGED)

@@ -3,14 +3,17 @@
 use super::super::invocation::Invocation;
 use super::super::{align, count, print_error, print_json, print_table};
 use super::describe;
+use super::new::members;
 use crate::error::{Error, Result};
+use crate::model::Format;
+use crate::model::ensemble::{Combine, Part, Plan};
 use crate::registry::baseline::{Given, InForce};
-use crate::registry::{Attachment, Registry, Version};
+use crate::registry::{Attachment, Registry, Status, Version};
 use crate::transform::problem::excerpt;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Serialize)]
 struct Shown {
@@ -19,6 +22,8 @@ struct Shown {
     version: Version,
     artifact: PathBuf,
     attachments: BTreeMap<Attachment, PathBuf>,
+    /// `null`: it is none.
+    ensemble: Option<Ensemble>,
     golden_rows: Option<usize>,
     /// What its rows are held against.
     baseline: Option<Baseline>,
@@ -26,6 +31,43 @@ struct Shown {
     baselines_given: Vec<Given>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
+}
+
+#[derive(Serialize)]
+struct Ensemble {
+    combine: Combine,
+    threshold: Option<f64>,
+    members: Vec<Member>,
+    /// For people.
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Member {
+    version: u32,
+    format: Format,
+    share: f64,
+    artifact: PathBuf,
+    sha256: String,
+}
+
+impl Ensemble {
+    fn of(plan: Plan, folder: &Path) -> Ensemble {
+        let member = |(part, share): (&Part, f64)| Member {
+            version: part.version,
+            format: part.format,
+            share,
+            artifact: folder.join(&part.file),
+            sha256: part.sha256.clone(),
+        };
+        Ensemble {
+            combine: plan.combine,
+            threshold: plan.threshold,
+            lines: members(&plan),
+            members: plan.members.iter().zip(plan.shares()).map(member).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -50,9 +92,11 @@ impl Baseline {
 pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocation) -> Result<()> {
     let version = registry.show(number)?;
     let folder = registry.folder(number);
-    let attached = version.manifest.attachments.iter();
+    let kept = version.status != Status::Retired;
+    let attached = version.manifest.attachments.iter().filter(|_| kept);
     let shown = Shown {
         group: registry.group().into(),
+        ensemble: or_none(registry.plan(number), invocation).map(|plan| Ensemble::of(plan, &folder)),
         artifact: folder.join(&version.manifest.artifact),
         attachments: attached.map(|a| (a.name, folder.join(a.name.name()))).collect(),
         // What is damaged doesn't hide the rest.
@@ -122,7 +166,16 @@ fn rows(shown: &Shown) -> Vec<Vec<String>> {
     add("format", vec![manifest.format.to_string()]);
     add("created", vec![manifest.created_at.clone()]);
     let sha256 = format!("SHA-256 {}", manifest.sha256);
-    add("artifact", vec![shown.artifact.display().to_string(), sha256]);
+    let artifact = match status {
+        Status::Retired => "removed when it was retired".into(),
+        _ => shown.artifact.display().to_string(),
+    };
+    add("artifact", vec![artifact, sha256]);
+    if let Some(ensemble) = &shown.ensemble {
+        add("members", ensemble.lines.clone());
+        let threshold = ensemble.threshold.iter().map(|t| format!("{t} of the second class"));
+        add("threshold", threshold.collect());
+    }
     add("inputs", manifest.signature.inputs.iter().map(describe).collect());
     add("outputs", manifest.signature.outputs.iter().map(describe).collect());
     let metric = |(name, value): (&String, &toml::Value)| {

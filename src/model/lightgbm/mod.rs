@@ -2,7 +2,7 @@
 
 mod tables;
 
-use super::trees::{Categories, Condition, Ensemble, Forest, Link, Objective, Part, Reading, Sums, Test, Tree};
+use super::trees::{Categories, Condition, Forest, Link, Objective, Part, Reading, Sums, Test, Tree, Trees};
 use super::{Artifact, Category, Column, Defect, Type};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use tables::{Feature, Owners};
 type Section<'a> = HashMap<&'a str, &'a str>;
 
 /// `codes`: its categories are codes, if it has no table of them.
-pub fn parse(artifact: &[u8], codes: bool) -> Result<(Ensemble, Artifact), Defect> {
+pub fn parse(artifact: &[u8], codes: bool) -> Result<(Trees, Artifact), Defect> {
     let text = std::str::from_utf8(artifact).map_err(|_| Defect("not the text of a LightGBM model".into()))?;
     let (model, rest) = text
         .split_once("\nend of trees")
@@ -80,13 +80,13 @@ pub fn parse(artifact: &[u8], codes: bool) -> Result<(Ensemble, Artifact), Defec
         doubt,
         float: Type::Float64,
     };
-    let ensemble = Ensemble {
-        trees: Sums::Double(Forest::of(trees)),
+    let model = Trees {
+        sums: Sums::Double(Forest::of(trees)),
         base: vec![0.0; targets],
         divisor,
         objective,
     };
-    Ok((ensemble, artifact))
+    Ok((model, artifact))
 }
 
 fn section(text: &str) -> Section<'_> {

@@ -333,7 +333,12 @@ fn read_outputs(session: &Session, graph: &Graph) -> Result<(Output, Vec<Column>
     let outputs = session.outputs();
     let refuse = |what: &str| {
         let all: Vec<String> = outputs.iter().map(|o| format!("{}: {}", o.name(), o.dtype())).collect();
-        Err(Defect(format!("its outputs ({}) {what}", all.join(", "))))
+        let hint = outputs.iter().find_map(|output| match output.dtype() {
+            ValueType::Tensor { ty, .. } => Some(tensor::half_hint(*ty)).filter(|hint| !hint.is_empty()),
+            _ => None,
+        });
+        let hint = hint.unwrap_or_default();
+        Err(Defect(format!("its outputs ({}) {what}{hint}", all.join(", "))))
     };
     let tensors: Option<Vec<(String, Type, Option<usize>)>> = outputs
         .iter()

@@ -14,6 +14,16 @@ pub struct Input {
     pub width: usize,
 }
 
+/// How a model of half precision inside keeps tensors that can be given and read.
+pub fn half_hint(kind: TensorElementType) -> &'static str {
+    match kind {
+        TensorElementType::Float16 | TensorElementType::Bfloat16 => {
+            "; convert the model with keep_io_types=True, which leaves it half precision inside"
+        }
+        _ => "",
+    }
+}
+
 /// More columns are taken for damage.
 const COLUMNS: i64 = 1 << 20;
 
@@ -31,7 +41,8 @@ impl Input {
             TensorElementType::String => Type::String,
             other => {
                 return Err(refuse(format!(
-                    "is a tensor of {other}; float, double, int64, bool and string can be given"
+                    "is a tensor of {other}; float, double, int64, bool and string can be given{}",
+                    half_hint(*other)
                 )));
             }
         };

@@ -18,10 +18,10 @@ pub use tree::{Categories, Condition, Part, Reading, Test, Tree};
 
 use super::logistic;
 
-/// An ensemble, ready to score.
+/// Trees of one model, ready to score.
 #[derive(Clone, Debug)]
-pub struct Ensemble {
-    pub trees: Sums,
+pub struct Trees {
+    pub sums: Sums,
     /// Where the sum of each target begins.
     pub base: Vec<f64>,
     /// What the sums are divided by: the number of iterations where leaves are averages.
@@ -79,10 +79,10 @@ impl Link {
     }
 }
 
-impl Ensemble {
+impl Trees {
     /// As `Model::predict`.
     pub fn predict(&self, columns: &[&[f64]], rows: usize, out: &mut [f64]) {
-        let mut sums = match &self.trees {
+        let mut sums = match &self.sums {
             Sums::Single(forest) => self.sums(forest, columns, rows),
             Sums::Double(forest) => self.sums(forest, columns, rows),
         };
@@ -127,7 +127,7 @@ impl Ensemble {
 
     /// To the precision of the model's library.
     fn round(&self, x: f64) -> f64 {
-        match self.trees {
+        match self.sums {
             Sums::Single(_) => x as f32 as f64,
             Sums::Double(_) => x,
         }
@@ -188,16 +188,16 @@ fn label(probabilities: &[Vec<f64>], outputs: &mut [&mut [f64]]) {
 mod tests {
     use super::*;
 
-    /// What an ensemble of no trees makes of one row's sums.
+    /// What a model of no trees makes of one row's sums.
     fn of_sums(objective: Objective, sums: &[f64], outputs: usize) -> Vec<f64> {
-        let ensemble = Ensemble {
-            trees: Sums::Double(Forest::of(Vec::new())),
+        let model = Trees {
+            sums: Sums::Double(Forest::of(Vec::new())),
             base: sums.to_vec(),
             divisor: 1.0,
             objective,
         };
         let mut out = vec![0.0; outputs];
-        ensemble.predict(&[], 1, &mut out);
+        model.predict(&[], 1, &mut out);
         out
     }
 

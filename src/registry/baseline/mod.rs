@@ -7,7 +7,7 @@ pub use rows::{Made, Named, Rows};
 
 use super::disk::{self, Frozen};
 use super::manifest::MANIFEST_MAX;
-use super::{Attachment, Registry, Vote};
+use super::{Attachment, Registry, Vote, retire};
 use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::model::Signature;
@@ -70,6 +70,9 @@ impl Registry {
     /// # Errors
     /// It is damaged, or of another model. An older one never takes its place.
     pub fn baseline(&self, version: u32) -> Result<Option<InForce>> {
+        if self.is_retired(version)? {
+            return Ok(None);
+        }
         let folder = self.folder(version);
         let manifest = self.manifest(version)?;
         let signature = &manifest.signature;
@@ -107,6 +110,7 @@ impl Registry {
     pub fn give_baseline(&self, version: u32, baseline: &Baseline, vote: Vote) -> Result<String> {
         let signature = self.show(version)?.manifest.signature;
         let folder = self.folder(version);
+        retire::check(&folder)?;
         baseline.fits(&signature).map_err(|why| Error::config(&folder, why))?;
         let json = baseline.json();
         let sha256 = disk::sha256(&json);
@@ -130,6 +134,14 @@ impl Registry {
         durable::replace(&folder.join(DECISIONS), text.as_bytes())?;
         Ok(sha256)
     }
+}
+
+/// Is it the name of a file with a baseline that was given?
+pub(super) fn is_given(name: &str) -> bool {
+    let digits = name
+        .strip_prefix("baseline-")
+        .and_then(|rest| rest.strip_suffix(".json"));
+    digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Where a baseline that was given stands.

@@ -79,6 +79,19 @@ impl Graph {
                 "it has the operator Loop, which may never end; it can't be scored".into(),
             ));
         }
+        // What ONNX Runtime has of them: DynamicQuantizeLinear, DynamicQuantizeMatMul, DynamicQuantizeLSTM. A row of zeros or ones
+        // may not show it.
+        if let Some(dynamic) = graph
+            .operators
+            .iter()
+            .filter(|operator| operator.starts_with("DynamicQuantize"))
+            .min()
+        {
+            return Err(Defect(format!(
+                "it quantises by what a batch of rows holds ({dynamic}), so that a row's prediction would depend on the rows beside \
+                 it; quantise it with examples (onnxruntime.quantization.quantize_static)"
+            )));
+        }
         Ok(graph)
     }
 

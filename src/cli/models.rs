@@ -1,0 +1,154 @@
+//! `transform models ...`
+
+use super::BaselineColumns;
+use crate::model::Format;
+use crate::model::ensemble::Combine;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
+pub enum Models {
+    /// List the versions of a group
+    List {
+        /// Print an array of JSON objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
+    Show {
+        version: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what changed between two versions: columns, coefficients, metrics, training data
+    Diff {
+        /// The version to compare with
+        old: u32,
+        /// The version to compare
+        new: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a version from an artifact; it is pending until somebody approves it
+    ///
+    /// The artifact is copied, and never changes again. A linear model is JSON:
+    /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}.
+    /// XGBoost and LightGBM models are what their `save_model` writes; ONNX models are scored by ONNX Runtime, whose
+    /// library must be there.
+    Register {
+        /// The artifact's file
+        artifact: PathBuf,
+        /// How the artifact is written: linear, pipeline, xgboost, lightgbm or onnx ('models ensemble' makes ensembles)
+        #[arg(long)]
+        format: Format,
+        /// The features' names, in the model's order, where the artifact has none
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        feature_names: Option<Vec<String>>,
+        /// The classes' names, in the model's order, where the artifact only counts them
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        class_names: Option<Vec<String>>,
+        /// Inputs that are booleans: their cells may be True and False (true, TRUE, t), or 1 and 0, whichever the model was
+        /// trained on
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        booleans: Vec<String>,
+        /// A number that means, in every input of numbers, that the value is missing, as XGBoost's missing=-999, which is
+        /// not in the file; may be given again
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+        missing: Vec<f64>,
+        /// The categories of the model are codes, written as numbers: a LightGBM file that was not written from Python
+        #[arg(long)]
+        codes: bool,
+        /// The columns that were categories to pandas when a LightGBM model was trained, where `register` says that its file
+        /// leaves it in doubt
+        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+        categories: Vec<String>,
+        #[command(flatten)]
+        details: Details,
+    },
+    /// Make a version of others of the group: an ensemble, which gives the mean of what they predict, or the median
+    ///
+    /// Their artifacts are copied, so the new version stays whole when they go. It is a version as any other: pending until
+    /// somebody approves it.
+    Ensemble {
+        /// The versions, approved or not
+        #[arg(required = true, num_args = 2..)]
+        versions: Vec<u32>,
+        /// A weight for each, in the same order; only their ratios count [default: all the same]
+        #[arg(long, value_name = "NUMBER,..", value_delimiter = ',', allow_negative_numbers = true)]
+        weights: Vec<f64>,
+        /// mean: the weighted mean of numbers, or of the probabilities of each class. median: of numbers alone
+        #[arg(long, value_name = "WORD", default_value = "mean")]
+        combine: Combine,
+        /// Of two classes: the second one is the label from this mean probability on [default: as its members have it, or the
+        /// more probable one]
+        #[arg(long)]
+        threshold: Option<f64>,
+        #[command(flatten)]
+        details: Details,
+    },
+    /// Read an artifact, and end: `register` runs this in a process of its own, for libraries that could crash
+    #[command(hide = true)]
+    Try {
+        artifact: PathBuf,
+        #[arg(long)]
+        format: Format,
+    },
+    /// Approve a version: the highest approved version scores
+    ///
+    /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
+    Approve {
+        version: u32,
+        /// Why; kept with the decision
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Reject a version; if it was the latest approved one, the one before scores again
+    Reject {
+        version: u32,
+        /// Why; kept with the decision
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Remove the artifact of an old version that nothing needs; its number, manifest and decisions stay
+    ///
+    /// It can't be approved or loaded again, nor brought back but by registering the artifact anew. Refused of the latest approved
+    /// version, and of the newest one that nobody rejected. An ensemble that was made of it has a copy.
+    Retire {
+        version: u32,
+        /// Why; kept with the decision
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// What is said of a version of any format, and kept with it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Details {
+    /// A line for people
+    #[arg(long, default_value = "")]
+    pub description: String,
+    /// A figure of its evaluation; may be given again
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = metric)]
+    pub metric: Vec<(String, f64)>,
+    /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
+    /// version, which must reproduce them before it is put to use
+    #[arg(long, value_name = "ROWS.csv")]
+    pub golden: Option<PathBuf>,
+    /// A CSV with a header that later rows are held against, as `train` keeps one: see `transform monitor baseline`
+    #[arg(long, value_name = "ROWS.csv")]
+    pub baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub columns: BaselineColumns,
+    /// Approve it at once
+    #[arg(long)]
+    pub approve: bool,
+}
+
+fn metric(text: &str) -> Result<(String, f64), String> {
+    let (name, number) = text.split_once('=').ok_or("not NAME=NUMBER")?;
+    let number = number.parse::<f64>().map_err(|e| e.to_string())?;
+    Ok((name.into(), number))
+}

@@ -1,0 +1,238 @@
+//! The members' signatures -> the ensemble's, and which of its columns is which of a member's.
+//!
+//! A cell is read once, by the united column, so that must take exactly the cells that all members take, and for the same
+//! value. Columns of which that can't be said are refused by name.
+
+use super::plan::{Combine, Part, Plan};
+use crate::model::signature::{self, without_spaces};
+use crate::model::{Category, Column, Defect, Format, Signature, Type, unicode};
+
+/// How a member is connected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wiring {
+    /// Of each of its inputs, the place among the ensemble's.
+    pub inputs: Vec<usize>,
+    /// Of each of the ensemble's outputs, the place among its own.
+    pub outputs: Vec<usize>,
+}
+
+impl Plan {
+    /// The ensemble's signature, and each member's wiring.
+    ///
+    /// # Errors
+    /// What members don't agree on, with the versions and the column.
+    pub fn signature(&self) -> Result<(Signature, Vec<Wiring>), Defect> {
+        let (inputs, places) = inputs(&self.members).map_err(Defect)?;
+        let (outputs, results) = outputs(&self.members, self.combine).map_err(Defect)?;
+        let signature = Signature { inputs, outputs };
+        signature.check()?;
+        let wirings = places.into_iter().zip(results);
+        let wirings = wirings.map(|(inputs, outputs)| Wiring { inputs, outputs });
+        Ok((signature, wirings.collect()))
+    }
+}
+
+/// A column of the ensemble, and who brought it.
+struct United {
+    column: Column,
+    version: u32,
+    /// Its name is what a library made of one that may have spaces.
+    derived: bool,
+}
+
+fn inputs(members: &[Part]) -> Result<(Vec<Column>, Vec<Vec<usize>>), String> {
+    let mut all: Vec<United> = Vec::new();
+    let mut places = Vec::with_capacity(members.len());
+    for part in members {
+        let version = part.version;
+        // LightGBM and skl2onnx write `annual_income` for `annual income`.
+        let derived = matches!(part.format, Format::Lightgbm | Format::Onnx);
+        let mut own: Vec<usize> = Vec::with_capacity(part.signature.inputs.len());
+        for column in &part.signature.inputs {
+            let place = match find(&all, &column.name, derived) {
+                None => {
+                    let column = column.clone();
+                    all.push(United {
+                        column,
+                        version,
+                        derived,
+                    });
+                    all.len() - 1
+                }
+                Some(place) => {
+                    let before = &mut all[place];
+                    let mut united = unite(&before.column, column).map_err(|why| {
+                        let (name, first) = (&column.name, before.version);
+                        format!("versions {first} and {version} don't take the same column {name:?}: {why}")
+                    })?;
+                    if !derived && before.derived {
+                        united.name.clone_from(&column.name);
+                    }
+                    before.column = united;
+                    before.derived &= derived;
+                    place
+                }
+            };
+            if own.contains(&place) {
+                let name = &all[place].column.name;
+                return Err(format!("version {version} has two columns that could be {name:?}"));
+            }
+            own.push(place);
+        }
+        places.push(own);
+    }
+    Ok((all.into_iter().map(|united| united.column).collect(), places))
+}
+
+fn find(all: &[United], name: &str, derived: bool) -> Option<usize> {
+    let own = unicode::name(name);
+    let exact = all.iter().position(|united| unicode::name(&united.column.name) == own);
+    exact.or_else(|| {
+        let plain = without_spaces(&own);
+        let alike = |united: &United| {
+            (derived || united.derived) && without_spaces(&unicode::name(&united.column.name)) == plain
+        };
+        let mut alike = all.iter().enumerate().filter(|(_, united)| alike(united));
+        alike.next().filter(|_| alike.next().is_none()).map(|(place, _)| place)
+    })
+}
+
+/// The column that takes what both take; or why there is none.
+fn unite(a: &Column, b: &Column) -> Result<Column, String> {
+    let kind = kind(a, b).ok_or_else(|| format!("a {} in one, a {} in the other", shown(a), shown(b)))?;
+    if a.missing != b.missing || kind != a.kind && !a.missing.is_empty() {
+        return Err("other numbers or words mean a missing value; register both with the same ones".into());
+    }
+    if !is_same_set(&a.categories, &b.categories) {
+        let list = |column: &Column| words(&column.categories);
+        return Err(format!(
+            "its categories are {} in one, {} in the other; train both with the same ones",
+            list(a),
+            list(b)
+        ));
+    }
+    if kind == Type::Category && a.boolean != b.boolean {
+        return Err("a boolean in one alone; register both with the same --booleans".into());
+    }
+    Ok(Column {
+        kind,
+        // A row that one of them can't score is none for the ensemble.
+        optional: a.optional && b.optional,
+        open: a.open && b.open,
+        boolean: a.boolean && b.boolean,
+        ..a.clone()
+    })
+}
+
+/// The narrower type, where one takes what the other does.
+fn kind(a: &Column, b: &Column) -> Option<Type> {
+    use Type::{Boolean, Float32, Float64, Int64};
+    match (a.kind, b.kind) {
+        (a, b) if a == b => Some(a),
+        // Each rounds by itself.
+        (Float32, Float64) | (Float64, Float32) => Some(Float64),
+        (Int64, Float32 | Float64) | (Float32 | Float64, Int64) => Some(Int64),
+        // Words for true and false are a boolean's, so the other one must take them, too.
+        (Boolean, Float32 | Float64 | Int64) if b.boolean => Some(Boolean),
+        (Float32 | Float64 | Int64, Boolean) if a.boolean => Some(Boolean),
+        _ => None,
+    }
+}
+
+fn shown(column: &Column) -> String {
+    match column.categories.is_empty() {
+        true => column.kind.to_string(),
+        false => format!("{} ({})", column.kind, words(&column.categories)),
+    }
+}
+
+fn words(categories: &[Category]) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<String> = categories
+        .iter()
+        .take(SHOWN)
+        .map(|c| format!("{:?}", c.to_string()))
+        .collect();
+    let more = if categories.len() > SHOWN { ", …" } else { "" };
+    names.join(", ") + more
+}
+
+fn is_same_set(a: &[Category], b: &[Category]) -> bool {
+    a.len() == b.len() && b.iter().all(|category| a.contains(category))
+}
+
+/// Are they a label, and a probability for each class? `None`: they are numbers.
+fn classes(part: &Part) -> Result<Option<&[Category]>, String> {
+    let Some((label, others)) = part.signature.outputs.split_first() else {
+        return Err(format!("version {} gives nothing", part.version));
+    };
+    if label.kind != Type::Category {
+        return Ok(None);
+    }
+    let probabilities = others.iter().all(|output| output.name.starts_with("probability_"));
+    match probabilities && others.len() == label.categories.len() {
+        true => Ok(Some(&label.categories)),
+        false => Err(format!(
+            "version {} gives labels without the probabilities of its classes, which can't be averaged",
+            part.version
+        )),
+    }
+}
+
+/// In the order of the first member. All are doubles: what is computed of singles is none.
+fn outputs(members: &[Part], combine: Combine) -> Result<(Vec<Column>, Vec<Vec<usize>>), String> {
+    let Some(first) = members.first() else {
+        return Err("there are no members".into());
+    };
+    let names = |part: &Part| -> Vec<String> { part.signature.outputs.iter().map(|o| o.name.clone()).collect() };
+    let of_first = classes(first)?;
+    let mut places = Vec::with_capacity(members.len());
+    for part in members {
+        let versions = format!("versions {} and {}", first.version, part.version);
+        let own = match (of_first, classes(part)?) {
+            (Some(all), Some(own)) if is_same_set(all, own) => {
+                let place = |class| own.iter().position(|other| other == class);
+                let probabilities = all.iter().filter_map(place).map(|place| 1 + place);
+                [0].into_iter().chain(probabilities).collect()
+            }
+            (Some(all), Some(own)) => {
+                return Err(format!(
+                    "{versions} don't have the same classes: {}, and {}; --class-names names them when a model is registered",
+                    words(all),
+                    words(own)
+                ));
+            }
+            (None, None) => {
+                let (all, own) = (names(first), names(part));
+                let places: Vec<usize> = all
+                    .iter()
+                    .filter_map(|name| own.iter().position(|o| o == name))
+                    .collect();
+                if places.len() != all.len() || own.len() != all.len() {
+                    let (all, own) = (all.join(", "), own.join(", "));
+                    return Err(format!("{versions} don't give the same numbers: {all}, and {own}"));
+                }
+                places
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                let (a, b) = match of_first {
+                    Some(_) => ("classes", "numbers"),
+                    None => ("numbers", "classes"),
+                };
+                return Err(format!("{versions} can't be combined: one gives {a}, the other {b}"));
+            }
+        };
+        places.push(own);
+    }
+    let columns = match of_first {
+        Some(_) if combine == Combine::Median => {
+            return Err("a median is of numbers; the probabilities of classes have a mean".into());
+        }
+        Some(classes) => signature::classification(classes.to_vec(), Type::Float64),
+        None => names(first)
+            .into_iter()
+            .map(|name| Column::plain(name, Type::Float64))
+            .collect(),
+    };
+    Ok((columns, places))
+}
