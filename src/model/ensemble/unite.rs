@@ -100,8 +100,15 @@ fn find(all: &[United], name: &str, derived: bool) -> Option<usize> {
 /// The column that takes what both take; or why there is none.
 fn unite(a: &Column, b: &Column) -> Result<Column, String> {
     let kind = kind(a, b).ok_or_else(|| format!("a {} in one, a {} in the other", shown(a), shown(b)))?;
-    if a.missing != b.missing || kind != a.kind && !a.missing.is_empty() {
+    if !is_same_set(&a.missing, &b.missing) {
         return Err("other numbers or words mean a missing value; register both with the same ones".into());
+    }
+    if a.kind != b.kind && !a.missing.is_empty() {
+        // XGBoost compares as singles: what is -999 to it may be another number to a double.
+        return Err(format!(
+            "numbers that mean a missing value are compared as a {} in one, a {} in the other",
+            a.kind, b.kind
+        ));
     }
     if !is_same_set(&a.categories, &b.categories) {
         let list = |column: &Column| words(&column.categories);
@@ -157,8 +164,8 @@ fn words(categories: &[Category]) -> String {
     names.join(", ") + more
 }
 
-fn is_same_set(a: &[Category], b: &[Category]) -> bool {
-    a.len() == b.len() && b.iter().all(|category| a.contains(category))
+fn is_same_set<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.len() == b.len() && b.iter().all(|one| a.contains(one))
 }
 
 /// Are they a label, and a probability for each class? `None`: they are numbers.
