@@ -32,7 +32,7 @@
 //! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part
 //! of the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a
 //! baseline and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another
-//! library wrote. The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of the rows that it
+//! library wrote; `models ensemble` makes one of several versions ([`registry::ensemble`], [`model::ensemble`]). The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of the rows that it
 //! knows. A person approves. [`registry::Current`] sees the decision, has the version prove itself by its golden rows, and makes
 //! a [`score::Lineup`] of it; its identity holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
 //! each result and by which settings ([`transform::Shape`]).

@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
 pub enum Models {
     /// List the versions of a group
     List {

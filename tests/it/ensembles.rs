@@ -76,8 +76,8 @@ fn an_ensemble_is_a_version_like_any_other() {
     let shown = spool.run(&["models", "show", "3"]).exits(0);
     let shown = shown
         .says("format       ensemble")
-        .says("members      version 1, linear: 75 % of the mean")
-        .says("version 2, linear: 25 % of the mean")
+        .says("members      version 1, linear: 75 % of the mean; member-1.json\n")
+        .says("version 2, linear: 25 % of the mean; member-2.json\n")
         .says("outputs      prediction: float64");
     assert!(!shown.stdout.contains("threshold"));
     let json = spool.run(&["models", "show", "3", "--json"]).exits(0).json();
@@ -441,7 +441,7 @@ fn the_same_bytes_whatever_the_thread_count() {
 }
 
 #[test]
-fn it_is_served_as_others_are() {
+fn the_filter_and_the_list_know_it() {
     let spool = two_lines();
     spool.run(&["models", "ensemble", "1", "2", "--approve"]).exits(0);
     let scored = spool.filter(&["score"], b"x\n1\n").exits(0);

@@ -64,7 +64,11 @@ impl Ensemble {
         Ensemble {
             combine: plan.combine,
             threshold: plan.threshold,
-            lines: members(&plan),
+            lines: members(&plan)
+                .into_iter()
+                .zip(&plan.members)
+                .map(|(line, part)| format!("{line}; {}", part.file))
+                .collect(),
             members: plan.members.iter().zip(plan.shares()).map(member).collect(),
         }
     }

@@ -62,6 +62,21 @@ fn joined(json: &Value, expected: Value) {
     }
 }
 
+/// Its files are gone; what it gives, and what it gave, are known.
+#[test]
+fn what_a_retired_version_predicted_is_measured_all_the_same() {
+    let spool = watched().set("models.on_approval=new-files");
+    spool.drop_file("a.csv", rows(0, 200));
+    spool.once().exits(0);
+    approve(&spool);
+    spool.run(&["models", "retire", "1"]).exits(0);
+    let json = labels(&spool, truths(0, 200, 10), &[]).exits(0).json();
+    joined(&json, json!({"joined": 200, "unmatched": 0}));
+    let version = &json["versions"][0];
+    assert_eq!(version["model"], "lines/1");
+    assert_eq!(check(version, "accuracy")["value"], 0.9);
+}
+
 #[test]
 fn labels_are_joined_by_key_and_say_what_the_version_is_worth() {
     let spool = watched();
