@@ -313,6 +313,63 @@ fn classes_are_the_mean_of_probabilities_whatever_their_order() {
     }
 }
 
+/// One knows a text with a space in front, the other in another form of Unicode: each gets what it gets alone.
+#[test]
+fn texts_reach_each_member_in_the_form_that_it_knows() {
+    let Some(library) = library() else { return };
+    let spool = Spool::without_model()
+        .set(&format!("models.onnxruntime={}", library.to_str().unwrap()))
+        .set("output.probabilities=true");
+    for category in [" \u{f6}l", "o\u{308}l"] {
+        // As long as the name of the city that it takes the place of.
+        let mut model = fs::read(fixture("onnx-skl2onnx-1.20.0/columns.onnx")).unwrap();
+        let places: Vec<usize> = (0..model.len() - 4)
+            .filter(|&at| &model[at..at + 4] == b"Oslo")
+            .collect();
+        places
+            .into_iter()
+            .for_each(|at| model[at..at + 4].copy_from_slice(category.as_bytes()));
+        fs::write(spool.path("m.onnx"), model).unwrap();
+        spool
+            .register_file("m.onnx", "onnx", &["--class-names", "no,yes"])
+            .exits(0);
+    }
+    let cells = [
+        "\u{f6}l",
+        " \u{f6}l",
+        "o\u{308}l",
+        " o\u{308}l",
+        "Lima",
+        " Lima",
+        "Bern",
+        "",
+    ];
+    let rows = cells.map(|city| format!("0.5,{city},1\n")).concat();
+    spool.drop_file("a.csv", format!("x,city,count\n{rows}"));
+    let by = |version: u32| -> Vec<f64> {
+        spool.approve(version);
+        spool.once().exits(0);
+        let output = spool.output("a.csv").unwrap();
+        output
+            .lines()
+            .skip(1)
+            .map(|line| line.rsplit(',').next().unwrap().parse().unwrap())
+            .collect()
+    };
+    let (spaced, decomposed) = (by(1), by(2));
+    // They tell the cells apart otherwise, or this would show nothing.
+    assert!(spaced[0] != spaced[1] && decomposed[0] == decomposed[1] && spaced[4] != spaced[6]);
+    spool.run(&["models", "ensemble", "1", "2"]).exits(0);
+    for (row, found) in by(3).iter().enumerate() {
+        let expected = (f64::from(spaced[row] as f32) + f64::from(decomposed[row] as f32)) / 2.0;
+        assert!(
+            (found - expected).abs() < 1e-12,
+            "{:?}: {found}, not {expected}",
+            cells[row]
+        );
+    }
+}
+
 /// A row that ONNX Runtime refuses in one member, and that the other takes.
 #[test]
 fn a_row_that_a_member_refuses_is_a_bad_row_with_the_members_reason() {

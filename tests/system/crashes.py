@@ -274,6 +274,36 @@ def test_a_trial_survives_a_kill_at_every_system_call(room):
 test_a_trial_survives_a_kill_at_every_system_call.limit = 600
 
 
+def test_a_version_is_retired_or_not_at_all_when_killed_at_every_system_call(room):
+    """Before the decision it is whole and can be approved; from then on it can't, and asking again removes what is left."""
+    template = Copied(room, threads=1)
+    template.register(2, approve=True, baseline=range(1000))
+    template.register(3, approve=True)
+    kills, before, after = 0, 0, 0
+    for call in ("openat", "renameat", "rename", "unlinkat", "unlink", "fsync", "fdatasync", "write", "getdents64"):
+        for n in range(1, 100_000):
+            spool = template.copy()
+            folder = spool.root / "models/lines/1"
+            ran = spool.run("models", "retire", "1", prefix=killed_at(call, n))
+            ended = ran.returncode == 0
+            assert ended or ran.returncode in (-9, 137), ran
+            retired = (folder / "retired.toml").exists()
+            assert retired or not ended
+            approved = spool.run("models", "approve", "1")
+            assert approved.returncode == (64 if retired else 0), (call, n, approved)
+            before, after = before + (not retired), after + (retired and not ended)
+            spool.command("models", "retire", "1")
+            assert sorted(p.name for p in folder.iterdir()) == ["approval.toml", "model.toml", "retired.toml"], (call, n)
+            spool.remove()
+            if ended:
+                break
+            kills += 1
+    assert before > 5 and after > 5, (kills, before, after)
+
+
+test_a_version_is_retired_or_not_at_all_when_killed_at_every_system_call.limit = 300
+
+
 def test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another(room):
     """Outputs of both versions have the same sizes. Killed while version 2 replaces those of version 1, which then is the
     latest approved one again, and whose records are those in the ledger."""

@@ -81,3 +81,22 @@ fn a_damaged_version_is_not_ready_and_no_older_one_answers_for_it() {
     server.get("/live").is(200);
     server.daemon.logs("linear.json");
 }
+
+/// A version that is asked for by its number, too.
+#[test]
+fn an_ensemble_answers_and_a_retired_version_no_more() {
+    let spool = Spool::served();
+    spool.approve_line(4.0, 3.0);
+    let server = spool.serve();
+    let first = || server.get("/v2/models/lines/versions/1/ready").status;
+    assert_eq!(first(), 200);
+    spool.run(&["models", "ensemble", "1", "2", "--approve"]).exits(0);
+    let answer = || server.post("/stream", r#"{"x": [[1]]}"#).is(200);
+    wait_until("the ensemble answers", || {
+        answer().header("transform-model") == Some("lines/3")
+    });
+    assert_eq!(answer().json(), json!(5.0));
+    spool.run(&["models", "retire", "1"]).exits(0);
+    wait_until("version 1 is gone", || first() != 200);
+    assert_eq!(answer().json(), json!(5.0));
+}
