@@ -9,6 +9,8 @@ mod unite;
 #[cfg(test)]
 mod tests;
 
+use unite::own_missing;
+
 pub use plan::{Combine, MEMBERS_MAX, Part, Plan};
 
 use super::{Category, Defect, KnownIntegers, KnownTexts, Model, Signature, Texts, Type, unicode};
@@ -49,18 +51,46 @@ struct Source {
     place: usize,
     /// Its code for each of the ensemble's, where its table has another order.
     codes: Option<Vec<f64>>,
+    /// Numbers that mean a missing value to it alone.
+    missing: Vec<f64>,
+    /// They are compared as singles.
+    single: bool,
 }
 
 impl Source {
     fn read<'a>(&self, columns: &[&'a [f64]]) -> Cow<'a, [f64]> {
         let column = columns[self.place];
-        let Some(codes) = &self.codes else { return column.into() };
+        let Some(codes) = &self.codes else {
+            return self.unmarked(column);
+        };
         let code = |&x: &f64| match x.is_nan() {
             true => x,
             false if x < 0.0 => UNKNOWN,
             false => codes.get(x as usize).copied().unwrap_or(UNKNOWN),
         };
         column.iter().map(code).collect()
+    }
+
+    /// Without the numbers that mean a missing value.
+    fn unmarked<'a>(&self, column: &'a [f64]) -> Cow<'a, [f64]> {
+        if self.missing.is_empty() {
+            return column.into();
+        }
+        let is = |x: f64, marker: f64| {
+            if self.single {
+                x as f32 == marker as f32
+            } else {
+                x == marker
+            }
+        };
+        let number = |&x: &f64| {
+            if self.missing.iter().any(|&marker| is(x, marker)) {
+                f64::NAN
+            } else {
+                x
+            }
+        };
+        column.iter().map(number).collect()
     }
 }
 
@@ -82,6 +112,8 @@ impl Ensemble {
             let source = |(&place, column): (&usize, &super::Column)| Source {
                 place,
                 codes: codes(&signature.inputs[place].categories, &column.categories),
+                missing: own_missing(column, &signature.inputs[place]),
+                single: column.kind == Type::Float32,
             };
             let own_texts = wiring.inputs.iter().filter_map(|place| texts.get(place));
             members.push(Member {

@@ -230,6 +230,40 @@ fn inputs_are_united_by_name_and_narrowed_to_what_all_take() {
     assert_eq!(inputs, [&[0, 1][..], &[1, 2], &[2, 0]]);
 }
 
+/// As XGBoost with missing=-999 beside a model to which that is a number.
+#[test]
+fn a_number_that_means_missing_to_one_member_alone_is_a_number_to_the_others() {
+    let filled = |declare| {
+        pipeline(
+            r#"{"name":"x","missing":{"fill":7}}"#,
+            r#"{"name":"x","factors":[{"input":"x"}],"mean":0,"scale":1,"coefficient":1}"#,
+            "\"number\"",
+        )
+        .declared(declare)
+    };
+    let double = filled(|s| s.inputs[0].missing = vec![Marker::Number(-999.0), Marker::Number(-1.0)]);
+    let single = filled(|s| {
+        s.inputs[0].missing = vec![Marker::Number(-999.0)];
+        s.inputs[0].kind = Type::Float32;
+    });
+    let model = ensemble_by(Combine::Mean, &[1.0, 3.0], None, &[double, single]).unwrap();
+    let [x] = &model.signature().inputs[..] else {
+        panic!("{model:?}")
+    };
+    assert_eq!(
+        (x.kind, &x.missing[..], x.optional),
+        (Type::Float64, &[Marker::Number(-999.0)][..], true)
+    );
+    // What the reader makes of -999; -1; a double that is -999 as a single; another number.
+    let near = -999.0 + 1e-9;
+    let found = predict(&model, &[&[f64::NAN, -1.0, near, 3.0]]);
+    assert_eq!(found, [7.0, 0.25 * 7.0 - 0.75, 0.25 * near + 0.75 * 7.0, 3.0]);
+    let line = line("\"x\"", "1", 0.0);
+    let marked = filled(|s| s.inputs[0].missing = vec![Marker::Number(-999.0)]);
+    let model = ensemble(&[line, marked]).unwrap();
+    assert_eq!(predict(&model, &[&[-999.0, 1.0]]), [-496.0, 1.0]);
+}
+
 /// LightGBM and skl2onnx write `annual_income` for `annual income`; a column of a library that keeps names is another one.
 #[test]
 fn a_name_that_a_library_made_of_another_is_that_ones() {
@@ -297,7 +331,17 @@ fn what_members_do_not_agree_on_is_named() {
             [number(), number().declared(|s| s.inputs[0].kind = Type::Boolean)],
             "a float64 in one, a boolean in the other",
         ),
-        ([number(), marked()], "other numbers or words mean a missing value"),
+        (
+            [number(), marked()],
+            "other numbers mean a missing value of \"city\" to version 2, which takes none",
+        ),
+        (
+            [
+                number(),
+                number().declared(|s| s.inputs[0].missing = vec![Marker::Text("?".into())]),
+            ],
+            "other words mean a missing value",
+        ),
         (
             [
                 marked(),
@@ -306,7 +350,7 @@ fn what_members_do_not_agree_on_is_named() {
                     s.inputs[0].kind = Type::Float32;
                 }),
             ],
-            "are compared as a float64 in one, a float32 in the other",
+            "to version 2, which takes none",
         ),
         (
             [number(), yes_no()],

@@ -5,7 +5,7 @@
 
 use super::plan::{Combine, Part, Plan};
 use crate::model::signature::{self, without_spaces};
-use crate::model::{Category, Column, Defect, Format, Signature, Type, unicode};
+use crate::model::{Category, Column, Defect, Format, Marker, Signature, Type, unicode};
 
 /// How a member is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,17 @@ impl Plan {
     /// What members don't agree on, with the versions and the column.
     pub fn signature(&self) -> Result<(Signature, Vec<Wiring>), Defect> {
         let (inputs, places) = inputs(&self.members).map_err(Defect)?;
+        for (part, places) in self.members.iter().zip(&places) {
+            let columns = part.signature.inputs.iter().zip(places);
+            let strict =
+                |(own, place): &(&Column, &usize)| !own.optional && !own_missing(own, &inputs[**place]).is_empty();
+            if let Some((own, _)) = columns.into_iter().find(strict) {
+                return Err(Defect(format!(
+                    "other numbers mean a missing value of {:?} to version {}, which takes none, than to others",
+                    own.name, part.version
+                )));
+            }
+        }
         let (outputs, results) = outputs(&self.members, self.combine).map_err(Defect)?;
         let signature = Signature { inputs, outputs };
         signature.check()?;
@@ -100,16 +111,7 @@ fn find(all: &[United], name: &str, derived: bool) -> Option<usize> {
 /// The column that takes what both take; or why there is none.
 fn unite(a: &Column, b: &Column) -> Result<Column, String> {
     let kind = kind(a, b).ok_or_else(|| format!("a {} in one, a {} in the other", shown(a), shown(b)))?;
-    if !is_same_set(&a.missing, &b.missing) {
-        return Err("other numbers or words mean a missing value; register both with the same ones".into());
-    }
-    if a.kind != b.kind && !a.missing.is_empty() {
-        // XGBoost compares as singles: what is -999 to it may be another number to a double.
-        return Err(format!(
-            "numbers that mean a missing value are compared as a {} in one, a {} in the other",
-            a.kind, b.kind
-        ));
-    }
+    let missing = missing(a, b).ok_or("other words mean a missing value; register both with the same ones")?;
     if !is_same_set(&a.categories, &b.categories) {
         let list = |column: &Column| words(&column.categories);
         return Err(format!(
@@ -127,6 +129,7 @@ fn unite(a: &Column, b: &Column) -> Result<Column, String> {
         optional: a.optional && b.optional,
         open: a.open && b.open,
         boolean: a.boolean && b.boolean,
+        missing,
         ..a.clone()
     })
 }
@@ -144,6 +147,28 @@ fn kind(a: &Column, b: &Column) -> Option<Type> {
         (Float32 | Float64 | Int64, Boolean) if a.boolean => Some(Boolean),
         _ => None,
     }
+}
+
+/// What means a missing value to both; none where that differs by words, or in categories, whose cells are no numbers. What means so
+/// to one alone is taken from its numbers: [`own_missing`].
+fn missing(a: &Column, b: &Column) -> Option<Vec<Marker>> {
+    let (common, others): (Vec<Marker>, Vec<Marker>) = a.missing.iter().cloned().partition(|m| b.missing.contains(m));
+    let of_b = b.missing.iter().filter(|marker| !a.missing.contains(marker));
+    let mut alone = others.iter().chain(of_b).peekable();
+    let is_number = |marker: &Marker| marker.clone().read().number().is_some();
+    (alone.peek().is_none() || a.kind.is_number() && alone.all(is_number)).then_some(common)
+}
+
+/// The numbers that mean a missing value to a member's column, and not to the ensemble's.
+pub fn own_missing(own: &Column, united: &Column) -> Vec<f64> {
+    // XGBoost compares as singles: what is -999 to it may be another number to a double.
+    let by_singles = own.kind == Type::Float32 && united.kind != Type::Float32;
+    let markers = own
+        .missing
+        .iter()
+        .filter(|marker| by_singles || !united.missing.contains(marker));
+    let numbers = markers.filter_map(|marker| marker.clone().read().number());
+    numbers.filter(|_| own.kind.is_number()).collect()
 }
 
 fn shown(column: &Column) -> String {
