@@ -13,7 +13,7 @@ use unite::own_missing;
 
 pub use plan::{Combine, MEMBERS_MAX, Part, Plan};
 
-use super::{Category, Defect, KnownIntegers, KnownTexts, Model, Signature, Texts, Type, unicode};
+use super::{Category, Column, Defect, KnownIntegers, KnownTexts, Model, Signature, Texts, Type, unicode};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ impl Ensemble {
     pub fn of(plan: &Plan, models: Vec<Model>) -> Result<(Ensemble, Signature), Defect> {
         let (signature, wirings) = plan.signature()?;
         let thresholds = models.iter().map(Model::threshold).collect::<Vec<_>>();
-        let is_text = |input: &super::Column| input.kind == Type::String;
+        let is_text = |input: &Column| input.kind == Type::String;
         // Of an input, its place among those of text.
         let texts: BTreeMap<usize, usize> = (0..signature.inputs.len())
             .filter(|&place| is_text(&signature.inputs[place]))
@@ -109,7 +109,7 @@ impl Ensemble {
         let mut members = Vec::with_capacity(models.len());
         for (((part, model), wiring), share) in plan.members.iter().zip(models).zip(wirings).zip(plan.shares()) {
             let own = &model.signature().inputs;
-            let source = |(&place, column): (&usize, &super::Column)| Source {
+            let source = |(&place, column): (&usize, &Column)| Source {
                 place,
                 codes: codes(&signature.inputs[place].categories, &column.categories),
                 missing: own_missing(column, &signature.inputs[place]),
@@ -254,12 +254,11 @@ fn median(values: &mut [f64]) -> f64 {
 
 /// A table's code for each code of another one with the same categories.
 fn codes(of: &[Category], own: &[Category]) -> Option<Vec<f64>> {
-    let code = |category| {
-        own.iter()
-            .position(|other| other == category)
-            .map_or(UNKNOWN, |code| code as f64)
-    };
-    (of != own).then(|| of.iter().map(code).collect())
+    (of != own).then(|| {
+        let table = unite::table(own);
+        let code = |category| table.get(&unite::key(category)).map_or(UNKNOWN, |&code| code as f64);
+        of.iter().map(code).collect()
+    })
 }
 
 /// What members know of each text: together, where all of them tell.

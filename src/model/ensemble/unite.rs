@@ -6,6 +6,8 @@
 use super::plan::{Combine, Part, Plan};
 use crate::model::signature::{self, without_spaces};
 use crate::model::{Category, Column, Defect, Format, Marker, Signature, Type, unicode};
+use std::collections::{HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
 
 /// How a member is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,61 +53,84 @@ struct United {
     derived: bool,
 }
 
+/// The columns so far, and where they are by their names.
+#[derive(Default)]
+struct All {
+    columns: Vec<United>,
+    by_name: HashMap<String, usize>,
+    /// By names without spaces.
+    by_plain_name: HashMap<String, Vec<usize>>,
+}
+
+impl All {
+    /// LightGBM and skl2onnx write `annual_income` for `annual income`. `derived`: so may have been done here.
+    fn find(&self, name: &str, derived: bool) -> Option<usize> {
+        let name = unicode::name(name);
+        let alike = || {
+            let alike = self.by_plain_name.get(&without_spaces(&name))?;
+            let mut alike = alike.iter().filter(|&&place| derived || self.columns[place].derived);
+            alike.next().filter(|_| alike.next().is_none())
+        };
+        self.by_name.get(name.as_ref()).or_else(alike).copied()
+    }
+
+    fn add(&mut self, united: United) -> usize {
+        let place = self.columns.len();
+        let name = unicode::name(&united.column.name).into_owned();
+        self.by_plain_name.entry(without_spaces(&name)).or_default().push(place);
+        self.by_name.insert(name, place);
+        self.columns.push(united);
+        place
+    }
+
+    /// Another member takes the column, too.
+    fn narrow(&mut self, place: usize, column: &Column, derived: bool) -> Result<(), String> {
+        let before = &mut self.columns[place];
+        let mut united = unite(&before.column, column)?;
+        if !derived && before.derived {
+            self.by_name.remove(unicode::name(&united.name).as_ref());
+            self.by_name.insert(unicode::name(&column.name).into_owned(), place);
+            united.name.clone_from(&column.name);
+        }
+        before.column = united;
+        before.derived &= derived;
+        Ok(())
+    }
+}
+
 fn inputs(members: &[Part]) -> Result<(Vec<Column>, Vec<Vec<usize>>), String> {
-    let mut all: Vec<United> = Vec::new();
+    let mut all = All::default();
     let mut places = Vec::with_capacity(members.len());
     for part in members {
         let version = part.version;
-        // LightGBM and skl2onnx write `annual_income` for `annual income`.
         let derived = matches!(part.format, Format::Lightgbm | Format::Onnx);
-        let mut own: Vec<usize> = Vec::with_capacity(part.signature.inputs.len());
+        let (mut own, mut taken) = (Vec::with_capacity(part.signature.inputs.len()), HashSet::new());
         for column in &part.signature.inputs {
-            let place = match find(&all, &column.name, derived) {
-                None => {
-                    let column = column.clone();
-                    all.push(United {
-                        column,
-                        version,
-                        derived,
-                    });
-                    all.len() - 1
-                }
+            let place = match all.find(&column.name, derived) {
+                None => all.add(United {
+                    column: column.clone(),
+                    version,
+                    derived,
+                }),
                 Some(place) => {
-                    let before = &mut all[place];
-                    let mut united = unite(&before.column, column).map_err(|why| {
-                        let (name, first) = (&column.name, before.version);
-                        format!("versions {first} and {version} don't take the same column {name:?}: {why}")
-                    })?;
-                    if !derived && before.derived {
-                        united.name.clone_from(&column.name);
+                    let (name, first) = (&column.name, all.columns[place].version);
+                    if !taken.contains(&place) {
+                        all.narrow(place, column, derived).map_err(|why| {
+                            format!("versions {first} and {version} don't take the same column {name:?}: {why}")
+                        })?;
                     }
-                    before.column = united;
-                    before.derived &= derived;
                     place
                 }
             };
-            if own.contains(&place) {
-                let name = &all[place].column.name;
+            if !taken.insert(place) {
+                let name = &all.columns[place].column.name;
                 return Err(format!("version {version} has two columns that could be {name:?}"));
             }
             own.push(place);
         }
         places.push(own);
     }
-    Ok((all.into_iter().map(|united| united.column).collect(), places))
-}
-
-fn find(all: &[United], name: &str, derived: bool) -> Option<usize> {
-    let own = unicode::name(name);
-    let exact = all.iter().position(|united| unicode::name(&united.column.name) == own);
-    exact.or_else(|| {
-        let plain = without_spaces(&own);
-        let alike = |united: &United| {
-            (derived || united.derived) && without_spaces(&unicode::name(&united.column.name)) == plain
-        };
-        let mut alike = all.iter().enumerate().filter(|(_, united)| alike(united));
-        alike.next().filter(|_| alike.next().is_none()).map(|(place, _)| place)
-    })
+    Ok((all.columns.into_iter().map(|united| united.column).collect(), places))
 }
 
 /// The column that takes what both take; or why there is none.
@@ -189,8 +214,18 @@ fn words(categories: &[Category]) -> String {
     names.join(", ") + more
 }
 
-fn is_same_set<T: PartialEq>(a: &[T], b: &[T]) -> bool {
-    a.len() == b.len() && b.iter().all(|one| a.contains(one))
+/// Where each category is: tables have hundreds of thousands of them. A text is another one than the number that it is read as.
+pub fn table(categories: &[Category]) -> HashMap<(Discriminant<Category>, String), usize> {
+    categories.iter().map(key).zip(0..).collect()
+}
+
+pub fn key(category: &Category) -> (Discriminant<Category>, String) {
+    (discriminant(category), category.to_string())
+}
+
+fn is_same_set(a: &[Category], b: &[Category]) -> bool {
+    let table = table(b);
+    a.len() == b.len() && a.iter().all(|category| table.contains_key(&key(category)))
 }
 
 /// Are they a label, and a probability for each class? `None`: they are numbers.
@@ -223,8 +258,11 @@ fn outputs(members: &[Part], combine: Combine) -> Result<(Vec<Column>, Vec<Vec<u
         let versions = format!("versions {} and {}", first.version, part.version);
         let own = match (of_first, classes(part)?) {
             (Some(all), Some(own)) if is_same_set(all, own) => {
-                let place = |class| own.iter().position(|other| other == class);
-                let probabilities = all.iter().filter_map(place).map(|place| 1 + place);
+                let table = table(own);
+                let probabilities = all
+                    .iter()
+                    .filter_map(|class| table.get(&key(class)))
+                    .map(|place| 1 + place);
                 [0].into_iter().chain(probabilities).collect()
             }
             (Some(all), Some(own)) => {

@@ -1,5 +1,7 @@
+mod names;
+
 use super::*;
-use crate::model::{Format, Marker};
+use crate::model::{Column, Format, Marker};
 use proptest::prelude::*;
 
 /// A member that knows its version by its place: 1, 2...
@@ -262,49 +264,6 @@ fn a_number_that_means_missing_to_one_member_alone_is_a_number_to_the_others() {
     let marked = filled(|s| s.inputs[0].missing = vec![Marker::Number(-999.0)]);
     let model = ensemble(&[line, marked]).unwrap();
     assert_eq!(predict(&model, &[&[-999.0, 1.0]]), [-496.0, 1.0]);
-}
-
-/// LightGBM and skl2onnx write `annual_income` for `annual income`; a column of a library that keeps names is another one.
-#[test]
-fn a_name_that_a_library_made_of_another_is_that_ones() {
-    let signature = |names: &[&str]| Signature {
-        inputs: names
-            .iter()
-            .map(|name| super::super::Column::plain(name.to_string(), Type::Float64))
-            .collect(),
-        outputs: vec![super::super::Column::plain("prediction".into(), Type::Float64)],
-    };
-    let united = |a: (Format, &[&str]), b: (Format, &[&str])| {
-        let part = |(format, names)| Part {
-            version: 1,
-            format,
-            file: String::new(),
-            sha256: String::new(),
-            signature: signature(names),
-        };
-        let plan = Plan::new(Combine::Mean, Vec::new(), None, vec![part(a), part(b)]);
-        let names = |(signature, _): (Signature, _)| signature.inputs.into_iter().map(|c| c.name).collect::<Vec<_>>();
-        plan.signature().map(names).map_err(|defect| defect.to_string())
-    };
-    use Format::{Lightgbm, Onnx, Xgboost};
-    let (spaced, made) = (&["annual income"][..], &["annual_income"][..]);
-    for (a, b) in [
-        ((Lightgbm, made), (Xgboost, spaced)),
-        ((Xgboost, spaced), (Lightgbm, made)),
-        ((Onnx, made), (Xgboost, spaced)),
-    ] {
-        assert_eq!(united(a, b).unwrap(), spaced);
-    }
-    assert_eq!(united((Lightgbm, made), (Onnx, made)).unwrap(), made);
-    assert_eq!(
-        united((Xgboost, made), (Xgboost, spaced)).unwrap(),
-        ["annual_income", "annual income"]
-    );
-    let why = united((Xgboost, spaced), (Lightgbm, &["annual income", "annual_income"]));
-    assert_eq!(
-        why.unwrap_err(),
-        "version 1 has two columns that could be \"annual income\""
-    );
 }
 
 #[test]
