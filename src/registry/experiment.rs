@@ -124,6 +124,11 @@ pub struct Beginning<'a> {
 }
 
 impl Experiment {
+    /// Did nobody stop it, and no approval end it?
+    pub fn goes_on(&self) -> bool {
+        self.last() == Action::Start
+    }
+
     fn last(&self) -> Action {
         self.steps.last().map_or(Action::Stop, |step| step.action)
     }
@@ -277,7 +282,7 @@ impl Registry {
     pub(super) fn end_experiments(&self, answering: u32, vote: &Vote) -> Result<Vec<String>> {
         let mut ended = Vec::new();
         for experiment in self.experiments()? {
-            if experiment.last() == Action::Start && experiment.champion != answering {
+            if experiment.goes_on() && experiment.champion != answering {
                 let vote = Vote {
                     by: vote.by.clone(),
                     at: vote.at.clone(),

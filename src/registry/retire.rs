@@ -6,7 +6,7 @@
 
 use super::disk;
 use super::manifest::{MANIFEST_MAX, Manifest};
-use super::{Decision, Registry, Status, Vote, baseline};
+use super::{Decision, Experiment, Registry, Status, Vote, baseline};
 use crate::error::{Error, Result};
 use crate::score::Identity;
 use crate::spool::durable;
@@ -41,14 +41,14 @@ pub struct Removed {
 
 impl Registry {
     /// Retires a version: its artifact and what else it is scored and proven with are removed, and it can never be approved
-    /// or loaded again. `needed`: what else needs it, in words.
+    /// or loaded again.
     ///
     /// The decision comes first: whoever is killed over it has retired the version, and asks again for the files that are
     /// left.
     ///
     /// # Errors
     /// There is no such version, or something needs it.
-    pub fn retire(&self, version: u32, needed: Option<&str>, vote: Vote) -> Result<Removed> {
+    pub fn retire(&self, version: u32, vote: Vote) -> Result<Removed> {
         let manifest = self.show(version)?.manifest;
         let folder = self.folder(version);
         // Two people at once: one waits for the other. Not every mount can lock.
@@ -56,7 +56,7 @@ impl Registry {
         let _ = lock.lock();
         let again = decision(&folder)?.is_some();
         if !again {
-            if let Some(why) = self.why_needed(version)?.as_deref().or(needed) {
+            if let Some(why) = self.why_needed(version)? {
                 let message = format!(
                     "version {version} of model group {} can't be retired: {why}",
                     self.group()
@@ -92,7 +92,7 @@ impl Registry {
         Ok(removed)
     }
 
-    /// Why a version answers, if it does.
+    /// Who needs a version, if anybody does.
     fn why_needed(&self, version: u32) -> Result<Option<String>> {
         let answers = |found: Result<Identity>| match found {
             Ok(identity) => Ok(identity.version == version),
@@ -112,7 +112,11 @@ impl Registry {
                  first ('models reject {version}')"
             ))
         } else {
-            None
+            let tries = |experiment: &Experiment| experiment.goes_on() && experiment.version == version;
+            let experiment = self.experiments()?.into_iter().find(tries);
+            experiment.map(|Experiment { name, .. }| {
+                format!("experiment {name} tries it; stop that first ('experiment stop {name}')")
+            })
         })
     }
 }

@@ -332,3 +332,19 @@ fn a_few_labels_are_no_evidence() {
         .exits(0)
         .says("scored no file together yet");
 }
+
+#[test]
+fn a_version_on_trial_isnt_retired() {
+    let spool = spool();
+    start(&spool, &[]).exits(0);
+    let of_next = spool.register_line(4.0, 0.0);
+    assert_eq!(of_next, 3);
+    spool
+        .run(&["models", "retire", "2"])
+        .exits(64)
+        .says("experiment trial tries it");
+    spool.run(&["experiment", "stop", "trial"]).exits(0);
+    spool.run(&["models", "retire", "2"]).exits(0);
+    let again = spool.run(&["experiment", "start", "again", "--shadow", "2"]);
+    again.exits(64).says("retired");
+}

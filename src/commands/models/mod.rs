@@ -90,7 +90,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             }
         }
         Models::Retire { version, reason } => {
-            let Removed { files, bytes, again } = registry.retire(version, None, vote(reason))?;
+            let Removed { files, bytes, again } = registry.retire(version, vote(reason))?;
             let removed = format!("{} removed, {bytes} bytes", count(files, "file"));
             print_line(match again {
                 false => format!("retired {}/{version}: {removed}", registry.group()),
@@ -101,7 +101,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
     Ok(exit::CONVERGED)
 }
 
-fn print_ended(experiments: &[String]) {
+pub(super) fn print_ended(experiments: &[String]) {
     for name in experiments {
         print_line(format!("this ends experiment {name}: its champion answers no more"));
     }

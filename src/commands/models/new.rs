@@ -3,7 +3,7 @@
 use super::super::invocation::Invocation;
 use super::super::monitor::baseline::{read, rows as baseline_rows};
 use super::super::{count, now, print_line, read_text, sandbox};
-use super::vote;
+use super::{print_ended, vote};
 use crate::cli;
 use crate::config::Config;
 use crate::digits;
@@ -99,8 +99,9 @@ impl New<'_> {
         let name = format!("{}/{version}", registry.group());
         remarks.iter().for_each(|remark| print_line(format!("note: {remark}")));
         if approve {
-            registry.approve(version, vote("approved when it was registered".into()))?;
+            let ended = registry.approve(version, vote("approved when it was registered".into()))?;
             print_line(format!("registered and approved {name}{with}"));
+            print_ended(&ended);
         } else {
             let approve = self
                 .invocation
