@@ -37,6 +37,10 @@
 //! a [`score::Lineup`] of it; its identity holds the hash of the whole manifest. What another lineup made is stale then: the [`ledger`] keeps, as text, who made
 //! each result and by which settings ([`transform::Shape`]).
 //!
+//! A version on trial scores beside it as a [`score::Shadow`] of the lineup: [`registry::experiment`] has who decided on it, a
+//! [`score::Derivation`] makes its rows of the same batch, `transform::shadow` its lines, and [`experiment`] holds both against each
+//! other.
+//!
 //! # Where to change what
 //!
 //! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:

@@ -229,7 +229,7 @@ fn versions_that_have_nothing_in_common_are_said_to() {
     );
     let json = to_value(&report).unwrap();
     assert_eq!((&json["difference"], json["why"].is_string()), (&Value::Null, true));
-    assert!(page(&report).ends_with("</html>\n") && lines(&report).lines().count() == 2);
+    assert!(page(&report).ends_with("</html>\n") && lines(&report).lines().count() == 3);
     let empty = Tally::new(Pairing::of(&classes(&["a", "b"]), &classes(&["a", "b"])).unwrap());
     let report = Report::of(Subject {
         paired: vec![Paired::of(Measure::Error, vec![], 0.0)],

@@ -345,6 +345,10 @@ fn a_version_on_trial_isnt_retired() {
         .says("experiment trial tries it");
     spool.run(&["experiment", "stop", "trial"]).exits(0);
     spool.run(&["models", "retire", "2"]).exits(0);
+    let shown = spool.run(&["models", "show", "2"]).exits(0);
+    shown
+        .says("trial: version 2 as a shadow beside version 1")
+        .says("stop 20");
     let again = spool.run(&["experiment", "start", "again", "--shadow", "2"]);
     again.exits(64).says("retired");
 }

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::Format;
 use crate::model::ensemble::{Combine, Part, Plan};
 use crate::registry::baseline::{Given, InForce};
-use crate::registry::{Attachment, Registry, Status, Version};
+use crate::registry::experiment::Step;
+use crate::registry::{Attachment, Experiment, Registry, Status, Version};
 use crate::transform::problem::excerpt;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +30,8 @@ struct Shown {
     baseline: Option<Baseline>,
     /// Who gave it which baselines, oldest first.
     baselines_given: Vec<Given>,
+    /// Those in which it was tried, or which it answered.
+    experiments: Vec<Experiment>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
 }
@@ -108,6 +111,7 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
         baseline: or_none(registry.baseline(number), invocation).map(Baseline::of),
         baselines_given: or_none(registry.baselines_given(number).map(Some), invocation).unwrap_or_default(),
         intervals: or_none(evaluation(registry, number), invocation).map_or(BTreeMap::new(), |json| intervals(&json)),
+        experiments: or_none(tries(registry, number).map(Some), invocation).unwrap_or_default(),
         version,
     };
     match json {
@@ -115,6 +119,38 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
         false => print_table(&rows(&shown)),
     }
     Ok(())
+}
+
+/// The experiments in which it was tried, or which it answered.
+fn tries(registry: &Registry, version: u32) -> Result<Vec<Experiment>> {
+    let mut experiments = registry.experiments()?;
+    experiments.retain(|experiment| experiment.version == version || experiment.champion == version);
+    Ok(experiments)
+}
+
+/// `trees: version 4 as a shadow beside version 3; start 2026-11-27T06:44:29Z by ada@host: a try`
+fn trial(experiment: &Experiment) -> Vec<String> {
+    let Experiment {
+        name,
+        kind,
+        version,
+        champion,
+        ..
+    } = experiment;
+    let first = format!("{name}: version {version} as a {kind} beside version {champion}");
+    let step = |step: &Step| {
+        let reason = if step.reason.is_empty() { "" } else { ": " };
+        format!(
+            "{} {} by {}{reason}{}",
+            step.action,
+            step.at,
+            plain(&step.by),
+            plain(&step.reason)
+        )
+    };
+    std::iter::once(first)
+        .chain(experiment.steps.iter().map(step))
+        .collect()
 }
 
 /// Prints the error of what is none for it.
@@ -180,6 +216,7 @@ fn rows(shown: &Shown) -> Vec<Vec<String>> {
         let threshold = ensemble.threshold.iter().map(|t| format!("{t} of the second class"));
         add("threshold", threshold.collect());
     }
+    add("experiments", shown.experiments.iter().flat_map(trial).collect());
     add("inputs", manifest.signature.inputs.iter().map(describe).collect());
     add("outputs", manifest.signature.outputs.iter().map(describe).collect());
     let metric = |(name, value): (&String, &toml::Value)| {
