@@ -134,6 +134,11 @@ fn of_predictions(subject: &Subject, difference: &Difference) -> String {
     if difference.both == 0 {
         return format!("{shadow} and {champion} have scored no row together yet");
     }
+    let all_same = |column: &Column| column.same == difference.both;
+    let flips = difference.labels.as_ref().map_or(0, |labels| labels.flips);
+    if flips == 0 && difference.columns.iter().all(all_same) && difference.columns_left_out == 0 {
+        return format!("{shadow} says the same as {champion} in {rows}");
+    }
     let mut parts = Vec::new();
     if let Some(labels) = &difference.labels {
         let share = labels.flips as f64 / difference.both as f64;

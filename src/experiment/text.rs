@@ -93,7 +93,8 @@ fn basis(report: &Report) -> String {
         parts.extend(apart.map(|(rows, who)| format!("{} scored by {who}", grouped(rows, "row"))));
     }
     if let (Some(before), Some(now)) = (report.champion_milliseconds, report.shadow_milliseconds) {
-        parts.push(format!("{} and {} ms for 1,000 rows", short(now, 3), short(before, 3)));
+        let of = |model: &str, ms: f64| format!("{model} takes {} ms for 1,000 rows", short(ms, 3));
+        parts.extend([of(champion, before), of(shadow, now)]);
     }
     parts.join(", ")
 }

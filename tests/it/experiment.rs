@@ -315,6 +315,17 @@ fn a_report_says_how_they_differ_and_with_labels_which_is_better() {
 }
 
 #[test]
+fn that_two_say_the_same_is_said() {
+    let spool = Spool::new();
+    spool.register_line(2.0, 1.0);
+    start(&spool, &[]).exits(0);
+    spool.drop_file("a.csv", "x\n1\n2\n");
+    spool.once().exits(0);
+    let report = spool.run(&["experiment", "report", "trial"]).exits(0);
+    report.says("lines/2 says the same as lines/1 in 2 rows");
+}
+
+#[test]
 fn a_few_labels_are_no_evidence() {
     let spool = labelled(60);
     let report =

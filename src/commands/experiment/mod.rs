@@ -5,7 +5,7 @@ mod sheet;
 
 use super::invocation::Invocation;
 use super::models::vote;
-use super::{count, print_json, print_line, print_table};
+use super::{count, print_json, print_line, print_table, time};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
@@ -142,7 +142,7 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
         print_line("there is no experiment");
         return Ok(());
     }
-    let head = ["NAME", "KIND", "VERSION", "BESIDE", "STATE", "SINCE", "FILES"]
+    let head = ["NAME", "KIND", "VERSION", "BESIDE", "STATE", "SINCE (UTC)", "FILES"]
         .map(String::from)
         .to_vec();
     let row = |entry: &Entry| {
@@ -155,6 +155,9 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
             ..
         } = &entry.experiment;
         let since = steps.last().map_or("", |step| &step.at);
+        let since = since
+            .parse()
+            .map_or_else(|_| since.into(), |at: Timestamp| time(at.as_microsecond()));
         let files = match (entry.files, entry.failed_files) {
             (Some(files), Some(0)) => count(files as u64, "file"),
             (Some(files), Some(failed)) => format!("{}, {failed} that it can't score", count(files as u64, "file")),
@@ -167,7 +170,7 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
             version,
             champion,
             entry.state.to_string(),
-            since.into(),
+            since,
             files,
         ]
     };
