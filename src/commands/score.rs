@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
-use crate::transform::{Destination, Failure, Run, Scorer, Summary, pool, shown, transform};
+use crate::transform::{Destination, Failure, Run, Scorer, Shape, Summary, pool, shown, transform};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -38,9 +38,14 @@ pub fn score(
         Some(file) => Rejects::to(file)?,
         None => Rejects::Shown(Vec::new()),
     };
+    let shape = Shape {
+        // A model in a folder is no version.
+        model_version: false,
+        ..config.shape.clone()
+    };
     let result = transform(
         io::stdin(),
-        &Scorer::new(Lineup::alone(Arc::new(model)), config.shape.clone()),
+        &Scorer::new(Lineup::alone(Arc::new(model)), shape),
         &mut out,
         &mut rejects,
         &run,

@@ -104,6 +104,7 @@ impl Raw {
                 max_bad_rows: self.input.max_bad_rows,
                 columns: self.output.columns.clone(),
                 probabilities: self.output.probabilities,
+                model_version: self.output.model_version,
             },
             output: self.output.validate(),
             failed: self.failed.path.0,

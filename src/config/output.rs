@@ -39,6 +39,7 @@ pub struct Raw {
     #[serde(deserialize_with = "columns")]
     pub columns: Columns,
     pub probabilities: bool,
+    pub model_version: bool,
     publish: Publish,
     done_marker: bool,
     taken: OnTaken,

@@ -130,6 +130,7 @@ pub(super) static MODELS: LazyLock<Models> = LazyLock::new(|| {
         max_bad_rows: Limit::Count(u64::MAX),
         columns: Columns::Prediction,
         probabilities: false,
+        model_version: false,
     };
     Models::of(models, shape)
 });

@@ -62,6 +62,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
+        version: shape.model_version.then_some(lineup.champion.identity.version),
         observed: &scorer.observed,
         seconds: &seconds,
     };

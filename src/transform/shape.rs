@@ -17,6 +17,8 @@ pub struct Shape {
     pub columns: Columns,
     /// Of a classification: a column for each class behind the label.
     pub probabilities: bool,
+    /// A last column says which version predicted the row.
+    pub model_version: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +123,7 @@ impl Shape {
         max_bad_rows: Limit::Share(Share::TENTH),
         columns: Columns::Prediction,
         probabilities: false,
+        model_version: false,
     };
 
     /// The canonical text: a line `key = value` for each key that differs from the frozen defaults. The ledger keeps it; an
@@ -135,6 +138,7 @@ impl Shape {
             max_bad_rows,
             columns,
             probabilities,
+            model_version,
         } = self;
         let missing = spelling.missing_text();
         let shown = |b: u8| char::from(b).escape_default().to_string();
@@ -171,6 +175,7 @@ impl Shape {
                 "probabilities",
                 &probabilities.to_string(),
             ),
+            (*model_version, "model_version", "true"),
             (*encoding != default.encoding, "encoding", &encoding.name()),
             (escape.is_some(), "escape", &escape.map(shown).unwrap_or_default()),
         ] {
@@ -294,11 +299,12 @@ mod tests {
             max_bad_rows: Limit::Share(share("7")),
             columns: Columns::Named(vec!["a\nb".into(), "\"".into()]),
             probabilities: true,
+            model_version: true,
         };
         assert_eq!(
             shape.text(),
             "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
-             true\nencoding = windows-1252\nescape = \\\\\n"
+             true\nmodel_version = true\nencoding = windows-1252\nescape = \\\\\n"
         );
     }
 

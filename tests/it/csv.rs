@@ -497,3 +497,31 @@ fn a_share_of_bad_rows_is_met_exactly() {
     let report = spool.report("29.csv").unwrap().to_string();
     assert!(report.contains("max_bad_rows is 7%;"), "{report}");
 }
+
+#[test]
+fn a_last_column_says_which_version_predicted() {
+    let spool = Spool::new()
+        .set("output.model_version=true")
+        .set("input.max_bad_rows=100%");
+    spool.drop_file("none.csv", "1\n2\n");
+    spool.once().exits(0);
+    assert_eq!(spool.output("none.csv").unwrap(), "3.0,1\n5.0,1\n");
+    spool.approve_line(3.0, 0.0);
+    spool.drop_file("a.csv", "id,x\n7,1\n8,oops\n9\n");
+    spool.once().exits(0);
+    assert_eq!(
+        spool.output("a.csv").unwrap(),
+        "prediction,model_version\n3.0,2\n,2\n,2\n"
+    );
+    assert_eq!(spool.output("none.csv").unwrap(), "3.0,2\n6.0,2\n");
+    // The input may have such a column, unless it is kept.
+    spool.drop_file("a.csv", "model_version,x\n7,1\n");
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), "prediction,model_version\n3.0,2\n");
+    let kept = spool.set("output.columns=all");
+    kept.once().exits(1);
+    assert_eq!(kept.report("a.csv").unwrap()["code"], "duplicate_column");
+    assert_eq!(kept.output("none.csv").unwrap(), "1,3.0,2\n2,6.0,2\n");
+    let filtered = kept.filter(&["score"], b"x\n1\n").exits(0);
+    assert_eq!(filtered.stdout, "x,prediction\n1,3.0\n");
+}

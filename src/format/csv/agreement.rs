@@ -161,6 +161,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         known: &[],
         columns: &Columns::All,
         outputs: &signature.outputs,
+        version: None,
         observed: &[],
         seconds: &[],
     };

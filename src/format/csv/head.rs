@@ -38,11 +38,16 @@ pub struct Wanted<'a> {
     pub columns: &'a Columns,
     /// The columns that are written behind the kept ones.
     pub outputs: &'a [Column],
+    /// A last column says which version predicted: its number.
+    pub version: Option<u32>,
     /// Names of columns whose cells are to be looked at, each once. An input needn't have them.
     pub observed: &'a [String],
     /// Models that score the same rows beside the one whose signature this is.
     pub seconds: &'a [Second<'a>],
 }
+
+/// The column that says which version predicted.
+pub const VERSION: &str = "model_version";
 
 /// What stands in front of the rows.
 #[derive(Clone, Debug)]
@@ -239,16 +244,15 @@ impl Layout {
         {
             return Err(twice);
         }
-        if let Some(output) = wanted.outputs.iter().find(|output| is_kept(&output.name)) {
+        let outputs = wanted.outputs.iter().map(|output| output.name.as_str());
+        let mut written = outputs.chain(wanted.version.map(|_| VERSION));
+        if let Some(output) = written.find(|output| is_kept(output)) {
             return Err(Problem::new(
                 Code::DuplicateColumn,
-                format!(
-                    "the input has a column {:?}, and the output would have two",
-                    output.name
-                ),
+                format!("the input has a column {output:?}, and the output would have two"),
                 "rename the column, or choose the kept columns in output.columns without it",
             )
-            .column(&output.name));
+            .column(output));
         }
         let mut roles = vec![Role::default(); names.len()];
         for (feature, &field) in binding.fields.iter().enumerate() {

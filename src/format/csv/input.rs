@@ -17,6 +17,8 @@ pub struct Input {
     layout: Layout,
     /// The outputs that are written.
     outputs: Vec<Writing>,
+    /// What ends each line.
+    end: Vec<u8>,
     out: Vec<u8>,
     /// What stands in front of the rows, with its line ends.
     front: Box<[u8]>,
@@ -46,10 +48,18 @@ impl Input {
         let head = Head::read(first, wanted)?;
         let mut out = Vec::new();
         if head.layout.header {
-            writer::header(&head.layout, &first[head.record.clone()], wanted.outputs, &mut out);
+            let version = wanted.version.is_some();
+            writer::header(
+                &head.layout,
+                &first[head.record.clone()],
+                wanted.outputs,
+                version,
+                &mut out,
+            );
         }
         let delimiter = head.layout.dialect.delimiter;
         Ok(Input {
+            end: writer::end(wanted.version, delimiter),
             outputs: wanted.outputs.iter().map(|o| Writing::of(o, delimiter)).collect(),
             layout: head.layout,
             out,
@@ -194,7 +204,14 @@ impl Rows<'_> {
         let Rows {
             input, range, reader, ..
         } = self;
-        writer::rows(&input.layout, range, reader, &input.outputs, predictions, out)
+        writer::rows(
+            &input.layout,
+            range,
+            reader,
+            (&input.outputs, &input.end),
+            predictions,
+            out,
+        )
     }
 
     /// Where a bad row of the batch stands; rows are asked for in order. `None`: a problem stands in front of its end, and

@@ -115,6 +115,7 @@ pub(super) fn batches<R: Read, E: From<Problem>>(
         known: &[],
         columns: &Columns::Prediction,
         outputs: &[],
+        version: None,
         observed: &[],
         seconds: &[],
     };

@@ -1,14 +1,14 @@
 //! Predictions, and the columns kept in front of them -> bytes.
 
 use super::dialect::Dialect;
-use super::head::{Kept, Layout};
+use super::head::{Kept, Layout, VERSION};
 use super::reader::Reader;
 use super::record::{quote, raw_fields};
 use crate::model::{Column, Type};
 use crate::score::batch::Reason;
 
 /// The output's header. `record`: the input's, without its line end.
-pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], out: &mut Vec<u8>) {
+pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], version: bool, out: &mut Vec<u8>) {
     let Dialect { delimiter, escape } = layout.dialect;
     match &layout.kept {
         Kept::None => {}
@@ -25,7 +25,19 @@ pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], out: &mut Vec<
         }
         quote(column.name.as_bytes(), delimiter, out);
     }
+    if version {
+        out.push(delimiter);
+        out.extend_from_slice(VERSION.as_bytes());
+    }
     out.push(b'\n');
+}
+
+/// What ends each line: the version that predicted, if it is written, and a line feed.
+pub fn end(version: Option<u32>, delimiter: u8) -> Vec<u8> {
+    match version {
+        Some(version) => format!("{}{version}\n", char::from(delimiter)).into_bytes(),
+        None => b"\n".to_vec(),
+    }
 }
 
 /// How the numbers of an output column are written.
@@ -69,13 +81,13 @@ impl Writing {
     }
 }
 
-/// One line per row of `reader`'s batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
+/// One line per row of `reader`'s batch. `end`: of each; `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
 /// not finite.
 pub fn rows(
     layout: &Layout,
     block: &[u8],
     reader: &Reader,
-    outputs: &[Writing],
+    (outputs, end): (&[Writing], &[u8]),
     predictions: &[f64],
     out: &mut Vec<u8>,
 ) -> u64 {
@@ -114,7 +126,9 @@ pub fn rows(
         }
         match flaw {
             // An empty line would not be a record, to this reader and to many others: it would shift all that follow.
-            Some(_) if layout.kept == Kept::None && outputs.len() == 1 => out.extend_from_slice(b"\"\""),
+            Some(_) if layout.kept == Kept::None && outputs.len() == 1 && end == b"\n" => {
+                out.extend_from_slice(b"\"\"")
+            }
             Some(_) => out.extend(outputs[1..].iter().map(|_| delimiter)),
             None => {
                 let mut finite = true;
@@ -127,7 +141,10 @@ pub fn rows(
                 not_finite += u64::from(!finite);
             }
         }
-        out.push(b'\n');
+        match end {
+            [only] => out.push(*only),
+            end => out.extend_from_slice(end),
+        }
     }
     not_finite
 }
