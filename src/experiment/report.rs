@@ -99,7 +99,7 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
         Verdict::Better => format!("{shadow} is better than {champion}"),
         Verdict::Worse => format!("{shadow} is worse than {champion}"),
         Verdict::Equivalent => format!("{shadow} is as good as {champion}, within {}", short(paired.margin, 3)),
-        Verdict::NotYet => format!("whether {shadow} is better than {champion} can't be told yet"),
+        Verdict::NotYet => format!("Whether {shadow} is better than {champion} can't be told yet"),
     };
     let keys = format!("{} with a label", grouped(paired.keys, "key"));
     let (Some(before), Some(now), Some(lift), Some(interval)) =

@@ -166,7 +166,7 @@ fn few_labels_say_how_many_more_it_takes() {
     assert_eq!(report.verdict, Some(Verdict::NotYet));
     let said = &report.headline;
     assert!(
-        said.starts_with("whether credit/5 is better than credit/3 can't be told yet"),
+        said.starts_with("Whether credit/5 is better than credit/3 can't be told yet"),
         "{said}"
     );
     assert!(
@@ -237,7 +237,7 @@ fn versions_that_have_nothing_in_common_are_said_to() {
     });
     assert_eq!(
         report.headline,
-        "whether credit/5 is better than credit/3 can't be told yet: there are 0 keys with a label"
+        "Whether credit/5 is better than credit/3 can't be told yet: there are 0 keys with a label"
     );
     assert!(page(&report).ends_with("</html>\n"));
 }

@@ -184,7 +184,7 @@ proptest! {
                 // Keys with line feeds: the records, not the lines, are counted.
                 let records: Vec<&str> = made.split_terminator('\n').filter(|line| line.matches(',').count() > width).collect();
                 prop_assert_eq!(records.len(), own_lines.len());
-                let good = own_lines[1..].iter().filter(|line| outputs(line, width)[0] != "" && *line != "\"\"").count() as u64;
+                let good = own_lines[1..].iter().filter(|line| !outputs(line, width)[0].is_empty() && *line != "\"\"").count() as u64;
                 prop_assert_eq!(shadowed.both + shadowed.shadow_only, good);
                 for (record, own) in records[1..].iter().zip(&own_lines[1..]) {
                     let own = if own == "\"\"" { "" } else { own };
