@@ -165,13 +165,21 @@ pub struct Context<'a> {
 impl Context<'_> {
     pub fn run(&self, job: Job) -> Done {
         let start = Instant::now();
-        let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job)))
-            .unwrap_or_else(|_| self.fail(&job, internal(), self.setup.publisher.draft_failed(&job.name)?, None));
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job))).unwrap_or_else(|_| self.give_up(&job));
         let outcome = attempt.unwrap_or_else(|error| Outcome::Fault { error, short: None });
         Done {
             job,
             outcome,
             took: start.elapsed(),
+        }
+    }
+
+    /// A defect of this program kept it from being done.
+    fn give_up(&self, job: &Job) -> Result<Outcome> {
+        match job.task {
+            // Its result stays as it is, for it is as it should be.
+            Task::Shadow => self.shadowed(job, Err(internal().into()), self.draft_shadows(job)),
+            _ => self.fail(job, internal(), self.setup.publisher.draft_failed(&job.name)?, None),
         }
     }
 
@@ -236,9 +244,7 @@ impl Context<'_> {
             ..
         } = self.setup;
         let mut output = publisher.draft_output(&job.name)?;
-        let experiment = |&shadow: &usize| &self.pin.scorer.lineup.shadows[shadow].experiment;
-        let drafts = job.shadows.iter().map(experiment);
-        let mut shadows: Vec<ShadowDraft> = drafts.map(|of| publisher.draft_shadow(of, &job.name)).collect();
+        let mut shadows = self.draft_shadows(job);
         let sinks = job.shadows.iter().zip(&mut shadows);
         let sinks = sinks.map(|(&shadow, draft)| Sink { shadow, out: draft }).collect();
         let rejects_name = job.name.with_shortened(REJECTS).to_string();
@@ -314,6 +320,16 @@ impl Context<'_> {
             }
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }
+    }
+
+    /// Of each of its shadows.
+    fn draft_shadows(&self, job: &Job) -> Vec<ShadowDraft> {
+        let shadows = &self.pin.scorer.lineup.shadows;
+        let draft = |&shadow: &usize| {
+            let experiment = &shadows[shadow].experiment;
+            self.setup.publisher.draft_shadow(experiment, &job.name)
+        };
+        job.shadows.iter().map(draft).collect()
     }
 
     /// What came of a run for shadows alone. A champion that can't score what it scored before has another fault, which the file's own
