@@ -259,8 +259,10 @@ impl Context<'_> {
         };
         if job.task == Task::Shadow {
             let result = transform_beside(file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
+            // It may be read once more.
+            let outcome = self.shadowed(job, result, shadows);
             return match unchanged()? {
-                true => self.shadowed(job, result, shadows),
+                true => outcome,
                 false => Ok(Outcome::Changed),
             };
         }
