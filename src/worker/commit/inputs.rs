@@ -218,7 +218,11 @@ impl Commit {
                         _ => Taken::default(),
                     },
                     task: Task::of(decision, record.as_ref().and_then(|r| r.input_hash)),
-                    shadows: self.shadows.of_new(first_seen),
+                    // A disk that its result didn't fit into isn't filled by others, which are made later.
+                    shadows: match note.short {
+                        None => self.shadows.of_new(first_seen),
+                        Some(_) => Vec::new(),
+                    },
                     ..job
                 }));
             }
