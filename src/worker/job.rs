@@ -85,7 +85,7 @@ pub enum Task {
     Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
-    /// Its result is as it should be; score it for its shadows alone.
+    /// Its result is as it should be, or is left; score it for its shadows alone.
     Shadow,
 }
 

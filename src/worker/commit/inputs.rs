@@ -139,7 +139,7 @@ impl Commit {
     }
 
     /// What is to be done with one input, if anything now. `lacking`: the shadows whose files it lacks, if its result is as it should
-    /// be.
+    /// be, or was taken and is left.
     fn decide(
         &mut self,
         name: Name,
@@ -177,12 +177,7 @@ impl Commit {
                     return Ok(ToDo::Know(name, Taken::default()));
                 }
                 if !lacking.is_empty() {
-                    let job = job(name, &sighting, now);
-                    return Ok(ToDo::Job(Job {
-                        task: Task::Shadow,
-                        shadows: lacking,
-                        ..job
-                    }));
+                    return Ok(ToDo::Job(shadow_job(name, &sighting, now, lacking)));
                 }
             }
             decision @ (Decision::Left | Decision::Leave(_)) => {
@@ -195,6 +190,10 @@ impl Commit {
                 if let Decision::Leave(taken) = decision {
                     let loss = if size.is_some() { Loss::Changed } else { Loss::Went };
                     return Ok(ToDo::Leave(name, taken, loss));
+                }
+                // What a shadow makes is held against the champion's predictions, not against the output that somebody took.
+                if !lacking.is_empty() {
+                    return Ok(ToDo::Job(shadow_job(name, &sighting, now, lacking)));
                 }
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
@@ -386,6 +385,15 @@ impl Commit {
             }
         }
         Ok(())
+    }
+}
+
+/// To score an input as it was seen, for its shadows alone.
+fn shadow_job(name: Name, sighting: &Sighting, now: Now, shadows: Vec<usize>) -> Job {
+    Job {
+        task: Task::Shadow,
+        shadows,
+        ..job(name, sighting, now)
     }
 }
 
