@@ -1,7 +1,7 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
 use super::Scorer;
-use super::shadow::Beside;
+use super::scorer::Beside;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;

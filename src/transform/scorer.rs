@@ -1,7 +1,6 @@
 //! A lineup and the settings that it scores by.
 
 use super::Shape;
-use super::shadow::Beside;
 use crate::format::Input;
 use crate::monitor::Counter;
 use crate::score::binding::features;
@@ -24,6 +23,15 @@ pub struct Scorer {
     pub counter: Option<Arc<Counter>>,
     /// The input that was opened last: the next one most often has the same header.
     last: Mutex<Option<Arc<Input>>>,
+}
+
+/// A shadow that scores an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// Its place in the lineup.
+    pub place: usize,
+    /// Its key's among the observed columns.
+    pub key: Option<usize>,
 }
 
 impl Scorer {

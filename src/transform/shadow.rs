@@ -1,6 +1,7 @@
 //! What shadows make of an input: a file of its own for each, with a line a row.
 
 use super::open::Opened;
+use super::scorer::Beside;
 use crate::format::{Rows, Writing, quote};
 use crate::model::Column;
 use crate::problem::internal;
@@ -16,15 +17,6 @@ pub struct Sink<'a> {
     /// Its place in the lineup.
     pub shadow: usize,
     pub out: &'a mut (dyn Write + Send + 'static),
-}
-
-/// A shadow that scores an input.
-#[derive(Clone, Copy, Debug)]
-pub struct Beside {
-    /// Its place in the lineup.
-    pub place: usize,
-    /// Its key's among the observed columns.
-    pub key: Option<usize>,
 }
 
 /// What came of a shadow's pass over an input.
