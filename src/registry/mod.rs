@@ -267,7 +267,7 @@ impl Registry {
         if !self.versions()?.contains(&version) {
             return Err(self.no_version(version));
         }
-        retire::check(&self.folder(version))?;
+        self.check_kept(version)?;
         approval::decide(&self.folder(version), Status::Rejected, vote)
     }
 
@@ -281,6 +281,11 @@ impl Registry {
         let mut decisions = approval::decisions(&folder)?;
         decisions.extend(retire::decision(&folder)?);
         Ok(decisions)
+    }
+
+    /// An error if it was retired.
+    fn check_kept(&self, version: u32) -> Result<()> {
+        retire::check(&self.folder(version))
     }
 
     fn is_retired(&self, version: u32) -> Result<bool> {

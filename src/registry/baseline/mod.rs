@@ -7,7 +7,7 @@ pub use rows::{Made, Named, Rows};
 
 use super::disk::{self, Frozen};
 use super::manifest::MANIFEST_MAX;
-use super::{Attachment, Registry, Vote, retire};
+use super::{Attachment, Registry, Vote};
 use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::model::Signature;
@@ -110,7 +110,7 @@ impl Registry {
     pub fn give_baseline(&self, version: u32, baseline: &Baseline, vote: Vote) -> Result<String> {
         let signature = self.show(version)?.manifest.signature;
         let folder = self.folder(version);
-        retire::check(&folder)?;
+        self.check_kept(version)?;
         baseline.fits(&signature).map_err(|why| Error::config(&folder, why))?;
         let json = baseline.json();
         let sha256 = disk::sha256(&json);
