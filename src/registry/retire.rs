@@ -8,6 +8,7 @@ use super::disk;
 use super::manifest::{MANIFEST_MAX, Manifest};
 use super::{Decision, Experiment, Registry, Status, Vote, baseline};
 use crate::error::{Error, Result};
+use crate::model::ensemble::Plan;
 use crate::score::Identity;
 use crate::spool::durable;
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ fn files(manifest: &Manifest, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = manifest.files_in(folder).into_iter().map(|file| file.path).collect();
     for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
         let entry = entry.map_err(Error::io("list", folder))?;
-        let is_own = |name: &str| name.starts_with("member-") || baseline::is_given(name);
+        let is_own = |name: &str| Plan::is_file(name) || baseline::is_given(name);
         if entry.file_name().to_str().is_some_and(is_own) {
             files.push(entry.path());
         }

@@ -7,6 +7,8 @@ use std::fmt;
 const FORMAT_VERSION: u32 = 1;
 /// More are no ensemble that somebody means: all are held in memory, and each scores every row.
 pub const MEMBERS_MAX: usize = 64;
+/// What the names of members' files begin with.
+const MEMBER: &str = "member-";
 /// What members' artifacts end in.
 const EXTENSIONS: [&str; 4] = ["json", "onnx", "txt", "ubj"];
 
@@ -90,7 +92,12 @@ impl Plan {
     /// The name of a member's file; `artifact`: that of its artifact, whose ending stays.
     pub fn file(member: usize, artifact: &str) -> String {
         let extension = artifact.rsplit('.').next().unwrap_or_default();
-        format!("member-{}.{extension}", member + 1)
+        format!("{MEMBER}{}.{extension}", member + 1)
+    }
+
+    /// Is it the name of a member's file?
+    pub fn is_file(name: &str) -> bool {
+        name.starts_with(MEMBER)
     }
 
     pub fn parse(artifact: &[u8]) -> Result<Plan, Defect> {
@@ -125,7 +132,7 @@ impl Plan {
             ));
         }
         let is_named = |(place, part): (usize, &Part)| {
-            let ending = part.file.strip_prefix(&format!("member-{}.", place + 1));
+            let ending = part.file.strip_prefix(&format!("{MEMBER}{}.", place + 1));
             ending.is_some_and(|ending| EXTENSIONS.contains(&ending))
         };
         if let Some(place) = (0..members).find(|&place| !is_named((place, &self.members[place]))) {
