@@ -78,7 +78,8 @@
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
 //! golden rows. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
-//! [`experiment`] compares two versions by what they said, and knows of [`monitor`] the index, of [`evaluate`] the histograms.
+//! [`experiment`] compares two versions by what they said, and knows of [`monitor`] the index and how far chance goes,
+//! of [`evaluate`] the histograms, of [`report`] how times and shares are written.
 //! [`commands`] make a [`report`] of what [`monitor`] counted; its page and that of an evaluation are drawn by [`plot`] and styled by [`html`].
 //! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`experiment`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to

@@ -101,16 +101,16 @@ impl Current {
             _ => Ok(None),
         };
         let proven = chosen.and_then(|identity| self.registry.prove(identity.version));
-        let (lineup, baseline) = match (proven, baseline) {
-            (Ok(lineup), Ok(baseline)) => (Ok(lineup), baseline),
+        let (champion, baseline) = match (proven, baseline) {
+            (Ok(champion), Ok(baseline)) => (Ok(champion), baseline),
             (Err(error), _) | (_, Err(error)) => (Err(error), None),
         };
-        if let (Err(now), Err(before)) = (&lineup, &self.lineup)
+        if let (Err(now), Err(before)) = (&champion, &self.lineup)
             && now.to_string() == before.to_string()
         {
             return false;
         }
-        match lineup {
+        match champion {
             Ok(champion) => self.set(champion, experiments),
             Err(error) => self.lineup = Err(error),
         }

@@ -228,7 +228,9 @@ impl Registry {
         let refuse = |message: String| Err(Error::config(&path, message));
         let shown = self.show(version)?;
         if shown.status == Status::Rejected {
-            return refuse(format!("version {version} was rejected: it is no candidate"));
+            return refuse(format!(
+                "version {version} was rejected: it is no candidate; register its artifact anew to try it"
+            ));
         }
         let champion = self.latest_approved()?;
         if champion.version == version {
@@ -301,7 +303,10 @@ impl Registry {
         let _lock = lock(&self.experiments_folder())?;
         let mut experiment = read(&path)?;
         if experiment.last() == Action::Stop {
-            return Err(Error::config(&path, "it is stopped already"));
+            return Err(Error::config(
+                &path,
+                "it is stopped already; with --purge what it made is removed, too",
+            ));
         }
         experiment.steps.push(Step {
             action,
@@ -324,7 +329,8 @@ impl Registry {
     pub(super) fn shadow(&self, experiment: &Experiment) -> Result<Shadow> {
         let member = self.prove(experiment.version)?;
         if member.identity.manifest != experiment.manifest {
-            let message = "it isn't the version any more with which the experiment began";
+            let message =
+                "it isn't the version any more with which the experiment began: stop that, and start another one";
             return Err(Error::model(self.folder(experiment.version), message));
         }
         Ok(Shadow {

@@ -98,10 +98,9 @@ fn changed(subject: &Subject, report: &Report) -> String {
     let mut names: Vec<String> = Vec::new();
     for change in &counted {
         let check = &change.check;
-        let name = match (check.column.as_str(), check.area) {
-            ("", Area::Performance) => format!("the {}", check.check.replace('_', " ")),
-            ("", _) => format!("the {}", check.check.replace('_', " ")),
-            (column, _) => column.to_string(),
+        let name = match check.column.as_str() {
+            "" => format!("the {}", check.check.replace('_', " ")),
+            column => column.to_string(),
         };
         if !names.contains(&name) {
             names.push(name);

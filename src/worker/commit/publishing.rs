@@ -126,11 +126,11 @@ impl Commit {
         } in ready.made
         {
             had_failed |= job.recorded == Some(Verdict::Fail);
-            match if stands {
-                Some(Ok(record.published))
-            } else {
-                results.next()
-            } {
+            let result = match stands {
+                true => Some(Ok(record.published)),
+                false => results.next(),
+            };
+            match result {
                 Some(Ok(size)) => {
                     record.published = size;
                     had_failed |= record.verdict == Verdict::Fail;

@@ -78,7 +78,8 @@ impl<'a> Reader<'a> {
         &self.kept[row * self.width..(row + 1) * self.width]
     }
 
-    /// The text of an observed cell of a good row, in `block`, without spaces around it. None of a column that isn't there.
+    /// The text of an observed cell of a row that isn't malformed, in `block`, without spaces around it. None of a column that isn't
+    /// there.
     pub fn observed<'b>(&self, block: &'b [u8], column: usize, row: usize) -> Option<Cow<'b, [u8]>> {
         let (from, to) = self.noted[self.layout.observed[column]? * self.room + row];
         // As most are: nothing to be taken away.
