@@ -83,8 +83,11 @@ fn with_backfill_it_scores_what_was_there_and_nothing_is_made_again() {
         .count();
 
     // Once: nothing is due any more; a file of it that went is made again.
+    let file = spool.path("spool/shadow/trial/before.csv.out");
+    let first = fs::metadata(&file).unwrap().modified().unwrap();
     spool.once().exits(0);
-    fs::remove_file(spool.path("spool/shadow/trial/before.csv.out")).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), first);
+    fs::remove_file(file).unwrap();
     spool.once().exits(0);
     assert!(shadow(&spool, "before.csv").is_some());
     let again = spool
@@ -120,7 +123,8 @@ fn a_shadow_reads_its_columns_by_its_own_rules() {
         .exits(0)
         .says("1 file, 1 that it can't score");
     // It isn't tried again and again.
-    spool.once().exits(0);
+    let again = spool.once().exits(0);
+    assert!(!again.stderr.contains("can't score it"), "{again:?}");
 }
 
 #[test]
@@ -299,8 +303,7 @@ fn a_report_says_how_they_differ_and_with_labels_which_is_better() {
         ),
         (&"better".into(), &400.into(), &0.0.into())
     );
-    let page = report(&["--labels", "labels.csv", "--html", "report.html"]).says("report.html");
-    drop(page);
+    report(&["--labels", "labels.csv", "--html", "report.html"]).says("report.html");
     let page = fs::read_to_string(spool.path("report.html")).unwrap();
     assert!(page.contains("lines/2 is better than lines/1") && !page.contains("<script"));
 
