@@ -12,7 +12,7 @@ pub enum Experiment {
     Start {
         /// Its name: letters, digits, '-', '_', '.'; never used again
         name: String,
-        /// The version, approved or not
+        /// The version: pending, or approved and lower than the one that answers
         #[arg(long, value_name = "N")]
         shadow: u32,
         /// The column by which rows are found again when labels come [default: monitor.key]

@@ -200,6 +200,7 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         (tally.left, "left, for their outputs went or were changed"),
         (tally.faults, "failed for now: try again"),
         (tally.unsettled, "still being written: try again"),
+        (tally.shadowed, "scored for experiments"),
     ] {
         if n > 0 {
             parts.push(format!("{n} {what}"));

@@ -19,6 +19,8 @@ pub struct Subject<'a> {
     /// `group/version`
     pub champion: &'a str,
     pub shadow: &'a str,
+    /// How it stands, by whom and why, in words.
+    pub state: &'a str,
     /// When it began, in microseconds since 1970.
     pub started: i64,
     /// Inputs that were scored by both.
@@ -41,6 +43,8 @@ pub struct Report {
     pub experiment: String,
     pub champion: String,
     pub shadow: String,
+    /// How it stands, by whom and why.
+    pub state: String,
     /// RFC 3339.
     pub started: String,
     pub files: u64,
@@ -71,6 +75,7 @@ impl Report {
             experiment: subject.name.into(),
             champion: subject.champion.into(),
             shadow: subject.shadow.into(),
+            state: subject.state.into(),
             started: time(subject.started),
             files: subject.files,
             champion_milliseconds: subject.milliseconds.map(|of| of[0]),
@@ -109,7 +114,7 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
     };
     let number = |x: f64| thousands(short(x, 3));
     let needed = match (paired.verdict, paired.more_keys) {
-        (Verdict::NotYet, _) if paired.keys < KEYS_MIN => format!("; a verdict takes {KEYS_MIN} keys"),
+        (Verdict::NotYet, None) if paired.keys < KEYS_MIN => format!("; a verdict takes {KEYS_MIN} keys"),
         (Verdict::NotYet, Some(more)) => format!(
             "; if it stays so, some {} more keys will tell",
             thousands(rounded(more))

@@ -24,6 +24,7 @@ fn subject(tally: Tally, paired: Vec<Paired>) -> Subject<'static> {
         name: "spring",
         champion: "credit/3",
         shadow: "credit/5",
+        state: "running",
         started: STARTED,
         files: 12,
         difference: Ok(tally.finish()),
@@ -141,7 +142,7 @@ fn with_labels_the_report_says_which_is_better() {
     );
     let said = lines(&report);
     for part in [
-        "spring: credit/5 beside credit/3 since 2026-11-02 08:00 UTC, 12 files, 6,000 rows, 12 rows scored by credit/3 alone",
+        "spring: credit/5 beside credit/3 since 2026-11-02 08:00 UTC, running, 12 files, 6,000 rows, 12 rows scored by credit/3 alone",
         "credit/3 takes 1.25 ms for 1,000 rows, credit/5 takes 0.432 ms for 1,000 rows",
         "error rate | 6000 | 0.",
         "yes | no | ",
@@ -170,7 +171,7 @@ fn few_labels_say_how_many_more_it_takes() {
         "{said}"
     );
     assert!(
-        said.ends_with("of 80 keys with a label; a verdict takes 100 keys"),
+        said.ends_with("of 80 keys with a label; if it stays so, some 20 more keys will tell"),
         "{said}"
     );
     let losses = |n: u64| {

@@ -77,9 +77,10 @@ pub fn sampled(rows: u64) -> String {
 fn basis(report: &Report) -> String {
     let Report { champion, shadow, .. } = report;
     let mut parts = vec![format!(
-        "{}: {shadow} beside {champion} since {} UTC",
+        "{}: {shadow} beside {champion} since {} UTC, {}",
         report.experiment,
-        minute(&report.started)
+        minute(&report.started),
+        report.state
     )];
     parts.push(grouped(report.files, "file"));
     if let Some(difference) = &report.difference {

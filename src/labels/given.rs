@@ -77,7 +77,7 @@ impl Given {
             return keyed(records, key, table.spelling);
         }
         let names = names(table)?;
-        for (column, who) in [(key, "is monitor.key"), (target, "is the target")] {
+        for (column, who) in [(key, "is the key"), (target, "is the target")] {
             if let Some(column) = column.filter(|column| !names.iter().any(|name| name == column)) {
                 return Err(no_such_column(column, &names, who));
             }
@@ -157,7 +157,7 @@ fn keyed(records: Vec<(String, Label)>, key: &str, spelling: &Spelling) -> Resul
     }
     if given.rows > 0 && given.without_key == given.rows {
         let message = format!("no record has a {key:?}");
-        let hint = "is monitor.key the column that tells rows apart?";
+        let hint = "is it the column that tells rows apart?";
         return Err(Problem::new(Code::BadRow, message, hint));
     }
     contradicting.keys().for_each(|key| drop(labels.remove(key)));
@@ -302,12 +302,7 @@ mod tests {
             ),
             ("a,b\n1,2\n", None, None, "which column has the labels can't be told"),
             ("id\n1\n", Some("id"), None, "no column with labels beside the key"),
-            (
-                "di,a\n1,2\n",
-                Some("id"),
-                None,
-                "no column \"id\", which is monitor.key",
-            ),
+            ("di,a\n1,2\n", Some("id"), None, "no column \"id\", which is the key"),
             (
                 "id,a\n1,2\n",
                 Some("id"),

@@ -24,6 +24,7 @@ enum Stage {
     History(i64),
     Counts,
     Labels,
+    Shadows,
     /// Behind this input.
     Results(Name),
     Room,
@@ -68,9 +69,12 @@ impl Pruning {
                 true => Stage::Labels,
                 false => {
                     ledger.prune_events(before)?;
-                    ledger.prune_shadows(before)?;
-                    Stage::Results(Name::new(*b""))
+                    Stage::Shadows
                 }
+            },
+            Stage::Shadows => match ledger.prune_shadows(before, rows)? {
+                true => Stage::Shadows,
+                false => Stage::Results(Name::new(*b"")),
             },
             Stage::Results(after) => match ledger.prune_results(after, before, rows, gone)? {
                 Some(last) => Stage::Results(last),
@@ -147,11 +151,13 @@ impl Ledger {
         self.write_behind(|db| db.execute("DELETE FROM events WHERE at < ?", [before]).map(drop))
     }
 
-    /// What shadows made of inputs of which nothing else is known.
-    fn prune_shadows(&mut self, before: i64) -> Result<()> {
-        let delete =
-            "DELETE FROM shadows WHERE at < ? AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = shadows.input)";
-        self.write_behind(|db| db.execute(delete, [before]).map(drop))
+    /// What shadows made of inputs of which nothing else is known. True if there may be more.
+    fn prune_shadows(&mut self, before: i64, rows: u32) -> Result<bool> {
+        let delete = "DELETE FROM shadows WHERE (experiment, input) IN (
+                SELECT experiment, input FROM shadows s
+                WHERE at < ? AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = s.input) LIMIT ?)";
+        let gone = self.write_behind(|db| db.execute(delete, params![before, rows]))?;
+        Ok(gone == rows as usize)
     }
 
     /// Goes through the next results behind `after`. The last input; `None` at the end.

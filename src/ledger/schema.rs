@@ -109,7 +109,7 @@ pub const TABLES: &str = "
         experiment TEXT NOT NULL, input BLOB NOT NULL, input_hash BLOB NOT NULL,
         champion TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, published INTEGER NOT NULL,
         both INTEGER NOT NULL, champion_only INTEGER NOT NULL, shadow_only INTEGER NOT NULL,
-        champion_micros INTEGER NOT NULL, shadow_micros INTEGER NOT NULL, problem TEXT,
+        champion_nanos INTEGER NOT NULL, shadow_nanos INTEGER NOT NULL, has_key INTEGER NOT NULL, problem TEXT,
         PRIMARY KEY (experiment, input)
     ) WITHOUT ROWID;
     -- Checks that were beyond their bars in one of the last windows, of the lineup at work. `recent`: a bit a window, the last one

@@ -46,6 +46,14 @@ impl Ledger {
         )
     }
 
+    /// How many inputs the shadow of an experiment scored; of how many it couldn't, and how many of the first have no key.
+    pub fn count_shadows(&self, experiment: &str) -> Result<[u64; 3]> {
+        let select = "SELECT count(*) FILTER (WHERE problem IS NULL), count(problem),
+                count(*) FILTER (WHERE problem IS NULL AND NOT has_key) FROM shadows WHERE experiment = ?";
+        let read = |row: &Row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]);
+        Ok(self.select(select, [experiment], read)?.remove(0))
+    }
+
     /// Doesn't wait for the disk: what a power cut takes back is made again, the same.
     pub fn set_shadows(&mut self, records: &[ShadowRecord]) -> Result<()> {
         if records.is_empty() {
@@ -53,7 +61,7 @@ impl Ledger {
         }
         self.write_behind(|db| {
             let mut insert =
-                db.prepare_cached("INSERT OR REPLACE INTO shadows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+                db.prepare_cached("INSERT OR REPLACE INTO shadows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
             for record in records {
                 let of = &record.shadowed;
                 insert.execute(params![
@@ -67,8 +75,9 @@ impl Ledger {
                     of.both,
                     of.champion_only,
                     of.shadow_only,
-                    of.champion_took.as_micros() as i64,
-                    of.shadow_took.as_micros() as i64,
+                    of.champion_took.as_nanos() as i64,
+                    of.shadow_took.as_nanos() as i64,
+                    of.has_key,
                     of.problem,
                 ])?;
             }
@@ -85,13 +94,10 @@ impl Ledger {
 
 const SELECT: &str =
     "SELECT experiment, input, input_hash, champion, made_by, at, published, both, champion_only, shadow_only,
-        champion_micros, shadow_micros, problem FROM shadows";
+        champion_nanos, shadow_nanos, has_key, problem FROM shadows";
 
 fn record(row: &Row) -> rusqlite::Result<ShadowRecord> {
-    let micros = |index| {
-        row.get::<_, i64>(index)
-            .map(|micros| Duration::from_micros(micros as u64))
-    };
+    let nanos = |index| row.get(index).map(Duration::from_nanos);
     Ok(ShadowRecord {
         experiment: row.get(0)?,
         input: to_name(row, 1)?,
@@ -105,9 +111,10 @@ fn record(row: &Row) -> rusqlite::Result<ShadowRecord> {
             both: row.get(7)?,
             champion_only: row.get(8)?,
             shadow_only: row.get(9)?,
-            champion_took: micros(10)?,
-            shadow_took: micros(11)?,
-            problem: row.get(12)?,
+            champion_took: nanos(10)?,
+            shadow_took: nanos(11)?,
+            has_key: row.get(12)?,
+            problem: row.get(13)?,
             fault: None,
         },
     })

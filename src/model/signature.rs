@@ -245,11 +245,16 @@ impl Signature {
             })
         };
         match (classes(self), classes(other)) {
-            (None, None) if self.outputs.len() != other.outputs.len() => Some(format!(
-                "one gives {} numbers a row, the other {}",
-                self.outputs.len(),
-                other.outputs.len()
-            )),
+            (None, None) if self.outputs.len() + other.outputs.len() > 2 => {
+                let names = |signature: &Signature| {
+                    let names = signature.outputs.iter().map(|output| output.name.as_str());
+                    let mut names: Vec<String> = names.map(String::from).collect();
+                    names.sort_unstable();
+                    names
+                };
+                let (ours, theirs) = (names(self), names(other));
+                (ours != theirs).then(|| format!("one gives {}, the other {}", ours.join(", "), theirs.join(", ")))
+            }
             (Some(_), None) | (None, Some(_)) => Some("one gives classes, the other numbers".into()),
             (Some(ours), Some(theirs)) if ours != theirs => Some(format!(
                 "the classes of one are {}, those of the other {}",

@@ -2,9 +2,10 @@
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
 use super::baseline::InForce;
+use super::experiment::Experiments;
 use super::{Experiment, Registry};
 use crate::error::{Error, Result};
-use crate::score::{Identity, Lineup, Member, Shadow};
+use crate::score::{Identity, Lineup, Member};
 use std::sync::Arc;
 
 pub struct Current {
@@ -17,9 +18,12 @@ pub struct Current {
     baseline: Option<InForce>,
     watched: bool,
     /// What goes on beside it, where somebody asks.
-    experiments: Option<Result<Vec<Experiment>, String>>,
-    /// Why a shadow doesn't score: that changes nothing for who answers.
+    experiments: Option<Experiments>,
+    /// Those whose shadows can't be used.
+    failed: Vec<Experiment>,
+    /// Why shadows don't score: that changes nothing for who answers.
     faults: Vec<String>,
+    looks: u32,
 }
 
 impl Current {
@@ -42,13 +46,15 @@ impl Current {
             baseline: None,
             watched: false,
             experiments: None,
+            failed: Vec::new(),
             faults: Vec::new(),
+            looks: 0,
         }
     }
 
     /// With the shadows that go on beside it.
     pub fn with_shadows(self) -> Current {
-        let experiments = Some(Ok(Vec::new()));
+        let experiments = Some(Experiments::default());
         Current { experiments, ..self }
     }
 
@@ -79,20 +85,20 @@ impl Current {
     /// Looks at the decisions again. True if the lineup, or the reason why there is none, is another one than before.
     pub fn look(&mut self) -> bool {
         let chosen = (self.choose)(&self.registry);
-        let running = |identity: &Identity| self.registry.running(identity).map_err(|error| error.to_string());
         let experiments = match (&chosen, &self.experiments) {
-            (Ok(identity), Some(_)) => Some(running(identity)),
+            // What can't be listed just now goes on as it was.
+            (Ok(identity), Some(before)) => Some(self.registry.running(identity).unwrap_or_else(|_| before.clone())),
             _ => None,
         };
         if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
             && self.is_baseline_in_force(identity.version)
         {
-            if experiments == self.experiments {
-                return false;
-            }
             // The one that answers is in use already.
             let champion = lineup.champion.clone();
+            if experiments == self.experiments && !self.is_a_shadow_mended() {
+                return false;
+            }
             self.set(champion, experiments);
             return true;
         }
@@ -118,29 +124,31 @@ impl Current {
         true
     }
 
-    fn set(&mut self, champion: Member, experiments: Option<Result<Vec<Experiment>, String>>) {
-        let shadows = self.find_shadows(experiments.as_ref());
+    /// With the shadows that can be put to use. One that can't be is left out, and nobody else fails for it.
+    fn set(&mut self, champion: Member, experiments: Option<Experiments>) {
+        let Experiments { known, damaged } = experiments.clone().unwrap_or_default();
+        (self.failed, self.faults) = (Vec::new(), damaged);
+        let mut shadows = Vec::new();
+        for experiment in known {
+            match self.registry.shadow(&experiment) {
+                Ok(shadow) => shadows.push(shadow),
+                Err(error) => {
+                    self.faults.push(format!("experiment {}: {error}", experiment.name));
+                    self.failed.push(experiment);
+                }
+            }
+        }
         self.lineup = Ok(Lineup { champion, shadows }.into());
         self.experiments = experiments;
     }
 
-    /// Puts them to use. One that can't be is left out, and nobody else fails for it.
-    fn find_shadows(&mut self, experiments: Option<&Result<Vec<Experiment>, String>>) -> Vec<Shadow> {
-        self.faults.clear();
-        let mut shadows = Vec::new();
-        match experiments {
-            Some(Ok(experiments)) => {
-                for experiment in experiments {
-                    match self.registry.shadow(experiment) {
-                        Ok(shadow) => shadows.push(shadow),
-                        Err(error) => self.faults.push(format!("experiment {}: {error}", experiment.name)),
-                    }
-                }
-            }
-            Some(Err(error)) => self.faults.push(format!("no shadow scores: {error}")),
-            None => {}
-        }
-        shadows
+    /// Can one be used that couldn't be? It is asked now and then: a large one takes long to read.
+    fn is_a_shadow_mended(&mut self) -> bool {
+        /// A minute, by the poll of each second.
+        const LOOKS: u32 = 60;
+        self.looks = (self.looks + 1) % LOOKS;
+        let is_mended = |experiment: &Experiment| self.registry.shadow(experiment).is_ok();
+        self.looks == 0 && self.failed.iter().any(is_mended)
     }
 
     /// Nobody decided for another one. What stands in it isn't read again.

@@ -69,7 +69,7 @@ pub struct Step {
 pub enum Action {
     Start,
     Stop,
-    /// Another version was approved.
+    /// Another version was approved, or it was rejected.
     End,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for Action {
 pub enum State {
     Running,
     Stopped,
-    /// Another version was approved.
+    /// Another version was approved, or it was rejected.
     Ended,
     /// Another version than its champion answers, though none was approved since.
     Suspended,
@@ -112,6 +112,14 @@ impl fmt::Display for State {
             State::Suspended => "suspended",
         })
     }
+}
+
+/// The experiments of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Experiments {
+    pub known: Vec<Experiment>,
+    /// Why others can't be read.
+    pub damaged: Vec<String>,
 }
 
 /// What to begin.
@@ -162,15 +170,15 @@ impl Registry {
         self.path.join(FOLDER)
     }
 
-    /// All experiments, in the order of their names.
+    /// All experiments, in the order of their names; and why some can't be read.
     ///
     /// # Errors
-    /// One can't be read.
-    pub fn experiments(&self) -> Result<Vec<Experiment>> {
+    /// Their folder can't be listed.
+    pub fn experiments(&self) -> Result<Experiments> {
         let folder = self.experiments_folder();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Experiments::default()),
             Err(e) => return Err(Error::io("list", &folder)(e)),
         };
         let mut paths = Vec::new();
@@ -182,14 +190,21 @@ impl Registry {
             }
         }
         paths.sort_unstable();
-        paths.iter().map(|path| read(path)).collect()
+        let mut experiments = Experiments::default();
+        for path in &paths {
+            match read(path) {
+                Ok(experiment) => experiments.known.push(experiment),
+                Err(error) => experiments.damaged.push(error.to_string()),
+            }
+        }
+        Ok(experiments)
     }
 
     pub fn experiment(&self, name: &str) -> Result<Experiment> {
         let path = self.experiment_path(name)?;
         match read(&path) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let known = self.experiments()?;
+                let known = self.experiments()?.known;
                 let known: Vec<&str> = known.iter().map(|experiment| &experiment.name[..]).collect();
                 let message = match known[..] {
                     [] => format!("there is no experiment {name:?}, nor any other"),
@@ -280,15 +295,21 @@ impl Registry {
         self.step(name, Action::Stop, vote)
     }
 
-    /// That version was approved: what was tried beside another one is over. Their names.
-    pub(super) fn end_experiments(&self, answering: u32, vote: &Vote) -> Result<Vec<String>> {
+    /// Somebody decided on a version: what is over by that ends, for this reason. Their names.
+    pub(super) fn end_experiments(
+        &self,
+        is_over: impl Fn(&Experiment) -> bool,
+        reason: &str,
+        vote: &Vote,
+    ) -> Result<Vec<String>> {
         let mut ended = Vec::new();
-        for experiment in self.experiments()? {
-            if experiment.goes_on() && experiment.champion != answering {
+        // One that can't be read doesn't score.
+        for experiment in self.experiments()?.known {
+            if experiment.goes_on() && is_over(&experiment) {
                 let vote = Vote {
                     by: vote.by.clone(),
                     at: vote.at.clone(),
-                    reason: format!("version {answering} was approved"),
+                    reason: reason.into(),
                 };
                 self.step(&experiment.name, Action::End, vote)?;
                 ended.push(experiment.name);
@@ -319,9 +340,11 @@ impl Registry {
     }
 
     /// The experiments that go on beside the version that answers.
-    pub fn running(&self, answering: &Identity) -> Result<Vec<Experiment>> {
+    pub fn running(&self, answering: &Identity) -> Result<Experiments> {
         let mut experiments = self.experiments()?;
-        experiments.retain(|experiment| experiment.state(Some(answering)) == State::Running);
+        experiments
+            .known
+            .retain(|experiment| experiment.state(Some(answering)) == State::Running);
         Ok(experiments)
     }
 

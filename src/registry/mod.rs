@@ -259,16 +259,20 @@ impl Registry {
         self.show(version)?;
         self.prove(version)?;
         approval::decide(&self.folder(version), Status::Approved, vote.clone())?;
-        self.end_experiments(self.latest_approved()?.version, &vote)
+        let answering = self.latest_approved()?.version;
+        let is_over = |experiment: &Experiment| experiment.champion != answering;
+        self.end_experiments(is_over, &format!("version {answering} was approved"), &vote)
     }
 
-    /// Rejects a version, also one that is damaged.
-    pub fn reject(&self, version: u32, vote: Vote) -> Result<()> {
+    /// Rejects a version, also one that is damaged. What it is tried in ends: the experiments' names.
+    pub fn reject(&self, version: u32, vote: Vote) -> Result<Vec<String>> {
         if !self.versions()?.contains(&version) {
             return Err(self.no_version(version));
         }
         self.check_kept(version)?;
-        approval::decide(&self.folder(version), Status::Rejected, vote)
+        approval::decide(&self.folder(version), Status::Rejected, vote.clone())?;
+        let is_over = |experiment: &Experiment| experiment.version == version;
+        self.end_experiments(is_over, &format!("version {version} was rejected"), &vote)
     }
 
     fn manifest(&self, version: u32) -> Result<Manifest> {
@@ -295,7 +299,16 @@ impl Registry {
     fn no_version(&self, version: u32) -> Error {
         Error::config(
             &self.path,
-            format!("there is no version {version} of model group {}", self.group),
+            match self.versions().unwrap_or_default().last() {
+                Some(last) => format!(
+                    "there is no version {version} of model group {}; the last is {last}",
+                    self.group
+                ),
+                None => format!(
+                    "there is no version {version} of model group {}, nor any other",
+                    self.group
+                ),
+            },
         )
     }
 }

@@ -114,7 +114,7 @@ impl Registry {
             ))
         } else {
             let tries = |experiment: &Experiment| experiment.goes_on() && experiment.version == version;
-            let experiment = self.experiments()?.into_iter().find(tries);
+            let experiment = self.experiments()?.known.into_iter().find(tries);
             experiment.map(|Experiment { name, .. }| {
                 format!("experiment {name} tries it; stop that first ('experiment stop {name}')")
             })

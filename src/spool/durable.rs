@@ -109,10 +109,14 @@ pub fn hand_out(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
         return in_place();
     }
-    match replace(path, bytes) {
+    let written = match replace(path, bytes) {
         Err(error) if error.code() == "permission_denied" => in_place(),
         replaced => replaced,
-    }
+    };
+    written.map_err(|error| match error {
+        Error::Io { source, .. } => Error::io("write", path)(source).of_a_persons_file(),
+        other => other,
+    })
 }
 
 /// Makes a file in a folder, and takes it away again.

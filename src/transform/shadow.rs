@@ -32,6 +32,8 @@ pub struct Shadowed {
     pub champion_took: Duration,
     pub shadow_took: Duration,
     pub bytes: u64,
+    /// Has the input the key's column?
+    pub has_key: bool,
     /// Why there can be no file: the input lacks a column.
     pub problem: Option<String>,
     /// Why it can't be written for now.
@@ -212,11 +214,17 @@ impl<'a> ShadowJoin<'a> {
     pub fn new(sink: Sink<'a>, opened: &Opened) -> ShadowJoin<'a> {
         let shadow = sink.shadow;
         let problem = opened.input.derivation(shadow).err();
+        let key = opened
+            .shadows
+            .iter()
+            .find(|beside| beside.place == shadow)
+            .and_then(|beside| beside.key);
         ShadowJoin {
             buffer: header(&opened.lineup, &opened.lineup.shadows[shadow]),
             sum: Shadowed {
                 shadow,
                 problem: problem.map(|problem| problem.to_string()),
+                has_key: key.is_some_and(|key| opened.input.observes(key)),
                 ..Shadowed::default()
             },
             sink,

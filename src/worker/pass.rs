@@ -434,7 +434,9 @@ impl Pass {
         }
         match published {
             Ok(published) => {
-                self.commit.record_published(publishing, published, &self.setup)?;
+                self.publishing = self
+                    .commit
+                    .record_published(publishing, published, &self.setup, &self.inbox)?;
                 Ok(Step::Done)
             }
             // Its thread ended without a word; what it published is in doubt, and made again.

@@ -54,6 +54,8 @@ pub struct Tally {
     pub open_files: Vec<String>,
     /// Inputs that failed for now.
     pub faults: u64,
+    /// Files that versions on trial made.
+    pub shadowed: u64,
     pub model: Option<String>,
     /// The number of the last transformation that is counted.
     #[serde(skip)]

@@ -366,3 +366,81 @@ fn a_version_on_trial_isnt_retired() {
     let again = spool.run(&["experiment", "start", "again", "--shadow", "2"]);
     again.exits(64).says("retired");
 }
+
+/// It went on scoring, and nobody said so.
+#[test]
+fn a_rejection_ends_what_tries_the_version() {
+    let spool = spool();
+    start(&spool, &[]).exits(0);
+    spool
+        .run(&["models", "reject", "2"])
+        .exits(0)
+        .says("this ends experiment trial, which tried it");
+    spool.drop_file("a.csv", "x\n1\n");
+    spool.once().exits(0);
+    assert_eq!(shadow(&spool, "a.csv"), None);
+    spool.run(&["experiment", "list"]).exits(0).says("ended");
+}
+
+/// A key of another name was silent for ever.
+#[test]
+fn inputs_without_the_key_are_said_and_counted() {
+    let spool = spool();
+    start(&spool, &["--key", "iid"]).exits(0);
+    spool.drop_file("a.csv", "id,x\n1,1\n");
+    spool
+        .once()
+        .exits(0)
+        .says("hasn't the experiment's key")
+        .says("1 scored for experiments");
+    spool
+        .run(&["experiment", "list"])
+        .exits(0)
+        .says("1 file, 1 of them without \"iid\"");
+    spool
+        .run(&["experiment", "report", "trial"])
+        .exits(0)
+        .says("1 file without the key \"iid\"");
+}
+
+/// All others stopped, too, and an approval that stood exited with an error.
+#[test]
+fn one_experiment_that_cant_be_read_stops_no_other() {
+    let spool = spool();
+    start(&spool, &[]).exits(0);
+    let folder = spool.path("models/lines/experiments");
+    fs::write(folder.join("broken.toml"), "name = \"broken\"\n").unwrap();
+    spool.drop_file("a.csv", "x\n1\n");
+    spool.once().exits(0).says("broken.toml");
+    assert!(shadow(&spool, "a.csv").is_some());
+    spool
+        .run(&["experiment", "list"])
+        .exits(0)
+        .says("NOT OK")
+        .says("running");
+    spool.run(&["status"]).exits(0).says("broken.toml");
+    spool
+        .run(&["models", "approve", "2"])
+        .exits(0)
+        .says("this ends experiment trial");
+}
+
+#[test]
+fn a_report_says_how_it_stands_and_by_whom() {
+    let spool = spool();
+    start(&spool, &[]).exits(0);
+    spool.drop_file("a.csv", "x\n1\n");
+    spool.once().exits(0);
+    spool
+        .run(&["experiment", "report", "trial"])
+        .exits(0)
+        .says("UTC, running");
+    let stop = ["experiment", "stop", "trial", "--reason", "seen enough"];
+    spool.run(&stop).exits(0);
+    spool
+        .run(&["experiment", "report", "trial"])
+        .exits(0)
+        .says(": seen enough");
+    let nowhere = spool.run(&["experiment", "report", "trial", "--html", "no/page.html"]);
+    nowhere.exits(64).says("no/page.html: can't write it");
+}

@@ -9,8 +9,8 @@ use super::{count, print_json, print_line, print_table, time};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
-use crate::ledger::{Ledger, ShadowRecord};
-use crate::registry::experiment::{Beginning, Kind, State};
+use crate::ledger::Ledger;
+use crate::registry::experiment::{Beginning, Experiments, Kind, State};
 use crate::registry::{Experiment, Registry, Vote};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -119,24 +119,29 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
     // Who decides on models needn't be able to read it.
     let ledger = Ledger::read(&config.state.path).ok();
     let mut entries = Vec::new();
-    for experiment in registry.experiments()? {
-        let made = match &ledger {
-            Some(Some(ledger)) => Some(ledger.shadows_of(&experiment.name)?),
-            Some(None) => Some(Vec::new()),
+    let Experiments { known, damaged } = registry.experiments()?;
+    for experiment in known {
+        let counted = match &ledger {
+            Some(Some(ledger)) => Some(ledger.count_shadows(&experiment.name)?),
+            Some(None) => Some([0; 3]),
             None => None,
         };
-        let failed = |made: &[ShadowRecord]| made.iter().filter(|made| made.shadowed.problem.is_some()).count();
-        let failed_files = made.as_deref().map(failed);
         entries.push(Entry {
             state: experiment.state(answering.as_ref()),
-            files: made.zip(failed_files).map(|(made, failed)| made.len() - failed),
-            failed_files,
+            files: counted.map(|[files, ..]| files),
+            failed_files: counted.map(|[_, failed, _]| failed),
+            files_without_key: counted
+                .map(|[.., without]| without)
+                .filter(|_| experiment.key.is_some()),
             experiment,
         });
     }
     if json {
-        print_json(&json!({"experiments": entries}));
+        print_json(&json!({"experiments": entries, "damaged": damaged}));
         return Ok(());
+    }
+    for why in &damaged {
+        print_line(format!("NOT OK: {why}"));
     }
     if entries.is_empty() {
         print_line("there is no experiment");
@@ -151,6 +156,7 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
             kind,
             version,
             champion,
+            key,
             steps,
             ..
         } = &entry.experiment;
@@ -159,8 +165,14 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
             .parse()
             .map_or_else(|_| since.into(), |at: Timestamp| time(at.as_microsecond()));
         let files = match (entry.files, entry.failed_files) {
-            (Some(files), Some(0)) => count(files as u64, "file"),
-            (Some(files), Some(failed)) => format!("{}, {failed} that it can't score", count(files as u64, "file")),
+            (Some(files), Some(failed)) => {
+                let failed = (failed > 0).then(|| format!("{failed} that it can't score"));
+                let without = entry.files_without_key.filter(|without| *without > 0);
+                let without =
+                    without.map(|files| format!("{files} of them without {:?}", key.as_deref().unwrap_or_default()));
+                let parts = [Some(count(files, "file")), without, failed];
+                parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            }
             _ => "unknown: the ledger can't be read".into(),
         };
         let (version, champion) = (version.to_string(), champion.to_string());
@@ -184,6 +196,8 @@ struct Entry {
     experiment: Experiment,
     state: State,
     /// What it made, and the inputs that it can't score; null: the ledger can't be read.
-    files: Option<usize>,
-    failed_files: Option<usize>,
+    files: Option<u64>,
+    failed_files: Option<u64>,
+    /// Of what it made: the input hasn't the key's column; null, too, where there is no key.
+    files_without_key: Option<u64>,
 }

@@ -14,13 +14,16 @@ use crate::format::csv::table::Table;
 use crate::labels::{Given, Of};
 use crate::ledger::{Ledger, ShadowRecord};
 use crate::model::{Signature, Type};
+use crate::registry::experiment::Step;
 use crate::registry::{Experiment, Registry};
 use crate::report::text::Line;
+use crate::score::Identity;
 use crate::spool::{durable, results};
 use crate::train::dataset::EXAMPLES_MAX;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Files that are named of those that are left out.
 const NAMED: usize = 3;
@@ -58,11 +61,13 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
         given.transpose()?,
         question.margin,
     )?;
+    let state = state(&experiment, registry.latest_approved().ok().as_ref());
     let started: Timestamp = experiment.began().parse().unwrap_or_default();
     let report = Report::of(Subject {
         name: &experiment.name,
         champion: &format!("{}/{}", registry.group(), experiment.champion),
         shadow: &format!("{}/{}", registry.group(), experiment.version),
+        state: &state,
         started: started.as_microsecond(),
         files: found.files,
         milliseconds: found.milliseconds(),
@@ -120,8 +125,8 @@ fn labels(
 struct Found {
     files: u64,
     rows: u64,
-    /// Microseconds that predicting took: the champion's, the shadow's.
-    took: [u64; 2],
+    /// What predicting took: the champion, the shadow.
+    took: [Duration; 2],
     difference: std::result::Result<Difference, String>,
     paired: Vec<Paired>,
     notes: Vec<String>,
@@ -139,7 +144,7 @@ impl Found {
         let mut found = Found {
             files: 0,
             rows: 0,
-            took: [0; 2],
+            took: [Duration::ZERO; 2],
             difference: Err("they scored no file together yet".into()),
             paired: Vec::new(),
             notes: Vec::new(),
@@ -163,7 +168,7 @@ impl Found {
                 None
             }
         });
-        let (mut joined, mut unusable) = (0, 0);
+        let (mut joined, mut unusable, mut without_key) = (0, 0, 0);
         let Some(ledger) = Ledger::read(&config.state.path)? else {
             return Ok(found);
         };
@@ -213,8 +218,9 @@ impl Found {
                     )
                 })?;
                 found.files += 1;
-                found.took[0] += shadowed.champion_took.as_micros() as u64;
-                found.took[1] += shadowed.shadow_took.as_micros() as u64;
+                found.took[0] += shadowed.champion_took;
+                found.took[1] += shadowed.shadow_took;
+                without_key += u64::from(!shadowed.has_key);
             }
         }
         if found.files > 0 {
@@ -223,6 +229,12 @@ impl Found {
         found.paired = losses.map_or_else(Vec::new, |losses| losses.finish(margin));
         if let Some(given) = &given {
             found.notes.push(of_labels(given, joined, unusable));
+        }
+        if let Some(key) = experiment.key.as_ref().filter(|_| without_key > 0) {
+            let files = count(without_key, "file");
+            found
+                .notes
+                .push(format!("{files} without the key {key:?}: no label finds their rows"));
         }
         if !left_out.is_empty() {
             let named: Vec<String> = left_out
@@ -238,9 +250,27 @@ impl Found {
         Ok(found)
     }
 
-    /// Of 1,000 rows.
+    /// Of 1,000 rows; none of so few that it would be of memory that is touched for the first time.
     fn milliseconds(&self) -> Option<[f64; 2]> {
-        (self.rows > 0).then(|| self.took.map(|micros| micros as f64 / self.rows as f64))
+        const LEAST: Duration = Duration::from_millis(1);
+        let enough = self.took.iter().all(|took| *took >= LEAST);
+        enough.then(|| self.took.map(|took| took.as_secs_f64() * 1e6 / self.rows as f64))
+    }
+}
+
+/// `stopped 2026-11-27T08:00:00Z by ada@host: seen enough`
+fn state(experiment: &Experiment, answering: Option<&Identity>) -> String {
+    let state = experiment.state(answering);
+    match experiment.steps.last() {
+        Some(Step { by, at, reason, .. }) if !experiment.goes_on() => {
+            let reason = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {reason}")
+            };
+            format!("{state} {at} by {by}{reason}")
+        }
+        _ => state.to_string(),
     }
 }
 

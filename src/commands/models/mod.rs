@@ -82,8 +82,11 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             }
         }
         Models::Reject { version, reason } => {
-            registry.reject(version, vote(reason))?;
+            let ended = registry.reject(version, vote(reason))?;
             print_line(format!("rejected {}/{version}", registry.group()));
+            for name in &ended {
+                print_line(format!("this ends experiment {name}, which tried it"));
+            }
             match registry.latest_approved() {
                 Ok(latest) => print_line(format!("{latest} is the latest approved version")),
                 Err(_) => print_line("no approved version is left: nothing is scored"),

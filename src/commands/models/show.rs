@@ -123,7 +123,7 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
 
 /// The experiments in which it was tried, or which it answered.
 fn tries(registry: &Registry, version: u32) -> Result<Vec<Experiment>> {
-    let mut experiments = registry.experiments()?;
+    let mut experiments = registry.experiments()?.known;
     experiments.retain(|experiment| experiment.version == version || experiment.champion == version);
     Ok(experiments)
 }

@@ -1,6 +1,6 @@
 //! Which outputs of two versions are held against each other.
 
-use crate::model::{Column, Type};
+use crate::model::{Category, Column, Type};
 use std::collections::HashMap;
 
 /// Outputs beyond these aren't compared: there are no more pictures that anyone looks at.
@@ -74,7 +74,9 @@ impl Labels {
     /// None: the outputs are numbers. The label stands first, then the probabilities of the classes in their order.
     fn of(outputs: &[Column]) -> Option<Labels> {
         let label = outputs.first().filter(|first| first.kind == Type::Category)?;
-        let classes: Vec<String> = label.categories.iter().map(ToString::to_string).collect();
+        // As cells are read: without the spaces around them.
+        let trimmed = |class: &Category| class.to_string().trim_matches([' ', '\t']).to_string();
+        let classes: Vec<String> = label.categories.iter().map(trimmed).collect();
         let probabilities = match outputs.len() - 1 == classes.len() {
             true => (1..outputs.len()).collect(),
             false => Vec::new(),

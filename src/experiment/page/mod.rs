@@ -59,6 +59,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
             report.shadow.clone() + &milliseconds(report.shadow_milliseconds),
         ),
         ("Since, UTC", minute(&report.started)),
+        ("State", report.state.clone()),
         ("Files", thousands(report.files)),
     ];
     if let Some(difference) = &report.difference {

@@ -33,7 +33,12 @@ fn shortened(text: &str) -> String {
 pub fn losses(report: &Report, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>Which is better</h2>\n");
     if report.paired.is_empty() {
-        return html.write_str("<p>Only labels can say: give what came true to the report.</p>\n</section>\n");
+        return writeln!(
+            html,
+            "<p>Only labels can say: give what came true to the report, by <code>transform experiment report {} --labels \
+             LABELS.csv</code>.</p>\n</section>",
+            Escaped(&report.experiment)
+        );
     }
     html.push_str(
         "<table class=\"wide\">\n<thead><tr><th></th><th class=\"number\">keys</th><th class=\"number\">champion</th><th class=\"number\">shadow</th>\

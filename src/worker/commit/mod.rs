@@ -100,6 +100,7 @@ impl Commit {
     pub fn tally(&self) -> Result<Tally> {
         let mut tally = Tally::of(&self.census, self.model.clone(), self.ledger.last_transformation()?);
         let waiting: HashSet<&Name> = self.agenda.iter().map(|(name, _)| name).collect();
+        tally.shadowed = self.shadows.made;
         self.ledger.work_since(self.census.start, |work| {
             tally.count_work(&work, !waiting.contains(&work.input));
         })?;

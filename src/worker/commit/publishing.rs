@@ -9,7 +9,7 @@ use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Transformation};
 use crate::spool::Name;
-use crate::spool::publish::{Item, Publisher};
+use crate::spool::publish::Item;
 use crate::transform::Verdict;
 use crate::worker::agenda::Note;
 use crate::worker::inbox::Inbox;
@@ -40,27 +40,11 @@ pub(super) struct Ready {
     pub shadows: Vec<ShadowResult>,
 }
 
-/// What became of what was ready.
-pub struct Published {
+/// What was published beside the loop.
+pub enum Published {
     /// Of each item, its size.
-    pub(super) results: Result<Vec<Result<u64>>>,
-    pub(super) shadows: Vec<ShadowResult>,
-}
-
-impl Ready {
-    /// Is there nothing to publish?
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.shadows.is_empty()
-    }
-
-    /// Publishes what is to be.
-    pub fn publish(&mut self, publisher: &Publisher) -> Published {
-        let (items, made) = (take(&mut self.items), take(&mut self.shadows));
-        Published {
-            results: publisher.publish(items),
-            shadows: shadows::publish(made, publisher),
-        }
-    }
+    Results(Result<Vec<Result<u64>>>),
+    Shadows(Vec<ShadowResult>),
 }
 
 impl Commit {
@@ -69,8 +53,10 @@ impl Commit {
         let mut group = VecDeque::from(group);
         while !group.is_empty() {
             let mut ready = self.sort_out(&mut group, pin, setup)?;
-            let published = ready.publish(&setup.publisher);
-            self.record_all(ready, published, setup)?;
+            let (items, made) = (take(&mut ready.items), take(&mut ready.shadows));
+            let results = setup.publisher.publish(items)?;
+            self.record_all(ready, results, setup)?;
+            self.record_shadows(shadows::publish(made, &setup.publisher), setup)?;
         }
         Ok(())
     }
@@ -86,24 +72,51 @@ impl Commit {
     ) -> Result<Option<Publishing>> {
         let name = done.job.name.clone();
         let mut ready = self.sort_out(&mut VecDeque::from([done]), pin, setup)?;
-        match ready.is_empty() {
-            true => {
-                let published = ready.publish(&setup.publisher);
-                self.record_all(ready, published, setup).map(|()| None)
+        let items = take(&mut ready.items);
+        match items.is_empty() {
+            true => self.record_large(name, ready, Vec::new(), setup, inbox),
+            false => {
+                let publish = |setup: &Setup| Published::Results(setup.publisher.publish(items));
+                Publishing::start(name, ready, publish, setup, inbox).map(Some)
             }
-            false => Publishing::start(name, ready, setup, inbox).map(Some),
         }
     }
 
-    /// Records what was published beside the loop. `published`: by its thread.
-    pub fn record_published(&mut self, publishing: Publishing, published: Published, setup: &Setup) -> Result<()> {
-        self.record_all(publishing.ready, published, setup)
+    /// Records what was published beside the loop. Returns what is to be published next: what shadows made waits for the result, and
+    /// never the other way round.
+    pub fn record_published(
+        &mut self,
+        publishing: Publishing,
+        published: Published,
+        setup: &Arc<Setup>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Option<Publishing>> {
+        let Publishing { name, ready, .. } = publishing;
+        match published {
+            Published::Results(results) => self.record_large(name, ready, results?, setup, inbox),
+            Published::Shadows(made) => self.record_shadows(made, setup).map(|()| None),
+        }
     }
 
-    /// `published`: of what was ready.
-    fn record_all(&mut self, mut ready: Ready, published: Published, setup: &Setup) -> Result<()> {
-        let Published { results, shadows } = published;
-        let results = results?;
+    fn record_large(
+        &mut self,
+        name: Name,
+        mut ready: Ready,
+        results: Vec<Result<u64>>,
+        setup: &Arc<Setup>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Option<Publishing>> {
+        let made = take(&mut ready.shadows);
+        self.record_all(ready, results, setup)?;
+        if made.is_empty() {
+            return Ok(None);
+        }
+        let publish = |setup: &Setup| Published::Shadows(shadows::publish(made, &setup.publisher));
+        Publishing::start(name, Ready::default(), publish, setup, inbox).map(Some)
+    }
+
+    /// `results`: of the items that were published.
+    fn record_all(&mut self, mut ready: Ready, results: Vec<Result<u64>>, setup: &Setup) -> Result<()> {
         // Another one may be at work by now than the one that judged what was published beside the loop.
         let same = self.monitor.as_ref().is_some_and(|monitor| {
             (ready.by.as_ref())
@@ -197,7 +210,7 @@ impl Commit {
             log(done);
         }
         ready.racy.iter().for_each(|job| self.look_again(job));
-        self.record_shadows(shadows, setup)
+        Ok(())
     }
 }
 
@@ -222,16 +235,17 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    pub(super) fn start(name: Name, mut ready: Ready, setup: &Arc<Setup>, inbox: &Arc<Inbox>) -> Result<Publishing> {
+    pub(super) fn start(
+        name: Name,
+        ready: Ready,
+        publish: impl FnOnce(&Setup) -> Published + Send + 'static,
+        setup: &Arc<Setup>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Publishing> {
         let (sender, published) = mpsc::sync_channel(1);
         let (setup, inbox) = (setup.clone(), inbox.clone());
-        let mut results = Ready {
-            items: take(&mut ready.items),
-            shadows: take(&mut ready.shadows),
-            ..Ready::default()
-        };
         let publish = move || {
-            let _ = sender.send(results.publish(&setup.publisher));
+            let _ = sender.send(publish(&setup));
             inbox.add(|news| news.finished = true);
         };
         let thread = std::thread::Builder::new().name("publish".into()).spawn(publish);

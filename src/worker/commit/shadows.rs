@@ -9,7 +9,6 @@ use crate::spool::{Dir, Name, results};
 use crate::transform::{Shadowed, Verdict};
 use crate::worker::job::{Job, Setup};
 use crate::worker::look::{Found, now};
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,8 +18,10 @@ pub(super) struct Shadows {
     /// As the ledger names lineups.
     champion: String,
     trials: Vec<Trial>,
-    /// Inputs with a file that couldn't be written: when that is tried again, on the monotonic clock.
-    retry: HashMap<Name, Duration>,
+    /// A file couldn't be written: none that is lacking is made before then, on the monotonic clock.
+    retry_at: Option<Duration>,
+    /// Files that were made by this lineup's.
+    pub made: u64,
 }
 
 struct Trial {
@@ -29,10 +30,13 @@ struct Trial {
     made_by: String,
     /// Inputs that were first seen before aren't its, in microseconds since 1970.
     since: i64,
+    has_key: bool,
+    /// Was it said once that it can't score an input, and that an input has no key?
+    warned: [bool; 2],
 }
 
 /// What a shadow made of an input.
-pub(super) struct ShadowResult {
+pub struct ShadowResult {
     record: ShadowRecord,
     draft: Option<ShadowDraft>,
     /// It couldn't be written for now.
@@ -48,11 +52,14 @@ impl Shadows {
             experiment: shadow.experiment.clone(),
             made_by: shadow.member.identity.made_by(),
             since: shadow.since,
+            has_key: shadow.key.is_some(),
+            warned: [false; 2],
         });
         Shadows {
             champion: lineup.champion.identity.made_by(),
             trials: trials.collect(),
-            retry: HashMap::new(),
+            retry_at: None,
+            made: 0,
         }
     }
 
@@ -71,7 +78,9 @@ impl Shadows {
         if self.trials.is_empty() {
             return Ok(lacking);
         }
-        let now = now().monotonic;
+        if self.retry_at.is_some_and(|at| at > now().monotonic) {
+            return Ok(lacking);
+        }
         // What is in the way shows when it is written.
         let root = Dir::open_if_there(folder).ok().flatten();
         for (place, trial) in self.trials.iter().enumerate() {
@@ -80,8 +89,7 @@ impl Shadows {
                 let Some(record) = found.record.as_ref().filter(|record| self.is_scored(record)) else {
                     continue;
                 };
-                let waits = self.retry.get(name).is_some_and(|at| *at > now);
-                if record.first_seen < trial.since || waits {
+                if record.first_seen < trial.since {
                     continue;
                 }
                 let known = known.filter(|known| self.is_of(known, trial, record));
@@ -154,6 +162,23 @@ pub(super) fn publish(mut made: Vec<ShadowResult>, publisher: &Publisher) -> Vec
     made
 }
 
+impl Trial {
+    /// Says once what will be so of more inputs: 'experiment list' counts them.
+    fn warn(&mut self, input: &Name, shadowed: &Shadowed) {
+        let Trial { experiment, warned, .. } = self;
+        let [of_problem, of_key] = warned;
+        match &shadowed.problem {
+            Some(problem) if !std::mem::replace(of_problem, true) => {
+                tracing::warn!(%input, experiment, problem, "the shadow can't score it; its output is as it should be");
+            }
+            None if self.has_key && !shadowed.has_key && !std::mem::replace(of_key, true) => {
+                tracing::warn!(%input, experiment, "it hasn't the experiment's key: no label will find its rows");
+            }
+            _ => tracing::debug!(%input, experiment, problem = shadowed.problem, "the shadow looked at it, too"),
+        }
+    }
+}
+
 impl Commit {
     /// Records what shadows made.
     pub(super) fn record_shadows(&mut self, made: Vec<ShadowResult>, setup: &Setup) -> Result<()> {
@@ -165,19 +190,16 @@ impl Commit {
                 shadowed,
                 ..
             } = &record;
-            match (&fault, &shadowed.problem) {
-                (Some(error), _) => {
-                    tracing::warn!(%input, experiment, error, "what the shadow makes of it can't be written; it is tried again");
-                    let at = now().monotonic + setup.config.worker.retry_max_backoff;
-                    self.shadows.retry.insert(input.clone(), at);
-                    continue;
-                }
-                (None, Some(problem)) => {
-                    tracing::warn!(%input, experiment, problem, "the shadow can't score it; its output is as it should be");
-                }
-                (None, None) => tracing::debug!(%input, experiment, "the shadow scored it, too"),
+            if let Some(error) = fault {
+                tracing::warn!(%input, experiment, error, "what the shadow makes of it can't be written; it is tried again");
+                self.shadows.retry_at = Some(now().monotonic + setup.config.worker.retry_max_backoff);
+                continue;
             }
-            self.shadows.retry.remove(input);
+            let mut trials = self.shadows.trials.iter_mut();
+            if let Some(trial) = trials.find(|trial| trial.experiment == *experiment) {
+                trial.warn(input, shadowed);
+            }
+            self.shadows.made += u64::from(shadowed.problem.is_none());
             records.push(record);
         }
         self.ledger.set_shadows(&records)

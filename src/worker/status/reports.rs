@@ -193,13 +193,15 @@ impl Reports {
     /// Writes down how things stand.
     fn report(&mut self) {
         (self.reported, self.unreported) = (Instant::now(), false);
+        let heartbeat = self.heartbeat.last();
         let status = self.compose();
-        Lock::touch(&self.config.state.path, self.heartbeat.last());
         if self.process.state == State::Running {
             self.manager
                 .status(line::line(&said(&status, self.status_error.clone())));
         }
         let written = written::write(&status, &self.config);
+        // Who asks reads the lock first: by a report that is on its way, one that stands would be taken for the last.
+        Lock::touch(&self.config.state.path, heartbeat);
         let status_error = written.as_ref().err().map(shown);
         // On another disk than the status, it may be all that is seen.
         let textfile = textfile::write(&said(&status, status_error.clone()), &self.config);

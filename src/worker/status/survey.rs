@@ -9,6 +9,7 @@ use super::written;
 use crate::config::{Config, PLACES};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Finding, Ledger, Record};
+use crate::registry::experiment::Experiments;
 use crate::registry::{Current, Registry};
 use crate::spool::scan::Listing;
 use crate::spool::{Fingerprint, Name};
@@ -36,7 +37,7 @@ pub enum Answer {
     /// SHA-256 of what its results are held against.
     Watched(Option<String>),
     /// Which experiments go on beside it, or why that can't be told.
-    Trials(Result<Vec<Trial>>),
+    Trials(Result<Experiments>),
     /// Whether it can be used.
     Proven(Result<()>),
     Done,
@@ -186,7 +187,10 @@ fn add(status: &mut Status, answer: Answer) {
     match answer {
         Answer::Approved(Ok(model)) => status.model = status.model_error.is_none().then_some(model),
         Answer::Watched(baseline) => status.baseline = baseline,
-        Answer::Trials(Ok(trials)) => status.experiments = trials,
+        Answer::Trials(Ok(running)) => {
+            status.experiments = running.known.iter().map(Trial::of).collect();
+            status.experiments_error = running.damaged.into_iter().next();
+        }
         Answer::Trials(Err(error)) => status.experiments_error = Some(error.to_string()),
         Answer::Proven(Ok(())) => status.model_proven = Some(true),
         Answer::Approved(Err(error)) | Answer::Proven(Err(error)) => set_model(status, &error),
@@ -256,9 +260,7 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
     answer(Answer::Watched(baseline.map(|found| found.sha256.to_string())));
     if let Ok(champion) = &approved {
         let running = registry.running(champion);
-        answer(Answer::Trials(
-            running.map(|running| running.iter().map(Trial::of).collect()),
-        ));
+        answer(Answer::Trials(running));
     }
     answer(Answer::Approved(approved.map(|identity| identity.to_string())));
     let listed = ask_inputs(config, recipe, stale(config, &registry), answer);
