@@ -7,7 +7,8 @@ pub fn quantile(ascending: &[f64], share: f64) -> f64 {
     let (below, part) = (place.floor() as usize, place.fract());
     let (low, high) = (ascending[below], ascending[(below + 1).min(ascending.len() - 1)]);
     // Not low + part * (high - low): the difference of two finite numbers may not be finite.
-    low * (1.0 - part) + high * part
+    // Rounding leads it nowhere else: two equal values have it between them.
+    (low * (1.0 - part) + high * part).clamp(low, high)
 }
 
 #[cfg(test)]
@@ -19,5 +20,14 @@ mod tests {
         assert_eq!(quantile(&[3.0], 0.9), 3.0);
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
         assert_eq!(quantile(&[-f64::MAX, f64::MAX], 0.5), 0.0);
+    }
+
+    /// A tied value fell out of its own bin.
+    #[test]
+    fn between_two_equal_values_there_is_no_other() {
+        for i in 0..1000 {
+            let tied = [0.97386706; 4];
+            assert_eq!(quantile(&tied, f64::from(i) / 1000.0), 0.97386706);
+        }
     }
 }

@@ -76,14 +76,14 @@ pub enum Models {
         #[arg(required = true, num_args = 2..)]
         versions: Vec<u32>,
         /// A weight for each, in the same order; only their ratios count [default: all the same]
-        #[arg(long, value_name = "NUMBER,..", value_delimiter = ',', allow_negative_numbers = true)]
+        #[arg(long, value_name = "NUMBER,..", value_delimiter = ',', allow_negative_numbers = true, value_parser = finite)]
         weights: Vec<f64>,
         /// mean: the weighted mean of numbers, or of the probabilities of each class. median: of numbers alone
         #[arg(long, value_name = "WORD", default_value = "mean")]
         combine: Combine,
         /// Of two classes: the second one is the label from this mean probability on [default: as its members have it, or the
         /// more probable one]
-        #[arg(long)]
+        #[arg(long, value_parser = finite)]
         threshold: Option<f64>,
         #[command(flatten)]
         details: Details,
@@ -150,4 +150,9 @@ fn metric(text: &str) -> Result<(String, f64), String> {
     let (name, number) = text.split_once('=').ok_or("not NAME=NUMBER")?;
     let number = number.parse::<f64>().map_err(|e| e.to_string())?;
     Ok((name.into(), number))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| x.is_finite());
+    number.ok_or_else(|| "must be a finite number".into())
 }

@@ -104,6 +104,15 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
         Verdict::Better => format!("{shadow} is better than {champion}"),
         Verdict::Worse => format!("{shadow} is worse than {champion}"),
         Verdict::Equivalent => format!("{shadow} is as good as {champion}, within {}", short(paired.margin, 3)),
+        Verdict::NotYet if paired.left_out_of != [0, 0] => {
+            let [of_champion, of_shadow] = paired.left_out_of;
+            format!(
+                "Whether {shadow} is better than {champion} can't be told: the loss of {shadow} alone is no finite number in {}, \
+                 that of {champion} alone in {}",
+                grouped(of_shadow, "row"),
+                grouped(of_champion, "row")
+            )
+        }
         Verdict::NotYet => format!("Whether {shadow} is better than {champion} can't be told yet"),
     };
     let keys = format!("{} with a label", grouped(paired.keys, "key"));
@@ -119,7 +128,7 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
             "; if it stays so, some {} more keys will tell",
             thousands(rounded(more))
         ),
-        (Verdict::NotYet, None) => "; more keys like these won't tell".into(),
+        (Verdict::NotYet, None) if paired.left_out_of == [0, 0] => "; more keys like these won't tell".into(),
         _ => String::new(),
     };
     format!(
@@ -165,6 +174,15 @@ fn of_predictions(subject: &Subject, difference: &Difference) -> String {
             short(mean, 3),
             short(p99, 3)
         ));
+    }
+    let not_finite = difference
+        .columns
+        .iter()
+        .map(|column| column.not_finite)
+        .max()
+        .unwrap_or(0);
+    if not_finite > 0 {
+        parts.push(format!("in {} a value isn't finite", grouped(not_finite, "row")));
     }
     match parts.is_empty() {
         true => format!("{shadow} and {champion} have no finite value in common in {rows}"),

@@ -144,7 +144,7 @@ fn with_labels_the_report_says_which_is_better() {
     for part in [
         "spring: credit/5 beside credit/3 since 2026-11-02 08:00 UTC, running, 12 files, 6,000 rows, 12 rows scored by credit/3 alone",
         "credit/3 takes 1.25 ms for 1,000 rows, credit/5 takes 0.432 ms for 1,000 rows",
-        "error rate | 6000 | 0.",
+        "error rate | 6000 | 0 | 0.",
         "yes | no | ",
         "MOST DIFFERENT | LINE | KEY",
     ] {

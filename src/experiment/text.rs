@@ -23,6 +23,7 @@ pub fn text(report: &Report) -> Vec<Line> {
     let heads = [
         "LOSS",
         "KEYS",
+        "LEFT OUT",
         "CHAMPION",
         "SHADOW",
         "LIFT",
@@ -39,6 +40,7 @@ pub fn text(report: &Report) -> Vec<Line> {
     let heads = [
         "OUTPUT",
         "ROWS",
+        "NOT FINITE",
         "SAME",
         "MEAN",
         "MEAN SIZE",
@@ -108,6 +110,7 @@ fn paired(paired: &Paired) -> Vec<String> {
     vec![
         paired.measure.words().into(),
         paired.keys.to_string(),
+        paired.left_out.to_string(),
         number(paired.champion),
         number(paired.shadow),
         number(paired.lift),
@@ -126,6 +129,7 @@ fn columns(difference: &Difference) -> Vec<Vec<String>> {
         vec![
             column.name.clone(),
             column.rows.to_string(),
+            column.not_finite.to_string(),
             column.same.to_string(),
             number(column.mean),
             number(column.mean_absolute),

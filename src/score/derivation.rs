@@ -5,7 +5,7 @@ use super::batch::{Batch, Flaw, Reason};
 use super::binding::{Binding, Places};
 use super::cell::{CellError, Feature};
 use crate::model::{Column, Signature, Type, unicode};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use std::sync::Arc;
 
 /// A second model, by what it takes.
@@ -34,14 +34,14 @@ enum Source {
 }
 
 impl Derivation {
-    /// `names`: of the input's fields. `first`: the first model's inputs, and their fields. `note`: has the cells of a field
-    /// noted, and tells where.
+    /// `names`: of the input's fields, if it has a header. `first`: the first model's inputs, and their fields. `note`: has the cells
+    /// of a field noted, and tells where.
     ///
     /// # Errors
     /// The input lacks a column that the second model takes, or has it twice.
     pub fn of(
         second: Second,
-        names: &[String],
+        names: Option<&[String]>,
         first: (&Signature, &Binding),
         mut note: impl FnMut(usize) -> usize,
     ) -> Result<Derivation, Problem> {
@@ -130,28 +130,42 @@ fn flaw(row: u32, feature: usize, error: CellError) -> Flaw {
 }
 
 /// Of each feature of the second model, its field: where the first model takes a column of that name from, or as it is found for any
-/// model.
-fn fields(second: Second, names: &[String], first: &Signature, binding: &Binding) -> Result<Vec<usize>, Problem> {
+/// model; by position where there are no names.
+fn fields(
+    second: Second,
+    names: Option<&[String]>,
+    first: &Signature,
+    binding: &Binding,
+) -> Result<Vec<usize>, Problem> {
     let inputs = &second.signature.inputs;
     let of_first = |column: &Column| {
         let name = unicode::name(&column.name);
         let same = first.inputs.iter().position(|of| unicode::name(&of.name) == name);
         same.map(|index| binding.fields[index])
     };
-    let known: Vec<Option<usize>> = inputs.iter().map(of_first).collect();
-    let unknown = || (0..inputs.len()).filter(|&i| known[i].is_none());
-    let others = Signature {
-        inputs: unknown().map(|i| inputs[i].clone()).collect(),
-        outputs: Vec::new(),
+    let Some(names) = names else {
+        let (fields, taken) = (binding.fields.len(), inputs.len());
+        return match fields == taken {
+            true => Ok((0..fields).collect()),
+            false => Err(Problem::new(
+                Code::WrongColumnCount,
+                format!(
+                    "the file has no header, so its columns are taken by position; it has {fields}, the model takes {taken}"
+                ),
+                "give it a header",
+            )),
+        };
     };
-    let features: Arc<[Feature]> = unknown().map(|i| second.features[i].clone()).collect();
-    let mut found = match others.inputs.is_empty() {
-        true => Vec::new(),
-        false => Binding::by_place(&Places::of(names), &others, &features)?.fields,
+    let known: Vec<Option<usize>> = inputs.iter().map(of_first).collect();
+    // With all of its names at hand: another of its columns is no misspelling of one.
+    match Binding::by_place(&Places::of(names), second.signature, second.features) {
+        Ok(found) => Ok(known
+            .iter()
+            .zip(found.fields)
+            .map(|(known, found)| known.unwrap_or(found))
+            .collect()),
+        Err(problem) => known.into_iter().collect::<Option<_>>().ok_or(problem),
     }
-    .into_iter();
-    let field = |known: Option<usize>| known.or_else(|| found.next()).expect("each was found");
-    Ok(known.into_iter().map(field).collect())
 }
 
 /// Do the cells of both mean the same, but for whether they may be missing? Single precision is made when a model takes a number.
@@ -160,11 +174,36 @@ fn is_same(a: &Column, b: &Column) -> bool {
         name: String::new(),
         optional: false,
         kind: match column.kind {
-            Type::Float32 => Type::Float64,
+            // A number that means a missing value is compared in the column's own precision.
+            Type::Float32 if column.missing.is_empty() => Type::Float64,
             kind => kind,
         },
         ..column.clone()
     };
     // Texts are given the form in which a model knows them.
     a.kind != Type::String && meaning(a) == meaning(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Marker;
+
+    /// 0.1 in single precision is another number than in double: one model takes it for missing, and the other doesn't.
+    #[test]
+    fn numbers_that_mean_missing_are_of_the_columns_own_precision() {
+        let column = |kind, missing: &[f64]| Column {
+            missing: missing.iter().copied().map(Marker::Number).collect(),
+            ..Column::plain("x".into(), kind)
+        };
+        for (a, b, same) in [
+            (column(Type::Float32, &[]), column(Type::Float64, &[]), true),
+            (column(Type::Float32, &[0.1]), column(Type::Float64, &[0.1]), false),
+            (column(Type::Float32, &[0.1]), column(Type::Float32, &[0.1]), true),
+            (column(Type::Float64, &[0.1]), column(Type::Float64, &[]), false),
+            (column(Type::String, &[]), column(Type::String, &[]), false),
+        ] {
+            assert_eq!(is_same(&a, &b), same, "{a:?} {b:?}");
+        }
+    }
 }

@@ -54,8 +54,10 @@ impl Scorer {
 
     /// The same, and it counts.
     pub fn counting(mut self, counter: Option<Arc<Counter>>) -> Scorer {
-        let observed = counter.as_ref().map_or(&[][..], |counter| counter.observed());
-        self.observe(observed);
+        // What is counted stands first: a counter knows its columns by their places.
+        let keys = std::mem::take(&mut self.observed);
+        self.observe(counter.as_ref().map_or(&[][..], |counter| counter.observed()));
+        self.observe(&keys);
         Scorer { counter, ..self }
     }
 

@@ -85,8 +85,8 @@ pub enum Task {
     Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
-    /// Its result is as it should be, or is left; score it for its shadows alone.
-    Shadow,
+    /// Its result is as it should be, and of an input with this hash; score it for its shadows alone.
+    Shadow(HalfHash),
 }
 
 impl Task {
@@ -178,7 +178,7 @@ impl Context<'_> {
     fn give_up(&self, job: &Job) -> Result<Outcome> {
         match job.task {
             // Its result stays as it is, for it is as it should be.
-            Task::Shadow => self.shadowed(job, Err(internal().into()), self.draft_shadows(job)),
+            Task::Shadow(_) => self.shadowed(job, Err(internal().into()), self.draft_shadows(job)),
             _ => self.fail(job, internal(), self.setup.publisher.draft_failed(&job.name)?, None),
         }
     }
@@ -257,7 +257,7 @@ impl Context<'_> {
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
         };
-        if job.task == Task::Shadow {
+        if matches!(job.task, Task::Shadow(_)) {
             let result = transform_beside(file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
             // It may be read once more.
             let outcome = self.shadowed(job, result, shadows);

@@ -444,3 +444,114 @@ fn a_report_says_how_it_stands_and_by_whom() {
     let nowhere = spool.run(&["experiment", "report", "trial", "--html", "no/page.html"]);
     nowhere.exits(64).says("no/page.html: can't write it");
 }
+
+/// The key stood where the counter's first column should: a segment that was there counted as missing, and its file was held.
+#[test]
+fn a_key_of_a_trial_leaves_what_is_watched_alone() {
+    let spool = crate::monitor::hold::watched()
+        .set("monitor.segments=[\"city\"]")
+        .set("monitor.key=id");
+    fs::write(spool.path("m2.json"), fs::read(spool.path("m.json")).unwrap()).unwrap();
+    spool.register_file("m2.json", "pipeline", &[]).exits(0);
+    spool.once().exits(0);
+    let text = |from: usize| {
+        let row = |i: usize| match i % 100 {
+            0 => format!(",{},{}\n", ["Lima", "Oslo"][i / 100 % 2], from + i),
+            _ => format!("{},{},{}\n", i * 37 % 100, ["Lima", "Oslo"][i % 2], from + i),
+        };
+        "a,city,id\n".to_string() + &(0..1_000).map(row).collect::<String>()
+    };
+    spool.drop_file("before.csv", text(0));
+    spool.once().exits(0);
+    start(&spool, &["--key", "nope"]).exits(0);
+    spool.drop_file("after.csv", text(5_000));
+    spool.once().exits(0);
+    assert!(spool.output("after.csv").is_some());
+    let counted = |name: &str| spool.run(&["monitor", "check", name, "--json"]).exits(0).json()["checks"].clone();
+    assert_eq!(counted("input/before.csv"), counted("input/after.csv"));
+}
+
+/// It was better, by the rows in which it was finite.
+#[test]
+fn a_shadow_that_is_infinite_in_half_its_rows_isnt_better() {
+    let spool = Spool::new();
+    spool.register(r#"{"features":["x","w"],"coefficients":[3,1e300],"intercept":0}"#);
+    start(&spool, &["--key", "id"]).exits(0);
+    let row = |i: usize| format!("c{i},{},{}\n", i % 50, if i % 2 == 0 { "0" } else { "1e10" });
+    spool.drop_file("a.csv", "id,x,w\n".to_string() + &(0..400).map(row).collect::<String>());
+    spool.once().exits(0);
+    let label = |i: usize| format!("c{i},{}\n", 3 * (i % 50));
+    fs::write(
+        spool.path("labels.csv"),
+        "id,late\n".to_string() + &(0..400).map(label).collect::<String>(),
+    )
+    .unwrap();
+    let report = |flags: &[&str]| {
+        spool
+            .run(&[&["experiment", "report", "trial"], flags].concat())
+            .exits(0)
+    };
+    report(&[]).says("in 200 rows a value isn't finite");
+    let labelled = ["--labels", "labels.csv"];
+    report(&labelled).says("can't be told: the loss of lines/2 alone is no finite number in 200 rows");
+}
+
+/// `a b` is `a_b` to models that can't have spaces, unless they have that column, too.
+#[test]
+fn a_shadow_takes_no_field_that_it_would_refuse_alone() {
+    let spool = Spool::without_model();
+    let line = |features: &str, coefficients: &str| {
+        format!(r#"{{"features":{features},"coefficients":{coefficients},"intercept":0}}"#)
+    };
+    let one = spool.register(&line(r#"["a b"]"#, "[2]"));
+    spool.approve(one);
+    spool.register(&line(r#"["a b","a_b"]"#, "[1,10]"));
+    start(&spool, &[]).exits(0);
+    spool.drop_file("a.csv", "a b\n1\n2\n");
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), "prediction\n2.0\n4.0\n");
+    assert_eq!(shadow(&spool, "a.csv"), None);
+    spool
+        .run(&["experiment", "list"])
+        .exits(0)
+        .says("1 that it can't score");
+}
+
+/// It took the champion's names for its own.
+#[test]
+fn without_a_header_a_shadow_takes_columns_by_position() {
+    let spool = Spool::without_model();
+    let line = |features: &str| format!(r#"{{"features":{features},"coefficients":[1,10],"intercept":0}}"#);
+    let one = spool.register(&line(r#"["a","b"]"#));
+    spool.approve(one);
+    spool.register(&line(r#"["b","a"]"#));
+    start(&spool, &[]).exits(0);
+    spool.drop_file("a.csv", "1,2\n");
+    spool.once().exits(0);
+    let expected = "line,key,champion.prediction,shadow.prediction\n1,,21.0,21.0\n";
+    assert_eq!(shadow(&spool, "a.csv").unwrap(), expected);
+}
+
+/// Its rows before were counted still, and a renamed file's twice.
+#[test]
+fn a_report_counts_each_contents_once_and_none_that_are_gone() {
+    let spool = spool();
+    start(&spool, &[]).exits(0);
+    spool.drop_file("a.csv", "x\n1\n2\n");
+    spool.drop_file("b.csv", "x\n3\n");
+    spool.once().exits(0);
+    fs::rename(spool.path("input/b.csv"), spool.path("input/c.csv")).unwrap();
+    spool.drop_file("a.csv", "y\n1\n");
+    spool.once().exits(1);
+    let report = spool.run(&["experiment", "report", "trial", "--json"]).exits(0).json();
+    assert_eq!(
+        (&report["files"], &report["difference"]["rows"]),
+        (&1.into(), &1.into())
+    );
+    let notes = report["notes"].to_string();
+    assert!(
+        notes.contains("a.csv (it was scored before its contents changed)"),
+        "{notes}"
+    );
+    assert!(notes.contains("(it has the contents of another one)"), "{notes}");
+}

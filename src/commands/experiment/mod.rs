@@ -12,10 +12,12 @@ use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
 use crate::registry::experiment::{Beginning, Experiments, Kind, State};
 use crate::registry::{Experiment, Registry, Vote};
+use crate::worker::lock::Lock;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use std::io;
+use std::time::Duration;
 
 pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
@@ -101,8 +103,19 @@ fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: S
     if !purge {
         return Ok(());
     }
+    if Lock::holder(&config.state.path).is_ok_and(|holder| holder.is_some()) {
+        // A worker looks each second, and drops what it is at.
+        std::thread::sleep(Duration::from_secs(2));
+    }
     let folder = config.shadow.join(name);
-    match std::fs::remove_dir_all(&folder) {
+    let mut removed = std::fs::remove_dir_all(&folder);
+    for _ in 0..3 {
+        if !matches!(&removed, Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty) {
+            break;
+        }
+        removed = std::fs::remove_dir_all(&folder);
+    }
+    match removed {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("remove", folder)(error)),

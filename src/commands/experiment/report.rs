@@ -178,11 +178,24 @@ impl Found {
         let (champion, shadow) = (champion?, shadow?);
         let made = ledger.shadows_of(&experiment.name)?;
         let mut left_out = Vec::new();
+        // A file that was renamed counts once.
+        let mut seen = HashSet::new();
         for made in made.chunks(CHUNK) {
             let names: Vec<_> = made.iter().map(|made| made.input.clone()).collect();
             let records = ledger.records(&names)?;
             for (made, record) in made.iter().zip(records) {
                 let ShadowRecord { input, shadowed, .. } = made;
+                if record
+                    .as_ref()
+                    .is_some_and(|record| record.input_hash != Some(made.input_hash))
+                {
+                    left_out.push((input.to_string(), "it was scored before its contents changed".into()));
+                    continue;
+                }
+                if !seen.insert(made.input_hash) {
+                    left_out.push((input.to_string(), "it has the contents of another one".into()));
+                    continue;
+                }
                 let at = record.map_or(made.at, |record| record.first_seen);
                 if made.champion != champion || made.made_by != shadow {
                     left_out.push((input.to_string(), "made by other versions".into()));

@@ -106,6 +106,8 @@ pub struct Paired {
     pub rows: u64,
     /// Rows without a finite loss of both.
     pub left_out: u64,
+    /// Those for the champion's loss alone, and for the shadow's: where there are any, the other one is as good as it can be said to be.
+    pub left_out_of: [u64; 2],
     /// Mean losses.
     pub champion: Option<f64>,
     pub shadow: Option<f64>,
@@ -152,6 +154,14 @@ impl Paired {
     /// Whatever the order of the losses. `margin`: what is no difference, 0 or above.
     pub fn of(measure: Measure, mut losses: Vec<Loss>, margin: f64) -> Paired {
         let all = losses.len() as u64;
+        let lost = |one: fn(&Loss) -> f64, other: fn(&Loss) -> f64| {
+            let alone = |loss: &&Loss| !one(loss).is_finite() && other(loss).is_finite();
+            losses.iter().filter(alone).count() as u64
+        };
+        let left_out_of = [
+            lost(|loss| loss.champion, |loss| loss.shadow),
+            lost(|loss| loss.shadow, |loss| loss.champion),
+        ];
         losses.retain(|loss| loss.champion.is_finite() && loss.shadow.is_finite());
         let rows = losses.len() as u64;
         let mut pairs = by_key(losses);
@@ -170,12 +180,20 @@ impl Paired {
             None if keys < 2 => 1.0,
             None => estimate.p(),
         };
-        let verdict = verdict(&estimate, discordant, margin);
+        // The losses that aren't in it are the worst of all.
+        let [of_champion, of_shadow] = left_out_of;
+        let verdict = match verdict(&estimate, discordant, margin) {
+            Verdict::Better if of_shadow > 0 => Verdict::NotYet,
+            Verdict::Worse if of_champion > 0 => Verdict::NotYet,
+            Verdict::Equivalent if of_champion + of_shadow > 0 => Verdict::NotYet,
+            verdict => verdict,
+        };
         Paired {
             measure,
             keys,
             rows,
             left_out: all - rows,
+            left_out_of,
             champion: known.map(|()| champion),
             shadow: known.map(|()| shadow),
             lift: known.map(|()| estimate.difference),
@@ -185,7 +203,9 @@ impl Paired {
             margin,
             verdict,
             more_keys: match verdict {
-                Verdict::NotYet if keys > 1 => needed(&estimate, discordant, margin).map(|n| n - keys),
+                Verdict::NotYet if keys > 1 && left_out_of == [0, 0] => {
+                    needed(&estimate, discordant, margin).map(|n| n - keys)
+                }
                 _ => None,
             },
             over_time,

@@ -270,12 +270,17 @@ impl Layout {
         let observed = observed.collect();
         let mut noted = wanted.observed.len();
         let derive = |second: &Second| {
-            Derivation::of(*second, &names, (wanted.signature, &binding), |field| {
-                *roles[field].noted.get_or_insert_with(|| {
-                    noted += 1;
-                    noted - 1
-                })
-            })
+            Derivation::of(
+                *second,
+                header.then_some(&names[..]),
+                (wanted.signature, &binding),
+                |field| {
+                    *roles[field].noted.get_or_insert_with(|| {
+                        noted += 1;
+                        noted - 1
+                    })
+                },
+            )
         };
         let derivations = wanted.seconds.iter().map(derive).collect();
         Ok(Layout {

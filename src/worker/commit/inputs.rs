@@ -176,9 +176,7 @@ impl Commit {
                 if record.as_ref().is_some_and(|r| r.taken == Taken::DUE) {
                     return Ok(ToDo::Know(name, Taken::default()));
                 }
-                if !lacking.is_empty() {
-                    return Ok(ToDo::Job(shadow_job(name, &sighting, now, lacking)));
-                }
+                return Ok(shadow_job(name, &sighting, now, lacking));
             }
             decision @ (Decision::Left | Decision::Leave(_)) => {
                 self.agenda.forget(&name);
@@ -192,9 +190,7 @@ impl Commit {
                     return Ok(ToDo::Leave(name, taken, loss));
                 }
                 // What a shadow makes is held against the champion's predictions, not against the output that somebody took.
-                if !lacking.is_empty() {
-                    return Ok(ToDo::Job(shadow_job(name, &sighting, now, lacking)));
-                }
+                return Ok(shadow_job(name, &sighting, now, lacking));
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
                 let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
@@ -388,12 +384,15 @@ impl Commit {
     }
 }
 
-/// To score an input as it was seen, for its shadows alone.
-fn shadow_job(name: Name, sighting: &Sighting, now: Now, shadows: Vec<usize>) -> Job {
-    Job {
-        task: Task::Shadow,
-        shadows,
-        ..job(name, sighting, now)
+/// To score an input as it was seen, for its shadows alone; if there are any, and its result is of contents that are known.
+fn shadow_job(name: Name, sighting: &Sighting, now: Now, shadows: Vec<usize>) -> ToDo {
+    match sighting.record.and_then(|record| record.input_hash) {
+        Some(hash) if !shadows.is_empty() => ToDo::Job(Job {
+            task: Task::Shadow(hash),
+            shadows,
+            ..job(name, sighting, now)
+        }),
+        _ => ToDo::Nothing,
     }
 }
 

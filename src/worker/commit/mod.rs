@@ -21,7 +21,7 @@ use super::alerts::Outbox;
 use super::export::Exporter;
 use super::faults::Faults;
 use super::inventory::Inventory;
-use super::job::{Done, Outcome, Pin, Setup};
+use super::job::{Done, Outcome, Pin, Setup, Task};
 use super::look::{Published, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
@@ -425,13 +425,24 @@ impl Commit {
                     input_hash,
                     shadowed,
                     drafts,
-                } => ready
-                    .shadows
-                    .extend(self.shadows.results(&job, input_hash, shadowed, drafts)),
+                } => match &job.task {
+                    // Its contents were replaced, and nothing but they tells: the result is of others, too.
+                    Task::Shadow(recorded) if input_hash != Some(*recorded) => {
+                        replaced.push(name);
+                        self.look_again(&job);
+                    }
+                    _ => {
+                        let made = self.shadows.results(&job, input_hash, shadowed, drafts);
+                        ready.shadows.extend(made);
+                    }
+                },
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}
+                Outcome::Fault { error, .. } if matches!(job.task, Task::Shadow(_)) => {
+                    self.shadows.put_off(&name, &error, setup);
+                }
                 Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
             }
         }

@@ -1,7 +1,7 @@
 //! What shadows are to make of inputs, and what they made. Whatever goes wrong with it, the champion's results are as they are.
 
 use super::Commit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Ledger, Record, ShadowRecord};
 use crate::score::Lineup;
 use crate::spool::publish::{Publisher, ShadowDraft};
@@ -61,6 +61,12 @@ impl Shadows {
             retry_at: None,
             made: 0,
         }
+    }
+
+    /// An input can't be scored for now. Nobody's result waits for it.
+    pub fn put_off(&mut self, input: &Name, error: &Error, setup: &Setup) {
+        tracing::warn!(%input, code = error.code(), %error, "shadows can't score it for now; it is tried again");
+        self.retry_at = Some(now().monotonic + setup.config.worker.retry_max_backoff);
     }
 
     /// Those that score an input that was first seen then, by their places in the lineup.

@@ -3,7 +3,7 @@
 mod alerts;
 mod baseline;
 mod handing_on;
-mod hold;
+pub mod hold;
 mod labels;
 mod report;
 mod usual;
