@@ -7,10 +7,11 @@ use super::guard::Guard;
 use super::live::Live;
 use super::models::Models;
 use super::page::{self, WorkerStatus};
-use super::protocol::{self, Ask, open_inference, tensorflow};
+use super::protocol::{self, Ask, By, open_inference, tensorflow};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
+use super::shadows::Shadows;
 use super::telemetry::metrics::{ModelInfo, Standing};
 use super::telemetry::windows::Watched;
 use super::telemetry::{Exchange, Telemetry};
@@ -18,6 +19,7 @@ use super::vertex::Vertex;
 use crate::config::{Config, Serve};
 use crate::error::Result as Outcome;
 use crate::problem::internal;
+use crate::service::clock::monotonic;
 use crate::service::exposition;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_ENCODING;
@@ -31,11 +33,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Bodies up to this size are scored on the connection's thread: some 1,000 rows, a millisecond of it at most. Handing them over
 /// would take longer than they do.
 const INLINE: usize = 64 << 10;
+
+/// How long a process that is to stop waits for those who work behind the answers.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
 /// All routes, for programs; a test holds it against them.
 const OPEN_API: &str = include_str!("../../config/openapi.json");
@@ -51,7 +57,9 @@ pub struct Endpoint {
     /// For large bodies.
     pool: rayon::ThreadPool,
     /// Where predictions are kept, if they are.
-    capture: Option<Capture>,
+    capture: Option<Arc<Capture>>,
+    /// Who scores for those on trial, where predictions are kept.
+    shadows: Option<Shadows>,
     stopping: AtomicBool,
     pub telemetry: Telemetry,
     /// The worker beside this server, for the page.
@@ -72,8 +80,11 @@ impl Endpoint {
     ) -> Outcome<Endpoint> {
         let settings = config.serve.clone();
         let capture = config.capture.as_ref();
+        let capture = capture.map(|settings| Capture::start(settings, stage)).transpose()?;
+        let capture = capture.map(Arc::new);
         Ok(Endpoint {
-            capture: capture.map(|settings| Capture::start(settings, stage)).transpose()?,
+            shadows: capture.clone().map(Shadows::start).transpose()?,
+            capture,
             models,
             guard,
             stage,
@@ -168,14 +179,14 @@ impl Endpoint {
         };
         let (group, version) = request.target()?;
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
-            return self.score(&request, hold);
+            return self.score(request, hold);
         }
         self.on_pool(move |endpoint| {
             let mut request = request;
             let _permit = permit;
             let body = take(&mut request.body);
             request.body = body::decoded(&request.headers, body, endpoint.settings.max_body, &hold)?;
-            endpoint.score(&request, hold)
+            endpoint.score(request, hold)
         })
         .await
     }
@@ -204,21 +215,30 @@ impl Endpoint {
     }
 
     /// Answers a request whose body is there, and keeps both. `hold`: for the body, and from now on for the answer.
-    fn score(&self, request: &Request, hold: Hold) -> Result<Answer, Refusal> {
+    fn score(&self, request: Request, hold: Hold) -> Result<Answer, Refusal> {
         let answer = protocol::answer(&Ask {
-            request,
-            models: &self.models,
+            request: &request,
+            by: By::Asked(&self.models),
             bad_rows: self.settings.bad_rows,
             room: &hold,
         })?;
-        if let Some(capture) = &self.capture {
-            capture.offer(request, &answer);
+        if let (Some(capture), Some(shadows)) = (&self.capture, &self.shadows)
+            && let Some(stamp) = capture.offer(&request, &answer)
+        {
+            shadows.offer(request, &answer, stamp);
         }
         held(answer, hold)
     }
 
-    pub fn capture(&self) -> Option<&Capture> {
-        self.capture.as_ref()
+    /// Keeps what was asked and answered, and what those on trial make of it, as far as there is time.
+    pub fn finish(&self) {
+        let begun = monotonic();
+        if let Some(shadows) = &self.shadows {
+            shadows.finish(FINISH_WITHIN / 2);
+        }
+        if let Some(capture) = &self.capture {
+            capture.finish(FINISH_WITHIN.saturating_sub(monotonic() - begun));
+        }
     }
 
     /// What is asked beside predictions.
@@ -259,6 +279,7 @@ impl Endpoint {
             model: served.lineup.to_string(),
             windows: served.live.as_ref().map(Live::windows),
         });
+        let shadows: Vec<_> = models.iter().filter_map(|served| served.trials()).collect();
         let infos = models.iter().map(|served| {
             let identity = &served.lineup.champion.identity;
             ModelInfo {
@@ -276,8 +297,13 @@ impl Endpoint {
             max_connections: self.settings.max_connections,
             body_bytes: self.memory.taken(),
             max_body_bytes: self.settings.memory,
-            capture: self.capture.as_ref().map(Capture::captured),
+            capture: self.capture.as_ref().map(|capture| capture.captured()),
             watched: watched.collect(),
+            shadows: shadows
+                .iter()
+                .flat_map(|trials| trials.iter())
+                .map(|trial| trial.standing())
+                .collect(),
         }
     }
 

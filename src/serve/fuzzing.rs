@@ -3,7 +3,7 @@
 use super::body::Memory;
 use super::keys::{file, presented};
 use super::models::Models;
-use super::protocol::{self, Ask};
+use super::protocol::{self, Ask, By};
 use super::refusal::Cause;
 use super::request::Request;
 use super::route::{Route, Stage};
@@ -175,7 +175,7 @@ pub fn answer(bytes: &[u8]) {
         let room = memory.hold();
         let ask = Ask {
             request: &request,
-            models: &MODELS,
+            by: By::Asked(&MODELS),
             bad_rows,
             room: &room,
         };

@@ -4,7 +4,7 @@
 //! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
 //! rows of it, a [`served::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
 //! refused in the protocol's own shape ([`refusal`]). What was scored is counted, and held against the version's baseline ([`live`]). What
-//! was asked and answered is kept for monitoring where that is wished ([`capture`]).
+//! was asked and answered is kept for monitoring where that is wished ([`capture`]); then versions on trial score it, too ([`shadows`]).
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
@@ -27,6 +27,7 @@ mod models;
 mod page;
 mod patience;
 mod protocol;
+mod queue;
 mod refusal;
 mod rehearsal;
 mod request;
@@ -34,6 +35,7 @@ mod route;
 mod scoring;
 mod served;
 mod server;
+mod shadows;
 mod telemetry;
 mod vertex;
 

@@ -4,6 +4,7 @@ use super::live::Live;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
+use super::shadows;
 use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};
@@ -35,6 +36,8 @@ pub struct Models {
     shape: Shape,
     /// Are rows held against the versions' baselines? Then one that is damaged is as a damaged version.
     watched: bool,
+    /// Without a capture, those on trial score nothing.
+    captures: bool,
     table: RwLock<Arc<Table>>,
     /// Locked to look, never to read a file.
     others: Mutex<Others>,
@@ -95,9 +98,14 @@ impl Models {
             stage,
             shape,
             watched,
+            captures: false,
             table: RwLock::default(),
             others: Mutex::default(),
         }
+    }
+
+    pub fn capturing(self, captures: bool) -> Models {
+        Models { captures, ..self }
     }
 
     /// Without a registry: each group answers by a model in memory.
@@ -267,6 +275,11 @@ fn is_version(served: &Served, group: &str, version: u32) -> bool {
     served.version() == version && served.lineup.champion.identity.group == group
 }
 
+/// Is it by the same model in memory, and so held against the same baseline?
+fn answers_as(one: &Lineup, other: &Lineup) -> bool {
+    Arc::ptr_eq(&one.champion.model, &other.champion.model)
+}
+
 /// A client learns that the model is damaged, and the log where.
 fn damaged(error: &Error) -> Refusal {
     tracing::error!(error = %error, "a model can't be served");
@@ -318,17 +331,21 @@ impl Watch {
             let current = self.groups.entry(group.clone()).or_insert_with(|| {
                 let registry = Registry::new(&models.folder, &group);
                 let current = match models.stage {
-                    Stage::Production => Current::new(registry),
+                    Stage::Production => Current::new(registry).with_shadows(),
                     Stage::Staging => Current::candidate(registry),
                 };
                 current.watched(models.watched)
             });
+            let before = current.lineup().ok().cloned();
             if self.unlisted.is_none() && current.look() {
                 changed = true;
                 match current.lineup() {
                     Ok(lineup) => {
-                        tracing::info!(model = %lineup, stage = %models.stage, "answers");
-                        say_watched(lineup, current.baseline(), models.watched);
+                        if !before.as_ref().is_some_and(|before| answers_as(before, lineup)) {
+                            tracing::info!(model = %lineup, stage = %models.stage, "answers");
+                            say_watched(lineup, current.baseline(), models.watched);
+                        }
+                        shadows::say(before.as_deref(), lineup, current.faults(), models.captures);
                     }
                     Err(error) => tracing::error!(group, error = %error, "no model answers"),
                 }
@@ -344,10 +361,21 @@ impl Watch {
         let models = &self.models;
         let before = models.table();
         let served = |group: &String, current: &Current| match current.lineup() {
-            Ok(lineup) => match before.get(group) {
-                Some(Ok(same)) if Arc::ptr_eq(&same.lineup, lineup) => Ok(same.clone()),
-                _ => Ok(models.served(lineup.clone(), current.baseline().cloned())),
-            },
+            Ok(lineup) => {
+                let before = before.get(group).and_then(|before| before.as_ref().ok());
+                // Alone, as it answers: those beside it come and go, and its windows and counts go on.
+                let served = match before {
+                    Some(same) if answers_as(&same.lineup, lineup) => same.clone(),
+                    _ => {
+                        let alone = Lineup::of(lineup.champion.clone());
+                        models.served(alone.into(), current.baseline().cloned())
+                    }
+                };
+                let trials = before.and_then(|before| before.trials());
+                let serve = |lineup: Lineup| models.served(lineup.into(), None);
+                served.set_trials(shadows::beside(lineup, trials, serve));
+                Ok(served)
+            }
             Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
             Err(_) => Err("the approved model can't be used: the server's log says why".into()),
         };

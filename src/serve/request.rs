@@ -6,7 +6,7 @@ use crate::format::Encoding;
 use crate::problem::excerpt;
 use hyper::HeaderMap;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 
 pub struct Request {
     pub route: Route,
@@ -17,7 +17,22 @@ pub struct Request {
     pub body: Bytes,
 }
 
+/// The caller's own name of a request.
+pub static INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+/// How many bytes of a body are JSON; tensors stand behind.
+pub static HEADER_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 static TARGET_VARIANT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-variant");
+
+/// Smaller bodies are copied: else each would keep the buffer in memory into which its connection is read.
+const COPIED: usize = 16 << 10;
+
+/// A body, to be kept when its connection reads on.
+pub fn detached(body: &Bytes) -> Bytes {
+    match body.len() {
+        ..=COPIED => Bytes::copy_from_slice(body),
+        _ => body.clone(),
+    }
+}
 
 /// A media type, without its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +68,25 @@ impl Request {
                 format!("variant {variant:?} is no version of the model, such as 3"),
             )
         })
+    }
+
+    /// What predictions depend on once it is known whose they are, to be kept when its connection reads on: no key among it.
+    pub fn detached(self) -> Request {
+        let mut headers = HeaderMap::new();
+        for name in [CONTENT_TYPE, ACCEPT, HEADER_LENGTH.clone(), INFERENCE_ID.clone()] {
+            let value = self
+                .headers
+                .get(&name)
+                .map(|value| HeaderValue::from_bytes(value.as_bytes()));
+            if let Some(Ok(value)) = value {
+                headers.insert(name, value);
+            }
+        }
+        Request {
+            headers,
+            body: detached(&self.body),
+            ..self
+        }
     }
 
     /// A header that is visible ASCII.

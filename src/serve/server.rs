@@ -61,13 +61,14 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
     let guard = Arc::new(Guard::open(settings, &state_folder(config, stage))?);
     guard.log();
     let Listeners { sockets, outlive } = listen(settings)?;
-    let models = Arc::new(Models::new(
+    let models = Models::new(
         config.models.path.clone(),
         config.models.group.clone(),
         stage,
         config.shape.clone(),
         config.monitor.is_on(),
-    ));
+    );
+    let models = Arc::new(models.capturing(config.capture.is_some()));
     say_policy(&config.monitor);
     let mut watch = Watch::new(models.clone());
     watch.look();
@@ -111,9 +112,7 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
     })?;
     guard.keep();
     endpoint.telemetry.flush();
-    if let Some(capture) = endpoint.capture() {
-        capture.finish();
-    }
+    endpoint.finish();
     Ok(())
 }
 

@@ -2,22 +2,31 @@
 
 use crate::format::json::writer::push_text;
 use crate::serve::base64;
+use crate::serve::queue::Item;
+use crate::serve::request::detached;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Smaller bodies are copied: else each would keep the buffer in memory into which its connection is read.
-const COPIED: usize = 16 << 10;
+/// What an event has in common with those of its shadows.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// That no other request has.
+    pub id: u128,
+    /// Nanoseconds since 1970.
+    pub at: i64,
+}
 
 /// A request that was answered by a prediction.
 pub struct Event {
     pub group: String,
     pub version: u32,
-    /// Nanoseconds since 1970.
-    pub at: i64,
+    pub stamp: Stamp,
     /// The caller's own name for it.
     pub inference_id: Option<String>,
+    /// Of a shadow: the experiment's name.
+    pub experiment: Option<String>,
     pub input: Payload,
     pub output: Payload,
 }
@@ -33,36 +42,39 @@ impl Payload {
     pub fn new(content_type: &str, bytes: &Bytes) -> Payload {
         Payload {
             content_type: content_type.into(),
-            bytes: match bytes.len() {
-                ..=COPIED => Bytes::copy_from_slice(bytes),
-                _ => bytes.clone(),
-            },
+            bytes: detached(bytes),
         }
     }
 }
 
-impl Event {
-    /// About so many bytes of memory.
-    pub fn size(&self) -> usize {
-        let texts = self.group.len() + self.inference_id.as_ref().map_or(0, String::len);
+impl Item for Event {
+    fn size(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let texts = self.group.len() + text(&self.inference_id) + text(&self.experiment);
         let payloads = [&self.input, &self.output].map(|payload| payload.content_type.len() + payload.bytes.len());
         size_of::<Event>() + texts + payloads[0] + payloads[1]
     }
+}
 
-    /// The line, with its end. `id`: that no other event has.
-    pub fn push(&self, out: &mut Vec<u8>, id: u128) {
+impl Event {
+    /// The line, with its end.
+    pub fn push(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"captureData\":{\"endpointInput\":");
         self.input.push(out, "INPUT");
         out.extend_from_slice(b",\"endpointOutput\":");
         self.output.push(out, "OUTPUT");
         out.extend_from_slice(b"},\"eventMetadata\":{\"eventId\":\"");
-        out.extend_from_slice(uuid(id).as_bytes());
+        out.extend_from_slice(uuid(self.stamp.id).as_bytes());
         out.push(b'"');
         if let Some(inference_id) = &self.inference_id {
             out.extend_from_slice(b",\"inferenceId\":");
             push_text(out, inference_id);
         }
-        let at = Timestamp::from_second(self.at.div_euclid(1_000_000_000)).unwrap_or_default();
+        if let Some(experiment) = &self.experiment {
+            out.extend_from_slice(b",\"experiment\":");
+            push_text(out, experiment);
+        }
+        let at = Timestamp::from_second(self.stamp.at.div_euclid(1_000_000_000)).unwrap_or_default();
         let _ = write!(out, ",\"inferenceTime\":\"{at}\"}},\"eventVersion\":\"0\"}}");
         out.push(b'\n');
     }
@@ -144,8 +156,12 @@ mod tests {
         Event {
             group: "diabetes".into(),
             version: 3,
-            at: 1_764_180_000_999_999_999,
+            stamp: Stamp {
+                id: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
+                at: 1_764_180_000_999_999_999,
+            },
             inference_id: None,
+            experiment: None,
             input: Payload::new(content_type, &Bytes::copy_from_slice(body.as_ref())),
             output: Payload::new("application/json", &Bytes::from_static(b"[0.1]")),
         }
@@ -153,7 +169,7 @@ mod tests {
 
     fn line(event: &Event) -> String {
         let mut out = Vec::new();
-        event.push(&mut out, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        event.push(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -175,6 +191,14 @@ mod tests {
             r#""inferenceTime":"2025-11-26T18:00:00Z"},"eventVersion":"0"}"#,
             "\n"
         );
+        assert_eq!(line(&event), expected);
+        // A shadow's has a key more.
+        let event = Event {
+            experiment: Some("trial".into()),
+            ..event
+        };
+        let behind = r#"order \"17\"","#;
+        let expected = expected.replacen(behind, &format!(r#"{behind}"experiment":"trial","#), 1);
         assert_eq!(line(&event), expected);
     }
 

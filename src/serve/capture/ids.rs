@@ -1,23 +1,24 @@
 //! Names that no other event has.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hashes of numbers, by a key that the system gives: nobody else knows which comes next.
 #[derive(Default)]
 pub struct Ids {
     key: RandomState,
-    given: u64,
+    given: AtomicU64,
 }
 
 impl Ids {
-    pub fn next(&mut self) -> u128 {
-        self.given += 1;
-        let half = |half: u8| u128::from(self.key.hash_one((self.given, half)));
+    pub fn next(&self) -> u128 {
+        let given = self.given.fetch_add(1, Ordering::Relaxed);
+        let half = |half: u8| u128::from(self.key.hash_one((given, half)));
         half(0) << 64 | half(1)
     }
 
     /// For the name of a file.
-    pub fn tag(&mut self) -> u32 {
+    pub fn tag(&self) -> u32 {
         self.next() as u32
     }
 }
@@ -29,7 +30,7 @@ mod tests {
 
     #[test]
     fn no_two_are_the_same() {
-        let (mut one, mut other) = (Ids::default(), Ids::default());
+        let (one, other) = (Ids::default(), Ids::default());
         let all: HashSet<u128> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
         assert_eq!(all.len(), 2000);
     }

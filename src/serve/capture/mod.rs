@@ -1,7 +1,7 @@
 //! What was asked and answered, kept for monitoring, as SageMaker's data capture keeps it: a line of JSON a prediction, in files by
 //! version and hour.
 //!
-//! An answer never waits for it: an [`event`] is put into a [`queue`] that is bounded in bytes, if the [`sample`] wants it, and one
+//! An answer never waits for it: an [`event`] is put into a queue that is bounded in bytes, if the [`sample`] wants it, and one
 //! thread writes ([`writer`]) into a [`folder`] that keeps to its size and leaves a disk alone that is nearly full. What can't be
 //! kept is counted ([`counters`]). [`layout`] says where what lies.
 
@@ -10,14 +10,15 @@ mod event;
 mod folder;
 mod ids;
 mod layout;
-mod queue;
 mod sample;
 mod writer;
 
 pub use counters::Captured;
+pub use event::Stamp;
 
-use super::answer::Answer;
-use super::request::Request;
+use super::answer::{Answer, Scored};
+use super::queue::Queue;
+use super::request::{INFERENCE_ID, Request};
 use super::route::Stage;
 use crate::config;
 use crate::error::{Error, Result};
@@ -26,8 +27,8 @@ use crate::spool::durable;
 use counters::{Counters, Loss};
 use event::{Event, Payload};
 use folder::Folder;
-use hyper::header::{CONTENT_TYPE, HeaderName};
-use queue::Queue;
+use hyper::header::CONTENT_TYPE;
+use ids::Ids;
 use sample::Sampler;
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, channel};
@@ -37,10 +38,6 @@ use writer::Writer;
 
 /// Bytes of what waits to be written. A request and its answer that are larger together aren't captured.
 const QUEUE: usize = 32 << 20;
-/// How long a process that is to stop waits for its disk.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
-
-static INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 
 pub struct Capture {
     sampler: Sampler,
@@ -51,8 +48,9 @@ pub struct Capture {
 }
 
 struct Shared {
-    queue: Queue,
+    queue: Queue<Event>,
     counters: Counters,
+    ids: Ids,
 }
 
 impl Capture {
@@ -62,6 +60,7 @@ impl Capture {
         let shared = Arc::new(Shared {
             queue: Queue::new(QUEUE),
             counters: Counters::default(),
+            ids: Ids::default(),
         });
         let folder = Folder::new(settings, stage);
         tracing::info!(
@@ -73,7 +72,7 @@ impl Capture {
         let started = std::thread::Builder::new().name("capture".into()).spawn({
             let shared = shared.clone();
             move || {
-                Writer::new(folder, &shared.queue, &shared.counters).run();
+                Writer::new(folder, &shared.queue, &shared.counters, &shared.ids).run();
                 drop(ends);
             }
         });
@@ -91,34 +90,51 @@ impl Capture {
         self.shared.counters.read(self.max_size)
     }
 
-    /// Keeps a prediction, if the sample wants it. Never waits.
-    pub fn offer(&self, request: &Request, answer: &Answer) {
-        let Some(scored) = &answer.scored else { return };
+    /// Keeps a prediction, if the sample wants it. Never waits. `None`: it isn't kept.
+    pub fn offer(&self, request: &Request, answer: &Answer) -> Option<Stamp> {
+        let scored = answer.scored.as_ref()?;
         if !self.sampler.takes() {
-            return;
+            return None;
         }
-        let identity = &scored.by.lineup.champion.identity;
-        let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let event = Event {
-            group: identity.group.clone(),
-            version: identity.version,
+        let stamp = Stamp {
+            id: self.shared.ids.next(),
             at: clock::wall_clock(),
-            inference_id: request.header(&INFERENCE_ID).map(Into::into),
-            input: Payload::new(content_type.unwrap_or_default(), &request.body),
-            output: Payload::new(answer.content_type, &answer.body),
         };
-        if !self.shared.queue.push(event) {
-            self.shared.counters.lose(Loss::Queue, 1);
+        if self.shared.queue.push(event(request, answer, scored, stamp, None)) {
+            return Some(stamp);
         }
+        self.shared.counters.lose(Loss::Queue, 1);
+        None
     }
 
-    /// Writes what waits, and no more.
-    pub fn finish(&self) {
+    /// Keeps what a shadow makes of a request whose answer is kept. False: there is no room; half of the queue is for answers alone.
+    pub fn offer_shadow(&self, request: &Request, answer: &Answer, stamp: Stamp, experiment: &str) -> bool {
+        let Some(scored) = &answer.scored else { return false };
+        let event = event(request, answer, scored, stamp, Some(experiment));
+        self.shared.queue.push_behind(event)
+    }
+
+    /// Writes what waits, and no more. `within`: how long it waits for the disk.
+    pub fn finish(&self, within: Duration) {
         self.shared.queue.close();
         let writing = lock(&self.writing);
-        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = writing.recv_timeout(FINISH_WITHIN) {
+        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = writing.recv_timeout(within) {
             tracing::warn!("the disk is too slow: the last predictions weren't captured");
         }
+    }
+}
+
+fn event(request: &Request, answer: &Answer, scored: &Scored, stamp: Stamp, experiment: Option<&str>) -> Event {
+    let identity = &scored.by.lineup.champion.identity;
+    let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Event {
+        group: identity.group.clone(),
+        version: identity.version,
+        stamp,
+        inference_id: request.header(&INFERENCE_ID).map(Into::into),
+        experiment: experiment.map(Into::into),
+        input: Payload::new(content_type.unwrap_or_default(), &request.body),
+        output: Payload::new(answer.content_type, &answer.body),
     }
 }
 

@@ -5,8 +5,8 @@ use super::event::Event;
 use super::folder::Folder;
 use super::ids::Ids;
 use super::layout;
-use super::queue::Queue;
 use crate::error::{Error, Result};
+use crate::serve::queue::{Item, Queue};
 use crate::service::clock;
 use std::fs::File;
 use std::io::Write;
@@ -21,9 +21,9 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 
 pub struct Writer<'a> {
     folder: Folder,
-    queue: &'a Queue,
+    queue: &'a Queue<Event>,
     counters: &'a Counters,
-    ids: Ids,
+    ids: &'a Ids,
     /// Of each version one, and at the turn of an hour two.
     files: Vec<Open>,
     line: Vec<u8>,
@@ -60,12 +60,13 @@ enum Standing {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(folder: Folder, queue: &'a Queue, counters: &'a Counters) -> Writer<'a> {
+    /// `ids`: for the names of files.
+    pub fn new(folder: Folder, queue: &'a Queue<Event>, counters: &'a Counters, ids: &'a Ids) -> Writer<'a> {
         Writer {
             folder,
             queue,
             counters,
-            ids: Ids::default(),
+            ids,
             files: Vec::new(),
             line: Vec::new(),
             standing: Standing::Fine,
@@ -126,7 +127,7 @@ impl<'a> Writer<'a> {
     }
 
     fn add(&mut self, event: &Event) {
-        event.push(&mut self.line, self.ids.next());
+        event.push(&mut self.line);
         let at_once = AT_ONCE.min(self.folder.part() as usize);
         if let Some(at) = self.find(event)
             && self.files[at].buffer.len() + self.line.len() > at_once
@@ -145,7 +146,7 @@ impl<'a> Writer<'a> {
     }
 
     fn find(&self, event: &Event) -> Option<usize> {
-        let hour = layout::hour(event.at);
+        let hour = layout::hour(event.stamp.at);
         let is_its =
             |open: &Open| layout::hour(open.at) == hour && open.version == event.version && open.group == event.group;
         self.files.iter().position(is_its)
@@ -241,7 +242,7 @@ impl Open {
         Open {
             group: event.group.clone(),
             version: event.version,
-            at: event.at,
+            at: event.stamp.at,
             file: None,
             buffer: Vec::new(),
             events: 0,
@@ -259,7 +260,7 @@ impl Begun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::Payload;
+    use super::super::event::{Payload, Stamp};
     use super::*;
     use crate::config::Capture;
     use crate::serve::Stage;
@@ -273,8 +274,9 @@ mod tests {
         Event {
             group: group.into(),
             version,
-            at,
+            stamp: Stamp { id: 0, at },
             inference_id: None,
+            experiment: None,
             input: Payload::new("text/csv", &Bytes::from(vec![b'1'; bytes])),
             output: Payload::new("text/csv", &Bytes::new()),
         }
@@ -291,7 +293,8 @@ mod tests {
         let (queue, counters) = (Queue::new(1 << 30), Counters::default());
         assert!(events.into_iter().all(|event| queue.push(event)));
         queue.close();
-        Writer::new(Folder::new(&settings, Stage::Production), &queue, &counters).run();
+        let folder = Folder::new(&settings, Stage::Production);
+        Writer::new(folder, &queue, &counters, &Ids::default()).run();
         counters
     }
 

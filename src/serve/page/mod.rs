@@ -3,6 +3,7 @@
 
 mod data;
 mod sections;
+mod shadows;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -215,6 +216,7 @@ fn write(facts: &Facts, html: &mut String) -> fmt::Result {
     verdicts::verdicts(facts, html)?;
     sections::requests(facts, html)?;
     sections::models(facts, html)?;
+    shadows::section(facts, html)?;
     data::section(facts, html)?;
     sections::keys(facts, html)?;
     sections::refusals(facts, html)?;

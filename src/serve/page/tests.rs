@@ -100,6 +100,7 @@ fn facts() -> Facts {
             max_body_bytes: 256 << 20,
             capture: None,
             watched: vec![watched("diabetes/3", &[], now)],
+            shadows: Vec::new(),
         },
         connections: 32,
         resident: Some(18 << 20),

@@ -15,7 +15,7 @@ use crate::serve::scoring::{Predictions, written};
 use crate::serve::served::Served;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.models.find(None, None)?;
+    let served = ask.served()?;
     let document = rows::document(&ask.request.body)?;
     let predictions = predict(&served, document.root())?.checked(ask.bad_rows)?;
     let outputs = written(&served, served.scorer.shape.probabilities);

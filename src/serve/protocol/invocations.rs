@@ -22,8 +22,7 @@ static VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let request = ask.request;
     let attributes = sagemaker::check(request)?;
-    let (group, version) = request.target()?;
-    let served = ask.models.find(group, version)?;
+    let served = ask.served()?;
     if request.body.iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::bad("the body is empty"));
     }

@@ -17,8 +17,7 @@ use crate::serve::served::Served;
 use serde_json::{Value, json};
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let (group, version) = ask.request.target()?;
-    let served = ask.models.find(group, version)?;
+    let served = ask.served()?;
     let document = rows::document(&ask.request.body)?;
     let root = document.root();
     if root.kind() != Kind::Object {

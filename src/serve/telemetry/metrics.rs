@@ -2,6 +2,7 @@
 
 use super::counters::{self, Counters, STATUSES, Totals};
 use super::histogram::BOUNDS;
+use super::shadows;
 use super::windows::{self, Watched};
 use crate::serve::capture::Captured;
 use crate::serve::keys;
@@ -70,6 +71,8 @@ pub struct Standing {
     pub capture: Option<Captured>,
     /// Of each version in memory.
     pub watched: Vec<Watched>,
+    /// Versions on trial. Without a capture they score nothing.
+    pub shadows: Vec<shadows::Standing>,
 }
 
 /// A version that answers.
@@ -218,6 +221,9 @@ impl Metrics {
             capture(&mut page, captured);
         }
         windows::write(&mut page, &standing.watched);
+        if standing.capture.is_some() && !standing.shadows.is_empty() {
+            shadows::write(&mut page, &standing.shadows);
+        }
         process(&mut page, self.started());
         page.into_text()
     }
@@ -377,6 +383,7 @@ mod tests {
             max_body_bytes: 1 << 20,
             capture: None,
             watched: Vec::new(),
+            shadows: Vec::new(),
         }
     }
 

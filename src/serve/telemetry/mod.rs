@@ -1,5 +1,6 @@
 //! What is known of the requests that were answered: [`metrics`] for Prometheus, the [`access_log`], and for the page the last
-//! minutes ([`window`]) and the last [`refusals`]. Beside it, how rows look by their baselines ([`windows`]).
+//! minutes ([`window`]) and the last [`refusals`]. Beside it, how rows look by their baselines ([`windows`]), and
+//! what versions on trial did ([`shadows`]).
 //!
 //! A request is recorded in one place, when its [`Exchange`] ends. That takes a few atomic additions; a lock where it is refused,
 //! or logged.
@@ -9,6 +10,7 @@ pub mod counters;
 pub mod histogram;
 pub mod metrics;
 mod refusals;
+pub mod shadows;
 mod window;
 pub mod windows;
 

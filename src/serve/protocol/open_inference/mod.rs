@@ -16,19 +16,14 @@ use crate::score::batch::Flaw;
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
 use crate::serve::refusal::{Cause, Refusal};
-use crate::serve::request::Request;
+use crate::serve::request::{HEADER_LENGTH, Request};
 use crate::serve::scoring::{self, Predictions, Rows};
 use crate::serve::served::{Named, Served};
 use asked::{Asked, Content};
-use hyper::header::HeaderName;
 use std::sync::Arc;
 
-/// How many bytes of a body are JSON; tensors stand behind.
-static HEADER_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
-
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let (group, version) = ask.request.target()?;
-    let served = ask.models.find(group, version)?;
+    let served = ask.served()?;
     let (json, binary) = parts(ask.request)?;
     let document = rows::document(json)?;
     let asked = Asked::read(document.root(), binary, served.width())?;

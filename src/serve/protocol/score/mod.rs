@@ -12,7 +12,7 @@ use crate::serve::request::MediaType;
 use crate::transform::{Columns, Shape};
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.models.find(None, None)?;
+    let served = ask.served()?;
     let shape = shape(ask, &served.scorer.shape)?;
     match ask.request.content_type() {
         MediaType::Csv | MediaType::Any => csv::answer(ask, served, shape),

@@ -1,0 +1,222 @@
+//! Versions on trial: once a request is answered and captured, shadows score it, too, in a thread beside. What they make of it is
+//! captured under the same event id. No answer waits for them, and none is another one for them.
+//!
+//! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Trial`].
+
+mod trial;
+
+pub use trial::{Trials, beside};
+
+use super::answer::Answer;
+use super::body::Memory;
+use super::capture::{Capture, Stamp};
+use super::queue::{Item, Queue};
+use super::request::Request;
+use crate::error::{Error, Result};
+use crate::score::{Lineup, Shadow};
+use crate::service::lock;
+use std::convert::Infallible;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Bytes of the requests that wait. A larger one is skipped.
+const QUEUE: usize = 32 << 20;
+/// Bytes that the predictions of one may take, with their text: more couldn't be captured.
+const ROOM: u64 = 64 << 20;
+/// Of a task beside its texts: what its headers take, and its place in the queue.
+const TASK: usize = 1 << 10;
+
+pub struct Shadows {
+    queue: Arc<Queue<Task>>,
+    /// Nothing ever comes; it is closed when all are scored.
+    scoring: Mutex<Receiver<Infallible>>,
+}
+
+/// A request that was answered and captured, and those who are to score it.
+struct Task {
+    request: Request,
+    stamp: Stamp,
+    trials: Trials,
+}
+
+impl Item for Task {
+    fn size(&self) -> usize {
+        let Request {
+            headers, query, body, ..
+        } = &self.request;
+        TASK + headers.values().map(|value| value.len()).sum::<usize>() + query.len() + body.len()
+    }
+}
+
+impl Shadows {
+    /// # Errors
+    /// The thread can't be started.
+    pub fn start(capture: Arc<Capture>) -> Result<Shadows> {
+        let queue = Arc::new(Queue::new(QUEUE));
+        let (ends, scoring) = channel();
+        let started = std::thread::Builder::new().name("shadows".into()).spawn({
+            let queue = queue.clone();
+            move || {
+                run(&queue, &capture);
+                drop(ends);
+            }
+        });
+        started.map_err(Error::io("start", "the thread in which shadows score"))?;
+        Ok(Shadows {
+            queue,
+            scoring: Mutex::new(scoring),
+        })
+    }
+
+    /// Has a request scored by those on trial beside the version that answered it, unless that was asked for by its number. Never
+    /// waits.
+    pub fn offer(&self, request: Request, answer: &Answer, stamp: Stamp) {
+        let trials = answer.scored.as_ref().and_then(|scored| scored.by.trials());
+        let Some(trials) = trials else { return };
+        if !matches!(request.target(), Ok((_, None))) {
+            return;
+        }
+        let task = Task {
+            request: request.detached(),
+            stamp,
+            trials: trials.clone(),
+        };
+        if !self.queue.push(task) {
+            trials.iter().for_each(|trial| trial.skip());
+        }
+    }
+
+    /// Scores what waits, and no more, for as long as `within`.
+    pub fn finish(&self, within: Duration) {
+        self.queue.close();
+        if let Err(RecvTimeoutError::Timeout) = lock(&self.scoring).recv_timeout(within) {
+            tracing::warn!("shadows are too slow: they didn't score the last requests");
+        }
+    }
+}
+
+/// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.
+pub fn say(before: Option<&Lineup>, now: &Lineup, faults: &[String], captures: bool) {
+    for fault in faults {
+        tracing::error!(fault, "a shadow can't be used; answers are as without it");
+    }
+    let is_in = |lineup: &Lineup, one: &Shadow| lineup.shadows.iter().any(|other| other.experiment == one.experiment);
+    let is_new = |shadow: &&Shadow| !before.is_some_and(|before| is_in(before, shadow));
+    for shadow in now.shadows.iter().filter(is_new) {
+        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
+        if captures {
+            tracing::info!(experiment, %model, "a shadow scores, too");
+        } else {
+            tracing::warn!(
+                experiment,
+                %model,
+                "a shadow scores nothing over HTTP, for there is no capture: set capture.path, and restart"
+            );
+        }
+    }
+    for gone in before.iter().flat_map(|before| &before.shadows) {
+        if !is_in(now, gone) {
+            let (experiment, model) = (&gone.experiment, &gone.member.identity);
+            tracing::info!(experiment, %model, "a shadow scores no more");
+        }
+    }
+}
+
+/// Until the queue is closed and empty.
+fn run(queue: &Queue<Task>, capture: &Capture) {
+    let memory = Memory::new(ROOM);
+    let mut tasks = Vec::new();
+    while queue.take(&mut tasks) {
+        for task in tasks.drain(..) {
+            for trial in task.trials.iter() {
+                trial.score(&task.request, &memory.hold(), |answer| {
+                    capture.offer_shadow(&task.request, answer, task.stamp, trial.experiment())
+                });
+            }
+            queue.release(task.size());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trial::Trial;
+    use super::*;
+    use crate::config::BadRows;
+    use crate::serve::fuzzing::MODELS;
+    use crate::serve::protocol::{self, Ask, By};
+    use crate::serve::route::Route;
+    use crate::serve::scoring::Predictions;
+    use hyper::HeaderMap;
+
+    fn request(body: &str) -> Request {
+        Request {
+            route: Route::Batch,
+            headers: HeaderMap::new(),
+            query: String::new(),
+            body: body.to_owned().into(),
+        }
+    }
+
+    const STAMP: Stamp = Stamp { id: 1, at: 0 };
+
+    /// Nobody takes anything from its queue.
+    fn shadows(bytes: usize) -> Shadows {
+        Shadows {
+            queue: Arc::new(Queue::new(bytes)),
+            scoring: Mutex::new(channel().1),
+        }
+    }
+
+    #[test]
+    fn what_a_full_queue_doesnt_take_is_skipped_and_counted() {
+        let served = MODELS.ready().unwrap();
+        let trial = Arc::new(Trial::new("trial", served.clone()));
+        let answer = || Answer::ok("", "").of(served.clone(), &Predictions::of(&served));
+        let shadows = shadows(2 * TASK + 1);
+        // Nobody is on trial.
+        shadows.offer(request("{}"), &answer(), STAMP);
+        served.set_trials(Some([trial.clone()].into()));
+        let skipped = || trial.standing().skipped;
+        shadows.offer(request("{}"), &answer(), STAMP);
+        assert_eq!(skipped(), 0);
+        shadows.offer(request("{}"), &answer(), STAMP);
+        assert_eq!(skipped(), 1);
+        served.set_trials(None);
+    }
+
+    #[test]
+    fn what_comes_of_a_request_is_counted() {
+        let served = MODELS.ready().unwrap();
+        let trial = Trial::new("trial", served.clone());
+        let memory = Memory::new(ROOM);
+        let score = |body: &str, memory: &Arc<Memory>, keeps: bool| {
+            let mut said = None;
+            trial.score(&request(body), &memory.hold(), |answer| {
+                said = Some(String::from_utf8_lossy(&answer.body).into_owned());
+                keeps
+            });
+            let standing = trial.standing();
+            (said, [standing.scored, standing.skipped, standing.failed])
+        };
+        let rows = r#"{"x": [[1, 2], ["?", 1]]}"#;
+        // As the version would answer where bad rows refuse nothing.
+        let ask = Ask {
+            request: &request(rows),
+            by: By::Asked(&MODELS),
+            bad_rows: BadRows::Null,
+            room: &memory.hold(),
+        };
+        let answer = protocol::answer(&ask).unwrap();
+        let said = Some(String::from_utf8_lossy(&answer.body).into_owned());
+        assert_eq!(score(rows, &memory, true), (said.clone(), [1, 0, 0]));
+        assert_eq!(score(rows, &memory, false), (said, [1, 1, 0]));
+        assert_eq!(score("[", &memory, true), (None, [1, 1, 1]));
+        let many = format!(r#"{{"x": [{}[1, 2]]}}"#, "[1, 2],".repeat(1000));
+        assert_eq!(score(&many, &Memory::new(10), true), (None, [1, 2, 1]));
+        let broken = Trial::new("trial", served);
+        broken.score(&request(rows), &memory.hold(), |_| panic!("a defect"));
+        assert_eq!(broken.standing().failed, 1);
+    }
+}
