@@ -4,6 +4,7 @@ use crate::registry::Status;
 use crate::serve::capture::Captured;
 use crate::serve::live::{Judged, Windows};
 use crate::serve::telemetry::histogram::BUCKETS;
+use crate::serve::telemetry::shadows::Standing as Shadow;
 use crate::serve::telemetry::windows::Watched;
 
 const SCRIPT: &str = "<script>alert(1)</script>\"'&";
@@ -66,6 +67,18 @@ fn watched(model: &str, columns: &[&str], now: Timestamp) -> Watched {
             over: columns.len() as u64,
             last: Some(last.into()),
         }),
+    }
+}
+
+fn shadow(experiment: &str) -> Shadow {
+    Shadow {
+        model: "diabetes/4".into(),
+        experiment: experiment.into(),
+        scored: 1_419_000,
+        skipped: 988,
+        failed: 12,
+        seconds: totals(1_419_000, 0, 0).seconds,
+        seconds_sum: 25.0,
     }
 }
 
@@ -192,6 +205,7 @@ fn wrong() -> Facts {
         windows: None,
     });
     facts.log_lost = 1200;
+    facts.standing.shadows.push(shadow("trees"));
     facts.standing.capture = Some(Captured {
         events: 1_420_000,
         lost: [("queue", 0), ("disk", 311), ("write", 0)],
@@ -278,9 +292,21 @@ fn what_is_wrong_comes_first_with_the_command() {
         "<small>of 512\u{a0}rows, 2 min ago, 2026-11-26 18:38:12 UTC</small>",
         "unwatched<small>it has no baseline",
         "nightly-batch used 96.8\u{a0}% of its day quota, which turns in 5 h",
+        "<th scope=\"row\">diabetes/4</th>",
+        "<span class=\"warns\">988</span>",
     ] {
         assert!(page.contains(text), "{text} in {page}");
     }
+    assert!(!page.contains("over HTTP"), "{page}");
+}
+
+#[test]
+fn without_a_capture_shadows_score_nothing() {
+    let mut facts = facts();
+    facts.standing.shadows.push(shadow("trees"));
+    let page = show(&facts, "no-capture.html");
+    let text = "experiment trees: diabetes/4 scores nothing over HTTP, for there is no capture";
+    assert!(page.contains(text), "{page}");
 }
 
 /// Twenty routes that nobody asked lately stood before the models and the last refusals: eight screens of a phone.
@@ -352,6 +378,10 @@ fn what_clients_and_people_wrote_is_text() {
     });
     facts.others.push(bad);
     facts.standing.watched = vec![watched(SCRIPT, &[SCRIPT], facts.now)];
+    facts.standing.shadows.push(Shadow {
+        model: SCRIPT.into(),
+        ..shadow(SCRIPT)
+    });
     show(&facts, "attack.html");
     facts.worker = Arc::new(Err(SCRIPT.into()));
     show(&facts, "attack.html");

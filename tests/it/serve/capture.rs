@@ -9,10 +9,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const ID: &str = "X-Amzn-SageMaker-Inference-Id";
+pub const ID: &str = "X-Amzn-SageMaker-Inference-Id";
 
 /// A spool whose server captures, however full the disk is on which it is tested.
-fn capturing() -> Spool {
+pub fn capturing() -> Spool {
     Spool::served()
         .set("capture.path=captured")
         .set("capture.max_disk=100%")
@@ -40,7 +40,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// All events. Each line is whole.
-fn events(folder: &Path) -> Vec<Value> {
+pub fn events(folder: &Path) -> Vec<Value> {
     let texts = files(folder).into_iter().map(|path| fs::read_to_string(path).unwrap());
     let mut events = Vec::new();
     for text in texts {
@@ -50,7 +50,7 @@ fn events(folder: &Path) -> Vec<Value> {
     events
 }
 
-fn ids(folder: &Path) -> Vec<String> {
+pub fn ids(folder: &Path) -> Vec<String> {
     let events = events(folder);
     let ids = events
         .iter()

@@ -13,6 +13,7 @@ mod parity;
 mod process;
 mod sagemaker;
 mod score;
+mod shadows;
 mod telemetry;
 mod tensorflow;
 mod windows;

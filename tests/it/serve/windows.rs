@@ -261,6 +261,24 @@ fn another_baseline_or_version_begins_a_window_of_its_own() {
     assert_eq!(open("lines/1"), Some(1.0));
 }
 
+/// Nor do its rows count as the other one's.
+#[test]
+fn a_version_on_trial_begins_no_window_anew() {
+    let spool = watched().set("capture.path=captured").set("capture.max_disk=100%");
+    let server = spool.serve();
+    let open = |model: &str| server.gauge(&format!("transform_monitor_window_rows{{model=\"{model}\"}}"));
+    server.post_as("/score", "text/csv", csv(&rows(40, 100))).is(200);
+    spool
+        .register_file("m.json", "pipeline", &["--baseline", "rows.csv"])
+        .exits(0);
+    spool.run(&["experiment", "start", "trial", "--shadow", "2"]).exits(0);
+    server.daemon.logs("a shadow scores, too");
+    server.post_as("/score", "text/csv", csv(&rows(2, 100))).is(200);
+    let scored = "transform_shadow_requests_total{model=\"lines/2\",experiment=\"trial\",outcome=\"scored\"}";
+    wait_until("it is scored", || server.gauge(scored) == Some(1.0));
+    assert_eq!((open("lines/1"), open("lines/2")), (Some(42.0), None));
+}
+
 #[test]
 fn a_version_whose_baseline_is_damaged_does_not_answer() {
     let spool = watched();
