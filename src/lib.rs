@@ -39,7 +39,7 @@
 //!
 //! A version on trial scores beside it as a [`score::Shadow`] of the lineup: [`registry::experiment`] has who decided on it, a
 //! [`score::Derivation`] makes its rows of the same batch, `transform::shadow` its lines, and [`experiment`] holds both against each
-//! other.
+//! other. Over HTTP it scores behind the answer, in `serve::shadows`, into the capture.
 //!
 //! # Where to change what
 //!
