@@ -326,7 +326,8 @@ impl Watch {
         }
         let before = self.groups.len();
         self.groups.retain(|group, _| names.contains(group));
-        let mut changed = self.groups.len() != before;
+        let is_less = self.groups.len() != before;
+        let mut looked = Vec::new();
         for group in names {
             let current = self.groups.entry(group.clone()).or_insert_with(|| {
                 let registry = Registry::new(&models.folder, &group);
@@ -338,22 +339,30 @@ impl Watch {
             });
             let before = current.lineup().ok().cloned();
             if self.unlisted.is_none() && current.look() {
-                changed = true;
-                match current.lineup() {
-                    Ok(lineup) => {
-                        if !before.as_ref().is_some_and(|before| answers_as(before, lineup)) {
-                            tracing::info!(model = %lineup, stage = %models.stage, "answers");
-                            say_watched(lineup, current.baseline(), models.watched);
-                        }
-                        shadows::say(before.as_deref(), lineup, current.faults(), models.captures);
-                    }
-                    Err(error) => tracing::error!(group, error = %error, "no model answers"),
-                }
+                looked.push((group, before));
             }
         }
         self.forget_changed();
-        if changed {
+        if is_less || !looked.is_empty() {
             self.publish();
+        }
+        for (group, before) in looked {
+            self.say(&group, before.as_deref());
+        }
+    }
+
+    /// What is so from now on.
+    fn say(&self, group: &str, before: Option<&Lineup>) {
+        let (models, current) = (&self.models, &self.groups[group]);
+        match current.lineup() {
+            Ok(lineup) => {
+                if !before.is_some_and(|before| answers_as(before, lineup)) {
+                    tracing::info!(model = %lineup, stage = %models.stage, "answers");
+                    say_watched(lineup, current.baseline(), models.watched);
+                }
+                shadows::say(before, lineup, current.faults(), models.captures);
+            }
+            Err(error) => tracing::error!(group, error = %error, "no model answers"),
         }
     }
 
