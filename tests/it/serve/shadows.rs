@@ -252,7 +252,7 @@ fn a_damaged_shadow_changes_no_answer() {
     // So does an experiment that can't be read.
     let experiment = spool.path("models/lines/experiments/trial.toml");
     fs::write(experiment, "format_version = 9\n").unwrap();
-    server.daemon.logs("no shadow scores");
+    server.daemon.logs("trial.toml");
     assert_eq!(server.post("/stream", r#"{"x": [[1]]}"#).is(200).text(), "3.0");
     assert_eq!(server.stop(), 0);
     assert_eq!((captured(&spool, 1).len(), captured(&spool, 2).len()), (2, 0));
