@@ -5,7 +5,9 @@ use super::baseline::InForce;
 use super::experiment::Experiments;
 use super::{Experiment, Registry};
 use crate::error::{Error, Result};
-use crate::score::{Identity, Lineup, Member};
+use crate::problem::internal;
+use crate::score::{Identity, Lineup, Member, Shadow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub struct Current {
@@ -130,7 +132,7 @@ impl Current {
         (self.failed, self.faults) = (Vec::new(), damaged);
         let mut shadows = Vec::new();
         for experiment in known {
-            match self.registry.shadow(&experiment) {
+            match self.shadow(&experiment) {
                 Ok(shadow) => shadows.push(shadow),
                 Err(error) => {
                     self.faults.push(format!("experiment {}: {error}", experiment.name));
@@ -142,12 +144,21 @@ impl Current {
         self.experiments = experiments;
     }
 
+    /// A panic while it is read is a fault of the version on trial: whoever looks, goes on.
+    fn shadow(&self, experiment: &Experiment) -> Result<Shadow, String> {
+        let found = catch_unwind(AssertUnwindSafe(|| self.registry.shadow(experiment)));
+        match found {
+            Ok(found) => found.map_err(|error| error.to_string()),
+            Err(_) => Err(internal().to_string()),
+        }
+    }
+
     /// Can one be used that couldn't be? It is asked now and then: a large one takes long to read.
     fn is_a_shadow_mended(&mut self) -> bool {
         /// A minute, by the poll of each second.
         const LOOKS: u32 = 60;
         self.looks = (self.looks + 1) % LOOKS;
-        let is_mended = |experiment: &Experiment| self.registry.shadow(experiment).is_ok();
+        let is_mended = |experiment: &Experiment| self.shadow(experiment).is_ok();
         self.looks == 0 && self.failed.iter().any(is_mended)
     }
 
