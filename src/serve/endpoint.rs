@@ -224,8 +224,9 @@ impl Endpoint {
         })?;
         if let (Some(capture), Some(shadows)) = (&self.capture, &self.shadows)
             && let Some(stamp) = capture.offer(&request, &answer)
+            && let Some(trials) = answer.scored.as_ref().and_then(|scored| self.models.trials(&scored.by))
         {
-            shadows.offer(request, &answer, stamp);
+            shadows.offer(request, trials, stamp);
         }
         held(answer, hold)
     }
@@ -279,7 +280,7 @@ impl Endpoint {
             model: served.lineup.to_string(),
             windows: served.live.as_ref().map(Live::windows),
         });
-        let shadows: Vec<_> = models.iter().filter_map(|served| served.trials()).collect();
+        let shadows: Vec<_> = models.iter().filter_map(|served| self.models.trials(served)).collect();
         let infos = models.iter().map(|served| {
             let identity = &served.lineup.champion.identity;
             ModelInfo {

@@ -37,6 +37,7 @@ mod served;
 mod server;
 mod shadows;
 mod telemetry;
+mod trial;
 mod vertex;
 
 pub use rehearsal::rehearse;

@@ -4,7 +4,7 @@ use super::live::Live;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
-use super::shadows;
+use super::trial::{self, Trials};
 use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};
@@ -39,6 +39,8 @@ pub struct Models {
     /// Without a capture, those on trial score nothing.
     captures: bool,
     table: RwLock<Arc<Table>>,
+    /// Of each group, the version that answers and those on trial beside it; they come and go while it answers.
+    trials: RwLock<Vec<(Arc<Served>, Trials)>>,
     /// Locked to look, never to read a file.
     others: Mutex<Others>,
 }
@@ -100,6 +102,7 @@ impl Models {
             watched,
             captures: false,
             table: RwLock::default(),
+            trials: RwLock::default(),
             others: Mutex::default(),
         }
     }
@@ -128,6 +131,13 @@ impl Models {
 
     fn table(&self) -> Arc<Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those on trial beside a version that answers by itself, if there are any.
+    pub fn trials(&self, beside: &Arc<Served>) -> Option<Trials> {
+        let all = self.trials.read().unwrap_or_else(PoisonError::into_inner);
+        let own = all.iter().find(|(served, _)| Arc::ptr_eq(served, beside));
+        own.map(|(_, trials)| trials.clone())
     }
 
     /// The groups that are served, and the version that answers or why none does; in the order of their names.
@@ -360,7 +370,7 @@ impl Watch {
                     tracing::info!(model = %lineup, stage = %models.stage, "answers");
                     say_watched(lineup, current.baseline(), models.watched);
                 }
-                shadows::say(before, lineup, current.faults(), models.captures);
+                trial::log(before, lineup, current.faults(), models.captures);
             }
             Err(error) => tracing::error!(group, error = %error, "no model answers"),
         }
@@ -369,31 +379,32 @@ impl Watch {
     fn publish(&self) {
         let models = &self.models;
         let before = models.table();
-        let served = |group: &String, current: &Current| match current.lineup() {
-            Ok(lineup) => {
-                let before = before.get(group).and_then(|before| before.as_ref().ok());
-                // Alone, as it answers: those beside it come and go, and its windows and counts go on.
-                let served = match before {
-                    Some(same) if answers_as(&same.lineup, lineup) => same.clone(),
-                    _ => {
-                        let alone = Lineup::of(lineup.champion.clone());
-                        models.served(alone.into(), current.baseline().cloned())
-                    }
-                };
-                let trials = before.and_then(|before| before.trials());
-                let serve = |lineup: Lineup| models.served(lineup.into(), None);
-                served.set_trials(shadows::beside(lineup, trials, serve));
-                Ok(served)
-            }
-            Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
-            Err(_) => Err("the approved model can't be used: the server's log says why".into()),
-        };
-        let table: Table = self
-            .groups
-            .iter()
-            .map(|(group, current)| (group.clone(), served(group, current)))
-            .collect();
+        let (mut table, mut trials) = (Table::new(), Vec::new());
+        for (group, current) in &self.groups {
+            let served = match current.lineup() {
+                Ok(lineup) => {
+                    let before = before.get(group).and_then(|before| before.as_ref().ok());
+                    // Alone, as it answers: those beside it come and go, and its windows and counts go on.
+                    let served = match before {
+                        Some(same) if answers_as(&same.lineup, lineup) => same.clone(),
+                        _ => {
+                            let alone = Lineup::of(lineup.champion.clone());
+                            models.served(alone.into(), current.baseline().cloned())
+                        }
+                    };
+                    let before = before.and_then(|before| models.trials(before));
+                    let serve = |lineup: Lineup| models.served(lineup.into(), None);
+                    let own = trial::beside(lineup, before, serve);
+                    trials.extend(own.map(|own| (served.clone(), own)));
+                    Ok(served)
+                }
+                Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
+                Err(_) => Err("the approved model can't be used: the server's log says why".into()),
+            };
+            table.insert(group.clone(), served);
+        }
         *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        *models.trials.write().unwrap_or_else(PoisonError::into_inner) = trials;
     }
 
     /// A version that was rejected since it was asked for by its number answers no more. One that has another baseline is read

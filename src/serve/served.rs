@@ -1,7 +1,6 @@
 //! A version that answers.
 
 use super::live::Live;
-use super::shadows::Trials;
 use super::telemetry::counters::Counters;
 use crate::model::unicode;
 use crate::problem::Problem;
@@ -38,8 +37,6 @@ pub struct Served {
     pub counters: OnceLock<Arc<Counters>>,
     /// Its rows by its baseline; `None`: they are unwatched.
     pub live: Option<Live>,
-    /// Those on trial beside it; they come and go while it answers.
-    trials: Mutex<Option<Trials>>,
 }
 
 impl fmt::Debug for Served {
@@ -89,7 +86,6 @@ impl Served {
             decision,
             counters: OnceLock::new(),
             live,
-            trials: Mutex::default(),
             lineup,
         })
     }
@@ -134,15 +130,6 @@ impl Served {
             }
             Err(problem) => Err((problem, names)),
         }
-    }
-
-    /// Those on trial beside it, if there are any.
-    pub fn trials(&self) -> Option<Trials> {
-        lock(&self.trials).clone()
-    }
-
-    pub fn set_trials(&self, trials: Option<Trials>) {
-        *lock(&self.trials) = trials;
     }
 
     /// How many features there are.

@@ -1,20 +1,13 @@
 //! A version on trial, and what came of the requests that it was to score.
 
-use crate::config::BadRows;
 use crate::score::{Lineup, Shadow};
-use crate::serve::answer::Answer;
-use crate::serve::body::Hold;
-use crate::serve::protocol::{self, Ask, By};
-use crate::serve::refusal::{Cause, Refusal};
-use crate::serve::request::Request;
 use crate::serve::served::Served;
 use crate::serve::telemetry::histogram::Histogram;
 use crate::serve::telemetry::shadows::Standing;
 use crate::service::{clock, lock};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often it is said that requests can't be scored.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -55,39 +48,27 @@ impl Trial {
         self.experiment == shadow.experiment && self.served.lineup.champion.identity == shadow.member.identity
     }
 
+    pub fn served(&self) -> &Arc<Served> {
+        &self.served
+    }
+
+    /// A request was scored, and what it made of it is kept.
+    pub fn count(&self) {
+        self.scored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Scoring one took so long.
+    pub fn time(&self, took: Duration) {
+        self.seconds.add(took);
+    }
+
     /// A request came that isn't scored.
     pub fn skip(&self) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Scores a request, and hands over what it would have answered. Rows that it can't score have no prediction, whatever
-    /// `serve.bad_rows` says. `room`: for its predictions. `keep`: false if it isn't kept. What fails, even by a panic, is counted.
-    pub fn score(&self, request: &Request, room: &Hold, keep: impl FnOnce(&Answer) -> bool) {
-        let scored = catch_unwind(AssertUnwindSafe(|| -> Result<bool, Refusal> {
-            let start = Instant::now();
-            let answer = protocol::answer(&Ask {
-                request,
-                by: By::Version(&self.served),
-                bad_rows: BadRows::Null,
-                room,
-            })?;
-            self.seconds.add(start.elapsed());
-            Ok(keep(&answer))
-        }));
-        match scored {
-            Ok(Ok(true)) => {
-                self.scored.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(Ok(false)) => self.skip(),
-            Ok(Err(refusal)) => match refusal.cause {
-                Cause::Busy | Cause::TooLarge => self.skip(),
-                _ => self.fail(&refusal.message),
-            },
-            Err(_) => self.fail("a defect of this program"),
-        }
-    }
-
-    fn fail(&self, why: &str) {
+    /// A request couldn't be scored: that is counted, and said now and then.
+    pub fn fail(&self, why: &str) {
         let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         let now = clock::monotonic();
         let mut said = lock(&self.said);
@@ -125,4 +106,31 @@ pub fn beside(lineup: &Lineup, before: Option<Trials>, serve: impl Fn(Lineup) ->
     });
     let trials: Trials = trials.collect();
     (!trials.is_empty()).then_some(trials)
+}
+
+/// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.
+pub fn log(before: Option<&Lineup>, now: &Lineup, faults: &[String], captures: bool) {
+    for fault in faults {
+        tracing::error!(fault, "a shadow can't be used; answers are as without it");
+    }
+    let is_in = |lineup: &Lineup, one: &Shadow| lineup.shadows.iter().any(|other| other.experiment == one.experiment);
+    let is_new = |shadow: &&Shadow| !before.is_some_and(|before| is_in(before, shadow));
+    for shadow in now.shadows.iter().filter(is_new) {
+        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
+        if captures {
+            tracing::info!(experiment, %model, "a shadow scores, too");
+        } else {
+            tracing::warn!(
+                experiment,
+                %model,
+                "a shadow scores nothing over HTTP, for there is no capture: set capture.path, and restart"
+            );
+        }
+    }
+    for gone in before.iter().flat_map(|before| &before.shadows) {
+        if !is_in(now, gone) {
+            let (experiment, model) = (&gone.experiment, &gone.member.identity);
+            tracing::info!(experiment, %model, "a shadow scores no more");
+        }
+    }
 }

@@ -3,22 +3,22 @@
 //!
 //! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Trial`].
 
-mod trial;
-
-pub use trial::{Trials, beside};
-
 use super::answer::Answer;
-use super::body::Memory;
+use super::body::{Hold, Memory};
 use super::capture::{Capture, Stamp};
+use super::protocol::{self, Ask, By};
 use super::queue::{Item, Queue};
+use super::refusal::{Cause, Refusal};
 use super::request::Request;
-use crate::error::{Error, Result};
-use crate::score::{Lineup, Shadow};
+use super::trial::{Trial, Trials};
+use crate::config::BadRows;
+use crate::error::{Error, Result as Outcome};
 use crate::service::lock;
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of the requests that wait. A larger one is skipped.
 const QUEUE: usize = 32 << 20;
@@ -52,7 +52,7 @@ impl Item for Task {
 impl Shadows {
     /// # Errors
     /// The thread can't be started.
-    pub fn start(capture: Arc<Capture>) -> Result<Shadows> {
+    pub fn start(capture: Arc<Capture>) -> Outcome<Shadows> {
         let queue = Arc::new(Queue::new(QUEUE));
         let (ends, scoring) = channel();
         let started = std::thread::Builder::new().name("shadows".into()).spawn({
@@ -71,9 +71,7 @@ impl Shadows {
 
     /// Has a request scored by those on trial beside the version that answered it, unless that was asked for by its number. Never
     /// waits.
-    pub fn offer(&self, request: Request, answer: &Answer, stamp: Stamp) {
-        let trials = answer.scored.as_ref().and_then(|scored| scored.by.trials());
-        let Some(trials) = trials else { return };
+    pub fn offer(&self, request: Request, trials: Trials, stamp: Stamp) {
         if !matches!(request.target(), Ok((_, None))) {
             return;
         }
@@ -96,33 +94,6 @@ impl Shadows {
     }
 }
 
-/// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.
-pub fn say(before: Option<&Lineup>, now: &Lineup, faults: &[String], captures: bool) {
-    for fault in faults {
-        tracing::error!(fault, "a shadow can't be used; answers are as without it");
-    }
-    let is_in = |lineup: &Lineup, one: &Shadow| lineup.shadows.iter().any(|other| other.experiment == one.experiment);
-    let is_new = |shadow: &&Shadow| !before.is_some_and(|before| is_in(before, shadow));
-    for shadow in now.shadows.iter().filter(is_new) {
-        let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
-        if captures {
-            tracing::info!(experiment, %model, "a shadow scores, too");
-        } else {
-            tracing::warn!(
-                experiment,
-                %model,
-                "a shadow scores nothing over HTTP, for there is no capture: set capture.path, and restart"
-            );
-        }
-    }
-    for gone in before.iter().flat_map(|before| &before.shadows) {
-        if !is_in(now, gone) {
-            let (experiment, model) = (&gone.experiment, &gone.member.identity);
-            tracing::info!(experiment, %model, "a shadow scores no more");
-        }
-    }
-}
-
 /// Until the queue is closed and empty.
 fn run(queue: &Queue<Task>, capture: &Capture) {
     let memory = Memory::new(ROOM);
@@ -130,7 +101,7 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
     while queue.take(&mut tasks) {
         for task in tasks.drain(..) {
             for trial in task.trials.iter() {
-                trial.score(&task.request, &memory.hold(), |answer| {
+                score(trial, &task.request, &memory.hold(), |answer| {
                     capture.offer_shadow(&task.request, answer, task.stamp, trial.experiment())
                 });
             }
@@ -139,15 +110,36 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
     }
 }
 
+/// Scores a request, and hands over what it would have answered. Rows that it can't score have no prediction, whatever
+/// `serve.bad_rows` says. `room`: for its predictions. `keep`: false if it isn't kept. What fails, even by a panic, is counted.
+fn score(trial: &Trial, request: &Request, room: &Hold, keep: impl FnOnce(&Answer) -> bool) {
+    let scored = catch_unwind(AssertUnwindSafe(|| -> Result<bool, Refusal> {
+        let start = Instant::now();
+        let answer = protocol::answer(&Ask {
+            request,
+            by: By::Version(trial.served()),
+            bad_rows: BadRows::Null,
+            room,
+        })?;
+        trial.time(start.elapsed());
+        Ok(keep(&answer))
+    }));
+    match scored {
+        Ok(Ok(true)) => trial.count(),
+        Ok(Ok(false)) => trial.skip(),
+        Ok(Err(refusal)) => match refusal.cause {
+            Cause::Busy | Cause::TooLarge => trial.skip(),
+            _ => trial.fail(&refusal.message),
+        },
+        Err(_) => trial.fail("a defect of this program"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::trial::Trial;
     use super::*;
-    use crate::config::BadRows;
     use crate::serve::fuzzing::MODELS;
-    use crate::serve::protocol::{self, Ask, By};
     use crate::serve::route::Route;
-    use crate::serve::scoring::Predictions;
     use hyper::HeaderMap;
 
     fn request(body: &str) -> Request {
@@ -172,18 +164,14 @@ mod tests {
     #[test]
     fn what_a_full_queue_doesnt_take_is_skipped_and_counted() {
         let served = MODELS.ready().unwrap();
-        let trial = Arc::new(Trial::new("trial", served.clone()));
-        let answer = || Answer::ok("", "").of(served.clone(), &Predictions::of(&served));
+        let trial = Arc::new(Trial::new("trial", served));
         let shadows = shadows(2 * TASK + 1);
-        // Nobody is on trial.
-        shadows.offer(request("{}"), &answer(), STAMP);
-        served.set_trials(Some([trial.clone()].into()));
+        let trials: Trials = [trial.clone()].into();
         let skipped = || trial.standing().skipped;
-        shadows.offer(request("{}"), &answer(), STAMP);
+        shadows.offer(request("{}"), trials.clone(), STAMP);
         assert_eq!(skipped(), 0);
-        shadows.offer(request("{}"), &answer(), STAMP);
+        shadows.offer(request("{}"), trials.clone(), STAMP);
         assert_eq!(skipped(), 1);
-        served.set_trials(None);
     }
 
     #[test]
@@ -193,7 +181,7 @@ mod tests {
         let memory = Memory::new(ROOM);
         let score = |body: &str, memory: &Arc<Memory>, keeps: bool| {
             let mut said = None;
-            trial.score(&request(body), &memory.hold(), |answer| {
+            super::score(&trial, &request(body), &memory.hold(), |answer| {
                 said = Some(String::from_utf8_lossy(&answer.body).into_owned());
                 keeps
             });
@@ -216,7 +204,7 @@ mod tests {
         let many = format!(r#"{{"x": [{}[1, 2]]}}"#, "[1, 2],".repeat(1000));
         assert_eq!(score(&many, &Memory::new(10), true), (None, [1, 2, 1]));
         let broken = Trial::new("trial", served);
-        broken.score(&request(rows), &memory.hold(), |_| panic!("a defect"));
+        super::score(&broken, &request(rows), &memory.hold(), |_| panic!("a defect"));
         assert_eq!(broken.standing().failed, 1);
     }
 }
