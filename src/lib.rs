@@ -108,6 +108,7 @@ pub mod report;
 pub mod score;
 pub mod serve;
 pub mod service;
+pub mod share;
 pub mod shell;
 pub mod spool;
 pub mod train;

@@ -2,12 +2,11 @@
 //!
 //! A shadow scores the rows that the champion answers: [`difference`] holds the predictions of both against each other, [`paired`] what
 //! both lost once labels are known, by a [`sequence`] that may be looked at as often as one likes. A challenger answers for a share of
-//! the keys: [`arm`] says for which, and [`mismatch`] if as many came as the share says. [`Subject`] -> [`Report`] -> [`page::page`] or
+//! the keys, as [`crate::score::arm`] says, and [`mismatch`] tells if as many came as its share says. [`Subject`] -> [`Report`] -> [`page::page`] or
 //! [`text::text`].
 //!
 //! Pure: no clock, no file, no log.
 
-pub mod arm;
 pub mod difference;
 #[cfg(test)]
 mod fixtures;

@@ -265,6 +265,16 @@ impl Signature {
         }
     }
 
+    /// Where another model, which can be held against this one, has each of its outputs: the number, or the label and each class's
+    /// column by its name. None: it hasn't one of them, so it can't answer in its place.
+    pub fn places_in(&self, other: &Signature) -> Option<Vec<usize>> {
+        if self.outputs.len() == 1 && other.outputs.len() == 1 {
+            return Some(vec![0]);
+        }
+        let place = |output: &Column| other.outputs.iter().position(|of| of.name == output.name);
+        self.outputs.iter().map(place).collect()
+    }
+
     /// As names are compared.
     pub fn trim_names(&mut self) {
         for input in &mut self.inputs {

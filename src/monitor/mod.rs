@@ -14,6 +14,7 @@ mod leb128;
 pub mod performance;
 pub mod policy;
 pub mod sizes;
+pub mod sketch;
 pub mod then;
 pub mod week;
 pub mod window;

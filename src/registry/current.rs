@@ -140,7 +140,12 @@ impl Current {
                 }
             }
         }
-        self.lineup = Ok(Lineup { champion, shadows }.into());
+        self.lineup = Ok(Lineup {
+            champion,
+            challengers: Vec::new(),
+            shadows,
+        }
+        .into());
         self.experiments = experiments;
     }
 

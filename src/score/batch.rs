@@ -201,6 +201,37 @@ impl Batch {
         }
     }
 
+    /// Fills `into`, a batch of the same binding with room for them, with these rows alone; their places ascend.
+    pub fn select(&self, rows: &[u32], into: &mut Batch) {
+        into.clear();
+        let columns = self.columns.chunks(self.stride);
+        for (feature, from) in columns.enumerate() {
+            let to = into.next_cells(feature, rows.len());
+            for (to, row) in to.iter_mut().zip(rows) {
+                *to = from[*row as usize];
+            }
+        }
+        for (to, from) in into.texts.iter_mut().zip(&self.texts) {
+            to.extend(rows.iter().map(|row| from[*row as usize].clone()));
+        }
+        let place = |row: u32| rows.binary_search(&row).ok();
+        for (index, row, cell) in &self.spaced {
+            into.spaced
+                .extend(place(*row as u32).map(|row| (*index, row, cell.clone())));
+        }
+        for flaw in &self.flaws {
+            into.flaws.extend(place(flaw.row).map(|row| Flaw {
+                row: row as u32,
+                ..*flaw
+            }));
+        }
+        for (row, feature) in &self.unknown {
+            into.unknown.extend(place(*row).map(|row| (row as u32, *feature)));
+        }
+        into.refusals.clone_from(&self.refusals);
+        into.rows = rows.len();
+    }
+
     // For readers.
 
     /// For how many more rows there is room.

@@ -1,5 +1,6 @@
 //! The model or models at work.
 
+use super::arm::Split;
 use crate::model::{Model, Signature};
 use serde::Serialize;
 use std::fmt;
@@ -49,10 +50,39 @@ pub struct Shadow {
     pub since: i64,
 }
 
+/// A version that answers for a share of the keys, in inputs that were first seen in a phase of its experiment.
+#[derive(Debug)]
+pub struct Challenger {
+    /// The experiment's name.
+    pub experiment: String,
+    pub identity: Identity,
+    /// Or why it can't be used: its keys aren't answered then, by nobody.
+    pub model: Result<Arc<Model>, String>,
+    /// The column whose cells are the keys.
+    pub key: String,
+    /// Oldest first; at least one.
+    pub phases: Vec<Phase>,
+    /// Are new inputs its? Else those alone that were first seen in one of its phases. One challenger of a lineup at most is open.
+    pub is_open: bool,
+}
+
+/// A time in which a challenger has the same share.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// `experiment/number`, from 1.
+    pub name: String,
+    pub split: Split,
+    /// When it began, in microseconds since 1970.
+    pub since: i64,
+    /// Champion, challenger and split, as the ledger names who answers: `group/1@MANIFEST experiment/2 group/3@MANIFEST 10% salt`.
+    pub made_by: String,
+}
+
 /// Those that answer, and those that score beside them. Proven before it is made, then shared by all that score.
 #[derive(Debug)]
 pub struct Lineup {
     pub champion: Member,
+    pub challengers: Vec<Challenger>,
     pub shadows: Vec<Shadow>,
 }
 
@@ -60,7 +90,29 @@ impl Lineup {
     pub fn of(champion: Member) -> Lineup {
         Lineup {
             champion,
+            challengers: Vec::new(),
             shadows: Vec::new(),
+        }
+    }
+
+    /// The phase that an input is of which nobody answered yet. `first_seen`: in microseconds since 1970.
+    pub fn phase_of_new(&self, first_seen: i64) -> Option<&Phase> {
+        let open = self.challengers.iter().find(|challenger| challenger.is_open)?;
+        open.phases.iter().rfind(|phase| phase.since <= first_seen)
+    }
+
+    /// The challenger and the phase of that name. None: it isn't one of this lineup, and the champion answers alone.
+    pub fn phase(&self, name: &str) -> Option<(&Challenger, &Phase)> {
+        self.challengers
+            .iter()
+            .find_map(|challenger| Some((challenger, challenger.phases.iter().find(|phase| phase.name == name)?)))
+    }
+
+    /// Who answers in a phase, as the ledger has it; outside of one the champion.
+    pub fn made_by(&self, phase: Option<&str>) -> String {
+        match phase.and_then(|phase| self.phase(phase)) {
+            Some((_, phase)) => phase.made_by.clone(),
+            None => self.champion.identity.made_by(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Rows in, predictions out. Pure: no bytes of a format, no files, no clock, no log.
 
+pub mod arm;
 pub mod batch;
 pub mod binding;
 pub mod cell;
@@ -13,10 +14,11 @@ mod predict;
 pub mod spelling;
 pub mod unknown;
 
+pub use arm::{Arm, Split};
 pub use batch::Batch;
 pub use binding::Binding;
 pub use derivation::{Derivation, Second};
-pub use lineup::{Identity, Lineup, Member, Shadow};
+pub use lineup::{Challenger, Identity, Lineup, Member, Phase, Shadow};
 pub use names::Names;
 pub use predict::predict;
 pub use spelling::Spelling;

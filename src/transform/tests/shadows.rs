@@ -57,6 +57,7 @@ fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
         since: 0,
     };
     let lineup = Lineup {
+        challengers: Vec::new(),
         champion: member(champion),
         shadows: shadows.iter().map(shadow).collect(),
     };

@@ -1,6 +1,6 @@
 //! Which version answers for a key: by the key alone, so that it is the same one in every file, after every restart and over HTTP.
 
-use crate::score::cell::trim;
+use super::cell::trim;
 
 /// Who answers for a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// `share`: the challenger's, so many of so many, as [`crate::transform::Share::fraction`] has it.
+    /// `share`: the challenger's, so many of so many, as [`crate::share::Share::fraction`] has it.
     ///
     /// # Panics
     /// If the share is of nothing.
@@ -81,7 +81,7 @@ pub fn identity(key: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::Share;
+    use crate::share::Share;
     use proptest::prelude::*;
 
     fn split(share: &str) -> Split {
