@@ -98,7 +98,8 @@ pub fn score(
             print_error(&Error::io("write", stream)(e), invocation);
             Ok(exit::TRY_AGAIN)
         }
-        Err(Failure::Cancelled) => Ok(exit::TRY_AGAIN),
+        // The model scores alone.
+        Err(Failure::Cancelled | Failure::Unanswered(_)) => Ok(exit::TRY_AGAIN),
     }
 }
 

@@ -27,7 +27,7 @@ pub use csv::head::Wanted;
 pub use csv::input::{Input, Rows};
 pub use csv::record::quote;
 pub use csv::source::decoded;
-pub use csv::writer::Writing;
+pub use csv::writer::{RowWriting, Said, Writing};
 pub use digest::PieceHash;
 pub use encoding::Encoding;
 

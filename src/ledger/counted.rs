@@ -4,6 +4,7 @@
 use super::Ledger;
 use super::database::to_name;
 use super::history::Transformation;
+use super::recipe::champion_made_by;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::monitor::sizes::Sizes;
@@ -115,7 +116,7 @@ pub(super) fn insert(insert: &mut Statement, first_seen: i64, done: &Transformat
     let counts = &done.summary.counts;
     insert.execute(params![
         done.input.bytes(),
-        done.recipe.made_by,
+        champion_made_by(&done.recipe.made_by),
         baseline.0,
         first_seen,
         counts.rows,

@@ -208,7 +208,8 @@ fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite
             input_hash: hash(row, 8)?,
             output_hash: hash(row, 9)?,
             output_sha256: row.get::<_, Option<_>>(15)?.map(Sha256Sum),
-            shadows: Vec::new(),
+            arms: None,
+            trials: Vec::new(),
         },
         verdict: verdict::read(row, 10)?,
         phase: row.get(11)?,
@@ -231,7 +232,8 @@ pub(super) fn insert(insert: &mut Statement, done: &Transformation, recipe: i64)
         input_hash,
         output_hash,
         output_sha256,
-        shadows: _,
+        arms: _,
+        trials: _,
     } = &done.summary;
     let bytes_of = |hash: &Option<blake3::Hash>| hash.map(|hash| *hash.as_bytes());
     insert.execute(params![

@@ -23,9 +23,9 @@ mod prune;
 mod recipe;
 mod results;
 mod schema;
-mod shadows;
 mod stamp;
 mod taken;
+mod trials;
 mod unknown;
 mod upgrade;
 mod verdict;
@@ -46,9 +46,9 @@ pub use marks::Marks;
 pub use prune::Pruning;
 pub use recipe::{Recipe, champion};
 pub use results::{Finding, Published, Record};
-pub use shadows::ShadowRecord;
 pub use stamp::Former;
 pub use taken::{Emptied, Taken};
+pub use trials::{TrialRecord, TrialSum};
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ enum Stage {
     History(i64),
     Counts,
     Labels,
-    Shadows,
+    Trials,
     /// Behind this input.
     Results(Name),
     Room,
@@ -69,11 +69,11 @@ impl Pruning {
                 true => Stage::Labels,
                 false => {
                     ledger.prune_events(before)?;
-                    Stage::Shadows
+                    Stage::Trials
                 }
             },
-            Stage::Shadows => match ledger.prune_shadows(before, rows)? {
-                true => Stage::Shadows,
+            Stage::Trials => match ledger.prune_trials(before, rows)? {
+                true => Stage::Trials,
                 false => Stage::Results(Name::new(*b"")),
             },
             Stage::Results(after) => match ledger.prune_results(after, before, rows, gone)? {
@@ -151,10 +151,10 @@ impl Ledger {
         self.write_behind(|db| db.execute("DELETE FROM events WHERE at < ?", [before]).map(drop))
     }
 
-    /// What shadows made of inputs of which nothing else is known. True if there may be more.
-    fn prune_shadows(&mut self, before: i64, rows: u32) -> Result<bool> {
-        let delete = "DELETE FROM shadows WHERE (experiment, input) IN (
-                SELECT experiment, input FROM shadows s
+    /// What was kept of trials of inputs of which nothing else is known. True if there may be more.
+    fn prune_trials(&mut self, before: i64, rows: u32) -> Result<bool> {
+        let delete = "DELETE FROM trials WHERE (experiment, input) IN (
+                SELECT experiment, input FROM trials s
                 WHERE at < ? AND NOT EXISTS (SELECT 1 FROM results r WHERE r.input = s.input) LIMIT ?)";
         let gone = self.write_behind(|db| db.execute(delete, params![before, rows]))?;
         Ok(gone == rows as usize)

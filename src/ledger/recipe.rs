@@ -35,6 +35,13 @@ pub fn champion(made_by: &str) -> &str {
     &made_by[..end]
 }
 
+/// The champion of a lineup as the ledger names it alone: without the challenger beside it.
+pub fn champion_made_by(made_by: &str) -> &str {
+    let model = champion(made_by).len();
+    let end = made_by[model..].find(' ').map_or(made_by.len(), |at| model + at);
+    &made_by[..end]
+}
+
 /// The number of a recipe. `artifact`: SHA-256 of the champion's, for people.
 pub(super) fn number(db: &Connection, recipe: &Recipe, artifact: Option<&str>) -> rusqlite::Result<i64> {
     let Recipe {

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 /// Says in the file's header that this is our database ("tfrm").
 pub const APPLICATION_ID: i64 = 0x7466_726d;
 
@@ -103,15 +103,6 @@ pub const TABLES: &str = "
         PRIMARY KEY (input, input_hash, made_by)
     );
     CREATE INDEX labelled_by_time ON labelled (first_seen);
-    -- What the shadow of an experiment made of an input with these contents; `published`: the size of its file, `problem`: why there
-    -- is none. Rows that both can score, or one alone; what predicting took.
-    CREATE TABLE shadows (
-        experiment TEXT NOT NULL, input BLOB NOT NULL, input_hash BLOB NOT NULL,
-        champion TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, published INTEGER NOT NULL,
-        both INTEGER NOT NULL, champion_only INTEGER NOT NULL, shadow_only INTEGER NOT NULL,
-        champion_nanos INTEGER NOT NULL, shadow_nanos INTEGER NOT NULL, has_key INTEGER NOT NULL, problem TEXT,
-        PRIMARY KEY (experiment, input)
-    ) WITHOUT ROWID;
     -- Checks that were beyond their bars in one of the last windows, of the lineup at work. `recent`: a bit a window, the last one
     -- lowest; `since`: NULL where no alert is open; an empty `segment` is none.
     CREATE TABLE alerts (
@@ -133,6 +124,22 @@ pub const TABLES: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         at INTEGER NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL, body TEXT NOT NULL
     );
+";
+
+/// What schema 4 brought.
+pub const TRIALS: &str = "
+    -- What was kept of a trial of an input with these contents, in that phase of the experiment; `published`: the size of its file,
+    -- `problem`: why there is none. Rows that both versions can score, and rows of no arm; of each version its rows, those that are
+    -- bad, what predicting took, how its predictions are spread.
+    CREATE TABLE trials (
+        experiment TEXT NOT NULL, input BLOB NOT NULL, input_hash BLOB NOT NULL,
+        champion TEXT NOT NULL, made_by TEXT NOT NULL, phase INTEGER NOT NULL, at INTEGER NOT NULL, published INTEGER NOT NULL,
+        both INTEGER NOT NULL, unassigned INTEGER NOT NULL,
+        champion_rows INTEGER NOT NULL, champion_bad INTEGER NOT NULL, champion_nanos INTEGER NOT NULL, champion_sketch BLOB NOT NULL,
+        tried_rows INTEGER NOT NULL, tried_bad INTEGER NOT NULL, tried_nanos INTEGER NOT NULL, tried_sketch BLOB NOT NULL,
+        has_key INTEGER NOT NULL, problem TEXT,
+        PRIMARY KEY (experiment, input)
+    ) WITHOUT ROWID;
 ";
 
 /// What the database says it is.
@@ -158,6 +165,7 @@ pub fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     transaction.execute_batch(LASTING)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(TRIALS)?;
     transaction.execute("INSERT INTO meta VALUES ('instance', lower(hex(randomblob(4))))", [])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;

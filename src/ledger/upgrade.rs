@@ -1,7 +1,7 @@
 //! Ledgers of earlier versions become today's. What they say of lineups and settings is theirs until it is stamped
 //! ([`stamp`](super::stamp)).
 
-use super::schema::{TABLES, VERSION};
+use super::schema::{TABLES, TRIALS, VERSION};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -77,15 +77,24 @@ const FROM_2: &str = "
     DROP TABLE history_2;
 ";
 
-/// From schema 1 or 2, in one transaction.
+/// What schema 3 kept of shadows, before there were other trials: they are made again.
+const FROM_3: &str = "DROP TABLE IF EXISTS shadows";
+
+/// From schema 1 to 3, in one transaction.
 pub fn upgrade(db: &mut Connection, from: i64) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     if from == 1 {
         transaction.execute_batch(FROM_1)?;
     }
-    transaction.execute_batch(ASIDE)?;
-    transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(FROM_2)?;
+    match from {
+        3 => transaction.execute_batch(FROM_3)?,
+        _ => {
+            transaction.execute_batch(ASIDE)?;
+            transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(FROM_2)?;
+        }
+    }
+    transaction.execute_batch(TRIALS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

@@ -361,6 +361,8 @@ impl Registry {
             member,
             key: experiment.key.clone(),
             since: experiment.since(),
+            phase: 1,
+            guards: Vec::new(),
         })
     }
 }

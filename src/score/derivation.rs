@@ -69,6 +69,11 @@ impl Derivation {
         })
     }
 
+    /// Where a feature's cells stand: the index of the field.
+    pub fn field(&self, feature: usize) -> usize {
+        self.binding.fields[feature]
+    }
+
     /// A batch for as many rows as `first` has room for.
     pub fn batch(&self, first: &Batch) -> Batch {
         Batch::new(&self.binding, first.rows() + first.room())

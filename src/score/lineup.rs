@@ -48,6 +48,10 @@ pub struct Shadow {
     pub key: Option<String>,
     /// Inputs that were first seen before aren't its, in microseconds since 1970.
     pub since: i64,
+    /// The number of its experiment's phase.
+    pub phase: u32,
+    /// What halts it.
+    pub guards: Vec<String>,
 }
 
 /// A version that answers for a share of the keys, in inputs that were first seen in a phase of its experiment.
@@ -64,12 +68,16 @@ pub struct Challenger {
     pub phases: Vec<Phase>,
     /// Are new inputs its? Else those alone that were first seen in one of its phases. One challenger of a lineup at most is open.
     pub is_open: bool,
+    /// What halts it.
+    pub guards: Vec<String>,
 }
 
 /// A time in which a challenger has the same share.
 #[derive(Clone, Debug)]
 pub struct Phase {
-    /// `experiment/number`, from 1.
+    /// From 1.
+    pub number: u32,
+    /// `experiment/number`
     pub name: String,
     pub split: Split,
     /// When it began, in microseconds since 1970.

@@ -20,14 +20,14 @@ pub fn output(input: &Name) -> Name {
     input.with(OUTPUT)
 }
 
-/// What the shadow of an experiment made of an input, below the folder of shadows.
-pub fn shadow(experiment: &str, input: &Name) -> Name {
+/// What is kept of an experiment's trial of an input, below the folder of shadows.
+pub fn trial(experiment: &str, input: &Name) -> Name {
     Name::new([experiment.as_bytes(), b"/", input.bytes(), OUTPUT.as_bytes()].concat())
 }
 
 /// The size of that, if it is there.
-pub fn shadow_size(root: &Dir, experiment: &str, input: &Name) -> Result<Option<u64>> {
-    size(root, &shadow(experiment, input))
+pub fn trial_size(root: &Dir, experiment: &str, input: &Name) -> Result<Option<u64>> {
+    size(root, &trial(experiment, input))
 }
 
 pub(super) fn done_marker(input: &Name) -> Name {

@@ -2,7 +2,7 @@
 
 use super::open::Opened;
 use super::part::{Part, Place, Reject};
-use super::shadow::{ShadowJoin, Sink};
+use super::trial::{ArmsPart, Sink, TrialJoin};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
 use crate::checksum::Checksums;
 use crate::format::{CutError, rejects};
@@ -33,7 +33,8 @@ pub struct Join<'a, O, J> {
     checksums: Checksums,
     /// Of all rows so far.
     keys: Keys,
-    shadows: Vec<ShadowJoin<'a>>,
+    arms: Option<ArmsPart>,
+    trials: Vec<TrialJoin<'a>>,
 }
 
 /// A bad row, in words.
@@ -60,15 +61,16 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             front: opened.input.out(),
             checksums: Checksums::new(run.sha256_most),
             keys: Keys::default(),
-            shadows: Vec::new(),
+            arms: None,
+            trials: Vec::new(),
         }
     }
 
-    /// The same, and what the opened input's shadows make of it goes there: a sink for each, in the same order.
-    pub fn with_shadows(self, sinks: Vec<Sink<'a>>) -> Self {
+    /// The same, and what is kept of the opened input's trials goes there: a sink for each, that of the arms first.
+    pub fn with_trials(self, sinks: Vec<Sink<'a>>) -> Self {
         let opened = self.opened;
-        let shadows = sinks.into_iter().map(|sink| ShadowJoin::new(sink, opened)).collect();
-        Join { shadows, ..self }
+        let trials = sinks.into_iter().map(|sink| TrialJoin::new(sink, opened)).collect();
+        Join { trials, ..self }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -82,6 +84,14 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
     pub fn add(&mut self, mut part: Part) -> Result<(Vec<u8>, Vec<u8>), Failure> {
         if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
             return Err(Failure::Cancelled);
+        }
+        if part.arms.as_ref().is_some_and(|arms| arms.is_unanswered) {
+            let why = self
+                .opened
+                .arms
+                .as_ref()
+                .and_then(|arms| arms.unanswered(&self.opened.lineup));
+            return Err(Failure::Unanswered(why.unwrap_or_default().into()));
         }
         self.add_rejects(&part)?;
         if let Some(problem) = part.problem {
@@ -97,8 +107,14 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
         part.out.splice(..0, take(&mut self.front).iter().copied());
         self.write(&part.out)?;
-        for (shadow, part) in self.shadows.iter_mut().zip(&part.shadows) {
-            shadow.add(part, self.lines);
+        for (trial, part) in self.trials.iter_mut().zip(&part.trials) {
+            trial.add(part, self.lines);
+        }
+        if let Some(next) = &part.arms {
+            match &mut self.arms {
+                Some(arms) => arms.append(next),
+                None => self.arms = Some(next.clone()),
+            }
         }
         self.lines += part.lines;
         self.bytes += part.range().len() as u64;
@@ -182,7 +198,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             return Err(problem.into());
         }
         self.count_observed();
-        self.summary.shadows = self.shadows.into_iter().map(ShadowJoin::finish).collect();
+        self.end_arms();
+        self.summary.trials = self.trials.into_iter().map(TrialJoin::finish).collect();
         self.summary.bytes = bytes;
         self.summary.input_hash = Some(hash);
         let (blake3, sha256) = self.checksums.finish();
@@ -203,6 +220,15 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         if counter.key().is_some_and(has) {
             counts.duplicates = Some(self.keys.duplicates());
             counts.halvings = self.keys.halvings();
+        }
+    }
+
+    /// The challenger's rows.
+    fn end_arms(&mut self) {
+        if let (Some(part), Some(arms)) = (self.arms.take(), &self.opened.arms) {
+            let signature = arms.signature(&self.opened.lineup);
+            unknown::add(&mut self.summary.unknown, signature, &part.unknown);
+            self.summary.arms = Some(part);
         }
     }
 

@@ -11,10 +11,10 @@ mod pool;
 mod report;
 mod scan;
 mod scorer;
-mod shadow;
 pub mod shape;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod verdict;
 
 pub use crate::format::{Encoding, OUTPUT_FORMAT};
@@ -27,8 +27,9 @@ pub use pool::pool;
 pub use report::Report;
 pub use scan::{Scanned, scan};
 pub use scorer::Scorer;
-pub use shadow::{Shadowed, Sink};
+
 pub use shape::{BadRows, Columns, Dialect, Header, Limit, Shape, Share};
+pub use trial::{ArmsPart, Side, Sink, Trial, Tried};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
@@ -56,8 +57,10 @@ pub struct Summary {
     pub output_hash: Option<blake3::Hash>,
     /// None, too, of an output that was too large for it.
     pub output_sha256: Option<Sha256Sum>,
-    /// What came of each shadow that scored it.
-    pub shadows: Vec<Shadowed>,
+    /// Who answered which rows, where that isn't the champion alone.
+    pub arms: Option<ArmsPart>,
+    /// What came of each trial.
+    pub trials: Vec<(Trial, Tried)>,
 }
 
 /// Why an input gave no output.
@@ -67,6 +70,8 @@ pub enum Failure {
     Problem(Box<Problem>),
     Read(io::Error),
     Write(Destination, io::Error),
+    /// A row is the challenger's, which can't be used: why.
+    Unanswered(String),
     Cancelled,
 }
 
@@ -99,6 +104,8 @@ pub struct Run<'a> {
     pub sha256_most: u64,
     /// What lists the bad rows, for hints: a file's name.
     pub rejects: Option<&'a str>,
+    /// The phase of an experiment that the input is of: a challenger answers for a share of its keys.
+    pub phase: Option<&'a str>,
 }
 
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).
@@ -112,7 +119,7 @@ pub fn transform(
     transform_beside(input, scorer, out, rejects, Vec::new(), run)
 }
 
-/// The same in one pass with shadows: what each makes of the input goes into its sink. The output is the same without.
+/// The same in one pass with trials: what is kept of each goes into its sink, the challenger's first. The output is the same without.
 pub fn transform_beside(
     input: impl Read + Send,
     scorer: &Scorer,
@@ -134,9 +141,14 @@ pub fn transform_beside(
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let mut opened = open(&first, scorer)?;
-    opened.shadows = sinks.iter().map(|sink| scorer.beside(sink.shadow)).collect();
-    let join = Join::new(&opened, shape, out, rejects, run).with_shadows(sinks);
+    let mut opened = open(&first, scorer)?.in_phase(scorer, run.phase)?;
+    for sink in &sinks {
+        match sink.trial {
+            Trial::Shadow(place) => opened.shadows.push(scorer.beside(place)),
+            Trial::Challenger(_) => opened.keeps_arms = true,
+        }
+    }
+    let join = Join::new(&opened, shape, out, rejects, run).with_trials(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {
             let mut first = first;

@@ -1,7 +1,8 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
 use super::Scorer;
-use super::scorer::Beside;
+use super::scorer::{Beside, SecondModel};
+use super::trial::Arms;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
@@ -15,6 +16,10 @@ pub struct Opened {
     pub lineup: Arc<Lineup>,
     /// By which it is counted, if it is watched.
     pub counter: Option<Arc<Counter>>,
+    /// Who answers which of its rows, where that isn't the champion alone.
+    pub arms: Option<Arms>,
+    /// Are lines kept of them?
+    pub keeps_arms: bool,
     /// The lineup's shadows that score it, too.
     pub shadows: Vec<Beside>,
     /// How the cells are spelled.
@@ -31,6 +36,8 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
     let opened = |input| Opened {
         input,
         shadows: Vec::new(),
+        arms: None,
+        keeps_arms: false,
         lineup: scorer.lineup.clone(),
         counter: scorer.counter.clone(),
         spelling: scorer.shape.spelling.clone(),
@@ -46,13 +53,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         ..
     } = scorer;
     let signature = lineup.signature();
-    let shadows = lineup.shadows.iter().zip(&scorer.of_shadows);
-    let seconds: Vec<Second> = shadows
-        .map(|(shadow, features)| Second {
-            signature: shadow.member.model.signature(),
-            features,
-        })
-        .collect();
+    let seconds: Vec<Second> = scorer.seconds.iter().map(SecondModel::second).collect();
     let wanted = Wanted {
         header: shape.header,
         dialect: shape.dialect,
@@ -69,4 +70,18 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
     let input = Arc::new(Input::open(first, &wanted)?);
     scorer.remember(&input);
     Ok(opened(input))
+}
+
+impl Opened {
+    /// The same of an input of a phase, of which a challenger may answer rows, too.
+    ///
+    /// # Errors
+    /// The input lacks a column that the challenger takes.
+    pub fn in_phase(self, scorer: &Scorer, phase: Option<&str>) -> Result<Opened, Problem> {
+        let arms = phase.map(|phase| Arms::of(&self, scorer, phase)).transpose()?;
+        Ok(Opened {
+            arms: arms.flatten(),
+            ..self
+        })
+    }
 }

@@ -1,8 +1,8 @@
 //! A run of whole records -> its part of the output, its bad rows, its counts; or what is wrong with it.
 
 use super::open::Opened;
-use super::shadow::{ShadowPart, ShadowScoring};
-use crate::format::{BLOCK, Cause};
+use super::trial::{ArmsPart, ArmsScoring, ShadowScoring, TrialPart};
+use crate::format::{BLOCK, Cause, Rows};
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
 use crate::problem::{Problem, internal};
@@ -11,7 +11,7 @@ use crate::score::predict;
 use std::borrow::Cow;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
@@ -32,8 +32,10 @@ pub struct Part {
     pub keys: Vec<u64>,
     /// How many of its good rows have a key, also one whose fingerprint needn't be looked at.
     pub keyed: u64,
-    /// Of each shadow that scores it.
-    pub shadows: Vec<ShadowPart>,
+    /// Who answered which rows, where that isn't the champion alone.
+    pub arms: Option<ArmsPart>,
+    /// What is kept of trials, in the order of their sinks.
+    pub trials: Vec<TrialPart>,
     pub rejects: Vec<Reject>,
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
@@ -107,12 +109,15 @@ impl Opened {
             counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
             keys: Vec::new(),
             keyed: 0,
-            shadows: Vec::new(),
+            arms: None,
+            trials: Vec::new(),
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
         };
         if catch_unwind(AssertUnwindSafe(|| self.score(&mut part))).is_err() {
+            // The range went with it.
+            part.front = 0;
             part.rejects.clear();
             part.problem = Some(internal());
         }
@@ -121,57 +126,77 @@ impl Opened {
 
     fn score(&self, part: &mut Part) {
         let model = &self.lineup.champion.model;
-        let mut rows = self.input.rows(&part.source[part.front..]);
+        let range = take(&mut part.source);
+        let source = &range[part.front..];
+        let mut rows = self.input.rows(source);
         let width = model.signature().outputs.len();
         let mut predictions = Vec::new();
         let mut scratch = Scratch::default();
+        let arms = self.arms.as_ref();
+        let mut arms = arms.map(|arms| ArmsScoring::new(self, arms, self.keeps_arms));
         let shadows = self.shadows.iter().map(|&beside| ShadowScoring::new(self, beside));
         let mut shadows: Vec<ShadowScoring> = shadows.collect();
         while rows.fill() {
             let count = rows.batch().rows();
-            predictions.resize(width * count, 0.0);
-            let start = (!shadows.is_empty()).then(Instant::now);
-            predict(model, rows.batch(), &mut predictions);
-            let took = start.map(|start| start.elapsed()).unwrap_or_default();
-            for shadow in &mut shadows {
-                shadow.score(&rows, &part.source[part.front..], &predictions, took);
-            }
-            part.not_finite += rows.write(&predictions, &mut part.out);
-            rows.batch().count_unknown(model, &mut part.unknown);
-            if let Some(counter) = &self.counter {
-                let observed = Observed {
-                    spelling: &self.spelling,
-                    cell: &|column, row| rows.observed(column, row),
-                };
-                counter.count_observed(rows.read(), &predictions, &observed, &mut scratch, &mut part.counts);
-                part.keyed += scratch.keys.len() as u64;
-                let limit = self.keys.load(Ordering::Relaxed);
-                part.keys.extend(scratch.keys.drain(..).filter(|key| *key <= limit));
-            }
-            let bad: Vec<Flaw> = rows.batch().bad().collect();
-            for flaw in bad {
-                let Some(record) = rows.record(flaw.row) else { break };
-                let mut cause = rows.cause(flaw);
-                if let Cause::Refused(why) = cause {
-                    let why = rows.batch().refusal(why);
-                    if part.refusals.last().is_none_or(|last| last != why) {
-                        part.refusals.push(why.into());
-                    }
-                    cause = Cause::Refused(part.refusals.len() as u32 - 1);
+            let mut own = |rows: &mut Rows| {
+                predictions.resize(width * count, 0.0);
+                let start = (!shadows.is_empty()).then(Instant::now);
+                predict(model, rows.batch(), &mut predictions);
+                let took = start.map(|start| start.elapsed()).unwrap_or_default();
+                for shadow in &mut shadows {
+                    shadow.score(rows, source, &predictions, took);
                 }
-                part.rejects.push(Reject {
-                    row: part.rows as u32 + flaw.row,
-                    line: record.line,
-                    start: record.start,
-                    end: record.end,
-                    cause,
-                });
+            };
+            match &mut arms {
+                None => {
+                    own(&mut rows);
+                    self.take_batch(&mut rows, &predictions, &mut scratch, part);
+                }
+                Some(arms) => {
+                    if !arms.score(&mut rows, source, part) {
+                        break;
+                    }
+                    // Shadows are held against the champion in all rows.
+                    if !self.shadows.is_empty() {
+                        own(&mut rows);
+                    }
+                }
             }
             part.rows += count as u64;
         }
         part.lines = rows.lines();
         part.problem = rows.problem();
-        part.shadows = shadows.into_iter().map(ShadowScoring::end).collect();
+        let (arms, kept) = arms.map(ArmsScoring::end).unzip();
+        let shadows = shadows.into_iter().map(ShadowScoring::end);
+        part.trials = kept.flatten().into_iter().chain(shadows).collect();
+        part.arms = arms;
+        part.source = range;
+    }
+
+    /// Writes and counts a batch that the champion answers alone.
+    fn take_batch(&self, rows: &mut Rows, predictions: &[f64], scratch: &mut Scratch, part: &mut Part) {
+        part.not_finite += rows.write(predictions, &mut part.out);
+        rows.read()
+            .count_unknown(&self.lineup.champion.model, &mut part.unknown);
+        if let Some(counter) = &self.counter {
+            let observed = Observed {
+                spelling: &self.spelling,
+                cell: &|column, row| rows.observed(column, row),
+            };
+            counter.count_observed(rows.read(), predictions, &observed, scratch, &mut part.counts);
+            part.add_keys(&mut scratch.keys, &self.keys);
+        }
+        let bad: Vec<Flaw> = rows.read().bad().collect();
+        for flaw in bad {
+            let cause = rows.cause(flaw);
+            let refusal = match cause {
+                Cause::Refused(why) => Some(rows.read().refusal(why).to_owned()),
+                _ => None,
+            };
+            if !part.reject(rows, flaw.row, cause, refusal.as_deref()) {
+                break;
+            }
+        }
     }
 
     /// The column that a row is bad for; empty where it is the row as a whole.
@@ -185,6 +210,37 @@ impl Opened {
 }
 
 impl Part {
+    /// Takes fingerprints of keys, up to a limit.
+    pub(super) fn add_keys(&mut self, keys: &mut Vec<u64>, limit: &AtomicU64) {
+        self.keyed += keys.len() as u64;
+        let limit = limit.load(Ordering::Relaxed);
+        self.keys.extend(keys.drain(..).filter(|key| *key <= limit));
+    }
+
+    /// Takes a bad row of the batch at hand. `refusal`: what its model says. False: a problem stands in front of its end.
+    pub(super) fn reject(&mut self, rows: &mut Rows, row: u32, cause: Cause, refusal: Option<&str>) -> bool {
+        let Some(record) = rows.record(row) else {
+            return false;
+        };
+        let cause = match refusal {
+            Some(why) => {
+                if self.refusals.last().is_none_or(|last| last != why) {
+                    self.refusals.push(why.into());
+                }
+                Cause::Refused(self.refusals.len() as u32 - 1)
+            }
+            None => cause,
+        };
+        self.rejects.push(Reject {
+            row: self.rows as u32 + row,
+            line: record.line,
+            start: record.start,
+            end: record.end,
+            cause,
+        });
+        true
+    }
+
     pub fn range(&self) -> &[u8] {
         &self.source[self.front..]
     }
@@ -205,8 +261,11 @@ impl Part {
                 cause => cause,
             },
         };
-        for (shadow, next) in self.shadows.iter_mut().zip(take(&mut next.shadows)) {
-            shadow.append(next, self.lines as u32);
+        for (trial, next) in self.trials.iter_mut().zip(take(&mut next.trials)) {
+            trial.append(next, self.lines as u32);
+        }
+        if let (Some(arms), Some(next)) = (&mut self.arms, &next.arms) {
+            arms.append(next);
         }
         self.source.extend(next.range());
         self.rejects.extend(next.rejects.into_iter().map(shifted));
@@ -238,9 +297,9 @@ impl Part {
             .map(|why| size_of::<String>() + why.capacity())
             .sum();
         let keys = self.keys.capacity() * size_of::<u64>();
-        let shadows: usize = self.shadows.iter().map(ShadowPart::memory).sum();
+        let trials: usize = self.trials.iter().map(TrialPart::memory).sum();
         let rejects = self.rejects.capacity() * size_of::<Reject>();
-        self.source.capacity() + self.out.capacity() + rejects + refusals + keys + shadows
+        self.source.capacity() + self.out.capacity() + rejects + refusals + keys + trials
     }
 }
 

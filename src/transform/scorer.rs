@@ -2,10 +2,11 @@
 
 use super::Shape;
 use crate::format::Input;
+use crate::model::Model;
 use crate::monitor::Counter;
 use crate::score::binding::features;
 use crate::score::cell::Feature;
-use crate::score::{Lineup, Shadow};
+use crate::score::{Challenger, Lineup, Second};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What makes outputs of inputs, with all that is the same for every input: of a model with many categories, it takes longer
@@ -15,14 +16,34 @@ pub struct Scorer {
     pub shape: Shape,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
-    /// Of each shadow, of the columns that it takes; empty where none is to score.
-    pub(super) of_shadows: Vec<Arc<[Feature]>>,
-    /// The columns whose cells are looked at, each once: those that are counted, and the keys of shadows.
+    /// The models on trial: of each shadow, then of each challenger that can be used. Empty where none is to score.
+    pub(super) seconds: Vec<SecondModel>,
+    /// The columns whose cells are looked at, each once: those that are counted, and the keys of trials.
     pub(super) observed: Vec<String>,
     /// Counts what it scores; without one, nothing is counted.
     pub counter: Option<Arc<Counter>>,
+    /// The same of each challenger's rows.
+    challenger_counters: Vec<Option<Arc<Counter>>>,
     /// The input that was opened last: the next one most often has the same header.
     last: Mutex<Option<Arc<Input>>>,
+}
+
+/// A model that scores rows beside the champion.
+pub(super) struct SecondModel {
+    pub model: Arc<Model>,
+    /// Of the columns that it takes.
+    pub features: Arc<[Feature]>,
+    /// Its place among the lineup's challengers, if it is one.
+    challenger: Option<usize>,
+}
+
+impl SecondModel {
+    pub fn second(&self) -> Second<'_> {
+        Second {
+            signature: self.model.signature(),
+            features: &self.features,
+        }
+    }
 }
 
 /// A shadow that scores an input.
@@ -38,11 +59,12 @@ impl Scorer {
     pub fn new(lineup: Arc<Lineup>, shape: Shape) -> Scorer {
         Scorer {
             features: features(lineup.signature().inputs.iter(), &shape.spelling).into(),
-            of_shadows: Vec::new(),
+            seconds: Vec::new(),
             observed: Vec::new(),
             lineup,
             shape,
             counter: None,
+            challenger_counters: Vec::new(),
             last: Mutex::default(),
         }
     }
@@ -61,19 +83,62 @@ impl Scorer {
         Scorer { counter, ..self }
     }
 
-    /// The same, and the lineup's shadows may score, too.
-    pub fn beside_shadows(mut self) -> Scorer {
-        let spelling = &self.shape.spelling;
-        let of = |shadow: &Shadow| features(shadow.member.model.signature().inputs.iter(), spelling).into();
-        self.of_shadows = self.lineup.shadows.iter().map(of).collect();
-        let keys: Vec<String> = self
-            .lineup
-            .shadows
-            .iter()
-            .filter_map(|shadow| shadow.key.clone())
+    /// The same, and those on trial in the lineup may score, too.
+    pub fn with_trials(mut self) -> Scorer {
+        let second = |model: &Arc<Model>, challenger| SecondModel {
+            features: features(model.signature().inputs.iter(), &self.shape.spelling).into(),
+            model: model.clone(),
+            challenger,
+        };
+        let Lineup {
+            shadows, challengers, ..
+        } = &*self.lineup;
+        let of_shadows = shadows.iter().map(|shadow| second(&shadow.member.model, None));
+        let usable =
+            |(place, challenger): (usize, &Challenger)| Some(second(challenger.model.as_ref().ok()?, Some(place)));
+        let seconds = of_shadows
+            .chain(challengers.iter().enumerate().filter_map(usable))
             .collect();
+        let keys = shadows.iter().filter_map(|shadow| shadow.key.clone());
+        let keys: Vec<String> = keys
+            .chain(challengers.iter().map(|challenger| challenger.key.clone()))
+            .collect();
+        self.seconds = seconds;
         self.observe(&keys);
         self
+    }
+
+    /// The same, and it counts challengers' rows: by these, in the lineup's order.
+    pub fn counting_challengers(mut self, counters: Vec<Option<Arc<Counter>>>) -> Scorer {
+        for counter in counters.iter().flatten() {
+            self.observe(counter.observed());
+        }
+        Scorer {
+            challenger_counters: counters,
+            ..self
+        }
+    }
+
+    /// The place among the second models of a challenger that can be used.
+    pub(super) fn second_of(&self, challenger: usize) -> Option<usize> {
+        self.seconds
+            .iter()
+            .position(|second| second.challenger == Some(challenger))
+    }
+
+    pub(super) fn counter_of(&self, challenger: usize) -> Option<&Arc<Counter>> {
+        self.challenger_counters.get(challenger)?.as_ref()
+    }
+
+    /// A counter, and where the columns that it observes are among those that are.
+    pub(super) fn observing(&self, counter: Option<&Arc<Counter>>) -> Option<(Arc<Counter>, Vec<usize>)> {
+        let place = |name: &String| self.observed.iter().position(|observed| observed == name);
+        let counter = counter?;
+        let places = counter.observed().iter().map(place);
+        Some((
+            counter.clone(),
+            places.collect::<Option<_>>().expect("it is counted by"),
+        ))
     }
 
     fn observe(&mut self, columns: &[String]) {

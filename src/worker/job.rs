@@ -5,15 +5,16 @@ use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Recipe, Taken};
+use crate::score::{Challenger, Lineup};
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
-use crate::spool::publish::{Publisher, ShadowDraft};
+use crate::spool::publish::{Publisher, TrialDraft};
 use crate::spool::results::{self, OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Links, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{
-    Destination, Failure, Report, Run, Scorer, Shadowed, Sink, Summary, Verdict, internal, transform_beside,
+    Destination, Failure, Report, Run, Scorer, Sink, Summary, Trial, Tried, Verdict, internal, transform_beside,
 };
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -35,7 +36,28 @@ pub struct Setup {
 #[derive(Clone)]
 pub struct Pin {
     pub scorer: Arc<Scorer>,
+    /// Of what the champion makes alone.
     pub recipe: Recipe,
+}
+
+impl Pin {
+    /// Of what is made of inputs of a phase.
+    pub fn recipe_of(&self, phase: Option<&str>) -> Recipe {
+        match phase.and_then(|phase| self.scorer.lineup.phase(phase)) {
+            Some((_, phase)) => Recipe {
+                made_by: phase.made_by.as_str().into(),
+                ..self.recipe.clone()
+            },
+            None => self.recipe.clone(),
+        }
+    }
+}
+
+/// The phase that an input is of if it has the contents that were recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub input_hash: HalfHash,
+    pub phase: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,8 +80,12 @@ pub struct Job {
     /// What will be known of outputs of it that went.
     pub taken: Taken,
     pub task: Task,
-    /// Which of the lineup's shadows score it, too.
-    pub shadows: Vec<usize>,
+    /// The phase of an experiment that it is of.
+    pub phase: Option<String>,
+    /// It is of another phase, unless its contents changed: that is to be found out before it is scored.
+    pub unless_changed: Option<Recorded>,
+    /// What is kept of it, of the lineup's trials.
+    pub trials: Vec<Trial>,
 }
 
 impl Job {
@@ -69,6 +95,16 @@ impl Job {
             fingerprint: self.fingerprint,
             since: self.since,
             settled: true,
+        }
+    }
+
+    /// A line of each row is kept, if it is of a phase.
+    pub fn take_phase_on_trial(&mut self, lineup: &Lineup) {
+        self.trials.retain(|trial| matches!(trial, Trial::Shadow(_)));
+        if let Some((challenger, _)) = self.phase.as_deref().and_then(|phase| lineup.phase(phase)) {
+            let is_it = |of: &Challenger| of.experiment == challenger.experiment;
+            let place = lineup.challengers.iter().position(is_it).expect("it is one of them");
+            self.trials.insert(0, Trial::Challenger(place));
         }
     }
 
@@ -85,8 +121,8 @@ pub enum Task {
     Verify(HalfHash),
     /// It is no file.
     Refuse(Code),
-    /// Its result is as it should be, and of an input with this hash; score it for its shadows alone.
-    Shadow(HalfHash),
+    /// Its result is as it should be, and of an input with this hash; score it for what is kept of trials alone.
+    Trial(HalfHash),
 }
 
 impl Task {
@@ -115,14 +151,14 @@ pub enum Outcome {
         racy: bool,
         /// The same bytes stand already.
         stands: bool,
-        /// Of each of its shadows.
-        shadows: Vec<ShadowDraft>,
+        /// Of each of its trials.
+        trials: Vec<TrialDraft>,
     },
-    /// For its shadows alone: what each made of an input with this hash.
-    Shadowed {
+    /// For its trials alone: what each came to, of an input with this hash.
+    Tried {
         input_hash: Option<HalfHash>,
-        shadowed: Vec<Shadowed>,
-        drafts: Vec<ShadowDraft>,
+        tried: Vec<(Trial, Tried)>,
+        drafts: Vec<TrialDraft>,
     },
     /// For good, until the input, the model or the settings change.
     Failed {
@@ -163,9 +199,10 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    pub fn run(&self, job: Job) -> Done {
+    pub fn run(&self, mut job: Job) -> Done {
         let start = Instant::now();
-        let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&job))).unwrap_or_else(|_| self.give_up(&job));
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(&mut job)));
+        let attempt = attempt.unwrap_or_else(|_| self.give_up(&job));
         let outcome = attempt.unwrap_or_else(|error| Outcome::Fault { error, short: None });
         Done {
             job,
@@ -178,12 +215,12 @@ impl Context<'_> {
     fn give_up(&self, job: &Job) -> Result<Outcome> {
         match job.task {
             // Its result stays as it is, for it is as it should be.
-            Task::Shadow(_) => self.shadowed(job, Err(internal().into()), self.draft_shadows(job)),
+            Task::Trial(_) => self.tried(job, Err(internal().into()), self.draft_trials(job)),
             _ => self.fail(job, internal(), self.setup.publisher.draft_failed(&job.name)?, None),
         }
     }
 
-    fn attempt(&self, job: &Job) -> Result<Outcome> {
+    fn attempt(&self, job: &mut Job) -> Result<Outcome> {
         let publisher = &self.setup.publisher;
         let rejects = publisher.draft_failed(&job.name)?;
         if let Task::Refuse(code) = job.task {
@@ -207,36 +244,38 @@ impl Context<'_> {
             return Ok(Outcome::Unfinished);
         }
         let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
-        let unchanged = || -> Result<bool> {
-            let now = self.inputs.look(&job.name)?;
-            Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
-        };
-        if let Task::Verify(hash) = &job.task {
-            match self.hash(&file, job)? {
-                None => return Ok(Outcome::Cancelled),
-                Some(_) if !unchanged()? => return Ok(Outcome::Changed),
-                // Or what was restored from a backup is the input alone.
-                Some(found) if found == *hash => match self.is_result_left(job)? {
+        if matches!(job.task, Task::Verify(_)) || job.unless_changed.is_some() {
+            let Some(found) = self.hash(&file, job)? else {
+                return Ok(Outcome::Cancelled);
+            };
+            if !self.is_unchanged(job)? {
+                return Ok(Outcome::Changed);
+            }
+            // Or what was restored from a backup is the input alone.
+            if job.task == Task::Verify(found) {
+                match self.is_result_left(job)? {
                     None => return Ok(Outcome::Cancelled),
                     Some(true) => return Ok(Outcome::Verified { racy }),
                     Some(false) => {}
-                },
-                Some(_) => {}
+                }
+            }
+            if let Some(recorded) = job.unless_changed.take_if(|recorded| recorded.input_hash == found) {
+                job.phase = recorded.phase;
+                job.take_phase_on_trial(&self.pin.scorer.lineup);
             }
             file.rewind()
                 .map_err(Error::io("read", self.inputs.dir().join(job.name.bytes())))?;
         }
-        self.score(job, file, racy, rejects, unchanged)
+        self.score(job, file, racy, rejects)
     }
 
-    fn score(
-        &self,
-        job: &Job,
-        file: File,
-        racy: bool,
-        mut rejects: Draft,
-        unchanged: impl Fn() -> Result<bool>,
-    ) -> Result<Outcome> {
+    /// Is the input still as it was planned?
+    fn is_unchanged(&self, job: &Job) -> Result<bool> {
+        let now = self.inputs.look(&job.name)?;
+        Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
+    }
+
+    fn score(&self, job: &Job, file: File, racy: bool, mut rejects: Draft) -> Result<Outcome> {
         let Setup {
             config,
             publisher,
@@ -244,9 +283,9 @@ impl Context<'_> {
             ..
         } = self.setup;
         let mut output = publisher.draft_output(&job.name)?;
-        let mut shadows = self.draft_shadows(job);
-        let sinks = job.shadows.iter().zip(&mut shadows);
-        let sinks = sinks.map(|(&shadow, draft)| Sink { shadow, out: draft }).collect();
+        let mut trials = self.draft_trials(job);
+        let sinks = job.trials.iter().zip(&mut trials);
+        let sinks = sinks.map(|(&trial, draft)| Sink { trial, out: draft }).collect();
         let rejects_name = job.name.with_shortened(REJECTS).to_string();
         let run = Run {
             pool: self.in_parallel.then_some(pool),
@@ -256,11 +295,13 @@ impl Context<'_> {
             progress: Some(self.progress),
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
+            phase: job.phase.as_deref(),
         };
-        if matches!(job.task, Task::Shadow(_)) {
+        let unchanged = || self.is_unchanged(job);
+        if matches!(job.task, Task::Trial(_)) {
             let result = transform_beside(file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
             // It may be read once more.
-            let outcome = self.shadowed(job, result, shadows);
+            let outcome = self.tried(job, result, trials);
             return match unchanged()? {
                 true => outcome,
                 false => Ok(Outcome::Changed),
@@ -291,7 +332,7 @@ impl Context<'_> {
                         summary: Box::new(summary),
                         racy,
                         stands,
-                        shadows,
+                        trials,
                     },
                     None => Outcome::Cancelled,
                 })
@@ -320,42 +361,43 @@ impl Context<'_> {
                     error,
                 })
             }
+            Err(Failure::Unanswered(why)) => Err(unanswered(job, why)),
             Err(Failure::Cancelled) => Ok(Outcome::Cancelled),
         }
     }
 
-    /// Of each of its shadows.
-    fn draft_shadows(&self, job: &Job) -> Vec<ShadowDraft> {
-        let shadows = &self.pin.scorer.lineup.shadows;
-        let draft = |&shadow: &usize| {
-            let experiment = &shadows[shadow].experiment;
-            self.setup.publisher.draft_shadow(experiment, &job.name)
-        };
-        job.shadows.iter().map(draft).collect()
+    /// Of each of its trials.
+    fn draft_trials(&self, job: &Job) -> Vec<TrialDraft> {
+        let lineup = &self.pin.scorer.lineup;
+        let draft = |&trial: &Trial| self.setup.publisher.draft_trial(experiment(lineup, trial), &job.name);
+        job.trials.iter().map(draft).collect()
     }
 
-    /// What came of a run for shadows alone. A champion that can't score what it scored before has another fault, which the file's own
+    /// What came of a run for trials alone. A champion that can't score what it scored before has another fault, which the file's own
     /// record tells.
-    fn shadowed(&self, job: &Job, result: Result<Summary, Failure>, drafts: Vec<ShadowDraft>) -> Result<Outcome> {
+    fn tried(&self, job: &Job, result: Result<Summary, Failure>, drafts: Vec<TrialDraft>) -> Result<Outcome> {
         let failed = |problem: String| {
-            let one = |&shadow: &usize| Shadowed {
-                shadow,
-                problem: Some(problem.clone()),
-                ..Shadowed::default()
+            let one = |&trial: &Trial| {
+                let tried = Tried {
+                    problem: Some(problem.clone()),
+                    ..Tried::default()
+                };
+                (trial, tried)
             };
-            job.shadows.iter().map(one).collect()
+            job.trials.iter().map(one).collect()
         };
-        let (input_hash, shadowed) = match result {
-            Ok(summary) => (summary.input_hash.map(HalfHash::from), summary.shadows),
+        let (input_hash, tried) = match result {
+            Ok(summary) => (summary.input_hash.map(HalfHash::from), summary.trials),
             Err(Failure::Problem(problem)) => (self.hash_failed(job)?, failed(problem.to_string())),
             Err(Failure::Read(e)) => {
                 return Err(Error::io("read", self.setup.config.input.path.join(job.name.path()))(e));
             }
+            Err(Failure::Unanswered(why)) => return Err(unanswered(job, why)),
             Err(Failure::Write(..) | Failure::Cancelled) => return Ok(Outcome::Cancelled),
         };
-        Ok(Outcome::Shadowed {
+        Ok(Outcome::Tried {
             input_hash,
-            shadowed,
+            tried,
             drafts,
         })
     }
@@ -428,6 +470,21 @@ impl Context<'_> {
             };
         }
     }
+}
+
+/// The experiment of a trial.
+pub fn experiment(lineup: &Lineup, trial: Trial) -> &str {
+    match trial {
+        Trial::Shadow(place) => &lineup.shadows[place].experiment,
+        Trial::Challenger(place) => &lineup.challengers[place].experiment,
+    }
+}
+
+/// Rows of an input are a challenger's, which can't be used: nobody answers in its place.
+fn unanswered(job: &Job, why: String) -> Error {
+    let phase = job.phase.as_deref().unwrap_or_default();
+    let message = format!("keys of it are the challenger's, in {phase}, and nobody answers in its place: {why}");
+    Error::model(job.name.path(), message)
 }
 
 /// `circle`: it is a link that leads in one.

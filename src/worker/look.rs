@@ -1,11 +1,11 @@
 //! What stands in the folders, as the plan needs to see it.
 
 use super::agenda::Shortage;
-use super::plan::{self, Charge, Decision, Now, Sighting, Want, Word};
+use super::plan::{self, Asked, Charge, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
 use crate::error::Result;
 use crate::ledger::{Ledger, Recipe, Record};
-use crate::score::Identity;
+use crate::score::Phase;
 use crate::service::clock::{monotonic, wall_clock};
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::{self, Publisher};
@@ -169,9 +169,9 @@ pub struct Onlooker {
 
 impl Onlooker {
     /// `local`: the input folder is on a local disk.
-    pub fn new(config: &Config, recipe: Option<Recipe>, local: bool) -> Onlooker {
+    pub fn new(config: &Config, wanted: Option<(Recipe, Vec<Asked>)>, local: bool) -> Onlooker {
         Onlooker {
-            want: recipe.map(|recipe| want(config, recipe, local)),
+            want: wanted.map(|(recipe, phases)| want(config, recipe, phases, local)),
             settle: config.input.settle,
         }
     }
@@ -242,20 +242,30 @@ pub fn now() -> Now {
     }
 }
 
-/// What an output by this model with these settings is made from.
-pub fn recipe(identity: &Identity, shape: &Shape) -> Recipe {
+/// What an output by this model, or by these models, with these settings is made from. `made_by`: as the ledger has it.
+pub fn recipe(made_by: String, shape: &Shape) -> Recipe {
     Recipe {
-        made_by: identity.made_by().into(),
+        made_by: made_by.into(),
         shape: shape.text().into(),
         output_format: OUTPUT_FORMAT,
     }
 }
 
+/// Of phases of experiments, by whom their inputs' results should be made.
+pub fn asked<'a>(phases: impl Iterator<Item = &'a Phase>) -> Vec<Asked> {
+    let asked = |phase: &Phase| Asked {
+        phase: phase.name.clone(),
+        made_by: phase.made_by.as_str().into(),
+    };
+    phases.map(asked).collect()
+}
+
 /// What every input should have. `local`: the input folder is on a local disk.
-pub fn want(config: &Config, recipe: Recipe, local: bool) -> Want {
+pub fn want(config: &Config, recipe: Recipe, phases: Vec<Asked>, local: bool) -> Want {
     let input = &config.input;
     Want {
         recipe,
+        phases,
         keep_scored: config.models.on_approval == OnApproval::NewFiles,
         // On a mount: two polls.
         settle: if local {

@@ -4,7 +4,7 @@ use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
-use super::look::{recipe, want};
+use super::look::{asked, recipe, want};
 use super::owner::claim_folders;
 use super::plan::{Want, Word};
 use super::queue::Queue;
@@ -113,9 +113,9 @@ impl Pass {
             return Err(error);
         }
         self.pin = lineup.map(|lineup| Pin {
-            recipe: recipe(&lineup.champion.identity, shape),
+            recipe: recipe(lineup.champion.identity.made_by(), shape),
             scorer: Scorer::new(lineup.clone(), shape.clone())
-                .beside_shadows()
+                .with_trials()
                 .counting(
                     watched
                         .as_ref()
@@ -124,7 +124,7 @@ impl Pass {
                 .into(),
         });
         self.start_over();
-        self.commit.take_lineup(lineup.map(Arc::as_ref), watched)
+        self.commit.take_lineup(lineup, watched)
     }
 
     /// Lets go of the folders of results.
@@ -280,9 +280,11 @@ impl Pass {
                 *word = Word::Writing;
             }
         }
+        let challengers = pin.scorer.lineup.challengers.iter();
+        let phases = challengers.flat_map(|challenger| &challenger.phases);
         let want = Want {
             once: self.setup.once,
-            ..want(&self.setup.config, pin.recipe.clone(), self.local())
+            ..want(&self.setup.config, pin.recipe.clone(), asked(phases), self.local())
         };
         let planned = self.commit.plan(looks, inputs, listed, &want, &self.setup)?;
         for name in &planned.gone {

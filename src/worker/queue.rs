@@ -105,7 +105,9 @@ mod tests {
             output_hash: None,
             aged: false,
             task: Task::Score,
-            shadows: Vec::new(),
+            phase: None,
+            unless_changed: None,
+            trials: Vec::new(),
         }
     }
 

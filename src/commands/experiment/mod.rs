@@ -121,7 +121,7 @@ fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: S
         Err(error) => return Err(Error::io("remove", folder)(error)),
     }
     if let Some(mut ledger) = Ledger::read(&config.state.path)? {
-        ledger.forget_shadows(name)?;
+        ledger.forget_trials(name)?;
     }
     print_line(format!("what it made is removed: {}", folder.display()));
     Ok(())
@@ -135,7 +135,7 @@ fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
     let Experiments { known, damaged } = registry.experiments()?;
     for experiment in known {
         let counted = match &ledger {
-            Some(Some(ledger)) => Some(ledger.count_shadows(&experiment.name)?),
+            Some(Some(ledger)) => Some(ledger.count_trials(&experiment.name)?),
             Some(None) => Some([0; 3]),
             None => None,
         };

@@ -12,7 +12,7 @@ use crate::experiment::text::text;
 use crate::experiment::{Report, Subject};
 use crate::format::csv::table::Table;
 use crate::labels::{Given, Of};
-use crate::ledger::{Ledger, ShadowRecord};
+use crate::ledger::{Ledger, TrialRecord};
 use crate::model::{Signature, Type};
 use crate::registry::experiment::Step;
 use crate::registry::{Experiment, Registry};
@@ -176,7 +176,7 @@ impl Found {
             [experiment.champion, experiment.version].map(|version| registry.identity(version).map(|of| of.made_by()));
         let [champion, shadow] = by;
         let (champion, shadow) = (champion?, shadow?);
-        let made = ledger.shadows_of(&experiment.name)?;
+        let made = ledger.trials_of(&experiment.name)?;
         let mut left_out = Vec::new();
         // A file that was renamed counts once.
         let mut seen = HashSet::new();
@@ -184,7 +184,7 @@ impl Found {
             let names: Vec<_> = made.iter().map(|made| made.input.clone()).collect();
             let records = ledger.records(&names)?;
             for (made, record) in made.iter().zip(records) {
-                let ShadowRecord { input, shadowed, .. } = made;
+                let TrialRecord { input, tried, .. } = made;
                 if record
                     .as_ref()
                     .is_some_and(|record| record.input_hash != Some(made.input_hash))
@@ -201,12 +201,12 @@ impl Found {
                     left_out.push((input.to_string(), "made by other versions".into()));
                     continue;
                 }
-                if let Some(problem) = &shadowed.problem {
+                if let Some(problem) = &tried.problem {
                     left_out.push((input.to_string(), problem.clone()));
                     continue;
                 }
-                let path = config.shadow.join(results::shadow(&experiment.name, input).path());
-                if path.metadata().ok().map(|file| file.len()) != Some(shadowed.bytes) {
+                let path = config.shadow.join(results::trial(&experiment.name, input).path());
+                if path.metadata().ok().map(|file| file.len()) != Some(tried.bytes) {
                     left_out.push((input.to_string(), "its file went, or was changed".into()));
                     continue;
                 }
@@ -231,9 +231,9 @@ impl Found {
                     )
                 })?;
                 found.files += 1;
-                found.took[0] += shadowed.champion_took;
-                found.took[1] += shadowed.shadow_took;
-                without_key += u64::from(!shadowed.has_key);
+                found.took[0] += tried.sides[0].took;
+                found.took[1] += tried.sides[1].took;
+                without_key += u64::from(!tried.has_key);
             }
         }
         if found.files > 0 {

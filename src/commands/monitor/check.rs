@@ -117,7 +117,7 @@ pub fn unreadable(path: &Path) -> impl Fn(Failure) -> Error {
     move |failure| match failure {
         Failure::Problem(problem) => Error::config(path, problem.to_string()),
         Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
-        Failure::Cancelled => unreachable!("nobody cancels it"),
+        Failure::Cancelled | Failure::Unanswered(_) => unreachable!("nobody cancels it, and the version scores alone"),
     }
 }
 

@@ -26,6 +26,11 @@ pub enum Cause {
         feature: u32,
         error: CellError,
     },
+    /// A cell of a field that another model takes than the one that the input was opened for.
+    Field {
+        field: u32,
+        error: CellError,
+    },
     /// An index among the model's refusals.
     Refused(u32),
 }
@@ -35,7 +40,7 @@ impl Layout {
     pub fn field(&self, cause: Cause) -> Option<usize> {
         match cause {
             Cause::Cell { feature, .. } => Some(self.binding.fields[feature as usize]),
-            Cause::Malformed(Malformed::AfterQuote { field, .. }) => Some(field as usize),
+            Cause::Field { field, .. } | Cause::Malformed(Malformed::AfterQuote { field, .. }) => Some(field as usize),
             Cause::Malformed(Malformed::FieldCount { .. }) | Cause::Refused(_) => None,
         }
     }
@@ -60,14 +65,14 @@ impl Layout {
                 let spelling = &self.binding.features[feature as usize].spelling;
                 decimal_hint(spelling, self.dialect.delimiter, trim(&cell))
             }
-            Cause::Cell { .. } | Cause::Refused(_) => None,
+            Cause::Cell { .. } | Cause::Field { .. } | Cause::Refused(_) => None,
         }
     }
 
     /// In words. `refusal`: what the model says.
     pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         match cause {
-            Cause::Cell { error, .. } => error.text().into(),
+            Cause::Cell { error, .. } | Cause::Field { error, .. } => error.text().into(),
             Cause::Malformed(Malformed::AfterQuote { unescaped, .. }) => {
                 format!("text after a closing quote{}", unset(unescaped)).into()
             }

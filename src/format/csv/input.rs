@@ -3,10 +3,10 @@
 use super::cause::Cause;
 use super::head::{self, Head, Layout, Wanted, nul_byte};
 use super::reader::Reader;
-use super::writer::{self, Writing};
+use super::writer::{self, RowWriting, Said};
 use crate::format::Record;
 use crate::problem::Problem;
-use crate::score::batch::Flaw;
+use crate::score::batch::{Flaw, Reason};
 use crate::score::cell::Kind;
 use crate::score::{Batch, Derivation};
 use memchr::{memchr, memchr_iter};
@@ -15,10 +15,7 @@ use std::borrow::Cow;
 /// What is the same for all ranges of an input; shared by the threads that score them.
 pub struct Input {
     layout: Layout,
-    /// The outputs that are written.
-    outputs: Vec<Writing>,
-    /// What ends each line.
-    end: Vec<u8>,
+    writing: RowWriting,
     out: Vec<u8>,
     /// What stands in front of the rows, with its line ends.
     front: Box<[u8]>,
@@ -59,8 +56,7 @@ impl Input {
         }
         let delimiter = head.layout.dialect.delimiter;
         Ok(Input {
-            end: writer::end(wanted.version, delimiter),
-            outputs: wanted.outputs.iter().map(|o| Writing::of(o, delimiter)).collect(),
+            writing: RowWriting::new(wanted.outputs.iter().enumerate(), wanted.version, delimiter),
             layout: head.layout,
             out,
             front: first[..head.end].into(),
@@ -81,6 +77,11 @@ impl Input {
 
     pub fn has_header(&self) -> bool {
         self.layout.header
+    }
+
+    /// How the rows are written, as they were wanted.
+    pub fn writing(&self) -> &RowWriting {
+        &self.writing
     }
 
     /// What parts fields.
@@ -199,19 +200,27 @@ impl Rows<'_> {
         self.reader.record(row).0
     }
 
-    /// Writes the batch. `predictions`: `[output][row]`. Returns how many good rows have a prediction that is not finite.
+    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
+    /// prediction that is not finite.
     pub fn write(&self, predictions: &[f64], out: &mut Vec<u8>) -> u64 {
-        let Rows {
-            input, range, reader, ..
-        } = self;
-        writer::rows(
-            &input.layout,
-            range,
-            reader,
-            (&input.outputs, &input.end),
+        let said = Said {
+            writing: &self.input.writing,
+            batch: &self.reader.batch,
             predictions,
+        };
+        writer::rows(
+            &self.input.layout,
+            self.range,
+            &self.reader,
+            [said],
+            |row| (0, row),
             out,
         )
+    }
+
+    /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
+    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Vec<u8>) -> u64 {
+        writer::rows(&self.input.layout, self.range, &self.reader, said, of, out)
     }
 
     /// Where a bad row of the batch stands; rows are asked for in order. `None`: a problem stands in front of its end, and
@@ -232,6 +241,17 @@ impl Rows<'_> {
 
     pub fn cause(&self, flaw: Flaw) -> Cause {
         self.reader.cause(flaw)
+    }
+
+    /// The same of a flaw of the batch that was derived for a second model.
+    pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
+        match flaw.reason {
+            Reason::Cell { feature, error } => Cause::Field {
+                field: derivation.field(feature as usize) as u32,
+                error,
+            },
+            _ => self.reader.cause(flaw),
+        }
     }
 
     /// The column that a row of the batch is bad for, if it is one, and why; in words.

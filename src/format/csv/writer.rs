@@ -5,6 +5,7 @@ use super::head::{Kept, Layout, VERSION};
 use super::reader::Reader;
 use super::record::{quote, raw_fields};
 use crate::model::{Column, Type};
+use crate::score::Batch;
 use crate::score::batch::Reason;
 
 /// The output's header. `record`: the input's, without its line end.
@@ -32,12 +33,41 @@ pub fn header(layout: &Layout, record: &[u8], outputs: &[Column], version: bool,
     out.push(b'\n');
 }
 
-/// What ends each line: the version that predicted, if it is written, and a line feed.
-pub fn end(version: Option<u32>, delimiter: u8) -> Vec<u8> {
-    match version {
-        Some(version) => format!("{}{version}\n", char::from(delimiter)).into_bytes(),
-        None => b"\n".to_vec(),
+/// How what a version says of a row is written.
+#[derive(Clone, Debug)]
+pub struct RowWriting {
+    /// In the order of the output's columns: the place among the version's own, and how its numbers are written.
+    columns: Vec<(usize, Writing)>,
+    /// What ends the line: the version, if it is written, and a line feed.
+    end: Vec<u8>,
+}
+
+impl RowWriting {
+    /// `outputs`: the places of those that are written, and themselves.
+    pub fn new<'a>(
+        outputs: impl Iterator<Item = (usize, &'a Column)>,
+        version: Option<u32>,
+        delimiter: u8,
+    ) -> RowWriting {
+        RowWriting {
+            columns: outputs
+                .map(|(place, column)| (place, Writing::of(column, delimiter)))
+                .collect(),
+            end: match version {
+                Some(version) => format!("{}{version}\n", char::from(delimiter)).into_bytes(),
+                None => b"\n".to_vec(),
+            },
+        }
     }
+}
+
+/// What a version says of rows: of all of a batch, or of some, which are a batch of their own.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    pub writing: &'a RowWriting,
+    pub batch: &'a Batch,
+    /// `[output][row]`, of all of the version's outputs.
+    pub predictions: &'a [f64],
 }
 
 /// How the numbers of an output column are written.
@@ -81,24 +111,25 @@ impl Writing {
     }
 }
 
-/// One line per row of `reader`'s batch. `end`: of each; `predictions`: `[output][row]`. Returns how many good rows have a prediction that is
-/// not finite.
-pub fn rows(
+/// One line per row of `reader`'s batch. `said`: by those who answer; `of`: of a row, which of them, and the row in what it says; each
+/// one's rows come in order. Returns how many good rows have a prediction that is not finite.
+pub fn rows<const N: usize>(
     layout: &Layout,
     block: &[u8],
     reader: &Reader,
-    (outputs, end): (&[Writing], &[u8]),
-    predictions: &[f64],
+    said: [Said; N],
+    of: impl Fn(usize) -> (usize, usize),
     out: &mut Vec<u8>,
 ) -> u64 {
     let delimiter = layout.dialect.delimiter;
     let escaped = layout.dialect.escape.is_some();
     let mut not_finite = 0;
     let rows = reader.batch.rows();
-    let mut flaws = reader.batch.bad().peekable();
+    let mut flaws = said.map(|said| said.batch.bad().peekable());
     let mut text = zmij::Buffer::new();
     for row in 0..rows {
-        let flaw = flaws.next_if(|f| f.row as usize == row);
+        let (who, place) = of(row);
+        let flaw = flaws[who].next_if(|f| f.row as usize == place);
         // Where its fields are can't be told, so none of them is kept.
         let hidden = flaw.is_some_and(|f| f.reason == Reason::Malformed);
         match &layout.kept {
@@ -124,24 +155,29 @@ pub fn rows(
                 }
             }
         }
+        let Said {
+            writing: RowWriting { columns, end },
+            batch,
+            predictions,
+        } = said[who];
         match flaw {
             // An empty line would not be a record, to this reader and to many others: it would shift all that follow.
-            Some(_) if layout.kept == Kept::None && outputs.len() == 1 && end == b"\n" => {
+            Some(_) if layout.kept == Kept::None && columns.len() == 1 && end == b"\n" => {
                 out.extend_from_slice(b"\"\"")
             }
-            Some(_) => out.extend(outputs[1..].iter().map(|_| delimiter)),
+            Some(_) => out.extend(columns[1..].iter().map(|_| delimiter)),
             None => {
                 let mut finite = true;
-                for (i, output) in outputs.iter().enumerate() {
+                for (i, (output, writing)) in columns.iter().enumerate() {
                     if i > 0 {
                         out.push(delimiter);
                     }
-                    finite &= output.write(predictions[i * rows + row], &mut text, out);
+                    finite &= writing.write(predictions[output * batch.rows() + place], &mut text, out);
                 }
                 not_finite += u64::from(!finite);
             }
         }
-        match end {
+        match &end[..] {
             [only] => out.push(*only),
             end => out.extend_from_slice(end),
         }

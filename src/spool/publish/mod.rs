@@ -5,10 +5,10 @@
 //! and copied over in one go.
 
 mod owner;
-mod shadows;
+mod trials;
 
 pub use owner::{Folder, Owner, folds_names, owner};
-pub use shadows::ShadowDraft;
+pub use trials::TrialDraft;
 
 use super::draft::Draft;
 use super::folder::Dir;
@@ -31,7 +31,7 @@ const SYNC_TOGETHER: usize = 8;
 pub struct Publisher {
     output: Place,
     failed: Place,
-    shadows: shadows::Shadows,
+    trials: trials::Trials,
     staging: Arc<Dir>,
     /// Begins the names of drafts; one per state folder, so that two workers never take each other's for leftovers.
     prefix: Arc<str>,
@@ -43,7 +43,7 @@ pub struct Publisher {
 pub struct Options<'a> {
     pub output: &'a Path,
     pub failed: &'a Path,
-    /// What shadows make; made once there is any.
+    /// What is kept of trials; made once there is any.
     pub shadow: &'a Path,
     /// On a local disk; drafts stand here where they can't stand beside their outputs.
     pub staging: PathBuf,
@@ -101,7 +101,7 @@ impl Publisher {
         Ok(Publisher {
             output: Place::open(options.output, options.mode, &prefix)?,
             failed: Place::open(options.failed, options.mode, &prefix)?,
-            shadows: shadows::Shadows::new(options.shadow, options.mode),
+            trials: trials::Trials::new(options.shadow, options.mode),
             staging: Dir::open_or_make(&options.staging)?.into(),
             prefix: prefix.into(),
             done_marker: options.done_marker,
@@ -124,7 +124,7 @@ impl Publisher {
     pub fn release(&self) {
         self.output.release();
         self.failed.release();
-        self.shadows.release();
+        self.trials.release();
     }
 
     /// An error if the mount of one of the folders is away.
@@ -289,9 +289,9 @@ impl Publisher {
     /// Removes drafts that an earlier worker was killed over.
     pub fn remove_leftovers(&self) -> Result<u64> {
         let mut removed = 0;
-        let shadows = self.shadows.root();
+        let trials = self.trials.root();
         let roots = [self.output.root()?, self.failed.root()?, self.staging.clone()];
-        for root in roots.iter().chain(&shadows) {
+        for root in roots.iter().chain(&trials) {
             walk(root, &mut Vec::new(), &mut |dir, _, file| {
                 if file.starts_with(self.prefix.as_bytes()) {
                     removed += u64::from(dir.remove(file)?);

@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 use watched::counter;
 
-mod shadows;
+mod trials;
 mod watched;
 
 fn lineup() -> Arc<Lineup> {

@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::ledger::{Record, Taken};
 use crate::spool::Name;
 use crate::spool::scan::Inputs;
-use crate::transform::Verdict;
+use crate::transform::{Trial, Verdict};
 use crate::worker::agenda::{Note, Shortage};
 use crate::worker::faults::as_fault;
-use crate::worker::job::{Job, Setup, Task};
+use crate::worker::job::{Job, Recorded, Setup, Task};
 use crate::worker::look::{self, Found, Published, There, now};
 use crate::worker::plan::{self, Before, Charge, Decision, Now, Sighting, Want, Word, racy_until};
 use std::collections::HashSet;
@@ -80,7 +80,7 @@ impl Commit {
         };
         let parted = self.part(&names, &found, setup)?;
         let lacking = self
-            .shadows
+            .trials
             .lacking(&self.ledger, &names, &found, &setup.config.shadow)?;
         let (mut planned, mut known, mut left) = (Planned::default(), Vec::new(), Vec::new());
         let looks = names.into_iter().zip(words).zip(lacking);
@@ -138,7 +138,7 @@ impl Commit {
         Ok(parted)
     }
 
-    /// What is to be done with one input, if anything now. `lacking`: the shadows whose files it lacks, if its result is as it should
+    /// What is to be done with one input, if anything now. `lacking`: the trials whose files it lacks, if its result is as it should
     /// be, or was taken and is left.
     fn decide(
         &mut self,
@@ -146,7 +146,7 @@ impl Commit {
         word: Word,
         there: There,
         record: Option<Record>,
-        lacking: Vec<usize>,
+        lacking: Vec<Trial>,
         view: &View,
     ) -> Result<ToDo> {
         let There { seen, size } = there;
@@ -176,7 +176,7 @@ impl Commit {
                 if record.as_ref().is_some_and(|r| r.taken == Taken::DUE) {
                     return Ok(ToDo::Know(name, Taken::default()));
                 }
-                return Ok(shadow_job(name, &sighting, now, lacking));
+                return Ok(trial_job(name, &sighting, now, lacking));
             }
             decision @ (Decision::Left | Decision::Leave(_)) => {
                 self.agenda.forget(&name);
@@ -190,7 +190,7 @@ impl Commit {
                     return Ok(ToDo::Leave(name, taken, loss));
                 }
                 // What a shadow makes is held against the champion's predictions, not against the output that somebody took.
-                return Ok(shadow_job(name, &sighting, now, lacking));
+                return Ok(trial_job(name, &sighting, now, lacking));
             }
             decision @ (Decision::Transform | Decision::Remake(_) | Decision::Refuse(_) | Decision::Verify) => {
                 let output = record.as_ref().filter(|r| r.verdict == Verdict::Publish);
@@ -204,8 +204,8 @@ impl Commit {
                     Some(record) if !touched => record.first_seen,
                     _ => now.time_of(sighting.since(now)),
                 };
-                let job = job(name, &sighting, now);
-                return Ok(ToDo::Job(Job {
+                let (phase, unless_changed) = self.phase(record.as_ref(), touched, first_seen, seen.fingerprint.size);
+                let mut job = Job {
                     stands,
                     output_hash,
                     taken: match decision {
@@ -213,13 +213,16 @@ impl Commit {
                         _ => Taken::default(),
                     },
                     task: Task::of(decision, record.as_ref().and_then(|r| r.input_hash)),
-                    // A disk that its result didn't fit into isn't filled by others, which are made later.
-                    shadows: match note.short {
-                        None => self.shadows.of_new(first_seen),
-                        Some(_) => Vec::new(),
-                    },
-                    ..job
-                }));
+                    phase,
+                    unless_changed,
+                    ..job(name, &sighting, now)
+                };
+                // A disk that its result didn't fit into isn't filled by others, which are made later.
+                if let (None, Some(lineup)) = (note.short, self.trials.lineup()) {
+                    job.trials = self.trials.of_new(first_seen);
+                    job.take_phase_on_trial(lineup);
+                }
+                return Ok(ToDo::Job(job));
             }
             decision @ (Decision::Wait(until) | Decision::Outwait(until)) => {
                 let settled = matches!(decision, Decision::Outwait(_));
@@ -237,6 +240,36 @@ impl Commit {
             }
         }
         Ok(ToDo::Nothing)
+    }
+
+    /// The phase that an input is of, and the one that it is of unless its contents changed, if that is another one.
+    fn phase(
+        &self,
+        record: Option<&Record>,
+        touched: bool,
+        first_seen: i64,
+        size: u64,
+    ) -> (Option<String>, Option<Recorded>) {
+        let Some(lineup) = self.trials.lineup() else {
+            return (None, None);
+        };
+        let is_known = |phase: &&String| lineup.phase(phase).is_some();
+        let recorded = record
+            .and_then(|record| record.phase.as_ref())
+            .filter(is_known)
+            .cloned();
+        if record.is_some() && !touched {
+            return (recorded, None);
+        }
+        let new = lineup.phase_of_new(first_seen).map(|phase| phase.name.clone());
+        let same = record.filter(|record| record.fingerprint.size == size && recorded != new);
+        let unless_changed = same.and_then(|record| {
+            Some(Recorded {
+                input_hash: record.input_hash?,
+                phase: recorded,
+            })
+        });
+        (new, unless_changed)
     }
 
     /// Outputs that went, or were changed, too often are left from now on; once, that is said.
@@ -384,12 +417,13 @@ impl Commit {
     }
 }
 
-/// To score an input as it was seen, for its shadows alone; if there are any, and its result is of contents that are known.
-fn shadow_job(name: Name, sighting: &Sighting, now: Now, shadows: Vec<usize>) -> ToDo {
+/// To score an input as it was seen, for its trials alone; if there are any, and its result is of contents that are known.
+fn trial_job(name: Name, sighting: &Sighting, now: Now, trials: Vec<Trial>) -> ToDo {
     match sighting.record.and_then(|record| record.input_hash) {
-        Some(hash) if !shadows.is_empty() => ToDo::Job(Job {
-            task: Task::Shadow(hash),
-            shadows,
+        Some(hash) if !trials.is_empty() => ToDo::Job(Job {
+            task: Task::Trial(hash),
+            trials,
+            phase: sighting.record.and_then(|record| record.phase.clone()),
             ..job(name, sighting, now)
         }),
         _ => ToDo::Nothing,
@@ -410,7 +444,9 @@ fn job(name: Name, sighting: &Sighting, now: Now) -> Job {
         aged: plan::settled_by_age(sighting),
         taken: Taken::default(),
         task: Task::Score,
-        shadows: Vec::new(),
+        phase: None,
+        unless_changed: None,
+        trials: Vec::new(),
     }
 }
 

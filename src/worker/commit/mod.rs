@@ -10,7 +10,7 @@ mod monitor;
 mod open;
 mod publishing;
 mod record;
-mod shadows;
+mod trials;
 mod usual;
 
 pub use publishing::Publishing;
@@ -43,10 +43,11 @@ use losses::Losses;
 use monitor::{Judged, Judging, Monitor, basis, message};
 use publishing::{Made, Ready};
 use record::{Finding, is_counted_with_others, record};
-use shadows::Shadows;
 use std::collections::{HashSet, VecDeque};
 use std::mem::take;
+use std::sync::Arc;
 use std::time::Duration;
+use trials::Trials;
 
 /// What is known of the inputs: what was done with each, what it failed over for now, and when it is looked at again.
 /// Nothing else publishes or records.
@@ -62,7 +63,7 @@ pub struct Commit {
     model: Option<String>,
     /// What results are held against, if the version has a baseline.
     monitor: Option<Monitor>,
-    shadows: Shadows,
+    trials: Trials,
     pruner: Pruner,
     exporter: Exporter,
     outbox: Outbox,
@@ -85,7 +86,7 @@ impl Commit {
             failed: None,
             model: None,
             monitor: None,
-            shadows: Shadows::default(),
+            trials: Trials::default(),
             pruner: Pruner::default(),
             exporter: Exporter::default(),
             outbox: Outbox::default(),
@@ -100,7 +101,7 @@ impl Commit {
     pub fn tally(&self) -> Result<Tally> {
         let mut tally = Tally::of(&self.census, self.model.clone(), self.ledger.last_transformation()?);
         let waiting: HashSet<&Name> = self.agenda.iter().map(|(name, _)| name).collect();
-        tally.shadowed = self.shadows.made;
+        tally.shadowed = self.trials.made;
         self.ledger.work_since(self.census.start, |work| {
             tally.count_work(&work, !waiting.contains(&work.input));
         })?;
@@ -158,9 +159,9 @@ impl Commit {
     }
 
     /// What is done from now on is by this lineup, if there is one, and held against its baseline, if it has one.
-    pub fn take_lineup(&mut self, lineup: Option<&Lineup>, watched: Option<InForce>) -> Result<()> {
-        self.model = lineup.map(Lineup::to_string);
-        self.shadows = Shadows::of(lineup);
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
+        self.model = lineup.map(ToString::to_string);
+        self.trials = Trials::of(lineup);
         self.agenda.lift_shortages();
         let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
         if let Some(lineup) = lineup {
@@ -307,7 +308,7 @@ impl Commit {
                     mut summary,
                     racy,
                     stands,
-                    shadows,
+                    trials,
                 } => {
                     let known = self.known(&job, &summary, pin, setup)?;
                     let judged = self.judge(&job, &summary, known, &judging, pin, setup)?;
@@ -320,16 +321,16 @@ impl Commit {
                             summary,
                             racy,
                             stands,
-                            shadows,
+                            trials,
                         };
                         group.push_front(Done { job, outcome, took });
                         break;
                     }
                     let input_hash = summary.input_hash.map(HalfHash::from);
-                    let shadowed = take(&mut summary.shadows);
+                    let tried = take(&mut summary.trials);
                     ready
-                        .shadows
-                        .extend(self.shadows.results(&job, input_hash, shadowed, shadows));
+                        .trials
+                        .extend(self.trials.results(&job, input_hash, tried, trials));
                     let told = judged.as_ref().filter(|judged| judged.judgement.action != Action::Off);
                     if let Some(judged) = told {
                         tracing::warn!(input = %name, found = message(judged), model = %pin.scorer.lineup, "out of the ordinary");
@@ -416,32 +417,33 @@ impl Commit {
                     if is_done && self.counts(&name, setup, false)? {
                         self.census.count_unchanged(&name);
                     }
-                    // What becomes of an output that went is decided on now, and what its shadows lack.
-                    let again = racy || went || !job.shadows.is_empty();
+                    // What becomes of an output that went is decided on now, and what is kept of trials, too.
+                    let again = racy || went || !job.trials.is_empty();
                     ready.racy.extend(again.then(|| job.clone()));
                     verified.push((name, job.fingerprint, racy));
                 }
-                Outcome::Shadowed {
+                Outcome::Tried {
                     input_hash,
-                    shadowed,
+                    tried,
                     drafts,
                 } => match &job.task {
                     // Its contents were replaced, and nothing but they tells: the result is of others, too.
-                    Task::Shadow(recorded) if input_hash != Some(*recorded) => {
+                    Task::Trial(recorded) if input_hash != Some(*recorded) => {
                         replaced.push(name);
                         self.look_again(&job);
                     }
                     _ => {
-                        let made = self.shadows.results(&job, input_hash, shadowed, drafts);
-                        ready.shadows.extend(made);
+                        ready
+                            .trials
+                            .extend(self.trials.results(&job, input_hash, tried, drafts));
                     }
                 },
                 Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
                 Outcome::TooSoon => self.look_again(&job),
                 Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
                 Outcome::Cancelled => {}
-                Outcome::Fault { error, .. } if matches!(job.task, Task::Shadow(_)) => {
-                    self.shadows.put_off(&name, &error, setup);
+                Outcome::Fault { error, .. } if matches!(job.task, Task::Trial(_)) => {
+                    self.trials.put_off(&name, &error, setup);
                 }
                 Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
             }

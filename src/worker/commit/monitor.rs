@@ -243,7 +243,9 @@ impl Commit {
             ..Wanted::default()
         };
         let last = self.ledger.history(&wanted)?.pop();
-        let same = last.filter(|done| done.recipe == pin.recipe && done.summary.input_hash == summary.input_hash);
+        let same = last.filter(|done| {
+            done.recipe == pin.recipe_of(job.phase.as_deref()) && done.summary.input_hash == summary.input_hash
+        });
         Ok(same.map(|done| done.verdict))
     }
 
@@ -271,7 +273,7 @@ impl Commit {
         if known == Some(Verdict::Publish) {
             return Ok(None);
         }
-        let before = self.kept_back(summary, pin, policy)?;
+        let before = self.kept_back(job, summary, pin, policy)?;
         let Some(monitor) = &mut self.monitor else {
             return Ok(None);
         };
@@ -287,7 +289,7 @@ impl Commit {
         if judged.judgement.action == Action::Off {
             return Ok(Some(judged));
         }
-        let made_by = &pin.recipe.made_by;
+        let made_by = &pin.recipe_of(job.phase.as_deref()).made_by;
         judged.released = match (judged.judgement.action, summary.input_hash, summary.output_hash) {
             (Action::Hold, Some(of), Some(output)) => self.ledger.is_released(&job.name, made_by, of, output)?,
             _ => false,
@@ -297,7 +299,7 @@ impl Commit {
 
     /// What kept back these rows before, if they are few: others decided on them, and aren't asked again. While the policy keeps
     /// anything back.
-    fn kept_back(&self, summary: &Summary, pin: &Pin, policy: &Policy) -> Result<Option<(Action, String)>> {
+    fn kept_back(&self, job: &Job, summary: &Summary, pin: &Pin, policy: &Policy) -> Result<Option<(Action, String)>> {
         let is_small = self.monitor.is_some() && summary.counts.rows < policy.min_rows;
         let Some(of) = summary.input_hash.filter(|_| is_small) else {
             return Ok(None);
@@ -305,7 +307,7 @@ impl Commit {
         let action = policy.strongest();
         let found = match action {
             Action::Off | Action::Warn => None,
-            Action::Hold | Action::Block => self.ledger.kept_back(of, &pin.recipe)?,
+            Action::Hold | Action::Block => self.ledger.kept_back(of, &pin.recipe_of(job.phase.as_deref()))?,
         };
         Ok(found.map(|found| match found.verdict {
             Verdict::Fail => (action, found.message),

@@ -4,7 +4,7 @@ use super::Commit;
 use super::alerts::Judgements;
 use super::monitor::{Small, basis};
 use super::record::{is_counted_with_others, log};
-use super::shadows::{self, ShadowResult};
+use super::trials::{self, TrialResult};
 use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::ledger::{Record, Transformation};
@@ -37,14 +37,14 @@ pub(super) struct Ready {
     pub new: HashSet<Name>,
     /// To be read again once no change can hide.
     pub racy: Vec<Job>,
-    pub shadows: Vec<ShadowResult>,
+    pub trials: Vec<TrialResult>,
 }
 
 /// What was published beside the loop.
 pub enum Published {
     /// Of each item, its size.
     Results(Result<Vec<Result<u64>>>),
-    Shadows(Vec<ShadowResult>),
+    Trials(Vec<TrialResult>),
 }
 
 impl Commit {
@@ -53,10 +53,10 @@ impl Commit {
         let mut group = VecDeque::from(group);
         while !group.is_empty() {
             let mut ready = self.sort_out(&mut group, pin, setup)?;
-            let (items, made) = (take(&mut ready.items), take(&mut ready.shadows));
+            let (items, made) = (take(&mut ready.items), take(&mut ready.trials));
             let results = setup.publisher.publish(items)?;
             self.record_all(ready, results, setup)?;
-            self.record_shadows(shadows::publish(made, &setup.publisher), setup)?;
+            self.record_trials(trials::publish(made, &setup.publisher), setup)?;
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Commit {
         }
     }
 
-    /// Records what was published beside the loop. Returns what is to be published next: what shadows made waits for the result, and
+    /// Records what was published beside the loop. Returns what is to be published next: what is kept of trials waits for the result, and
     /// never the other way round.
     pub fn record_published(
         &mut self,
@@ -94,7 +94,7 @@ impl Commit {
         let Publishing { name, ready, .. } = publishing;
         match published {
             Published::Results(results) => self.record_large(name, ready, results?, setup, inbox),
-            Published::Shadows(made) => self.record_shadows(made, setup).map(|()| None),
+            Published::Trials(made) => self.record_trials(made, setup).map(|()| None),
         }
     }
 
@@ -106,12 +106,12 @@ impl Commit {
         setup: &Arc<Setup>,
         inbox: &Arc<Inbox>,
     ) -> Result<Option<Publishing>> {
-        let made = take(&mut ready.shadows);
+        let made = take(&mut ready.trials);
         self.record_all(ready, results, setup)?;
         if made.is_empty() {
             return Ok(None);
         }
-        let publish = |setup: &Setup| Published::Shadows(shadows::publish(made, &setup.publisher));
+        let publish = |setup: &Setup| Published::Trials(trials::publish(made, &setup.publisher));
         Publishing::start(name, Ready::default(), publish, setup, inbox).map(Some)
     }
 

@@ -40,12 +40,12 @@ pub fn record(
         fingerprint: job.fingerprint,
         racy,
         input_hash: summary.input_hash.map(HalfHash::from),
-        recipe: pin.recipe.clone(),
+        recipe: pin.recipe_of(job.phase.as_deref()),
         published: 0,
         problem: code.clone(),
         verdict,
         first_seen: now.time_of(job.since),
-        phase: None,
+        phase: job.phase.clone(),
         taken: job.taken,
     };
     let done = Transformation {
@@ -53,12 +53,12 @@ pub fn record(
         input: job.name.clone(),
         at,
         micros: took.as_micros() as i64,
-        recipe: pin.recipe.clone(),
+        recipe: pin.recipe_of(job.phase.as_deref()),
         artifact: Some(identity.artifact.clone()),
         summary,
         baseline: None,
         verdict,
-        phase: None,
+        phase: job.phase.clone(),
         problem: code,
         message,
     };
@@ -83,6 +83,7 @@ pub fn log(done: &Transformation) {
                 rows,
                 bad_rows,
                 model = %done.recipe.model(),
+                phase = done.phase,
                 ms = done.micros as f64 / 1000.0,
                 "scored"
             );

@@ -10,6 +10,7 @@ use crate::ledger::{Recipe, Record, Taken};
 use crate::spool::{Fingerprint, Kind, Seen};
 use crate::transform::Verdict;
 use crate::transform::problem::Code;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The time of a look.
@@ -89,6 +90,8 @@ impl Sighting<'_> {
 #[derive(Clone, Debug)]
 pub struct Want {
     pub recipe: Recipe,
+    /// Of phases of experiments, by whom their inputs' results should be made.
+    pub phases: Vec<Asked>,
     /// A new approval leaves alone what an older version scored, in whichever output format.
     pub keep_scored: bool,
     /// How long a fingerprint must stand before a file counts as finished.
@@ -100,6 +103,22 @@ pub struct Want {
     /// The worker comes back to nothing that it doesn't do now. It leaves alone what changes more than once: else it would go
     /// on as long as somebody appends to it.
     pub once: bool,
+}
+
+/// By whom the results of inputs of a phase should be made, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub phase: String,
+    pub made_by: Arc<str>,
+}
+
+impl Want {
+    /// By whom what was recorded should be made: an input keeps its phase. One that isn't known any more is none.
+    fn made_by(&self, record: &Record) -> &str {
+        let is_its = |asked: &&Asked| record.phase.as_ref() == Some(&asked.phase);
+        let asked = self.phases.iter().find(is_its);
+        asked.map_or(&self.recipe.made_by, |asked| &asked.made_by)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,7 +284,7 @@ fn fits(record: &Record, want: &Want) -> bool {
     if record.recipe.shape != *shape {
         return false;
     }
-    if record.recipe.made_by == want.recipe.made_by {
+    if *record.recipe.made_by == *want.made_by(record) {
         return record.recipe.output_format == *output_format;
     }
     // The model that scored it is not at work any more, so a newer format would mean another one's results. 0 fits nothing.

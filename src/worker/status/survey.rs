@@ -250,7 +250,7 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
     let recipe = approved
         .as_ref()
         .ok()
-        .map(|identity| crate::worker::look::recipe(identity, &config.shape));
+        .map(|identity| crate::worker::look::recipe(identity.made_by(), &config.shape));
     let version = approved.as_ref().ok().map(|identity| identity.version);
     let baseline = version
         .filter(|_| config.monitor.is_on())
@@ -291,7 +291,11 @@ fn ask_inputs(
     let mut findings: HashMap<Name, Finding> = findings.into_iter().map(|f| (f.input.clone(), f)).collect();
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     let published = Published::open(config)?;
-    let onlooker = Onlooker::new(config, recipe, listing.inputs().is_local());
+    let onlooker = Onlooker::new(
+        config,
+        recipe.map(|recipe| (recipe, Vec::new())),
+        listing.inputs().is_local(),
+    );
     loop {
         let names = listing.next(CHUNK)?;
         for (folder, error) in listing.take_unreadable() {

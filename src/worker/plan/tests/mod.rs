@@ -39,6 +39,7 @@ fn recipe(made_by: &str) -> Recipe {
 
 fn want() -> Want {
     Want {
+        phases: Vec::new(),
         recipe: recipe("m1"),
         keep_scored: false,
         settle: Duration::from_secs(2),

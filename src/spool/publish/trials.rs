@@ -1,4 +1,4 @@
-//! What shadows make of inputs: a file for each, in a folder for each experiment. Nobody waits for them.
+//! What is kept of trials: a file for each, in a folder for each experiment. Nobody waits for them.
 
 use super::Publisher;
 use crate::error::Result;
@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// The folder, opened once there is something to be written.
-pub(super) struct Shadows {
+pub(super) struct Trials {
     path: PathBuf,
     mode: Option<Mode>,
     place: OnceLock<Place>,
 }
 
-impl Shadows {
-    pub fn new(path: &Path, mode: Option<Mode>) -> Shadows {
+impl Trials {
+    pub fn new(path: &Path, mode: Option<Mode>) -> Trials {
         let place = OnceLock::new();
-        Shadows {
+        Trials {
             path: path.into(),
             mode,
             place,
@@ -46,10 +46,10 @@ impl Shadows {
     }
 }
 
-/// What a shadow makes of an input, in the making. Where it can't be made, that shows when it is written.
-pub struct ShadowDraft(Result<Draft>);
+/// What is kept of a trial of an input, in the making. Where it can't be made, that shows when it is written.
+pub struct TrialDraft(Result<Draft>);
 
-impl Write for ShadowDraft {
+impl Write for TrialDraft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Ok(draft) => draft.write(bytes),
@@ -63,17 +63,17 @@ impl Write for ShadowDraft {
 }
 
 impl Publisher {
-    pub fn draft_shadow(&self, experiment: &str, input: &Name) -> ShadowDraft {
-        let name = results::shadow(experiment, input);
-        let place = self.shadows.place(&self.prefix);
-        ShadowDraft(place.and_then(|place| self.draft(place, &name)))
+    pub fn draft_trial(&self, experiment: &str, input: &Name) -> TrialDraft {
+        let name = results::trial(experiment, input);
+        let place = self.trials.place(&self.prefix);
+        TrialDraft(place.and_then(|place| self.draft(place, &name)))
     }
 
     /// Returns its size. Nothing is synced: what a power cut takes is made again, its size tells.
-    pub fn publish_shadow(&self, experiment: &str, input: &Name, draft: ShadowDraft) -> Result<u64> {
+    pub fn publish_trial(&self, experiment: &str, input: &Name, draft: TrialDraft) -> Result<u64> {
         let draft = draft.0?;
-        let place = self.shadows.place(&self.prefix)?;
+        let place = self.trials.place(&self.prefix)?;
         let mut touched = Folders::default();
-        place.place(draft, &results::shadow(experiment, input), &mut touched)
+        place.place(draft, &results::trial(experiment, input), &mut touched)
     }
 }

@@ -1,14 +1,15 @@
-//! What a shadow makes of rows is what it makes of them when it is the one that answers; and who answers is the same without it.
+//! What a version on trial makes of rows is what it makes of them when it answers alone; and who answers is the same without shadows.
 
 use super::super::*;
 use super::shape;
 use crate::model::{Format, Model};
-use crate::score::{Identity, Lineup, Member, Shadow};
+use crate::score::{Arm, Challenger, Identity, Lineup, Member, Phase, Shadow, Split};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// Two numbers that must be there; the same by other names of the types; texts of two kinds of categories; with what is missing filled.
-const MODELS: [(Format, &str); 4] = [
+/// Two numbers that must be there; the same by other names of the types; texts of two kinds of categories; with what is missing filled;
+/// the classes of the third in another order.
+const MODELS: [(Format, &str); 5] = [
     (
         Format::Linear,
         r#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#,
@@ -34,6 +35,12 @@ const MODELS: [(Format, &str); 4] = [
         Format::Linear,
         r#"{"features":["y"],"coefficients":[1],"intercept":0,"link":"logit"}"#,
     ),
+    (
+        Format::Pipeline,
+        r#"{"inputs":[{"name":"x","missing":"refuse"}],
+            "terms":[{"name":"x","factors":[{"input":"x"}],"mean":0,"scale":1,"coefficient":1}],
+            "intercept":0,"output":{"classes":["yes","no"],"threshold":0.6}}"#,
+    ),
 ];
 
 fn member(of: usize) -> Member {
@@ -55,17 +62,73 @@ fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
         member: member(of),
         key: Some("id".into()),
         since: 0,
+        phase: 1,
+        guards: vec!["psi > 1".into()],
     };
     let lineup = Lineup {
         challengers: Vec::new(),
         champion: member(champion),
         shadows: shadows.iter().map(shadow).collect(),
     };
-    let shape = Shape {
+    Scorer::new(Arc::new(lineup), all_outputs()).with_trials()
+}
+
+fn all_outputs() -> Shape {
+    Shape {
         probabilities: true,
         ..shape(Columns::Prediction, Limit::Share(Share::ALL))
+    }
+}
+
+const SPLIT: (u64, u64) = (1, 2);
+
+/// An A/B test by `id` in its first phase; outputs say who answered.
+fn divided(champion: usize, challenger: usize) -> Scorer {
+    let phase = Phase {
+        number: 1,
+        name: "ab/1".into(),
+        split: Split::new("salt", SPLIT),
+        since: 0,
+        made_by: String::new(),
     };
-    Scorer::new(Arc::new(lineup), shape).beside_shadows()
+    let of = member(challenger);
+    let lineup = Lineup {
+        champion: member(champion),
+        challengers: vec![Challenger {
+            experiment: "ab".into(),
+            identity: of.identity,
+            model: Ok(of.model),
+            key: "id".into(),
+            phases: vec![phase],
+            is_open: true,
+            guards: Vec::new(),
+        }],
+        shadows: Vec::new(),
+    };
+    let shape = Shape {
+        model_version: true,
+        ..all_outputs()
+    };
+    Scorer::new(Arc::new(lineup), shape).with_trials()
+}
+
+/// The records of a CSV that is quoted where need be.
+fn records(text: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if quoted && characters.peek() == Some(&'"') => field.push(characters.next().unwrap()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => record.push(std::mem::take(&mut field)),
+            '\n' if !quoted => {
+                record.push(std::mem::take(&mut field));
+                records.push(std::mem::take(&mut record));
+            }
+            c => field.push(c),
+        }
+    }
+    records
 }
 
 /// What comes of it, or why there is nothing, and the output's lines.
@@ -74,10 +137,12 @@ fn run(
     scorer: &Scorer,
     sinks: Vec<Sink>,
     pool: Option<&rayon::ThreadPool>,
+    phase: Option<&str>,
 ) -> (Result<Summary, String>, Vec<String>) {
     let run = Run {
         pool,
         memory: 1 << 20,
+        phase,
         ..Run::default()
     };
     let mut out = Vec::new();
@@ -156,12 +221,12 @@ proptest! {
     #[test]
     fn a_shadow_predicts_what_it_would_alone(text in table(), champion in 0..MODELS.len()) {
         let others: Vec<usize> = (0..MODELS.len()).filter(|&of| of != champion).collect();
-        let (alone, expected) = run(&text, &scorer(champion, &[]), Vec::new(), None);
+        let (alone, expected) = run(&text, &scorer(champion, &[]), Vec::new(), None, None);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         for pool in [None, Some(&pool)] {
             let mut made = vec![Vec::new(); others.len()];
-            let sinks = made.iter_mut().enumerate().map(|(shadow, out)| Sink { shadow, out }).collect();
-            let (beside, lines) = run(&text, &scorer(champion, &others), sinks, pool);
+            let sinks = made.iter_mut().enumerate().map(|(place, out)| Sink { trial: Trial::Shadow(place), out }).collect();
+            let (beside, lines) = run(&text, &scorer(champion, &others), sinks, pool, None);
             prop_assert_eq!(&lines, &expected);
             let summary = match (&alone, beside) {
                 (Ok(alone), Ok(beside)) => {
@@ -173,8 +238,8 @@ proptest! {
                     return Ok(());
                 }
             };
-            for ((&of, made), shadowed) in others.iter().zip(&made).zip(&summary.shadows) {
-                let (own, own_lines) = run(&text, &scorer(of, &[]), Vec::new(), None);
+            for ((&of, made), (_, shadowed)) in others.iter().zip(&made).zip(&summary.trials) {
+                let (own, own_lines) = run(&text, &scorer(of, &[]), Vec::new(), None, None);
                 if own.is_err() {
                     prop_assert!(shadowed.problem.is_some(), "{own:?}");
                     continue;
@@ -186,12 +251,67 @@ proptest! {
                 let records: Vec<&str> = made.split_terminator('\n').filter(|line| line.matches(',').count() > width).collect();
                 prop_assert_eq!(records.len(), own_lines.len());
                 let good = own_lines[1..].iter().filter(|line| !outputs(line, width)[0].is_empty() && *line != "\"\"").count() as u64;
-                prop_assert_eq!(shadowed.both + shadowed.shadow_only, good);
+                prop_assert_eq!(shadowed.sides[1].good_rows(), good);
+                prop_assert_eq!(shadowed.sides[0].rows, summary.rows);
                 for (record, own) in records[1..].iter().zip(&own_lines[1..]) {
                     let own = if own == "\"\"" { "" } else { own };
                     prop_assert_eq!(outputs(record, width).join(","), own, "{}", record);
                 }
             }
+        }
+    }
+
+    /// Each row is to the last byte what the one who answers for its key says alone, and so is why it is bad.
+    #[test]
+    fn in_an_ab_test_each_row_is_as_its_arm_says_alone(text in table(), pair in prop::sample::select(vec![(0, 1), (1, 0), (2, 4), (4, 2), (0, 0)])) {
+        let (champion, challenger) = pair;
+        let alone = |of: usize| {
+            let mut scorer = divided(of, of);
+            Arc::get_mut(&mut scorer.lineup).unwrap().challengers.clear();
+            run(&text, &Scorer::new(scorer.lineup, scorer.shape), Vec::new(), None, None)
+        };
+        let [(of_champion, by_champion), (of_challenger, by_challenger)] = [champion, challenger].map(alone);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        for pool in [None, Some(&pool)] {
+            let mut kept = Vec::new();
+            let sink = Sink { trial: Trial::Challenger(0), out: &mut kept };
+            let (done, lines) = run(&text, &divided(champion, challenger), vec![sink], pool, Some("ab/1"));
+            let summary = match (&of_champion, &of_challenger, done) {
+                (Ok(_), Ok(_), Ok(summary)) => summary,
+                (champion, challenger, done) => {
+                    prop_assert!(done.is_err() && (champion.is_err() || challenger.is_err()), "{done:?}");
+                    continue;
+                }
+            };
+            let kept = records(std::str::from_utf8(&kept).unwrap());
+            prop_assert_eq!(kept.len(), lines.len());
+            let split = Split::new("salt", SPLIT);
+            let mut sums = [[0; 2]; 3];
+            for (row, kept) in kept.iter().enumerate().skip(1) {
+                let arm = split.arm(kept[1].as_bytes());
+                let (expected, name, place) = match arm {
+                    Arm::Champion => (&by_champion, "champion", 0),
+                    Arm::Challenger => (&by_challenger, "challenger", 1),
+                    Arm::Unassigned => (&by_champion, "", 2),
+                };
+                let mut expected: Vec<&str> = expected[row].split(',').collect();
+                if arm == Arm::Challenger && pair.0 + pair.1 == 6 {
+                    // Its own order of the classes is the other one.
+                    expected.swap(1, 2);
+                }
+                prop_assert_eq!(&lines[row], &expected.join(","));
+                prop_assert_eq!(&kept[2], name);
+                let (outputs, version) = lines[row].rsplit_once(',').unwrap();
+                prop_assert_eq!(version, [champion, challenger, champion][place].to_string());
+                prop_assert_eq!(kept[3..].join(","), outputs);
+                sums[place][0] += 1;
+                sums[place][1] += u64::from(kept[3].is_empty());
+            }
+            let tried = &summary.trials[0].1;
+            prop_assert_eq!(&Some(tried.sides.clone()), &summary.arms.map(|arms| arms.tried.sides));
+            let sides = [0, 1].map(|side| [tried.sides[side].rows, tried.sides[side].bad_rows]);
+            prop_assert_eq!((sides, tried.unassigned), ([sums[0], sums[1]], sums[2][0]));
+            prop_assert_eq!(summary.bad_rows, sums.iter().map(|[_, bad]| bad).sum::<u64>());
         }
     }
 }
