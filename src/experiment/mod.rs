@@ -10,6 +10,7 @@
 pub mod difference;
 #[cfg(test)]
 mod fixtures;
+pub mod guard;
 pub mod losses;
 pub mod mismatch;
 pub mod page;
