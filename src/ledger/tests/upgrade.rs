@@ -160,3 +160,17 @@ fn what_fits_a_version_is_stamped_once() {
     }
     assert!(some.contains(&known) && some.contains(&unknown));
 }
+
+/// One input scored, and for a shadow, too; one failed.
+#[test]
+fn reads_a_ledger_of_schema_3_and_has_what_shadows_made_made_again() {
+    let state = with_ledger(include_bytes!("../../../tests/fixtures/ledger-schema-3.db"));
+    let ledger = Ledger::open(state.path()).unwrap();
+    let [good, bad] = ["X_test.csv", "bad.csv"].map(|input| ledger.record(&name(input)).unwrap().unwrap());
+    assert_eq!(good.recipe.model(), "diabetes/1");
+    assert_eq!((good.phase, bad.problem.as_deref()), (None, Some("no_such_column")));
+    assert_eq!(ledger.history(&of(&name("X_test.csv"))).unwrap().len(), 1);
+    assert_eq!(ledger.count_trials("rounded").unwrap(), [0; 3]);
+    drop(ledger);
+    assert!(Ledger::open(state.path()).is_ok());
+}
