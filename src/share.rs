@@ -1,9 +1,12 @@
 //! Shares, as people write them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// A share in percent, exactly as it was written: 29 of 100 rows are 29 %, whatever 0.29 is in binary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Share {
     /// The percentage is `digits / 10^scale`.
     digits: u64,
@@ -54,6 +57,32 @@ impl Share {
     pub fn is_exceeded(self, some: u64, all: u64) -> bool {
         let hundred = 100 * 10u128.pow(self.scale);
         u128::from(some) * hundred > u128::from(self.digits) * u128::from(all)
+    }
+}
+
+/// With the percent sign: `10%`.
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Share, String> {
+        let percent = text.trim().strip_suffix('%').map(str::trim);
+        percent
+            .and_then(Share::parse)
+            .ok_or_else(|| format!("{text:?} is no share, such as 10%"))
+    }
+}
+
+impl TryFrom<String> for Share {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Share, String> {
+        text.parse()
+    }
+}
+
+impl From<Share> for String {
+    fn from(share: Share) -> String {
+        share.to_string()
     }
 }
 

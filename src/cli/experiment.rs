@@ -1,6 +1,7 @@
 //! `transform experiment`
 
-use clap::Subcommand;
+use crate::share::Share;
+use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -8,19 +9,63 @@ pub enum Experiment {
     /// Try a version beside the one that answers: a decision, kept with who, when and why
     ///
     /// As a shadow it scores every row of the files that come from now on, in the same pass, and answers none: outputs are the same
-    /// bytes as without. What both say of each row goes to shadow.path.
+    /// bytes as without. As a challenger it answers for a share of the keys, and the other one for the rest. What both say goes to
+    /// shadow.path.
+    #[command(group = ArgGroup::new("version").required(true))]
     Start {
         /// Its name: letters, digits, '-', '_', '.'; never used again
         name: String,
-        /// The version: pending, or approved and lower than the one that answers
-        #[arg(long, value_name = "N")]
-        shadow: u32,
-        /// The column by which rows are found again when labels come [default: monitor.key]
+        /// The version that scores and doesn't answer: pending, or approved and lower than the one that answers
+        #[arg(long, value_name = "N", group = "version")]
+        shadow: Option<u32>,
+        /// The version that answers for a share of the keys; needs output.model_version = true
+        #[arg(long, value_name = "N", group = "version", requires = "share")]
+        challenger: Option<u32>,
+        /// The challenger's share of the keys, such as 10%
+        #[arg(long, value_name = "SHARE", value_parser = share, requires = "challenger")]
+        share: Option<Share>,
+        /// The column by which rows are found again when labels come, and by which a challenger's are chosen [default: monitor.key]
         #[arg(long, value_name = "COLUMN")]
         key: Option<String>,
+        /// What keys are hashed with: experiments of one salt split them alike [default: the name]
+        #[arg(long, value_name = "TEXT", requires = "challenger")]
+        salt: Option<String>,
         /// The files that are there already, too
-        #[arg(long)]
+        #[arg(long, conflicts_with = "challenger")]
         backfill: bool,
+        /// Halt it when this is so, such as "bad_rows > 1%"; any number of them
+        #[arg(long, value_name = "RULE")]
+        abort_if: Vec<String>,
+        /// Why; kept with the decision
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Give a challenger another share of the keys: a decision, kept with who, when and why
+    ///
+    /// More takes keys of the other version alone, less gives some back. It begins a phase, which files that come from now on are of.
+    Ramp {
+        name: String,
+        /// Such as 20%
+        #[arg(value_parser = share)]
+        share: Share,
+        /// Why; kept with the decision
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Have a trial that is halted go on: a decision, kept with what was found, who, when and why
+    Resume {
+        name: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Approve a challenger: a decision, kept with who, when, why, and the report
+    ///
+    /// It must prove itself, as for `models approve`.
+    Promote {
+        name: String,
+        #[command(flatten)]
+        labelled: Labelled,
         /// Why; kept with the decision
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
@@ -47,18 +92,8 @@ pub enum Experiment {
     /// 0, whatever it says.
     Report {
         name: String,
-        /// What came true: a CSV with the key's column and the target's
-        #[arg(long, value_name = "LABELS.csv")]
-        labels: Option<PathBuf>,
-        /// The labels' column with the key [default: the experiment's]
-        #[arg(long, value_name = "COLUMN", requires = "labels")]
-        key: Option<String>,
-        /// Their column with what came true [default: the only other one]
-        #[arg(long, value_name = "COLUMN", requires = "labels")]
-        target: Option<String>,
-        /// A difference in mean loss that is none: within it, the versions are equivalent
-        #[arg(long, value_name = "LOSS", default_value_t = 0.0, value_parser = margin, requires = "labels")]
-        margin: f64,
+        #[command(flatten)]
+        labelled: Labelled,
         /// Write one HTML page that needs nothing else, to look at, print or send
         #[arg(long, value_name = "OUT")]
         html: Option<PathBuf>,
@@ -66,6 +101,31 @@ pub enum Experiment {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What a report is of, beside what was scored.
+#[derive(Debug, Args)]
+pub struct Labelled {
+    /// What came true: a CSV with the key's column and the target's
+    #[arg(long, value_name = "LABELS.csv")]
+    pub labels: Option<PathBuf>,
+    /// The labels' column with the key [default: the experiment's]
+    #[arg(long, value_name = "COLUMN", requires = "labels")]
+    pub key: Option<String>,
+    /// Their column with what came true [default: the only other one]
+    #[arg(long, value_name = "COLUMN", requires = "labels")]
+    pub target: Option<String>,
+    /// A difference in mean loss that is none: within it, the versions are equivalent
+    #[arg(long, value_name = "LOSS", default_value_t = 0.0, value_parser = margin, requires = "labels")]
+    pub margin: f64,
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    let share: Share = text.parse()?;
+    match share.fraction() {
+        (0, _) => Err("must be above 0%".into()),
+        _ => Ok(share),
+    }
 }
 
 fn margin(text: &str) -> Result<f64, String> {

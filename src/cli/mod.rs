@@ -9,7 +9,7 @@ mod overrides;
 mod since;
 mod until;
 
-pub use experiment::Experiment;
+pub use experiment::{Experiment, Labelled};
 pub use keys::{Bound, Keys};
 pub use models::{Details, Models};
 pub use monitor::{BaselineColumns, Monitor};

@@ -144,13 +144,26 @@ fn print(status: &Status, config: &Config) {
         kind,
         version,
         since,
+        share,
+        phase,
+        halted,
     } in &status.experiments
     {
         let since = since.parse().map_or_else(|_| since.clone(), moment);
+        let share = share.map_or(String::new(), |share| {
+            format!(" for {share} of the keys, phase {phase}")
+        });
         rows.push(vec![
             "experiment".into(),
-            format!("{name}: version {version} as a {kind}, since {since}"),
+            format!("{name}: version {version} as a {kind}{share}, since {since}"),
         ]);
+        if let Some(why) = halted {
+            rows.push(vec![String::new(), format!("HALTED: {why}")]);
+            let hint = format!(
+                "look into that, then 'transform experiment resume {name} --reason TEXT' or 'transform experiment stop {name}'"
+            );
+            rows.push(vec![String::new(), format!("hint: {hint}")]);
+        }
     }
     if let Some(error) = &status.experiments_error {
         rows.push(vec!["experiments".into(), format!("NOT OK: {error}")]);

@@ -2,12 +2,13 @@
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
 use super::baseline::InForce;
-use super::experiment::Experiments;
+use super::experiment::Trials;
 use super::{Experiment, Registry};
 use crate::error::{Error, Result};
 use crate::problem::internal;
-use crate::score::{Identity, Lineup, Member, Shadow};
+use crate::score::{Challenger, Identity, Lineup, Member};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub struct Current {
@@ -19,9 +20,10 @@ pub struct Current {
     /// What its results are held against; `None`: nothing, or nobody asks.
     baseline: Option<InForce>,
     watched: bool,
-    /// What goes on beside it, where somebody asks.
-    experiments: Option<Experiments>,
-    /// Those whose shadows can't be used.
+    /// Where halts are; `None`: nobody asks what goes on beside it.
+    state: Option<PathBuf>,
+    trials: Trials,
+    /// Those whose versions can't be used.
     failed: Vec<Experiment>,
     /// Why shadows don't score: that changes nothing for who answers.
     faults: Vec<String>,
@@ -47,22 +49,28 @@ impl Current {
             lineup,
             baseline: None,
             watched: false,
-            experiments: None,
+            state: None,
+            trials: Trials::default(),
             failed: Vec::new(),
             faults: Vec::new(),
             looks: 0,
         }
     }
 
-    /// With the shadows that go on beside it.
-    pub fn with_shadows(self) -> Current {
-        let experiments = Some(Experiments::default());
-        Current { experiments, ..self }
+    /// With those on trial beside it, but for what is halted in this state folder.
+    pub fn with_experiments(self, state: &Path) -> Current {
+        let state = Some(state.into());
+        Current { state, ..self }
     }
 
-    /// Why shadows don't score, as of the last look that changed anything.
+    /// Why shadows don't score, as of the last look that changed anything. Why a challenger doesn't is in the lineup.
     pub fn faults(&self) -> &[String] {
         &self.faults
+    }
+
+    /// What is on trial beside the lineup, as of the last look.
+    pub fn trials(&self) -> &Trials {
+        &self.trials
     }
 
     /// A version whose baseline is damaged doesn't answer: its results would go unwatched.
@@ -87,10 +95,12 @@ impl Current {
     /// Looks at the decisions again. True if the lineup, or the reason why there is none, is another one than before.
     pub fn look(&mut self) -> bool {
         let chosen = (self.choose)(&self.registry);
-        let experiments = match (&chosen, &self.experiments) {
-            // What can't be listed just now goes on as it was.
-            (Ok(identity), Some(before)) => Some(self.registry.running(identity).unwrap_or_else(|_| before.clone())),
-            _ => None,
+        let (chosen, trials) = match (chosen, &self.state) {
+            (Ok(identity), Some(state)) => match self.find_trials(&identity, state) {
+                Ok(trials) => (Ok(identity), trials),
+                Err(error) => (Err(error), Trials::default()),
+            },
+            (chosen, _) => (chosen, Trials::default()),
         };
         if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
@@ -98,10 +108,10 @@ impl Current {
         {
             // The one that answers is in use already.
             let champion = lineup.champion.clone();
-            if experiments == self.experiments && !self.is_a_shadow_mended() {
+            if trials == self.trials && !self.is_one_mended() {
                 return false;
             }
-            self.set(champion, experiments);
+            self.set(champion, trials);
             return true;
         }
         let baseline = match (&chosen, self.watched) {
@@ -119,39 +129,75 @@ impl Current {
             return false;
         }
         match champion {
-            Ok(champion) => self.set(champion, experiments),
-            Err(error) => self.lineup = Err(error),
+            Ok(champion) => self.set(champion, trials),
+            Err(error) => (self.lineup, self.trials) = (Err(error), Trials::default()),
         }
         self.baseline = baseline;
         true
     }
 
-    /// With the shadows that can be put to use. One that can't be is left out, and nobody else fails for it.
-    fn set(&mut self, champion: Member, experiments: Option<Experiments>) {
-        let Experiments { known, damaged } = experiments.clone().unwrap_or_default();
-        (self.failed, self.faults) = (Vec::new(), damaged);
-        let mut shadows = Vec::new();
-        for experiment in known {
-            match self.shadow(&experiment) {
-                Ok(shadow) => shadows.push(shadow),
-                Err(error) => {
-                    self.faults.push(format!("experiment {}: {error}", experiment.name));
-                    self.failed.push(experiment);
-                }
-            }
+    /// What can't be read just now goes on as it was.
+    fn find_trials(&self, champion: &Identity, state: &Path) -> Result<Trials> {
+        let is_at_work = |lineup: &Arc<Lineup>| lineup.champion.identity == *champion;
+        match self.registry.trials(champion, state) {
+            Err(Error::Io { .. }) if self.lineup.as_ref().is_ok_and(is_at_work) => Ok(self.trials.clone()),
+            found => found,
         }
-        self.lineup = Ok(Lineup {
-            champion,
-            challengers: Vec::new(),
-            shadows,
-        }
-        .into());
-        self.experiments = experiments;
     }
 
-    /// A panic while it is read is a fault of the version on trial: whoever looks, goes on.
-    fn shadow(&self, experiment: &Experiment) -> Result<Shadow, String> {
-        let found = catch_unwind(AssertUnwindSafe(|| self.registry.shadow(experiment)));
+    /// With those on trial that can be put to use. A shadow that can't be is left out, and nobody else fails for it; a challenger
+    /// that can't be stays, and says why: its keys are its.
+    fn set(&mut self, champion: Member, trials: Trials) {
+        let (mut failed, mut faults) = (Vec::new(), trials.damaged.clone());
+        let mut prove = |experiment: &Experiment| {
+            let found = self.prove(experiment);
+            if found.is_err() {
+                failed.push(experiment.clone());
+            }
+            found
+        };
+        let mut challengers = Vec::new();
+        for (experiment, is_open) in trials.challengers() {
+            let group = self.registry.group();
+            let (identity, model) = match prove(experiment) {
+                Ok(member) => (member.identity, Ok(member.model)),
+                Err(why) => (experiment.identity(group), Err(why)),
+            };
+            challengers.push(Challenger {
+                experiment: experiment.name.clone(),
+                identity,
+                model,
+                key: experiment.key.clone().unwrap_or_default(),
+                phases: experiment.phases(group),
+                is_open,
+                guards: experiment.abort_if.clone(),
+            });
+        }
+        let mut shadows = Vec::new();
+        for experiment in trials.shadows() {
+            match prove(experiment) {
+                Ok(member) => shadows.push(experiment.shadow(member)),
+                Err(why) => faults.push(format!("experiment {}: {why}", experiment.name)),
+            }
+        }
+        let lineup = Lineup {
+            champion,
+            challengers,
+            shadows,
+        };
+        (self.lineup, self.trials) = (Ok(lineup.into()), trials);
+        (self.failed, self.faults) = (failed, faults);
+    }
+
+    /// Puts the version on trial to use. One that is in use already isn't read again: neither a step of its experiment nor a mount
+    /// that is gone takes it away. A panic while it is read is a fault of that version: whoever looks, goes on.
+    fn prove(&self, experiment: &Experiment) -> Result<Member, String> {
+        let is_it =
+            |identity: &Identity| identity.version == experiment.version && identity.manifest == experiment.manifest;
+        if let Some(known) = self.lineup.as_ref().ok().and_then(|lineup| find(lineup, is_it)) {
+            return Ok(known);
+        }
+        let found = catch_unwind(AssertUnwindSafe(|| self.registry.prove_on_trial(experiment)));
         match found {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err(internal().to_string()),
@@ -159,11 +205,11 @@ impl Current {
     }
 
     /// Can one be used that couldn't be? It is asked now and then: a large one takes long to read.
-    fn is_a_shadow_mended(&mut self) -> bool {
+    fn is_one_mended(&mut self) -> bool {
         /// A minute, by the poll of each second.
         const LOOKS: u32 = 60;
         self.looks = (self.looks + 1) % LOOKS;
-        let is_mended = |experiment: &Experiment| self.shadow(experiment).is_ok();
+        let is_mended = |experiment: &Experiment| self.prove(experiment).is_ok();
         self.looks == 0 && self.failed.iter().any(is_mended)
     }
 
@@ -172,6 +218,17 @@ impl Current {
         let known = self.baseline.as_ref().map(|known| known.sha256);
         !self.watched || self.registry.is_baseline_in_force(version, known)
     }
+}
+
+/// A version on trial that is in use.
+fn find(lineup: &Lineup, is_it: impl Fn(&Identity) -> bool) -> Option<Member> {
+    let shadows = lineup.shadows.iter().map(|shadow| &shadow.member);
+    let challengers = lineup.challengers.iter().filter_map(|challenger| {
+        let (identity, model) = (challenger.identity.clone(), challenger.model.as_ref().ok()?.clone());
+        Some(Member { identity, model })
+    });
+    let mut all = shadows.cloned().chain(challengers);
+    all.find(|member| is_it(&member.identity))
 }
 
 fn not_looked(registry: &Registry) -> Error {

@@ -14,6 +14,7 @@ pub mod ensemble;
 pub mod evaluation;
 pub mod experiment;
 pub mod golden;
+pub mod halt;
 mod intact;
 mod manifest;
 mod register;
@@ -26,6 +27,7 @@ pub use approval::{Decision, Status, Vote};
 pub use current::Current;
 pub use experiment::Experiment;
 pub use golden::rehearse;
+pub use halt::{Halt, Halts};
 pub use intact::Intact;
 pub use manifest::{Attached, Attachment, Manifest, Training};
 pub use register::{Candidate, Details, Registered};
@@ -39,7 +41,7 @@ use disk::FILE_MAX;
 use golden::Golden;
 use manifest::MANIFEST;
 use serde::Serialize;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -257,11 +259,17 @@ impl Registry {
     /// tried beside the former one ends: the experiments' names.
     pub fn approve(&self, version: u32, vote: Vote) -> Result<Vec<String>> {
         self.show(version)?;
+        let _lock = self.lock()?;
+        self.approve_for(version, vote, None)
+    }
+
+    /// `promoted`: the experiment for which it is, and which isn't among those that are returned. The caller holds the lock.
+    fn approve_for(&self, version: u32, vote: Vote, promoted: Option<&str>) -> Result<Vec<String>> {
         self.prove(version)?;
         approval::decide(&self.folder(version), Status::Approved, vote.clone())?;
         let answering = self.latest_approved()?.version;
         let is_over = |experiment: &Experiment| experiment.champion != answering;
-        self.end_experiments(is_over, &format!("version {answering} was approved"), &vote)
+        self.end_experiments(is_over, &format!("version {answering} was approved"), &vote, promoted)
     }
 
     /// Rejects a version, also one that is damaged. What it is tried in ends: the experiments' names.
@@ -269,10 +277,19 @@ impl Registry {
         if !self.versions()?.contains(&version) {
             return Err(self.no_version(version));
         }
+        let _lock = self.lock()?;
         self.check_kept(version)?;
         approval::decide(&self.folder(version), Status::Rejected, vote.clone())?;
         let is_over = |experiment: &Experiment| experiment.version == version;
-        self.end_experiments(is_over, &format!("version {version} was rejected"), &vote)
+        self.end_experiments(is_over, &format!("version {version} was rejected"), &vote, None)
+    }
+
+    /// Held over each decision of a person on the group, from what is looked at to what is written: two at once, and one waits for
+    /// the other. Not every mount can lock.
+    fn lock(&self) -> Result<File> {
+        let folder = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        let _ = folder.lock();
+        Ok(folder)
     }
 
     fn manifest(&self, version: u32) -> Result<Manifest> {

@@ -5,14 +5,14 @@
 //! that where it would answer they stop.
 
 use super::disk;
+use super::experiment::{Experiments, Kind};
 use super::manifest::{MANIFEST_MAX, Manifest};
 use super::{Decision, Experiment, Registry, Status, Vote, baseline};
 use crate::error::{Error, Result};
 use crate::model::ensemble::Plan;
-use crate::score::Identity;
 use crate::spool::durable;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +52,7 @@ impl Registry {
     pub fn retire(&self, version: u32, vote: Vote) -> Result<Removed> {
         let manifest = self.show(version)?.manifest;
         let folder = self.folder(version);
-        // Two people at once: one waits for the other. Not every mount can lock.
-        let lock = File::open(&folder).map_err(Error::io("open", &folder))?;
-        let _ = lock.lock();
+        let _lock = self.lock()?;
         let again = decision(&folder)?.is_some();
         if !again {
             if let Some(why) = self.why_needed(version)? {
@@ -95,30 +93,48 @@ impl Registry {
 
     /// Who needs a version, if anybody does.
     fn why_needed(&self, version: u32) -> Result<Option<String>> {
-        let answers = |found: Result<Identity>| match found {
-            Ok(identity) => Ok(identity.version == version),
-            Err(Error::NoModel { .. }) => Ok(false),
-            Err(error) => Err(error),
+        let answering = match self.latest_approved() {
+            Ok(identity) => Some(identity),
+            Err(Error::NoModel { .. }) => None,
+            Err(error) => return Err(error),
         };
         // This one's manifest was read: a damaged one is another's.
         let candidate = self.latest_candidate();
         let is_candidate = candidate.is_ok_and(|identity| identity.version == version);
-        Ok(if answers(self.latest_approved())? {
-            Some(format!(
+        if answering.as_ref().is_some_and(|identity| identity.version == version) {
+            return Ok(Some(format!(
                 "it is the latest approved version; approve a higher one, or reject it ('models reject {version}')"
-            ))
-        } else if is_candidate {
-            Some(format!(
+            )));
+        }
+        if is_candidate {
+            return Ok(Some(format!(
                 "it is the newest version that nobody rejected, which answers where serve runs with --stage staging; reject it \
                  first ('models reject {version}')"
-            ))
-        } else {
-            let tries = |experiment: &Experiment| experiment.goes_on() && experiment.version == version;
-            let experiment = self.experiments()?.known.into_iter().find(tries);
-            experiment.map(|Experiment { name, .. }| {
-                format!("experiment {name} tries it; stop that first ('experiment stop {name}')")
-            })
-        })
+            )));
+        }
+        let Experiments { known, damaged } = self.experiments()?;
+        if let Some(damaged) = damaged.into_iter().find(|damaged| damaged.is_challenger) {
+            return Err(damaged.error);
+        }
+        let is_rejected = Status::after(&self.decisions(version)?) == Status::Rejected;
+        let of_version = || known.iter().filter(|experiment| experiment.version == version);
+        if let Some(Experiment { name, .. }) = of_version().find(|experiment| experiment.goes_on()) {
+            return Ok(Some(format!(
+                "experiment {name} tries it; stop that first ('experiment stop {name}')"
+            )));
+        }
+        let has_phases = |experiment: &&Experiment| {
+            let is_beside = answering
+                .as_ref()
+                .is_some_and(|identity| experiment.is_beside(identity));
+            experiment.kind == Kind::Challenger && is_beside && !is_rejected
+        };
+        Ok(of_version().find(has_phases).map(|Experiment { name, champion, .. }| {
+            format!(
+                "it answered in experiment {name} beside version {champion}, which answers on, and what it answered may be made again; \
+                 reject it first ('models reject {version}'): then version {champion} makes that again"
+            )
+        }))
     }
 }
 

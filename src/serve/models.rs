@@ -30,6 +30,8 @@ type Table = HashMap<String, Result<Arc<Served>, String>>;
 /// What requests look models up in.
 pub struct Models {
     folder: PathBuf,
+    /// Where halts of experiments are.
+    state: PathBuf,
     /// The one that is meant where none is named.
     group: String,
     stage: Stage,
@@ -96,6 +98,7 @@ impl Models {
     pub fn new(folder: PathBuf, group: String, stage: Stage, shape: Shape, watched: bool) -> Models {
         Models {
             folder,
+            state: PathBuf::new(),
             group,
             stage,
             shape,
@@ -109,6 +112,11 @@ impl Models {
 
     pub fn capturing(self, captures: bool) -> Models {
         Models { captures, ..self }
+    }
+
+    /// Those on trial are halted in this state folder.
+    pub fn halting(self, state: PathBuf) -> Models {
+        Models { state, ..self }
     }
 
     /// Without a registry: each group answers by a model in memory.
@@ -342,7 +350,7 @@ impl Watch {
             let current = self.groups.entry(group.clone()).or_insert_with(|| {
                 let registry = Registry::new(&models.folder, &group);
                 let current = match models.stage {
-                    Stage::Production => Current::new(registry).with_shadows(),
+                    Stage::Production => Current::new(registry).with_experiments(&models.state),
                     Stage::Staging => Current::candidate(registry),
                 };
                 current.watched(models.watched)

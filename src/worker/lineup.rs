@@ -33,4 +33,28 @@ pub fn log(current: &Current, watched: bool) {
         let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
         tracing::info!(%model, experiment, "a shadow scores, too");
     }
+    for challenger in &lineup.challengers {
+        let (experiment, model) = (&challenger.experiment, &challenger.identity);
+        match &challenger.model {
+            Err(fault) => tracing::error!(
+                %model,
+                experiment,
+                fault,
+                "a challenger can't be used; files with rows of its keys aren't scored until it can"
+            ),
+            Ok(_) if challenger.is_open => {
+                let phase = challenger.phases.last().map(|phase| &phase.name);
+                tracing::info!(%model, experiment, phase, "a challenger answers for its share of the keys");
+            }
+            Ok(_) => {}
+        }
+    }
+    for (experiment, halt) in &current.trials().halted {
+        let experiment = &experiment.name;
+        tracing::error!(
+            experiment,
+            %halt,
+            "an experiment is halted: 'transform experiment resume' or 'stop' decides on it"
+        );
+    }
 }

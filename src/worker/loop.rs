@@ -463,7 +463,7 @@ impl Setup {
         let registry = Registry::new(&self.config.models.path, &self.config.models.group);
         Current::new(registry)
             .watched(self.config.monitor.is_on())
-            .with_shadows()
+            .with_experiments(&self.config.state.path)
     }
 }
 

@@ -1,21 +1,21 @@
 //! `transform experiment`: versions on trial, for people.
 
+mod list;
 mod report;
 mod sheet;
 
 use super::invocation::Invocation;
-use super::models::vote;
-use super::{count, print_json, print_line, print_table, time};
+use super::models::{print_ended, vote};
+use super::{count, print_line};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
-use crate::registry::experiment::{Beginning, Experiments, Kind, State};
+use crate::registry::experiment::{Beginning, Kind, Split};
 use crate::registry::{Experiment, Registry, Vote};
+use crate::share::Share;
 use crate::worker::lock::Lock;
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::json;
 use std::io;
 use std::time::Duration;
 
@@ -25,42 +25,66 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
         cli::Experiment::Start {
             name,
             shadow,
+            challenger,
+            share,
             key,
+            salt,
             backfill,
+            abort_if,
             reason,
         } => {
+            let split = share.filter(|_| challenger.is_some()).map(|share| Split {
+                share,
+                salt: salt.unwrap_or_else(|| name.clone()),
+            });
+            if split.is_some() {
+                check_output(config)?;
+            }
             let beginning = Beginning {
                 name: &name,
-                kind: Kind::Shadow,
-                version: shadow,
+                version: challenger.or(shadow).expect("one of them is required"),
                 key: key.or_else(|| config.monitor.watch.key.clone()),
+                split,
                 backfill,
+                abort_if: guards(abort_if)?,
             };
-            let vote = Vote {
-                // To the microsecond: what was first seen before isn't its.
-                at: Timestamp::now().to_string(),
-                ..vote(reason)
-            };
-            let experiment = registry.start_experiment(beginning, vote)?;
+            let experiment = registry.start_experiment(beginning, precise(reason))?;
             print_start(config, &registry, &experiment, invocation);
         }
+        cli::Experiment::Ramp { name, share, reason } => {
+            let experiment = registry.ramp_experiment(&name, share, precise(reason), &config.state.path)?;
+            print_phase(&registry, &experiment, share);
+        }
+        cli::Experiment::Resume { name, reason } => {
+            let experiment = registry.resume_experiment(&name, precise(reason), &config.state.path)?;
+            match experiment.share() {
+                Some(share) => print_phase(&registry, &experiment, share),
+                None => print_line(format!("experiment {name} goes on; phase {}", experiment.phase())),
+            }
+        }
+        cli::Experiment::Promote { name, labelled, reason } => {
+            let experiment = registry.check_promotable(&name, &config.state.path)?;
+            let report = report::evidence(config, &registry, &name, &labelled)?;
+            let ended = registry.promote_experiment(&name, &report, vote(reason), &config.state.path)?;
+            print_line(format!(
+                "approved {}/{}, which answers from now on; the report is kept: {}",
+                registry.group(),
+                experiment.version,
+                registry.evidence_path(&name)?.display()
+            ));
+            print_ended(&ended);
+        }
         cli::Experiment::Stop { name, purge, reason } => stop(config, &registry, &name, purge, reason)?,
-        cli::Experiment::List { json } => list(config, &registry, json)?,
+        cli::Experiment::List { json } => list::list(config, &registry, json)?,
         cli::Experiment::Report {
             name,
-            labels,
-            key,
-            target,
-            margin,
+            labelled,
             html,
             json,
         } => {
             let question = report::Question {
                 name,
-                labels,
-                key,
-                target,
-                margin,
+                labelled,
                 html,
                 json,
             };
@@ -68,6 +92,37 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
         }
     }
     Ok(exit::CONVERGED)
+}
+
+/// To the microsecond: what was first seen before isn't of the phase that begins.
+fn precise(reason: String) -> Vote {
+    Vote {
+        at: Timestamp::now().to_string(),
+        ..vote(reason)
+    }
+}
+
+/// An output must say who answered each of its rows, and a column must not appear in mid-stream.
+fn check_output(config: &Config) -> Result<()> {
+    match config.shape.model_version {
+        true => Ok(()),
+        false => Err(Error::config(
+            "output.model_version",
+            "a challenger needs it to be true, so that each row says which version answered: set it first, which makes all outputs \
+             again, with a column more",
+        )),
+    }
+}
+
+/// The rules by which it is halted, as they were given.
+fn guards(rules: Vec<String>) -> Result<Vec<String>> {
+    match rules.iter().find(|rule| rule.trim().is_empty()) {
+        Some(_) => Err(Error::config(
+            "--abort-if",
+            "a rule is missing, such as \"bad_rows > 1%\"",
+        )),
+        None => Ok(rules),
+    }
 }
 
 fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, invocation: &Invocation) {
@@ -79,26 +134,67 @@ fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, in
         ..
     } = experiment;
     let group = registry.group();
-    let files = if *backfill {
-        "every file"
+    let next = |words: &str| invocation.next(&format!("experiment {words}"), group);
+    if let Some(share) = experiment.share() {
+        print_phase(registry, experiment, share);
+        print_line(format!("for more keys: {}", next(&format!("ramp {name} SHARE"))));
+        print_line(format!(
+            "which is better: {}",
+            next(&format!("report {name} --labels LABELS.csv"))
+        ));
+        print_line(format!("to have it answer all: {}", next(&format!("promote {name}"))));
     } else {
-        "every file that comes from now on"
-    };
-    let folder = config.shadow.join(name);
+        let files = if *backfill {
+            "every file"
+        } else {
+            "every file that comes from now on"
+        };
+        let folder = config.shadow.join(name);
+        print_line(format!(
+            "experiment {name}: {group}/{version} scores {files} beside {group}/{champion}, and answers none; see {}",
+            folder.display()
+        ));
+    }
+    if !experiment.abort_if.is_empty() {
+        let guards = count(experiment.abort_if.len() as u64, "guard");
+        print_line(format!("it is halted by {guards}: {}", experiment.abort_if.join("; ")));
+    }
+    print_line(format!("to end it: {}", next(&format!("stop {name}"))));
+}
+
+/// A challenger's, which begins now.
+fn print_phase(registry: &Registry, experiment: &Experiment, share: Share) {
+    let Experiment {
+        name,
+        version,
+        champion,
+        key,
+        ..
+    } = experiment;
+    let group = registry.group();
     print_line(format!(
-        "experiment {name}: {group}/{version} scores {files} beside {group}/{champion}, and answers none; see {}",
-        folder.display()
+        "experiment {name}: {group}/{version} answers for {share} of the keys in {:?}, and {group}/{champion} for the others, in files that \
+         come from now on; phase {}",
+        key.as_deref().unwrap_or_default(),
+        experiment.phase()
     ));
-    let stop = invocation.next(&format!("experiment stop {name}"), group);
-    print_line(format!("to end it: {stop}"));
 }
 
 fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: String) -> Result<()> {
     let experiment = registry.experiment(name)?;
     // One that is over may still be purged.
-    if experiment.state(None) != State::Stopped || !purge {
-        registry.stop_experiment(name, vote(reason))?;
+    if experiment.goes_on() || !purge {
+        let stopped = registry.stop_experiment(name, vote(reason), &config.state.path)?;
         print_line(format!("experiment {name} is stopped"));
+        if let Some(found) = stopped.steps.last().and_then(|step| step.found.as_deref()) {
+            print_line(format!("its halt is confirmed: {found}"));
+        }
+        if stopped.kind == Kind::Challenger {
+            let Experiment { version, champion, .. } = stopped;
+            print_line(format!(
+                "version {champion} answers files that come from now on alone; what version {version} answered stays as it is"
+            ));
+        }
     }
     if !purge {
         return Ok(());
@@ -125,92 +221,4 @@ fn stop(config: &Config, registry: &Registry, name: &str, purge: bool, reason: S
     }
     print_line(format!("what it made is removed: {}", folder.display()));
     Ok(())
-}
-
-fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
-    let answering = registry.latest_approved().ok();
-    // Who decides on models needn't be able to read it.
-    let ledger = Ledger::read(&config.state.path).ok();
-    let mut entries = Vec::new();
-    let Experiments { known, damaged } = registry.experiments()?;
-    for experiment in known {
-        let counted = match &ledger {
-            Some(Some(ledger)) => Some(ledger.count_trials(&experiment.name)?),
-            Some(None) => Some([0; 3]),
-            None => None,
-        };
-        entries.push(Entry {
-            state: experiment.state(answering.as_ref()),
-            files: counted.map(|[files, ..]| files),
-            failed_files: counted.map(|[_, failed, _]| failed),
-            files_without_key: counted
-                .map(|[.., without]| without)
-                .filter(|_| experiment.key.is_some()),
-            experiment,
-        });
-    }
-    if json {
-        print_json(&json!({"experiments": entries, "damaged": damaged}));
-        return Ok(());
-    }
-    for why in &damaged {
-        print_line(format!("NOT OK: {why}"));
-    }
-    if entries.is_empty() {
-        print_line("there is no experiment");
-        return Ok(());
-    }
-    let head = ["NAME", "KIND", "VERSION", "BESIDE", "STATE", "SINCE (UTC)", "FILES"]
-        .map(String::from)
-        .to_vec();
-    let row = |entry: &Entry| {
-        let Experiment {
-            name,
-            kind,
-            version,
-            champion,
-            key,
-            steps,
-            ..
-        } = &entry.experiment;
-        let since = steps.last().map_or("", |step| &step.at);
-        let since = since
-            .parse()
-            .map_or_else(|_| since.into(), |at: Timestamp| time(at.as_microsecond()));
-        let files = match (entry.files, entry.failed_files) {
-            (Some(files), Some(failed)) => {
-                let failed = (failed > 0).then(|| format!("{failed} that it can't score"));
-                let without = entry.files_without_key.filter(|without| *without > 0);
-                let without =
-                    without.map(|files| format!("{files} of them without {:?}", key.as_deref().unwrap_or_default()));
-                let parts = [Some(count(files, "file")), without, failed];
-                parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-            }
-            _ => "unknown: the ledger can't be read".into(),
-        };
-        let (version, champion) = (version.to_string(), champion.to_string());
-        vec![
-            name.clone(),
-            kind.to_string(),
-            version,
-            champion,
-            entry.state.to_string(),
-            since,
-            files,
-        ]
-    };
-    print_table(&[vec![head], entries.iter().map(row).collect()].concat());
-    Ok(())
-}
-
-/// An experiment as it is listed.
-#[derive(Serialize)]
-struct Entry {
-    experiment: Experiment,
-    state: State,
-    /// What it made, and the inputs that it can't score; null: the ledger can't be read.
-    files: Option<u64>,
-    failed_files: Option<u64>,
-    /// Of what it made: the input hasn't the key's column; null, too, where there is no key.
-    files_without_key: Option<u64>,
 }

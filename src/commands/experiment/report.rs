@@ -1,6 +1,7 @@
 //! `transform experiment report`: how a version on trial is beside the champion.
 
 use super::sheet::read;
+use crate::cli::Labelled;
 use crate::commands::{count, few, print_json, print_line, print_table, read_text};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
@@ -21,6 +22,7 @@ use crate::score::Identity;
 use crate::spool::{durable, results};
 use crate::train::dataset::EXAMPLES_MAX;
 use jiff::Timestamp;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,49 +34,13 @@ const CHUNK: usize = 1024;
 
 pub struct Question {
     pub name: String,
-    /// What came true.
-    pub labels: Option<PathBuf>,
-    /// Their column with the key, and with what came true.
-    pub key: Option<String>,
-    pub target: Option<String>,
-    /// What is no difference.
-    pub margin: f64,
+    pub labelled: Labelled,
     pub html: Option<PathBuf>,
     pub json: bool,
 }
 
 pub fn report(config: &Config, registry: &Registry, question: &Question) -> Result<u8> {
-    let experiment = registry.experiment(&question.name)?;
-    let signatures = [experiment.champion, experiment.version]
-        .map(|version| registry.show(version).map(|shown| shown.manifest.signature));
-    let [champion, shadow] = signatures;
-    let (champion, shadow) = (champion?, shadow?);
-    let given = question
-        .labels
-        .as_deref()
-        .map(|path| labels(config, path, question, &experiment, &champion));
-    let found = Found::read(
-        config,
-        registry,
-        &experiment,
-        [&champion, &shadow],
-        given.transpose()?,
-        question.margin,
-    )?;
-    let state = state(&experiment, registry.latest_approved().ok().as_ref());
-    let started: Timestamp = experiment.began().parse().unwrap_or_default();
-    let report = Report::of(Subject {
-        name: &experiment.name,
-        champion: &format!("{}/{}", registry.group(), experiment.champion),
-        shadow: &format!("{}/{}", registry.group(), experiment.version),
-        state: &state,
-        started: started.as_microsecond(),
-        files: found.files,
-        milliseconds: found.milliseconds(),
-        difference: found.difference,
-        paired: found.paired,
-        notes: found.notes,
-    });
+    let report = make(config, registry, &question.name, &question.labelled)?;
     if let Some(path) = &question.html {
         durable::hand_out(path, page(&report).as_bytes())?;
     }
@@ -92,10 +58,50 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
     Ok(exit::CONVERGED)
 }
 
+/// What a promotion is by: all of the report.
+pub fn evidence(config: &Config, registry: &Registry, name: &str, labelled: &Labelled) -> Result<Value> {
+    let report = make(config, registry, name, labelled)?;
+    Ok(serde_json::to_value(&report).expect("a report is JSON"))
+}
+
+fn make(config: &Config, registry: &Registry, name: &str, labelled: &Labelled) -> Result<Report> {
+    let experiment = registry.experiment(name)?;
+    let signatures = [experiment.champion, experiment.version]
+        .map(|version| registry.show(version).map(|shown| shown.manifest.signature));
+    let [champion, shadow] = signatures;
+    let (champion, shadow) = (champion?, shadow?);
+    let given = labelled
+        .labels
+        .as_deref()
+        .map(|path| labels(config, path, labelled, &experiment, &champion));
+    let found = Found::read(
+        config,
+        registry,
+        &experiment,
+        [&champion, &shadow],
+        given.transpose()?,
+        labelled.margin,
+    )?;
+    let state = state(&experiment, registry.latest_approved().ok().as_ref());
+    let started: Timestamp = experiment.began().parse().unwrap_or_default();
+    Ok(Report::of(Subject {
+        name: &experiment.name,
+        champion: &format!("{}/{}", registry.group(), experiment.champion),
+        shadow: &format!("{}/{}", registry.group(), experiment.version),
+        state: &state,
+        started: started.as_microsecond(),
+        files: found.files,
+        milliseconds: found.milliseconds(),
+        difference: found.difference,
+        paired: found.paired,
+        notes: found.notes,
+    }))
+}
+
 fn labels(
     config: &Config,
     path: &Path,
-    question: &Question,
+    labelled: &Labelled,
     experiment: &Experiment,
     outputs: &Signature,
 ) -> Result<Given> {
@@ -106,7 +112,7 @@ fn labels(
         );
         return Err(Error::config("--labels", message));
     }
-    let key = question.key.as_deref().or(experiment.key.as_deref());
+    let key = labelled.key.as_deref().or(experiment.key.as_deref());
     let classes: HashSet<String> = match outputs.outputs.first() {
         Some(label) if label.kind == Type::Category => label.categories.iter().map(ToString::to_string).collect(),
         _ => HashSet::new(),
@@ -117,7 +123,7 @@ fn labels(
         dialect: config.shape.dialect,
         spelling: &config.shape.spelling,
     };
-    Given::read(&table, key, question.target.as_deref(), &classes)
+    Given::read(&table, key, labelled.target.as_deref(), &classes)
         .map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
 }
 

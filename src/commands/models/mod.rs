@@ -12,14 +12,16 @@ use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::model::{Column, Declared, Marker};
 use crate::registry::ensemble::Recipe;
+use crate::registry::experiment::Kind;
 use crate::registry::{Registry, Removed, Vote};
+use crate::score::Identity;
 use new::New;
 
 pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     match command {
         Models::List { json } => list::list(config, &registry, json, invocation)?,
-        Models::Show { version, json } => show::show(&registry, version, json, invocation)?,
+        Models::Show { version, json } => show::show(config, &registry, version, json, invocation)?,
         Models::Diff { old, new, json } => diff::diff(&registry, old, new, json)?,
         Models::Register {
             artifact,
@@ -88,7 +90,10 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
                 print_line(format!("this ends experiment {name}, which tried it"));
             }
             match registry.latest_approved() {
-                Ok(latest) => print_line(format!("{latest} is the latest approved version")),
+                Ok(latest) => {
+                    print_line(format!("{latest} is the latest approved version"));
+                    print_void(&registry, version, &latest)?;
+                }
                 Err(_) => print_line("no approved version is left: nothing is scored"),
             }
         }
@@ -102,6 +107,20 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         }
     }
     Ok(exit::CONVERGED)
+}
+
+/// What a version that was rejected answered, beside the one that answers.
+fn print_void(registry: &Registry, version: u32, answering: &Identity) -> Result<()> {
+    for experiment in registry.experiments()?.known {
+        let is_challenger = experiment.kind == Kind::Challenger && experiment.version == version;
+        if is_challenger && experiment.is_beside(answering) {
+            print_line(format!(
+                "what version {version} answered in experiment {} is made again, by {answering} alone",
+                experiment.name
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn print_ended(experiments: &[String]) {

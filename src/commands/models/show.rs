@@ -4,12 +4,13 @@ use super::super::invocation::Invocation;
 use super::super::{align, count, print_error, print_json, print_table};
 use super::describe;
 use super::new::members;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::Format;
 use crate::model::ensemble::{Combine, Part, Plan};
 use crate::registry::baseline::{Given, InForce};
-use crate::registry::experiment::Step;
-use crate::registry::{Attachment, Experiment, Registry, Status, Version};
+use crate::registry::experiment::{State, Step};
+use crate::registry::{Attachment, Experiment, Halt, Halts, Registry, Status, Version};
 use crate::transform::problem::excerpt;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,7 +32,7 @@ struct Shown {
     /// Who gave it which baselines, oldest first.
     baselines_given: Vec<Given>,
     /// Those in which it was tried, or which it answered.
-    experiments: Vec<Experiment>,
+    experiments: Vec<Tried>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
 }
@@ -96,7 +97,7 @@ impl Baseline {
     }
 }
 
-pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocation) -> Result<()> {
+pub fn show(config: &Config, registry: &Registry, number: u32, json: bool, invocation: &Invocation) -> Result<()> {
     let version = registry.show(number)?;
     let folder = registry.folder(number);
     let kept = version.status != Status::Retired;
@@ -111,7 +112,7 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
         baseline: or_none(registry.baseline(number), invocation).map(Baseline::of),
         baselines_given: or_none(registry.baselines_given(number).map(Some), invocation).unwrap_or_default(),
         intervals: or_none(evaluation(registry, number), invocation).map_or(BTreeMap::new(), |json| intervals(&json)),
-        experiments: or_none(tries(registry, number).map(Some), invocation).unwrap_or_default(),
+        experiments: or_none(tries(config, registry, number).map(Some), invocation).unwrap_or_default(),
         version,
     };
     match json {
@@ -121,36 +122,70 @@ pub fn show(registry: &Registry, number: u32, json: bool, invocation: &Invocatio
     Ok(())
 }
 
-/// The experiments in which it was tried, or which it answered.
-fn tries(registry: &Registry, version: u32) -> Result<Vec<Experiment>> {
-    let mut experiments = registry.experiments()?.known;
-    experiments.retain(|experiment| experiment.version == version || experiment.champion == version);
-    Ok(experiments)
+/// An experiment, and how it stands.
+#[derive(Serialize)]
+struct Tried {
+    #[serde(flatten)]
+    experiment: Experiment,
+    state: State,
+    /// Which guard broke, and by what; null: it isn't halted.
+    halted: Option<String>,
 }
 
-/// `trees: version 4 as a shadow beside version 3; start 2026-11-27T06:44:29Z by ada@host: a try`
-fn trial(experiment: &Experiment) -> Vec<String> {
+/// The experiments in which it was tried, or which it answered.
+fn tries(config: &Config, registry: &Registry, version: u32) -> Result<Vec<Tried>> {
+    let answering = registry.latest_approved().ok();
+    // Who decides on models needn't be able to read the state.
+    let halts = Halts::read(&config.state.path, registry.group()).unwrap_or_default();
+    let known = registry.experiments()?.known.into_iter();
+    let own = known.filter(|experiment| experiment.version == version || experiment.champion == version);
+    let tried = own.map(|experiment| {
+        let halt = experiment.halt(&halts);
+        let state = experiment.state(answering.as_ref()).halted_by(halt);
+        Tried {
+            state,
+            halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
+            experiment,
+        }
+    });
+    Ok(tried.collect())
+}
+
+/// `trees: version 4 as a shadow beside version 3, running; start 2026-11-27T06:44:29Z by ada@host: a try`
+fn trial(tried: &Tried) -> Vec<String> {
     let Experiment {
         name,
         kind,
         version,
         champion,
         ..
-    } = experiment;
-    let first = format!("{name}: version {version} as a {kind} beside version {champion}");
+    } = &tried.experiment;
+    let share = tried.experiment.share();
+    let share = share.map_or(String::new(), |share| {
+        format!(" for {share} of the keys, phase {}", tried.experiment.phase())
+    });
+    let first = format!(
+        "{name}: version {version} as a {kind} beside version {champion}{share}, {}",
+        tried.state
+    );
+    let halted = tried.halted.as_ref().map(|why| format!("HALTED: {}", plain(why)));
     let step = |step: &Step| {
+        let share = step.share.map_or(String::new(), |share| format!(" {share}"));
         let reason = if step.reason.is_empty() { "" } else { ": " };
+        let found = step
+            .found
+            .as_ref()
+            .map_or(String::new(), |found| format!(" (halted by {})", plain(found)));
         format!(
-            "{} {} by {}{reason}{}",
+            "{}{share} {} by {}{reason}{}{found}",
             step.action,
             step.at,
             plain(&step.by),
             plain(&step.reason)
         )
     };
-    std::iter::once(first)
-        .chain(experiment.steps.iter().map(step))
-        .collect()
+    let first = std::iter::once(first).chain(halted);
+    first.chain(tried.experiment.steps.iter().map(step)).collect()
 }
 
 /// Prints the error of what is none for it.

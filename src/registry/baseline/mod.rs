@@ -14,7 +14,6 @@ use crate::model::Signature;
 use crate::monitor::{Baseline, Counter, Watch};
 use crate::spool::durable;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,13 +109,11 @@ impl Registry {
     pub fn give_baseline(&self, version: u32, baseline: &Baseline, vote: Vote) -> Result<String> {
         let signature = self.show(version)?.manifest.signature;
         let folder = self.folder(version);
-        self.check_kept(version)?;
         baseline.fits(&signature).map_err(|why| Error::config(&folder, why))?;
         let json = baseline.json();
         let sha256 = disk::sha256(&json);
-        // Two people at once: one waits for the other. Not every mount can lock.
-        let lock = File::open(&folder).map_err(Error::io("open", &folder))?;
-        let _ = lock.lock();
+        let _lock = self.lock()?;
+        self.check_kept(version)?;
         let mut decision = self.baselines_given(version)?;
         decision.push(Given {
             sha256: sha256.clone(),

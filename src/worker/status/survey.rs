@@ -9,13 +9,14 @@ use super::written;
 use crate::config::{Config, PLACES};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Finding, Ledger, Record};
-use crate::registry::experiment::Experiments;
+use crate::registry::experiment::Trials;
 use crate::registry::{Current, Registry};
+use crate::score::Phase;
 use crate::spool::scan::Listing;
 use crate::spool::{Fingerprint, Name};
 use crate::worker::lock::Lock;
-use crate::worker::look::{Look, Onlooker, Published};
-use crate::worker::plan::{self, Charge};
+use crate::worker::look::{self, Look, Onlooker, Published};
+use crate::worker::plan::{self, Asked, Charge};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::path::Path;
@@ -37,7 +38,7 @@ pub enum Answer {
     /// SHA-256 of what its results are held against.
     Watched(Option<String>),
     /// Which experiments go on beside it, or why that can't be told.
-    Trials(Result<Experiments>),
+    Trials(Result<Trials>),
     /// Whether it can be used.
     Proven(Result<()>),
     Done,
@@ -188,7 +189,7 @@ fn add(status: &mut Status, answer: Answer) {
         Answer::Approved(Ok(model)) => status.model = status.model_error.is_none().then_some(model),
         Answer::Watched(baseline) => status.baseline = baseline,
         Answer::Trials(Ok(running)) => {
-            status.experiments = running.known.iter().map(Trial::of).collect();
+            status.experiments = Trial::all(&running);
             status.experiments_error = running.damaged.into_iter().next();
         }
         Answer::Trials(Err(error)) => status.experiments_error = Some(error.to_string()),
@@ -247,10 +248,6 @@ fn prove(registry: Registry, watched: bool) -> Result<()> {
 fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let approved = registry.latest_approved();
-    let recipe = approved
-        .as_ref()
-        .ok()
-        .map(|identity| crate::worker::look::recipe(identity.made_by(), &config.shape));
     let version = approved.as_ref().ok().map(|identity| identity.version);
     let baseline = version
         .filter(|_| config.monitor.is_on())
@@ -258,12 +255,24 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
     // One that is damaged shows when the version is proven.
     let baseline = baseline.and_then(|found| found.ok().flatten());
     answer(Answer::Watched(baseline.map(|found| found.sha256.to_string())));
-    if let Ok(champion) = &approved {
-        let running = registry.running(champion);
-        answer(Answer::Trials(running));
-    }
+    let trials = approved
+        .as_ref()
+        .ok()
+        .map(|champion| registry.trials(champion, &config.state.path));
+    let wanted = approved.as_ref().ok().map(|champion| {
+        let trials = trials.iter().flatten();
+        let phases: Vec<Phase> = trials
+            .flat_map(Trials::challengers)
+            .flat_map(|(challenger, _)| challenger.phases(registry.group()))
+            .collect();
+        (
+            look::recipe(champion.made_by(), &config.shape),
+            look::asked(phases.iter()),
+        )
+    });
+    trials.into_iter().for_each(|trials| answer(Answer::Trials(trials)));
     answer(Answer::Approved(approved.map(|identity| identity.to_string())));
-    let listed = ask_inputs(config, recipe, stale(config, &registry), answer);
+    let listed = ask_inputs(config, wanted, stale(config, &registry), answer);
     answer(Answer::Listed(listed));
 }
 
@@ -282,7 +291,7 @@ pub fn stale(config: &Config, registry: &Registry) -> Option<Timestamp> {
 
 fn ask_inputs(
     config: &Config,
-    recipe: Option<ledger::Recipe>,
+    wanted: Option<(ledger::Recipe, Vec<Asked>)>,
     stale: Option<Timestamp>,
     answer: &mut impl FnMut(Answer),
 ) -> Result<()> {
@@ -291,11 +300,7 @@ fn ask_inputs(
     let mut findings: HashMap<Name, Finding> = findings.into_iter().map(|f| (f.input.clone(), f)).collect();
     let mut listing = Listing::new(&config.input.path, &config.input.rules)?;
     let published = Published::open(config)?;
-    let onlooker = Onlooker::new(
-        config,
-        recipe.map(|recipe| (recipe, Vec::new())),
-        listing.inputs().is_local(),
-    );
+    let onlooker = Onlooker::new(config, wanted, listing.inputs().is_local());
     loop {
         let names = listing.next(CHUNK)?;
         for (folder, error) in listing.take_unreadable() {

@@ -1,0 +1,130 @@
+//! What the steps of an experiment come to: how it stands, and its phases.
+
+use super::record::{Action, Experiment};
+use crate::registry::halt::{Halt, Halts};
+use crate::score::{Identity, Phase, Split};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
+
+/// How an experiment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Running,
+    /// A guard broke; nobody decided on that yet.
+    Halted,
+    Stopped,
+    /// Its version was approved for it.
+    Promoted,
+    /// Another version was approved, or its own one rejected.
+    Ended,
+    /// Another version than its champion answers, though none was approved since.
+    Suspended,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Running => "running",
+            State::Halted => "halted",
+            State::Stopped => "stopped",
+            State::Promoted => "promoted",
+            State::Ended => "ended",
+            State::Suspended => "suspended",
+        })
+    }
+}
+
+impl State {
+    /// What a halt makes of it.
+    pub fn halted_by(self, halt: Option<&Halt>) -> State {
+        match (self, halt) {
+            (State::Running, Some(_)) => State::Halted,
+            _ => self,
+        }
+    }
+}
+
+impl Experiment {
+    /// By people's decisions alone; see [`State::halted_by`]. `answering`: the version that answers now, if one does.
+    pub fn state(&self, answering: Option<&Identity>) -> State {
+        match self.last() {
+            Action::Stop => State::Stopped,
+            Action::Promote => State::Promoted,
+            Action::End => State::Ended,
+            Action::Start | Action::Ramp | Action::Resume => match answering.is_some_and(|one| self.is_beside(one)) {
+                true => State::Running,
+                false => State::Suspended,
+            },
+        }
+    }
+
+    /// Is that the version it is compared with?
+    pub fn is_beside(&self, answering: &Identity) -> bool {
+        answering.version == self.champion && answering.manifest == self.champion_manifest
+    }
+
+    /// Inputs that were first seen before aren't its; microseconds since 1970.
+    pub(super) fn since(&self) -> i64 {
+        if self.backfill { i64::MIN } else { moment(self.began()) }
+    }
+
+    /// Phases are numbered from 1; this is the last one's.
+    pub fn phase_number(&self) -> usize {
+        self.steps.iter().filter(|step| step.action.goes_on()).count()
+    }
+
+    /// `NAME/NUMBER`, of the last one.
+    pub fn phase(&self) -> String {
+        self.phase_name(self.phase_number())
+    }
+
+    fn phase_name(&self, number: usize) -> String {
+        format!("{}/{number}", self.name)
+    }
+
+    /// What halts it, if anything does. A halt says what was found in a phase: a person who resumed after that has seen it.
+    pub fn halt<'a>(&self, halts: &'a Halts) -> Option<&'a Halt> {
+        let begin = self.steps.iter().filter(|step| step.action.goes_on());
+        let resumed = begin.zip(1..).filter(|(step, _)| step.action == Action::Resume).last();
+        let resumed = resumed.map_or(0, |(_, number)| number);
+        let is_lifted = |halt: &Halt| halt.number().is_some_and(|number| number < resumed);
+        halts.find(&self.name).filter(|halt| !is_lifted(halt))
+    }
+
+    /// Of a challenger: oldest first. `group`: whose versions they are.
+    pub fn phases(&self, group: &str) -> Vec<Phase> {
+        let mut phases: Vec<Phase> = Vec::new();
+        let (Some(salt), mut share) = (&self.salt, None) else {
+            return phases;
+        };
+        for step in self.steps.iter().filter(|step| step.action.goes_on()) {
+            share = step.share.or(share);
+            let Some(share) = share else { continue };
+            let name = self.phase_name(phases.len() + 1);
+            let Experiment {
+                version,
+                manifest,
+                champion,
+                champion_manifest,
+                ..
+            } = self;
+            phases.push(Phase {
+                number: phases.len() as u32 + 1,
+                made_by: format!(
+                    "{group}/{champion}@{champion_manifest} {name} {group}/{version}@{manifest} {share} {salt}"
+                ),
+                name,
+                split: Split::new(salt, share.fraction()),
+                since: moment(&step.at),
+            });
+        }
+        phases
+    }
+}
+
+/// Microseconds since 1970.
+fn moment(at: &str) -> i64 {
+    at.parse().map_or(i64::MAX, Timestamp::as_microsecond)
+}
