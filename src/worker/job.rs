@@ -1,6 +1,7 @@
 //! One input, from its open to its drafts. Runs on any thread; publishes and records nothing.
 
 use super::agenda::Shortage;
+use super::no_file::{name_too_long, not_a_file};
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::{Publisher, TrialDraft};
 use crate::spool::results::{self, OUTPUT, REJECTS};
 use crate::spool::scan::Inputs;
-use crate::spool::{Dir, Draft, Fingerprint, Links, Name};
+use crate::spool::{Dir, Draft, Fingerprint, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{
     Destination, Failure, Report, Run, Scorer, Sink, Summary, Trial, Tried, Verdict, internal, transform_beside,
@@ -485,35 +486,4 @@ fn unanswered(job: &Job, why: String) -> Error {
     let phase = job.phase.as_deref().unwrap_or_default();
     let message = format!("keys of it are the challenger's, in {phase}, and nobody answers in its place: {why}");
     Error::model(job.name.path(), message)
-}
-
-/// `circle`: it is a link that leads in one.
-fn not_a_file(code: Code, links: &Links, circle: bool) -> Problem {
-    let (what, hint) = match code {
-        Code::Link if circle => (
-            "a symbolic link that leads in a circle, to no file",
-            "make it anew, or put the file itself here",
-        ),
-        Code::Link if *links == Links::Refuse => (
-            "a symbolic link",
-            "put the file itself here; or have links followed, by input.links",
-        ),
-        Code::Link => (
-            "a symbolic link that leads elsewhere than links may lead to",
-            "what it leads to must be below input.path or a folder of input.links",
-        ),
-        _ => (
-            "not a regular file",
-            "a folder, FIFO, socket or device can't be scored; give it another name",
-        ),
-    };
-    Problem::new(code, format!("the input is {what}"), hint)
-}
-
-fn name_too_long() -> Problem {
-    Problem::new(
-        Code::NameTooLong,
-        "the name is so long that the output's, with \".out\" behind it, would be too long for the file system",
-        "give the file a name of at most 251 bytes",
-    )
 }

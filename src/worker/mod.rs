@@ -16,6 +16,7 @@ mod lineup;
 pub mod lock;
 mod look;
 mod r#loop;
+mod no_file;
 mod noticed;
 mod outage;
 pub mod owner;

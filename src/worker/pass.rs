@@ -124,7 +124,9 @@ impl Pass {
                 .into(),
         });
         self.start_over();
-        self.commit.take_lineup(lineup, watched)
+        self.commit.take_lineup(lineup, watched)?;
+        self.commit.halt(&self.setup);
+        Ok(())
     }
 
     /// Lets go of the folders of results.

@@ -4,6 +4,7 @@
 mod absent;
 mod alerts;
 mod clashes;
+mod guards;
 mod inputs;
 mod losses;
 mod monitor;
@@ -39,6 +40,7 @@ use crate::spool::scan::Inputs;
 use crate::transform::{Summary, Verdict};
 use absent::Absent;
 use clashes::Clashes;
+use guards::Guards;
 use losses::Losses;
 use monitor::{Judged, Judging, Monitor, basis, message};
 use publishing::{Made, Ready};
@@ -64,6 +66,7 @@ pub struct Commit {
     /// What results are held against, if the version has a baseline.
     monitor: Option<Monitor>,
     trials: Trials,
+    guards: Guards,
     pruner: Pruner,
     exporter: Exporter,
     outbox: Outbox,
@@ -87,6 +90,7 @@ impl Commit {
             model: None,
             monitor: None,
             trials: Trials::default(),
+            guards: Guards::default(),
             pruner: Pruner::default(),
             exporter: Exporter::default(),
             outbox: Outbox::default(),
@@ -162,6 +166,10 @@ impl Commit {
     pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
         self.model = lineup.map(ToString::to_string);
         self.trials = Trials::of(lineup);
+        self.guards = match lineup {
+            Some(lineup) => Guards::begin(&self.ledger, lineup)?,
+            None => Guards::default(),
+        };
         self.agenda.lift_shortages();
         let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
         if let Some(lineup) = lineup {

@@ -238,6 +238,6 @@ impl Commit {
             self.trials.made += u64::from(tried.problem.is_none());
             records.push(record);
         }
-        self.ledger.set_trials(&records)
+        self.record_guarded(&records, setup)
     }
 }
