@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests play producers, operators and vandals")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod arms;
 mod as_found;
 mod attackers;
 mod bytes;

@@ -10,6 +10,7 @@ use super::{count, print_line};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
+use crate::experiment::guard::Guard;
 use crate::ledger::Ledger;
 use crate::registry::experiment::{Beginning, Kind, Split};
 use crate::registry::{Experiment, Registry, Vote};
@@ -114,15 +115,11 @@ fn check_output(config: &Config) -> Result<()> {
     }
 }
 
-/// The rules by which it is halted, as they were given.
+/// The rules by which it is halted, in one spelling.
 fn guards(rules: Vec<String>) -> Result<Vec<String>> {
-    match rules.iter().find(|rule| rule.trim().is_empty()) {
-        Some(_) => Err(Error::config(
-            "--abort-if",
-            "a rule is missing, such as \"bad_rows > 1%\"",
-        )),
-        None => Ok(rules),
-    }
+    let guard = |rule: &String| Guard::parse(rule).map(|guard| guard.to_string());
+    let guards = rules.iter().map(guard).collect::<std::result::Result<_, _>>();
+    guards.map_err(|why| Error::config("--abort-if", why))
 }
 
 fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, invocation: &Invocation) {
