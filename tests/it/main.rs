@@ -7,6 +7,7 @@ mod as_found;
 mod attackers;
 mod bytes;
 mod cells;
+mod challenger;
 mod contents;
 mod corpus;
 mod csv;
