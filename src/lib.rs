@@ -41,6 +41,11 @@
 //! [`score::Derivation`] makes its rows of the same batch, `transform::shadow` its lines, and [`experiment`] holds both against each
 //! other. Over HTTP it scores behind the answer, in `serve::shadows`, into the capture.
 //!
+//! In an A/B test it is a [`score::Challenger`], which answers for a share of the keys: the steps that people took come to phases
+//! ([`registry::experiment`]), of which the [`registry::Current`] makes the lineup, those that are over included: what was first seen in
+//! one is made again by it. A program that finds a guard broken writes a [`registry::Halt`] into the state folder, where
+//! the worker and the server look; people resume or stop.
+//!
 //! # Where to change what
 //!
 //! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:

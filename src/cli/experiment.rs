@@ -22,13 +22,13 @@ pub enum Experiment {
         #[arg(long, value_name = "N", group = "version", requires = "share")]
         challenger: Option<u32>,
         /// The challenger's share of the keys, such as 10%
-        #[arg(long, value_name = "SHARE", value_parser = share, requires = "challenger")]
+        #[arg(long, value_name = "SHARE", value_parser = share, requires = "challenger", conflicts_with = "shadow")]
         share: Option<Share>,
         /// The column by which rows are found again when labels come, and by which a challenger's are chosen [default: monitor.key]
         #[arg(long, value_name = "COLUMN")]
         key: Option<String>,
         /// What keys are hashed with: experiments of one salt split them alike [default: the name]
-        #[arg(long, value_name = "TEXT", requires = "challenger")]
+        #[arg(long, value_name = "TEXT", requires = "challenger", conflicts_with = "shadow")]
         salt: Option<String>,
         /// The files that are there already, too
         #[arg(long, conflicts_with = "challenger")]

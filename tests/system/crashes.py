@@ -274,6 +274,70 @@ def test_a_trial_survives_a_kill_at_every_system_call(room):
 test_a_trial_survives_a_kill_at_every_system_call.limit = 600
 
 
+def test_decisions_on_a_challenger_survive_a_kill_at_every_system_call(room):
+    """Killed while a challenger is started, ramped, resumed, stopped and promoted: each stands or doesn't, and asking again makes it.
+    What is half done is nothing: an experiment is whole, a halt that was lifted holds nothing up."""
+    template = Copied(room, threads=1)
+    template.register(2, approve=True)
+    template.register(3)
+    start = ["experiment", "start", "ab", "--challenger", "2", "--share", "10%", "--key", "id", "--abort-if", "bad_rows > 1%",
+             "--set", "output.model_version=true"]
+    begun = template.copy()
+    begun.command(*start)
+    halted = begun.copy()
+    halts = halted.root / "state/halts/lines"
+    halts.mkdir(parents=True)
+    halt = {"format_version": 1, "experiment": "ab", "group": "lines", "phase": "ab/1", "guard": "bad_rows > 1%", "found": "3 of 100 rows",
+            "at": "2026-11-27T08:00:00Z", "by": "worker"}
+    (halts / "ab.json").write_text(json.dumps(halt))
+
+    def stands(spool):
+        """How the experiment is, its phase and share; and which version answers."""
+        listed = json.loads(spool.run("experiment", "list", "--json").stdout)
+        assert listed["damaged"] == [], listed
+        models = json.loads(spool.run("models", "list", "--json").stdout)
+        answers = max(version["version"] for version in models if version["status"] == "approved")
+        return [(e["state"], e["phase"], e["share"]) for e in listed["experiments"]], answers
+
+    one = lambda state, phase=1, share="10%": ([(state, f"ab/{phase}", share)], 1)
+    promoted = ([("promoted", "ab/1", "10%")], 2)
+    kills = 0
+    for begin, arguments, before, after, between in [
+        (template, start, ([], 1), one("running"), ()),
+        (begun, ["experiment", "ramp", "ab", "20%"], one("running"), one("running", 2, "20%"), ()),
+        (halted, ["experiment", "resume", "ab", "--reason", "seen"], one("halted"), one("running", 2), ()),
+        (begun, ["experiment", "stop", "ab"], one("running"), one("stopped"), ()),
+        (halted, ["experiment", "stop", "ab"], one("halted"), one("stopped"), ()),
+        # Approved, and the experiment doesn't say so yet: asking again completes it.
+        (begun, ["experiment", "promote", "ab"], one("running"), promoted, [([("suspended", "ab/1", "10%")], 2)]),
+    ]:
+        assert stands(begin) == before, (arguments, stands(begin))
+        for call in ("openat", "renameat", "rename", "mkdir", "unlinkat", "unlink", "fsync", "fdatasync", "write", "flock"):
+            for n in range(1, 100_000):
+                spool = begin.copy()
+                ran = spool.run(*arguments, prefix=killed_at(call, n))
+                ended = ran.returncode == 0
+                assert ended or ran.returncode in (-9, 137), ran
+                found = stands(spool)
+                assert found == after if ended else found in (before, after, *between), (call, n, arguments, found)
+                if found != after:
+                    spool.command(*arguments)
+                assert stands(spool) == after, (call, n, arguments, stands(spool))
+                experiments = spool.root / "models/lines/experiments"
+                steps = (experiments / "ab.toml").read_text().count("[[step]]")
+                assert steps == {"start": 1}.get(arguments[1], 2), (call, n, arguments, steps)
+                if arguments[1] == "promote":
+                    assert json.loads((experiments / "ab.report.json").read_text()), (call, n)
+                spool.remove()
+                if ended:
+                    break
+                kills += 1
+    assert kills > 100, kills
+
+
+test_decisions_on_a_challenger_survive_a_kill_at_every_system_call.limit = 900
+
+
 def test_a_version_is_retired_or_not_at_all_when_killed_at_every_system_call(room):
     """Before the decision it is whole and can be approved; from then on it can't, and asking again removes what is left."""
     template = Copied(room, threads=1)

@@ -15,25 +15,20 @@ pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
     let answering = registry.latest_approved().ok();
     // Who decides on models needn't be able to read it.
     let ledger = Ledger::read(&config.state.path).ok();
-    let halts = Halts::read(&config.state.path, registry.group());
-    let none = Halts::default();
+    let (halts, halts_error) = match Halts::read(&config.state.path, registry.group()) {
+        Ok(halts) => (halts, None),
+        Err(error) => (Halts::default(), Some(error.to_string())),
+    };
     let mut entries = Vec::new();
     let Experiments { known, damaged } = registry.experiments()?;
-    let mut not_ok: Vec<String> = damaged.iter().map(Damaged::to_string).collect();
-    not_ok.extend(
-        halts
-            .as_ref()
-            .err()
-            .map(|error| format!("whether a trial is halted: {error}")),
-    );
-    let halts = halts.as_ref().unwrap_or(&none);
+    let damaged: Vec<String> = damaged.iter().map(Damaged::to_string).collect();
     for experiment in known {
         let counted = match &ledger {
             Some(Some(ledger)) => Some(ledger.count_trials(&experiment.name)?),
             Some(None) => Some([0; 3]),
             None => None,
         };
-        let halt = experiment.halt(halts);
+        let halt = experiment.halt(&halts);
         let state = experiment.state(answering.as_ref()).halted_by(halt);
         entries.push(Entry {
             halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
@@ -49,10 +44,10 @@ pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
         });
     }
     if json {
-        print_json(&json!({"experiments": entries, "damaged": not_ok}));
+        print_json(&json!({"experiments": entries, "damaged": damaged, "halts_error": halts_error}));
         return Ok(());
     }
-    for why in &not_ok {
+    for why in &damaged {
         print_line(format!("NOT OK: {why}"));
     }
     if entries.is_empty() {
@@ -110,6 +105,9 @@ pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
         ]
     };
     print_table(&[vec![head], entries.iter().map(row).collect()].concat());
+    if let Some(error) = halts_error {
+        print_line(format!("unknown: whether one is halted: {error}"));
+    }
     for entry in &entries {
         if let Some(why) = &entry.halted {
             print_line(format!("HALTED: {}: {why}", entry.experiment.name));
