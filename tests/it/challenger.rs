@@ -127,7 +127,7 @@ fn what_is_no_challenger_is_refused_by_name() {
     with(&["--shadow", "2"]).exits(64);
     with(&["--salt", "a b"]).exits(64).says("without spaces");
     with(&["--salt", &"s".repeat(65)]).exits(64);
-    with(&["--abort-if", " "]).exits(64).says("a rule is missing");
+    with(&["--abort-if", " "]).exits(64).says("no limit");
     of(&["--shadow", "2", "--share", "10%"]).exits(64);
     of(&["--shadow", "2", "--salt", "s"]).exits(64);
     of(&[]).exits(64);
