@@ -2,10 +2,11 @@
 
 use super::invocation::Invocation;
 use super::{few, print_error, print_line};
-use crate::config::{Config, Input, Watch, has_segments};
+use crate::config::{Config, Input, Watch, has_segments, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
 use crate::registry::Registry;
+use crate::registry::experiment::Kind;
 use crate::serve;
 use crate::spool::publish::{Folder, Publisher};
 use crate::spool::scan::Listing;
@@ -78,6 +79,16 @@ pub fn check(config: Config, wishes: &Wishes, invocation: &Invocation) -> Result
             print_error(&error, invocation);
         }
         result => note("model", result),
+    }
+    match trials(&config) {
+        Ok(None) => {}
+        Ok(Some(found)) => note("experiments", Ok(found)),
+        Err(error @ Error::Config { .. }) => note("experiments", Err(error)),
+        // What goes on without is more than what doesn't.
+        Err(error) => {
+            print_line("warning  experiments: what is on trial can't be tried as it should");
+            print_error(&error, invocation);
+        }
     }
     if serve {
         serve::rehearse(&config)
@@ -169,6 +180,34 @@ fn publishing(config: &Config) -> Result<String> {
         config.output.path.display(),
         config.failed.display()
     ))
+}
+
+/// What is on trial, if anything is.
+fn trials(config: &Config) -> Result<Option<String>> {
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    let Ok(champion) = registry.latest_approved() else {
+        return Ok(None);
+    };
+    let trials = registry.trials(&champion, &config.state.path)?;
+    let mut found = Vec::new();
+    for experiment in &trials.running {
+        let (name, kind, version) = (&experiment.name, experiment.kind, experiment.version);
+        if kind == Kind::Challenger {
+            says_who_answers(config)?;
+            registry.prove(version)?;
+        }
+        found.push(format!("{name} (version {version} as a {kind})"));
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    Dir::open_or_make(&config.shadow)?;
+    durable::rehearse(&config.shadow)?;
+    Ok(Some(format!(
+        "{}; what is kept of them: {}",
+        found.join(", "),
+        config.shadow.display()
+    )))
 }
 
 fn model(config: &Config) -> Result<String> {

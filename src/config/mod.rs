@@ -23,6 +23,7 @@ pub use capture::Capture;
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use monitor::has_segments;
+pub use output::says_who_answers;
 pub use output::{OnTaken, Output};
 pub use serve::{AccessLog, Auth, BadRows, Serve};
 pub use state::State;

@@ -1,10 +1,12 @@
 //! `[output]`: where outputs go, how they get there, and what is in them.
 
+use super::Config;
 use super::value::{Any, Folder, any};
+use crate::error::{Error, Result};
 use crate::spool::Mode;
 use crate::transform::Columns;
 use serde::{Deserialize, Deserializer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -61,6 +63,22 @@ enum Publish {
     Auto,
     Rename,
     Direct,
+}
+
+/// Where a challenger answers for some keys, an output must say who answered each of its rows.
+///
+/// # Errors
+/// It doesn't.
+pub fn says_who_answers(config: &Config) -> Result<()> {
+    let message = "output.model_version must be true where a challenger answers for some keys, for each row to say which version did: \
+                   set it before the experiment (all outputs are made again, with a column more), or stop the experiment";
+    match config.shape.model_version {
+        true => Ok(()),
+        false => Err(Error::config(
+            config.file.as_deref().unwrap_or(Path::new("output.model_version")),
+            message,
+        )),
+    }
 }
 
 impl Raw {

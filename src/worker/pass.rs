@@ -8,7 +8,7 @@ use super::look::{asked, recipe, want};
 use super::owner::claim_folders;
 use super::plan::{Want, Word};
 use super::queue::Queue;
-use crate::config::{Config, has_segments};
+use crate::config::{Config, has_segments, says_who_answers};
 use crate::error::Result;
 use crate::registry::Current;
 use crate::registry::baseline::InForce;
@@ -105,8 +105,8 @@ impl Pass {
     pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
         let Config { shape, monitor, .. } = &self.setup.config;
         let watched = watched.filter(|_| monitor.is_on());
-        if let (Some(lineup), Some(_)) = (lineup, &watched)
-            && let Err(error) = has_segments(&self.setup.config, lineup.signature())
+        if let Some(lineup) = lineup
+            && let Err(error) = fits(&self.setup.config, lineup, watched.is_some())
         {
             self.pin = None;
             self.start_over();
@@ -492,5 +492,16 @@ impl Pass {
     /// Is there nothing that the one-shot waits for?
     pub fn converged(&self) -> bool {
         self.large.is_none() && self.publishing.is_none() && self.commit.converged()
+    }
+}
+
+/// Do the settings go with this lineup?
+fn fits(config: &Config, lineup: &Lineup, watched: bool) -> Result<()> {
+    if watched {
+        has_segments(config, lineup.signature())?;
+    }
+    match lineup.challengers.iter().any(|challenger| challenger.is_open) {
+        true => says_who_answers(config),
+        false => Ok(()),
     }
 }

@@ -315,3 +315,23 @@ fn a_guard_halts_a_challenger_until_a_person_decides() {
     spool.once().exits(0);
     assert_eq!(spool.output("bad.csv").unwrap(), bad);
 }
+
+#[test]
+fn an_output_says_who_answered_as_long_as_a_challenger_does() {
+    let spool = spool();
+    start(&spool, "40%", &[]).exits(0);
+    spool.run(&["check"]).exits(0).says("ab (version 2 as a challenger)");
+    let silent = ["--set", "output.model_version=false"];
+    spool
+        .run(&[&["check"], &silent[..]].concat())
+        .exits(64)
+        .says("which version did");
+    spool.drop_file("a.csv", customers());
+    spool
+        .run(&[&["--once"], &silent[..]].concat())
+        .exits(64)
+        .says("output.model_version");
+    assert_eq!(spool.output("a.csv"), None);
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), expected(40));
+}

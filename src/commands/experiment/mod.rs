@@ -8,7 +8,7 @@ use super::invocation::Invocation;
 use super::models::{print_ended, vote};
 use super::{count, print_line};
 use crate::cli;
-use crate::config::Config;
+use crate::config::{Config, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::experiment::guard::Guard;
 use crate::ledger::Ledger;
@@ -39,7 +39,7 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
                 salt: salt.unwrap_or_else(|| name.clone()),
             });
             if split.is_some() {
-                check_output(config)?;
+                says_who_answers(config)?;
             }
             let beginning = Beginning {
                 name: &name,
@@ -100,18 +100,6 @@ fn precise(reason: String) -> Vote {
     Vote {
         at: Timestamp::now().to_string(),
         ..vote(reason)
-    }
-}
-
-/// An output must say who answered each of its rows, and a column must not appear in mid-stream.
-fn check_output(config: &Config) -> Result<()> {
-    match config.shape.model_version {
-        true => Ok(()),
-        false => Err(Error::config(
-            "output.model_version",
-            "a challenger needs it to be true, so that each row says which version answered: set it first, which makes all outputs \
-             again, with a column more",
-        )),
     }
 }
 
