@@ -214,6 +214,8 @@ fn model(config: &Config) -> Result<String> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let identity = registry.latest_approved()?;
     let member = registry.prove(identity.version)?;
+    // Where it can't be told whose keys are a challenger's, nobody answers.
+    registry.trials(&identity, &config.state.path)?;
     if registry.baseline(identity.version)?.is_some() {
         has_segments(config, member.model.signature())?;
     }

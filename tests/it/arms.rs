@@ -39,7 +39,7 @@ fn decide(spool: &Spool, command: &[&str]) -> Ran {
 fn place(key: &str) -> u64 {
     let hash = blake3::hash(format!("spring\0{key}").as_bytes());
     let bucket = u64::from_be_bytes(*hash.as_bytes().first_chunk().unwrap());
-    (u128::from(bucket) * 10_000 >> 64) as u64
+    ((u128::from(bucket) * 10_000) >> 64) as u64
 }
 
 fn key(row: usize) -> String {
@@ -259,7 +259,7 @@ fn nobody_answers_for_a_challenger_that_is_damaged() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("salt =", "pepper =")).unwrap();
     spool.drop_file("more.csv", rows(&ours));
-    spool.once().exits(3).says("ab.toml");
+    spool.once().exits(64).says("ab.toml");
     assert_eq!(spool.output("more.csv"), None);
     fs::write(&file, text).unwrap();
     spool.once().exits(0);

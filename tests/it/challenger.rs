@@ -205,6 +205,9 @@ fn a_halt_is_shown_and_lifted_or_confirmed_by_a_person() {
             .contains("3 of 100 rows")
     );
     spool
+        .run(&["status", "--check"])
+        .says("experiment ab is halted: bad_rows > 1%: 3 of 100 rows");
+    spool
         .run(&["status"])
         .exits(0)
         .says("HALTED: bad_rows > 1%")
@@ -303,11 +306,13 @@ fn a_challengers_experiment_that_cant_be_read_stops_the_group() {
     spool.drop_file("a.csv", "id,x\n1,1\n");
     spool
         .once()
-        .exits(3)
+        .exits(64)
         .says("whose keys are its can't be told")
         .says("ab.toml");
     assert_eq!(spool.output("a.csv"), None);
-    spool.run(&["status"]).exits(0).says("ab.toml");
+    let status = spool.run(&["status", "--json"]).exits(0).json();
+    assert!(status["model_error"].as_str().unwrap().contains("ab.toml"), "{status}");
+    spool.run(&["check"]).exits(64).says("ab.toml");
     experiment(&spool, &["list"]).exits(0).says("NOT OK");
     experiment(
         &spool,

@@ -1,6 +1,6 @@
 """Tries, as the service's user, what the service must not be able to do. Prints each try and what came of it.
 
-Runs with Debian's python3-minimal, as the `worker` or the `server`. `may ...` must work, all else must not.
+Runs with Debian's python3-minimal, as the `worker`, the `server` or its `staging`. `may ...` must work, all else must not.
 """
 
 import errno
@@ -11,9 +11,14 @@ import subprocess
 import sys
 
 SPOOL = "spool"
-SERVER = sys.argv[1] == "server"
+KIND = sys.argv[1]
+SERVER = KIND != "worker"
 # What it may write.
-OWN = ("state/serve", "capture") if SERVER else ("output", "failed", "state")
+OWN = {
+    "worker": ("output", "failed", "state"),
+    "server": ("state/serve", "state/halts", "capture"),
+    "staging": ("state/serve", "capture"),
+}[KIND]
 
 
 def attempt(what, act):
@@ -125,6 +130,8 @@ if SERVER:
         attempt(f"list {folder}", lambda: os.listdir(f"{SPOOL}/{folder}"))
     for folder in ("output", "failed", "status", "state"):
         attempt(f"write {folder}", lambda: make(f"{SPOOL}/{folder}"))
+    if KIND == "staging":
+        attempt("halt what is in production", lambda: make(f"{SPOOL}/state/halts"))
 else:
     attempt("may read inputs", lambda: open(f"{SPOOL}/input/old.csv").close())
 attempt("may use /tmp", lambda: make("/tmp"))

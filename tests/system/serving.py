@@ -190,14 +190,16 @@ def test_the_sandbox_holds(room):
     start = (f"systemctl restart {{0}}.socket; python3 -c '{connect}' | grep answered; "
              "while [ $(systemctl show -P ActiveState {0}) = activating ]; do sleep 0.05; done")
     outcomes = {}
-    for unit in UNITS:
+    kinds = dict(zip(UNITS, ("server", "staging")))
+    for unit, kind in kinds.items():
         # The socket is the probe's.
         text = (CRATE / "systemd" / unit).read_text().replace(unit.replace(".service", ".socket"), "probe.socket")
-        outcomes[unit] = sandbox.probe(machine, "probe", text, "server", start)
+        outcomes[unit] = sandbox.probe(machine, "probe", text, kind, start)
     sandbox.assert_untouched(machine)
     bare = ("[Unit]\nRequires=probe.socket\nAfter=probe.socket\n\n[Service]\nType=oneshot\nUser=transform\nGroup=transform\n"
             "WorkingDirectory=/var/lib/transform\nExecStart=\n")
-    sandbox.judge(outcomes, sandbox.probe(machine, "probe", bare, "server", start))
+    for unit, kind in kinds.items():
+        sandbox.judge({unit: outcomes[unit]}, sandbox.probe(machine, "probe", bare, kind, start))
     sandbox.tidy(machine)
     machine.sh("systemctl stop probe.socket; rm /etc/systemd/system/probe.*; systemctl daemon-reload")
 

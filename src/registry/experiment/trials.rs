@@ -52,7 +52,8 @@ impl Registry {
                         "{message}; it is a challenger's, and whose keys are its can't be told: nothing is answered until the \
                          file is restored from a backup, or removed"
                     );
-                    return Err(Error::model(path, message));
+                    // The way out isn't that of a damaged version: to reject one that answers.
+                    return Err(Error::config(path, message));
                 }
                 error => trials.damaged.push(error.to_string()),
             }

@@ -128,6 +128,14 @@ fn findings(status: &Status, limits: Limits) -> Vec<(Level, String)> {
             add(Level::Warning, format!("{files} {what}"));
         }
     }
+    for experiment in &status.experiments {
+        if let Some(why) = &experiment.halted {
+            add(
+                Level::Warning,
+                format!("experiment {} is halted: {why}", experiment.name),
+            );
+        }
+    }
     if !status.unseen_files.is_empty() {
         let files = status.unseen_files.len();
         add(Level::Warning, format!("{files} can't be looked at"));

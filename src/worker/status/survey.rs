@@ -101,9 +101,9 @@ pub fn find(config: &Config) -> Result<Status> {
         ask_folders(&asked, &mut |part| drop(answer.send(part)));
     })?;
     let registry = Registry::new(&config.models.path, &config.models.group);
-    let watched = config.monitor.is_on();
+    let (watched, state) = (config.monitor.is_on(), config.state.path.clone());
     thread("model", move || {
-        drop(sender.send(Answer::Proven(prove(registry, watched))))
+        drop(sender.send(Answer::Proven(prove(registry, watched, &state))))
     })?;
     let (mut approved, mut listed) = (false, false);
     loop {
@@ -237,10 +237,13 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     thread.map(drop).map_err(Error::io("start a thread for", name))
 }
 
-/// Whether the lineup can be used. `watched`: only with its baseline.
-fn prove(registry: Registry, watched: bool) -> Result<()> {
-    let mut current = Current::new(registry).watched(watched);
+/// Whether the version that answers can be used, and it can be told whose keys are a challenger's. `watched`: only with its baseline.
+fn prove(registry: Registry, watched: bool, state: &Path) -> Result<()> {
+    let mut current = Current::new(registry.clone()).watched(watched);
     current.look();
+    if let Ok(lineup) = current.lineup() {
+        registry.trials(&lineup.champion.identity, state)?;
+    }
     current.take_error().map_or(Ok(()), Err)
 }
 
