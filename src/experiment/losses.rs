@@ -1,22 +1,31 @@
 //! What came true, held against what both versions said of the same rows.
 
-use super::difference::{Classes, Pairing, Record};
+use super::difference::{Pairing, Record};
 use super::paired::{Loss, Measure, Paired, error, log_loss, squared_error};
 use crate::score::spelling::Number;
 use crate::score::{Spelling, label};
 
-/// Collects losses by what is measured: squared errors of numbers; errors of labels, and log losses where both versions give the
-/// probabilities of the classes.
+/// How what came true is held against outputs: squared errors of numbers; errors of labels, and log losses where the probabilities of
+/// the classes are given.
 #[derive(Clone, Debug)]
-pub struct Losses {
+pub struct Scale {
     pairing: Pairing,
-    of: Vec<(Measure, Vec<Loss>)>,
+    /// The first one decides.
+    pub measures: Vec<Measure>,
 }
 
-impl Losses {
+/// What came true in a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Actual {
+    Number(f64),
+    /// Its place among the classes.
+    Class(usize),
+}
+
+impl Scale {
     /// # Errors
     /// Why labels can't be held against these outputs.
-    pub fn new(pairing: Pairing) -> Result<Losses, String> {
+    pub fn new(pairing: Pairing) -> Result<Scale, String> {
         let measures = match &pairing.classes {
             Some(classes) if classes.has_probabilities => vec![Measure::Error, Measure::LogLoss],
             Some(_) => vec![Measure::Error],
@@ -28,35 +37,61 @@ impl Losses {
                 ));
             }
         };
-        Ok(Losses {
-            pairing,
-            of: measures.into_iter().map(|measure| (measure, Vec::new())).collect(),
-        })
+        Ok(Scale { pairing, measures })
+    }
+
+    /// None where the label is none of the classes, or no finite number. `spelling`: of the label.
+    pub fn actual(&self, label: &str, spelling: &Spelling) -> Option<Actual> {
+        match &self.pairing.classes {
+            Some(classes) => label::class(label, &classes.names, spelling).map(Actual::Class),
+            None => match spelling.number(label.as_bytes()) {
+                Number::Value(x) if x.is_finite() => Some(Actual::Number(x)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Of each measure, what was lost by these outputs. `side`: whose they are, the champion's (0) or the other one's.
+    pub fn losses(&self, side: usize, outputs: &[&str], actual: Actual) -> Vec<f64> {
+        let number = |cell: usize| outputs[cell].parse().unwrap_or(f64::NAN);
+        match (&self.pairing.classes, actual) {
+            (Some(classes), Actual::Class(actual)) => {
+                // A class that a version doesn't know was given no chance.
+                let given = classes.probabilities[actual][side].map_or(0.0, number);
+                let losses = [error(outputs[0] == classes.names[actual]), log_loss(given)];
+                losses[..self.measures.len()].to_vec()
+            }
+            (None, Actual::Number(actual)) => {
+                vec![squared_error(actual, number(self.pairing.columns[0].cells[side]))]
+            }
+            _ => vec![f64::NAN; self.measures.len()],
+        }
+    }
+}
+
+/// Collects the losses of both versions in the same rows, by what is measured.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    scale: Scale,
+    of: Vec<(Measure, Vec<Loss>)>,
+}
+
+impl Losses {
+    pub fn new(scale: Scale) -> Losses {
+        Losses {
+            of: scale.measures.iter().map(|&measure| (measure, Vec::new())).collect(),
+            scale,
+        }
     }
 
     /// A row that both scored, as [`super::difference::Tally::add`] took it, and its label. `at`: when the row's input was first seen,
     /// in microseconds since 1970; `spelling`: of the label. False where the label is none of the classes, or no finite number.
     pub fn add(&mut self, record: &Record, at: i64, label: &str, spelling: &Spelling) -> bool {
-        let cells = |places: [usize; 2]| [0, 1].map(|side| record.outputs[side][places[side]]);
-        let number = |cell: &str| cell.parse().unwrap_or(f64::NAN);
-        let losses = match &self.pairing.classes {
-            None => {
-                let actual = match spelling.number(label.as_bytes()) {
-                    Number::Value(x) if x.is_finite() => x,
-                    _ => return false,
-                };
-                let said = cells(self.pairing.columns[0].cells).map(number);
-                vec![said.map(|said| squared_error(actual, said))]
-            }
-            Some(classes) => {
-                let Some(actual) = label::class(label, &classes.names, spelling) else {
-                    return false;
-                };
-                let errors = cells([0, 0]).map(|said| error(said == classes.names[actual]));
-                vec![errors, log_losses(classes, actual, record)]
-            }
+        let Some(actual) = self.scale.actual(label, spelling) else {
+            return false;
         };
-        for ((_, all), [champion, shadow]) in self.of.iter_mut().zip(losses) {
+        let [champion, shadow] = [0, 1].map(|side| self.scale.losses(side, record.outputs[side], actual));
+        for ((_, all), (champion, shadow)) in self.of.iter_mut().zip(champion.into_iter().zip(shadow)) {
             all.push(Loss {
                 key: record.key.into(),
                 at,
@@ -75,17 +110,6 @@ impl Losses {
             .map(|((measure, losses), margin)| Paired::of(measure, losses, margin))
             .collect()
     }
-}
-
-/// A class that a version doesn't know was given no chance.
-fn log_losses(classes: &Classes, actual: usize, record: &Record) -> [f64; 2] {
-    [0, 1].map(|side| {
-        let given = match classes.probabilities[actual][side] {
-            Some(cell) => record.outputs[side][cell].parse().unwrap_or(f64::NAN),
-            None => 0.0,
-        };
-        log_loss(given)
-    })
 }
 
 #[cfg(test)]
@@ -112,9 +136,13 @@ mod tests {
         std::iter::once(label).chain(probabilities).collect()
     }
 
+    fn of(champion: &[Column], shadow: &[Column]) -> Losses {
+        Losses::new(Scale::new(Pairing::of(champion, shadow).unwrap()).unwrap())
+    }
+
     #[test]
     fn labels_are_right_or_wrong_and_more_or_less_likely() {
-        let mut losses = Losses::new(Pairing::of(&classes(&[0, 1]), &classes(&[1, 0, 2])).unwrap()).unwrap();
+        let mut losses = of(&classes(&[0, 1]), &classes(&[1, 0, 2]));
         let row = record("a", [&["0", "0.75", "0.25"], &["1", "0.5", "0.25", "0.25"]]);
         // As the same number; what is no class is not used.
         assert!(losses.add(&row, 0, "1.0", &Spelling::USUAL));
@@ -133,7 +161,7 @@ mod tests {
     #[test]
     fn labels_alone_have_errors_alone() {
         let with = classes(&[0, 1]);
-        let losses = Losses::new(Pairing::of(&with, &with[..1]).unwrap()).unwrap();
+        let losses = of(&with, &with[..1]);
         assert_eq!(
             losses
                 .finish(0.0)
@@ -147,7 +175,7 @@ mod tests {
     #[test]
     fn numbers_have_squared_errors() {
         let output = [Column::plain("y".into(), Type::Float64)];
-        let mut losses = Losses::new(Pairing::of(&output, &output).unwrap()).unwrap();
+        let mut losses = of(&output, &output);
         assert!(losses.add(&record("a", [&["1.0"], &["3.5"]]), 0, "3", &Spelling::USUAL));
         assert!(losses.add(&record("a", [&["NaN"], &["3.5"]]), 0, "3", &Spelling::USUAL));
         assert!(!losses.add(&record("a", [&["1.0"], &["3.5"]]), 0, "inf", &Spelling::USUAL));
@@ -158,7 +186,7 @@ mod tests {
         );
         assert_eq!((paired.keys, paired.left_out, paired.margin), (1, 1, 0.5));
         let two = ["y", "z"].map(|name| Column::plain(name.into(), Type::Float64));
-        let why = Losses::new(Pairing::of(&two, &two).unwrap()).unwrap_err();
+        let why = Scale::new(Pairing::of(&two, &two).unwrap()).unwrap_err();
         assert_eq!(why, "which of the 2 outputs the labels are of can't be told");
     }
 }

@@ -21,5 +21,6 @@ mod student;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod verdict;
 
 pub use report::{Report, Subject};

@@ -1,7 +1,8 @@
 //! What a shadow is like beside the champion, for people and programs.
 
 use super::difference::{Column, Difference};
-use super::paired::{KEYS_MIN, Paired, Verdict};
+use super::paired::Paired;
+use super::verdict::{Verdict, needed};
 use crate::digits::short;
 use crate::evaluate::report::count;
 use crate::html::thousands;
@@ -101,9 +102,6 @@ fn headline(subject: &Subject) -> String {
 fn of_labels(subject: &Subject, paired: &Paired) -> String {
     let Subject { champion, shadow, .. } = subject;
     let said = match paired.verdict {
-        Verdict::Better => format!("{shadow} is better than {champion}"),
-        Verdict::Worse => format!("{shadow} is worse than {champion}"),
-        Verdict::Equivalent => format!("{shadow} is as good as {champion}, within {}", short(paired.margin, 3)),
         Verdict::NotYet if paired.left_out_of != [0, 0] => {
             let [of_champion, of_shadow] = paired.left_out_of;
             format!(
@@ -113,7 +111,7 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
                 grouped(of_champion, "row")
             )
         }
-        Verdict::NotYet => format!("Whether {shadow} is better than {champion} can't be told yet"),
+        verdict => verdict.said(champion, shadow, paired.margin),
     };
     let keys = format!("{} with a label", grouped(paired.keys, "key"));
     let (Some(before), Some(now), Some(lift), Some(interval)) =
@@ -122,13 +120,8 @@ fn of_labels(subject: &Subject, paired: &Paired) -> String {
         return format!("{said}: there are {keys}");
     };
     let number = |x: f64| thousands(short(x, 3));
-    let needed = match (paired.verdict, paired.more_keys) {
-        (Verdict::NotYet, None) if paired.keys < KEYS_MIN => format!("; a verdict takes {KEYS_MIN} keys"),
-        (Verdict::NotYet, Some(more)) => format!(
-            "; if it stays so, some {} more keys will tell",
-            thousands(rounded(more))
-        ),
-        (Verdict::NotYet, None) if paired.left_out_of == [0, 0] => "; more keys like these won't tell".into(),
+    let needed = match paired.verdict {
+        Verdict::NotYet if paired.left_out_of == [0, 0] => needed(paired.keys, paired.more_keys, false),
         _ => String::new(),
     };
     format!(

@@ -2,8 +2,9 @@
 
 use super::difference::{Pairing, Record, Tally};
 use super::page::page;
-use super::paired::{Loss, Measure, Paired, Verdict, error, log_loss, squared_error};
+use super::paired::{Loss, Measure, Paired, error, log_loss, squared_error};
 use super::text::text;
+use super::verdict::Verdict;
 use super::{Report, Subject};
 use crate::model::{Category, Column, Type};
 use crate::report::text::Line;

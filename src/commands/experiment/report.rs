@@ -6,7 +6,7 @@ use crate::commands::{count, few, print_json, print_line, print_table, read_text
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::experiment::difference::{Difference, Pairing, Record, Tally};
-use crate::experiment::losses::Losses;
+use crate::experiment::losses::{Losses, Scale};
 use crate::experiment::page::page;
 use crate::experiment::paired::Paired;
 use crate::experiment::text::text;
@@ -167,8 +167,8 @@ impl Found {
             Some(Of::Keys(labels)) => Some(labels),
             _ => None,
         };
-        let mut losses = labels.and_then(|_| match Losses::new(pairing) {
-            Ok(losses) => Some(losses),
+        let mut losses = labels.and_then(|_| match Scale::new(pairing) {
+            Ok(scale) => Some(Losses::new(scale)),
             Err(why) => {
                 found.notes.push(format!("the labels aren't used: {why}"));
                 None

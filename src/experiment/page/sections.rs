@@ -3,9 +3,10 @@
 use super::pictures;
 use crate::digits::short;
 use crate::experiment::difference::{Column, Difference, Different, LabelPair, Labels};
-use crate::experiment::paired::{Measure, Paired, Verdict};
+use crate::experiment::paired::{Measure, Paired};
 use crate::experiment::report::{Report, grouped, rounded};
 use crate::experiment::text;
+use crate::experiment::verdict::Verdict;
 use crate::html::{Escaped, thousands};
 use crate::report::percent;
 use std::fmt::{self, Write};

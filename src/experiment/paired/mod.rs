@@ -9,12 +9,11 @@
 
 use super::sequence::{Estimate, Interval, LEVEL, Moments, units};
 use super::student::ln_beta;
+use super::verdict::{KEYS_MIN, Verdict};
 use crate::report::time;
 use serde::{Serialize, Serializer};
 use std::f64::consts::LN_2;
 
-/// A sequence holds of many units; below so many there is no verdict.
-pub const KEYS_MIN: u64 = 100;
 /// Points of a line over time.
 const POINTS: usize = 60;
 
@@ -70,30 +69,6 @@ pub fn error(right: bool) -> f64 {
 /// `given`: the probability of what came true.
 pub fn log_loss(given: f64) -> f64 {
     -given.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
-}
-
-/// What can be said by now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The shadow loses less.
-    Better,
-    /// The difference is within the margin.
-    Equivalent,
-    /// The shadow loses more.
-    Worse,
-    NotYet,
-}
-
-impl Verdict {
-    pub fn words(self) -> &'static str {
-        match self {
-            Verdict::Better => "better",
-            Verdict::Equivalent => "equivalent",
-            Verdict::Worse => "worse",
-            Verdict::NotYet => "not yet",
-        }
-    }
 }
 
 /// The losses of two versions in the same keys.
@@ -180,14 +155,7 @@ impl Paired {
             None if keys < 2 => 1.0,
             None => estimate.p(),
         };
-        // The losses that aren't in it are the worst of all.
-        let [of_champion, of_shadow] = left_out_of;
-        let verdict = match verdict(&estimate, discordant, margin) {
-            Verdict::Better if of_shadow > 0 => Verdict::NotYet,
-            Verdict::Worse if of_champion > 0 => Verdict::NotYet,
-            Verdict::Equivalent if of_champion + of_shadow > 0 => Verdict::NotYet,
-            verdict => verdict,
-        };
+        let verdict = verdict(&estimate, discordant, margin).with_left_out(left_out_of);
         Paired {
             measure,
             keys,
@@ -285,21 +253,14 @@ pub fn sign_p(b: f64, c: f64) -> f64 {
     (-evidence).exp().min(1.0)
 }
 
-/// Within the margin first: a difference that is there, but is as good as nothing, is no reason to change.
 fn verdict(estimate: &Estimate, discordant: Option<[u64; 2]>, margin: f64) -> Verdict {
     if estimate.n < KEYS_MIN {
         return Verdict::NotYet;
     }
-    let interval = estimate.interval(LEVEL);
     let told = discordant.is_none_or(|[b, c]| sign_p(b as f64, c as f64) <= LEVEL);
-    if interval.is_within(margin) {
-        Verdict::Equivalent
-    } else if told && interval.low > 0.0 {
-        Verdict::Better
-    } else if told && interval.high < 0.0 {
-        Verdict::Worse
-    } else {
-        Verdict::NotYet
+    match Verdict::of(estimate.interval(LEVEL), margin) {
+        Verdict::Better | Verdict::Worse if !told => Verdict::NotYet,
+        verdict => verdict,
     }
 }
 
