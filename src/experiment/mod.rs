@@ -7,9 +7,10 @@
 //!
 //! Pure: no clock, no file, no log.
 
+pub mod arms;
 pub mod difference;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod guard;
 pub mod losses;
 pub mod mismatch;

@@ -102,7 +102,7 @@ fn basis(report: &Report) -> String {
     parts.join(", ")
 }
 
-fn number(x: Option<f64>) -> String {
+pub(super) fn number(x: Option<f64>) -> String {
     x.map_or_else(|| "-".into(), |x| short(x, 3))
 }
 

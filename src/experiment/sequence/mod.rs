@@ -86,13 +86,18 @@ impl Estimate {
     }
 
     /// Of the means of two groups, the second minus the first. Both have two values at least.
+    ///
+    /// The spread is that of each group by itself, or that of both together where this is greater: a small group of values that are
+    /// mostly alike has seldom seen those that aren't, and says then that it hardly varies, and that its mean is another one. Of 0/1
+    /// with 1 % of ones, and a tenth in the small group, the first alone finds a difference where there is none in 8 % of tests.
     pub fn between(first: &Moments, second: &Moments) -> Estimate {
-        let n = first.n + second.n;
-        let square = |group: &Moments| group.variance() / group.n as f64;
+        let (n, ns) = (first.n + second.n, [first.n as f64, second.n as f64]);
+        let apart = first.variance() / ns[0] + second.variance() / ns[1];
+        let together = (first.squares + second.squares) / (n - 2) as f64 * (1.0 / ns[0] + 1.0 / ns[1]);
         Estimate {
             n,
             difference: second.mean - first.mean,
-            variance: n as f64 * (square(first) + square(second)),
+            variance: n as f64 * apart.max(together),
         }
     }
 
