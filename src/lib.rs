@@ -74,7 +74,8 @@
 //!   where the week before counts in its place: [`monitor::then`]; a figure that is held against it, and its bar: [`monitor::check`]; what a report of it says, and its page: [`report`]; when
 //!   people are told: [`monitor::alert`], and what a file in the folder of alerts says: `worker::alerts`;
 //! - how labels find their rows, and what is measured of them: [`labels`]; what is kept of them: `ledger::labels`;
-//! - what is said of two versions that scored the same rows, and which version answers for a key: [`experiment`];
+//! - what is said of two versions that scored the same rows: [`experiment`]; of two that answered each for its own keys:
+//!   [`experiment::arms`]; what halts an experiment by itself: [`experiment::guard`]; which version answers for a key: [`score::arm`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

@@ -40,6 +40,7 @@ pub struct Subject<'a> {
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub format_version: u32,
+    pub kind: &'static str,
     pub headline: String,
     pub experiment: String,
     pub champion: String,
@@ -72,6 +73,7 @@ impl Report {
         };
         Report {
             format_version: FORMAT_VERSION,
+            kind: "shadow",
             headline,
             experiment: subject.name.into(),
             champion: subject.champion.into(),

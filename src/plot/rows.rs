@@ -153,7 +153,7 @@ pub fn pairs(title: &str, pairs: &[Pair]) -> String {
     svg(WIDTH, height, title, &body)
 }
 
-/// A share with its interval, of one name.
+/// A number with its interval, of one name.
 pub struct Interval<'a> {
     pub name: &'a str,
     /// None: it isn't measured.
@@ -165,11 +165,11 @@ pub struct Interval<'a> {
     pub text: String,
 }
 
-/// A dot with a whisker for each name, between 0 and `most`; a dashed line at `usual`.
-pub fn intervals(title: &str, rows: &[Interval], most: f64, usual: Option<f64>) -> String {
+/// A dot with a whisker for each name, between `low` and `high`; a dashed line at `usual`.
+pub fn intervals(title: &str, rows: &[Interval], (low, high): (f64, f64), usual: Option<f64>) -> String {
     let name = room(rows.iter().map(|row| row.name));
     let right = WIDTH - 16.0 - DIGIT * longest(rows.iter().map(|row| row.text.as_str()));
-    let across = |share: f64| name + (share / most).clamp(0.0, 1.0) * (right - name);
+    let across = |value: f64| name + ((value - low) / (high - low)).clamp(0.0, 1.0) * (right - name);
     let height = ROW * rows.len() as f64 + 8.0;
     let foot = height - 2.0;
     let mut body = format!("<path class=\"axis\" d=\"M{} 2V{foot}\"/>", Px(name));

@@ -312,9 +312,17 @@ fn a_report_says_how_they_differ_and_with_labels_which_is_better() {
     let text = fs::read_to_string(&made).unwrap();
     fs::write(&made, &text[..text.len() - 10]).unwrap();
     report(&[]).says("1 file left out").says("scored no file together yet");
-    fs::write(&made, text.replacen("\n2,", "\nx,", 1)).unwrap();
-    let damaged = spool.run(&["experiment", "report", "trial"]);
-    damaged.exits(64).says("\"x\" is no line").says("it is made again");
+    // Nor in part.
+    spool.drop_file("b.csv", "id,x\nd1,1\nd2,2\n");
+    spool.once().exits(0);
+    fs::write(&made, text.replacen("\n402,", "\n40x,", 1)).unwrap();
+    let json = report(&["--json"]).json();
+    assert_eq!((&json["files"], &json["difference"]["rows"]), (&1.into(), &2.into()));
+    let notes = json["notes"].to_string();
+    assert!(
+        notes.contains("a.csv (it isn't what a trial writes: \\\"40x\\\" is no line; remove it, and it is made again)"),
+        "{notes}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod arms;
+mod arms_report;
 mod arms_walk;
 mod as_found;
 mod attackers;

@@ -2,7 +2,6 @@
 
 mod list;
 mod report;
-mod sheet;
 
 use super::invocation::Invocation;
 use super::models::{print_ended, vote};

@@ -285,7 +285,7 @@ mod tests {
             let mut called = false;
             for _ in 0..30 {
                 for _ in 0..300 {
-                    let arm = usize::from(random.next_u32() % 10 == 0);
+                    let arm = usize::from(random.next_u32().is_multiple_of(10));
                     arms[arm].push(loss(&mut random));
                 }
                 let estimate = estimate([&arms[0], &arms[1]], labels);
@@ -309,7 +309,7 @@ mod tests {
 
     /// One label in a hundred is wrong.
     fn wrong(random: &mut ChaCha8Rng) -> f64 {
-        f64::from(u8::from(random.next_u32() % 100 == 0))
+        f64::from(u8::from(random.next_u32().is_multiple_of(100)))
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod lift;
 mod page;
 mod report;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use lift::{Lift, Loss};

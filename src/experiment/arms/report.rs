@@ -322,7 +322,7 @@ fn of_labels(champion: &str, challenger: &str, lift: &Lift, of: &str) -> String 
         verdict => verdict.said(champion, challenger, lift.margin),
     };
     let keys = format!(
-        "of {} and {} with a label, in {of}",
+        "of {} and the champion's {} with a label, in {of}",
         thousands(lift.challenger.keys),
         grouped(lift.champion.keys, "key")
     );

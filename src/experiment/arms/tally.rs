@@ -134,14 +134,14 @@ impl Tally {
         }
     }
 
-    /// A row of which [`Tally::check`] said nothing, and the label of its key. False where the label is none of the classes, or no finite
-    /// number.
-    pub fn add(&mut self, phase: u32, row: &Row, label: Option<(&str, &Spelling)>) -> bool {
+    /// A row of which [`Tally::check`] said nothing, and the label of its key. Could the label be used? It can't where it is none of the
+    /// classes, or no finite number. None: there is none, or nothing that it could be held against.
+    pub fn add(&mut self, phase: u32, row: &Row, label: Option<(&str, &Spelling)>) -> Option<bool> {
         let of = self.phases.entry(phase).or_default();
         of.rows += 1;
         let Some(arm) = side(row.arm) else {
             of.unassigned += 1;
-            return true;
+            return None;
         };
         let key = identity(row.key.as_bytes());
         of.crossed += u64::from(*of.keys.entry(fingerprint(key)).or_insert(arm) != arm);
@@ -149,7 +149,7 @@ impl Tally {
         of.rows += 1;
         if row.is_bad() {
             of.bad_rows += 1;
-            return true;
+            return None;
         }
         if self.outputs.classes.is_some() {
             *of.labels.entry(row.outputs[0].into()).or_default() += 1;
@@ -163,11 +163,9 @@ impl Tally {
                 values.n += 1;
             }
         }
-        let (Some(scale), Some((label, spelling))) = (&self.scale, label) else {
-            return true;
-        };
+        let (scale, (label, spelling)) = (self.scale.as_ref()?, label?);
         let Some(actual) = scale.actual(label, spelling) else {
-            return false;
+            return Some(false);
         };
         of.losses.resize_with(scale.measures.len(), Vec::new);
         let key = String::from_utf8_lossy(key);
@@ -177,6 +175,6 @@ impl Tally {
                 loss,
             });
         }
-        true
+        Some(true)
     }
 }

@@ -38,6 +38,13 @@ pub struct Record<'a> {
     pub outputs: [&'a [&'a str]; 2],
 }
 
+impl Record<'_> {
+    /// Could the champion score it, and the shadow?
+    pub fn scored(&self) -> [bool; 2] {
+        self.outputs.map(|cells| cells.iter().any(|cell| !cell.is_empty()))
+    }
+}
+
 /// What came of both versions in the same rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -139,8 +146,25 @@ impl Tally {
     }
 
     /// # Errors
-    /// Why the record isn't of these versions.
+    /// Why the record isn't of these versions. It doesn't count.
+    pub fn check(&mut self, record: &Record) -> Result<(), String> {
+        self.read(record).map(|_| ())
+    }
+
+    /// # Errors
+    /// Why the record isn't of these versions. It doesn't count.
     pub fn add(&mut self, record: &Record) -> Result<(), String> {
+        let labels = self.read(record)?;
+        let [champion, shadow] = record.scored();
+        self.scored[usize::from(champion) + 2 * usize::from(shadow)] += 1;
+        if champion && shadow {
+            self.compare(record, labels);
+        }
+        Ok(())
+    }
+
+    /// Its values, and the places of its labels, where both scored it.
+    fn read(&mut self, record: &Record) -> Result<Option<(usize, usize)>, String> {
         let fault = |why| format!("{} line {}: {why}", record.file, record.line);
         for (outputs, (cells, who)) in self.pairing.outputs.iter().zip(record.outputs.iter().zip(WHO)) {
             if cells.len() != *outputs {
@@ -148,28 +172,23 @@ impl Tally {
                 return Err(fault(format!("{cells} outputs of the {who} instead of {outputs}")));
             }
         }
-        let [champion, shadow] = record.outputs.map(|cells| cells.iter().any(|cell| !cell.is_empty()));
-        let labels = match &self.pairing.classes {
-            Some(classes) if champion && shadow => places(classes, record).map_err(fault)?,
-            _ => None,
-        };
         self.values.clear();
-        if champion && shadow {
-            for column in &self.pairing.columns {
-                let mut values = [0.0; 2];
-                for (side, value) in values.iter_mut().enumerate() {
-                    let cell = record.outputs[side][column.cells[side]];
-                    let number = cell.parse();
-                    *value = number.map_err(|_| fault(format!("{cell:?} of the {} is no number", WHO[side])))?;
-                }
-                self.values.push(values);
+        if record.scored() != [true, true] {
+            return Ok(None);
+        }
+        for column in &self.pairing.columns {
+            let mut values = [0.0; 2];
+            for (side, value) in values.iter_mut().enumerate() {
+                let cell = record.outputs[side][column.cells[side]];
+                let number = cell.parse();
+                *value = number.map_err(|_| fault(format!("{cell:?} of the {} is no number", WHO[side])))?;
             }
+            self.values.push(values);
         }
-        self.scored[usize::from(champion) + 2 * usize::from(shadow)] += 1;
-        if champion && shadow {
-            self.compare(record, labels);
+        match &self.pairing.classes {
+            Some(classes) => places(classes, record).map_err(fault),
+            None => Ok(None),
         }
-        Ok(())
     }
 
     fn compare(&mut self, record: &Record, labels: Option<(usize, usize)>) {

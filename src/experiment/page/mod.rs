@@ -1,7 +1,7 @@
 //! The report as one page that opens from disk, with no network and no script, on screen and on paper.
 
 mod pictures;
-mod sections;
+pub(super) mod sections;
 
 use super::report::{Report, grouped};
 use crate::digits::short;
@@ -21,31 +21,50 @@ pub fn page(report: &Report) -> String {
 }
 
 fn write(report: &Report, html: &mut String) -> fmt::Result {
-    let title = Escaped(&report.experiment);
-    write!(
+    begin(
+        &report.experiment,
+        &report.headline,
+        &facts(report),
+        &report.notes,
         html,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}: experiment report</title>\n<style>\n{STYLE}{OWN_STYLE}{FIGURES}</style>\n</head>\n<body>\n\
-         <header>\n<p class=\"kind\">Experiment report</p>\n<h1>{title}</h1>\n<p class=\"headline\">{}</p>\n<dl>\n",
-        Escaped(&report.headline)
     )?;
-    for (name, value) in facts(report) {
-        writeln!(html, "<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(&value))?;
-    }
-    html.push_str("</dl>\n</header>\n<main>\n");
-    for note in &report.notes {
-        writeln!(html, "<p class=\"note\">{}</p>", Escaped(note))?;
-    }
     sections::losses(report, html)?;
     if let Some(difference) = &report.difference {
         sections::predictions(difference, html)?;
         sections::labels(difference, html)?;
         sections::most_different(difference, html)?;
     }
-    html.push_str("</main>\n</body>\n</html>\n");
+    html.write_str(END)
+}
+
+/// The page down to its first section.
+pub(super) fn begin(
+    experiment: &str,
+    headline: &str,
+    facts: &[(&str, String)],
+    notes: &[String],
+    html: &mut String,
+) -> fmt::Result {
+    let title = Escaped(experiment);
+    write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}: experiment report</title>\n<style>\n{STYLE}{OWN_STYLE}{FIGURES}</style>\n</head>\n<body>\n\
+         <header>\n<p class=\"kind\">Experiment report</p>\n<h1>{title}</h1>\n<p class=\"headline\">{}</p>\n<dl>\n",
+        Escaped(headline)
+    )?;
+    for (name, value) in facts {
+        writeln!(html, "<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(value))?;
+    }
+    html.push_str("</dl>\n</header>\n<main>\n");
+    for note in notes {
+        writeln!(html, "<p class=\"note\">{}</p>", Escaped(note))?;
+    }
     Ok(())
 }
+
+pub(super) const END: &str = "</main>\n</body>\n</html>\n";
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let milliseconds = |of: Option<f64>| of.map_or(String::new(), |ms| format!(", {} ms for 1,000 rows", short(ms, 3)));

@@ -18,13 +18,13 @@ const FLIPS: usize = 30;
 const PICTURES: usize = 6;
 /// A longer text makes no better row.
 const TEXT: usize = 60;
-const DASH: &str = "\u{2013}";
+pub(in crate::experiment) const DASH: &str = "\u{2013}";
 
-fn number(value: Option<f64>) -> String {
+pub(in crate::experiment) fn number(value: Option<f64>) -> String {
     value.map_or(DASH.into(), |value| thousands(short(value, 3)))
 }
 
-fn shortened(text: &str) -> String {
+pub(in crate::experiment) fn shortened(text: &str) -> String {
     match text.char_indices().nth(TEXT) {
         Some((end, _)) => format!("{}\u{2026}", &text[..end]),
         None => text.into(),
@@ -76,12 +76,6 @@ pub fn losses(report: &Report, html: &mut String) -> fmt::Result {
 }
 
 fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
-    let class = match paired.verdict {
-        Verdict::Better => "holds",
-        Verdict::Worse => "fails",
-        Verdict::Equivalent => "",
-        Verdict::NotYet => "warns",
-    };
     let wins = paired.wins.map(thousands);
     let mut below = vec![match paired.measure {
         Measure::Error => format!(
@@ -108,7 +102,7 @@ fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
          <td class=\"number\" data-name=\"champion\">{}</td><td class=\"number\" data-name=\"shadow\">{}</td>\
          <td class=\"number main\" data-name=\"lift\">{}</td><td class=\"number\" data-name=\"95 % interval\">{interval}</td>\
          <td class=\"number\" data-name=\"p\">{}</td><td class=\"number\" data-name=\"more keys needed\">{more}</td>\
-         <td data-name=\"verdict\"><b class=\"tag {class}\">{}</b></td></tr>",
+         <td data-name=\"verdict\">{}</td></tr>",
         paired.measure.words(),
         below.join("; "),
         thousands(paired.keys),
@@ -116,11 +110,22 @@ fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
         number(paired.shadow),
         number(paired.lift),
         thousands(short(paired.p, 2)),
-        paired.verdict.words()
+        verdict(paired.verdict)
     )
 }
 
-fn figure(title: &str, note: &str, svg: &str, html: &mut String) -> fmt::Result {
+/// In its colour.
+pub(in crate::experiment) fn verdict(verdict: Verdict) -> String {
+    let class = match verdict {
+        Verdict::Better => "holds",
+        Verdict::Worse => "fails",
+        Verdict::Equivalent => "",
+        Verdict::NotYet => "warns",
+    };
+    format!("<b class=\"tag {class}\">{}</b>", verdict.words())
+}
+
+pub(in crate::experiment) fn figure(title: &str, note: &str, svg: &str, html: &mut String) -> fmt::Result {
     writeln!(
         html,
         "<figure>\n<figcaption><b>{}</b><span>{}</span></figcaption>\n{svg}</figure>",

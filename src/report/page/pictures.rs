@@ -270,5 +270,5 @@ pub fn groups(segment: &Segment) -> String {
             },
         })
         .collect();
-    intervals(&segment.column, &rows, most, segment.share)
+    intervals(&segment.column, &rows, (0.0, most), segment.share)
 }
