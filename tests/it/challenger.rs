@@ -109,7 +109,7 @@ fn what_is_no_challenger_is_refused_by_name() {
     start(&without)
         .exits(64)
         .says("output.model_version")
-        .says("makes all outputs again");
+        .says("all outputs are made again");
     let spool = spool();
     let of = |words: &[&str]| experiment(&spool, &[&["start", "ab"], words].concat());
     of(&["--challenger", "2"]).exits(64).says("--share");
