@@ -35,6 +35,11 @@ impl Split {
         }
     }
 
+    /// The challenger's, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.part as f64 / self.whole as f64
+    }
+
     /// The challenger's range begins at 0 and the champion's ends at 2^64, so a greater share takes keys from the champion alone, and
     /// a smaller one gives them back.
     pub fn arm(&self, key: &[u8]) -> Arm {

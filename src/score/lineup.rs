@@ -55,7 +55,7 @@ pub struct Shadow {
 }
 
 /// A version that answers for a share of the keys, in inputs that were first seen in a phase of its experiment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Challenger {
     /// The experiment's name.
     pub experiment: String,

@@ -1,8 +1,10 @@
 //! What is answered: status, headers, body.
 
+use super::answering::Answering;
 use super::keys::Remaining;
 use super::scoring::Predictions;
 use super::served::Served;
+use super::telemetry::counters::Rows;
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
@@ -27,9 +29,13 @@ pub struct Answer {
 /// Who predicted, and how many rows: for headers, metrics, the access log.
 #[derive(Clone)]
 pub struct Scored {
-    pub by: Arc<Served>,
+    pub by: Answering,
     pub rows: u64,
     pub bad_rows: u64,
+    /// Where both versions of an A/B test answered: the challenger's among these rows.
+    pub challenger: Option<(Arc<Served>, Rows)>,
+    /// Until it is known whether somebody compares them; of a CSV as the spool's, none.
+    pub predictions: Option<Predictions>,
 }
 
 impl Answer {
@@ -48,12 +54,14 @@ impl Answer {
     }
 
     /// Of a request for predictions.
-    pub fn of(self, by: Arc<Served>, predictions: &Predictions) -> Answer {
+    pub fn of(self, by: Answering, predictions: Predictions) -> Answer {
         Answer {
             scored: Some(Scored {
-                by,
                 rows: predictions.rows as u64,
                 bad_rows: predictions.bad() as u64,
+                challenger: by.of_challenger(&predictions),
+                by,
+                predictions: Some(predictions),
             }),
             ..self
         }

@@ -217,7 +217,7 @@ fn response(answer: Answer, id: String) -> hyper::Response<Full<Bytes>> {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(scored) = answer.scored {
-        headers.insert(MODEL, scored.by.name.clone());
+        headers.insert(MODEL, scored.by.name());
         if scored.bad_rows > 0 {
             headers.insert(BAD_ROWS, scored.bad_rows.into());
         }

@@ -11,7 +11,7 @@ use super::protocol::{self, Ask, By, open_inference, tensorflow};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
-use super::shadows::Shadows;
+use super::shadows::{Answered, Shadows};
 use super::telemetry::metrics::{ModelInfo, Standing};
 use super::telemetry::windows::Watched;
 use super::telemetry::{Exchange, Telemetry};
@@ -215,18 +215,17 @@ impl Endpoint {
     }
 
     /// Answers a request whose body is there, and keeps both. `hold`: for the body, and from now on for the answer.
-    fn score(&self, request: Request, hold: Hold) -> Result<Answer, Refusal> {
-        let answer = protocol::answer(&Ask {
-            request: &request,
-            by: By::Asked(&self.models),
-            bad_rows: self.settings.bad_rows,
-            room: &hold,
-        })?;
+    fn score(&self, mut request: Request, hold: Hold) -> Result<Answer, Refusal> {
+        let by = By::Asked(&self.models);
+        let mut answer = protocol::answer(&Ask::new(&request, by, self.settings.bad_rows, &hold))?;
+        let predictions = answer.scored.as_mut().and_then(|scored| scored.predictions.take());
         if let (Some(capture), Some(shadows)) = (&self.capture, &self.shadows)
-            && let Some(stamp) = capture.offer(&request, &answer)
-            && let Some(trials) = answer.scored.as_ref().and_then(|scored| self.models.trials(&scored.by))
+            && let Some(stamp) = capture.offer(&mut request, &answer)
+            && let Some(scored) = &answer.scored
+            && !scored.by.is_mixed()
+            && let Some(trials) = self.models.trials(&scored.by.served)
         {
-            shadows.offer(request, trials, stamp);
+            shadows.offer(request, trials, stamp, Answered::of(scored, predictions));
         }
         held(answer, hold)
     }
@@ -290,6 +289,7 @@ impl Endpoint {
                 approved: served.approved().map(|at| at.as_millisecond() as f64 / 1000.0),
             }
         });
+        let tests = self.models.arms();
         Standing {
             is_ready: !self.is_stopping() && self.models.ready().is_ok(),
             models: infos.collect(),
@@ -300,6 +300,7 @@ impl Endpoint {
             max_body_bytes: self.settings.memory,
             capture: self.capture.as_ref().map(|capture| capture.captured()),
             watched: watched.collect(),
+            tests: tests.iter().map(|arms| arms.standing()).collect(),
             shadows: shadows
                 .iter()
                 .flat_map(|trials| trials.iter())

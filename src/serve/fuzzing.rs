@@ -121,7 +121,11 @@ pub(super) static MODELS: LazyLock<Models> = LazyLock::new(|| {
         ("pandas", pandas),
         ("classes", classes),
     ];
-    let shape = Shape {
+    Models::of(models, shape())
+});
+
+pub(super) fn shape() -> Shape {
+    Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
         dialect: Dialect::plain(b','),
@@ -131,9 +135,8 @@ pub(super) static MODELS: LazyLock<Models> = LazyLock::new(|| {
         columns: Columns::Prediction,
         probabilities: false,
         model_version: false,
-    };
-    Models::of(models, shape)
-});
+    }
+}
 
 /// The first [`SETTINGS`] bytes choose route, group, content type, what is accepted, query, and where a binary body begins; the rest
 /// is the body. What is refused is the client's fault, and has a shape in each protocol; what is answered as JSON, is JSON.
@@ -173,12 +176,7 @@ pub fn answer(bytes: &[u8]) {
     let memory = Memory::new(1 << 30);
     for bad_rows in [BadRows::Refuse, BadRows::Null] {
         let room = memory.hold();
-        let ask = Ask {
-            request: &request,
-            by: By::Asked(&MODELS),
-            bad_rows,
-            room: &room,
-        };
+        let ask = Ask::new(&request, By::Asked(&MODELS), bad_rows, &room);
         match protocol::answer(&ask) {
             Ok(answer) => {
                 assert!(answer.status.is_success());

@@ -3,14 +3,18 @@
 //! A connection is accepted and its requests are read ([`connections`]). The [`Endpoint`] is what all requests share: the
 //! [`route`] is found, the [`guard`] checks the caller's key and charges it, the body is taken in under limits, the route's [`protocol`] makes
 //! rows of it, a [`served::Served`] version scores them ([`scoring`]), and the protocol writes the [`Answer`]; what is refused, is
-//! refused in the protocol's own shape ([`refusal`]). What was scored is counted, and held against the version's baseline ([`live`]). What
+//! refused in the protocol's own shape ([`refusal`]). While an A/B test goes on ([`arms`]), a key chooses the version, or of the rows of a
+//! request both answer ([`answering`], [`union`]). What was scored is counted, and held against the version's baseline ([`live`]). What
 //! was asked and answered is kept for monitoring where that is wished ([`capture`]); then versions on trial score it, too ([`shadows`]).
+//! What versions of experiments did ([`tally`]) halts them, where it is beyond a limit.
 //!
 //! What came of each is recorded in one place ([`telemetry`]), for Prometheus, the access log, and the [`page`] for who is on call.
 //!
 //! Only [`server`], [`connections`], [`patience`], [`endpoint`] and [`body`] know tokio.
 
 mod answer;
+mod answering;
+mod arms;
 mod base64;
 mod body;
 mod capture;
@@ -36,8 +40,10 @@ mod scoring;
 mod served;
 mod server;
 mod shadows;
+mod tally;
 mod telemetry;
 mod trial;
+mod union;
 mod vertex;
 
 pub use rehearsal::rehearse;

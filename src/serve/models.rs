@@ -1,5 +1,7 @@
 //! The groups and versions that are served: proven beside those at work, then put in their place.
 
+use super::answering::Candidates;
+use super::arms::Arms;
 use super::live::Live;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
@@ -9,9 +11,9 @@ use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};
 use crate::registry::baseline::InForce;
-use crate::registry::{Current, Registry, Status};
-use crate::score::Lineup;
+use crate::registry::{Current, Halt, Registry, Status};
 use crate::score::binding::nearest;
+use crate::score::{Identity, Lineup};
 use crate::service::lock;
 use crate::transform::Shape;
 use jiff::Timestamp;
@@ -24,8 +26,8 @@ use std::time::Duration;
 /// Versions that were asked for by their number and don't answer by themselves; so many are kept in memory.
 const OTHERS: usize = 8;
 
-/// Of each group, the version that answers; or why none does.
-type Table = HashMap<String, Result<Arc<Served>, String>>;
+/// Of each group, the version that answers, and the A/B test beside it; or why none does.
+type Table = HashMap<String, Result<Candidates, String>>;
 
 /// What requests look models up in.
 pub struct Models {
@@ -126,11 +128,27 @@ impl Models {
         let made = Models::new(PathBuf::from("/nowhere"), group, Stage::Production, shape, false);
         let table = models.into_iter().map(|(group, model)| {
             let lineup = Lineup::alone(model.into());
-            (group.to_string(), Ok(Served::of(lineup, &made.shape, None, None)))
+            let served = Served::of(lineup, &made.shape, None, None);
+            (group.to_string(), Ok(Candidates::alone(served)))
         });
         let table: Table = table.collect();
         *made.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         made
+    }
+
+    /// The same, and a challenger answers for a share of the configured group's keys.
+    #[cfg(test)]
+    pub fn with_challenger(self, challenger: crate::score::Challenger) -> Models {
+        let champion = self.ready().expect("it is in memory");
+        let lineup = Lineup {
+            challengers: vec![challenger],
+            ..Lineup::of(champion.lineup.champion.clone())
+        };
+        let serve = |_: &Identity, lineup: Lineup| Ok(Served::of(lineup.into(), &self.shape, None, None));
+        let arms = Arms::beside(&champion, &lineup, None, serve);
+        let table = Table::from([(self.group.clone(), Ok(Candidates { champion, arms }))]);
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self
     }
 
     pub fn group(&self) -> &str {
@@ -152,8 +170,16 @@ impl Models {
     pub fn all(&self) -> BTreeMap<String, Result<Arc<Served>, String>> {
         self.table()
             .iter()
-            .map(|(group, served)| (group.clone(), served.clone()))
+            .map(|(group, of)| (group.clone(), of.clone().map(|of| of.champion)))
             .collect()
+    }
+
+    /// The A/B tests that go on.
+    pub fn arms(&self) -> Vec<Arc<Arms>> {
+        let table = self.table();
+        let mut arms: Vec<_> = table.values().flatten().filter_map(|of| of.arms.clone()).collect();
+        arms.sort_by(|a, b| a.phase.cmp(&b.phase));
+        arms
     }
 
     /// Versions beside them that are in memory, for they were asked for by their number; the one used last, last.
@@ -167,14 +193,22 @@ impl Models {
 
     /// The version that answers for the configured group.
     pub fn ready(&self) -> Result<Arc<Served>, Refusal> {
-        self.latest(&self.group)
+        self.latest(&self.group).map(|of| of.champion)
+    }
+
+    /// Who may answer: a version that is asked for by its number answers itself. The same arguments and errors as of [`Models::find`].
+    pub fn candidates(&self, group: Option<&str>, version: Option<u32>) -> Result<Candidates, Refusal> {
+        match version {
+            None => self.latest(group.unwrap_or(&self.group)),
+            Some(_) => self.find(group, version).map(Candidates::alone),
+        }
     }
 
     /// `group`: none is the configured one; `version`: none is the one that answers. One that isn't in memory is read and proven
     /// now: see [`Models::is_loaded`].
     pub fn find(&self, group: Option<&str>, version: Option<u32>) -> Result<Arc<Served>, Refusal> {
         let group = group.unwrap_or(&self.group);
-        let latest = self.latest(group);
+        let latest = self.latest(group).map(|of| of.champion);
         let Some(version) = version else { return latest };
         match latest {
             Ok(served) if served.version() == version => Ok(served),
@@ -199,14 +233,14 @@ impl Models {
         let latest = self
             .table()
             .get(group)
-            .is_some_and(|served| served.as_ref().is_ok_and(is));
+            .is_some_and(|of| of.as_ref().is_ok_and(|of| is(&of.champion)));
         latest || self.lock_others().proven.iter().any(is)
     }
 
-    fn latest(&self, group: &str) -> Result<Arc<Served>, Refusal> {
+    fn latest(&self, group: &str) -> Result<Candidates, Refusal> {
         let table = self.table();
         match table.get(group) {
-            Some(Ok(served)) => Ok(served.clone()),
+            Some(Ok(of)) => Ok(of.clone()),
             Some(Err(why)) => Err(Refusal::new(Cause::NotReady, why.clone()).after(5)),
             None if group == self.group => Err(Refusal::new(Cause::NotReady, "no approved model yet").after(5)),
             None => {
@@ -257,6 +291,16 @@ impl Models {
         Ok(self.served(Arc::new(Lineup::of(champion)), baseline))
     }
 
+    /// A challenger whose baseline is damaged answers as little as one that is damaged itself.
+    fn challenger(&self, identity: &Identity, lineup: Lineup) -> Result<Arc<Served>, String> {
+        let registry = Registry::new(&self.folder, &identity.group);
+        let baseline = match self.watched {
+            true => registry.baseline(identity.version).map_err(|error| error.to_string())?,
+            false => None,
+        };
+        Ok(self.served(lineup.into(), baseline))
+    }
+
     fn served(&self, lineup: Arc<Lineup>, baseline: Option<InForce>) -> Arc<Served> {
         let identity = &lineup.champion.identity;
         let shown = Registry::new(&self.folder, &identity.group).show(identity.version);
@@ -267,7 +311,9 @@ impl Models {
     /// Judges the windows that are over.
     pub fn judge(&self, policy: &Policy, now: Duration, at: Timestamp) {
         let answering = self.all().into_values().flatten();
-        for served in answering.chain(self.others()) {
+        let challengers = self.arms();
+        let challengers = challengers.iter().filter_map(|arms| arms.challenger().ok().cloned());
+        for served in answering.chain(challengers).chain(self.others()) {
             let Some(live) = &served.live else { continue };
             let judged = catch_unwind(AssertUnwindSafe(|| {
                 live.judge(policy, now, at, |judged| {
@@ -310,6 +356,8 @@ pub struct Watch {
     groups: BTreeMap<String, Current>,
     /// Why the folder of models can't be listed, if so: said once.
     unlisted: Option<String>,
+    /// Groups and phases that were halted here.
+    halted: Vec<(String, String)>,
 }
 
 impl Watch {
@@ -318,6 +366,7 @@ impl Watch {
             models,
             groups: BTreeMap::new(),
             unlisted: None,
+            halted: Vec::new(),
         }
     }
 
@@ -361,11 +410,23 @@ impl Watch {
             }
         }
         self.forget_changed();
+        let arms = models.arms();
         if is_less || !looked.is_empty() {
             self.publish();
+            self.say_arms(&arms);
         }
         for (group, before) in looked {
             self.say(&group, before.as_deref());
+        }
+    }
+
+    /// `before`: the A/B tests that went on.
+    fn say_arms(&self, before: &[Arc<Arms>]) {
+        let now = self.models.arms();
+        let groups = self.groups.keys();
+        let of = |tests: &[Arc<Arms>], group: &str| tests.iter().find(|arms| arms.identity().group == group).cloned();
+        for group in groups {
+            trial::log_arms(of(before, group).as_deref(), of(&now, group).as_deref());
         }
     }
 
@@ -394,17 +455,20 @@ impl Watch {
                     let before = before.get(group).and_then(|before| before.as_ref().ok());
                     // Alone, as it answers: those beside it come and go, and its windows and counts go on.
                     let served = match before {
-                        Some(same) if answers_as(&same.lineup, lineup) => same.clone(),
+                        Some(same) if answers_as(&same.champion.lineup, lineup) => same.champion.clone(),
                         _ => {
                             let alone = Lineup::of(lineup.champion.clone());
                             models.served(alone.into(), current.baseline().cloned())
                         }
                     };
-                    let before = before.and_then(|before| models.trials(before));
+                    let arms = before.and_then(|before| before.arms.clone());
+                    let before = before.and_then(|before| models.trials(&before.champion));
                     let serve = |lineup: Lineup| models.served(lineup.into(), None);
                     let own = trial::beside(lineup, before, serve);
                     trials.extend(own.map(|own| (served.clone(), own)));
-                    Ok(served)
+                    let serve = |identity: &Identity, lineup| models.challenger(identity, lineup);
+                    let arms = Arms::beside(&served, lineup, arms, serve);
+                    Ok(Candidates { champion: served, arms })
                 }
                 Err(Error::NoModel { message, .. }) => Err(format!("no approved model: {message}")),
                 Err(_) => Err("the approved model can't be used: the server's log says why".into()),
@@ -413,6 +477,52 @@ impl Watch {
         }
         *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         *models.trials.write().unwrap_or_else(PoisonError::into_inner) = trials;
+    }
+
+    /// Halts the experiments whose versions on trial are beyond a limit. True: one is, and is to be looked at again.
+    pub fn halt(&mut self) -> bool {
+        let models = &self.models;
+        let mut found = Vec::new();
+        for arms in models.arms() {
+            let group = &arms.identity().group;
+            found.extend(arms.beyond().map(|(guard, found)| Halt {
+                guard: guard.to_string(),
+                found,
+                ..Halt::new(&arms.experiment, group, &arms.phase)
+            }));
+        }
+        let trials = models.trials.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for trial in trials.iter().flat_map(|(_, trials)| trials.iter()) {
+            let group = &trial.served().lineup.champion.identity.group;
+            found.extend(trial.beyond().map(|(guard, found)| Halt {
+                guard: guard.to_string(),
+                found,
+                ..Halt::new(trial.experiment(), group, &trial.phase())
+            }));
+        }
+        // What was written already is seen by the next look.
+        found.retain(|halt| !self.halted.contains(&(halt.group.clone(), halt.phase.clone())));
+        for halt in &mut found {
+            halt.at = Timestamp::now().to_string();
+            halt.by = "server".into();
+            let Halt { experiment, phase, .. } = &halt;
+            match Halt::write(&models.state, halt) {
+                Ok(()) => {
+                    tracing::error!(
+                        experiment,
+                        phase,
+                        guard = halt.guard,
+                        found = halt.found,
+                        "an experiment is halted"
+                    );
+                }
+                Err(error) => {
+                    tracing::error!(experiment, phase, found = halt.found, error = %error, "an experiment can't be halted");
+                }
+            }
+            self.halted.push((halt.group.clone(), halt.phase.clone()));
+        }
+        !found.is_empty()
     }
 
     /// A version that was rejected since it was asked for by its number answers no more. One that has another baseline is read

@@ -7,6 +7,7 @@ use crate::problem::excerpt;
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use std::sync::Arc;
 
 pub struct Request {
     pub route: Route,
@@ -70,23 +71,24 @@ impl Request {
         })
     }
 
-    /// What predictions depend on once it is known whose they are, to be kept when its connection reads on: no key among it.
-    pub fn detached(self) -> Request {
-        let mut headers = HeaderMap::new();
-        for name in [CONTENT_TYPE, ACCEPT, HEADER_LENGTH.clone(), INFERENCE_ID.clone()] {
-            let value = self
-                .headers
-                .get(&name)
-                .map(|value| HeaderValue::from_bytes(value.as_bytes()));
-            if let Some(Ok(value)) = value {
-                headers.insert(name, value);
+    /// The headers that predictions depend on once it is known whose they are, to be kept when its connection reads on: no key among
+    /// them. Most often they are those of the `last` request, which are shared then.
+    pub fn kept_headers(&self, last: &mut Arc<HeaderMap>) -> Arc<HeaderMap> {
+        let names = [&CONTENT_TYPE, &ACCEPT, &HEADER_LENGTH];
+        if names.iter().any(|name| self.headers.get(*name) != last.get(*name)) {
+            let mut headers = HeaderMap::new();
+            for name in names {
+                let value = self
+                    .headers
+                    .get(name)
+                    .map(|value| HeaderValue::from_bytes(value.as_bytes()));
+                if let Some(Ok(value)) = value {
+                    headers.insert(name, value);
+                }
             }
+            *last = headers.into();
         }
-        Request {
-            headers,
-            body: detached(&self.body),
-            ..self
-        }
+        last.clone()
     }
 
     /// A header that is visible ASCII.

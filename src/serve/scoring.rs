@@ -1,21 +1,60 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
+use super::answering::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks};
-use crate::model::Column;
+use crate::format::{self, Blocks, Columns, Input, Wanted};
 use crate::problem::internal;
+use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
+use crate::score::binding::features;
 use crate::score::{Batch, predict};
-use crate::transform::{Scorer, Shape, open};
+use crate::transform::{Shape, open};
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// A version, and which rows of a request are its.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    pub served: &'a Served,
+    /// `None`: all.
+    pub own: Option<Own<'a>>,
+}
+
+/// The rows of a version, where those of a request are two versions'.
+#[derive(Clone, Copy)]
+pub struct Own<'a> {
+    pub arms: &'a [Arm],
+    pub is_challenger: bool,
+}
+
+impl<'a> Side<'a> {
+    pub fn alone(served: &'a Served) -> Side<'a> {
+        Side { served, own: None }
+    }
+}
+
+impl Deref for Side<'_> {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        self.served
+    }
+}
+
+impl Own<'_> {
+    /// Whatever has no arm is the champion's.
+    fn has(&self, row: usize) -> bool {
+        (self.arms.get(row) == Some(&Arm::Challenger)) == self.is_challenger
+    }
+}
+
 /// What came of a request's rows, in their order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Predictions {
     pub rows: usize,
-    /// `[row][output]`; what stands there for bad rows means nothing.
+    /// `[row][output]`; what stands there for bad rows means nothing, nor for rows of another version.
     values: Vec<f64>,
     outputs: usize,
     /// Counted from 0, ascending.
@@ -63,11 +102,18 @@ impl Predictions {
         self.bad.len()
     }
 
-    /// Scores all rows.
-    fn add_all(&mut self, served: &Served, rows: &mut impl Rows) -> Result<(), Refusal> {
+    /// Scores all rows that are the version's.
+    fn add_all(&mut self, side: Side, rows: &mut impl Rows) -> Result<(), Refusal> {
         let scored = catch_unwind(AssertUnwindSafe(|| {
+            let mut chosen: Option<Batch> = None;
             while rows.fill() {
-                self.add(served, rows);
+                match side.own {
+                    None => self.add(side.served, rows),
+                    Some(own) => {
+                        let chosen = chosen.get_or_insert_with(|| rows.batch().clone());
+                        self.add_own(side.served, own, rows, chosen);
+                    }
+                }
                 bounded(self.rows, self.outputs)?;
             }
             Ok(())
@@ -77,35 +123,108 @@ impl Predictions {
 
     /// Scores a batch.
     fn add(&mut self, served: &Served, rows: &mut impl Rows) {
-        let model = &served.lineup.champion.model;
         let count = rows.batch().rows();
         let begin = self.values.len();
         self.values.resize(begin + self.outputs * count, 0.0);
-        let values = &mut self.values[begin..];
-        predict(model, rows.batch(), values);
-        if let Some(live) = &served.live {
-            live.count(rows.batch(), values);
-        }
-        by_row(values, self.outputs);
-        rows.batch().count_unknown(model, &mut self.unknown);
-        let start = self.rows;
-        let bad = self.bad.len();
+        predict_counted(served, rows.batch(), &mut self.values[begin..]);
+        by_row(&mut self.values[begin..], self.outputs);
+        rows.batch()
+            .count_unknown(&served.lineup.champion.model, &mut self.unknown);
         let flaws: Vec<Flaw> = rows.batch().bad().collect();
-        for flaw in flaws {
-            self.bad.push((start + flaw.row as usize) as u32);
+        self.note(flaws.into_iter().map(|flaw| (flaw.row, flaw)), |flaw| rows.reason(flaw));
+        self.end(count);
+    }
+
+    /// Scores those rows of a batch that are the version's. `chosen`: a batch of the same binding, for these alone.
+    fn add_own(&mut self, served: &Served, own: Own, rows: &mut impl Rows, chosen: &mut Batch) {
+        let (start, count) = (self.rows, rows.batch().rows());
+        let places: Vec<u32> = (0..count as u32).filter(|row| own.has(start + *row as usize)).collect();
+        let begin = self.values.len();
+        self.values.resize(begin + self.outputs * count, 0.0);
+        if !places.is_empty() {
+            rows.batch().select(&places, chosen);
+            let mut values = vec![0.0; self.outputs * places.len()];
+            predict_counted(served, chosen, &mut values);
+            by_row(&mut values, self.outputs);
+            for (place, values) in places.iter().zip(values.chunks_exact(self.outputs)) {
+                self.values[begin + *place as usize * self.outputs..][..self.outputs].copy_from_slice(values);
+            }
+            chosen.count_unknown(&served.lineup.champion.model, &mut self.unknown);
+            let flaws = chosen.bad().map(|flaw| (places[flaw.row as usize], flaw));
+            self.note(flaws, |flaw| match flaw.reason {
+                // What the model says of a row, the batch of its own knows.
+                Reason::Refused(_) => (None, chosen.reason(flaw, |_| "")),
+                _ => rows.reason(Flaw {
+                    row: places[flaw.row as usize],
+                    ..flaw
+                }),
+            });
+        }
+        self.end(count);
+    }
+
+    /// Notes the bad rows of a batch, by their places among the rows that were read at once.
+    fn note(
+        &mut self,
+        flaws: impl Iterator<Item = (u32, Flaw)>,
+        mut reason: impl FnMut(Flaw) -> (Option<String>, String),
+    ) {
+        for (place, flaw) in flaws {
+            let row = self.rows + place as usize;
+            self.bad.push(row as u32);
             if self.named.len() < NAMED {
-                let (column, reason) = rows.reason(flaw);
-                let row = (start + flaw.row as usize) as u64 + 1;
-                self.named.push(BadRow::new(row, None, column, reason));
+                let (column, reason) = reason(flaw);
+                self.named.push(BadRow::new(row as u64 + 1, None, column, reason));
             }
         }
-        let bad = &self.bad[bad..];
-        let rows = self.values[begin..].chunks_exact(self.outputs).enumerate();
+    }
+
+    /// Ends `count` rows, whose values and flaws are noted.
+    fn end(&mut self, count: usize) {
+        let start = self.rows;
+        let bad = &self.bad[self.bad.partition_point(|row| (*row as usize) < start)..];
+        let rows = self.values[start * self.outputs..]
+            .chunks_exact(self.outputs)
+            .enumerate();
         let not_finite = rows.filter(|(row, values)| {
             !values.iter().all(|x| x.is_finite()) && bad.binary_search(&((start + row) as u32)).is_err()
         });
         self.not_finite += not_finite.count() as u64;
         self.rows += count;
+    }
+
+    /// With the rows of another version in their places. `outputs`: that a row has from now on; `translate`: from a version's own
+    /// outputs to these, the other one's or not.
+    pub fn merged(
+        self,
+        other: Predictions,
+        arms: &[Arm],
+        outputs: usize,
+        translate: impl Fn(bool, &[f64], &mut Vec<f64>),
+    ) -> Predictions {
+        let mut values = Vec::with_capacity(self.rows * outputs);
+        for row in 0..self.rows {
+            let is_other = arms.get(row) == Some(&Arm::Challenger);
+            let of = if is_other { &other } else { &self };
+            match of.row(row) {
+                Some(own) => translate(is_other, own, &mut values),
+                None => values.resize(values.len() + outputs, 0.0),
+            }
+        }
+        let mut bad = [self.bad, other.bad].concat();
+        bad.sort_unstable();
+        let mut named = [self.named, other.named].concat();
+        named.sort_by_key(|bad| bad.row);
+        named.truncate(NAMED);
+        Predictions {
+            rows: self.rows,
+            values,
+            outputs,
+            bad,
+            named,
+            not_finite: self.not_finite + other.not_finite,
+            unknown: self.unknown,
+        }
     }
 
     /// # Errors
@@ -115,6 +234,14 @@ impl Predictions {
             BadRows::Refuse if !self.bad.is_empty() => Err(Refusal::of_rows(self.bad.len(), self.rows, self.named)),
             _ => Ok(self),
         }
+    }
+}
+
+/// Predicts `[output][row]`, and counts rows and predictions by the version's baseline.
+fn predict_counted(served: &Served, batch: &mut Batch, values: &mut [f64]) {
+    predict(&served.lineup.champion.model, batch, values);
+    if let Some(live) = &served.live {
+        live.count(batch, values);
     }
 }
 
@@ -175,19 +302,14 @@ pub fn reason(
     }
 }
 
-/// Scores all rows.
+/// Scores all rows that are the version's.
 ///
 /// # Errors
 /// A defect of this program: it isn't the client's fault, and the next request is answered.
-pub fn score(served: &Served, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
-    let mut predictions = Predictions::of(served);
-    predictions.add_all(served, rows)?;
+pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
+    let mut predictions = Predictions::of(side.served);
+    predictions.add_all(side, rows)?;
     Ok(predictions)
-}
-
-/// The columns that are answered.
-pub fn written(served: &Served, probabilities: bool) -> &[Column] {
-    served.lineup.signature().written(probabilities)
 }
 
 /// A body, cut as an input is.
@@ -231,11 +353,14 @@ pub struct Csv {
     pub delimiter: u8,
 }
 
-/// A CSV as the spool reads it. `scorer`: of the version.
+/// A CSV as the spool reads it. `said`: its shape, where the request says it.
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn csv(served: &Served, scorer: &Scorer, body: &[u8]) -> Result<Csv, Refusal> {
+pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal> {
+    let served = side.served;
+    let other = said.map(|shape| served.scorer.with(shape.clone()));
+    let scorer = other.as_ref().unwrap_or(&served.scorer);
     let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, &block, scorer.shape.dialect.delimiter)?;
@@ -244,7 +369,7 @@ pub fn csv(served: &Served, scorer: &Scorer, body: &[u8]) -> Result<Csv, Refusal
     let mut predictions = Predictions::of(served);
     loop {
         let mut rows = opened.input.rows(&block[front..]);
-        predictions.add_all(served, &mut rows)?;
+        predictions.add_all(side, &mut rows)?;
         if let Some(problem) = rows.problem() {
             return Err(problem.behind(lines).into());
         }
@@ -261,6 +386,57 @@ pub fn csv(served: &Served, scorer: &Scorer, body: &[u8]) -> Result<Csv, Refusal
         has_header: opened.input.has_header(),
         delimiter: opened.input.delimiter(),
     })
+}
+
+/// The keys of a CSV's rows, if it has their column; what is wrong with it, scoring it says. The same arguments, of the version that
+/// answers by itself.
+pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut Keys) -> Result<(), Refusal> {
+    let shape = said.unwrap_or(&served.scorer.shape);
+    let signature = served.lineup.signature();
+    let features = features(signature.inputs.iter(), &shape.spelling).into();
+    let observed = [keys.column().to_string()];
+    let wanted = Wanted {
+        header: shape.header,
+        dialect: shape.dialect,
+        spelling: &shape.spelling,
+        signature,
+        features: &features,
+        known: served.lineup.champion.model.known_texts(),
+        columns: &Columns::Prediction,
+        outputs: &[],
+        version: None,
+        observed: &observed,
+        seconds: &[],
+    };
+    let mut blocks = blocks(body, shape);
+    let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
+    check_columns(served, &block, shape.dialect.delimiter)?;
+    let input = Input::open(&block, &wanted)?;
+    if !input.observes(0) {
+        return Ok(());
+    }
+    let mut front = input.end();
+    loop {
+        let mut rows = input.rows(&block[front..]);
+        while rows.fill() {
+            let hidden = rows.read().bad().filter(|flaw| flaw.reason == Reason::Malformed);
+            let mut hidden = hidden.map(|flaw| flaw.row as usize).peekable();
+            for row in 0..rows.read().rows() {
+                // Where its fields are can't be told.
+                let key = match hidden.next_if(|hidden| *hidden == row) {
+                    Some(_) => None,
+                    None => rows.observed(0, row),
+                };
+                keys.push(key.as_deref());
+            }
+        }
+        blocks.recycle(block);
+        front = 0;
+        block = match blocks.next_block() {
+            Ok(Some(block)) => block,
+            _ => return Ok(()),
+        };
+    }
 }
 
 impl Rows for format::Rows<'_> {

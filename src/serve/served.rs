@@ -68,8 +68,6 @@ impl Served {
         let columns = lineup.signature().inputs.iter();
         let shape = Shape {
             columns: Columns::Prediction,
-            // A header of the answer says it.
-            model_version: false,
             ..shape.clone()
         };
         let name = HeaderValue::from_str(&lineup.to_string());

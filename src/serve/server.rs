@@ -138,6 +138,10 @@ fn follow(watch: &mut Watch, guard: &Guard, reloads: &Receiver<()>) {
             Err(RecvTimeoutError::Disconnected) => return,
         };
         watch.look();
+        // At once, and not with the next second's look.
+        if watch.halt() {
+            watch.look();
+        }
         guard.keep();
         if asked {
             tracing::info!("keys and decisions on models are read again, as asked by SIGHUP");

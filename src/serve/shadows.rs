@@ -3,17 +3,22 @@
 //!
 //! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Trial`].
 
-use super::answer::Answer;
+use super::answer::{Answer, Scored};
 use super::body::{Hold, Memory};
 use super::capture::{Capture, Stamp};
 use super::protocol::{self, Ask, By};
 use super::queue::{Item, Queue};
 use super::refusal::{Cause, Refusal};
-use super::request::Request;
+use super::request::{INFERENCE_ID, Request};
+use super::route::Route;
+use super::scoring::Predictions;
 use super::trial::{Trial, Trials};
 use crate::config::BadRows;
 use crate::error::{Error, Result as Outcome};
 use crate::service::lock;
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -29,23 +34,48 @@ const TASK: usize = 1 << 10;
 
 pub struct Shadows {
     queue: Arc<Queue<Task>>,
+    /// Of the last request.
+    headers: Mutex<Arc<HeaderMap>>,
     /// Nothing ever comes; it is closed when all are scored.
     scoring: Mutex<Receiver<Infallible>>,
 }
 
 /// A request that was answered and captured, and those who are to score it.
 struct Task {
-    request: Request,
+    route: Route,
+    query: String,
+    headers: Arc<HeaderMap>,
+    /// The caller's own name of it, which is kept, too.
+    inference_id: Option<HeaderValue>,
+    body: Bytes,
     stamp: Stamp,
     trials: Trials,
+    answered: Answered,
+}
+
+/// What came of its rows by the version that answered.
+pub struct Answered {
+    pub rows: u64,
+    pub bad_rows: u64,
+    pub predictions: Option<Predictions>,
+}
+
+impl Answered {
+    pub fn of(scored: &Scored, predictions: Option<Predictions>) -> Answered {
+        let Scored { rows, bad_rows, .. } = *scored;
+        Answered {
+            rows,
+            bad_rows,
+            predictions,
+        }
+    }
 }
 
 impl Item for Task {
     fn size(&self) -> usize {
-        let Request {
-            headers, query, body, ..
-        } = &self.request;
-        TASK + headers.values().map(|value| value.len()).sum::<usize>() + query.len() + body.len()
+        let headers = self.headers.values().chain(&self.inference_id).map(HeaderValue::len);
+        let predictions = self.answered.predictions.as_ref().map_or(0, Predictions::bytes);
+        TASK + headers.sum::<usize>() + self.query.len() + self.body.len() + predictions
     }
 }
 
@@ -65,20 +95,32 @@ impl Shadows {
         started.map_err(Error::io("start", "the thread in which shadows score"))?;
         Ok(Shadows {
             queue,
+            headers: Mutex::default(),
             scoring: Mutex::new(scoring),
         })
     }
 
     /// Has a request scored by those on trial beside the version that answered it, unless that was asked for by its number. Never
-    /// waits.
-    pub fn offer(&self, request: Request, trials: Trials, stamp: Stamp) {
+    /// waits. The request's body is of no connection's buffer.
+    pub fn offer(&self, request: Request, trials: Trials, stamp: Stamp, answered: Answered) {
         if !matches!(request.target(), Ok((_, None))) {
             return;
         }
+        let inference_id = request.headers.get(&INFERENCE_ID);
+        let compares = trials.iter().any(|trial| trial.compares());
         let task = Task {
-            request: request.detached(),
+            headers: request.kept_headers(&mut lock(&self.headers)),
+            // Not as a part of its connection's buffer.
+            inference_id: inference_id.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok()),
+            route: request.route,
+            query: request.query,
+            body: request.body,
             stamp,
             trials: trials.clone(),
+            answered: Answered {
+                predictions: answered.predictions.filter(|_| compares),
+                ..answered
+            },
         };
         if !self.queue.push(task) {
             trials.iter().for_each(|trial| trial.skip());
@@ -100,12 +142,26 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
     let mut tasks = Vec::new();
     while queue.take(&mut tasks) {
         for task in tasks.drain(..) {
+            let size = task.size();
+            let mut headers = HeaderMap::clone(&task.headers);
+            if let Some(id) = task.inference_id {
+                headers.insert(INFERENCE_ID.clone(), id);
+            }
+            let request = Request {
+                route: task.route,
+                query: task.query,
+                headers,
+                body: task.body,
+            };
             for trial in task.trials.iter() {
-                score(trial, &task.request, &memory.hold(), |answer| {
-                    capture.offer_shadow(&task.request, answer, task.stamp, trial.experiment())
+                score(trial, &request, &memory.hold(), |answer| {
+                    if let Some(scored) = &answer.scored {
+                        trial.compare(&task.answered, scored);
+                    }
+                    capture.offer_shadow(&request, answer, task.stamp, trial.experiment())
                 });
             }
-            queue.release(task.size());
+            queue.release(size);
         }
     }
 }
@@ -115,12 +171,8 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
 fn score(trial: &Trial, request: &Request, room: &Hold, keep: impl FnOnce(&Answer) -> bool) {
     let scored = catch_unwind(AssertUnwindSafe(|| -> Result<bool, Refusal> {
         let start = Instant::now();
-        let answer = protocol::answer(&Ask {
-            request,
-            by: By::Version(trial.served()),
-            bad_rows: BadRows::Null,
-            room,
-        })?;
+        let by = By::Version(trial.served());
+        let answer = protocol::answer(&Ask::new(request, by, BadRows::Null, room))?;
         trial.time(start.elapsed());
         Ok(keep(&answer))
     }));
@@ -139,8 +191,6 @@ fn score(trial: &Trial, request: &Request, room: &Hold, keep: impl FnOnce(&Answe
 mod tests {
     use super::*;
     use crate::serve::fuzzing::MODELS;
-    use crate::serve::route::Route;
-    use hyper::HeaderMap;
 
     fn request(body: &str) -> Request {
         Request {
@@ -157,27 +207,36 @@ mod tests {
     fn shadows(bytes: usize) -> Shadows {
         Shadows {
             queue: Arc::new(Queue::new(bytes)),
+            headers: Mutex::default(),
             scoring: Mutex::new(channel().1),
+        }
+    }
+
+    fn answered() -> Answered {
+        Answered {
+            rows: 1,
+            bad_rows: 0,
+            predictions: None,
         }
     }
 
     #[test]
     fn what_a_full_queue_doesnt_take_is_skipped_and_counted() {
         let served = MODELS.ready().unwrap();
-        let trial = Arc::new(Trial::new("trial", served));
+        let trial = Arc::new(Trial::new("trial", served, None));
         let shadows = shadows(2 * TASK + 1);
         let trials: Trials = [trial.clone()].into();
         let skipped = || trial.standing().skipped;
-        shadows.offer(request("{}"), trials.clone(), STAMP);
+        shadows.offer(request("{}"), trials.clone(), STAMP, answered());
         assert_eq!(skipped(), 0);
-        shadows.offer(request("{}"), trials.clone(), STAMP);
+        shadows.offer(request("{}"), trials.clone(), STAMP, answered());
         assert_eq!(skipped(), 1);
     }
 
     #[test]
     fn what_comes_of_a_request_is_counted() {
         let served = MODELS.ready().unwrap();
-        let trial = Trial::new("trial", served.clone());
+        let trial = Trial::new("trial", served.clone(), None);
         let memory = Memory::new(ROOM);
         let score = |body: &str, memory: &Arc<Memory>, keeps: bool| {
             let mut said = None;
@@ -190,12 +249,8 @@ mod tests {
         };
         let rows = r#"{"x": [[1, 2], ["?", 1]]}"#;
         // As the version would answer where bad rows refuse nothing.
-        let ask = Ask {
-            request: &request(rows),
-            by: By::Asked(&MODELS),
-            bad_rows: BadRows::Null,
-            room: &memory.hold(),
-        };
+        let (asked, room) = (request(rows), memory.hold());
+        let ask = Ask::new(&asked, By::Asked(&MODELS), BadRows::Null, &room);
         let answer = protocol::answer(&ask).unwrap();
         let said = Some(String::from_utf8_lossy(&answer.body).into_owned());
         assert_eq!(score(rows, &memory, true), (said.clone(), [1, 0, 0]));
@@ -203,7 +258,7 @@ mod tests {
         assert_eq!(score("[", &memory, true), (None, [1, 1, 1]));
         let many = format!(r#"{{"x": [{}[1, 2]]}}"#, "[1, 2],".repeat(1000));
         assert_eq!(score(&many, &Memory::new(10), true), (None, [1, 2, 1]));
-        let broken = Trial::new("trial", served);
+        let broken = Trial::new("trial", served, None);
         super::score(&broken, &request(rows), &memory.hold(), |_| panic!("a defect"));
         assert_eq!(broken.standing().failed, 1);
     }

@@ -1,9 +1,14 @@
 //! A version on trial, and what came of the requests that it was to score.
 
+use crate::experiment::guard::Guard;
 use crate::score::{Lineup, Shadow};
+use crate::serve::answer::Scored;
+use crate::serve::arms::Arms;
 use crate::serve::served::Served;
-use crate::serve::telemetry::histogram::Histogram;
+use crate::serve::shadows::Answered;
+use crate::serve::tally::{self, Tally, ask_for_predictions};
 use crate::serve::telemetry::shadows::Standing;
+use crate::serve::union::Union;
 use crate::service::{clock, lock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,21 +26,30 @@ pub struct Trial {
     scored: AtomicU64,
     skipped: AtomicU64,
     failed: AtomicU64,
-    /// What scoring took.
-    seconds: Histogram,
+    /// Both versions' outputs; none where they can't be held against each other.
+    union: Option<Union>,
+    guards: Vec<Guard>,
+    /// The number of its experiment's phase.
+    phase: u32,
+    /// The version that answered, and this one, of requests that both scored; the seconds are this one's.
+    sides: [Tally; 2],
     /// When it was said last that it can't.
     said: Mutex<Option<Duration>>,
 }
 
 impl Trial {
-    pub fn new(experiment: &str, served: Arc<Served>) -> Trial {
+    /// `union`: of the version that answers, and this one.
+    pub fn new(experiment: &str, served: Arc<Served>, union: Option<Union>) -> Trial {
         Trial {
             experiment: experiment.into(),
             served,
             scored: AtomicU64::default(),
             skipped: AtomicU64::default(),
             failed: AtomicU64::default(),
-            seconds: Histogram::default(),
+            union,
+            guards: Vec::new(),
+            phase: 1,
+            sides: Default::default(),
             said: Mutex::default(),
         }
     }
@@ -46,6 +60,11 @@ impl Trial {
 
     fn is_of(&self, shadow: &Shadow) -> bool {
         self.experiment == shadow.experiment && self.served.lineup.champion.identity == shadow.member.identity
+    }
+
+    /// `EXPERIMENT/NUMBER`
+    pub fn phase(&self) -> String {
+        format!("{}/{}", self.experiment, self.phase)
     }
 
     pub fn served(&self) -> &Arc<Served> {
@@ -59,7 +78,31 @@ impl Trial {
 
     /// Scoring one took so long.
     pub fn time(&self, took: Duration) {
-        self.seconds.add(took);
+        self.sides[1].time(took);
+    }
+
+    /// Does it look at what the version that answers predicted?
+    pub fn compares(&self) -> bool {
+        self.union.is_some() && ask_for_predictions(&self.guards)
+    }
+
+    /// Counts what both made of a request.
+    pub fn compare(&self, answered: &Answered, scored: &Scored) {
+        let pairs = [
+            (answered.rows, answered.bad_rows, &answered.predictions),
+            (scored.rows, scored.bad_rows, &scored.predictions),
+        ];
+        for (side, (rows, bad_rows, predictions)) in pairs.into_iter().enumerate() {
+            self.sides[side].add_rows(rows, bad_rows);
+            if let (true, Some(union), Some(predictions)) = (self.compares(), &self.union, predictions) {
+                self.sides[side].add_predictions(union.compared(side == 1, predictions));
+            }
+        }
+    }
+
+    /// The limit that it is beyond, and what was found.
+    pub fn beyond(&self) -> Option<(&Guard, String)> {
+        tally::beyond(&self.guards, self.sides.each_ref())
     }
 
     /// A request came that isn't scored.
@@ -82,14 +125,15 @@ impl Trial {
     /// How it stands, for metrics and people.
     pub fn standing(&self) -> Standing {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let own = self.sides[1].counted();
         Standing {
             model: self.served.lineup.to_string(),
             experiment: self.experiment.clone(),
             scored: count(&self.scored),
             skipped: count(&self.skipped),
             failed: count(&self.failed),
-            seconds: self.seconds.counts(),
-            seconds_sum: self.seconds.sum(),
+            seconds: own.seconds,
+            seconds_sum: own.seconds_sum,
         }
     }
 }
@@ -98,14 +142,43 @@ impl Trial {
 pub fn beside(lineup: &Lineup, before: Option<Trials>, serve: impl Fn(Lineup) -> Arc<Served>) -> Option<Trials> {
     let before = before.iter().flat_map(|trials| trials.iter());
     let trials = lineup.shadows.iter().map(|shadow| {
-        let same = before.clone().find(|trial| trial.is_of(shadow));
-        same.cloned().unwrap_or_else(|| {
-            let served = serve(Lineup::of(shadow.member.clone()));
-            Trial::new(&shadow.experiment, served).into()
-        })
+        let known = before.clone().find(|trial| trial.is_of(shadow));
+        if let Some(same) = known.filter(|known| known.phase == shadow.phase) {
+            return same.clone();
+        }
+        let served = match known {
+            Some(known) => known.served.clone(),
+            None => serve(Lineup::of(shadow.member.clone())),
+        };
+        let union = Union::of(lineup.signature(), served.lineup.signature());
+        Trial {
+            guards: tally::guards(&shadow.experiment, &shadow.guards),
+            phase: shadow.phase,
+            ..Trial::new(&shadow.experiment, served, union)
+        }
+        .into()
     });
     let trials: Trials = trials.collect();
     (!trials.is_empty()).then_some(trials)
+}
+
+/// Says which version is beside the one that answers, for which keys, and when that ends.
+pub fn log_arms(before: Option<&Arms>, now: Option<&Arms>) {
+    let phase = |arms: Option<&Arms>| arms.map(|arms| arms.phase.clone());
+    if phase(before) == phase(now) {
+        return;
+    }
+    if let (Some(before), None) = (before, now) {
+        tracing::info!(phase = before.phase, "the champion answers all keys again");
+    }
+    let Some(now) = now else { return };
+    let (phase, challenger, share) = (&now.phase, now.identity(), now.split.share());
+    match now.challenger() {
+        Ok(_) => tracing::info!(phase, %challenger, share, "a challenger answers its share of the keys"),
+        Err(error) => {
+            tracing::error!(phase, %challenger, error, "a challenger can't be used, and its keys aren't answered")
+        }
+    }
 }
 
 /// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.

@@ -5,6 +5,7 @@ use super::tensor::{Data, Fault, Tensor, next_text};
 use crate::format::json::{Cursor, Kind as ValueKind};
 use crate::score::cell::{Feature, Kind, is_integer};
 use crate::score::{Batch, Binding};
+use std::borrow::Cow;
 
 /// Reads a batch at a time. All rows can be read; what is wrong with one, is one of its cells.
 pub struct Reader<'a> {
@@ -175,6 +176,54 @@ impl Tensor<'_> {
             }
         }
     }
+}
+
+impl<'a> Tensor<'a> {
+    /// The elements as texts, a number by its digits; null is none.
+    pub fn texts(self) -> impl Iterator<Item = Option<Cow<'a, [u8]>>> {
+        let datatype = self.datatype;
+        let (mut cells, mut rest) = match self.data {
+            Data::Json(cells) => (Some(cells), &[][..]),
+            Data::Binary(bytes) => (None, bytes),
+        };
+        std::iter::from_fn(move || match &mut cells {
+            Some(cells) => cells.next().map(json_text),
+            None => {
+                let (bytes, behind) = element(datatype, rest).filter(|_| !rest.is_empty())?;
+                rest = behind;
+                Some(Some(binary_text(datatype, bytes)))
+            }
+        })
+    }
+}
+
+fn json_text(value: Cursor<'_>) -> Option<Cow<'_, [u8]>> {
+    match value.kind() {
+        ValueKind::Null => None,
+        ValueKind::Text => value.text().map(|text| match text {
+            Cow::Borrowed(text) => text.as_bytes().into(),
+            Cow::Owned(text) => text.into_bytes().into(),
+        }),
+        _ => Some(value.raw().as_bytes().into()),
+    }
+}
+
+fn binary_text(datatype: Datatype, bytes: &[u8]) -> Cow<'_, [u8]> {
+    let text = match datatype {
+        Datatype::Bool => (bytes != [0]).to_string(),
+        Datatype::Int8 => i8::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Int16 => i16::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Int32 => i32::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Int64 => i64::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Uint8 => u8::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Uint16 => u16::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Uint32 => u32::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Uint64 => u64::from_le_bytes(array(bytes)).to_string(),
+        Datatype::Fp32 => zmij::Buffer::new().format(f32::from_le_bytes(array(bytes))).into(),
+        Datatype::Fp64 => zmij::Buffer::new().format(f64::from_le_bytes(array(bytes))).into(),
+        Datatype::Bytes => return bytes.into(),
+    };
+    text.into_bytes().into()
 }
 
 /// The first one, and what is behind it.

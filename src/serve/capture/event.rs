@@ -1,9 +1,10 @@
 //! What is captured of a prediction, and its line: as SageMaker's data capture writes it. Pure.
 
 use crate::format::json::writer::push_text;
+use crate::score::arm::Arm;
+use crate::serve::arms::name;
 use crate::serve::base64;
 use crate::serve::queue::Item;
-use crate::serve::request::detached;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use std::fmt::Write as _;
@@ -25,10 +26,19 @@ pub struct Event {
     pub stamp: Stamp,
     /// The caller's own name for it.
     pub inference_id: Option<String>,
-    /// Of a shadow: the experiment's name.
+    /// Of a shadow: the experiment's name; of an A/B test, its phase: `NAME/NUMBER`.
     pub experiment: Option<String>,
+    /// Whose rows they were, in an A/B test.
+    pub arm: Option<Arms>,
     pub input: Payload,
     pub output: Payload,
+}
+
+/// The arms of a request's rows.
+pub enum Arms {
+    All(Arm),
+    /// Of rows of both versions, each.
+    Mixed(Vec<Arm>),
 }
 
 /// A body.
@@ -39,11 +49,10 @@ pub struct Payload {
 }
 
 impl Payload {
-    pub fn new(content_type: &str, bytes: &Bytes) -> Payload {
-        Payload {
-            content_type: content_type.into(),
-            bytes: detached(bytes),
-        }
+    /// `bytes`: of no connection's buffer.
+    pub fn new(content_type: &str, bytes: Bytes) -> Payload {
+        let content_type = content_type.into();
+        Payload { content_type, bytes }
     }
 }
 
@@ -52,7 +61,11 @@ impl Item for Event {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let texts = self.group.len() + text(&self.inference_id) + text(&self.experiment);
         let payloads = [&self.input, &self.output].map(|payload| payload.content_type.len() + payload.bytes.len());
-        size_of::<Event>() + texts + payloads[0] + payloads[1]
+        let arms = match &self.arm {
+            Some(Arms::Mixed(arms)) => size_of_val(&arms[..]),
+            Some(Arms::All(_)) | None => 0,
+        };
+        size_of::<Event>() + texts + arms + payloads[0] + payloads[1]
     }
 }
 
@@ -73,6 +86,19 @@ impl Event {
         if let Some(experiment) = &self.experiment {
             out.extend_from_slice(b",\"experiment\":");
             push_text(out, experiment);
+        }
+        match &self.arm {
+            None => {}
+            Some(Arms::All(arm)) => {
+                let _ = write!(out, ",\"arm\":\"{}\"", name(*arm));
+            }
+            Some(Arms::Mixed(arms)) => {
+                out.extend_from_slice(b",\"arm\":\"mixed\",\"arms\":");
+                for (row, arm) in arms.iter().enumerate() {
+                    let _ = write!(out, "{}\"{}\"", if row > 0 { ',' } else { '[' }, name(*arm));
+                }
+                out.push(b']');
+            }
         }
         let at = Timestamp::from_second(self.stamp.at.div_euclid(1_000_000_000)).unwrap_or_default();
         let _ = write!(out, ",\"inferenceTime\":\"{at}\"}},\"eventVersion\":\"0\"}}");
@@ -162,8 +188,9 @@ mod tests {
             },
             inference_id: None,
             experiment: None,
-            input: Payload::new(content_type, &Bytes::copy_from_slice(body.as_ref())),
-            output: Payload::new("application/json", &Bytes::from_static(b"[0.1]")),
+            arm: None,
+            input: Payload::new(content_type, Bytes::copy_from_slice(body.as_ref())),
+            output: Payload::new("application/json", Bytes::from_static(b"[0.1]")),
         }
     }
 
@@ -200,6 +227,23 @@ mod tests {
         let behind = r#"order \"17\"","#;
         let expected = expected.replacen(behind, &format!(r#"{behind}"experiment":"trial","#), 1);
         assert_eq!(line(&event), expected);
+        // That of an A/B test says whose rows they were.
+        for (arm, words) in [
+            (Arms::All(Arm::Champion), r#""arm":"champion""#),
+            (
+                Arms::Mixed(vec![Arm::Champion, Arm::Challenger, Arm::Unassigned]),
+                r#""arm":"mixed","arms":["champion","challenger","none"]"#,
+            ),
+        ] {
+            let event = Event {
+                inference_id: Some("order \"17\"".into()),
+                experiment: Some("trial/2".into()),
+                arm: Some(arm),
+                ..self::event("text/csv", "0.3\n")
+            };
+            let expected = expected.replacen(r#""trial","#, &format!(r#""trial/2",{words},"#), 1);
+            assert_eq!(line(&event), expected);
+        }
     }
 
     #[test]

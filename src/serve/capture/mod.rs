@@ -17,15 +17,17 @@ pub use counters::Captured;
 pub use event::Stamp;
 
 use super::answer::{Answer, Scored};
+use super::answering::Rows;
 use super::queue::Queue;
-use super::request::{INFERENCE_ID, Request};
+use super::request::{INFERENCE_ID, Request, detached};
 use super::route::Stage;
 use crate::config;
 use crate::error::{Error, Result};
+use crate::score::arm::Arm;
 use crate::service::{clock, lock};
 use crate::spool::durable;
 use counters::{Counters, Loss};
-use event::{Event, Payload};
+use event::{Arms, Event, Payload};
 use folder::Folder;
 use hyper::header::CONTENT_TYPE;
 use ids::Ids;
@@ -91,11 +93,12 @@ impl Capture {
     }
 
     /// Keeps a prediction, if the sample wants it. Never waits. `None`: it isn't kept.
-    pub fn offer(&self, request: &Request, answer: &Answer) -> Option<Stamp> {
+    pub fn offer(&self, request: &mut Request, answer: &Answer) -> Option<Stamp> {
         let scored = answer.scored.as_ref()?;
         if !self.sampler.takes() {
             return None;
         }
+        request.body = detached(&request.body);
         let stamp = Stamp {
             id: self.shared.ids.next(),
             at: clock::wall_clock(),
@@ -124,17 +127,31 @@ impl Capture {
     }
 }
 
+/// The request's body is of no connection's buffer.
 fn event(request: &Request, answer: &Answer, scored: &Scored, stamp: Stamp, experiment: Option<&str>) -> Event {
-    let identity = &scored.by.lineup.champion.identity;
+    let identity = &scored.by.served.lineup.champion.identity;
+    let tested = scored.by.tested.as_ref();
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     Event {
         group: identity.group.clone(),
         version: identity.version,
         stamp,
         inference_id: request.header(&INFERENCE_ID).map(Into::into),
-        experiment: experiment.map(Into::into),
-        input: Payload::new(content_type.unwrap_or_default(), &request.body),
-        output: Payload::new(answer.content_type, &answer.body),
+        experiment: experiment.or(tested.map(|tested| &*tested.arms.phase)).map(Into::into),
+        arm: tested.map(|tested| arms_of(&tested.rows, scored.rows as usize)),
+        input: Payload::new(content_type.unwrap_or_default(), request.body.clone()),
+        output: Payload::new(answer.content_type, detached(&answer.body)),
+    }
+}
+
+fn arms_of(rows: &Rows, count: usize) -> Arms {
+    match rows {
+        Rows::Of(arm) => Arms::All(*arm),
+        Rows::Each(all) => {
+            let mut arms = all.clone();
+            arms.resize(count, Arm::Unassigned);
+            Arms::Mixed(arms)
+        }
     }
 }
 

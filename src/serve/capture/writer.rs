@@ -277,8 +277,9 @@ mod tests {
             stamp: Stamp { id: 0, at },
             inference_id: None,
             experiment: None,
-            input: Payload::new("text/csv", &Bytes::from(vec![b'1'; bytes])),
-            output: Payload::new("text/csv", &Bytes::new()),
+            arm: None,
+            input: Payload::new("text/csv", Bytes::from(vec![b'1'; bytes])),
+            output: Payload::new("text/csv", Bytes::new()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `GET /`: how the server stands, for who is on call. One page without a script, which a browser loads again by itself; it changes
 //! nothing, and names the command that would.
 
+mod arms;
 mod data;
 mod sections;
 mod shadows;
@@ -216,6 +217,7 @@ fn write(facts: &Facts, html: &mut String) -> fmt::Result {
     verdicts::verdicts(facts, html)?;
     sections::requests(facts, html)?;
     sections::models(facts, html)?;
+    arms::section(facts, html)?;
     shadows::section(facts, html)?;
     data::section(facts, html)?;
     sections::keys(facts, html)?;

@@ -113,6 +113,7 @@ fn facts() -> Facts {
             max_body_bytes: 256 << 20,
             capture: None,
             watched: vec![watched("diabetes/3", &[], now)],
+            tests: Vec::new(),
             shadows: Vec::new(),
         },
         connections: 32,

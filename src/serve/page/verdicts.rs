@@ -2,7 +2,7 @@
 
 use super::words::{age, count, percent, window};
 use super::worker_status::Worker;
-use super::{Facts, QuotaLeft, data, shadows};
+use super::{Facts, QuotaLeft, arms, data, shadows};
 use crate::html::{Escaped, thousands};
 use crate::serve::telemetry::counters::Totals;
 use std::fmt::{self, Write};
@@ -45,7 +45,9 @@ fn judge(facts: &Facts) -> Vec<Verdict> {
     judge_limits(facts, &mut verdicts);
     judge_keys(facts, &mut verdicts);
     judge_losses(facts, &mut verdicts);
-    let others = data::verdicts(facts).chain(shadows::verdicts(facts));
+    let others = data::verdicts(facts)
+        .chain(arms::verdicts(facts))
+        .chain(shadows::verdicts(facts));
     verdicts.extend(others.map(|sentence| warns(sentence, "")));
     if let Ok(Some(worker)) = &*facts.worker {
         judge_worker(facts, worker, &mut verdicts);

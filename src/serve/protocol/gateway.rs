@@ -5,20 +5,22 @@
 //! only key and holds rows: the values of one feature are none of a model of several.
 
 use super::writing::{push, push_array, push_list, take_room, value};
-use super::{Ask, rows};
+use super::{Ask, keys, rows};
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON};
 use crate::serve::refusal::Refusal;
 use crate::serve::route::Route;
-use crate::serve::scoring::{Predictions, written};
+use crate::serve::scoring::{Predictions, Side};
 use crate::serve::served::Served;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.served()?;
+    let candidates = ask.candidates()?;
     let document = rows::document(&ask.request.body)?;
-    let predictions = predict(&served, document.root())?.checked(ask.bad_rows)?;
-    let outputs = written(&served, served.scorer.shape.probabilities);
+    let root = document.root();
+    let by = ask.choose(&candidates, |found| keys::of_columns(root, found))?;
+    let predictions = by.predict(root, predict)?.checked(ask.bad_rows)?;
+    let outputs = by.written(by.served.scorer.shape.probabilities);
     take_room(ask, &predictions, || outputs.iter().map(value).sum::<usize>() + 3)?;
     let body = match ask.request.route {
         Route::Stream if predictions.rows == 1 => row(outputs, predictions.row(0)),
@@ -28,10 +30,11 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
         }
         _ => batch(outputs, &predictions),
     };
-    Ok(Answer::ok(JSON, body).of(served, &predictions))
+    Ok(Answer::ok(JSON, body).of(by, predictions))
 }
 
-fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
+fn predict(side: Side, root: Cursor) -> Result<Predictions, Refusal> {
+    let served = side.served;
     if root.kind() != Kind::Object {
         return Err(rows::unexpected(
             "the body",
@@ -47,10 +50,10 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
     if let Some(x) = root.member("x")?.filter(|_| is_rows()) {
         let rows = rows::array("x", x)?;
         match rows.clone().next().map(Cursor::kind) {
-            Some(Kind::Array) => return rows::arrays(served, rows, &[]),
+            Some(Kind::Array) => return rows::arrays(side, rows, &[]),
             _ if is_feature => {}
             // A row without its brackets, or values of a model of one feature.
-            _ => return rows::values(served, rows),
+            _ => return rows::values(side, rows),
         }
     }
     let (mut names, mut columns) = (Vec::new(), Vec::new());
@@ -59,7 +62,7 @@ fn predict(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
         names.push(name);
         rows::has_room(served.width(), names.len())?;
     }
-    rows::columns(served, names, columns)
+    rows::columns(side, names, columns)
 }
 
 /// Is a feature named beside `x`? Then that is a column which nobody takes.

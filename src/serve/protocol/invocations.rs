@@ -4,36 +4,38 @@
 //! JSON Lines are SageMaker's. So is a JSON list, and an object whose rows are `features`; another object is MLflow's. A CSV
 //! without a header is SageMaker's, and one with a header MLflow's, unless an endpoint, a CSV or JSON Lines are asked for.
 
-use super::{Ask, mlflow, rows, sagemaker};
+use super::{Ask, keys, mlflow, rows, sagemaker};
 use crate::format::json::Kind;
 use crate::format::{Encoding, Header};
 use crate::serve::answer::Answer;
+use crate::serve::answering::Candidates;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{MediaType, Request};
 use crate::serve::route::{Protocol, Route};
 use crate::serve::scoring;
-use crate::serve::served::Served;
 use crate::transform::Shape;
 use hyper::header::HeaderName;
-use std::sync::Arc;
+use std::cell::Cell;
 
 static VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let request = ask.request;
     let attributes = sagemaker::check(request)?;
-    let served = ask.served()?;
+    let candidates = ask.candidates()?;
     if request.body.iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::bad("the body is empty"));
     }
     let mut answer = match content_type(request) {
-        MediaType::Json => json(ask, &served),
-        MediaType::JsonLines => utf8(request).and_then(|()| sagemaker::lines(ask, &served)),
-        MediaType::Csv => csv(ask, &served),
+        MediaType::Json => json(ask, &candidates),
+        MediaType::JsonLines => utf8(request).and_then(|()| sagemaker::lines(ask, &candidates)),
+        MediaType::Csv => csv(ask, &candidates),
         MediaType::Any | MediaType::Other => Err(Refusal::new(Cause::MediaType, "a body of this type isn't read here")
             .hint("send text/csv, application/json or application/jsonlines")),
     }?;
-    answer.headers.insert(VARIANT.clone(), served.variant.clone());
+    if let Some(scored) = &answer.scored {
+        answer.headers.insert(VARIANT.clone(), scored.by.variant());
+    }
     Ok(match attributes {
         Some(attributes) => answer.with(sagemaker::ATTRIBUTES.as_str(), attributes),
         None => answer,
@@ -63,40 +65,49 @@ fn utf8(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn json(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+fn json(ask: &Ask, candidates: &Candidates) -> Result<Answer, Refusal> {
     utf8(ask.request)?;
     let document = rows::document(&ask.request.body)?;
     let root = document.root();
+    let by = ask.choose(candidates, |found| keys::of_body(root, found))?;
     if root.kind() == Kind::Array {
-        return sagemaker::list(ask, served, root);
+        return sagemaker::list(ask, by, root);
     }
     match sagemaker::instances(root)? {
-        Some(instances) => sagemaker::json(ask, served, instances).map_err(|refusal| refusal.of(Protocol::SageMaker)),
-        None => mlflow::json(ask, served, root),
+        Some(instances) => sagemaker::json(ask, by, instances).map_err(|refusal| refusal.of(Protocol::SageMaker)),
+        None => mlflow::json(ask, by, root),
     }
 }
 
-fn csv(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+fn csv(ask: &Ask, candidates: &Candidates) -> Result<Answer, Refusal> {
     let request = ask.request;
-    let usual = &served.scorer;
     let (header, encoding) = (header(request)?, request.charset()?);
+    let usual = &candidates.champion.scorer.shape;
     let said = (header.is_some() || encoding.is_some()).then(|| Shape {
-        header: header.unwrap_or(usual.shape.header),
-        encoding: encoding.unwrap_or(usual.shape.encoding),
-        ..usual.shape.clone()
+        header: header.unwrap_or(usual.header),
+        encoding: encoding.unwrap_or(usual.encoding),
+        ..usual.clone()
     });
-    let other = said.map(|shape| usual.with(shape));
-    let csv = scoring::csv(served, other.as_ref().unwrap_or(usual), &request.body).map_err(unclear)?;
-    let is_mlflow = csv.has_header
+    let body = &request.body[..];
+    let by = ask
+        .choose(candidates, |found| {
+            scoring::csv_keys(&candidates.champion, said.as_ref(), body, found)
+        })
+        .map_err(unclear)?;
+    let read = Cell::new((false, b','));
+    let predictions = by.predict(body, |side, body| {
+        let csv = scoring::csv(side, said.as_ref(), body)?;
+        read.set((csv.has_header, csv.delimiter));
+        Ok(csv.predictions)
+    });
+    let (predictions, (has_header, delimiter)) = (predictions.map_err(unclear)?, read.get());
+    let is_mlflow = has_header
         && request.route == Route::Invocations
         && !matches!(request.accepts(), MediaType::Csv | MediaType::JsonLines);
     match is_mlflow {
-        true => mlflow::predictions(ask, served, csv.predictions),
-        false => {
-            let delimiter = csv.delimiter;
-            sagemaker::predictions(ask, served, csv.predictions, MediaType::Csv, delimiter)
-                .map_err(|refusal| refusal.of(Protocol::SageMaker))
-        }
+        true => mlflow::predictions(ask, by, predictions),
+        false => sagemaker::predictions(ask, by, predictions, MediaType::Csv, delimiter)
+            .map_err(|refusal| refusal.of(Protocol::SageMaker)),
     }
 }
 

@@ -9,37 +9,38 @@ use crate::format::json::{Cursor, Document, Elements, Kind};
 use crate::model::Column;
 use crate::score::binding::shown;
 use crate::serve::answer::{Answer, JSON};
+use crate::serve::answering::Answering;
 use crate::serve::refusal::Refusal;
-use crate::serve::scoring::{Predictions, written};
+use crate::serve::scoring::{Predictions, Side};
 use crate::serve::served::Served;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// Of a body that is none of these; one more is looked at, to say that there are more.
 const KEYS_SHOWN: usize = 21;
 
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
 
-pub fn json(ask: &Ask, served: &Arc<Served>, root: Cursor) -> Result<Answer, Refusal> {
-    predictions(ask, served, read(served, root)?)
+pub fn json(ask: &Ask, by: Answering, root: Cursor) -> Result<Answer, Refusal> {
+    let read = by.predict(root, read)?;
+    predictions(ask, by, read)
 }
 
 /// # Errors
 /// Rows are bad, and that refuses the request.
-pub fn predictions(ask: &Ask, served: &Arc<Served>, predictions: Predictions) -> Result<Answer, Refusal> {
+pub fn predictions(ask: &Ask, by: Answering, predictions: Predictions) -> Result<Answer, Refusal> {
     let predictions = predictions.checked(ask.bad_rows)?;
-    let usual = served.scorer.shape.probabilities;
-    let outputs = written(served, ask.request.flag("probabilities")?.unwrap_or(usual));
+    let usual = by.served.scorer.shape.probabilities;
+    let outputs = by.written(ask.request.flag("probabilities")?.unwrap_or(usual));
     let each = || match outputs {
         [output] => value(output),
         outputs => outputs.iter().map(member).sum::<usize>() + 3,
     };
     take_room(ask, &predictions, each)?;
     let body = write(outputs, &predictions);
-    Ok(Answer::ok(JSON, body).of(served.clone(), &predictions))
+    Ok(Answer::ok(JSON, body).of(by, predictions))
 }
 
-fn read(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
+fn read(side: Side, root: Cursor) -> Result<Predictions, Refusal> {
     if root.kind() != Kind::Object {
         return Err(rows::unexpected(
             "the body",
@@ -48,10 +49,10 @@ fn read(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
         ));
     }
     match root.members_named(FORMS)? {
-        [Some(split), None, None, None] => read_split(served, split),
-        [None, Some(records), None, None] => rows::objects(served, rows::array(FORMS[1], records)?),
-        [None, None, Some(instances), None] => read_rows(served, rows::array(FORMS[2], instances)?),
-        [None, None, None, Some(inputs)] => read_inputs(served, inputs),
+        [Some(split), None, None, None] => read_split(side, split),
+        [None, Some(records), None, None] => rows::objects(side, rows::array(FORMS[1], records)?),
+        [None, None, Some(instances), None] => read_rows(side, rows::array(FORMS[2], instances)?),
+        [None, None, None, Some(inputs)] => read_inputs(side, inputs),
         _ => {
             let keys: Vec<String> = root
                 .members()
@@ -68,7 +69,7 @@ fn read(served: &Served, root: Cursor) -> Result<Predictions, Refusal> {
 }
 
 /// A data frame as pandas has it in `to_dict(orient="split")`.
-fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
+fn read_split(side: Side, split: Cursor) -> Result<Predictions, Refusal> {
     if split.kind() != Kind::Object {
         return Err(rows::unexpected(
             "\"dataframe_split\"",
@@ -90,21 +91,22 @@ fn read_split(served: &Served, split: Cursor) -> Result<Predictions, Refusal> {
         return Err(Refusal::bad("\"dataframe_split\" has no key \"data\""));
     };
     let data = rows::array("data", data)?;
+    let served = side.served;
     let Some(columns) = columns.filter(|columns| columns.kind() != Kind::Null) else {
-        return read_rows(served, data);
+        return read_rows(side, data);
     };
     let written = columns.raw();
     if let Some(named) = served.written(written) {
-        return rows::arrays_by_name(served, &named, data);
+        return rows::arrays_by_name(side, &named, data);
     }
     let names = names(served, columns)?;
     // What pandas calls columns that have no names.
     let are_numbers = names.iter().enumerate().all(|(i, name)| *name == i.to_string());
     if are_numbers && names.len() == served.width() && served.names.find("0").is_none() {
-        return rows::arrays(served, data, &[]);
+        return rows::arrays(side, data, &[]);
     }
     let named = rows::by_name(served, names, Some(written))?;
-    rows::arrays_by_name(served, &named, data)
+    rows::arrays_by_name(side, &named, data)
 }
 
 fn names<'a>(served: &Served, columns: Cursor<'a>) -> Result<Vec<Cow<'a, str>>, Refusal> {
@@ -119,24 +121,25 @@ fn names<'a>(served: &Served, columns: Cursor<'a>) -> Result<Vec<Cow<'a, str>>, 
 }
 
 /// Rows by name or by position; of a model of one feature, its values.
-fn read_rows(served: &Served, instances: Elements) -> Result<Predictions, Refusal> {
+fn read_rows(side: Side, instances: Elements) -> Result<Predictions, Refusal> {
     match instances.clone().next().map(Cursor::kind) {
-        Some(Kind::Object) => rows::objects(served, instances),
-        Some(Kind::Array) | None => rows::arrays(served, instances, &[]),
-        Some(_) if served.width() == 1 => rows::values(served, instances),
+        Some(Kind::Object) => rows::objects(side, instances),
+        Some(Kind::Array) | None => rows::arrays(side, instances, &[]),
+        Some(_) if side.width() == 1 => rows::values(side, instances),
         // Each is a bad row: that a list of values is one row of several features is a guess.
-        Some(_) => rows::arrays(served, instances, &[]),
+        Some(_) => rows::arrays(side, instances, &[]),
     }
 }
 
 /// Columns by name, or rows.
-fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
+fn read_inputs(side: Side, inputs: Cursor) -> Result<Predictions, Refusal> {
+    let served = side.served;
     let row = || format!("[{}]", inputs.raw());
     match inputs.kind() {
-        Kind::Array => read_rows(served, inputs.elements()),
+        Kind::Array => read_rows(side, inputs.elements()),
         // A row of values.
         Kind::Object if inputs.members().all(|(_, value)| value.kind() != Kind::Array) => {
-            rows::objects(served, Document::check(row().as_bytes())?.root().elements())
+            rows::objects(side, Document::check(row().as_bytes())?.root().elements())
         }
         Kind::Object => {
             let (mut names, mut columns) = (Vec::new(), Vec::new());
@@ -150,10 +153,10 @@ fn read_inputs(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> 
                 names.push(name);
                 rows::has_room(served.width(), names.len())?;
             }
-            rows::columns(served, names, columns)
+            rows::columns(side, names, columns)
         }
         Kind::Text | Kind::Number | Kind::Boolean if served.width() == 1 => {
-            rows::values(served, Document::check(row().as_bytes())?.root().elements())
+            rows::values(side, Document::check(row().as_bytes())?.root().elements())
         }
         _ => Err(rows::unexpected(
             "\"inputs\"",

@@ -2,6 +2,7 @@
 
 mod gateway;
 mod invocations;
+mod keys;
 mod mlflow;
 pub mod open_inference;
 mod rows;
@@ -11,6 +12,7 @@ pub mod tensorflow;
 mod writing;
 
 use super::answer::Answer;
+use super::answering::{Answering, Candidates, KEY, Keys};
 use super::body::Hold;
 use super::models::Models;
 use super::refusal::{Cause, Refusal};
@@ -20,6 +22,7 @@ use super::served::Served;
 use crate::config::BadRows;
 use crate::problem::internal;
 pub use sagemaker::execution_parameters;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// A request for predictions, and whom it is put to.
@@ -29,6 +32,8 @@ pub struct Ask<'a> {
     pub bad_rows: BadRows,
     /// For what the predictions and the answer take.
     pub room: &'a Hold,
+    /// Whose key it is, once that is known.
+    chosen: OnceCell<Arc<Served>>,
 }
 
 /// Who is to predict.
@@ -40,17 +45,43 @@ pub enum By<'a> {
     Version(&'a Arc<Served>),
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    pub fn new(request: &'a Request, by: By<'a>, bad_rows: BadRows, room: &'a Hold) -> Ask<'a> {
+        Ask {
+            request,
+            by,
+            bad_rows,
+            room,
+            chosen: OnceCell::new(),
+        }
+    }
+
     /// # Errors
     /// There is no such version, or none is ready.
-    fn served(&self) -> Result<Arc<Served>, Refusal> {
+    fn candidates(&self) -> Result<Candidates, Refusal> {
         match self.by {
             By::Asked(models) => {
                 let (group, version) = self.request.target()?;
-                models.find(group, version)
+                models.candidates(group, version)
             }
-            By::Version(served) => Ok(served.clone()),
+            By::Version(served) => Ok(Candidates::alone(served.clone())),
         }
+    }
+
+    /// Who answers. `keys`: finds those of the rows, where the request has none for all of them.
+    ///
+    /// # Errors
+    /// The version whose key it is can't be used; what `keys` finds wrong.
+    fn choose(
+        &self,
+        candidates: &Candidates,
+        keys: impl FnOnce(&mut Keys) -> Result<(), Refusal>,
+    ) -> Result<Answering, Refusal> {
+        let by = candidates.choose(|| self.request.headers.get(&KEY).cloned(), keys)?;
+        if by.tested.is_some() {
+            let _ = self.chosen.set(by.served.clone());
+        }
+        Ok(by)
     }
 }
 
@@ -63,7 +94,8 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
             (refusal.cause, ask.by, ask.request.target())
             && models.is_loaded(group, version)
         {
-            refusal.by = models.find(group, version).ok();
+            let chosen = ask.chosen.get().cloned();
+            refusal.by = chosen.or_else(|| models.find(group, version).ok());
         }
         refusal
     })

@@ -7,7 +7,7 @@ use crate::score::batch::Flaw;
 use crate::score::binding::{nearest, shown};
 use crate::score::{Batch, Binding};
 use crate::serve::refusal::Refusal;
-use crate::serve::scoring::{self, Predictions, Rows};
+use crate::serve::scoring::{self, Predictions, Rows, Side};
 use crate::serve::served::{Named, Served};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -54,37 +54,37 @@ pub fn array<'a>(name: &str, value: Cursor<'a>) -> Result<Elements<'a>, Refusal>
 }
 
 /// Scores rows that name nothing: each is an array of all features, or in objects by the way `within`.
-pub fn arrays(served: &Served, rows: Elements, within: &[&str]) -> Result<Predictions, Refusal> {
-    let width = served.width();
-    score(served, Form::Arrays { rows, width, within }, &served.by_position)
+pub fn arrays(side: Side, rows: Elements, within: &[&str]) -> Result<Predictions, Refusal> {
+    let width = side.width();
+    score(side, Form::Arrays { rows, width, within }, &side.served.by_position)
 }
 
 /// The same of rows of a model of one feature that aren't arrays: each is the value.
-pub fn values(served: &Served, values: Elements) -> Result<Predictions, Refusal> {
-    let width = served.width();
-    score(served, Form::Flat { values, width }, &served.by_position)
+pub fn values(side: Side, values: Elements) -> Result<Predictions, Refusal> {
+    let width = side.width();
+    score(side, Form::Flat { values, width }, &side.served.by_position)
 }
 
 /// Scores rows that are objects.
-pub fn objects(served: &Served, rows: Elements) -> Result<Predictions, Refusal> {
-    let names = &served.names;
-    score(served, Form::Objects { rows, names }, &served.by_position)
+pub fn objects(side: Side, rows: Elements) -> Result<Predictions, Refusal> {
+    let names = &side.served.names;
+    score(side, Form::Objects { rows, names }, &side.served.by_position)
 }
 
 /// Scores columns by their names, each with its values.
 ///
 /// # Errors
 /// The model takes a column that isn't there.
-pub fn columns(served: &Served, names: Vec<Cow<str>>, columns: Vec<Elements>) -> Result<Predictions, Refusal> {
-    let named = by_name(served, names, None)?;
-    score(served, Form::Columns(columns), &named.binding)
+pub fn columns(side: Side, names: Vec<Cow<str>>, columns: Vec<Elements>) -> Result<Predictions, Refusal> {
+    let named = by_name(side.served, names, None)?;
+    score(side, Form::Columns(columns), &named.binding)
 }
 
 /// Scores rows of values whose names stand once, in front.
-pub fn arrays_by_name(served: &Served, named: &Named, rows: Elements) -> Result<Predictions, Refusal> {
+pub fn arrays_by_name(side: Side, named: &Named, rows: Elements) -> Result<Predictions, Refusal> {
     let width = named.names.len();
     let within = &[];
-    score(served, Form::Arrays { rows, width, within }, &named.binding)
+    score(side, Form::Arrays { rows, width, within }, &named.binding)
 }
 
 /// So many names may stand beside the model's. They are ignored; but each takes some ten times its bytes while it is.
@@ -132,9 +132,9 @@ fn no_such_column(served: &Served, column: &str, names: &[String]) -> Refusal {
     Refusal::bad(message).in_column(column)
 }
 
-pub fn score(served: &Served, form: Form, binding: &Binding) -> Result<Predictions, Refusal> {
-    let reader = Reader::new(form, binding);
-    scoring::score(served, &mut JsonRows { reader, served })
+pub fn score(side: Side, form: Form, binding: &Binding) -> Result<Predictions, Refusal> {
+    let (reader, served) = (Reader::new(form, binding), side.served);
+    scoring::score(side, &mut JsonRows { reader, served })
 }
 
 struct JsonRows<'a> {

@@ -4,7 +4,7 @@
 //! the only one. `{"inputs": {"x": [..]}}` or `{"inputs": [[..]]}` -> `{"outputs": ..}`. The only output has no name.
 
 use super::writing::{member, push, push_list, push_record, take_room, value};
-use super::{Ask, rows};
+use super::{Ask, keys, rows};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
@@ -12,12 +12,11 @@ use crate::serve::answer::{Answer, JSON};
 use crate::serve::models::Models;
 use crate::serve::refusal::Refusal;
 use crate::serve::route::Target;
-use crate::serve::scoring::{Predictions, written};
-use crate::serve::served::Served;
+use crate::serve::scoring::{Predictions, Side};
 use serde_json::{Value, json};
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.served()?;
+    let candidates = ask.candidates()?;
     let document = rows::document(&ask.request.body)?;
     let root = document.root();
     if root.kind() != Kind::Object {
@@ -27,7 +26,8 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
             "an object with \"instances\" or \"inputs\"",
         ));
     }
-    let outputs = written(&served, served.scorer.shape.probabilities);
+    let by = ask.choose(&candidates, |found| keys::of_body(root, found))?;
+    let outputs = by.written(by.served.scorer.shape.probabilities);
     let each = || match outputs {
         [output] => value(output),
         outputs => outputs.iter().map(member).sum::<usize>() + 3,
@@ -35,14 +35,14 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
     let mut body = Vec::new();
     let predictions = match root.members_named(["instances", "inputs"])? {
         [Some(instances), None] => {
-            let predictions = by_row(&served, instances)?.checked(ask.bad_rows)?;
+            let predictions = by.predict(instances, by_row)?.checked(ask.bad_rows)?;
             take_room(ask, &predictions, each)?;
             body.extend_from_slice(b"{\"predictions\":");
             push_rows(outputs, &predictions, &mut body);
             predictions
         }
         [None, Some(inputs)] => {
-            let predictions = by_column(&served, inputs)?.checked(ask.bad_rows)?;
+            let predictions = by.predict(inputs, by_column)?.checked(ask.bad_rows)?;
             take_room(ask, &predictions, each)?;
             body.extend_from_slice(b"{\"outputs\":");
             push_columns(outputs, &predictions, &mut body);
@@ -56,42 +56,42 @@ pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
         body.extend_from_slice(json!(predictions.named).to_string().as_bytes());
     }
     body.push(b'}');
-    Ok(Answer::ok(JSON, body).of(served, &predictions))
+    Ok(Answer::ok(JSON, body).of(by, predictions))
 }
 
-fn by_row(served: &Served, instances: Cursor) -> Result<Predictions, Refusal> {
+fn by_row(side: Side, instances: Cursor) -> Result<Predictions, Refusal> {
     let rows = rows::array("instances", instances)?;
     match rows.clone().next().map(Cursor::kind) {
-        Some(Kind::Object) => rows::objects(served, rows),
-        Some(Kind::Array) => rows::arrays(served, rows, &[]),
-        Some(_) if served.width() > 1 => Err(Refusal::bad(format!(
+        Some(Kind::Object) => rows::objects(side, rows),
+        Some(Kind::Array) => rows::arrays(side, rows, &[]),
+        Some(_) if side.width() > 1 => Err(Refusal::bad(format!(
             "an instance is a value, and the model takes {} columns: an array of them, or an object",
-            served.width()
+            side.width()
         ))),
-        _ => rows::values(served, rows),
+        _ => rows::values(side, rows),
     }
 }
 
-fn by_column(served: &Served, inputs: Cursor) -> Result<Predictions, Refusal> {
+fn by_column(side: Side, inputs: Cursor) -> Result<Predictions, Refusal> {
     if inputs.kind() != Kind::Object {
         let rows = rows::array("inputs", inputs)?;
         return match rows.clone().next().map(Cursor::kind) {
-            Some(Kind::Array) => rows::arrays(served, rows, &[]),
-            Some(_) if served.width() > 1 => Err(rows::unexpected(
+            Some(Kind::Array) => rows::arrays(side, rows, &[]),
+            Some(_) if side.width() > 1 => Err(rows::unexpected(
                 "\"inputs\"",
                 inputs,
                 "an object of columns, or an array of rows",
             )),
-            _ => rows::values(served, rows),
+            _ => rows::values(side, rows),
         };
     }
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     for (name, values) in inputs.members() {
         columns.push(rows::array(&name, values)?);
         names.push(name);
-        rows::has_room(served.width(), names.len())?;
+        rows::has_room(side.width(), names.len())?;
     }
-    rows::columns(served, names, columns)
+    rows::columns(side, names, columns)
 }
 
 /// A value for each row, or an object of them by the outputs' names.

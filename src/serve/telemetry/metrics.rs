@@ -1,5 +1,6 @@
 //! All that is counted, and how Prometheus reads it.
 
+use super::arms;
 use super::counters::{self, Counters, STATUSES, Totals};
 use super::histogram::BOUNDS;
 use super::shadows;
@@ -71,6 +72,8 @@ pub struct Standing {
     pub capture: Option<Captured>,
     /// Of each version in memory.
     pub watched: Vec<Watched>,
+    /// A/B tests.
+    pub tests: Vec<arms::Standing>,
     /// Versions on trial. Without a capture they score nothing.
     pub shadows: Vec<shadows::Standing>,
 }
@@ -221,6 +224,9 @@ impl Metrics {
             capture(&mut page, captured);
         }
         windows::write(&mut page, &standing.watched);
+        if !standing.tests.is_empty() {
+            arms::write(&mut page, &standing.tests);
+        }
         if standing.capture.is_some() && !standing.shadows.is_empty() {
             shadows::write(&mut page, &standing.shadows);
         }
@@ -383,6 +389,7 @@ mod tests {
             max_body_bytes: 1 << 20,
             capture: None,
             watched: Vec::new(),
+            tests: Vec::new(),
             shadows: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 //! or logged.
 
 mod access_log;
+pub mod arms;
 pub mod counters;
 pub mod histogram;
 pub mod metrics;
@@ -22,7 +23,7 @@ use self::counters::{GONE, Rows};
 use self::metrics::Metrics;
 use self::refusals::{Refusals, shortened};
 use self::window::Window;
-use super::answer::Answer;
+use super::answer::{Answer, Scored};
 use super::keys::Key;
 use super::refusal::{Cause, Refusal};
 use super::route::{Protocol, Route};
@@ -139,7 +140,11 @@ impl Exchange<'_> {
                     bad: scored.bad_rows,
                     refused: 0,
                 });
-                self.record(answer.status.as_u16(), scored.map(|scored| &scored.by), rows, None);
+                let (by, rows) = match scored {
+                    Some(scored) => (Some(&scored.by.served), self.without_challenger(scored, rows)),
+                    None => (None, rows),
+                };
+                self.record(answer.status.as_u16(), by, rows, None);
             }
             Err(refusal) => {
                 let rows = refusal.detail.rows_and_bad.map_or(Rows::default(), |(rows, bad)| Rows {
@@ -154,6 +159,15 @@ impl Exchange<'_> {
                 self.record(status, refusal.by.as_ref(), rows, Some(refusal));
             }
         }
+    }
+
+    /// Where both versions of an A/B test answer, each has rows of its own: counts the challenger's, and leaves the champion's.
+    fn without_challenger(&self, scored: &Scored, rows: Rows) -> Rows {
+        let Some((challenger, of_challenger)) = &scored.challenger else {
+            return rows;
+        };
+        self.telemetry.metrics.of(Some(challenger)).add_rows(*of_challenger);
+        rows.since(*of_challenger)
     }
 
     /// By its name; of who isn't let in, too.

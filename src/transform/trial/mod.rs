@@ -73,7 +73,7 @@ impl Side {
 
 impl Tried {
     /// Takes what came of the rows behind its own.
-    fn add(&mut self, next: &Tried) {
+    pub fn add(&mut self, next: &Tried) {
         for (side, next) in self.sides.iter_mut().zip(&next.sides) {
             side.add(next);
         }

@@ -1,5 +1,6 @@
 //! `transform serve`, asked over HTTP.
 
+mod arms;
 mod attacks;
 mod capture;
 mod connections;

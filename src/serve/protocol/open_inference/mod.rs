@@ -15,23 +15,27 @@ use crate::format::tensors::{Fault, Reader, Tensor};
 use crate::score::batch::Flaw;
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
+use crate::serve::answering::Keys;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{HEADER_LENGTH, Request};
-use crate::serve::scoring::{self, Predictions, Rows};
+use crate::serve::scoring::{self, Predictions, Rows, Side};
 use crate::serve::served::{Named, Served};
 use asked::{Asked, Content};
 use std::sync::Arc;
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.served()?;
+    let candidates = ask.candidates()?;
     let (json, binary) = parts(ask.request)?;
     let document = rows::document(json)?;
-    let asked = Asked::read(document.root(), binary, served.width())?;
-    let outputs = written::chosen(&served, &asked)?;
-    let predictions = predict(&served, asked.tensors, asked.content)?.checked(ask.bad_rows)?;
+    let asked = Asked::read(document.root(), binary, candidates.champion.width())?;
+    let by = ask.choose(&candidates, |found| keys(&asked.tensors, found))?;
+    let outputs = written::chosen(by.signature(), &asked)?;
+    let content = asked.content;
+    let predicted = by.predict(asked.tensors, |side, tensors| predict(side, tensors, content));
+    let predictions = predicted?.checked(ask.bad_rows)?;
     take_room(ask, &predictions, || outputs.iter().map(written::Chosen::most).sum())?;
-    let answer = written::answer(&served, asked.id.as_deref(), &outputs, &predictions);
-    Ok(answer.of(served, &predictions))
+    let answer = written::answer(&by, asked.id.as_deref(), &outputs, &predictions);
+    Ok(answer.of(by, predictions))
 }
 
 /// The JSON of a body, and what stands behind it; `None`: the request says of no tensors that they do.
@@ -51,11 +55,24 @@ fn parts(request: &Request) -> Result<(&[u8], Option<&[u8]>), Refusal> {
     }
 }
 
-fn predict(served: &Served, tensors: Vec<Tensor>, content: Option<Content>) -> Result<Predictions, Refusal> {
-    match binding(served, &tensors, content)? {
-        None => score(served, tensors, &served.by_position),
-        Some(named) => score(served, tensors, &named.binding),
+fn predict(side: Side, tensors: Vec<Tensor>, content: Option<Content>) -> Result<Predictions, Refusal> {
+    match binding(side.served, &tensors, content)? {
+        None => score(side, tensors, &side.served.by_position),
+        Some(named) => score(side, tensors, &named.binding),
     }
+}
+
+/// The tensor of that name has the keys of an A/B test. No other one has it: that is refused before.
+fn keys(tensors: &[Tensor], found: &mut Keys) -> Result<(), Refusal> {
+    if let Some(column) = tensors.iter().find(|tensor| found.is_column(&tensor.name)) {
+        let is_column = column.shape.width == 1;
+        column
+            .clone()
+            .texts()
+            .filter(|_| is_column)
+            .for_each(|key| found.push(key.as_deref()));
+    }
+    Ok(())
 }
 
 /// Which tensor is which feature; `None`: the only one has all of them by their positions.
@@ -86,9 +103,10 @@ fn binding(served: &Served, tensors: &[Tensor], content: Option<Content>) -> Res
     rows::by_name(served, names, None).map(Some)
 }
 
-fn score(served: &Served, tensors: Vec<Tensor>, binding: &Binding) -> Result<Predictions, Refusal> {
+fn score(side: Side, tensors: Vec<Tensor>, binding: &Binding) -> Result<Predictions, Refusal> {
     let reader = Reader::new(tensors, binding).map_err(|Fault(message)| Refusal::bad(message))?;
-    scoring::score(served, &mut TensorRows { reader, served })
+    let served = side.served;
+    scoring::score(side, &mut TensorRows { reader, served })
 }
 
 struct TensorRows<'a> {

@@ -4,12 +4,13 @@ use super::asked::Asked;
 use super::{HEADER_LENGTH, no_such_output};
 use crate::format::json::writer::push_text;
 use crate::format::tensors::Output;
+use crate::model::Signature;
 use crate::score::binding::nearest;
 use crate::serve::answer::{Answer, JSON};
+use crate::serve::answering::Answering;
 use crate::serve::protocol::writing::value;
 use crate::serve::refusal::Refusal;
 use crate::serve::scoring::Predictions;
-use crate::serve::served::Served;
 use std::io::Write;
 
 /// An output to write.
@@ -33,8 +34,8 @@ impl Chosen<'_> {
 }
 
 /// Those that are asked for, in their order; by the protocol, all of the model's if none are.
-pub fn chosen<'a>(served: &'a Served, asked: &Asked) -> Result<Vec<Chosen<'a>>, Refusal> {
-    let outputs = &served.lineup.signature().outputs;
+pub fn chosen<'a>(signature: &'a Signature, asked: &Asked) -> Result<Vec<Chosen<'a>>, Refusal> {
+    let outputs = &signature.outputs;
     let chosen = |place: usize, binary| Chosen {
         output: Output::of(&outputs[place]),
         place,
@@ -58,12 +59,14 @@ pub fn chosen<'a>(served: &'a Served, asked: &Asked) -> Result<Vec<Chosen<'a>>, 
 }
 
 /// An output is in JSON, whatever is asked for, where a bad row has no bytes that say so.
-pub fn answer(served: &Served, id: Option<&str>, outputs: &[Chosen], predictions: &Predictions) -> Answer {
-    let identity = &served.lineup.champion.identity;
+pub fn answer(by: &Answering, id: Option<&str>, outputs: &[Chosen], predictions: &Predictions) -> Answer {
+    let identity = &by.served.lineup.champion.identity;
     let mut out = Vec::with_capacity(200 + outputs.len() * (80 + predictions.rows * 20));
     out.extend_from_slice(b"{\"model_name\":");
     push_text(&mut out, &identity.group);
-    let _ = write!(out, ",\"model_version\":\"{}\"", identity.version);
+    out.extend_from_slice(b",\"model_version\":\"");
+    out.extend_from_slice(by.variant().as_bytes());
+    out.push(b'"');
     if let Some(id) = id {
         out.extend_from_slice(b",\"id\":");
         push_text(&mut out, id);

@@ -4,20 +4,19 @@
 mod tensors;
 
 use super::writing::{end_with_errors, push, push_array, push_list, take_room, value};
-use super::{Ask, rows};
+use super::{Ask, keys, rows};
 use crate::config::Serve;
 use crate::format::Writing;
 use crate::format::json::{Cursor, Elements, Kind};
 use crate::model::{Column, Type};
 use crate::serve::answer::{Answer, CSV, JSON, JSON_LINES};
+use crate::serve::answering::{Answering, Candidates};
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{MediaType, Request};
 use crate::serve::route::Protocol;
-use crate::serve::scoring::{self, Predictions, written};
-use crate::serve::served::Served;
+use crate::serve::scoring::{self, Predictions, Side};
 use hyper::header::HeaderName;
 use serde_json::json;
-use std::sync::Arc;
 use tensors::Tensors;
 
 pub static ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
@@ -128,64 +127,65 @@ pub fn instances(root: Cursor<'_>) -> Result<Option<Instances<'_>>, Refusal> {
 
 /// # Errors
 /// Why there are no predictions; the same of all below.
-pub fn json(ask: &Ask, served: &Arc<Served>, instances: Instances) -> Result<Answer, Refusal> {
-    let scored = score(served, instances.rows, instances.place)?;
-    predictions(ask, served, scored, MediaType::Json, b',')
+pub fn json(ask: &Ask, by: Answering, instances: Instances) -> Result<Answer, Refusal> {
+    let scored = by.predict(instances.rows, |side, rows| score(side, rows, instances.place))?;
+    predictions(ask, by, scored, MediaType::Json, b',')
 }
 
 /// A row a line: of one of the places; or an array of its values; or by the names of the features.
-pub fn lines(ask: &Ask, served: &Arc<Served>) -> Result<Answer, Refusal> {
+pub fn lines(ask: &Ask, candidates: &Candidates) -> Result<Answer, Refusal> {
     let answer = || {
         let document = rows::lines(&ask.request.body)?;
-        let all = document.lines();
-        let scored = match all.clone().next() {
+        let by = ask.choose(candidates, |found| keys::of_rows(document.lines(), found))?;
+        let scored = by.predict(document.lines(), |side, all| match all.clone().next() {
             Some(first) if first.kind() == Kind::Object => match Place::of(first)? {
-                Some(place) => score(served, all, place)?,
-                None => rows::objects(served, all)?,
+                Some(place) => score(side, all, place),
+                None => rows::objects(side, all),
             },
-            _ => rows::arrays(served, all, &[])?,
-        };
-        predictions(ask, served, scored, MediaType::JsonLines, b',')
+            _ => rows::arrays(side, all, &[]),
+        })?;
+        predictions(ask, by, scored, MediaType::JsonLines, b',')
     };
     answer().map_err(|refusal: Refusal| refusal.of(Protocol::SageMaker))
 }
 
 /// `[[0.3]]` -> `[434.0765649977724]`, as the toolkit for own code has it.
-pub fn list(ask: &Ask, served: &Arc<Served>, root: Cursor) -> Result<Answer, Refusal> {
+pub fn list(ask: &Ask, by: Answering, root: Cursor) -> Result<Answer, Refusal> {
     let answer = || {
-        let all = root.elements();
-        let scored = match all.clone().next().map(Cursor::kind) {
-            Some(Kind::Object) => rows::objects(served, all)?,
-            Some(Kind::Array) | None => rows::arrays(served, all, &[])?,
-            Some(_) if served.width() == 1 => rows::values(served, all)?,
-            Some(_) => rows::arrays(served, all, &[])?,
-        };
+        let scored = by.predict(root.elements(), |side, all| {
+            match all.clone().next().map(Cursor::kind) {
+                Some(Kind::Object) => rows::objects(side, all),
+                Some(Kind::Array) | None => rows::arrays(side, all, &[]),
+                Some(_) if side.width() == 1 => rows::values(side, all),
+                Some(_) => rows::arrays(side, all, &[]),
+            }
+        })?;
         if matches!(ask.request.accepts(), MediaType::Csv | MediaType::JsonLines) {
-            return predictions(ask, served, scored, MediaType::Json, b',');
+            return predictions(ask, by, scored, MediaType::Json, b',');
         }
         let scored = scored.checked(ask.bad_rows)?;
         let mut body = Vec::new();
-        take_room(ask, &scored, || each(&served.lineup.signature().outputs))?;
-        match written(served, served.scorer.shape.probabilities) {
+        take_room(ask, &scored, || each(&by.signature().outputs))?;
+        match by.written(by.served.scorer.shape.probabilities) {
             [output] => push_list(&scored, &mut body, |row, out| push(output, row.map(|row| row[0]), out)),
             outputs => push_list(&scored, &mut body, |row, out| push_array(outputs, row, out)),
         }
-        Ok(Answer::ok(JSON, body).of(served.clone(), &scored))
+        Ok(Answer::ok(JSON, body).of(by, scored))
     };
     answer().map_err(|refusal: Refusal| refusal.of(Protocol::SageMaker))
 }
 
-fn score(served: &Served, rows: Elements, place: Place) -> Result<Predictions, Refusal> {
+fn score(side: Side, rows: Elements, place: Place) -> Result<Predictions, Refusal> {
     match place {
-        Place::Array(way) => rows::arrays(served, rows, way),
-        Place::Tensor(way) => scoring::score(served, &mut Tensors::new(served, rows, way)),
+        Place::Array(way) => rows::arrays(side, rows, way),
+        Place::Tensor(way) => scoring::score(side, &mut Tensors::new(side.served, rows, way)),
     }
 }
 
 /// `usual`: the type that is answered where none is asked for. `delimiter`: of a CSV.
 pub fn predictions(
     ask: &Ask,
-    served: &Arc<Served>,
+    by: Answering,
     predictions: Predictions,
     usual: MediaType,
     delimiter: u8,
@@ -201,17 +201,17 @@ pub fn predictions(
         wanted => wanted,
     };
     let predictions = predictions.checked(ask.bad_rows)?;
-    let outputs = &served.lineup.signature().outputs;
+    let outputs = &by.signature().outputs;
     take_room(ask, &predictions, || each(outputs))?;
     let (content_type, body) = match kind {
         MediaType::Csv => {
-            let outputs = written(served, served.scorer.shape.probabilities);
+            let outputs = by.written(by.served.scorer.shape.probabilities);
             (CSV, csv(outputs, &predictions, delimiter))
         }
         MediaType::JsonLines => (JSON_LINES, json_lines(outputs, &predictions)),
         _ => (JSON, json_of(outputs, &predictions)),
     };
-    Ok(Answer::ok(content_type, body).of(served.clone(), &predictions))
+    Ok(Answer::ok(content_type, body).of(by, predictions))
 }
 
 /// Bytes of a row in each of the types, at most.

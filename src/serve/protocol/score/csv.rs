@@ -5,28 +5,47 @@ use super::super::Ask;
 use crate::config::BadRows;
 use crate::format::rejects;
 use crate::serve::answer::{Answer, CSV, Scored};
+use crate::serve::answering::Candidates;
 use crate::serve::refusal::{BadRow, NAMED, Refusal};
 use crate::serve::scoring;
-use crate::serve::served::Served;
-use crate::transform::{Opened, Part, Place, Shape, open};
+use crate::serve::telemetry::counters::Rows;
+use crate::transform::{Opened, Part, Place, Shape, Tried, open};
 use hyper::header::ACCEPT;
-use std::sync::Arc;
+use std::time::Instant;
 
-pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Refusal> {
-    let other = (shape != served.scorer.shape).then(|| served.scorer.with(shape));
+/// Where both versions answer, the engine scores each row by its own, as in a file of the phase.
+pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer, Refusal> {
+    let by = ask.choose(candidates, |found| {
+        scoring::csv_keys(&candidates.champion, Some(&shape), &ask.request.body, found)
+    })?;
+    let served = &by.served;
+    let begun = Instant::now();
+    let mixed = by.tested.as_ref().filter(|_| by.is_mixed()).map(|tested| &tested.arms);
+    let other = match mixed {
+        Some(arms) => Some(arms.scorer(shape)),
+        None => (shape != served.scorer.shape).then(|| served.scorer.with(shape)),
+    };
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let body = &ask.request.body[..];
     let mut blocks = scoring::blocks(body, &scorer.shape);
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    scoring::check_columns(&served, &first, scorer.shape.dialect.delimiter)?;
-    let opened = open(&first, scorer)?;
+    scoring::check_columns(served, &first, scorer.shape.dialect.delimiter)?;
+    let phase = mixed.map(|arms| &*arms.phase);
+    let opened = open(&first, scorer)?.in_phase(scorer, phase)?;
     let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
     let mut output = Output::begin(&opened, in_parts);
+    let mut tried = Tried::default();
     let mut part = opened.first_part(first);
     loop {
         if let Some(live) = &served.live {
             live.add(&part.counts);
+        }
+        if let (Some(arms), Some(part)) = (mixed, &part.arms) {
+            if let Some(live) = arms.challenger().ok().and_then(|challenger| challenger.live.as_ref()) {
+                live.add(&part.counts);
+            }
+            tried.add(&part.tried);
         }
         let before = output.bytes();
         let source = output.add(part)?;
@@ -38,6 +57,10 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
             None => break,
         };
     }
+    match mixed {
+        Some(arms) => arms.count_tried(output.rows, output.bad_rows, &tried),
+        None => by.count(output.rows, output.bad_rows, begun.elapsed()),
+    }
     if output.bad_rows > 0 && ask.bad_rows == BadRows::Refuse {
         return Err(Refusal::of_rows(
             output.bad_rows as usize,
@@ -45,11 +68,6 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
             output.named,
         ));
     }
-    let scored = Scored {
-        by: served.clone(),
-        rows: output.rows,
-        bad_rows: output.bad_rows,
-    };
     let answer = match output.rejects {
         Some(rejects) if !rejects.is_empty() => {
             ask.room.grow((output.out.len() + rejects.len()) as u64)?;
@@ -57,8 +75,22 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
         }
         _ => Answer::ok(CSV, output.out),
     };
+    let (rows, bad_rows) = (output.rows, output.bad_rows);
+    let challenger = mixed.and_then(|arms| arms.challenger().ok().cloned());
+    let [_, side] = &tried.sides;
+    let of_challenger = Rows {
+        predicted: side.good_rows(),
+        bad: side.bad_rows,
+        refused: 0,
+    };
     Ok(Answer {
-        scored: Some(scored),
+        scored: Some(Scored {
+            by,
+            rows,
+            bad_rows,
+            challenger: challenger.zip(Some(of_challenger)),
+            predictions: None,
+        }),
         ..answer
     })
 }

@@ -2,33 +2,32 @@
 //! the row's own members. A row that can't be scored has null for its outputs, and an `error`.
 
 use super::super::writing::{member, push, take_room};
-use super::super::{Ask, rows};
+use super::super::{Ask, keys, rows};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Cursor, Kind};
 use crate::model::Column;
 use crate::serve::answer::{Answer, JSON_LINES};
+use crate::serve::answering::Candidates;
 use crate::serve::refusal::{BadRow, Refusal};
-use crate::serve::scoring::written;
-use crate::serve::served::Served;
 use crate::transform::{Columns, Shape};
-use std::sync::Arc;
 
-pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Refusal> {
+pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer, Refusal> {
     let document = rows::lines(&ask.request.body)?;
     let lines = document.lines();
     let are_objects = lines.clone().next().is_some_and(|first| first.kind() == Kind::Object);
-    let predictions = match are_objects {
-        true => rows::objects(&served, lines.clone())?,
-        false => rows::arrays(&served, lines.clone(), &[])?,
-    };
-    let predictions = predictions.checked(ask.bad_rows)?;
-    let outputs = written(&served, shape.probabilities);
+    let by = ask.choose(candidates, |found| keys::of_rows(lines.clone(), found))?;
+    let predictions = by.predict(lines.clone(), |side, lines| match are_objects {
+        true => rows::objects(side, lines),
+        false => rows::arrays(side, lines, &[]),
+    });
+    let predictions = predictions?.checked(ask.bad_rows)?;
+    let outputs = by.written(shape.probabilities);
     if shape.columns == Columns::All {
         ask.room.grow(ask.request.body.len() as u64)?;
     }
     // A row that is no object is a member.
     take_room(ask, &predictions, || {
-        outputs.iter().map(member).sum::<usize>() + r#"{"row":,}"#.len() + 1
+        outputs.iter().map(member).sum::<usize>() + r#"{"row":,"model_version":4294967295,}"#.len() + 1
     })?;
     let mut out = Vec::with_capacity(predictions.rows * outputs.len() * 32);
     let mut named = predictions.named.iter().peekable();
@@ -40,12 +39,15 @@ pub fn answer(ask: &Ask, served: Arc<Served>, shape: Shape) -> Result<Answer, Re
         for (place, output) in outputs.iter().enumerate() {
             members.add_output(output, row.map(|row| row[place]));
         }
+        if shape.model_version {
+            members.add_version(by.version(i));
+        }
         if let Some(bad) = named.next_if(|bad| bad.row == i as u64 + 1) {
             members.add_error(bad);
         }
         out.extend_from_slice(b"}\n");
     }
-    Ok(Answer::ok(JSON_LINES, out).of(served, &predictions))
+    Ok(Answer::ok(JSON_LINES, out).of(by, predictions))
 }
 
 /// Of an object that is written.
@@ -84,6 +86,13 @@ impl<'a> Members<'a> {
     fn add_output(&mut self, output: &Column, x: Option<f64>) {
         self.key(&output.name);
         push(output, x, self.out);
+    }
+
+    /// As the last column of a CSV.
+    fn add_version(&mut self, version: u32) {
+        self.key("model_version");
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(version).as_bytes());
     }
 
     fn add_error(&mut self, bad: &BadRow) {

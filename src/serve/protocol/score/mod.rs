@@ -12,11 +12,11 @@ use crate::serve::request::MediaType;
 use crate::transform::{Columns, Shape};
 
 pub fn answer(ask: &Ask) -> Result<Answer, Refusal> {
-    let served = ask.served()?;
-    let shape = shape(ask, &served.scorer.shape)?;
+    let candidates = ask.candidates()?;
+    let shape = shape(ask, &candidates.champion.scorer.shape)?;
     match ask.request.content_type() {
-        MediaType::Csv | MediaType::Any => csv::answer(ask, served, shape),
-        MediaType::JsonLines => lines::answer(ask, served, shape),
+        MediaType::Csv | MediaType::Any => csv::answer(ask, &candidates, shape),
+        MediaType::JsonLines => lines::answer(ask, &candidates, shape),
         MediaType::Json | MediaType::Other => {
             let refusal = Refusal::new(Cause::MediaType, "a body of this type isn't read here");
             Err(refusal.hint("send text/csv, or application/jsonlines: a row a line"))
