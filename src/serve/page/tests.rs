@@ -3,6 +3,8 @@ use crate::monitor::{Action, Area, Check, Judgement};
 use crate::registry::Status;
 use crate::serve::capture::Captured;
 use crate::serve::live::{Judged, Windows};
+use crate::serve::tally::Counted as Arm;
+use crate::serve::telemetry::arms::Standing as Test;
 use crate::serve::telemetry::histogram::BUCKETS;
 use crate::serve::telemetry::shadows::Standing as Shadow;
 use crate::serve::telemetry::windows::Watched;
@@ -299,6 +301,45 @@ fn what_is_wrong_comes_first_with_the_command() {
         assert!(page.contains(text), "{text} in {page}");
     }
     assert!(!page.contains("over HTTP"), "{page}");
+}
+
+#[test]
+fn an_ab_test_shows_its_arms_and_whose_keys_nobody_answers() {
+    let arm = |rows, bad_rows| {
+        let mut seconds = [0; BUCKETS];
+        seconds[2] = rows;
+        Arm {
+            rows,
+            bad_rows,
+            seconds,
+            seconds_sum: 0.0,
+        }
+    };
+    let mut facts = facts();
+    facts.standing.tests.push(Test {
+        champion: "diabetes/3".into(),
+        challenger: "diabetes/4".into(),
+        experiment: "spring".into(),
+        phase: "spring/2".into(),
+        share: 0.125,
+        is_usable: true,
+        arms: [arm(7000, 0), arm(1000, 3), Arm::default()],
+    });
+    let html = html(&facts);
+    well_formed(&html);
+    for words in [
+        "spring/2",
+        "87.5 %",
+        "12.5 %",
+        "7,000",
+        "<span class=\"warns\">3</span>",
+        "diabetes/4",
+    ] {
+        assert!(html.contains(words), "{words} in {html}");
+    }
+    assert!(!html.contains("nobody answers its keys"));
+    facts.standing.tests[0].is_usable = false;
+    assert!(super::html(&facts).contains("nobody answers its keys"));
 }
 
 #[test]
