@@ -1,7 +1,9 @@
-//! What the log says of the lineup at work.
+//! Whether the settings go with the lineup at work, and what the log says of it.
 
-use crate::error::Error;
+use crate::config::{Config, has_segments, says_who_answers};
+use crate::error::{Error, Result};
 use crate::registry::Current;
+use crate::score::Lineup;
 
 /// `watched`: are results held against the version's baseline, if it has one?
 pub fn log(current: &Current, watched: bool) {
@@ -56,5 +58,16 @@ pub fn log(current: &Current, watched: bool) {
             %halt,
             "an experiment is halted: 'transform experiment resume' or 'stop' decides on it"
         );
+    }
+}
+
+/// Do the settings go with it? `watched`: are results held against the version's baseline?
+pub fn fits(config: &Config, lineup: &Lineup, watched: bool) -> Result<()> {
+    if watched {
+        has_segments(config, lineup.signature())?;
+    }
+    match lineup.challengers.iter().any(|challenger| challenger.is_open) {
+        true => says_who_answers(config),
+        false => Ok(()),
     }
 }

@@ -4,11 +4,12 @@ use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
 use super::job::{Context, Done, Pin, Setup};
 use super::large::{self, Large, Source};
+use super::lineup::fits;
 use super::look::{asked, recipe, want};
 use super::owner::claim_folders;
 use super::plan::{Want, Word};
 use super::queue::Queue;
-use crate::config::{Config, has_segments, says_who_answers};
+use crate::config::Config;
 use crate::error::Result;
 use crate::registry::Current;
 use crate::registry::baseline::InForce;
@@ -492,16 +493,5 @@ impl Pass {
     /// Is there nothing that the one-shot waits for?
     pub fn converged(&self) -> bool {
         self.large.is_none() && self.publishing.is_none() && self.commit.converged()
-    }
-}
-
-/// Do the settings go with this lineup?
-fn fits(config: &Config, lineup: &Lineup, watched: bool) -> Result<()> {
-    if watched {
-        has_segments(config, lineup.signature())?;
-    }
-    match lineup.challengers.iter().any(|challenger| challenger.is_open) {
-        true => says_who_answers(config),
-        false => Ok(()),
     }
 }
