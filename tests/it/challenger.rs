@@ -168,7 +168,12 @@ fn a_challenger_without_the_others_outputs_is_refused() {
                "coefficient":1}}],"intercept":0,"output":{output}}}"#
         )
     };
-    for classes in ["[\"no\",\"yes\"]", "[\"yes\",\"no\"]", "[\"a\",\"b\"]"] {
+    for classes in [
+        "[\"no\",\"yes\"]",
+        "[\"yes\",\"no\"]",
+        "[\"a\",\"b\"]",
+        "[\"no\",\"yes\"]",
+    ] {
         let output = format!(r#"{{"classes":{classes},"threshold":0.5}}"#);
         fs::write(spool.path("m.json"), model(&output)).unwrap();
         spool.register_file("m.json", "pipeline", &[]).exits(0);
@@ -181,7 +186,8 @@ fn a_challenger_without_the_others_outputs_is_refused() {
         )
     };
     of("b", "3").exits(64).says("can't be compared");
-    of("a", "2").exits(0);
+    of("o", "2").exits(64).says("its classes stand in another order");
+    of("a", "4").exits(0);
 }
 
 #[test]

@@ -70,9 +70,16 @@ impl Registry {
             if let Some(why) = self.why_no_challenger(key.as_deref(), split)? {
                 return refuse(why);
             }
-            if ours.places_in(theirs).is_none() {
+            let places = ours.places_in(theirs);
+            let why = match &places {
+                None => "it hasn't all of its outputs by their names",
+                // Answers over HTTP may have no names.
+                Some(places) if !places.is_sorted() => "its classes stand in another order",
+                Some(_) => "",
+            };
+            if !why.is_empty() {
                 return refuse(format!(
-                    "{}/{version} can't answer in place of {champion}: it hasn't all of its outputs by their names",
+                    "{}/{version} can't answer in place of {champion}: {why}",
                     self.group()
                 ));
             }
