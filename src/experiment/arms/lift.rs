@@ -319,8 +319,9 @@ mod tests {
         }
     }
 
+    /// It finds one in 1.32 % of 100,000 tests of squared errors, and in 0.026 % of 100,000 of labels.
     #[test]
-    #[ignore = "some minutes: 100,000 simulated tests of each kind"]
+    #[ignore = "half an hour without optimisation: 100,000 simulated tests of each kind"]
     fn a_version_against_itself_seldom_wins_in_100_000_tests() {
         let shares = [winners(100_000, false, squares), winners(100_000, true, wrong)];
         println!("{shares:?}");
