@@ -62,7 +62,7 @@
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
-//!   ledger), `worker::commit` (with it);
+//!   ledger), `worker::commit` (with it: whose rows are held against which baseline, `monitors`; what becomes of a group, `sorting`);
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`], and words of commands: [`shell`];

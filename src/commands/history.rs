@@ -1,11 +1,11 @@
 //! `transform history`: what was done, by which model, with what result.
 
 use super::spool::require_spool;
-use super::{input_name, print_json, print_line, print_table, time};
+use super::{count, input_name, print_json, print_line, print_table, time};
 use crate::cli::{OutputHash, Since};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::ledger::{Decision, Entry, Ledger, Transformation, Wanted};
+use crate::ledger::{Arms, Decision, Entry, Ledger, Transformation, Wanted, answering, champion};
 use crate::transform::{Verdict, shown};
 use crate::worker::checksums;
 use jiff::Timestamp;
@@ -43,13 +43,17 @@ pub fn history(config: &Config, question: &Question, json: bool) -> Result<u8> {
     };
     let (mut history, mut decisions) = (Vec::new(), Vec::new());
     if let Some(mut ledger) = Ledger::read(&config.state.path)? {
-        history = find(config, &mut ledger, &wanted, json)?;
+        for done in find(config, &mut ledger, &wanted, json)? {
+            let arms = ledger.arms(&done)?;
+            history.push((done, arms));
+        }
         decisions = name.as_ref().map_or(Ok(Vec::new()), |name| ledger.decisions(name))?;
     } else {
         require_spool(config)?;
     }
     if json {
-        print_json(&history.iter().map(Entry::of).collect::<Vec<_>>());
+        let entries = history.iter().map(|(done, arms)| Entry::of(done, arms.clone()));
+        print_json(&entries.collect::<Vec<_>>());
         return Ok(exit::CONVERGED);
     }
     if history.is_empty() {
@@ -65,7 +69,7 @@ pub fn history(config: &Config, question: &Question, json: bool) -> Result<u8> {
             .map(String::from)
             .to_vec(),
     ];
-    rows.extend(history.iter().map(to_row));
+    rows.extend(history.iter().map(|(done, arms)| to_row(done, arms.as_ref())));
     print_table(&rows);
     for decision in decisions {
         let Decision {
@@ -92,7 +96,27 @@ fn find(config: &Config, ledger: &mut Ledger, wanted: &Wanted, json: bool) -> Re
     }
 }
 
-fn to_row(done: &Transformation) -> Vec<String> {
+/// In which phase of an experiment, and whose the rows were.
+fn divided(done: &Transformation, arms: Option<&Arms>) -> String {
+    let Some(phase) = &done.phase else {
+        return String::new();
+    };
+    let mut models = answering(&done.recipe.made_by).map(champion);
+    let (Some(arms), Some(first), Some(second)) = (arms, models.next(), models.next()) else {
+        return format!(", {phase}");
+    };
+    let rows = count(arms.champion.rows, "row");
+    let unassigned = match arms.unassigned {
+        0 => String::new(),
+        rows => format!(", {rows} without a key"),
+    };
+    format!(
+        ", {phase}: {rows} by {first}, {} by {second}{unassigned}",
+        arms.challenger.rows
+    )
+}
+
+fn to_row(done: &Transformation, arms: Option<&Arms>) -> Vec<String> {
     let made = done.summary.output_hash.map(|hash| hash.to_hex());
     let made = made.as_ref().map_or("", |hex| &hex[..12]);
     let result = match (done.verdict, &done.problem, &done.message) {
@@ -103,7 +127,7 @@ fn to_row(done: &Transformation) -> Vec<String> {
     let result = match done.summary.unknown.is_empty() {
         true => result,
         false => format!("{result}, unknown categories: {}", shown(&done.summary.unknown)),
-    };
+    } + &divided(done, arms);
     vec![
         time(done.at),
         done.input.to_string(),

@@ -63,8 +63,8 @@ pub fn by_key<'a>(
     // The newest input whose keys can't be told.
     let mut unknown: Option<&Scored> = None;
     for (place, output) in scored.iter().enumerate() {
-        let version = versions.of(&output.made_by)?;
-        let sheet = version.and_then(|version| Sheet::output(root, output, shape, &version.prediction));
+        let by = versions.answering(&output.made_by)?;
+        let sheet = by.and_then(|by| Sheet::output(root, output, shape, &by.champion.prediction));
         let rows = match sheet {
             Ok(sheet) if !sheet.has(key) => {
                 let why = format!("the output has no column {key:?}; output.columns keeps it");

@@ -7,9 +7,8 @@ use super::measure::measure;
 use super::version::Versions;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{HalfHash, Labelled, Labelling, Ledger, Scored};
+use crate::ledger::{HalfHash, Labelled, Labelling, Ledger, OfOne, Scored};
 use crate::monitor::labels::{Labels, Merged};
-use crate::monitor::performance::Measured;
 use crate::spool::{Dir, Name};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -44,7 +43,7 @@ pub struct Joined {
     pub skipped: Vec<(String, String)>,
     /// Columns of groups that aren't known, and why; of how many inputs.
     pub unknown_groups: BTreeMap<(String, String), u64>,
-    /// The inputs whose labels these are, with the hash of their contents and who scored them.
+    /// The inputs whose labels these are, with the hash of their contents and each version that scored rows of them.
     pub touched: HashSet<(Name, HalfHash, String)>,
 }
 
@@ -52,7 +51,7 @@ pub struct Joined {
 struct Kept<'a> {
     scored: &'a Scored,
     labels: Labels,
-    measured: Measured,
+    versions: Vec<OfOne>,
 }
 
 /// Joins labels with what was predicted, and has the ledger keep them. Without labels, those that are known are held against
@@ -92,8 +91,8 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
     let mut kept = Vec::new();
     for (place, rows) in places {
         let output = &scored[place];
-        let version = match versions.of(&output.made_by)? {
-            Ok(version) => version,
+        let by = match versions.answering(&output.made_by)? {
+            Ok(by) => by,
             Err(why) => {
                 joined.skipped.push((output.input.to_string(), why));
                 continue;
@@ -105,12 +104,12 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
             let Some(text) = &label.text else {
                 continue;
             };
-            match version.label(text, &config.shape.spelling) {
+            match by.champion.label(text, &config.shape.spelling) {
                 Some(meaning) => {
                     merged.add(labels.set(row, meaning));
                     found += 1;
                 }
-                // It is a class of another version.
+                // It is a class of another version. Those of a lineup have the same.
                 None if config.shape.spelling.is_missing(text) => {}
                 None => joined.unknown.push(|| format!("{text:?} on line {}", label.line)),
             }
@@ -118,7 +117,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
         if labels.is_empty() {
             continue;
         }
-        match measure(config, &root, output, &version, &labels) {
+        match measure(config, &root, output, &by, &labels) {
             Err(why) => joined.skipped.push((output.input.to_string(), why)),
             Ok(outcome) => {
                 joined.labels += found;
@@ -127,12 +126,12 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
                 for group in outcome.unknown_groups {
                     *joined.unknown_groups.entry(group).or_default() += 1;
                 }
-                let of = (output.input.clone(), output.input_hash, output.made_by.clone());
-                joined.touched.insert(of);
+                let of = |version: &OfOne| (output.input.clone(), output.input_hash, version.made_by.clone());
+                joined.touched.extend(outcome.versions.iter().map(of));
                 kept.push(Kept {
                     scored: output,
                     labels,
-                    measured: outcome.measured,
+                    versions: outcome.versions,
                 });
             }
         }
@@ -140,7 +139,7 @@ pub fn join(ledger: &mut Ledger, given: Option<&Given>, request: &Request) -> Re
     let labellings = kept.iter().map(|kept| Labelling {
         scored: kept.scored,
         labels: &kept.labels,
-        measured: &kept.measured,
+        versions: &kept.versions,
     });
     ledger.set_labels(&labellings.collect::<Vec<_>>())?;
     Ok(joined)
@@ -197,8 +196,11 @@ fn known_before<'a>(config: &Config, ledger: &Ledger, scored: &[Scored]) -> Resu
     let measured: HashSet<_> = measured.map(|l| (l.input, l.input_hash, l.made_by)).collect();
     let due = scored.iter().enumerate().filter(|(_, output)| {
         let of = (output.input.clone(), output.input_hash);
-        let by = (output.input.clone(), output.input_hash, output.made_by.clone());
-        with_labels.contains(&of) && !measured.contains(&by)
+        let is_measured = |made_by: &str| {
+            let by = (output.input.clone(), output.input_hash, made_by.to_owned());
+            measured.contains(&by)
+        };
+        with_labels.contains(&of) && !output.versions().all(is_measured)
     });
     Ok(Found {
         places: due.map(|(place, _)| (place, Vec::new())).collect(),

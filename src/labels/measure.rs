@@ -2,9 +2,10 @@
 
 use super::segments::{self, Values};
 use super::sheet::Sheet;
-use super::version::Version;
+use super::version::{Answering, Version};
 use crate::config::Config;
-use crate::ledger::Scored;
+use crate::format::csv::VERSION;
+use crate::ledger::{OfOne, Scored};
 use crate::monitor::counts::group;
 use crate::monitor::labels::{Label, Labels};
 use crate::monitor::performance::{Measured, Measurement, Segment};
@@ -12,7 +13,8 @@ use crate::spool::Dir;
 
 /// What came of it.
 pub struct Outcome {
-    pub measured: Measured,
+    /// Of each version that answered.
+    pub versions: Vec<OfOne>,
     /// Labels of rows that have no prediction.
     pub without_prediction: u64,
     /// Columns of groups that can't be told, and why.
@@ -27,27 +29,49 @@ enum Place {
     Input(usize),
 }
 
+/// Rows that a version answered.
+struct Own<'a> {
+    version: &'a Version,
+    scored: u64,
+    outcomes: Measurement,
+    segments: Vec<Segment>,
+}
+
 /// # Errors
 /// Why the output can't be used.
 pub fn measure(
     config: &Config,
     root: &Dir,
     scored: &Scored,
-    version: &Version,
+    by: &Answering,
     labels: &Labels,
 ) -> Result<Outcome, String> {
-    let sheet = Sheet::output(root, scored, &config.shape, &version.prediction)?;
-    let mut columns = vec![version.prediction.as_str()];
-    if version.probabilities.iter().all(|name| sheet.has(name)) {
-        columns.extend(version.probabilities.iter().map(String::as_str));
+    let first = &*by.champion;
+    let sheet = Sheet::output(root, scored, &config.shape, &first.prediction)?;
+    let mut columns = vec![first.prediction.as_str()];
+    // By each version's order of its classes.
+    let versions = [Some(first), by.challenger.as_deref()].into_iter().flatten();
+    let mut scores = Vec::new();
+    for version in versions.clone() {
+        let from = columns.len();
+        if version.probabilities.iter().all(|name| sheet.has(name)) {
+            columns.extend(version.probabilities.iter().map(String::as_str));
+        }
+        scores.push(from..columns.len());
     }
-    let scores = 1..columns.len();
+    let answered = columns.len();
+    if by.challenger.is_some() {
+        if sheet.names.last().is_none_or(|name| name != VERSION) {
+            return Err("the output doesn't say which version answered a row (output.model_version)".into());
+        }
+        columns.push(VERSION);
+    }
     let mut outcome = Outcome {
-        measured: Measured::nothing(version.classes.clone()),
+        versions: Vec::new(),
         without_prediction: 0,
         unknown_groups: Vec::new(),
     };
-    let favourable = favourable(config, version, &mut outcome.unknown_groups);
+    let favourable = favourable(config, first, &mut outcome.unknown_groups);
     let (mut segments, mut values) = (Vec::new(), Values::new());
     if let Some(favourable) = favourable {
         let (kept, others): (Vec<&str>, Vec<&str>) =
@@ -73,29 +97,50 @@ pub fn measure(
             }
         }
     }
-    let classes = version.classes.as_deref().unwrap_or_default();
-    let place = |class: &str| classes.iter().position(|name| name == class);
+    let (segments, places): (Vec<Segment>, Vec<Place>) = segments.into_iter().unzip();
+    let mut owns: Vec<Own> = versions
+        .map(|version| Own {
+            version,
+            scored: 0,
+            outcomes: Measured::nothing(version.classes.clone()).outcomes,
+            segments: segments.clone(),
+        })
+        .collect();
     let mut probabilities = Vec::new();
     sheet.read(&columns, |row, cells| {
+        let who = match &by.challenger {
+            Some(challenger) => usize::from(cells[answered] == challenger.number),
+            None => 0,
+        };
+        let Own {
+            version,
+            scored,
+            outcomes,
+            segments,
+        } = &mut owns[who];
+        let classes = version.classes.as_deref().unwrap_or_default();
+        let said = version.said(cells[0]);
+        *scored += u64::from(said.is_some());
         let Some(label) = labels.get(row) else {
             return;
         };
-        let Some(said) = version.said(cells[0]) else {
+        let Some(said) = said else {
             outcome.without_prediction += 1;
             return;
         };
-        match (&mut outcome.measured.outcomes, label) {
+        match (outcomes, label) {
             (Measurement::Numbers(errors), Label::Number(actual)) => errors.count(said, actual),
             (Measurement::Classes(sums), Label::Class(class)) => {
-                let Some(actual) = place(class) else {
+                let Some(actual) = classes.iter().position(|name| name == class) else {
                     return;
                 };
+                let scores = scores[who].clone();
                 probabilities.clear();
                 probabilities.extend(cells[scores.clone()].iter().filter_map(|cell| cell.parse::<f64>().ok()));
                 let finite = !scores.is_empty() && probabilities.len() == scores.len();
                 let finite = finite && probabilities.iter().all(|p| p.is_finite());
                 sums.count(said as usize, actual, finite.then_some(&probabilities[..]));
-                for (segment, place) in &mut segments {
+                for (segment, place) in segments.iter_mut().zip(&places) {
                     let value = match place {
                         Place::Output(cell) => cells[*cell],
                         Place::Input(i) => values.get(&row).map_or("", |values| values[*i].as_str()),
@@ -111,7 +156,21 @@ pub fn measure(
             _ => {}
         }
     })?;
-    outcome.measured.segments = segments.into_iter().map(|(segment, _)| segment).collect();
+    let alone = by.challenger.is_none();
+    let of_one = |own: Own| OfOne {
+        made_by: own.version.made_by.clone(),
+        // A number that isn't finite was scored, too.
+        scored: if alone {
+            scored.rows - scored.bad_rows
+        } else {
+            own.scored
+        },
+        measured: Measured {
+            outcomes: own.outcomes,
+            segments: own.segments,
+        },
+    };
+    outcome.versions = owns.into_iter().map(of_one).collect();
     Ok(outcome)
 }
 

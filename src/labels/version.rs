@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
-use crate::ledger::{Ledger, champion};
+use crate::ledger::{Ledger, answering, champion};
 use crate::model::Type;
 use crate::monitor::Baseline;
 use crate::monitor::check::labelled::Worth;
@@ -14,17 +14,30 @@ use crate::score::{Spelling, label};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+#[derive(Clone)]
 pub struct Version {
+    /// As the ledger names it alone.
+    pub made_by: String,
     /// `group/version`
     pub model: String,
-    /// The output with the label or the number.
+    /// As outputs have it.
+    pub number: String,
+    /// The column with the label or the number.
     pub prediction: String,
     /// The outputs with the probability of each class, where the model gives them.
     pub probabilities: Vec<String>,
     /// Of a label, in the model's order; none of a number.
     pub classes: Option<Vec<String>>,
-    approved: Option<Evaluation>,
+    approved: Option<Arc<Evaluation>>,
     baseline: Option<Arc<Baseline>>,
+}
+
+/// Those that answered the rows of an output.
+#[derive(Clone)]
+pub struct Answering {
+    pub champion: Arc<Version>,
+    /// Its outputs stand in the champion's columns.
+    pub challenger: Option<Arc<Version>>,
 }
 
 /// Those that were asked for; why one has none.
@@ -44,7 +57,31 @@ impl Versions<'_> {
     /// By the name of a lineup in the ledger; or why its rows can't be measured.
     ///
     /// # Errors
-    /// The version, or its baseline, is damaged.
+    /// A version, or its baseline, is damaged.
+    pub fn answering(&mut self, lineup: &str) -> Result<std::result::Result<Answering, String>> {
+        let mut versions = Vec::new();
+        for made_by in answering(lineup) {
+            match self.of(made_by)? {
+                Ok(version) => versions.push(version),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        let mut versions = versions.into_iter();
+        let champion = versions.next().expect("a lineup has a champion");
+        let in_its_place = |challenger: Arc<Version>| Version {
+            prediction: champion.prediction.clone(),
+            ..Version::clone(&challenger)
+        };
+        Ok(Ok(Answering {
+            challenger: versions.next().map(|challenger| in_its_place(challenger).into()),
+            champion,
+        }))
+    }
+
+    /// The same of a version, by its name in the ledger alone.
+    ///
+    /// # Errors
+    /// It, or its baseline, is damaged.
     pub fn of(&mut self, made_by: &str) -> Result<std::result::Result<Arc<Version>, String>> {
         if let Some(known) = self.known.get(made_by) {
             return Ok(known.clone());
@@ -63,8 +100,10 @@ pub fn classes(config: &Config, ledger: &Ledger, since: i64) -> Result<HashSet<S
     let mut versions = Versions::new(config);
     let mut all = HashSet::new();
     for output in ledger.scored(since)? {
-        if let Ok(version) = versions.of(&output.made_by)? {
-            all.extend(version.classes.iter().flatten().cloned());
+        for made_by in output.versions() {
+            if let Ok(version) = versions.of(made_by)? {
+                all.extend(version.classes.iter().flatten().cloned());
+            }
         }
     }
     Ok(all)
@@ -105,14 +144,16 @@ fn find(config: &Config, made_by: &str) -> Result<std::result::Result<Version, S
     }
     let names = more.iter().map(|output| output.name.clone()).collect::<Vec<String>>();
     Ok(Ok(Version {
+        made_by: made_by.into(),
         model: model.into(),
+        number: version.to_string(),
         prediction: first.name.clone(),
         probabilities: match &classes {
             Some(classes) if classes.len() == names.len() => names,
             _ => Vec::new(),
         },
         classes,
-        approved: registry.evaluation(version)?,
+        approved: registry.evaluation(version)?.map(Arc::new),
         baseline: registry.baseline(version)?.map(|in_force| in_force.baseline),
     }))
 }
@@ -120,7 +161,7 @@ fn find(config: &Config, made_by: &str) -> Result<std::result::Result<Version, S
 impl Version {
     pub fn worth(&self) -> Worth<'_> {
         Worth {
-            approved: self.approved.as_ref(),
+            approved: self.approved.as_deref(),
             baseline: self.baseline.as_deref(),
         }
     }

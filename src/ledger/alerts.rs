@@ -102,16 +102,18 @@ impl Ledger {
         Ok(Alerts(rows.into_iter().flatten().collect()))
     }
 
-    /// Whose last window is known; the lineup at work has taken away all others'.
-    pub fn watch(&self) -> Result<Option<Watch>> {
-        let select = "SELECT made_by, baseline FROM looks ORDER BY at DESC LIMIT 1";
-        let mut rows = self.select(select, [], |row: &Row| {
-            Ok(Watch {
-                made_by: row.get(0)?,
-                baseline: Sha256Sum(row.get(1)?),
-            })
-        })?;
-        Ok(rows.pop())
+    /// Whose last windows are known, in the order of their names; those at work have taken away all others'.
+    pub fn watches(&self) -> Result<Vec<Watch>> {
+        self.select(
+            "SELECT made_by, baseline FROM looks ORDER BY made_by",
+            [],
+            |row: &Row| {
+                Ok(Watch {
+                    made_by: row.get(0)?,
+                    baseline: Sha256Sum(row.get(1)?),
+                })
+            },
+        )
     }
 
     /// The last window of a lineup that was judged.
@@ -130,33 +132,34 @@ impl Ledger {
         Ok(rows.pop())
     }
 
-    /// Alerts, and the last window, of all but this lineup go; `ended` makes events of those that are open.
+    /// Alerts, and the last windows, of all but these go; `ended` makes events of those that are open.
     pub fn end_alerts_of_others(
         &mut self,
-        at_work: Option<&Watch>,
+        at_work: &[Watch],
         ended: impl Fn(&str, &Subject, &State) -> Event,
     ) -> Result<()> {
-        let (made_by, baseline) = at_work.map_or(("", [0; 32]), |watch| (watch.made_by.as_str(), watch.baseline.0));
-        let others = "NOT (made_by = ? AND baseline = ?)";
-        let any = format!(
-            "SELECT EXISTS (SELECT 1 FROM alerts WHERE {others}) OR EXISTS (SELECT 1 FROM looks WHERE {others})"
-        );
-        let any: Vec<bool> = self.select(&any, params![made_by, baseline, made_by, baseline], |row| row.get(0))?;
-        if any != [true] {
+        let select = "SELECT made_by, baseline FROM alerts UNION SELECT made_by, baseline FROM looks";
+        let mut others = self.select(select, [], |row: &Row| {
+            Ok(Watch {
+                made_by: row.get(0)?,
+                baseline: Sha256Sum(row.get(1)?),
+            })
+        })?;
+        others.retain(|watch| !at_work.contains(watch));
+        if others.is_empty() {
             return Ok(());
         }
-        let select = format!("{ALERTS} WHERE {others} AND since IS NOT NULL");
-        let open = self.select(&select, params![made_by, baseline], |row: &Row| {
-            Ok((row.get::<_, String>("made_by")?, to_alert(row)?))
-        })?;
-        let events: Vec<Event> = open
-            .iter()
-            .filter_map(|(made_by, alert)| alert.as_ref().map(|(subject, state)| ended(made_by, subject, state)))
-            .collect();
+        let mut events = Vec::new();
+        for Watch { made_by, baseline } in &others {
+            let alerts = self.alerts(made_by, *baseline)?;
+            events.extend(alerts.open().map(|(subject, state)| ended(made_by, subject, state)));
+        }
         self.write(|db| {
-            for table in ["alerts", "looks"] {
-                let delete = format!("DELETE FROM {table} WHERE {others}");
-                db.execute(&delete, params![made_by, baseline])?;
+            for Watch { made_by, baseline } in &others {
+                for table in ["alerts", "looks"] {
+                    let delete = format!("DELETE FROM {table} WHERE made_by = ? AND baseline = ?");
+                    db.execute(&delete, params![made_by, baseline.0])?;
+                }
             }
             insert_events(db, &events)
         })
@@ -191,8 +194,7 @@ impl Ledger {
     }
 }
 
-const ALERTS: &str =
-    "SELECT area, check_name, column_name, segment, recent, since, at, value, bar, absent, made_by FROM alerts";
+const ALERTS: &str = "SELECT area, check_name, column_name, segment, recent, since, at, value, bar, absent FROM alerts";
 
 fn to_alert(row: &Row) -> rusqlite::Result<Option<(Subject, State)>> {
     let area: Option<Area> = from_value(row.get::<_, String>(0)?.into()).ok();

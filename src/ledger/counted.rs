@@ -1,10 +1,10 @@
-//! What was counted of inputs, by input and lineup: what is scored again replaces its own. Small inputs are counted together, in
+//! What was counted of inputs, by input and version: what is scored again replaces its own. Small ones are counted together, in
 //! windows.
 
 use super::Ledger;
+use super::alerts::Watch;
 use super::database::to_name;
 use super::history::Transformation;
-use super::recipe::champion_made_by;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::monitor::sizes::Sizes;
@@ -14,10 +14,19 @@ use crate::transform::Verdict;
 use rusqlite::{Connection, Row, Statement, params};
 use std::ops::Range;
 
-/// What was counted of an input when a lineup scored it, or of a window of small ones.
+/// Rows of an input that a version answered: all of them, or, in a phase of an experiment, those of its arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CountedRows {
+    pub by: Watch,
+    pub counts: Counts,
+}
+
+/// What was counted of an input when a version scored it, or of a window of small ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
     pub input: Option<Name>,
+    /// Of the whole input, whoever answered them.
+    pub rows: u64,
     /// When an input with these contents, or the first of them, was first seen, in microseconds since 1970.
     pub first_seen: i64,
     pub counts: Counts,
@@ -34,20 +43,21 @@ pub struct Windows {
 }
 
 impl Ledger {
-    /// What was counted of a lineup's inputs by a baseline, of those first seen from `since` on (microseconds since 1970), in the
+    /// What was counted of a version's rows by a baseline, of those first seen from `since` on (microseconds since 1970), in the
     /// order in which they were seen. What is damaged is left out.
     pub fn counted(&self, made_by: &str, baseline: Sha256Sum, since: i64) -> Result<Vec<Counted>> {
-        let select = "SELECT input, first_seen, counts FROM counts
+        let select = "SELECT input, first_seen, counts, rows FROM counts
             WHERE made_by = ? AND baseline = ? AND first_seen >= ? ORDER BY first_seen, id";
         let read = |row: &Row| {
             let name = |_| to_name(row, 0);
             let input = row.get::<_, Option<Vec<u8>>>(0)?.map(name).transpose()?;
-            Ok((input, row.get(1)?, Counts::of(&row.get::<_, Vec<u8>>(2)?)))
+            Ok((input, row.get(1)?, Counts::of(&row.get::<_, Vec<u8>>(2)?), row.get(3)?))
         };
         let rows = self.select(select, params![made_by, baseline.0, since], read)?;
-        let whole = rows.into_iter().filter_map(|(input, first_seen, counts)| {
+        let whole = rows.into_iter().filter_map(|(input, first_seen, counts, rows)| {
             Some(Counted {
                 input,
+                rows,
                 first_seen,
                 counts: counts?,
             })
@@ -110,18 +120,17 @@ pub(super) const INSERT: &str = "INSERT INTO counts
 
 /// `insert`: that statement; behind the result's own. `first_seen`: as the result has it.
 pub(super) fn insert(insert: &mut Statement, first_seen: i64, done: &Transformation) -> rusqlite::Result<()> {
-    let Some(baseline) = done.baseline.filter(|_| done.verdict != Verdict::Fail) else {
-        return Ok(());
-    };
-    let counts = &done.summary.counts;
-    insert.execute(params![
-        done.input.bytes(),
-        champion_made_by(&done.recipe.made_by),
-        baseline.0,
-        first_seen,
-        counts.rows,
-        counts.bytes(),
-    ])?;
+    let counted = done.counted.iter().filter(|_| done.verdict != Verdict::Fail);
+    for CountedRows { by, counts } in counted {
+        insert.execute(params![
+            done.input.bytes(),
+            by.made_by,
+            by.baseline.0,
+            first_seen,
+            done.summary.rows,
+            counts.bytes(),
+        ])?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Transformations for programs: `history --json`, and the daily files in the status folder.
 //! `config/schemas/history.schema.json` says what each member means.
 
-use super::Transformation;
+use super::{Arms, Transformation};
 use crate::checksum::Sha256Sum;
 use crate::transform::{UnknownCounts, Verdict};
 use jiff::Timestamp;
@@ -32,10 +32,13 @@ pub struct Entry<'a> {
     verdict: Verdict,
     problem: Option<&'a str>,
     message: Option<&'a str>,
+    phase: Option<&'a str>,
+    arms: Option<Arms>,
 }
 
 impl Entry<'_> {
-    pub fn of(done: &Transformation) -> Entry<'_> {
+    /// `arms`: whose rows they were, if they were of two versions and that is kept.
+    pub fn of(done: &Transformation, arms: Option<Arms>) -> Entry<'_> {
         let model = done.recipe.model();
         let (model_group, version) = model.split_once('/').unwrap_or((model, ""));
         let blake3 = |hash: Option<blake3::Hash>| hash.map(|hash| hash.to_hex().to_string());
@@ -61,6 +64,8 @@ impl Entry<'_> {
             verdict: done.verdict,
             problem: done.problem.as_deref(),
             message: done.message.as_deref(),
+            phase: done.phase.as_deref(),
+            arms,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::alerts::{self, Event};
 use super::database::{for_each, to_name};
 use super::decisions::Decision;
 use super::half_hash::HalfHash;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, answering};
 use super::results::DOUBT;
 use super::verdict;
 use crate::error::Result;
@@ -47,6 +47,13 @@ pub struct KeptBack {
     pub verdict: Verdict,
     /// What was found.
     pub message: String,
+}
+
+impl Held {
+    /// The versions whose rows are in it, as the ledger names each alone.
+    pub fn versions(&self) -> impl Iterator<Item = &str> {
+        answering(&self.made_by)
+    }
 }
 
 impl Ledger {
@@ -127,7 +134,7 @@ impl Ledger {
         Ok(released.any(|e| e.made_by == made_by && e.input == of && e.output == output))
     }
 
-    /// Who released which inputs' results by a lineup, the last release of each: of those that still have the same rows and aren't
+    /// Who released which inputs' results of which rows are a version's, the last release of each: of those that still have the same rows and aren't
     /// kept back anew; in the order of names.
     pub fn released(&self, made_by: &str) -> Result<Vec<Decision>> {
         let select = "SELECT d.input, d.kind, d.at, d.by, d.reason, d.evidence, r.input_hash
@@ -140,7 +147,7 @@ impl Ledger {
         let is_of = |evidence: &str, rows: HalfHash| {
             let evidence: Evidence = serde_json::from_str(evidence).ok()?;
             let input = blake3::Hash::from_hex(evidence.input).ok()?;
-            Some(evidence.made_by == made_by && HalfHash::from(input) == rows)
+            Some(answering(&evidence.made_by).any(|version| version == made_by) && HalfHash::from(input) == rows)
         };
         let of = releases
             .into_iter()

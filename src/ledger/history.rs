@@ -1,6 +1,7 @@
 //! Every transformation, for people.
 
 use super::Ledger;
+use super::counted::CountedRows;
 use super::database::to_name;
 use super::half_hash::HalfHash;
 use super::recipe::{self, Recipe};
@@ -28,8 +29,8 @@ pub struct Transformation {
     pub artifact: Option<String>,
     /// Without hashes if it failed. What was counted stands by itself in the ledger: read back, a transformation has none.
     pub summary: Summary,
-    /// By which it was counted.
-    pub baseline: Option<Sha256Sum>,
+    /// What was counted of its rows by themselves, of each version that answered some of them.
+    pub counted: Vec<CountedRows>,
     pub verdict: Verdict,
     pub phase: Option<String>,
     pub problem: Option<String>,
@@ -197,7 +198,7 @@ fn read(row: &Row, recipes: &HashMap<i64, (Recipe, Option<String>)>) -> rusqlite
         micros: row.get(2)?,
         recipe,
         artifact,
-        baseline: None,
+        counted: Vec::new(),
         summary: Summary {
             rows: row.get(4)?,
             bad_rows: row.get(5)?,

@@ -4,6 +4,7 @@
 use super::Ledger;
 use super::database::to_name;
 use super::half_hash::HalfHash;
+use super::recipe::answering;
 use crate::error::Result;
 use crate::monitor::labels::Labels;
 use crate::monitor::performance::Measured;
@@ -26,7 +27,7 @@ pub struct Scored {
     pub hash: HalfHash,
 }
 
-/// What came of the labels of one input, as one lineup had scored it.
+/// What came of the labels of one input, of the rows that one version had scored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
     pub input: Name,
@@ -44,7 +45,24 @@ pub struct Labelled {
 pub struct Labelling<'a> {
     pub scored: &'a Scored,
     pub labels: &'a Labels,
-    pub measured: &'a Measured,
+    /// Of each version that answered rows of it.
+    pub versions: &'a [OfOne],
+}
+
+/// What came of the labels of the rows of an input that a version answered.
+pub struct OfOne {
+    /// As the ledger names it alone.
+    pub made_by: String,
+    /// Its rows that were scored, labelled or not.
+    pub scored: u64,
+    pub measured: Measured,
+}
+
+impl Scored {
+    /// The versions whose rows are in it, as the ledger names each alone.
+    pub fn versions(&self) -> impl Iterator<Item = &str> {
+        answering(&self.made_by)
+    }
 }
 
 impl Ledger {
@@ -93,9 +111,6 @@ impl Ledger {
                 let Scored {
                     input,
                     input_hash,
-                    made_by,
-                    rows,
-                    bad_rows,
                     first_seen,
                     ..
                 } = labelling.scored;
@@ -105,21 +120,23 @@ impl Ledger {
                     first_seen,
                     labelling.labels.bytes()
                 ])?;
-                labelled.execute(params![
-                    input.bytes(),
-                    input_hash.0,
-                    made_by,
-                    first_seen,
-                    rows - bad_rows,
-                    labelling.measured.bytes(),
-                ])?;
+                for version in labelling.versions {
+                    labelled.execute(params![
+                        input.bytes(),
+                        input_hash.0,
+                        version.made_by,
+                        first_seen,
+                        version.scored,
+                        version.measured.bytes(),
+                    ])?;
+                }
             }
             Ok(())
         })
     }
 
     /// What came of labels, of the inputs first seen from `since` on (microseconds since 1970), in the order in which they were
-    /// seen. What is damaged is left out. [`Measured::add`] makes windows of them, by lineup.
+    /// seen. What is damaged is left out. [`Measured::add`] makes windows of them, by version.
     pub fn labelled(&self, since: i64) -> Result<Vec<Labelled>> {
         let select = "SELECT input, input_hash, made_by, first_seen, scored, measured FROM labelled
             WHERE first_seen >= ? ORDER BY first_seen, input, made_by";

@@ -5,6 +5,7 @@
 //! point: what was published but not committed is done again, with the same bytes.
 
 mod alerts;
+mod arms;
 mod counted;
 mod database;
 mod decisions;
@@ -31,7 +32,8 @@ mod upgrade;
 mod verdict;
 
 pub use alerts::{Alerting, Event, Look, PendingEvent, Watch};
-pub use counted::{Counted, Windows};
+pub use arms::{ArmRows, Arms};
+pub use counted::{Counted, CountedRows, Windows};
 pub use database::{Found, Ledger};
 pub use decisions::Decision;
 pub use entry::Entry;
@@ -41,10 +43,10 @@ pub use faults::Fault;
 pub use half_hash::HalfHash;
 pub use held::{Held, KeptBack};
 pub use history::{Transformation, Wanted, Work};
-pub use labels::{Labelled, Labelling, Scored};
+pub use labels::{Labelled, Labelling, OfOne, Scored};
 pub use marks::Marks;
 pub use prune::Pruning;
-pub use recipe::{Recipe, champion};
+pub use recipe::{Recipe, answering, champion};
 pub use results::{Finding, Published, Record};
 pub use stamp::Former;
 pub use taken::{Emptied, Taken};

@@ -21,10 +21,12 @@ impl Recipe {
         champion(&self.made_by)
     }
 
-    /// Is it by that model, or by a version of that group?
+    /// Did that model answer rows, or a version of that group?
     pub fn is_by(&self, model: &str) -> bool {
-        let champion = self.model();
-        champion == model || champion.strip_prefix(model).is_some_and(|rest| rest.starts_with('/'))
+        answering(&self.made_by).any(|version| {
+            let version = champion(version);
+            version == model || version.strip_prefix(model).is_some_and(|rest| rest.starts_with('/'))
+        })
     }
 }
 
@@ -35,11 +37,21 @@ pub fn champion(made_by: &str) -> &str {
     &made_by[..end]
 }
 
-/// The champion of a lineup as the ledger names it alone: without the challenger beside it.
-pub fn champion_made_by(made_by: &str) -> &str {
-    let model = champion(made_by).len();
-    let end = made_by[model..].find(' ').map_or(made_by.len(), |at| model + at);
-    &made_by[..end]
+/// The versions of a lineup, as the ledger names each alone: the champion, and the challenger beside it, if rows were its.
+pub fn answering(made_by: &str) -> impl Iterator<Item = &str> {
+    let alone = |made_by| -> &str {
+        let model = champion(made_by).len();
+        let end = made_by[model..].find(' ').map_or(made_by.len(), |at| model + at);
+        &made_by[..end]
+    };
+    let first = alone(made_by);
+    // Behind it stand the phase, the challenger, and how keys are split.
+    let rest = made_by[first.len()..]
+        .strip_prefix(' ')
+        .and_then(|rest| rest.split_once(' '));
+    [Some(first), rest.map(|(_, challenger)| alone(challenger))]
+        .into_iter()
+        .flatten()
 }
 
 /// The number of a recipe. `artifact`: SHA-256 of the champion's, for people.
@@ -67,4 +79,34 @@ pub(super) fn all(db: &Connection) -> rusqlite::Result<HashMap<i64, (Recipe, Opt
             Ok((row.get(0)?, (recipe, row.get(4)?)))
         })?
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lineup_names_the_versions_that_answer() {
+        let of = |made_by| answering(made_by).collect::<Vec<_>>();
+        assert_eq!(of("my group/1@aa"), ["my group/1@aa"]);
+        assert_eq!(
+            of("my group/1@aa ab/2 my group/3@bb 10% salt"),
+            ["my group/1@aa", "my group/3@bb"]
+        );
+        assert_eq!(of(""), [""]);
+        let recipe = Recipe {
+            made_by: "lines/1@aa ab/2 lines/3@bb 10% salt".into(),
+            shape: "".into(),
+            output_format: 1,
+        };
+        for (model, is_by) in [
+            ("lines/1", true),
+            ("lines/3", true),
+            ("lines", true),
+            ("lines/2", false),
+            ("ab/2", false),
+        ] {
+            assert_eq!(recipe.is_by(model), is_by, "{model}");
+        }
+    }
 }

@@ -72,15 +72,15 @@ impl Ledger {
 
     /// Commits a group: all of it, or nothing.
     pub fn commit(&mut self, group: &[(Record, Transformation)]) -> Result<()> {
-        self.commit_counted(group, None, None)
+        self.commit_counted(group, &[], &[])
     }
 
     /// The same with what becomes of the windows in which small inputs are counted, and of alerts.
     pub fn commit_counted(
         &mut self,
         group: &[(Record, Transformation)],
-        windows: Option<&Windows>,
-        alerting: Option<&Alerting>,
+        windows: &[Windows],
+        alerting: &[Alerting],
     ) -> Result<()> {
         self.write(|db| {
             // Most often a whole group is of one recipe, and no input of it had failed.
@@ -95,12 +95,8 @@ impl Ledger {
                     counted::insert(&mut counts, record.first_seen, done)?;
                 }
             }
-            if let Some(windows) = windows {
-                counted::set_windows(db, windows)?;
-            }
-            if let Some(alerting) = alerting {
-                alerts::set(db, alerting)?;
-            }
+            windows.iter().try_for_each(|of_one| counted::set_windows(db, of_one))?;
+            alerting.iter().try_for_each(|of_one| alerts::set(db, of_one))?;
             faults::clear(db, group.iter().map(|(_, done)| &done.input))
         })
     }

@@ -162,16 +162,12 @@ impl Policy {
         checks
     }
 
-    /// Of one input as a file. `last`: the rows of the files before it.
-    pub fn checks_of_file(&self, counts: &Counts, last: &[u64]) -> Vec<Check> {
-        let mut checks = vec![check::rows(counts.rows, last)];
-        checks.extend(check::columns(counts));
-        checks.extend(
-            self.watch
-                .key
-                .as_ref()
-                .map(|key| check::duplicates(key, counts, &self.bars)),
-        );
+    /// Of one input as a file. `rows`: all of its rows, of which `counts` may be a part; `last`: the rows of the files before it.
+    pub fn checks_of_file(&self, rows: u64, counts: &Counts, last: &[u64]) -> Vec<Check> {
+        let mut checks = vec![check::rows(rows, last)];
+        checks.extend(check::columns(rows, counts));
+        let key = self.watch.key.as_ref();
+        checks.extend(key.map(|key| check::duplicates(key, rows, counts, &self.bars)));
         checks
     }
 

@@ -2,7 +2,7 @@
 //! For whoever scores: the worker looks again after events and with each poll, and so can a server.
 
 use super::baseline::InForce;
-use super::experiment::Trials;
+use super::experiment::{Kind, Trials};
 use super::{Experiment, Registry};
 use crate::error::{Error, Result};
 use crate::problem::internal;
@@ -11,14 +11,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What rows of a lineup are held against; `None`: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Baselines {
+    pub champion: Option<InForce>,
+    /// Of each challenger, in the lineup's order.
+    pub challengers: Vec<Option<InForce>>,
+}
+
 pub struct Current {
     registry: Registry,
     /// Which version is to answer.
     choose: fn(&Registry) -> Result<Identity>,
     /// Or why there is none.
     lineup: Result<Arc<Lineup>>,
-    /// What its results are held against; `None`: nothing, or nobody asks.
-    baseline: Option<InForce>,
+    /// What their results are held against, if anybody asks.
+    baselines: Baselines,
     watched: bool,
     /// Where halts are; `None`: nobody asks what goes on beside it.
     state: Option<PathBuf>,
@@ -47,7 +55,7 @@ impl Current {
             registry,
             choose,
             lineup,
-            baseline: None,
+            baselines: Baselines::default(),
             watched: false,
             state: None,
             trials: Trials::default(),
@@ -78,8 +86,13 @@ impl Current {
         Current { watched, ..self }
     }
 
+    /// The champion's.
     pub fn baseline(&self) -> Option<&InForce> {
-        self.baseline.as_ref()
+        self.baselines.champion.as_ref()
+    }
+
+    pub fn baselines(&self) -> &Baselines {
+        &self.baselines
     }
 
     /// Why there is no lineup, taken out; as if nothing was looked at yet.
@@ -104,19 +117,19 @@ impl Current {
         };
         if let (Ok(identity), Ok(lineup)) = (&chosen, &self.lineup)
             && *identity == lineup.champion.identity
-            && self.is_baseline_in_force(identity.version)
+            && self.is_baseline_in_force(identity.version, self.baseline())
         {
             // The one that answers is in use already.
             let champion = lineup.champion.clone();
-            if trials == self.trials && !self.is_one_mended() {
+            if trials == self.trials && self.are_challengers_as_watched() && !self.is_one_mended() {
                 return false;
             }
             self.set(champion, trials);
             return true;
         }
-        let baseline = match (&chosen, self.watched) {
-            (Ok(identity), true) => self.registry.baseline(identity.version),
-            _ => Ok(None),
+        let baseline = match &chosen {
+            Ok(identity) => self.find_baseline(identity.version),
+            Err(_) => Ok(None),
         };
         let proven = chosen.and_then(|identity| self.registry.prove(identity.version));
         let (champion, baseline) = match (proven, baseline) {
@@ -130,10 +143,21 @@ impl Current {
         }
         match champion {
             Ok(champion) => self.set(champion, trials),
-            Err(error) => (self.lineup, self.trials) = (Err(error), Trials::default()),
+            Err(error) => {
+                (self.lineup, self.trials) = (Err(error), Trials::default());
+                self.baselines = Baselines::default();
+            }
         }
-        self.baseline = baseline;
+        self.baselines.champion = baseline;
         true
+    }
+
+    /// None, where nobody asks.
+    fn find_baseline(&self, version: u32) -> Result<Option<InForce>> {
+        match self.watched {
+            true => self.registry.baseline(version),
+            false => Ok(None),
+        }
     }
 
     /// What can't be read just now goes on as it was.
@@ -149,19 +173,19 @@ impl Current {
     /// that can't be stays, and says why: its keys are its.
     fn set(&mut self, champion: Member, trials: Trials) {
         let (mut failed, mut faults) = (Vec::new(), trials.damaged.clone());
-        let mut prove = |experiment: &Experiment| {
-            let found = self.prove(experiment);
-            if found.is_err() {
-                failed.push(experiment.clone());
-            }
-            found
-        };
-        let mut challengers = Vec::new();
+        let (mut challengers, mut baselines) = (Vec::new(), Vec::new());
         for (experiment, is_open) in trials.challengers() {
             let group = self.registry.group();
-            let (identity, model) = match prove(experiment) {
-                Ok(member) => (member.identity, Ok(member.model)),
-                Err(why) => (experiment.identity(group), Err(why)),
+            let (identity, model) = match self.prove_watched(experiment) {
+                Ok((member, baseline)) => {
+                    baselines.push(baseline);
+                    (member.identity, Ok(member.model))
+                }
+                Err(why) => {
+                    failed.push(experiment.clone());
+                    baselines.push(None);
+                    (experiment.identity(group), Err(why))
+                }
             };
             challengers.push(Challenger {
                 experiment: experiment.name.clone(),
@@ -175,9 +199,12 @@ impl Current {
         }
         let mut shadows = Vec::new();
         for experiment in trials.shadows() {
-            match prove(experiment) {
+            match self.prove(experiment) {
                 Ok(member) => shadows.push(experiment.shadow(member)),
-                Err(why) => faults.push(format!("experiment {}: {why}", experiment.name)),
+                Err(why) => {
+                    failed.push(experiment.clone());
+                    faults.push(format!("experiment {}: {why}", experiment.name));
+                }
             }
         }
         let lineup = Lineup {
@@ -187,6 +214,26 @@ impl Current {
         };
         (self.lineup, self.trials) = (Ok(lineup.into()), trials);
         (self.failed, self.faults) = (failed, faults);
+        self.baselines.challengers = baselines;
+    }
+
+    /// A challenger, with its baseline: without that its results would go unwatched, as the champion's would.
+    fn prove_watched(&self, experiment: &Experiment) -> Result<(Member, Option<InForce>), String> {
+        let member = self.prove(experiment)?;
+        let is_it = |challenger: &Challenger| challenger.model.is_ok() && challenger.identity == member.identity;
+        let mut known = self.watched_challengers().filter(|(challenger, _)| is_it(challenger));
+        let baseline = match known.next() {
+            Some((_, known)) if self.is_baseline_in_force(experiment.version, known.as_ref()) => known.clone(),
+            _ => self
+                .find_baseline(experiment.version)
+                .map_err(|error| error.to_string())?,
+        };
+        Ok((member, baseline))
+    }
+
+    fn watched_challengers(&self) -> impl Iterator<Item = (&Challenger, &Option<InForce>)> {
+        let challengers = self.lineup.iter().flat_map(|lineup| &lineup.challengers);
+        challengers.zip(&self.baselines.challengers)
     }
 
     /// Puts the version on trial to use. One that is in use already isn't read again: neither a step of its experiment nor a mount
@@ -209,14 +256,23 @@ impl Current {
         /// A minute, by the poll of each second.
         const LOOKS: u32 = 60;
         self.looks = (self.looks + 1) % LOOKS;
-        let is_mended = |experiment: &Experiment| self.prove(experiment).is_ok();
+        let is_mended = |experiment: &Experiment| match experiment.kind {
+            Kind::Challenger => self.prove_watched(experiment).is_ok(),
+            Kind::Shadow => self.prove(experiment).is_ok(),
+        };
         self.looks == 0 && self.failed.iter().any(is_mended)
     }
 
     /// Nobody decided for another one. What stands in it isn't read again.
-    fn is_baseline_in_force(&self, version: u32) -> bool {
-        let known = self.baseline.as_ref().map(|known| known.sha256);
-        !self.watched || self.registry.is_baseline_in_force(version, known)
+    fn is_baseline_in_force(&self, version: u32, known: Option<&InForce>) -> bool {
+        !self.watched || (self.registry).is_baseline_in_force(version, known.map(|known| known.sha256))
+    }
+
+    /// The same of all challengers that are in use.
+    fn are_challengers_as_watched(&self) -> bool {
+        self.watched_challengers()
+            .filter(|(challenger, _)| challenger.model.is_ok())
+            .all(|(challenger, known)| self.is_baseline_in_force(challenger.identity.version, known.as_ref()))
     }
 }
 

@@ -24,7 +24,7 @@ mod sample;
 mod store;
 
 pub use approval::{Decision, Status, Vote};
-pub use current::Current;
+pub use current::{Baselines, Current};
 pub use experiment::Experiment;
 pub use golden::rehearse;
 pub use halt::{Halt, Halts};

@@ -79,6 +79,8 @@ pub struct Seen {
     pub input: Option<String>,
     /// When the first of them was first seen, in microseconds since 1970.
     pub at: i64,
+    /// Rows of the whole input, of which a part may be another version's.
+    pub of: u64,
     pub counts: Counts,
     /// What they are held against.
     pub then: Then,
@@ -211,8 +213,8 @@ impl Report {
         for (i, seen) in seen.iter().enumerate() {
             let mut checks = policy.checks(baseline, seen.then.counts(), &seen.counts);
             if let Some(input) = &seen.input {
-                checks.extend(policy.checks_of_file(&seen.counts, &sizes.last(input.as_bytes())));
-                sizes.push(input.as_bytes(), seen.counts.rows);
+                checks.extend(policy.checks_of_file(seen.of, &seen.counts, &sizes.last(input.as_bytes())));
+                sizes.push(input.as_bytes(), seen.of);
             }
             let judgement = policy.judge(checks, Basis::New, baseline.outputs());
             windows.push(Window {

@@ -46,6 +46,7 @@ fn window(baseline: &Baseline, day: i64) -> Seen {
     Seen {
         input: Some(format!("day-{day}.csv")),
         at: day * DAY,
+        of: 1_000,
         counts: Counts {
             rows: 1_000,
             columns: baseline.columns().into_iter().map(Column::counts).collect(),

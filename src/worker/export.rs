@@ -105,7 +105,8 @@ impl Round {
         let mut text = Vec::new();
         for (number, done) in &rows {
             if self.is_of_the_day(*number, day_of(done.at)) {
-                serde_json::to_writer(&mut text, &Entry::of(done)).expect("a transformation is JSON");
+                let entry = Entry::of(done, ledger.arms(done)?);
+                serde_json::to_writer(&mut text, &entry).expect("a transformation is JSON");
                 text.push(b'\n');
             } else if day_of(done.at) > self.day && self.whole.is_none() {
                 self.whole = Some(number - 1);

@@ -145,16 +145,7 @@ pub struct Done {
 }
 
 pub enum Outcome {
-    Scored {
-        output: Draft,
-        rejects: Draft,
-        summary: Box<Summary>,
-        racy: bool,
-        /// The same bytes stand already.
-        stands: bool,
-        /// Of each of its trials.
-        trials: Vec<TrialDraft>,
-    },
+    Scored(Box<Scored>),
     /// For its trials alone: what each came to, of an input with this hash.
     Tried {
         input_hash: Option<HalfHash>,
@@ -186,6 +177,17 @@ pub enum Outcome {
         short: Option<Shortage>,
     },
     Cancelled,
+}
+
+pub struct Scored {
+    pub output: Draft,
+    pub rejects: Draft,
+    pub summary: Summary,
+    pub racy: bool,
+    /// The same bytes stand already.
+    pub stands: bool,
+    /// Of each of its trials.
+    pub trials: Vec<TrialDraft>,
 }
 
 /// What a job may use, and what stops it.
@@ -327,14 +329,14 @@ impl Context<'_> {
                     None => Some(false),
                 };
                 Ok(match stands {
-                    Some(stands) => Outcome::Scored {
+                    Some(stands) => Outcome::Scored(Box::new(Scored {
                         output,
                         rejects,
-                        summary: Box::new(summary),
+                        summary,
                         racy,
                         stands,
                         trials,
-                    },
+                    })),
                     None => Outcome::Cancelled,
                 })
             }

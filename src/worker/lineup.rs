@@ -35,7 +35,7 @@ pub fn log(current: &Current, watched: bool) {
         let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
         tracing::info!(%model, experiment, "a shadow scores, too");
     }
-    for challenger in &lineup.challengers {
+    for (challenger, baseline) in lineup.challengers.iter().zip(&current.baselines().challengers) {
         let (experiment, model) = (&challenger.experiment, &challenger.identity);
         match &challenger.model {
             Err(fault) => tracing::error!(
@@ -47,6 +47,13 @@ pub fn log(current: &Current, watched: bool) {
             Ok(_) if challenger.is_open => {
                 let phase = challenger.phases.last().map(|phase| &phase.name);
                 tracing::info!(%model, experiment, phase, "a challenger answers for its share of the keys");
+                if watched && baseline.is_none() {
+                    tracing::warn!(
+                        %model,
+                        experiment,
+                        "the challenger has no baseline: its rows are published unwatched; 'transform monitor baseline' gives it one"
+                    );
+                }
             }
             Ok(_) => {}
         }

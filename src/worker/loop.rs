@@ -353,9 +353,9 @@ impl Worker {
             None if self.outage.error().is_none() => drop(self.outage.end(self.pass.commit_mut())),
             None => {}
         }
-        let watched = self.current.baseline().cloned();
         super::lineup::log(&self.current, self.pass.config().monitor.is_on());
-        self.pass.take_lineup(self.current.lineup().ok(), watched)
+        let baselines = self.current.baselines().clone();
+        self.pass.take_lineup(self.current.lineup().ok(), baselines)
     }
 
     /// Runs a step; what keeps it from working keeps the whole worker waiting.

@@ -11,8 +11,8 @@ use super::plan::{Want, Word};
 use super::queue::Queue;
 use crate::config::Config;
 use crate::error::Result;
-use crate::registry::Current;
 use crate::registry::baseline::InForce;
+use crate::registry::{Baselines, Current};
 use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::{Inputs, Listing};
@@ -102,30 +102,39 @@ impl Pass {
         self.pin.is_some()
     }
 
-    /// Works by this lineup from now on, or waits for one. `watched`: its baseline, if it has one and is to be held against it.
-    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
+    /// Works by this lineup from now on, or waits for one. `baselines`: its own, to be held against them.
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, baselines: Baselines) -> Result<()> {
         let Config { shape, monitor, .. } = &self.setup.config;
-        let watched = watched.filter(|_| monitor.is_on());
+        let baselines = match monitor.is_on() {
+            true => baselines,
+            false => Baselines::default(),
+        };
         if let Some(lineup) = lineup
-            && let Err(error) = fits(&self.setup.config, lineup, watched.is_some())
+            && let Err(error) = fits(&self.setup.config, lineup, baselines.champion.is_some())
         {
             self.pin = None;
             self.start_over();
             return Err(error);
         }
-        self.pin = lineup.map(|lineup| Pin {
-            recipe: recipe(lineup.champion.identity.made_by(), shape),
-            scorer: Scorer::new(lineup.clone(), shape.clone())
-                .with_trials()
-                .counting(
-                    watched
-                        .as_ref()
-                        .map(|watched| watched.counter(&monitor.watch, lineup.signature()).into()),
-                )
-                .into(),
+        self.pin = lineup.map(|lineup| {
+            let counter = |baseline: &InForce, signature| Arc::new(baseline.counter(&monitor.watch, signature));
+            let champion = baselines.champion.as_ref();
+            let challengers = lineup.challengers.iter().zip(&baselines.challengers);
+            let challengers = challengers.map(|(challenger, baseline)| {
+                let model = challenger.model.as_ref().ok()?;
+                Some(counter(baseline.as_ref()?, model.signature()))
+            });
+            Pin {
+                recipe: recipe(lineup.champion.identity.made_by(), shape),
+                scorer: Scorer::new(lineup.clone(), shape.clone())
+                    .with_trials()
+                    .counting(champion.map(|baseline| counter(baseline, lineup.signature())))
+                    .counting_challengers(challengers.collect())
+                    .into(),
+            }
         });
         self.start_over();
-        self.commit.take_lineup(lineup, watched)?;
+        self.commit.take_lineup(lineup, baselines)?;
         self.commit.halt(&self.setup);
         Ok(())
     }

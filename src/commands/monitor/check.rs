@@ -5,72 +5,197 @@ use crate::config::Config;
 use crate::digits::short;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
+use crate::model::Signature;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
-use crate::monitor::{Action, Basis, Judgement, Policy};
-use crate::registry::Registry;
+use crate::monitor::{Action, Basis, Counts, Judgement, Policy};
 use crate::registry::baseline::InForce;
-use crate::score::Lineup;
+use crate::registry::{Baselines, Current, Registry};
+use crate::score::{Challenger, Identity, Lineup};
 use crate::service::clock::wall_clock;
 use crate::transform::{Failure, Run, Scorer, Summary, pool, transform};
 use crate::worker::Usual;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Exit code 1 if it would be held or blocked.
-pub fn check(config: &Config, registry: &Registry, version: u32, file: &Path, all: bool, json: bool) -> Result<u8> {
-    let in_force = in_force(registry, version)?;
-    let (judgement, summary) = judge(config, registry, version, &in_force, file)?;
-    let policy = &config.monitor;
-    let unwatched = policy.in_vain(&in_force.baseline);
-    let model = format!("{}/{version}", registry.group());
+/// Rows that a version would answer, and what the policy says of them.
+struct Checked {
+    /// GROUP/VERSION
+    model: String,
+    rows: u64,
+    bad_rows: u64,
+    judgement: Judgement,
+    unwatched: Vec<String>,
+}
+
+/// As if it were dropped now; as if `version` answered all of its rows, if one was named. Exit code 1 if it would be held or blocked.
+pub fn check(
+    config: &Config,
+    registry: &Registry,
+    version: Option<u32>,
+    file: &Path,
+    all: bool,
+    json: bool,
+) -> Result<u8> {
+    let phase = match version {
+        Some(_) => None,
+        None => now_on_trial(config, registry)?,
+    };
+    let checked = match &phase {
+        Some((lineup, baselines, phase)) => by_arm(config, registry, (lineup, baselines), phase, file)?,
+        None => {
+            let version = super::chosen(registry, version)?;
+            vec![by_one(config, registry, version, file)?]
+        }
+    };
     match json {
-        true => print_json(&json!({
-            "file": file.display().to_string(),
-            "model": model,
-            "rows": summary.rows,
-            "bad_rows": summary.bad_rows,
-            "action": judgement.action,
-            "checks": judgement.checks,
-            "unwatched": unwatched,
-        })),
+        true => print_json(&to_json(
+            file,
+            &checked,
+            phase.as_ref().map(|(.., phase)| phase.as_str()),
+        )),
         false => {
-            print(&judgement, policy, &model, &summary, all);
-            for what in &unwatched {
-                print_line(format!("not watched: {what}"));
+            for checked in &checked {
+                print(checked, &config.monitor, all);
+                for what in &checked.unwatched {
+                    print_line(format!("not watched: {what}"));
+                }
+            }
+            if let Some((lineup, baselines, phase)) = &phase
+                && let Some(model) = unwatched(lineup, baselines, phase)
+            {
+                print_line(format!("not watched: rows of {model}, which has no baseline"));
             }
         }
     }
-    Ok(match judgement.action {
+    let action = checked.iter().map(|checked| checked.judgement.action).max();
+    Ok(match action.unwrap_or_default() {
         Action::Off | Action::Warn => exit::CONVERGED,
         Action::Hold | Action::Block => exit::SOME_FAILED,
     })
 }
 
-fn judge(
+fn to_json(file: &Path, checked: &[Checked], phase: Option<&str>) -> Value {
+    let of = |checked: &Checked| {
+        json!({
+            "model": checked.model,
+            "rows": checked.rows,
+            "bad_rows": checked.bad_rows,
+            "action": checked.judgement.action,
+            "checks": checked.judgement.checks,
+            "unwatched": checked.unwatched,
+        })
+    };
+    let mut object = checked.first().map_or(json!({}), of);
+    object["file"] = file.display().to_string().into();
+    object["phase"] = phase.into();
+    object["challenger"] = checked.get(1).map(of).into();
+    object
+}
+
+/// The lineup, if a challenger answers for a share of the keys of what comes now, and the phase that it is of.
+fn now_on_trial(config: &Config, registry: &Registry) -> Result<Option<(Arc<Lineup>, Baselines, String)>> {
+    let mut current = Current::new(registry.clone())
+        .with_experiments(&config.state.path)
+        .watched(true);
+    current.look();
+    let Ok(lineup) = current.lineup().cloned() else {
+        return current.take_error().map_or(Ok(None), Err);
+    };
+    let phase = lineup.phase_of_new(wall_clock() / 1000).map(|phase| phase.name.clone());
+    Ok(phase.map(|phase| (lineup, current.baselines().clone(), phase)))
+}
+
+/// The challenger that has no baseline.
+fn unwatched(lineup: &Lineup, baselines: &Baselines, phase: &str) -> Option<String> {
+    let mut all = lineup.challengers.iter().zip(&baselines.challengers);
+    let (challenger, _) =
+        all.find(|(of, baseline)| baseline.is_none() && of.phases.iter().any(|of| of.name == phase))?;
+    Some(challenger.identity.to_string())
+}
+
+fn by_one(config: &Config, registry: &Registry, version: u32, file: &Path) -> Result<Checked> {
+    let in_force = in_force(registry, version)?;
+    let summary = counted(config, registry, version, &in_force, file)?;
+    let identity = registry.identity(version)?;
+    judge(config, &identity, &in_force, &summary, Some(&summary.counts), file)
+}
+
+/// Of the champion's rows, and of the challenger's, if it is watched.
+fn by_arm(
     config: &Config,
     registry: &Registry,
-    version: u32,
-    in_force: &InForce,
+    (lineup, baselines): (&Arc<Lineup>, &Baselines),
+    phase: &str,
     file: &Path,
-) -> Result<(Judgement, Summary)> {
-    let summary = counted(config, registry, version, in_force, file)?;
+) -> Result<Vec<Checked>> {
+    let watch = &config.monitor.watch;
+    let champion = &lineup.champion.identity;
+    let own = in_force(registry, champion.version)?;
+    let counter = |in_force: &InForce, signature: &Signature| Arc::new(in_force.counter(watch, signature));
+    let challengers = lineup.challengers.iter().zip(&baselines.challengers);
+    let counters = challengers.clone().map(|(challenger, baseline)| {
+        let model = challenger.model.as_ref().ok()?;
+        Some(counter(baseline.as_ref()?, model.signature()))
+    });
+    let scorer = Scorer::new(lineup.clone(), config.shape.clone())
+        .with_trials()
+        .counting(Some(counter(&own, lineup.signature())))
+        .counting_challengers(counters.collect());
+    let path = config.input.path.join(input_name(config, file).path());
+    let summary = count_phase(config, &scorer, if file.exists() { file } else { &path }, Some(phase))?;
+    let mut checked = vec![judge(config, champion, &own, &summary, Some(&summary.counts), file)?];
+    let is_its = |challenger: &Challenger| challenger.phases.iter().any(|of| of.name == phase);
+    for (challenger, baseline) in challengers.filter(|(challenger, _)| is_its(challenger)) {
+        if let (Some(in_force), Some(part)) = (baseline, &summary.arms) {
+            let own = Summary {
+                counts: part.counts.clone(),
+                ..Summary::default()
+            };
+            checked.push(judge(config, &challenger.identity, in_force, &own, None, file)?);
+        }
+    }
+    Ok(checked)
+}
+
+/// `of_file`: what was counted of the file as such, where that is judged with these rows.
+fn judge(
+    config: &Config,
+    identity: &Identity,
+    in_force: &InForce,
+    summary: &Summary,
+    of_file: Option<&Counts>,
+    file: &Path,
+) -> Result<Checked> {
     let name = input_name(config, file);
     let policy = &config.monitor;
     let (mut sizes, mut usual) = (Sizes::default(), None);
     if let Some(ledger) = Ledger::read(&config.state.path)? {
-        let made_by = registry.identity(version)?.made_by();
         sizes = ledger.sizes()?;
-        usual = Usual::find(&ledger, &made_by, in_force.sha256, wall_clock() / 1000, policy)?;
+        usual = Usual::find(
+            &ledger,
+            &identity.made_by(),
+            in_force.sha256,
+            wall_clock() / 1000,
+            policy,
+        )?;
     }
-    let mut checks = policy.checks_of_file(&summary.counts, &sizes.last(name.bytes()));
+    let mut checks = of_file.map_or_else(Vec::new, |counts| {
+        policy.checks_of_file(summary.rows, counts, &sizes.last(name.bytes()))
+    });
+    let counts = &summary.counts;
     let usual = usual.as_ref().and_then(|usual| usual.then.counts());
-    checks.extend(policy.checks(&in_force.baseline, usual, &summary.counts));
-    let judgement = policy.judge(checks, Basis::New, in_force.baseline.outputs());
-    Ok((judgement, summary))
+    checks.extend(policy.checks(&in_force.baseline, usual, counts));
+    Ok(Checked {
+        model: identity.to_string(),
+        rows: counts.rows,
+        bad_rows: counts.bad_rows,
+        judgement: policy.judge(checks, Basis::New, in_force.baseline.outputs()),
+        unwatched: policy.in_vain(&in_force.baseline),
+    })
 }
 
 /// # Errors
@@ -99,6 +224,11 @@ pub fn scorer(config: &Config, registry: &Registry, version: u32, in_force: &InF
 
 /// What was counted of a file.
 pub fn count_all(config: &Config, scorer: &Scorer, path: &Path) -> Result<Summary> {
+    count_phase(config, scorer, path, None)
+}
+
+/// The same, as if it were of a phase of an experiment.
+fn count_phase(config: &Config, scorer: &Scorer, path: &Path, phase: Option<&str>) -> Result<Summary> {
     let pool = pool(config.worker.threads)?;
     let input = File::open(path)
         .map_err(Error::io("open", path))
@@ -107,6 +237,7 @@ pub fn count_all(config: &Config, scorer: &Scorer, path: &Path) -> Result<Summar
         pool: Some(&pool),
         size: input.metadata().ok().map(|metadata| metadata.len()),
         memory: config.worker.memory,
+        phase,
         ..Run::default()
     };
     transform(input, scorer, &mut io::sink(), &mut io::sink(), &run).map_err(unreadable(path))
@@ -117,15 +248,22 @@ pub fn unreadable(path: &Path) -> impl Fn(Failure) -> Error {
     move |failure| match failure {
         Failure::Problem(problem) => Error::config(path, problem.to_string()),
         Failure::Read(e) | Failure::Write(_, e) => Error::io("read", path)(e),
-        Failure::Cancelled | Failure::Unanswered(_) => unreachable!("nobody cancels it, and the version scores alone"),
+        Failure::Unanswered(why) => Error::model(
+            path,
+            format!("keys of it are the challenger's, which can't be used: {why}"),
+        ),
+        Failure::Cancelled => unreachable!("nobody cancels it"),
     }
 }
 
 /// `all`: also what is fine.
-fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary, all: bool) {
+fn print(checked: &Checked, policy: &Policy, all: bool) {
+    let Checked {
+        model, rows, judgement, ..
+    } = checked;
+    let (few, rows) = (*rows < policy.min_rows, count(*rows, "row"));
     let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| short(x, 3));
     let shown: Vec<&Check> = judgement.checks.iter().filter(|check| all || check.over).collect();
-    let rows = count(summary.rows, "row");
     match judgement.action {
         Action::Off if judgement.over().next().is_none() => print_line(format!(
             "{rows} by {model}: nothing out of the ordinary in {}",
@@ -138,7 +276,7 @@ fn print(judgement: &Judgement, policy: &Policy, model: &str, summary: &Summary,
         Action::Hold => print_line(format!("{rows} by {model}: held until a person releases it")),
         Action::Block => print_line(format!("{rows} by {model}: blocked")),
     }
-    if summary.rows < policy.min_rows {
+    if few {
         print_line(format!(
             "of fewer rows than monitor.min_rows ({}), a file is judged with others before it",
             policy.min_rows

@@ -15,6 +15,7 @@ use crate::registry::baseline::InForce;
 use crate::score::batch::Reason;
 use crate::transform::{Scanned, scan};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -78,7 +79,7 @@ pub fn print(
     if !searches.is_empty() {
         let input = File::open(path).map_err(Error::io("open", path))?;
         scan(input, &scorer, None, |scanned| {
-            searches.iter_mut().for_each(|search| search.look(scanned));
+            look(&mut searches, scanned);
             searches.iter().any(|search| search.rows.len() < SHOWN)
         })
         .map_err(unreadable(path))?;
@@ -151,6 +152,22 @@ fn lists(column: Option<&Column>, category: &str) -> bool {
     }
 }
 
+/// Rows are asked for in order, whoever looks for them.
+fn look(searches: &mut [Search], scanned: &mut Scanned) {
+    let found: Vec<Vec<usize>> = searches.iter().map(|search| search.find(scanned)).collect();
+    let rows: BTreeSet<usize> = found.iter().flatten().copied().collect();
+    for row in rows {
+        let Some((line, text)) = scanned.record(row) else {
+            return;
+        };
+        let its = searches
+            .iter_mut()
+            .zip(&found)
+            .filter(|(_, found)| found.contains(&row));
+        its.for_each(|(search, _)| search.rows.push((line, excerpt(text, 120))));
+    }
+}
+
 /// The first rows with a fault in a column.
 struct Search<'b> {
     fault: Fault,
@@ -193,11 +210,12 @@ impl<'b> Search<'b> {
         Fault::of(&found.check) == Some(self.fault) && found.column == self.column
     }
 
-    fn look(&mut self, scanned: &mut Scanned) {
+    /// The first rows of the batch that it looks for, as many as it lacks.
+    fn find(&self, scanned: &mut Scanned) -> Vec<usize> {
         let predictions = scanned.predictions;
         let batch = scanned.batch();
         let bad: Vec<u32> = batch.bad().map(|flaw| flaw.row).collect();
-        let rows: Vec<usize> = match self.fault {
+        let mut rows: Vec<usize> = match self.fault {
             Fault::BadRow => bad.iter().map(|&row| row as usize).collect(),
             Fault::Bad => {
                 let of_column =
@@ -218,12 +236,8 @@ impl<'b> Search<'b> {
                 (0..batch.rows()).filter(is_good).filter(faulty).collect()
             }
         };
-        for row in rows.into_iter().take(SHOWN - self.rows.len()) {
-            let Some((line, text)) = scanned.record(row) else {
-                return;
-            };
-            self.rows.push((line, excerpt(text, 120)));
-        }
+        rows.truncate(SHOWN - self.rows.len());
+        rows
     }
 
     fn is_faulty(&self, x: f64) -> bool {

@@ -57,7 +57,21 @@ pub fn held(config: &Config, files: &[PathBuf], json: bool) -> Result<u8> {
 
 #[derive(Deserialize)]
 struct Report {
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(flatten)]
+    rows: Rows,
+    /// The other version's.
+    #[serde(default)]
+    also: Vec<Rows>,
+}
+
+/// Rows that a version answered.
+#[derive(Deserialize)]
+struct Rows {
+    model: String,
     files: u64,
+    rows: u64,
     /// The day that it was held against.
     day: Option<Date>,
     reasons: Vec<Found>,
@@ -72,33 +86,49 @@ fn print_evidence(config: &Config, held: &Held) -> Result<()> {
     let report = report
         .flatten()
         .and_then(|text| serde_json::from_slice::<Report>(&text).ok());
-    let version = champion(&held.made_by)
-        .rsplit('/')
-        .next()
-        .and_then(|version| version.parse().ok());
-    let (Some(report), Some(version)) = (report.filter(|report| !report.reasons.is_empty()), version) else {
+    let Some(report) = report.filter(|report| !report.rows.reasons.is_empty()) else {
         print_line(format!("    {}", held.message));
         return Ok(());
     };
-    if report.files > 1 {
+    for rows in [&report.rows].into_iter().chain(&report.also) {
+        if let Some(phase) = &report.phase {
+            let of = count(rows.rows, "row");
+            print_line(format!(
+                "    {of} that {} answered, in {phase}; what follows is looked for in all rows of the file",
+                rows.model
+            ));
+        }
+        print_rows(config, held, rows)?;
+    }
+    Ok(())
+}
+
+fn print_rows(config: &Config, held: &Held, rows: &Rows) -> Result<()> {
+    let version = rows.model.rsplit('/').next().and_then(|version| version.parse().ok());
+    let made_by = held.versions().find(|made_by| champion(made_by) == rows.model);
+    let (Some(version), Some(made_by)) = (version, made_by) else {
+        print_line(format!("    {}", held.message));
+        return Ok(());
+    };
+    if rows.files > 1 {
         print_line(format!(
             "    judged with {} before it; what follows is of this one",
-            count(report.files - 1, "small file")
+            count(rows.files - 1, "small file")
         ));
     }
     let registry = Registry::new(&config.models.path, &config.models.group);
     let Some(in_force) = registry.baseline(version)? else {
         return Ok(());
     };
-    let then = match (report.day, Ledger::read(&config.state.path)?) {
-        (Some(day), Some(ledger)) => counted_on(&ledger, &held.made_by, in_force.sha256, day, &config.monitor)?,
+    let then = match (rows.day, Ledger::read(&config.state.path)?) {
+        (Some(day), Some(ledger)) => counted_on(&ledger, made_by, in_force.sha256, day, &config.monitor)?,
         _ => Then::Baseline,
     };
-    if let Some(day) = report.day {
+    if let Some(day) = rows.day {
         print_line(format!("    held against what was counted a week before ({day})"));
     }
     let path = config.input.path.join(held.input.path());
-    evidence::print(config, &registry, (version, &in_force), &path, &report.reasons, &then)
+    evidence::print(config, &registry, (version, &in_force), &path, &rows.reasons, &then)
 }
 
 pub const WAY_OUT: &str = "to publish one all the same: transform monitor release FILE --reason WHY";
@@ -161,7 +191,7 @@ pub fn release(config: &Config, which: &Which, reason: &str, by: Option<String>,
         Which::All => held,
         Which::Model(wanted) => held
             .into_iter()
-            .filter(|held| champion(&held.made_by) == wanted)
+            .filter(|held| held.versions().any(|version| champion(version) == wanted))
             .collect(),
         Which::Since(since) => held.into_iter().filter(|held| held.at >= *since).collect(),
         Which::Files(files) => named(config, &held, files)?,

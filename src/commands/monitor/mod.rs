@@ -47,7 +47,6 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
             json,
         } => {
             let registry = Registry::new(&config.models.path, &config.models.group);
-            let version = chosen(&registry, version)?;
             check::check(config, &registry, version, &file, all, json)
         }
         Monitor::Labels {

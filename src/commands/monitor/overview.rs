@@ -10,12 +10,29 @@ use crate::monitor::alert::{Alerts, Seen, Subject};
 use crate::monitor::{Action, Area};
 use crate::registry::Registry;
 use crate::registry::baseline::InForce;
+use crate::score::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
 /// All that is known. Times are UTC.
 #[derive(Serialize)]
 struct Overview {
+    #[serde(flatten)]
+    champion: OfVersion,
+    /// Of the version that answers for a share of the keys; null: none does.
+    challenger: Option<Challenger>,
+    held: Vec<held::Entry>,
+}
+
+#[derive(Serialize)]
+struct Challenger {
+    experiment: String,
+    #[serde(flatten)]
+    version: OfVersion,
+}
+
+#[derive(Default, Serialize)]
+struct OfVersion {
     /// GROUP/VERSION; none is approved.
     model: Option<String>,
     /// SHA-256.
@@ -23,7 +40,6 @@ struct Overview {
     last: Option<Last>,
     /// Beyond their bars in the last window, or with an open alert.
     found: Vec<Found>,
-    held: Vec<held::Entry>,
     /// What nobody looks at, and why.
     unwatched: Vec<String>,
 }
@@ -61,34 +77,74 @@ pub fn overview(config: &Config, json: bool) -> Result<u8> {
         true => print_json(&overview),
         false => print(&overview),
     }
-    let waits = !overview.held.is_empty() || overview.found.iter().any(|found| found.since.is_some());
+    let found = overview.versions().flat_map(|version| &version.found);
+    let waits = !overview.held.is_empty() || found.into_iter().any(|found| found.since.is_some());
     Ok(if waits { exit::SOME_FAILED } else { exit::CONVERGED })
+}
+
+impl Overview {
+    fn versions(&self) -> impl Iterator<Item = &OfVersion> {
+        let challenger = self.challenger.iter().map(|challenger| &challenger.version);
+        [&self.champion].into_iter().chain(challenger)
+    }
 }
 
 fn look(config: &Config, held: Vec<Held>) -> Result<Overview> {
     let registry = Registry::new(&config.models.path, &config.models.group);
+    let ledger = Ledger::read(&config.state.path)?;
     let identity = match registry.latest_approved() {
         Err(Error::NoModel { .. }) => None,
         found => Some(found?),
     };
-    let in_force = match &identity {
+    let trials = identity
+        .as_ref()
+        .map(|identity| registry.trials(identity, &config.state.path));
+    let trials = trials.transpose()?.unwrap_or_default();
+    let open = trials.challengers().find(|(_, is_open)| *is_open);
+    let challenger = open.map(|(experiment, _)| -> Result<Challenger> {
+        let identity = registry.identity(experiment.version);
+        let version = identity.and_then(|identity| look_at(config, &registry, ledger.as_ref(), Some(&identity)));
+        Ok(Challenger {
+            experiment: experiment.name.clone(),
+            version: match version {
+                Err(error @ Error::Model { .. }) => OfVersion {
+                    model: Some(format!("{}/{}", registry.group(), experiment.version)),
+                    unwatched: vec![format!("it can't be used: {error}")],
+                    ..OfVersion::default()
+                },
+                found => found?,
+            },
+        })
+    });
+    Ok(Overview {
+        champion: look_at(config, &registry, ledger.as_ref(), identity.as_ref())?,
+        challenger: challenger.transpose()?,
+        held: held.iter().map(held::Entry::of).collect(),
+    })
+}
+
+fn look_at(
+    config: &Config,
+    registry: &Registry,
+    ledger: Option<&Ledger>,
+    identity: Option<&Identity>,
+) -> Result<OfVersion> {
+    let in_force = match identity {
         Some(identity) => registry.baseline(identity.version)?,
         None => None,
     };
-    let watch = identity.as_ref().zip(in_force.as_ref());
+    let watch = identity.zip(in_force.as_ref());
     let watch = watch.map(|(identity, in_force)| Watch {
         made_by: identity.made_by(),
         baseline: in_force.sha256,
     });
     let (mut last, mut alerts) = (None, Alerts::default());
-    if let Some(watch) = &watch
-        && let Some(ledger) = Ledger::read(&config.state.path)?
-    {
+    if let (Some(watch), Some(ledger)) = (&watch, ledger) {
         last = ledger.last_look(watch)?;
         alerts = ledger.alerts(&watch.made_by, watch.baseline)?;
     }
-    Ok(Overview {
-        model: identity.as_ref().map(ToString::to_string),
+    Ok(OfVersion {
+        model: identity.map(ToString::to_string),
         baseline: watch.as_ref().map(|watch| watch.baseline.to_string()),
         found: found(last.as_ref(), &alerts),
         last: last.map(|look| Last {
@@ -98,7 +154,6 @@ fn look(config: &Config, held: Vec<Held>) -> Result<Overview> {
             rows: look.rows,
             checks: look.checks.len() as u64 + look.left_out,
         }),
-        held: held.iter().map(held::Entry::of).collect(),
         unwatched: unwatched(config, identity.is_some(), in_force.as_ref()),
     })
 }
@@ -177,6 +232,30 @@ fn unwatched(config: &Config, approved: bool, in_force: Option<&InForce>) -> Vec
 }
 
 fn print(overview: &Overview) {
+    print_version(&overview.champion);
+    if let Some(Challenger { experiment, version }) = &overview.challenger {
+        print_line("");
+        print_line(format!("{experiment}: the challenger's rows"));
+        print_version(version);
+    }
+    if !overview.held.is_empty() {
+        print_line("");
+        overview.held.iter().for_each(held::Entry::print);
+        print_line("");
+        print_line(held::WAY_OUT);
+    }
+    for version in overview.versions() {
+        let of = match &overview.challenger {
+            Some(_) => format!(" of {}", version.model.as_deref().unwrap_or_default()),
+            None => String::new(),
+        };
+        for what in &version.unwatched {
+            print_line(format!("not watched{of}: {what}"));
+        }
+    }
+}
+
+fn print_version(overview: &OfVersion) {
     let model = overview.model.as_deref().unwrap_or("no approved version");
     match &overview.baseline {
         Some(sha256) => print_line(format!("{model}, held against its baseline, SHA-256 {sha256}")),
@@ -220,15 +299,6 @@ fn print(overview: &Overview) {
         }));
         print_line("");
         print_table(&rows);
-    }
-    if !overview.held.is_empty() {
-        print_line("");
-        overview.held.iter().for_each(held::Entry::print);
-        print_line("");
-        print_line(held::WAY_OUT);
-    }
-    for what in &overview.unwatched {
-        print_line(format!("not watched: {what}"));
     }
 }
 

@@ -64,9 +64,9 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
     let (mut seen, older) = windows.recorded(question, &names)?;
     for (file, name) in files.iter().zip(&names) {
         if seen.iter().all(|seen| seen.input.as_ref() != Some(&name.to_string())) {
-            let counts = counted(config, registry, version, &in_force, file)?.counts;
+            let summary = counted(config, registry, version, &in_force, file)?;
             let at = wall_clock() / 1000;
-            seen.push(windows.seen(Some(name.to_string()), at, counts)?);
+            seen.push(windows.seen(Some(name.to_string()), at, summary.rows, summary.counts)?);
         }
     }
     let (kept_back, released, truths) = match &ledger {
@@ -136,14 +136,15 @@ impl Windows<'_> {
         let older = recorded.len().saturating_sub(WINDOWS);
         let of = |Counted {
                       input,
+                      rows,
                       first_seen,
                       counts,
-                  }| self.seen(input.map(|input: Name| input.to_string()), first_seen, counts);
+                  }| self.seen(input.map(|input: Name| input.to_string()), first_seen, rows, counts);
         let seen: Result<Vec<Seen>> = recorded.drain(older..).map(of).collect();
         Ok((seen?, older))
     }
 
-    fn seen(&mut self, input: Option<String>, at: i64, counts: Counts) -> Result<Seen> {
+    fn seen(&mut self, input: Option<String>, at: i64, of: u64, counts: Counts) -> Result<Seen> {
         let known = |usual: &Usual| usual.is_of(at, self.policy);
         if let Some(ledger) = self.ledger
             && !self.usual.as_ref().is_some_and(known)
@@ -153,13 +154,14 @@ impl Windows<'_> {
         Ok(Seen {
             input,
             at,
+            of,
             counts,
             then: self.usual.as_ref().map_or(Then::Baseline, |usual| usual.then.clone()),
         })
     }
 }
 
-/// What came true of the lineup's inputs. `names`: only these; none: all.
+/// What came true of the version's rows. `names`: only these; none: all.
 fn truths(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name], watch: &Watch) -> Result<Vec<Truth>> {
     let labelled = ledger.labelled(question.since())?.into_iter();
     let wanted = labelled
@@ -177,13 +179,14 @@ fn truths(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name], w
     Ok(truths.collect())
 }
 
-/// The lineup's results that wait for a person. `names`: only these; none: all.
+/// Results that wait for a person, with rows of the version. `names`: only these; none: all.
 fn kept_back(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<KeptBack>> {
     let begin = question.since();
     let of = |action, kept: Vec<Held>| {
         let wanted = kept
             .into_iter()
-            .filter(|held| held.made_by == made_by && (names.is_empty() || names.contains(&held.input)));
+            .filter(|held| held.versions().any(|version| version == made_by))
+            .filter(|held| names.is_empty() || names.contains(&held.input));
         wanted.map(move |held| KeptBack {
             input: held.input.to_string(),
             action,
@@ -196,7 +199,7 @@ fn kept_back(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]
     Ok(held.chain(of(Action::Block, ledger.blocked()?)).collect())
 }
 
-/// The lineup's results that a person let out in the period. `names`: only these; none: all.
+/// Results with rows of the version that a person let out in the period. `names`: only these; none: all.
 fn released(ledger: &Ledger, made_by: &str, question: &Question, names: &[Name]) -> Result<Vec<Released>> {
     let since = question.since();
     let wanted = ledger

@@ -33,5 +33,5 @@ pub mod texts;
 mod vector;
 pub mod writer;
 
-pub use head::{Head, Header};
+pub use head::{Head, Header, VERSION};
 pub use reader::Reader;

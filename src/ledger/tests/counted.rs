@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::checksum::Sha256Sum;
-use crate::ledger::Windows;
+use crate::ledger::{CountedRows, Watch, Windows};
 use crate::monitor::{ColumnCounts, Counts, Window};
 
 const BASELINE: Sha256Sum = Sha256Sum([3; 32]);
@@ -14,14 +14,22 @@ fn counted(input: &str, contents: &str, at: i64, rows: u64) -> (Record, Transfor
         sum: 0.5,
         ..ColumnCounts::default()
     };
-    done.baseline = Some(BASELINE);
-    done.summary.counts = Counts {
+    let counts = Counts {
         rows,
         bad_rows: 0,
         columns: vec![column],
         ..Counts::default()
     };
+    done.counted = vec![by(&record.recipe.made_by, counts)];
     (record, done)
+}
+
+fn by(made_by: &str, counts: Counts) -> CountedRows {
+    let by = Watch {
+        made_by: made_by.into(),
+        baseline: BASELINE,
+    };
+    CountedRows { by, counts }
 }
 
 fn rows(ledger: &Ledger, made_by: &str, baseline: Sha256Sum, since: i64) -> Vec<(String, i64, u64)> {
@@ -51,15 +59,33 @@ fn what_is_scored_again_replaces_its_counts_and_keeps_when_it_was_seen() {
     assert_eq!(rows(&ledger, &made_by, BASELINE, 11), all[1..]);
     assert_eq!(rows(&ledger, &made_by, Sha256Sum([4; 32]), 0), []);
     let kept = ledger.counted(&made_by, BASELINE, 0).unwrap();
-    assert_eq!(kept[1].counts, first[1].1.summary.counts);
+    assert_eq!(kept[1].counts, first[1].1.counted[0].counts);
 
     // Another version's stand beside.
     let (mut record, mut done) = counted("b", "one", 40, 8);
     record.recipe.made_by = "lines/9@other".into();
     done.recipe = record.recipe.clone();
+    done.counted[0].by.made_by = "lines/9@other".into();
     ledger.commit(&[(record, done)]).unwrap();
     assert_eq!(rows(&ledger, &made_by, BASELINE, 0), all);
     assert_eq!(rows(&ledger, "lines/9@other", BASELINE, 0), [("b".into(), 10, 8)]);
+}
+
+/// In a phase of an experiment: each version's rows by themselves, and how many the input has.
+#[test]
+fn rows_of_two_versions_are_counted_beside_each_other() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(state.path()).unwrap();
+    let (record, mut done) = counted("a", "one", 10, 6);
+    let challengers = done.counted[0].counts.clone();
+    done.counted.push(by("lines/2@n", challengers));
+    done.summary.rows = 12;
+    let made_by = record.recipe.made_by.clone();
+    ledger.commit(&[(record, done)]).unwrap();
+    for made_by in [&*made_by, "lines/2@n"] {
+        let found = ledger.counted(made_by, BASELINE, 0).unwrap();
+        assert_eq!((found[0].rows, found[0].counts.rows), (12, 6), "{made_by}");
+    }
 }
 
 #[test]
@@ -67,8 +93,8 @@ fn what_failed_and_what_nobody_watches_is_not_counted() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path()).unwrap();
     let (record, mut done) = failed("a", "one", 10);
-    done.baseline = Some(BASELINE);
     let made_by = record.recipe.made_by.clone();
+    done.counted = vec![by(&made_by, Counts::default())];
     ledger.commit(&[(record, done), scored("b", "two", 20)]).unwrap();
     assert_eq!(rows(&ledger, &made_by, BASELINE, 0), []);
 }
@@ -96,17 +122,13 @@ fn small_inputs_are_counted_in_windows() {
     };
     assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), Window::default());
     ledger
-        .commit_counted(
-            &[scored("a", "one", 10)],
-            Some(&windows(vec![], window(2, 7, 40))),
-            None,
-        )
+        .commit_counted(&[scored("a", "one", 10)], &[windows(vec![], window(2, 7, 40))], &[])
         .unwrap();
     assert_eq!(ledger.window("lines/1@m", BASELINE).unwrap(), window(2, 7, 40));
     assert_eq!(rows(&ledger, "lines/1@m", BASELINE, 0), []);
     let closed = vec![window(3, 7, 500), window(1, 9, 600)];
     ledger
-        .commit_counted(&[], Some(&windows(closed, window(1, 12, 3))), None)
+        .commit_counted(&[], &[windows(closed, window(1, 12, 3))], &[])
         .unwrap();
     assert_eq!(
         rows(&ledger, "lines/1@m", BASELINE, 0),

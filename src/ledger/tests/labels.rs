@@ -1,6 +1,7 @@
 //! What came true of inputs.
 
 use super::*;
+use crate::ledger::{OfOne, Scored};
 use crate::monitor::labels::{Label, Labels};
 use crate::monitor::performance::Measured;
 
@@ -18,11 +19,16 @@ fn nothing() -> Measured {
 
 fn label(ledger: &mut Ledger, labels: &Labels) {
     let scored = ledger.scored(0).unwrap();
-    let measured = nothing();
-    let labellings = scored.iter().map(|scored| Labelling {
+    let of_one = |scored: &Scored| OfOne {
+        made_by: scored.made_by.clone(),
+        scored: scored.rows,
+        measured: nothing(),
+    };
+    let versions: Vec<[OfOne; 1]> = scored.iter().map(|scored| [of_one(scored)]).collect();
+    let labellings = scored.iter().zip(&versions).map(|(scored, versions)| Labelling {
         scored,
         labels,
-        measured: &measured,
+        versions,
     });
     ledger.set_labels(&labellings.collect::<Vec<_>>()).unwrap();
 }

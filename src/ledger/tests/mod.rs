@@ -57,7 +57,7 @@ fn scored(input: &str, contents: &str, at: i64) -> (Record, Transformation) {
             output_hash: Some(blake3::hash(b"output")),
             ..Summary::default()
         },
-        baseline: None,
+        counted: Vec::new(),
         verdict: Verdict::Publish,
         phase: None,
         problem: None,

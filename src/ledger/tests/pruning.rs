@@ -66,6 +66,7 @@ fn counts_of_inputs_that_were_first_seen_long_ago_are_pruned() {
 
 #[test]
 fn labels_of_inputs_that_were_first_seen_long_ago_are_pruned() {
+    use crate::ledger::OfOne;
     use crate::monitor::labels::Labels;
     use crate::monitor::performance::Measured;
     let state = tempfile::tempdir().unwrap();
@@ -75,11 +76,16 @@ fn labels_of_inputs_that_were_first_seen_long_ago_are_pruned() {
         .collect();
     ledger.commit(&group).unwrap();
     let all = ledger.scored(0).unwrap();
-    let (labels, measured) = (Labels::default(), Measured::nothing(None));
+    let labels = Labels::default();
+    let versions = [OfOne {
+        made_by: "lines/1@m".into(),
+        scored: 1,
+        measured: Measured::nothing(None),
+    }];
     let labellings = all.iter().map(|scored| Labelling {
         scored,
         labels: &labels,
-        measured: &measured,
+        versions: &versions,
     });
     ledger.set_labels(&labellings.collect::<Vec<_>>()).unwrap();
     prune(&mut ledger, 50, 4, |_| false);

@@ -160,19 +160,19 @@ fn share_of(
 }
 
 /// Rows of a file whose key stood before in it.
-pub fn duplicates(key: &str, counts: &Counts, bars: &Bars) -> Check {
-    let check = Check::new(Area::Data, "duplicates", key, counts.rows);
+pub fn duplicates(key: &str, rows: u64, counts: &Counts, bars: &Bars) -> Check {
+    let check = Check::new(Area::Data, "duplicates", key, rows);
     match counts.duplicates {
         None => check.without("the file doesn't have this column"),
-        Some(_) if counts.rows == 0 => check.without("no rows"),
-        Some(duplicates) => check.held(duplicates as f64 / counts.rows as f64, bars.share, 0.0),
+        Some(_) if rows == 0 => check.without("no rows"),
+        Some(duplicates) => check.held(duplicates as f64 / rows as f64, bars.share, 0.0),
     }
 }
 
 /// Watched columns that a file doesn't have; and, shown only, columns that the baseline's rows didn't have: the model doesn't take
 /// them.
-pub fn columns(counts: &Counts) -> [Check; 2] {
-    let check = |name, columns: &[String]| Check::new(Area::Data, name, &columns.join(", "), counts.rows);
+pub fn columns(rows: u64, counts: &Counts) -> [Check; 2] {
+    let check = |name, columns: &[String]| Check::new(Area::Data, name, &columns.join(", "), rows);
     let missing = check("columns_missing", &counts.absent);
     let new = check("columns_new", &counts.added);
     [

@@ -315,11 +315,8 @@ impl<'a> ArmsScoring<'a> {
                 cell: &|column, row| rows.observed(places[column], own.rows[row] as usize),
             };
             counter.count_observed(batch, &own.predictions, &observed, &mut own.scratch, counts);
-            match who {
-                0 => part.add_keys(&mut own.scratch.keys, &self.opened.keys),
-                // A key is of one arm: what stands twice is found among the champion's or not at all.
-                _ => own.scratch.keys.clear(),
-            }
+            // What stands twice is looked for in the file, whoever answers it.
+            part.add_keys(&mut own.scratch.keys, &self.opened.keys);
         }
     }
 

@@ -2,33 +2,30 @@
 //! of results that are kept back.
 
 use super::Commit;
-use super::monitor::{Judged, Monitor, message};
+use super::found::Judgements;
+use super::monitor::{Judged, Monitor};
+use super::monitors::Monitors;
 use crate::error::Result;
-use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted, champion};
+use crate::ledger::{self, Alerting, Event, Look, Record, Transformation, Wanted, Watch};
 use crate::monitor::alert::{self, Change};
 use crate::monitor::bins::{Bin, bins};
 use crate::monitor::then::known;
 use crate::monitor::{Check, Policy};
-use crate::spool::Name;
+use crate::score::{Identity, Lineup};
 use crate::transform::Verdict;
 use crate::transform::problem::Code;
 use crate::worker::alerts::event::{self, Window};
-use std::collections::HashMap;
-
-/// What was found of inputs that are about to be recorded.
-pub(super) type Judgements = HashMap<Name, Judged>;
 
 impl Commit {
-    /// `committed`: in the order in which they are recorded.
+    /// Of the rows of one version. `committed`: in the order in which they are recorded.
     pub(super) fn alerting(
         &self,
+        who: usize,
         committed: &[(Record, Transformation)],
-        judged: &Judgements,
+        judgements: &Judgements,
         policy: &Policy,
     ) -> Result<Option<Alerting>> {
-        let Some(monitor) = self.monitor.as_ref().filter(|_| !judged.is_empty()) else {
-            return Ok(None);
-        };
+        let monitor = self.monitors.get(who);
         let mut alerting = Alerting {
             made_by: monitor.made_by().into(),
             baseline: monitor.baseline(),
@@ -37,18 +34,23 @@ impl Commit {
             events: Vec::new(),
         };
         let mut last = None;
+        let mut any = false;
         for (_, done) in committed {
-            let Some(judged) = judged.get(&done.input) else {
+            let Some(found) = judgements.get(&done.input) else {
                 continue;
             };
+            let Some(judged) = found.of(who) else { continue };
+            any = true;
             let window = Window {
                 at: done.at,
-                model: done.recipe.model(),
+                model: monitor.model(),
                 file: done.input.to_string(),
                 files: judged.files,
                 rows: judged.rows,
             };
-            if let Some(kind) = kept_back(done).filter(|_| judged.is_kept_back())
+            // Once, by the first one for whose rows it is.
+            let is_told = found.kept_back().next().is_some_and(|first| first.who == who);
+            if let Some(kind) = kept_back(done).filter(|_| is_told)
                 && !self.is_known(done)?
             {
                 let worst = judged.judgement.over().next();
@@ -58,17 +60,19 @@ impl Commit {
                     &window,
                     worst,
                     bins.as_deref(),
-                    &message(judged),
+                    &found.message(),
                 ));
             }
             // Those of a small input were made before, with others.
-            let Some(relevant) = judged.relevant else { continue };
+            let Some(relevant) = judged.relevant.filter(|_| monitor.is_at_work) else {
+                continue;
+            };
             if judged.whole {
                 last = Some((judged, done));
             }
             // The same rows are no second window, however often they are made again.
             if let Some(of) = done.summary.input_hash
-                && self.ledger.is_scored(&done.input, of, &alerting.made_by)?
+                && self.ledger.is_scored(&done.input, of, &done.recipe.made_by)?
             {
                 continue;
             }
@@ -88,12 +92,12 @@ impl Commit {
                 };
                 match change {
                     Change::Opened(check) => {
-                        tracing::warn!(input = %done.input, found = %check, "an alert opens");
+                        tracing::warn!(input = %done.input, found = %check, model = window.model, "an alert opens");
                         let why = opened(policy);
                         of(event::OPENED, check, done.at, &why)
                     }
                     Change::Closed(check, since) => {
-                        tracing::info!(input = %done.input, found = %check, "an alert closes");
+                        tracing::info!(input = %done.input, found = %check, model = window.model, "an alert closes");
                         of(event::CLOSED, check, since, "well within its bar again")
                     }
                     Change::Ended(subject, state) => {
@@ -107,7 +111,7 @@ impl Commit {
             let Judged { files, rows, .. } = *judged;
             Look::of(&judged.judgement, done.at, done.input.clone(), files, rows)
         });
-        Ok(Some(alerting))
+        Ok(any.then_some(alerting))
     }
 
     /// Was the same result of the same rows kept back before?
@@ -126,16 +130,30 @@ impl Commit {
         }))
     }
 
-    /// Alerts of all other lineups, and by other baselines, end: nobody will know whether they are over.
-    pub(super) fn end_alerts_of_others(&mut self, at_work: Option<&ledger::Watch>, by: &str, now: i64) -> Result<()> {
-        let why = match at_work {
-            Some(_) => format!("what {by} makes is held against its own baseline from now on"),
-            None => format!("what {by} makes isn't watched"),
-        };
+    /// Alerts of all that aren't at work any more, and by other baselines, end: nobody will know whether they are over.
+    pub(super) fn end_alerts_of_others(&mut self, monitors: &mut Monitors, lineup: &Lineup, now: i64) -> Result<()> {
+        let at_work = monitors.iter().filter(|monitor| monitor.is_at_work);
+        let at_work: Vec<Watch> = at_work.map(Monitor::watch).collect();
+        let is_watched = |identity: &Identity| at_work.iter().any(|watch| watch.made_by == identity.made_by());
+        let champion = &lineup.champion.identity;
         let ended = |made_by: &str, subject: &alert::Subject, state: &alert::State| -> Event {
-            event::of_end(now, champion(made_by), subject, state, &why)
+            let mut challengers = lineup.challengers.iter();
+            let challenger = challengers.find(|challenger| challenger.identity.made_by() == made_by);
+            let by = challenger.map_or(champion, |challenger| &challenger.identity);
+            let why = match (challenger, is_watched(by)) {
+                (Some(challenger), _) if !challenger.is_open => {
+                    format!("{by} answers no keys of new inputs any more")
+                }
+                (_, true) => format!("what {by} makes is held against its own baseline from now on"),
+                (_, false) => format!("what {by} makes isn't watched"),
+            };
+            event::of_end(now, ledger::champion(made_by), subject, state, &why)
         };
-        self.ledger.end_alerts_of_others(at_work, ended)
+        self.ledger.end_alerts_of_others(&at_work, ended)?;
+        for monitor in monitors.iter_mut().filter(|monitor| !monitor.is_at_work) {
+            monitor.alerts = alert::Alerts::default();
+        }
+        Ok(())
     }
 }
 

@@ -4,13 +4,17 @@
 mod absent;
 mod alerts;
 mod clashes;
+mod found;
 mod guards;
+mod held;
 mod inputs;
 mod losses;
 mod monitor;
+mod monitors;
 mod open;
 mod publishing;
 mod record;
+mod sorting;
 mod trials;
 mod usual;
 
@@ -22,31 +26,25 @@ use super::alerts::Outbox;
 use super::export::Exporter;
 use super::faults::Faults;
 use super::inventory::Inventory;
-use super::job::{Done, Outcome, Pin, Setup, Task};
+use super::job::Setup;
 use super::look::{Published, now};
 use super::prune::Pruner;
 use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, HalfHash, Ledger, Watch};
-use crate::monitor::Action;
-use crate::registry::baseline::InForce;
+use crate::ledger::{Fault, Ledger};
+use crate::registry::Baselines;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
-use crate::spool::publish::{Item, Product};
 use crate::spool::scan::Inputs;
-use crate::transform::{Summary, Verdict};
 use absent::Absent;
 use clashes::Clashes;
 use guards::Guards;
 use losses::Losses;
-use monitor::{Judged, Judging, Monitor, basis, message};
-use publishing::{Made, Ready};
-use record::{Finding, is_counted_with_others, record};
-use std::collections::{HashSet, VecDeque};
-use std::mem::take;
+use monitors::Monitors;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use trials::Trials;
@@ -63,8 +61,8 @@ pub struct Commit {
     /// Inputs that failed and weren't dismissed; `None`: to be counted anew.
     failed: Option<u64>,
     model: Option<String>,
-    /// What results are held against, if the version has a baseline.
-    monitor: Option<Monitor>,
+    /// What results are held against.
+    monitors: Monitors,
     trials: Trials,
     guards: Guards,
     pruner: Pruner,
@@ -88,7 +86,7 @@ impl Commit {
             scored: 0,
             failed: None,
             model: None,
-            monitor: None,
+            monitors: Monitors::default(),
             trials: Trials::default(),
             guards: Guards::default(),
             pruner: Pruner::default(),
@@ -162,8 +160,8 @@ impl Commit {
         self.ledger.make_stale()
     }
 
-    /// What is done from now on is by this lineup, if there is one, and held against its baseline, if it has one.
-    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, watched: Option<InForce>) -> Result<()> {
+    /// What is done from now on is by this lineup, if there is one, and held against its baselines.
+    pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, baselines: Baselines) -> Result<()> {
         self.model = lineup.map(ToString::to_string);
         self.trials = Trials::of(lineup);
         self.guards = match lineup {
@@ -171,16 +169,11 @@ impl Commit {
             None => Guards::default(),
         };
         self.agenda.lift_shortages();
-        let watched = watched.zip(lineup.map(|lineup| lineup.champion.identity.made_by()));
+        let mut monitors = Monitors::begin(&self.ledger, lineup, baselines)?;
         if let Some(lineup) = lineup {
-            let at_work = watched.as_ref().map(|(watched, made_by)| Watch {
-                made_by: made_by.clone(),
-                baseline: watched.sha256,
-            });
-            self.end_alerts_of_others(at_work.as_ref(), &lineup.to_string(), wall_clock() / 1000)?;
+            self.end_alerts_of_others(&mut monitors, lineup, wall_clock() / 1000)?;
         }
-        let begin = |(watched, made_by)| Monitor::begin(&self.ledger, watched, made_by);
-        self.monitor = watched.map(begin).transpose()?;
+        self.monitors = monitors;
         Ok(())
     }
 
@@ -285,182 +278,5 @@ impl Commit {
             Some(fault) => self.ledger.set_fault(fault),
             None => self.ledger.clear_fault(&Name::new(*b"")),
         }
-    }
-
-    /// Sorts out what came of a group, up to a result that is to be kept back because of those before it: they are published first, for
-    /// they may turn out otherwise. Doubts the records of what is to be replaced.
-    fn sort_out(&mut self, group: &mut VecDeque<Done>, pin: &Pin, setup: &Setup) -> Result<Ready> {
-        let by = |monitor: &Monitor| (monitor.made_by().to_owned(), monitor.baseline());
-        let mut ready = Ready {
-            by: self.monitor.as_ref().map(by),
-            open: self.monitor.as_ref().map_or(0, |monitor| monitor.open.changes()),
-            ..Ready::default()
-        };
-        let mut replaced = Vec::new();
-        let mut verified = Vec::new();
-        let mut judging = Judging {
-            open: self
-                .monitor
-                .as_ref()
-                .map(|monitor| monitor.open.clone())
-                .unwrap_or_default(),
-            ..Judging::default()
-        };
-        let min_rows = setup.config.monitor.min_rows;
-        while let Some(Done { job, outcome, took }) = group.pop_front() {
-            let name = job.name.clone();
-            match outcome {
-                Outcome::Scored {
-                    output,
-                    rejects,
-                    mut summary,
-                    racy,
-                    stands,
-                    trials,
-                } => {
-                    let known = self.known(&job, &summary, pin, setup)?;
-                    let judged = self.judge(&job, &summary, known, &judging, pin, setup)?;
-                    let completes =
-                        summary.counts.rows < min_rows && judged.as_ref().is_some_and(|judged| judged.whole);
-                    if completes && judging.follows && judged.as_ref().is_some_and(Judged::is_kept_back) {
-                        let outcome = Outcome::Scored {
-                            output,
-                            rejects,
-                            summary,
-                            racy,
-                            stands,
-                            trials,
-                        };
-                        group.push_front(Done { job, outcome, took });
-                        break;
-                    }
-                    let input_hash = summary.input_hash.map(HalfHash::from);
-                    let tried = take(&mut summary.trials);
-                    ready
-                        .trials
-                        .extend(self.trials.results(&job, input_hash, tried, trials));
-                    let told = judged.as_ref().filter(|judged| judged.judgement.action != Action::Off);
-                    if let Some(judged) = told {
-                        tracing::warn!(input = %name, found = message(judged), model = %pin.scorer.lineup, "out of the ordinary");
-                    }
-                    let known = known.is_some() || judged.as_ref().is_some_and(|judged| judged.before.is_some());
-                    let baseline = self.is_counted(known, &mut summary.counts, setup);
-                    let (result, finding) = match &judged {
-                        // The same rows are out already, with the same result.
-                        Some(judged) if judged.is_kept_back() && (job.touched || !stands) => {
-                            match self.withhold(&job, &summary, judged, pin, setup) {
-                                Ok(withheld) => withheld,
-                                Err(error) => {
-                                    drop((output, rejects));
-                                    self.job_fault(&job, error, None, setup)?;
-                                    continue;
-                                }
-                            }
-                        }
-                        _ => (Product::Output(output), Finding::Fine),
-                    };
-                    let is_new = job.touched || job.recorded != Some(Verdict::Publish);
-                    if let (true, Finding::Fine) = (is_new, &finding) {
-                        judging.sizes.push((name.clone(), summary.rows));
-                    }
-                    ready.judged.extend(judged.map(|judged| (name.clone(), judged)));
-                    ready.racy.extend(racy.then(|| job.clone()));
-                    let (mut record, mut done) = record(pin, &job, *summary, finding, racy, took);
-                    done.baseline = baseline;
-                    if is_counted_with_others(&done) {
-                        judging.follows = true;
-                        judging.open.record(&done.summary.counts, basis(&job), 0, completes);
-                    }
-                    let stands = match &result {
-                        Product::Output(output) if stands => {
-                            record.published = output.bytes();
-                            true
-                        }
-                        _ => {
-                            replaced.extend(job.recorded.map(|_| name.clone()));
-                            ready.items.push(Item { name, result, rejects });
-                            false
-                        }
-                    };
-                    ready.made.push(Made {
-                        job,
-                        record,
-                        done,
-                        stands,
-                        completes,
-                    });
-                }
-                Outcome::Failed {
-                    report,
-                    rejects,
-                    problem,
-                    input_hash,
-                } => {
-                    let failure = Finding::Failed(problem.code, problem.to_string());
-                    let (mut record, done) = record(pin, &job, Summary::default(), failure, false, took);
-                    record.input_hash = input_hash;
-                    replaced.extend(job.recorded.map(|_| name.clone()));
-                    ready.made.push(Made {
-                        job,
-                        record,
-                        done,
-                        stands: false,
-                        completes: false,
-                    });
-                    ready.items.push(Item {
-                        name,
-                        result: Product::Report(report),
-                        rejects,
-                    });
-                }
-                Outcome::Verified { racy } => {
-                    self.agenda.forget(&name);
-                    self.faults.clear(&mut self.ledger, &name)?;
-                    let went = job.recorded == Some(Verdict::Publish) && !job.stands;
-                    if job.touched && !went {
-                        tracing::debug!(input = %name, "only its times changed; its result is left as it is");
-                    }
-                    // One that is racy is read once more, and counted then.
-                    let is_done = job.recorded == Some(Verdict::Publish) && !went && !racy;
-                    if is_done && self.counts(&name, setup, false)? {
-                        self.census.count_unchanged(&name);
-                    }
-                    // What becomes of an output that went is decided on now, and what is kept of trials, too.
-                    let again = racy || went || !job.trials.is_empty();
-                    ready.racy.extend(again.then(|| job.clone()));
-                    verified.push((name, job.fingerprint, racy));
-                }
-                Outcome::Tried {
-                    input_hash,
-                    tried,
-                    drafts,
-                } => match &job.task {
-                    // Its contents were replaced, and nothing but they tells: the result is of others, too.
-                    Task::Trial(recorded) if input_hash != Some(*recorded) => {
-                        replaced.push(name);
-                        self.look_again(&job);
-                    }
-                    _ => {
-                        ready
-                            .trials
-                            .extend(self.trials.results(&job, input_hash, tried, drafts));
-                    }
-                },
-                Outcome::Unfinished => self.wait_until_closed(&job, setup.config.input.settle),
-                Outcome::TooSoon => self.look_again(&job),
-                Outcome::Changed => self.wait_until_settled(&job, setup.config.input.settle),
-                Outcome::Cancelled => {}
-                Outcome::Fault { error, .. } if matches!(job.task, Task::Trial(_)) => {
-                    self.trials.put_off(&name, &error, setup);
-                }
-                Outcome::Fault { error, short } => self.job_fault(&job, error, short, setup)?,
-            }
-        }
-        self.ledger.confirm(&verified)?;
-        if !replaced.is_empty() {
-            self.ledger.doubt(&replaced)?;
-        }
-        ready.new = judging.sizes.into_iter().map(|(name, _)| name).collect();
-        Ok(ready)
     }
 }

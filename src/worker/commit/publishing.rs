@@ -1,13 +1,13 @@
 //! Results on their way into their folders, and their records into the ledger.
 
 use super::Commit;
-use super::alerts::Judgements;
-use super::monitor::{Small, basis};
-use super::record::{is_counted_with_others, log};
+use super::found::Judgements;
+use super::monitor::Small;
+use super::monitors::{Few, Judge, basis};
+use super::record::log;
 use super::trials::{self, TrialResult};
-use crate::checksum::Sha256Sum;
 use crate::error::{Error, Result};
-use crate::ledger::{Record, Transformation};
+use crate::ledger::{Alerting, Record, Transformation};
 use crate::spool::Name;
 use crate::spool::publish::Item;
 use crate::transform::Verdict;
@@ -27,10 +27,8 @@ pub(super) struct Ready {
     pub items: Vec<Item>,
     /// What is recorded of them, and of others, in the order in which they were judged.
     pub made: Vec<Made>,
-    /// The lineup and the baseline that they were held against.
-    pub by: Option<(String, Sha256Sum)>,
-    /// How often the open window had changed when they were judged.
-    pub open: u64,
+    /// Who judged them.
+    pub judges: Vec<Judge>,
     /// What was found of them.
     pub judged: Judgements,
     /// Those that were not published before with the same rows.
@@ -117,25 +115,18 @@ impl Commit {
 
     /// `results`: of the items that were published.
     fn record_all(&mut self, mut ready: Ready, results: Vec<Result<u64>>, setup: &Setup) -> Result<()> {
-        // Another one may be at work by now than the one that judged what was published beside the loop.
-        let same = self.monitor.as_ref().is_some_and(|monitor| {
-            (ready.by.as_ref())
-                .is_some_and(|(made_by, baseline)| made_by == monitor.made_by() && *baseline == monitor.baseline())
-        });
         let mut results = results.into_iter();
-        // A window that isn't recorded as it was judged stays open, for the next input to complete: something was recorded or wasn't
-        // published meanwhile.
-        let mut as_judged = self
-            .monitor
-            .as_ref()
-            .is_some_and(|monitor| monitor.open.is_as(ready.open));
-        let (mut committed, mut windows, mut had_failed) = (Vec::new(), Vec::new(), false);
+        let judges = ready.judges.iter().enumerate();
+        let mut as_judged: Vec<bool> = judges
+            .map(|(who, judge)| self.monitors.is_as_judged(who, judge))
+            .collect();
+        let (mut committed, mut small, mut had_failed) = (Vec::new(), Vec::new(), false);
         for Made {
             job,
             mut record,
             done,
             stands,
-            completes,
+            few,
         } in ready.made
         {
             had_failed |= job.recorded == Some(Verdict::Fail);
@@ -147,53 +138,62 @@ impl Commit {
                 Some(Ok(size)) => {
                     record.published = size;
                     had_failed |= record.verdict == Verdict::Fail;
-                    if let (true, false, Some(judged)) = (completes, as_judged, ready.judged.get_mut(&done.input)) {
-                        judged.relevant = None;
+                    for mut few in few {
+                        if few.completes && !as_judged[few.who] {
+                            few.completes = false;
+                            let found = ready.judged.get_mut(&done.input).into_iter();
+                            let judged = found.flat_map(|found| &mut found.judged);
+                            (judged.filter(|judged| judged.who == few.who)).for_each(|judged| judged.relevant = None);
+                        }
+                        small.push((few, basis(&job), record.first_seen, done.verdict));
                     }
-                    windows.push((basis(&job), completes && as_judged));
                     committed.push((record, done));
                 }
                 Some(Err(error)) => {
-                    as_judged &= !is_counted_with_others(&done);
+                    few.iter().for_each(|few| as_judged[few.who] = false);
                     self.job_fault(&job, error, None, setup)?;
                 }
                 None => {}
             }
         }
-        let small = committed.iter().zip(windows);
-        let small = small.filter(|((_, done), _)| is_counted_with_others(done));
-        let small = small.map(|((record, done), (basis, completes))| Small {
-            first_seen: record.first_seen,
-            counts: &done.summary.counts,
-            basis,
-            completes,
-            verdict: done.verdict,
-        });
-        let counted = self
-            .monitor
-            .as_ref()
-            .filter(|_| same)
-            .and_then(|monitor| monitor.count(small));
-        let (windows, open) = counted.unzip();
-        let alerting = match same {
-            true => self.alerting(&committed, &ready.judged, &setup.config.monitor)?,
-            false => None,
-        };
-        self.ledger
-            .commit_counted(&committed, windows.as_ref(), alerting.as_ref())?;
-        if let (Some(monitor), Some(open)) = (&mut self.monitor, open) {
-            monitor.open = open;
+        let same = ready.judges.iter().enumerate();
+        let same: Vec<usize> = same
+            .filter(|(who, judge)| self.monitors.is_same(*who, judge))
+            .map(|(who, _)| who)
+            .collect();
+        let (mut windows, mut open, mut alerting) = (Vec::new(), Vec::new(), Vec::new());
+        for &who in &same {
+            let own = small.iter().filter(|(few, ..)| few.who == who);
+            let own = own.map(|(few, basis, first_seen, verdict)| Small {
+                first_seen: *first_seen,
+                counts: &few.counts,
+                basis: *basis,
+                completes: few.completes,
+                verdict: *verdict,
+            });
+            let counted = self.monitors.get(who).count(own);
+            counted.into_iter().for_each(|(closed, then)| {
+                windows.push(closed);
+                open.push((who, then));
+            });
+            let changes = self.alerting(who, &committed, &ready.judged, &setup.config.monitor)?;
+            alerting.extend(changes.map(|changes| (who, changes)));
         }
-        if let (Some(monitor), Some(alerting)) = (&mut self.monitor, alerting) {
-            monitor.alerts = alerting.alerts;
+        let (whose, alerting): (Vec<usize>, Vec<Alerting>) = alerting.into_iter().unzip();
+        self.ledger.commit_counted(&committed, &windows, &alerting)?;
+        for (who, open) in open {
+            self.monitors.get_mut(who).open = open;
+        }
+        for (who, alerting) in whose.into_iter().zip(alerting) {
+            self.monitors.get_mut(who).alerts = alerting.alerts;
             self.outbox.flush(&mut self.ledger, &setup.config, now())?;
         }
         if had_failed {
             self.failed = None;
         }
         for (_, done) in &committed {
-            if let Some(monitor) = self.monitor.as_mut().filter(|_| ready.new.contains(&done.input)) {
-                monitor.published(&done.input, done.summary.rows);
+            if ready.new.contains(&done.input) {
+                self.monitors.published(&done.input, done.summary.rows);
             }
             let Note { changes, .. } = self.agenda.note(&done.input);
             self.agenda.forget(&done.input);
@@ -221,8 +221,8 @@ pub(super) struct Made {
     pub done: Transformation,
     /// It is recorded alone: the bytes that stand are those that were made.
     pub stands: bool,
-    /// A window of small inputs was judged with it.
-    pub completes: bool,
+    /// What was counted of it with others.
+    pub few: Vec<Few>,
 }
 
 /// A result of a large input on its way into its folder, which may take long on a mount.

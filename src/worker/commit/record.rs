@@ -7,11 +7,6 @@ use crate::worker::job::{Job, Pin};
 use crate::worker::look::now;
 use std::time::Duration;
 
-/// Small inputs are counted together.
-pub fn is_counted_with_others(done: &Transformation) -> bool {
-    done.baseline.is_none() && !done.summary.counts.columns.is_empty()
-}
-
 /// What was found of a result.
 pub enum Finding {
     Fine,
@@ -56,7 +51,7 @@ pub fn record(
         recipe: pin.recipe_of(job.phase.as_deref()),
         artifact: Some(identity.artifact.clone()),
         summary,
-        baseline: None,
+        counted: Vec::new(),
         verdict,
         phase: job.phase.clone(),
         problem: code,

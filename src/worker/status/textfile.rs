@@ -138,14 +138,17 @@ fn families(status: &Status) -> Vec<Family<'_>> {
     families
 }
 
-/// Of the last window: as many checks as the ledger keeps of it, those that are beyond their bars first.
+/// Of each version's last window: as many checks as the ledger keeps of it, those that are beyond their bars first.
 fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
-    let model = monitored.model.as_deref().unwrap_or_default();
+    let versions = &monitored.versions;
     let mut of_checks: [Vec<Sample>; 3] = Default::default();
     // A series that is there twice makes the page one that can't be read: an output may be called as an input is.
     let mut seen = HashSet::new();
-    let last = monitored.last.as_ref();
-    for check in last.iter().flat_map(|look| &look.checks) {
+    let checks = versions.iter().flat_map(|of| {
+        let checks = of.last.iter().flat_map(|look| &look.checks);
+        checks.map(|check| (of.model.as_str(), check))
+    });
+    for (model, check) in checks {
         let labels = Labels {
             model,
             area: check.area.name(),
@@ -162,27 +165,38 @@ fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
         }
     }
     let [values, bars, overs] = of_checks;
-    let open = monitored.open.iter().map(|(subject, _)| {
-        let labels = Labels {
-            model,
-            area: subject.area.name(),
-            check: &subject.check,
-            column: &subject.column,
-            segment: subject.segment.as_deref().unwrap_or_default(),
-        };
-        (labels.list(), 1.0)
+    let open = versions.iter().flat_map(|of| {
+        of.open.iter().map(|(subject, _)| {
+            let labels = Labels {
+                model: &of.model,
+                area: subject.area.name(),
+                check: &subject.check,
+                column: &subject.column,
+                segment: subject.segment.as_deref().unwrap_or_default(),
+            };
+            (labels.list(), 1.0)
+        })
     });
     let open: Vec<Sample> = open.take(SERIES_MAX).collect();
+    let last = versions
+        .iter()
+        .filter_map(|of| of.last.as_ref())
+        .map(|look| look.at)
+        .max();
+    let left_out = versions.iter().filter_map(|of| {
+        let look = of.last.as_ref()?;
+        Some((vec![("model", of.model.as_str())], look.left_out as f64))
+    });
     vec![
         (
             "transform_monitor_last_check_timestamp_seconds",
             "When a window was held against the baseline last; missing before the first one of a version.",
-            time(last.and_then(|look| Timestamp::from_microsecond(look.at).ok())),
+            time(last.and_then(|at| Timestamp::from_microsecond(at).ok())),
         ),
         (
             "transform_monitor_open_alerts",
             "Alerts that are open.",
-            count(monitored.open.len() as u64),
+            count(versions.iter().map(|of| of.open.len() as u64).sum()),
         ),
         ("transform_monitor_alert_open", "1 for each alert that is open.", open),
         (
@@ -204,7 +218,7 @@ fn monitor_families(monitored: &Monitored) -> Vec<Family<'_>> {
         (
             "transform_monitor_checks_left_out",
             "Checks of the last window that are not among these: they are too many.",
-            last.map_or_else(Vec::new, |look| vec![(vec![("model", model)], look.left_out as f64)]),
+            left_out.collect(),
         ),
     ]
 }
@@ -277,6 +291,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::monitored::OfVersion;
     use super::*;
     use crate::ledger::Look;
     use crate::monitor::Area;
@@ -326,16 +341,25 @@ mod tests {
             absent: 0,
         };
         status.monitored = Some(Monitored {
-            model: Some("lines/1".into()),
-            last: Some(Look {
-                at: 2_500_000,
-                input: crate::spool::Name::new(*b"a.csv"),
-                files: 1,
-                rows: 500,
-                checks: vec![seen("a \"b\"\\\n", true), seen("x", true), seen("x", false)],
-                left_out: 3,
-            }),
-            open: vec![(subject("x"), state)],
+            versions: vec![
+                OfVersion {
+                    model: "lines/1".into(),
+                    last: Some(Look {
+                        at: 2_500_000,
+                        input: crate::spool::Name::new(*b"a.csv"),
+                        files: 1,
+                        rows: 500,
+                        checks: vec![seen("a \"b\"\\\n", true), seen("x", true), seen("x", false)],
+                        left_out: 3,
+                    }),
+                    open: vec![(subject("x"), state.clone())],
+                },
+                OfVersion {
+                    model: "lines/2".into(),
+                    last: None,
+                    open: vec![(subject("x"), state)],
+                },
+            ],
             held: 2,
         });
         let page = text(&status, "lines");
@@ -346,6 +370,7 @@ mod tests {
             format!("transform_monitor_check_value{{{}}} 0.25\n", of(r#""a \"b\"\\\n""#)),
             format!("transform_monitor_check_over{{{}}} 1\n", of("\"x\"")),
             format!("transform_monitor_alert_open{{{}}} 1\n", of("\"x\"")),
+            format!("transform_monitor_open_alerts{{{labels}}} 2\n"),
             format!("transform_monitor_held{{{labels}}} 2\n"),
             format!("transform_monitor_last_check_timestamp_seconds{{{labels}}} 2.5\n"),
             format!("transform_monitor_checks_left_out{{{labels},model=\"lines/1\"}} 3\n"),

@@ -1,6 +1,7 @@
 //! `transform monitor` through the binary.
 
 mod alerts;
+mod arms;
 mod baseline;
 mod handing_on;
 pub mod hold;
