@@ -2,10 +2,11 @@
 
 use super::agenda::Shortage;
 use super::no_file::{name_too_long, not_a_file};
+use super::pin::Pin;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{HalfHash, Recipe, Taken};
+use crate::ledger::{HalfHash, Taken};
 use crate::score::{Challenger, Lineup};
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
@@ -15,12 +16,11 @@ use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Name};
 use crate::transform::problem::{Code, Problem};
 use crate::transform::{
-    Destination, Failure, Report, Run, Scorer, Sink, Summary, Trial, Tried, Verdict, internal, transform_beside,
+    Destination, Failure, Report, Run, Sink, Summary, Trial, Tried, Verdict, internal, transform_beside,
 };
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,27 +31,6 @@ pub struct Setup {
     pub pool: rayon::ThreadPool,
     /// The one-shot, which comes back to nothing: it leaves what goes on changing to the next run.
     pub once: bool,
-}
-
-/// The model that a pass uses.
-#[derive(Clone)]
-pub struct Pin {
-    pub scorer: Arc<Scorer>,
-    /// Of what the champion makes alone.
-    pub recipe: Recipe,
-}
-
-impl Pin {
-    /// Of what is made of inputs of a phase.
-    pub fn recipe_of(&self, phase: Option<&str>) -> Recipe {
-        match phase.and_then(|phase| self.scorer.lineup.phase(phase)) {
-            Some((_, phase)) => Recipe {
-                made_by: phase.made_by.as_str().into(),
-                ..self.recipe.clone()
-            },
-            None => self.recipe.clone(),
-        }
-    }
 }
 
 /// The phase that an input is of if it has the contents that were recorded.

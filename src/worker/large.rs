@@ -1,7 +1,8 @@
 //! A large input that is scored beside the loop, on a thread of its own and on the pool's.
 
 use super::inbox::Inbox;
-use super::job::{Context, Done, Job, Pin, Setup};
+use super::job::{Context, Done, Job, Setup};
+use super::pin::Pin;
 use super::plan::Word;
 use crate::error::{Error, Result};
 use crate::spool::Name;

@@ -21,6 +21,7 @@ mod noticed;
 mod outage;
 pub mod owner;
 mod pass;
+mod pin;
 mod plan;
 mod prune;
 mod queue;

@@ -2,22 +2,21 @@
 
 use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
-use super::job::{Context, Done, Pin, Setup};
+use super::job::{Context, Done, Setup};
 use super::large::{self, Large, Source};
 use super::lineup::fits;
-use super::look::{asked, recipe, want};
+use super::look::{asked, want};
 use super::owner::claim_folders;
+use super::pin::Pin;
 use super::plan::{Want, Word};
 use super::queue::Queue;
 use crate::config::Config;
 use crate::error::Result;
-use crate::registry::baseline::InForce;
 use crate::registry::{Baselines, Current};
 use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
 use crate::spool::scan::{Inputs, Listing};
 use crate::spool::{Home, Name};
-use crate::transform::Scorer;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -104,8 +103,7 @@ impl Pass {
 
     /// Works by this lineup from now on, or waits for one. `baselines`: its own, to be held against them.
     pub fn take_lineup(&mut self, lineup: Option<&Arc<Lineup>>, baselines: Baselines) -> Result<()> {
-        let Config { shape, monitor, .. } = &self.setup.config;
-        let baselines = match monitor.is_on() {
+        let baselines = match self.setup.config.monitor.is_on() {
             true => baselines,
             false => Baselines::default(),
         };
@@ -116,23 +114,7 @@ impl Pass {
             self.start_over();
             return Err(error);
         }
-        self.pin = lineup.map(|lineup| {
-            let counter = |baseline: &InForce, signature| Arc::new(baseline.counter(&monitor.watch, signature));
-            let champion = baselines.champion.as_ref();
-            let challengers = lineup.challengers.iter().zip(&baselines.challengers);
-            let challengers = challengers.map(|(challenger, baseline)| {
-                let model = challenger.model.as_ref().ok()?;
-                Some(counter(baseline.as_ref()?, model.signature()))
-            });
-            Pin {
-                recipe: recipe(lineup.champion.identity.made_by(), shape),
-                scorer: Scorer::new(lineup.clone(), shape.clone())
-                    .with_trials()
-                    .counting(champion.map(|baseline| counter(baseline, lineup.signature())))
-                    .counting_challengers(challengers.collect())
-                    .into(),
-            }
-        });
+        self.pin = lineup.map(|lineup| Pin::of(lineup, &self.setup.config, &baselines));
         self.start_over();
         self.commit.take_lineup(lineup, baselines)?;
         self.commit.halt(&self.setup);

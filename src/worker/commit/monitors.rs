@@ -14,8 +14,9 @@ use crate::registry::Baselines;
 use crate::score::Lineup;
 use crate::spool::Name;
 use crate::transform::{Summary, Verdict};
-use crate::worker::job::{Job, Pin};
+use crate::worker::job::Job;
 use crate::worker::look::now;
+use crate::worker::pin::Pin;
 use std::mem::take;
 use std::sync::Arc;
 

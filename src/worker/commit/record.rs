@@ -3,8 +3,9 @@
 use crate::ledger::{HalfHash, Record, Transformation};
 use crate::transform::problem::Code;
 use crate::transform::{Summary, Verdict, shown};
-use crate::worker::job::{Job, Pin};
+use crate::worker::job::Job;
 use crate::worker::look::now;
+use crate::worker::pin::Pin;
 use std::time::Duration;
 
 /// What was found of a result.

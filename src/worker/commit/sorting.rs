@@ -12,13 +12,16 @@ use crate::spool::publish::{Item, Product};
 use crate::spool::{Draft, Fingerprint, Name};
 use crate::transform::problem::Problem;
 use crate::transform::{Summary, Verdict};
-use crate::worker::job::{Done, Job, Outcome, Pin, Scored, Setup, Task};
+use crate::worker::job::{Done, Job, Outcome, Scored, Setup, Task};
+use crate::worker::pin::Pin;
 use std::collections::VecDeque;
 use std::mem::take;
 use std::time::Duration;
 
 /// A group that is being sorted out.
-struct Sorting {
+struct Sorting<'a> {
+    pin: &'a Pin,
+    setup: &'a Setup,
     ready: Ready,
     judging: Judging,
     /// Their records are in doubt until they are recorded anew.
@@ -31,6 +34,8 @@ impl Commit {
     /// they may turn out otherwise. Doubts the records of what is to be replaced.
     pub(super) fn sort_out(&mut self, group: &mut VecDeque<Done>, pin: &Pin, setup: &Setup) -> Result<Ready> {
         let mut sorting = Sorting {
+            pin,
+            setup,
             ready: Ready {
                 judges: self.monitors.judges(),
                 ..Ready::default()
@@ -48,15 +53,15 @@ impl Commit {
                         group.push_front(Done { job, outcome, took });
                         break;
                     }
-                    self.sort_scored(job, *scored, found, took, &mut sorting, pin, setup)?;
+                    self.sort_scored(job, *scored, found, took, &mut sorting)?;
                 }
                 Outcome::Failed {
                     report,
                     rejects,
                     problem,
                     input_hash,
-                } => sorting.take_failed(job, [report, rejects], &problem, input_hash, took, pin),
-                Outcome::Verified { racy } => self.sort_verified(job, racy, &mut sorting, setup)?,
+                } => sorting.take_failed(job, [report, rejects], &problem, input_hash, took),
+                Outcome::Verified { racy } => self.sort_verified(job, racy, &mut sorting)?,
                 Outcome::Tried {
                     input_hash,
                     tried,
@@ -87,6 +92,7 @@ impl Commit {
             judging,
             replaced,
             verified,
+            ..
         } = sorting;
         self.ledger.confirm(&verified)?;
         if !replaced.is_empty() {
@@ -96,10 +102,6 @@ impl Commit {
         Ok(ready)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an outcome, what was found of it, and who it is sorted out for"
-    )]
     fn sort_scored(
         &mut self,
         job: Job,
@@ -107,8 +109,6 @@ impl Commit {
         found: Found,
         took: Duration,
         sorting: &mut Sorting,
-        pin: &Pin,
-        setup: &Setup,
     ) -> Result<()> {
         let Scored {
             output,
@@ -119,6 +119,8 @@ impl Commit {
             trials,
         } = scored;
         let Sorting {
+            pin,
+            setup,
             ready,
             judging,
             replaced,
@@ -176,7 +178,7 @@ impl Commit {
         Ok(())
     }
 
-    fn sort_verified(&mut self, job: Job, racy: bool, sorting: &mut Sorting, setup: &Setup) -> Result<()> {
+    fn sort_verified(&mut self, job: Job, racy: bool, sorting: &mut Sorting) -> Result<()> {
         let name = job.name.clone();
         self.agenda.forget(&name);
         self.faults.clear(&mut self.ledger, &name)?;
@@ -186,7 +188,7 @@ impl Commit {
         }
         // One that is racy is read once more, and counted then.
         let is_done = job.recorded == Some(Verdict::Publish) && !went && !racy;
-        if is_done && self.counts(&name, setup, false)? {
+        if is_done && self.counts(&name, sorting.setup, false)? {
             self.census.count_unchanged(&name);
         }
         sorting.verified.push((name, job.fingerprint, racy));
@@ -197,7 +199,7 @@ impl Commit {
     }
 }
 
-impl Sorting {
+impl Sorting<'_> {
     fn take_failed(
         &mut self,
         job: Job,
@@ -205,11 +207,10 @@ impl Sorting {
         problem: &Problem,
         input_hash: Option<HalfHash>,
         took: Duration,
-        pin: &Pin,
     ) {
         let name = job.name.clone();
         let failure = Finding::Failed(problem.code, problem.to_string());
-        let (mut record, done) = record(pin, &job, Summary::default(), failure, false, took);
+        let (mut record, done) = record(self.pin, &job, Summary::default(), failure, false, took);
         record.input_hash = input_hash;
         self.replaced.extend(job.recorded.map(|_| name.clone()));
         self.ready.made.push(Made {
