@@ -1,6 +1,7 @@
 //! Who answers a request: the version that is asked for, or that of its arm; where rows are of both arms, both, each its own rows.
 
 use super::arms::Arms;
+use super::division::{Keys, Rows};
 use super::refusal::{Cause, Refusal};
 use super::scoring::{Own, Predictions, Side, bounded};
 use super::served::Served;
@@ -36,71 +37,6 @@ pub struct Tested {
     pub rows: Rows,
 }
 
-/// Whose rows they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rows {
-    /// All are one arm's.
-    Of(Arm),
-    /// Of both versions, row by row; what is beyond has no key.
-    Each(Vec<Arm>),
-}
-
-/// The arms of rows whose keys are found one after the other.
-pub struct Keys<'a> {
-    arms: &'a Arms,
-    found: Vec<Arm>,
-}
-
-impl Keys<'_> {
-    /// Does a column of that name hold them?
-    pub fn is_column(&self, name: &str) -> bool {
-        self.arms.is_column(name)
-    }
-
-    pub fn column(&self) -> &str {
-        self.arms.column()
-    }
-
-    /// Of the next row; none: it has no key.
-    pub fn push(&mut self, key: Option<&[u8]>) {
-        let arm = key.map_or(Arm::Unassigned, |key| self.arms.split.arm(key));
-        self.found.push(arm);
-    }
-
-    /// Of the next rows, none.
-    pub fn skip(&mut self, rows: usize) {
-        self.found.resize(self.found.len() + rows, Arm::Unassigned);
-    }
-
-    pub fn found(&self) -> usize {
-        self.found.len()
-    }
-}
-
-impl Rows {
-    fn of(arms: Vec<Arm>) -> Rows {
-        let first = arms.first().copied().unwrap_or(Arm::Unassigned);
-        match arms.iter().all(|arm| *arm == first) {
-            true => Rows::Of(first),
-            false => Rows::Each(arms),
-        }
-    }
-
-    /// Has the challenger rows of them, and the champion?
-    fn sides(&self) -> [bool; 2] {
-        let is_challenger = |arm: &Arm| *arm == Arm::Challenger;
-        match self {
-            Rows::Of(arm) => [!is_challenger(arm), is_challenger(arm)],
-            Rows::Each(arms) => [!arms.iter().all(is_challenger), arms.iter().any(is_challenger)],
-        }
-    }
-
-    /// Are they of both versions?
-    pub fn is_mixed(&self) -> bool {
-        self.sides() == [true, true]
-    }
-}
-
 impl Candidates {
     pub fn alone(champion: Arc<Served>) -> Candidates {
         Candidates { champion, arms: None }
@@ -124,12 +60,9 @@ impl Candidates {
         let rows = match header() {
             Some(key) => Rows::Of(arms.split.arm(key.as_bytes())),
             None => {
-                let mut found = Keys {
-                    arms,
-                    found: Vec::new(),
-                };
+                let mut found = Keys::new(&arms.split, arms.column());
                 keys(&mut found)?;
-                Rows::of(found.found)
+                found.rows()
             }
         };
         let [_, of_challenger] = rows.sides();

@@ -19,6 +19,7 @@ mod base64;
 mod body;
 mod capture;
 mod connections;
+mod division;
 mod endpoint;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -1,6 +1,6 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
-use super::answering::Keys;
+use super::division::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;

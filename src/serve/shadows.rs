@@ -3,7 +3,7 @@
 //!
 //! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Trial`].
 
-use super::answer::{Answer, Scored};
+use super::answer::Answer;
 use super::body::{Hold, Memory};
 use super::capture::{Capture, Stamp};
 use super::protocol::{self, Ask, By};
@@ -12,7 +12,7 @@ use super::refusal::{Cause, Refusal};
 use super::request::{INFERENCE_ID, Request};
 use super::route::Route;
 use super::scoring::Predictions;
-use super::trial::{Trial, Trials};
+use super::trial::{Answered, Trial, Trials};
 use crate::config::BadRows;
 use crate::error::{Error, Result as Outcome};
 use crate::service::lock;
@@ -51,24 +51,6 @@ struct Task {
     stamp: Stamp,
     trials: Trials,
     answered: Answered,
-}
-
-/// What came of its rows by the version that answered.
-pub struct Answered {
-    pub rows: u64,
-    pub bad_rows: u64,
-    pub predictions: Option<Predictions>,
-}
-
-impl Answered {
-    pub fn of(scored: &Scored, predictions: Option<Predictions>) -> Answered {
-        let Scored { rows, bad_rows, .. } = *scored;
-        Answered {
-            rows,
-            bad_rows,
-            predictions,
-        }
-    }
 }
 
 impl Item for Task {

@@ -4,8 +4,8 @@ use crate::experiment::guard::Guard;
 use crate::score::{Lineup, Shadow};
 use crate::serve::answer::Scored;
 use crate::serve::arms::Arms;
+use crate::serve::scoring::Predictions;
 use crate::serve::served::Served;
-use crate::serve::shadows::Answered;
 use crate::serve::tally::{self, Tally, ask_for_predictions};
 use crate::serve::telemetry::shadows::Standing;
 use crate::serve::union::Union;
@@ -35,6 +35,24 @@ pub struct Trial {
     sides: [Tally; 2],
     /// When it was said last that it can't.
     said: Mutex<Option<Duration>>,
+}
+
+/// What came of its rows by the version that answered.
+pub struct Answered {
+    pub rows: u64,
+    pub bad_rows: u64,
+    pub predictions: Option<Predictions>,
+}
+
+impl Answered {
+    pub fn of(scored: &Scored, predictions: Option<Predictions>) -> Answered {
+        let Scored { rows, bad_rows, .. } = *scored;
+        Answered {
+            rows,
+            bad_rows,
+            predictions,
+        }
+    }
 }
 
 impl Trial {

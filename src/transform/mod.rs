@@ -3,6 +3,7 @@
 //! On one machine a part is one block. Blocks are scored in parallel and joined in order, so the bytes don't depend on who
 //! computed them; nor on where the input was cut.
 
+mod arms;
 mod crew;
 mod join;
 mod open;
@@ -15,6 +16,7 @@ pub mod shape;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod value;
 mod verdict;
 
 pub use crate::format::{Encoding, OUTPUT_FORMAT};

@@ -1,8 +1,8 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
 use super::Scorer;
+use super::arms::Arms;
 use super::scorer::{Beside, SecondModel};
-use super::trial::Arms;
 use crate::format::{Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
@@ -78,7 +78,7 @@ impl Opened {
     /// # Errors
     /// The input lacks a column that the challenger takes.
     pub fn in_phase(self, scorer: &Scorer, phase: Option<&str>) -> Result<Opened, Problem> {
-        let arms = phase.map(|phase| Arms::of(&self, scorer, phase)).transpose()?;
+        let arms = phase.map(|phase| Arms::of(&self.input, scorer, phase)).transpose()?;
         Ok(Opened {
             arms: arms.flatten(),
             ..self

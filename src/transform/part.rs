@@ -153,8 +153,16 @@ impl Opened {
                     self.take_batch(&mut rows, &predictions, &mut scratch, part);
                 }
                 Some(arms) => {
-                    if !arms.score(&mut rows, source, part) {
+                    if !arms.score(&rows, source) {
                         break;
+                    }
+                    part.not_finite += arms.write(&rows, &mut part.out);
+                    let mut keys = arms.count(&rows, &mut part.unknown, &mut part.counts);
+                    part.add_keys(&mut keys, &self.keys);
+                    for (row, cause, refusal) in arms.bad(&rows) {
+                        if !part.reject(&mut rows, row, cause, refusal) {
+                            break;
+                        }
                     }
                     // Shadows are held against the champion in all rows.
                     if !self.shadows.is_empty() {

@@ -1,6 +1,6 @@
 //! An A/B test that is under way: whose key is whose, and how each arm did.
 
-use super::answering::Rows;
+use super::division::{ALL, Rows};
 use super::scoring::Predictions;
 use super::served::Served;
 use super::tally::{self, Tally, ask_for_predictions};
@@ -32,17 +32,6 @@ pub struct Arms {
     watches_predictions: bool,
     tallies: [Tally; 3],
 }
-
-/// As metrics, captures and the page name it.
-pub fn name(arm: Arm) -> &'static str {
-    match arm {
-        Arm::Champion => "champion",
-        Arm::Challenger => "challenger",
-        Arm::Unassigned => "none",
-    }
-}
-
-pub const ALL: [Arm; 3] = [Arm::Champion, Arm::Challenger, Arm::Unassigned];
 
 impl Arms {
     /// Of the challenger that new requests are put to, if there is one. Who was there `before` goes on counting. `serve`: puts a version
@@ -106,11 +95,7 @@ impl Arms {
         }
     }
 
-    /// Does a column of that name hold the keys?
-    pub fn is_column(&self, name: &str) -> bool {
-        unicode::name(name) == self.column
-    }
-
+    /// The one of keys, as names are compared.
     pub fn column(&self) -> &str {
         &self.column
     }

@@ -2,8 +2,8 @@
 
 use crate::format::json::writer::push_text;
 use crate::score::arm::Arm;
-use crate::serve::arms::name;
 use crate::serve::base64;
+use crate::serve::division::name;
 use crate::serve::queue::Item;
 use hyper::body::Bytes;
 use jiff::Timestamp;

@@ -17,7 +17,7 @@ pub use counters::Captured;
 pub use event::Stamp;
 
 use super::answer::{Answer, Scored};
-use super::answering::Rows;
+use super::division::Rows;
 use super::queue::Queue;
 use super::request::{INFERENCE_ID, Request, detached};
 use super::route::Stage;

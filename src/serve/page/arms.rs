@@ -5,7 +5,7 @@ use super::table::Table;
 use super::words::latency;
 use crate::digits::short;
 use crate::html::{Escaped, thousands};
-use crate::serve::arms::{ALL, name};
+use crate::serve::division::{ALL, name};
 use crate::serve::telemetry::histogram::quantile;
 use std::fmt;
 

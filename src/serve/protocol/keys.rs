@@ -1,7 +1,7 @@
 //! Where JSON has the keys of an A/B test: in the column of that name, as in a file. Rows that name nothing have none.
 
 use crate::format::json::{Cursor, Elements, Kind};
-use crate::serve::answering::Keys;
+use crate::serve::division::Keys;
 use crate::serve::refusal::Refusal;
 use std::borrow::Cow;
 

@@ -12,8 +12,9 @@ pub mod tensorflow;
 mod writing;
 
 use super::answer::Answer;
-use super::answering::{Answering, Candidates, KEY, Keys};
+use super::answering::{Answering, Candidates, KEY};
 use super::body::Hold;
+use super::division::Keys;
 use super::models::Models;
 use super::refusal::{Cause, Refusal};
 use super::request::Request;

@@ -1,7 +1,7 @@
 //! How the arms of A/B tests do, for Prometheus.
 
 use super::histogram::BOUNDS;
-use crate::serve::arms::{ALL, name};
+use crate::serve::division::{ALL, name};
 use crate::serve::tally::Counted;
 use crate::service::exposition::{Kind, Page};
 

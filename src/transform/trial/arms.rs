@@ -1,44 +1,16 @@
 //! Rows that two versions answer: each by its key's arm. Either scores its own rows as a batch of their own, as it would alone.
 
-use super::value::Value;
-use super::{DELIMITER, TrialPart, Tried};
-use crate::format::{Cause, RowWriting, Rows, Said, Writing, quote};
-use crate::model::{Model, Signature};
+use super::{TrialPart, Tried};
+use crate::format::{Cause, Rows, Said, quote};
+use crate::model::Model;
+use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
-use crate::monitor::{Counter, Counts};
-use crate::problem::Problem;
 use crate::score::batch::{Flaw, Reason};
-use crate::score::{Arm, Batch, Challenger, Lineup, Phase, Split, predict};
+use crate::score::{Arm, Batch, Derivation, Lineup, predict};
+use crate::transform::arms::{Arms, DELIMITER};
 use crate::transform::open::Opened;
-use crate::transform::part::Part;
-use crate::transform::scorer::Scorer;
 use memchr::memchr_iter;
-use std::sync::Arc;
 use std::time::Instant;
-
-/// Who answers which rows of an input: the champion, or the challenger in its place.
-pub struct Arms {
-    /// Among the lineup's challengers.
-    pub place: usize,
-    split: Split,
-    /// The key's place among the observed columns.
-    pub key: Option<usize>,
-    /// How the challenger's rows come about: its place among the second models. None: it can't be used.
-    second: Option<usize>,
-    /// How the challenger's rows are written: as it writes them, in the champion's columns.
-    writing: RowWriting,
-    sides: [ArmSide; 2],
-}
-
-/// What is noted of one's rows.
-struct ArmSide {
-    /// What of its predictions is counted.
-    value: Option<Value>,
-    /// Its outputs in the order of the champion's, and how they are kept.
-    kept: Vec<(usize, Writing)>,
-    /// By which its rows are counted, and its observed columns among the input's.
-    counter: Option<(Arc<Counter>, Vec<usize>)>,
-}
 
 /// What came of the arms in a range.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,72 +24,11 @@ pub struct ArmsPart {
     pub is_unanswered: bool,
 }
 
-impl Arms {
-    /// Of an input of that phase. None: it is none of this lineup, and the champion answers alone.
-    ///
-    /// # Errors
-    /// The input lacks a column that the challenger takes.
-    pub fn of(opened: &Opened, scorer: &Scorer, phase: &str) -> Result<Option<Arms>, Problem> {
-        let lineup = &opened.lineup;
-        let Some((challenger, Phase { split, .. })) = lineup.phase(phase) else {
-            return Ok(None);
-        };
-        let is_it = |of: &Challenger| of.experiment == challenger.experiment;
-        let place = lineup.challengers.iter().position(is_it).expect("it is one of them");
-        let champion = lineup.signature();
-        let version = challenger.model.as_ref().map_or(champion, |model| model.signature());
-        let second = scorer.second_of(place);
-        if let Some(second) = second {
-            opened.input.derivation(second).map_err(|problem| Problem {
-                message: format!("{}, for the challenger {}", problem.message, challenger.identity),
-                ..problem.clone()
-            })?;
-        }
-        let places = champion.places_in(version).unwrap_or_default();
-        let outputs = places.iter().map(|&place| (place, &version.outputs[place]));
-        let written = outputs.clone().take(champion.written(scorer.shape.probabilities).len());
-        let number = scorer.shape.model_version.then_some(challenger.identity.version);
-        let kept = |(place, output)| (place, Writing::of(output, DELIMITER));
-        let side = |signature, kept, counter| ArmSide {
-            value: Value::of(champion, signature),
-            kept,
-            counter: scorer.observing(counter),
-        };
-        Ok(Some(Arms {
-            place,
-            split: split.clone(),
-            key: scorer.observed.iter().position(|observed| *observed == challenger.key),
-            second,
-            writing: RowWriting::new(written, number, opened.input.delimiter()),
-            sides: [
-                side(
-                    champion,
-                    champion.outputs.iter().enumerate().map(kept).collect(),
-                    scorer.counter.as_ref(),
-                ),
-                side(version, outputs.map(kept).collect(), scorer.counter_of(place)),
-            ],
-        }))
-    }
-
-    fn challenger<'a>(&self, lineup: &'a Lineup) -> &'a Challenger {
-        &lineup.challengers[self.place]
-    }
-
-    /// Why the challenger's rows aren't answered, if they aren't.
-    pub fn unanswered<'a>(&self, lineup: &'a Lineup) -> Option<&'a str> {
-        self.challenger(lineup).model.as_ref().err().map(String::as_str)
-    }
-
-    /// Has the input the key's column?
-    pub fn has_key(&self, opened: &Opened) -> bool {
-        self.key.is_some_and(|key| opened.input.observes(key))
-    }
-
-    /// The challenger's rows in a range, before any was read.
-    fn part(&self, lineup: &Lineup) -> ArmsPart {
-        let model = self.challenger(lineup).model.as_ref();
-        let counter = self.sides[1].counter.as_ref();
+impl ArmsPart {
+    /// Of a range of which nothing was read.
+    fn of(arms: &Arms, lineup: &Lineup) -> ArmsPart {
+        let model = arms.challenger(lineup).model.as_ref();
+        let counter = arms.sides[1].counter.as_ref();
         ArmsPart {
             counts: counter.map(|(counter, _)| counter.zero()).unwrap_or_default(),
             unknown: vec![0; model.map_or(0, |model| model.signature().inputs.len())],
@@ -125,14 +36,6 @@ impl Arms {
         }
     }
 
-    /// The signature of the challenger.
-    pub fn signature<'a>(&self, lineup: &'a Lineup) -> &'a Signature {
-        let model = self.challenger(lineup).model.as_ref();
-        model.map_or(lineup.signature(), |model| model.signature())
-    }
-}
-
-impl ArmsPart {
     /// Takes the part of the range behind its own.
     pub fn append(&mut self, next: &ArmsPart) {
         self.tried.add(&next.tried);
@@ -187,24 +90,21 @@ impl<'a> ArmsScoring<'a> {
             derived: None,
             of: Vec::new(),
             arm: Vec::new(),
-            part: arms.part(&opened.lineup),
+            part: ArmsPart::of(arms, &opened.lineup),
             kept: keeps.then(TrialPart::default),
             counted: 0,
             line: 0,
         }
     }
 
-    /// Scores the batch of `rows`, and writes it into `part`. `source`: the range. False: a row is the challenger's, which can't be used.
-    pub fn score(&mut self, rows: &mut Rows, source: &[u8], part: &mut Part) -> bool {
+    /// Scores the batch of `rows`. `source`: the range. False: a row is the challenger's, which can't be used.
+    pub fn score(&mut self, rows: &Rows, source: &[u8]) -> bool {
         self.assign(rows);
         if self.answering[1].model.is_none() && !self.answering[1].rows.is_empty() {
             self.part.is_unanswered = true;
             return false;
         }
         self.predict(rows);
-        self.write(rows, part);
-        self.count(rows, part);
-        self.reject(rows, part);
         if self.kept.is_some() {
             self.keep(rows, source);
         }
@@ -242,11 +142,7 @@ impl<'a> ArmsScoring<'a> {
     fn predict(&mut self, rows: &Rows) {
         let all = rows.read();
         if !self.answering[1].rows.is_empty() {
-            let derivation = self
-                .opened
-                .input
-                .derivation(self.arms.second.expect("it can be used"))
-                .expect("seen when it was opened");
+            let derivation = self.derivation();
             let derived = self.derived.get_or_insert_with(|| derivation.batch(all));
             rows.derive(derivation, derived);
         }
@@ -274,17 +170,21 @@ impl<'a> ArmsScoring<'a> {
         }
     }
 
-    fn write(&mut self, rows: &Rows, part: &mut Part) {
+    /// Writes the batch. Returns how many good rows have a prediction that is not finite.
+    pub fn write(&self, rows: &Rows, out: &mut Vec<u8>) -> u64 {
         let writings = [self.opened.input.writing(), &self.arms.writing];
         let said = [0, 1].map(|who| Said {
             writing: writings[who],
             batch: self.answering[who].batch.as_ref().unwrap_or(rows.read()),
             predictions: &self.answering[who].predictions,
         });
-        part.not_finite += rows.write_arms(said, |row| self.of[row], &mut part.out);
+        rows.write_arms(said, |row| self.of[row], out)
     }
 
-    fn count(&mut self, rows: &Rows, part: &mut Part) {
+    /// Counts the batch: the champion's rows there, the challenger's among its own. Returns the fingerprints of keys, whoever answers
+    /// them: what stands twice is looked for in the file.
+    pub fn count(&mut self, rows: &Rows, unknown: &mut [u64], counts: &mut Counts) -> Vec<u64> {
+        let mut keys = Vec::new();
         for (who, (own, noted)) in self.answering.iter_mut().zip(&self.arms.sides).enumerate() {
             let (Some(model), Some(batch), false) = (own.model, &own.batch, own.rows.is_empty()) else {
                 continue;
@@ -303,8 +203,8 @@ impl<'a> ArmsScoring<'a> {
                 }
             }
             let (unknown, counts) = match who {
-                0 => (&mut part.unknown, &mut part.counts),
-                _ => (&mut self.part.unknown, &mut self.part.counts),
+                0 => (&mut *unknown, &mut *counts),
+                _ => (&mut self.part.unknown[..], &mut self.part.counts),
             };
             batch.count_unknown(model, unknown);
             let Some((counter, places)) = &noted.counter else {
@@ -315,43 +215,40 @@ impl<'a> ArmsScoring<'a> {
                 cell: &|column, row| rows.observed(places[column], own.rows[row] as usize),
             };
             counter.count_observed(batch, &own.predictions, &observed, &mut own.scratch, counts);
-            // What stands twice is looked for in the file, whoever answers it.
-            part.add_keys(&mut own.scratch.keys, &self.opened.keys);
+            keys.append(&mut own.scratch.keys);
         }
+        keys
     }
 
-    /// Bad rows, in their order.
-    fn reject(&mut self, rows: &mut Rows, part: &mut Part) {
-        let mut bad: Vec<(u32, usize, Flaw)> = Vec::new();
+    /// The bad rows, in their order: why, and what a model says that refuses one.
+    pub fn bad(&self, rows: &Rows) -> Vec<(u32, Cause, Option<&str>)> {
+        let mut bad = Vec::new();
         for (who, own) in self.answering.iter().enumerate() {
             let Some(batch) = own.batch.as_ref().filter(|_| !own.rows.is_empty()) else {
                 continue;
             };
-            bad.extend(batch.bad().map(|flaw| (own.rows[flaw.row as usize], who, flaw)));
-        }
-        bad.sort_unstable_by_key(|(row, ..)| *row);
-        for (row, who, flaw) in bad {
-            let flaw = Flaw { row, ..flaw };
-            let batch = self.answering[who].batch.as_ref().expect("it has a row");
-            let cause = match who {
-                0 => rows.cause(flaw),
-                _ => {
-                    let derivation = self
-                        .opened
-                        .input
-                        .derivation(self.arms.second.expect("it scored"))
-                        .expect("its rows were derived");
-                    rows.cause_of_second(flaw, derivation)
-                }
-            };
-            let refusal = match cause {
-                Cause::Refused(why) => Some(batch.refusal(why)),
-                _ => None,
-            };
-            if !part.reject(rows, row, cause, refusal) {
-                return;
+            for flaw in batch.bad() {
+                let row = own.rows[flaw.row as usize];
+                let flaw = Flaw { row, ..flaw };
+                let cause = match who {
+                    0 => rows.cause(flaw),
+                    _ => rows.cause_of_second(flaw, self.derivation()),
+                };
+                let refusal = match cause {
+                    Cause::Refused(why) => Some(batch.refusal(why)),
+                    _ => None,
+                };
+                bad.push((row, cause, refusal));
             }
         }
+        bad.sort_unstable_by_key(|(row, ..)| *row);
+        bad
+    }
+
+    /// How the rows of a challenger that can be used come about.
+    fn derivation(&self) -> &'a Derivation {
+        let second = self.arms.second.expect("it can be used");
+        self.opened.input.derivation(second).expect("seen when it was opened")
     }
 
     /// A line of each row: `key,arm,OUTPUTS`.

@@ -2,11 +2,11 @@
 
 mod arms;
 mod shadow;
-mod value;
 
-pub use arms::{Arms, ArmsPart, ArmsScoring};
+pub use arms::{ArmsPart, ArmsScoring};
 pub use shadow::ShadowScoring;
 
+use super::arms::DELIMITER;
 use super::open::Opened;
 use crate::format::quote;
 use crate::model::Column;
@@ -111,8 +111,6 @@ impl TrialPart {
     }
 }
 
-const DELIMITER: u8 = b',';
-
 /// The first line of a trial's file.
 pub fn header(lineup: &Lineup, trial: Trial) -> Vec<u8> {
     let mut line = b"line,key".to_vec();
@@ -155,7 +153,10 @@ impl<'a> TrialJoin<'a> {
                     key.is_some_and(|key| opened.input.observes(key)),
                 )
             }
-            Trial::Challenger(_) => (None, opened.arms.as_ref().is_some_and(|arms| arms.has_key(opened))),
+            Trial::Challenger(_) => (
+                None,
+                opened.arms.as_ref().is_some_and(|arms| arms.has_key(&opened.input)),
+            ),
         };
         TrialJoin {
             buffer: header(&opened.lineup, sink.trial),

@@ -1,13 +1,14 @@
 //! What a shadow makes of an input: `line,key`, then what the champion says of the row, and what the shadow says.
 
-use super::value::Value;
-use super::{DELIMITER, TrialPart};
+use super::TrialPart;
 use crate::format::{Rows, Writing, quote};
 use crate::model::Column;
 use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, Shadow, predict};
+use crate::transform::arms::DELIMITER;
 use crate::transform::open::Opened;
 use crate::transform::scorer::Beside;
+use crate::transform::value::Value;
 use memchr::memchr_iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ use crate::format::tensors::{Fault, Reader, Tensor};
 use crate::score::batch::Flaw;
 use crate::score::{Batch, Binding};
 use crate::serve::answer::Answer;
-use crate::serve::answering::Keys;
+use crate::serve::division::Keys;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::{HEADER_LENGTH, Request};
 use crate::serve::scoring::{self, Predictions, Rows, Side};
