@@ -189,9 +189,3 @@ fn of_predictions(subject: &Subject, difference: &Difference) -> String {
 pub fn grouped(n: u64, noun: &str) -> String {
     count(n, noun).replacen(&n.to_string(), &thousands(n), 1)
 }
-
-/// To two digits: how many more will be needed is a guess.
-pub fn rounded(n: u64) -> u64 {
-    let unit = 10u64.pow(n.max(1).ilog10().saturating_sub(1));
-    n.div_ceil(unit) * unit
-}

@@ -2,7 +2,8 @@
 
 use super::difference::{Difference, Different, Labels, Said};
 use super::paired::Paired;
-use super::report::{Report, grouped, rounded};
+use super::report::{Report, grouped};
+use super::verdict::rounded;
 use crate::digits::short;
 use crate::report::minute;
 use crate::report::text::Line;

@@ -2,7 +2,6 @@
 
 use super::sequence::Interval;
 use crate::digits::short;
-use crate::experiment::report::rounded;
 use crate::html::thousands;
 use serde::Serialize;
 
@@ -56,6 +55,7 @@ impl Verdict {
             Verdict::NotYet => format!("Whether {trial} is better than {champion} can't be told yet"),
         }
     }
+
     pub fn words(self) -> &'static str {
         match self {
             Verdict::Better => "better",
@@ -77,4 +77,10 @@ pub fn needed(keys: u64, more: Option<u64>, of_each_arm: bool) -> String {
         ),
         None => "; more keys like these won't tell".into(),
     }
+}
+
+/// To two digits: how many more will be needed is a guess.
+pub fn rounded(n: u64) -> u64 {
+    let unit = 10u64.pow(n.max(1).ilog10().saturating_sub(1));
+    n.div_ceil(unit) * unit
 }

@@ -4,13 +4,11 @@
 use super::Ledger;
 use super::alerts::Watch;
 use super::database::to_name;
-use super::history::Transformation;
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Counts, Window};
 use crate::spool::Name;
-use crate::transform::Verdict;
 use rusqlite::{Connection, Row, Statement, params};
 use std::ops::Range;
 
@@ -118,16 +116,20 @@ pub(super) const INSERT: &str = "INSERT INTO counts
     ON CONFLICT (input, made_by) DO UPDATE SET
         baseline = excluded.baseline, first_seen = excluded.first_seen, rows = excluded.rows, counts = excluded.counts";
 
-/// `insert`: that statement; behind the result's own. `first_seen`: as the result has it.
-pub(super) fn insert(insert: &mut Statement, first_seen: i64, done: &Transformation) -> rusqlite::Result<()> {
-    let counted = done.counted.iter().filter(|_| done.verdict != Verdict::Fail);
+/// `insert`: that statement; behind the result's own. `rows`, `first_seen`: as the result has them.
+pub(super) fn insert(
+    insert: &mut Statement,
+    input: &Name,
+    (rows, first_seen): (u64, i64),
+    counted: &[CountedRows],
+) -> rusqlite::Result<()> {
     for CountedRows { by, counts } in counted {
         insert.execute(params![
-            done.input.bytes(),
+            input.bytes(),
             by.made_by,
             by.baseline.0,
             first_seen,
-            done.summary.rows,
+            rows,
             counts.bytes(),
         ])?;
     }

@@ -92,7 +92,10 @@ impl Ledger {
                 for (record, done) in same {
                     insert(&mut results, record, done, recipe)?;
                     history::insert(&mut history, done, recipe)?;
-                    counted::insert(&mut counts, record.first_seen, done)?;
+                    if done.verdict != Verdict::Fail {
+                        let of_input = (done.summary.rows, record.first_seen);
+                        counted::insert(&mut counts, &done.input, of_input, &done.counted)?;
+                    }
                 }
             }
             windows.iter().try_for_each(|of_one| counted::set_windows(db, of_one))?;

@@ -4,8 +4,9 @@ use super::ARMS;
 use super::lift::{Lift, Lost};
 use super::report::{Arm, OfPhaseReport, Output, Report, Spread};
 use crate::digits::short;
-use crate::experiment::report::{grouped, rounded};
+use crate::experiment::report::grouped;
 use crate::experiment::text::number;
+use crate::experiment::verdict::rounded;
 use crate::report::text::Line;
 use crate::report::{minute, percent};
 
