@@ -33,7 +33,7 @@ pub enum Experiment {
         /// The files that are there already, too
         #[arg(long, conflicts_with = "challenger")]
         backfill: bool,
-        /// Halt it when this is so, such as "bad_rows > 1%"; any number of them
+        /// Halt it by itself where this is so: "bad_rows > 1%", "psi > 0.3" or "p99_ms > 5" (over HTTP); may be given again
         #[arg(long, value_name = "RULE")]
         abort_if: Vec<String>,
         /// Why; kept with the decision
