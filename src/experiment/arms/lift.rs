@@ -43,7 +43,7 @@ pub struct Lift {
     pub once: Option<Interval>,
     /// Less than this either way is as good as nothing, in the loss's unit; 0: nothing is.
     pub margin: f64,
-    /// None: the keys of the arms aren't as many as the share says.
+    /// None: no difference of these arms means anything.
     pub verdict: Option<Verdict>,
     /// Of both arms together, until a verdict, if the difference, its spread and the share stay as they are; none: there is one, or
     /// that can't be told.
@@ -80,7 +80,7 @@ impl Lift {
         }
     }
 
-    /// No difference of these arms means anything.
+    /// Of arms whose differences mean nothing.
     pub(super) fn without_verdict(self) -> Lift {
         Lift {
             verdict: None,
@@ -252,6 +252,16 @@ mod tests {
             (lift.champion, lift.lift, lift.interval, lift.p),
             (expected, Some(1.0), None, 1.0)
         );
+    }
+
+    /// As of a phase of which no label is known yet: the keys of both arms less two were counted below 0.
+    #[test]
+    fn no_labels_are_no_lift() {
+        for champion in [vec![], spread(1, 5.0)] {
+            let lift = Lift::of(Measure::Error, [champion, vec![]], 0.0);
+            assert_eq!((lift.lift, lift.interval, lift.once, lift.p), (None, None, None, 1.0));
+            assert_eq!((lift.verdict, lift.more_keys), (Some(Verdict::NotYet), None));
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Report {
     /// RFC 3339.
     pub started: String,
     pub files: u64,
-    /// Of the newest phase with rows of both arms; none: there are no labels, or there is a mismatch.
+    /// Of the newest phase with keys of both arms; none: there are no labels, or no difference means anything.
     pub verdict: Option<Verdict>,
     /// Newest first.
     pub phases: Vec<OfPhaseReport>,

@@ -1,8 +1,8 @@
 //! The report in a few lines.
 
 use super::ARMS;
-use super::lift::{Lift, Lost};
-use super::report::{Arm, OfPhaseReport, Output, Report, Spread};
+use super::lift::Lift;
+use super::report::{Arm, Label, OfPhaseReport, Output, Report, Spread};
 use crate::digits::short;
 use crate::experiment::report::grouped;
 use crate::experiment::text::number;
@@ -110,12 +110,11 @@ fn arms(phase: &OfPhaseReport) -> [Vec<String>; 2] {
 }
 
 fn lift(phase: &OfPhaseReport, lift: &Lift) -> Vec<String> {
-    let Lost { keys: of_champion, .. } = lift.champion;
     vec![
         phase.phase.to_string(),
         lift.measure.words().into(),
         lift.challenger.keys.to_string(),
-        (of_champion + lift.challenger.keys).to_string(),
+        (lift.champion.keys + lift.challenger.keys).to_string(),
         number(lift.champion.mean),
         number(lift.challenger.mean),
         number(lift.lift),
@@ -148,13 +147,13 @@ fn output(phase: &OfPhaseReport, output: &Output) -> [Vec<String>; 2] {
 }
 
 fn labels(phase: &OfPhaseReport) -> Vec<Vec<String>> {
-    let all = |of: fn(&super::report::Label) -> u64| phase.labels.iter().map(of).sum::<u64>();
+    let all = |of: fn(&Label) -> u64| phase.labels.iter().map(of).sum::<u64>();
     let sums = [all(|label| label.champion), all(|label| label.challenger)];
     let share = |rows: u64, all: u64| match all {
         0 => "-".into(),
         all => percent(rows as f64 / all as f64),
     };
-    let row = |label: &super::report::Label| {
+    let row = |label: &Label| {
         vec![
             phase.phase.to_string(),
             label.label.clone(),

@@ -85,7 +85,7 @@ impl Estimate {
         }
     }
 
-    /// Of the means of two groups, the second minus the first. Both have two values at least.
+    /// Of the means of two groups, the second minus the first. Its variance means nothing unless both have two values at least.
     ///
     /// The spread is that of each group by itself, or that of both together where this is greater: a small group of values that are
     /// mostly alike has seldom seen those that aren't, and says then that it hardly varies, and that its mean is another one. Of 0/1
@@ -93,7 +93,7 @@ impl Estimate {
     pub fn between(first: &Moments, second: &Moments) -> Estimate {
         let (n, ns) = (first.n + second.n, [first.n as f64, second.n as f64]);
         let apart = first.variance() / ns[0] + second.variance() / ns[1];
-        let together = (first.squares + second.squares) / (n - 2) as f64 * (1.0 / ns[0] + 1.0 / ns[1]);
+        let together = (first.squares + second.squares) / (n as f64 - 2.0) * (1.0 / ns[0] + 1.0 / ns[1]);
         Estimate {
             n,
             difference: second.mean - first.mean,
