@@ -24,6 +24,7 @@ use crate::evaluate::report::count;
 use crate::format::{Encoding, decoded};
 use crate::onnxruntime;
 use crate::registry::read_source;
+use crate::report::text::Line;
 use crate::service::{Progress, logs};
 use crate::spool::Name;
 use crate::worker::status::check::Limits;
@@ -263,6 +264,16 @@ fn print_line(line: impl AsRef<str>) {
 
 fn print_json(value: &impl Serialize) {
     print_line(serde_json::to_string_pretty(value).expect("a result is JSON"));
+}
+
+/// A report's.
+fn print_lines(lines: &[Line]) {
+    for line in lines {
+        match line {
+            Line::Text(text) => print_line(text),
+            Line::Table(rows) => print_table(rows),
+        }
+    }
 }
 
 /// Prints rows as columns.

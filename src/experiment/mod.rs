@@ -24,4 +24,4 @@ mod tests;
 pub mod text;
 pub mod verdict;
 
-pub use report::{Report, Subject};
+pub use report::{Report, Subject, milliseconds};

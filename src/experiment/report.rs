@@ -8,6 +8,7 @@ use crate::evaluate::report::count;
 use crate::html::thousands;
 use crate::report::{percent, time};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Of `--json`; a new one where a reader of the old would be misled.
 const FORMAT_VERSION: u32 = 1;
@@ -183,6 +184,12 @@ fn of_predictions(subject: &Subject, difference: &Difference) -> String {
         true => format!("{shadow} and {champion} have no finite value in common in {rows}"),
         false => format!("{shadow} {}", parts.join("; ")),
     }
+}
+
+/// Of 1,000 rows, which took so long together; none of so few that it would be of memory that is touched for the first time.
+pub fn milliseconds(rows: u64, took: Duration) -> Option<f64> {
+    const LEAST: Duration = Duration::from_millis(1);
+    (took >= LEAST && rows > 0).then(|| took.as_secs_f64() * 1e6 / rows as f64)
 }
 
 /// With commas.

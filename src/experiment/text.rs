@@ -1,12 +1,12 @@
 //! The report in a few lines.
 
-use super::difference::{Difference, Different, Labels, Said};
+use super::difference::{Column, Different, Labels, Said};
 use super::paired::Paired;
 use super::report::{Report, grouped};
 use super::verdict::rounded;
 use crate::digits::short;
 use crate::report::minute;
-use crate::report::text::Line;
+use crate::report::text::{Line, number, table};
 
 /// Flips beyond these are counted.
 const FLIPS: usize = 10;
@@ -14,13 +14,6 @@ const FLIPS: usize = 10;
 pub fn text(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
     lines.extend(report.notes.iter().cloned().map(Line::Text));
-    let mut table = |heads: &[&str], rows: Vec<Vec<String>>| {
-        if !rows.is_empty() {
-            let heads = heads.iter().map(ToString::to_string).collect();
-            lines.push(Line::Text(String::new()));
-            lines.push(Line::Table([vec![heads], rows].concat()));
-        }
-    };
     let heads = [
         "LOSS",
         "KEYS",
@@ -34,7 +27,7 @@ pub fn text(report: &Report) -> Vec<Line> {
         "VERDICT",
         "MORE KEYS",
     ];
-    table(&heads, report.paired.iter().map(paired).collect());
+    table(&mut lines, &heads, report.paired.iter().map(paired));
     let Some(difference) = &report.difference else {
         return lines;
     };
@@ -50,15 +43,13 @@ pub fn text(report: &Report) -> Vec<Line> {
         "TOP TENTH",
         "PSI",
     ];
-    table(&heads, columns(difference));
+    table(&mut lines, &heads, difference.columns.iter().map(column));
     let flips = difference.labels.as_ref().map(flips).unwrap_or_default();
     let more = flips.len().saturating_sub(FLIPS);
-    table(
-        &["CHAMPION SAYS", "SHADOW SAYS", "ROWS"],
-        flips.into_iter().take(FLIPS).collect(),
-    );
+    let heads = ["CHAMPION SAYS", "SHADOW SAYS", "ROWS"];
+    table(&mut lines, &heads, flips.into_iter().take(FLIPS));
     let heads = ["MOST DIFFERENT", "LINE", "KEY", "CHAMPION", "SHADOW", "DIFFERENCE"];
-    table(&heads, difference.most_different.iter().map(different).collect());
+    table(&mut lines, &heads, difference.most_different.iter().map(different));
     if more > 0 {
         lines.push(Line::Text(format!(
             "and {more} more pairs of labels: --json has them all"
@@ -103,10 +94,6 @@ fn basis(report: &Report) -> String {
     parts.join(", ")
 }
 
-pub(super) fn number(x: Option<f64>) -> String {
-    x.map_or_else(|| "-".into(), |x| short(x, 3))
-}
-
 fn paired(paired: &Paired) -> Vec<String> {
     vec![
         paired.measure.words().into(),
@@ -125,22 +112,19 @@ fn paired(paired: &Paired) -> Vec<String> {
     ]
 }
 
-fn columns(difference: &Difference) -> Vec<Vec<String>> {
-    let columns = difference.columns.iter().map(|column| {
-        vec![
-            column.name.clone(),
-            column.rows.to_string(),
-            column.not_finite.to_string(),
-            column.same.to_string(),
-            number(column.mean),
-            number(column.mean_absolute),
-            number(column.p99_absolute),
-            number(column.rank_correlation),
-            number(column.top_decile_overlap),
-            number(column.psi),
-        ]
-    });
-    columns.collect()
+fn column(column: &Column) -> Vec<String> {
+    vec![
+        column.name.clone(),
+        column.rows.to_string(),
+        column.not_finite.to_string(),
+        column.same.to_string(),
+        number(column.mean),
+        number(column.mean_absolute),
+        number(column.p99_absolute),
+        number(column.rank_correlation),
+        number(column.top_decile_overlap),
+        number(column.psi),
+    ]
 }
 
 /// Pairs of different labels.

@@ -42,10 +42,7 @@ pub fn lines(report: &Report) -> Vec<Line> {
         let heads = [
             "POLICY", "CHECK", "COLUMN", "VALUE", "BAR", "CHANCE", "N", "WINDOWS", "SINCE",
         ];
-        let mut rows = vec![heads.map(String::from).to_vec()];
-        rows.extend(report.changes.iter().take(CHANGES).map(row));
-        lines.push(Line::Text(String::new()));
-        lines.push(Line::Table(rows));
+        table(&mut lines, &heads, report.changes.iter().take(CHANGES).map(row));
         lines.extend(more(report.changes.len(), CHANGES));
     }
     lines.extend(performance(report));
@@ -96,7 +93,7 @@ fn more(all: usize, shown: usize) -> Option<Line> {
     (more > 0).then(|| Line::Text(format!("and {more} more: --json has them all")))
 }
 
-fn number(x: Option<f64>) -> String {
+pub fn number(x: Option<f64>) -> String {
     x.map_or_else(|| "-".into(), |x| short(x, 3))
 }
 
@@ -106,7 +103,12 @@ fn range(ends: Option<(f64, f64)>) -> String {
     })
 }
 
-fn table(lines: &mut Vec<Line>, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+/// A table below an empty line; without a row, neither.
+pub fn table(lines: &mut Vec<Line>, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return;
+    }
     let heads = heads.iter().map(ToString::to_string).collect();
     lines.push(Line::Text(String::new()));
     lines.push(Line::Table(std::iter::once(heads).chain(rows).collect()));

@@ -3,7 +3,7 @@
 use super::check::{counted, in_force};
 use crate::cli::Since;
 use crate::commands::spool::require_spool;
-use crate::commands::{input_name, print_json, print_line, print_table};
+use crate::commands::{input_name, print_json, print_line, print_lines};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Counted, Held, Ledger};
@@ -11,7 +11,7 @@ use crate::monitor::{Action, Counts, Policy, Then, Watch};
 use crate::registry::Registry;
 use crate::registry::baseline::InForce;
 use crate::report::page::page;
-use crate::report::text::{Line, lines};
+use crate::report::text::lines;
 use crate::report::{KeptBack, Released, Report, Seen, Subject, Truth};
 use crate::service::clock::wall_clock;
 use crate::spool::{Name, durable};
@@ -104,10 +104,7 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
             print_line(&report.headline);
             print_line(format!("look at {}", path.display()));
         }
-        None => lines(&report).iter().for_each(|line| match line {
-            Line::Text(text) => print_line(text),
-            Line::Table(rows) => print_table(rows),
-        }),
+        None => print_lines(&lines(&report)),
     }
     Ok(exit::CONVERGED)
 }

@@ -2,7 +2,7 @@
 
 use super::ARMS;
 use super::lift::{Lift, Lost};
-use super::report::{Arm, Label, OfPhaseReport, Report, Spread};
+use super::report::{Arm, Label, PhaseReport, Report, Spread};
 use crate::digits::short;
 use crate::experiment::page::sections::{DASH, figure, number, shortened, verdict};
 use crate::experiment::page::{END, begin};
@@ -32,7 +32,7 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
         ("Files", thousands(report.files)),
     ];
     begin(&report.experiment, &report.headline, &facts, &report.notes, html)?;
-    let seen: Vec<&OfPhaseReport> = report.phases.iter().filter(|phase| phase.rows > 0).collect();
+    let seen: Vec<&PhaseReport> = report.phases.iter().filter(|phase| phase.rows > 0).collect();
     lifts(report, &seen, html)?;
     arms(&report.phases, &seen, html)?;
     outputs(&seen, html)?;
@@ -41,11 +41,11 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
 }
 
 /// `Phase 2 (20%)`
-fn name(phase: &OfPhaseReport) -> String {
+fn name(phase: &PhaseReport) -> String {
     format!("Phase {} ({})", phase.phase, phase.share)
 }
 
-fn lifts(report: &Report, phases: &[&OfPhaseReport], html: &mut String) -> fmt::Result {
+fn lifts(report: &Report, phases: &[&PhaseReport], html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>Which is better</h2>\n");
     for why in phases.iter().filter_map(|phase| phase.why.as_ref()) {
         let (first, rest) = why.split_at(why.chars().next().map_or(0, char::len_utf8));
@@ -88,7 +88,7 @@ fn lifts(report: &Report, phases: &[&OfPhaseReport], html: &mut String) -> fmt::
          difference and its spread stay as they are.</p>\n<div class=\"figures\">"
     )?;
     for measure in first_measures(phases) {
-        let of: Vec<(&OfPhaseReport, &Lift)> = phases
+        let of: Vec<(&PhaseReport, &Lift)> = phases
             .iter()
             .filter_map(|phase| Some((*phase, phase.lifts.iter().find(|lift| lift.measure == measure)?)))
             .collect();
@@ -101,12 +101,12 @@ fn lifts(report: &Report, phases: &[&OfPhaseReport], html: &mut String) -> fmt::
     html.write_str("</div>\n</section>\n")
 }
 
-fn first_measures(phases: &[&OfPhaseReport]) -> Vec<Measure> {
+fn first_measures(phases: &[&PhaseReport]) -> Vec<Measure> {
     let lifts = phases.first().map(|phase| &phase.lifts[..]).unwrap_or_default();
     lifts.iter().map(|lift| lift.measure).collect()
 }
 
-fn lift(phase: &OfPhaseReport, lift: &Lift, html: &mut String) -> fmt::Result {
+fn lift(phase: &PhaseReport, lift: &Lift, html: &mut String) -> fmt::Result {
     let interval = |of: Option<Interval>| {
         of.map_or(DASH.into(), |of| {
             format!("{} to {}", number(Some(of.low)), number(Some(of.high)))
@@ -139,7 +139,7 @@ fn lift(phase: &OfPhaseReport, lift: &Lift, html: &mut String) -> fmt::Result {
 }
 
 /// None without an interval.
-fn lifts_picture(lifts: &[(&OfPhaseReport, &Lift)]) -> Option<String> {
+fn lifts_picture(lifts: &[(&PhaseReport, &Lift)]) -> Option<String> {
     let names: Vec<String> = lifts.iter().map(|(phase, _)| name(phase)).collect();
     let of = lifts.iter().zip(&names).filter_map(|((_, lift), name)| {
         let (value, interval) = (lift.lift?, lift.interval?);
@@ -161,7 +161,7 @@ fn lifts_picture(lifts: &[(&OfPhaseReport, &Lift)]) -> Option<String> {
     (high > low).then(|| plot::intervals("Lift by phase", &rows, (low, high), Some(0.0)))
 }
 
-fn arms(all: &[OfPhaseReport], phases: &[&OfPhaseReport], html: &mut String) -> fmt::Result {
+fn arms(all: &[PhaseReport], phases: &[&PhaseReport], html: &mut String) -> fmt::Result {
     html.push_str(
         "<section>\n<h2>Who answered</h2>\n<table class=\"wide\">\n<thead><tr><th></th><th class=\"number\">keys</th>\
          <th class=\"number\">expected</th><th class=\"number\">rows</th><th class=\"number\">bad rows</th><th class=\"number\">share</th>\
@@ -174,7 +174,7 @@ fn arms(all: &[OfPhaseReport], phases: &[&OfPhaseReport], html: &mut String) -> 
         }
     }
     html.push_str("</tbody>\n</table>\n");
-    let p = |phase: &&OfPhaseReport| {
+    let p = |phase: &&PhaseReport| {
         let mismatch = phase.mismatch.as_ref()?;
         Some(format!(
             "{}: p {}, over all looks {}",
@@ -204,7 +204,7 @@ fn arms(all: &[OfPhaseReport], phases: &[&OfPhaseReport], html: &mut String) -> 
     html.write_str("</div>\n</section>\n")
 }
 
-fn arm(phase: &OfPhaseReport, arm: usize, of: &Arm, expected: Option<f64>, html: &mut String) -> fmt::Result {
+fn arm(phase: &PhaseReport, arm: usize, of: &Arm, expected: Option<f64>, html: &mut String) -> fmt::Result {
     let below = match arm {
         0 => format!(
             "{}, since {} UTC, {}; {} without a key beside them",
@@ -232,7 +232,7 @@ fn arm(phase: &OfPhaseReport, arm: usize, of: &Arm, expected: Option<f64>, html:
     )
 }
 
-fn outputs(phases: &[&OfPhaseReport], html: &mut String) -> fmt::Result {
+fn outputs(phases: &[&PhaseReport], html: &mut String) -> fmt::Result {
     if phases.iter().all(|phase| phase.outputs.is_empty()) {
         return Ok(());
     }
@@ -258,7 +258,7 @@ fn outputs(phases: &[&OfPhaseReport], html: &mut String) -> fmt::Result {
 }
 
 fn spread(
-    phase: &OfPhaseReport,
+    phase: &PhaseReport,
     title: &str,
     arm: usize,
     of: &Spread,
@@ -282,7 +282,7 @@ fn spread(
     )
 }
 
-fn labels(phases: &[&OfPhaseReport], html: &mut String) -> fmt::Result {
+fn labels(phases: &[&PhaseReport], html: &mut String) -> fmt::Result {
     /// Labels beyond these are left to `--json`.
     const MOST: usize = 20;
     if phases.iter().all(|phase| phase.labels.is_empty()) {

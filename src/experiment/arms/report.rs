@@ -1,16 +1,15 @@
 //! What a challenger is like beside the champion, each with its own keys, for people and programs.
 
 use super::lift::Lift;
-use super::tally::{OfPhase, Side, Spent, Tally};
+use super::tally::{PhaseSums, Side, Spent, Tally};
 use super::{ARMS, Phase};
 use crate::digits::short;
 use crate::experiment::mismatch::Mismatch;
-use crate::experiment::report::grouped;
+use crate::experiment::report::{grouped, milliseconds};
 use crate::experiment::verdict::{Verdict, needed};
 use crate::html::thousands;
 use crate::report::{percent, time};
 use serde::Serialize;
-use std::time::Duration;
 
 /// Of `--json`; a new one where a reader of the old would be misled.
 const FORMAT_VERSION: u32 = 1;
@@ -51,14 +50,14 @@ pub struct Report {
     /// Of the newest phase with keys of both arms; none: there are no labels, or no difference means anything.
     pub verdict: Option<Verdict>,
     /// Newest first.
-    pub phases: Vec<OfPhaseReport>,
+    pub phases: Vec<PhaseReport>,
     /// What else a reader should know.
     pub notes: Vec<String>,
 }
 
 /// What came of a phase.
 #[derive(Clone, Debug, Serialize)]
-pub struct OfPhaseReport {
+pub struct PhaseReport {
     /// From 1.
     pub phase: u32,
     /// The challenger's, such as `10%`.
@@ -152,7 +151,7 @@ impl Report {
             }
             of_phase(phase, &counted, &outputs, lifts)
         };
-        let mut phases: Vec<OfPhaseReport> = phases.iter().map(of).collect();
+        let mut phases: Vec<PhaseReport> = phases.iter().map(of).collect();
         let started = phases.first().map_or(String::new(), |first| first.began.clone());
         phases.reverse();
         let telling = telling(&phases);
@@ -174,12 +173,12 @@ impl Report {
 }
 
 /// The newest phase that says something; of those, one with keys of both arms.
-fn telling(phases: &[OfPhaseReport]) -> Option<&OfPhaseReport> {
-    let both = |phase: &&OfPhaseReport| phase.champion.keys > 0 && phase.challenger.keys > 0;
+fn telling(phases: &[PhaseReport]) -> Option<&PhaseReport> {
+    let both = |phase: &&PhaseReport| phase.champion.keys > 0 && phase.challenger.keys > 0;
     phases.iter().find(both).or(phases.iter().find(|phase| phase.rows > 0))
 }
 
-fn of_phase(phase: &Phase, counted: &OfPhase, outputs: &[&str], mut lifts: Vec<Lift>) -> OfPhaseReport {
+fn of_phase(phase: &Phase, counted: &PhaseSums, outputs: &[&str], mut lifts: Vec<Lift>) -> PhaseReport {
     let [champion, challenger] = &counted.sides;
     let keys = [0, 1].map(|arm| counted.keys.values().filter(|&&of| of == arm).count() as u64);
     let (part, whole) = phase.share.fraction();
@@ -212,7 +211,7 @@ fn of_phase(phase: &Phase, counted: &OfPhase, outputs: &[&str], mut lifts: Vec<L
     let mut labels: Vec<&String> = champion.labels.keys().chain(challenger.labels.keys()).collect();
     labels.sort_unstable();
     labels.dedup();
-    OfPhaseReport {
+    PhaseReport {
         phase: phase.number,
         share: phase.share.to_string(),
         began: time(phase.began),
@@ -239,19 +238,18 @@ fn of_phase(phase: &Phase, counted: &OfPhase, outputs: &[&str], mut lifts: Vec<L
 }
 
 fn arm(side: &Side, keys: u64) -> Arm {
-    const LEAST: Duration = Duration::from_millis(1);
     let Spent { rows, took } = side.spent;
     Arm {
         keys,
         rows: side.rows,
         bad_rows: side.bad_rows,
         bad_share: (side.rows > 0).then(|| side.bad_rows as f64 / side.rows as f64),
-        milliseconds: (took >= LEAST && rows > 0).then(|| took.as_secs_f64() * 1e6 / rows as f64),
+        milliseconds: milliseconds(rows, took),
     }
 }
 
 /// Why no difference between the arms means anything.
-fn why(phase: &Phase, counted: &OfPhase, [all, labelled]: [Option<Mismatch>; 2]) -> Option<String> {
+fn why(phase: &Phase, counted: &PhaseSums, [all, labelled]: [Option<Mismatch>; 2]) -> Option<String> {
     let Phase { number, share, .. } = phase;
     let of = |mismatch: &Mismatch, keys: &str| {
         let [champion, challenger] = mismatch.arms;
@@ -285,7 +283,7 @@ fn why(phase: &Phase, counted: &OfPhase, [all, labelled]: [Option<Mismatch>; 2])
 }
 
 /// `credit/5 is better than credit/3: ...`
-fn headline(champion: &str, challenger: &str, telling: Option<&OfPhaseReport>) -> String {
+fn headline(champion: &str, challenger: &str, telling: Option<&PhaseReport>) -> String {
     let Some(phase) = telling else {
         return format!("{challenger} has answered for no row yet");
     };

@@ -33,12 +33,12 @@ pub struct Tally {
     pub(super) outputs: Pairing,
     pub(super) scale: Option<Scale>,
     /// By number.
-    pub(super) phases: BTreeMap<u32, OfPhase>,
+    pub(super) phases: BTreeMap<u32, PhaseSums>,
 }
 
 /// Of one phase.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OfPhase {
+pub(super) struct PhaseSums {
     pub files: u64,
     pub rows: u64,
     /// Rows without a key.

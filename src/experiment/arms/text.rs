@@ -2,12 +2,11 @@
 
 use super::ARMS;
 use super::lift::Lift;
-use super::report::{Arm, Label, OfPhaseReport, Output, Report, Spread};
+use super::report::{Arm, Label, Output, PhaseReport, Report, Spread};
 use crate::digits::short;
 use crate::experiment::report::grouped;
-use crate::experiment::text::number;
 use crate::experiment::verdict::rounded;
-use crate::report::text::Line;
+use crate::report::text::{Line, number, table};
 use crate::report::{minute, percent};
 
 pub fn text(report: &Report) -> Vec<Line> {
@@ -15,20 +14,11 @@ pub fn text(report: &Report) -> Vec<Line> {
     let whys = report.phases.iter().filter_map(|phase| phase.why.clone());
     lines.extend(whys.filter(|why| !report.headline.contains(why)).map(Line::Text));
     lines.extend(report.notes.iter().cloned().map(Line::Text));
-    let mut table = |heads: &[&str], rows: Vec<Vec<String>>| {
-        if !rows.is_empty() {
-            let heads = heads.iter().map(ToString::to_string).collect();
-            lines.push(Line::Text(String::new()));
-            lines.push(Line::Table([vec![heads], rows].concat()));
-        }
-    };
     let seen = || report.phases.iter().filter(|phase| phase.rows > 0);
-    table(
-        &["PHASE", "SHARE", "SINCE (UTC)", "FILES", "ROWS", "NO KEY", "P OF KEYS"],
-        report.phases.iter().map(phase).collect(),
-    );
+    let heads = ["PHASE", "SHARE", "SINCE (UTC)", "FILES", "ROWS", "NO KEY", "P OF KEYS"];
+    table(&mut lines, &heads, report.phases.iter().map(phase));
     let heads = ["PHASE", "ARM", "KEYS", "EXPECTED", "ROWS", "BAD", "BAD %", "MS/1000"];
-    table(&heads, seen().flat_map(arms).collect());
+    table(&mut lines, &heads, seen().flat_map(arms));
     let heads = [
         "PHASE",
         "LOSS",
@@ -44,23 +34,13 @@ pub fn text(report: &Report) -> Vec<Line> {
         "VERDICT",
         "MORE KEYS",
     ];
-    table(
-        &heads,
-        seen()
-            .flat_map(|phase| phase.lifts.iter().map(|of| lift(phase, of)))
-            .collect(),
-    );
+    let lifts = seen().flat_map(|phase| phase.lifts.iter().map(|of| lift(phase, of)));
+    table(&mut lines, &heads, lifts);
     let heads = ["PHASE", "OUTPUT", "ARM", "MEAN", "10 %", "50 %", "90 %", "PSI"];
-    table(
-        &heads,
-        seen()
-            .flat_map(|phase| phase.outputs.iter().flat_map(|of| output(phase, of)))
-            .collect(),
-    );
-    table(
-        &["PHASE", "LABEL", "CHAMPION SAYS", "CHALLENGER SAYS"],
-        seen().flat_map(labels).collect(),
-    );
+    let outputs = seen().flat_map(|phase| phase.outputs.iter().flat_map(|of| output(phase, of)));
+    table(&mut lines, &heads, outputs);
+    let heads = ["PHASE", "LABEL", "CHAMPION SAYS", "CHALLENGER SAYS"];
+    table(&mut lines, &heads, seen().flat_map(labels));
     lines
 }
 
@@ -77,7 +57,7 @@ fn basis(report: &Report) -> String {
     )
 }
 
-fn phase(phase: &OfPhaseReport) -> Vec<String> {
+fn phase(phase: &PhaseReport) -> Vec<String> {
     vec![
         phase.phase.to_string(),
         phase.share.clone(),
@@ -92,7 +72,7 @@ fn phase(phase: &OfPhaseReport) -> Vec<String> {
     ]
 }
 
-fn arms(phase: &OfPhaseReport) -> [Vec<String>; 2] {
+fn arms(phase: &PhaseReport) -> [Vec<String>; 2] {
     let expected = |arm: usize| phase.mismatch.as_ref().map(|mismatch| mismatch.arms[arm].expected);
     let row = |arm: usize, of: &Arm| {
         vec![
@@ -109,7 +89,7 @@ fn arms(phase: &OfPhaseReport) -> [Vec<String>; 2] {
     [row(0, &phase.champion), row(1, &phase.challenger)]
 }
 
-fn lift(phase: &OfPhaseReport, lift: &Lift) -> Vec<String> {
+fn lift(phase: &PhaseReport, lift: &Lift) -> Vec<String> {
     vec![
         phase.phase.to_string(),
         lift.measure.words().into(),
@@ -129,7 +109,7 @@ fn lift(phase: &OfPhaseReport, lift: &Lift) -> Vec<String> {
     ]
 }
 
-fn output(phase: &OfPhaseReport, output: &Output) -> [Vec<String>; 2] {
+fn output(phase: &PhaseReport, output: &Output) -> [Vec<String>; 2] {
     let row = |arm: usize, of: &Spread| {
         let decile = |i: usize| number(of.deciles.map(|deciles| deciles[i]));
         vec![
@@ -146,7 +126,7 @@ fn output(phase: &OfPhaseReport, output: &Output) -> [Vec<String>; 2] {
     [row(0, &output.champion), row(1, &output.challenger)]
 }
 
-fn labels(phase: &OfPhaseReport) -> Vec<Vec<String>> {
+fn labels(phase: &PhaseReport) -> Vec<Vec<String>> {
     let all = |of: fn(&Label) -> u64| phase.labels.iter().map(of).sum::<u64>();
     let sums = [all(|label| label.champion), all(|label| label.challenger)];
     let share = |rows: u64, all: u64| match all {

@@ -7,7 +7,7 @@ mod shadow;
 mod sheet;
 
 use crate::cli::Labelled;
-use crate::commands::{print_json, print_line, print_table};
+use crate::commands::{print_json, print_line, print_lines};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::experiment::{self, arms};
@@ -38,10 +38,7 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
             print_line(report.headline());
             print_line(format!("look at {}", path.display()));
         }
-        (None, false) => report.text().iter().for_each(|line| match line {
-            Line::Text(text) => print_line(text),
-            Line::Table(rows) => print_table(rows),
-        }),
+        (None, false) => print_lines(&report.text()),
     }
     Ok(exit::CONVERGED)
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::experiment::difference::{Difference, Pairing, Record, Tally};
 use crate::experiment::losses::{Losses, Scale};
 use crate::experiment::paired::Paired;
-use crate::experiment::{Report, Subject};
+use crate::experiment::{Report, Subject, milliseconds};
 use crate::model::Column;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -70,11 +70,10 @@ impl Found {
         }
     }
 
-    /// Of 1,000 rows; none of so few that it would be of memory that is touched for the first time.
+    /// Of 1,000 rows, where both are known.
     fn milliseconds(&self) -> Option<[f64; 2]> {
-        const LEAST: Duration = Duration::from_millis(1);
-        let enough = self.took.iter().all(|took| *took >= LEAST);
-        enough.then(|| self.took.map(|took| took.as_secs_f64() * 1e6 / self.rows as f64))
+        let [champion, shadow] = self.took.map(|took| milliseconds(self.rows, took));
+        Some([champion?, shadow?])
     }
 }
 
