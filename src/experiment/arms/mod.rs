@@ -19,7 +19,7 @@ pub use text::text;
 
 use crate::share::Share;
 
-/// A time in which a challenger has the same share.
+/// What a report is to know of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
     /// From 1.

@@ -4,12 +4,12 @@ use super::ARMS;
 use super::lift::{Lift, Lost};
 use super::report::{Arm, Label, PhaseReport, Report, Spread};
 use crate::digits::short;
-use crate::experiment::page::sections::{DASH, figure, number, shortened, verdict};
+use crate::experiment::page::sections::{
+    DASH, equivalent, figure, interval, more, number, shortened, verdict, without_labels,
+};
 use crate::experiment::page::{END, begin};
 use crate::experiment::paired::Measure;
 use crate::experiment::report::grouped;
-use crate::experiment::sequence::Interval;
-use crate::experiment::verdict::rounded;
 use crate::html::{Escaped, thousands};
 use crate::plot;
 use crate::report::{minute, percent};
@@ -57,12 +57,7 @@ fn lifts(report: &Report, phases: &[&PhaseReport], html: &mut String) -> fmt::Re
         )?;
     }
     let Some(first) = phases.iter().find_map(|phase| phase.lifts.first()) else {
-        return writeln!(
-            html,
-            "<p>Only labels can say: give what came true to the report, by <code>transform experiment report {} --labels \
-             LABELS.csv</code>.</p>\n</section>",
-            Escaped(&report.experiment)
-        );
+        return without_labels(&report.experiment, html);
     };
     html.push_str(
         "<table class=\"wide\">\n<thead><tr><th></th><th class=\"number\">champion</th><th class=\"number\">challenger</th>\
@@ -72,10 +67,7 @@ fn lifts(report: &Report, phases: &[&PhaseReport], html: &mut String) -> fmt::Re
     for phase in phases {
         phase.lifts.iter().try_for_each(|of| lift(phase, of, html))?;
     }
-    let margin = match first.margin {
-        0.0 => String::new(),
-        margin => format!(" Equivalent: within {} either way.", thousands(short(margin, 3))),
-    };
+    let margin = equivalent(first.margin);
     let decides = match phases.iter().any(|phase| phase.lifts.len() > 1) {
         true => " The first loss of a phase decides.",
         false => "",
@@ -107,15 +99,8 @@ fn first_measures(phases: &[&PhaseReport]) -> Vec<Measure> {
 }
 
 fn lift(phase: &PhaseReport, lift: &Lift, html: &mut String) -> fmt::Result {
-    let interval = |of: Option<Interval>| {
-        of.map_or(DASH.into(), |of| {
-            format!("{} to {}", number(Some(of.low)), number(Some(of.high)))
-        })
-    };
     let lost = |of: &Lost| format!("{}<small>{}</small>", number(of.mean), grouped(of.keys, "key"));
-    let more = lift
-        .more_keys
-        .map_or(DASH.into(), |more| format!("about {}", thousands(rounded(more))));
+    let more = more(lift.more_keys);
     let left_out = match lift.champion.left_out + lift.challenger.left_out {
         0 => String::new(),
         rows => format!("; {} without a finite loss left out", grouped(rows, "row")),

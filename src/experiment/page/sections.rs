@@ -5,9 +5,9 @@ use crate::digits::short;
 use crate::experiment::difference::{Column, Difference, Different, LabelPair, Labels};
 use crate::experiment::paired::{Measure, Paired};
 use crate::experiment::report::{Report, grouped};
+use crate::experiment::sequence::Interval;
 use crate::experiment::text;
-use crate::experiment::verdict::Verdict;
-use crate::experiment::verdict::rounded;
+use crate::experiment::verdict::{Verdict, rounded};
 use crate::html::{Escaped, thousands};
 use crate::report::percent;
 use std::fmt::{self, Write};
@@ -35,12 +35,7 @@ pub(in crate::experiment) fn shortened(text: &str) -> String {
 pub fn losses(report: &Report, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>Which is better</h2>\n");
     if report.paired.is_empty() {
-        return writeln!(
-            html,
-            "<p>Only labels can say: give what came true to the report, by <code>transform experiment report {} --labels \
-             LABELS.csv</code>.</p>\n</section>",
-            Escaped(&report.experiment)
-        );
+        return without_labels(&report.experiment, html);
     }
     html.push_str(
         "<table class=\"wide\">\n<thead><tr><th></th><th class=\"number\">keys</th><th class=\"number\">champion</th><th class=\"number\">shadow</th>\
@@ -53,10 +48,7 @@ pub fn losses(report: &Report, html: &mut String) -> fmt::Result {
         1 => "",
         _ => " The first one decides.",
     };
-    let margin = match report.paired[0].margin {
-        0.0 => String::new(),
-        margin => format!(" Equivalent: within {} either way.", thousands(short(margin, 3))),
-    };
+    let margin = equivalent(report.paired[0].margin);
     writeln!(
         html,
         "<p class=\"note\">Mean losses of keys, less is better; lift: the champion\u{2019}s minus the shadow\u{2019}s. Rows of one key are averaged first. \
@@ -91,12 +83,7 @@ fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
             thousands(paired.left_out)
         ));
     }
-    let interval = paired.interval.map_or(DASH.into(), |interval| {
-        format!("{} to {}", number(Some(interval.low)), number(Some(interval.high)))
-    });
-    let more = paired
-        .more_keys
-        .map_or(DASH.into(), |more| format!("about {}", thousands(rounded(more))));
+    let (interval, more) = (interval(paired.interval), more(paired.more_keys));
     writeln!(
         html,
         "<tr><th scope=\"row\"><b>{}</b><small>{}</small></th><td class=\"number\" data-name=\"keys\">{}</td>\
@@ -113,6 +100,34 @@ fn paired(paired: &Paired, html: &mut String) -> fmt::Result {
         thousands(short(paired.p, 2)),
         verdict(paired.verdict)
     )
+}
+
+/// The end of a section of which nothing is known.
+pub(in crate::experiment) fn without_labels(experiment: &str, html: &mut String) -> fmt::Result {
+    writeln!(
+        html,
+        "<p>Only labels can say: give what came true to the report, by <code>transform experiment report {} --labels \
+         LABELS.csv</code>.</p>\n</section>",
+        Escaped(experiment)
+    )
+}
+
+/// What a margin means, for the note below the lifts.
+pub(in crate::experiment) fn equivalent(margin: f64) -> String {
+    match margin {
+        0.0 => String::new(),
+        margin => format!(" Equivalent: within {} either way.", thousands(short(margin, 3))),
+    }
+}
+
+pub(in crate::experiment) fn interval(of: Option<Interval>) -> String {
+    of.map_or(DASH.into(), |of| {
+        format!("{} to {}", number(Some(of.low)), number(Some(of.high)))
+    })
+}
+
+pub(in crate::experiment) fn more(keys: Option<u64>) -> String {
+    keys.map_or(DASH.into(), |more| format!("about {}", thousands(rounded(more))))
 }
 
 /// In its colour.

@@ -3,6 +3,7 @@
 use super::record::{Action, Experiment};
 use crate::registry::halt::{Halt, Halts};
 use crate::score::{Identity, Phase, Split};
+use crate::share::Share;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
@@ -71,8 +72,8 @@ impl Experiment {
     }
 
     /// Phases are numbered from 1; this is the last one's.
-    pub fn phase_number(&self) -> usize {
-        self.steps.iter().filter(|step| step.action.goes_on()).count()
+    pub fn phase_number(&self) -> u32 {
+        self.steps.iter().filter(|step| step.action.goes_on()).count() as u32
     }
 
     /// `NAME/NUMBER`, of the last one.
@@ -80,7 +81,7 @@ impl Experiment {
         self.phase_name(self.phase_number())
     }
 
-    fn phase_name(&self, number: usize) -> String {
+    fn phase_name(&self, number: u32) -> String {
         format!("{}/{number}", self.name)
     }
 
@@ -93,34 +94,40 @@ impl Experiment {
         halts.find(&self.name).filter(|halt| !is_lifted(halt))
     }
 
+    /// Of each phase of a challenger, oldest first: its number, the challenger's share, and when it began, in microseconds since 1970.
+    pub fn shares(&self) -> impl Iterator<Item = (u32, Share, i64)> {
+        let steps = self.steps.iter().filter(|step| step.action.goes_on());
+        let shares = steps.scan(None, |share, step| {
+            *share = step.share.or(*share);
+            Some(share.map(|share| (share, moment(&step.at))))
+        });
+        let phases = shares.flatten().zip(1..);
+        phases.map(|((share, began), number)| (number, share, began))
+    }
+
     /// Of a challenger: oldest first. `group`: whose versions they are.
     pub fn phases(&self, group: &str) -> Vec<Phase> {
-        let mut phases: Vec<Phase> = Vec::new();
-        let (Some(salt), mut share) = (&self.salt, None) else {
-            return phases;
-        };
-        for step in self.steps.iter().filter(|step| step.action.goes_on()) {
-            share = step.share.or(share);
-            let Some(share) = share else { continue };
-            let name = self.phase_name(phases.len() + 1);
-            let Experiment {
-                version,
-                manifest,
-                champion,
-                champion_manifest,
-                ..
-            } = self;
-            phases.push(Phase {
-                number: phases.len() as u32 + 1,
+        let Some(salt) = &self.salt else { return Vec::new() };
+        let Experiment {
+            version,
+            manifest,
+            champion,
+            champion_manifest,
+            ..
+        } = self;
+        let phase = |(number, share, since): (u32, Share, i64)| {
+            let name = self.phase_name(number);
+            Phase {
+                number,
                 made_by: format!(
                     "{group}/{champion}@{champion_manifest} {name} {group}/{version}@{manifest} {share} {salt}"
                 ),
                 name,
                 split: Split::new(salt, share.fraction()),
-                since: moment(&step.at),
-            });
-        }
-        phases
+                since,
+            }
+        };
+        self.shares().map(phase).collect()
     }
 }
 

@@ -111,7 +111,7 @@ impl Experiment {
             member,
             key: self.key.clone(),
             since: self.since(),
-            phase: self.phase_number() as u32,
+            phase: self.phase_number(),
             guards: self.abort_if.clone(),
         }
     }

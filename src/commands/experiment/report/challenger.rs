@@ -9,10 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::arms::{Phase, Report, Row, Spent, Subject, Tally};
 use crate::experiment::difference::Pairing;
 use crate::experiment::losses::Scale;
-use crate::registry::Experiment;
-use crate::registry::experiment::Action;
 use crate::score::Arm;
-use jiff::Timestamp;
 
 pub fn report(asked: &Asked) -> Result<Report> {
     let Asked {
@@ -51,12 +48,16 @@ pub fn report(asked: &Asked) -> Result<Report> {
         ));
     }
     notes.extend(left_out.words());
+    let phases = experiment
+        .shares()
+        .map(|(number, share, began)| Phase { number, share, began });
+    let phases: Vec<Phase> = phases.collect();
     Ok(Report::of(Subject {
         name: &experiment.name,
         champion: &format!("{}/{}", registry.group(), experiment.champion),
         challenger: &format!("{}/{}", registry.group(), experiment.version),
         state: &asked.state,
-        phases: &phases(experiment),
+        phases: &phases,
         tally,
         margin: labelled.margin,
         notes,
@@ -107,21 +108,4 @@ fn row<'a>(cells: &'a [&'a str]) -> std::result::Result<Row<'a>, String> {
         },
         outputs: &cells[3..],
     })
-}
-
-/// Oldest first: each begins with a step after which it goes on.
-fn phases(experiment: &Experiment) -> Vec<Phase> {
-    let begin = |action| matches!(action, Action::Start | Action::Ramp | Action::Resume);
-    let steps = experiment.steps.iter().filter(|step| begin(step.action));
-    let mut share = None;
-    let phases = steps.zip(1..).filter_map(|(step, number)| {
-        share = step.share.or(share);
-        let began: Timestamp = step.at.parse().unwrap_or_default();
-        Some(Phase {
-            number,
-            share: share?,
-            began: began.as_microsecond(),
-        })
-    });
-    phases.collect()
 }
