@@ -72,6 +72,12 @@ pub struct Challenger {
     pub guards: Vec<String>,
 }
 
+impl Challenger {
+    fn phase(&self, name: &str) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+}
+
 /// A time in which a challenger has the same share.
 #[derive(Clone, Debug)]
 pub struct Phase {
@@ -111,9 +117,15 @@ impl Lineup {
 
     /// The challenger and the phase of that name. None: it isn't one of this lineup, and the champion answers alone.
     pub fn phase(&self, name: &str) -> Option<(&Challenger, &Phase)> {
-        self.challengers
-            .iter()
-            .find_map(|challenger| Some((challenger, challenger.phases.iter().find(|phase| phase.name == name)?)))
+        let challenger = &self.challengers[self.place(name)?];
+        let phase = challenger.phase(name)?;
+        Some((challenger, phase))
+    }
+
+    /// The place among the challengers of the one whose phase that is.
+    pub fn place(&self, phase: &str) -> Option<usize> {
+        let is_its = |challenger: &Challenger| challenger.phase(phase).is_some();
+        self.challengers.iter().position(is_its)
     }
 
     /// Who answers in a phase, as the ledger has it; outside of one the champion.

@@ -43,11 +43,9 @@ impl Arms {
     /// The input lacks a column that the challenger takes.
     pub fn of(input: &Input, scorer: &Scorer, phase: &str) -> Result<Option<Arms>, Problem> {
         let lineup = &scorer.lineup;
-        let Some((challenger, Phase { split, .. })) = lineup.phase(phase) else {
+        let (Some(place), Some((challenger, Phase { split, .. }))) = (lineup.place(phase), lineup.phase(phase)) else {
             return Ok(None);
         };
-        let is_it = |of: &Challenger| of.experiment == challenger.experiment;
-        let place = lineup.challengers.iter().position(is_it).expect("it is one of them");
         let champion = lineup.signature();
         let version = challenger.model.as_ref().map_or(champion, |model| model.signature());
         let second = scorer.second_of(place);

@@ -7,7 +7,7 @@ use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{HalfHash, Taken};
-use crate::score::{Challenger, Lineup};
+use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::{Publisher, TrialDraft};
@@ -78,12 +78,10 @@ impl Job {
         }
     }
 
-    /// A line of each row is kept, if it is of a phase.
+    /// Of challengers, what is kept of it is of the one whose phase it is of.
     pub fn take_phase_on_trial(&mut self, lineup: &Lineup) {
         self.trials.retain(|trial| matches!(trial, Trial::Shadow(_)));
-        if let Some((challenger, _)) = self.phase.as_deref().and_then(|phase| lineup.phase(phase)) {
-            let is_it = |of: &Challenger| of.experiment == challenger.experiment;
-            let place = lineup.challengers.iter().position(is_it).expect("it is one of them");
+        if let Some(place) = self.phase.as_deref().and_then(|phase| lineup.place(phase)) {
             self.trials.insert(0, Trial::Challenger(place));
         }
     }
@@ -351,7 +349,7 @@ impl Context<'_> {
     /// Of each of its trials.
     fn draft_trials(&self, job: &Job) -> Vec<TrialDraft> {
         let lineup = &self.pin.scorer.lineup;
-        let draft = |&trial: &Trial| self.setup.publisher.draft_trial(experiment(lineup, trial), &job.name);
+        let draft = |&trial: &Trial| self.setup.publisher.draft_trial(trial.experiment(lineup), &job.name);
         job.trials.iter().map(draft).collect()
     }
 
@@ -451,14 +449,6 @@ impl Context<'_> {
                 n => hasher.update(&buffer[..n]),
             };
         }
-    }
-}
-
-/// The experiment of a trial.
-pub fn experiment(lineup: &Lineup, trial: Trial) -> &str {
-    match trial {
-        Trial::Shadow(place) => &lineup.shadows[place].experiment,
-        Trial::Challenger(place) => &lineup.challengers[place].experiment,
     }
 }
 

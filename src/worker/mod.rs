@@ -34,4 +34,5 @@ pub use commit::{Usual, counted_on};
 pub use inbox::Inbox;
 pub use look::{Published, is_gone};
 pub use r#loop::{End, Until, Worker, require_local};
+pub use pin::Pin;
 pub use tally::Tally;

@@ -5,16 +5,15 @@ use crate::config::Config;
 use crate::digits::short;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
-use crate::model::Signature;
 use crate::monitor::check::Check;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Basis, Counts, Judgement, Policy};
 use crate::registry::baseline::InForce;
 use crate::registry::{Baselines, Current, Registry};
-use crate::score::{Challenger, Identity, Lineup};
+use crate::score::{Identity, Lineup};
 use crate::service::clock::wall_clock;
 use crate::transform::{Failure, Run, Scorer, Summary, pool, transform};
-use crate::worker::Usual;
+use crate::worker::{Pin, Usual};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io;
@@ -111,10 +110,9 @@ fn now_on_trial(config: &Config, registry: &Registry) -> Result<Option<(Arc<Line
 
 /// The challenger that has no baseline.
 fn unwatched(lineup: &Lineup, baselines: &Baselines, phase: &str) -> Option<String> {
-    let mut all = lineup.challengers.iter().zip(&baselines.challengers);
-    let (challenger, _) =
-        all.find(|(of, baseline)| baseline.is_none() && of.phases.iter().any(|of| of.name == phase))?;
-    Some(challenger.identity.to_string())
+    let place = lineup.place(phase)?;
+    let is_unwatched = baselines.challengers[place].is_none();
+    is_unwatched.then(|| lineup.challengers[place].identity.to_string())
 }
 
 fn by_one(config: &Config, registry: &Registry, version: u32, file: &Path) -> Result<Checked> {
@@ -132,31 +130,27 @@ fn by_arm(
     phase: &str,
     file: &Path,
 ) -> Result<Vec<Checked>> {
-    let watch = &config.monitor.watch;
     let champion = &lineup.champion.identity;
     let own = in_force(registry, champion.version)?;
-    let counter = |in_force: &InForce, signature: &Signature| Arc::new(in_force.counter(watch, signature));
-    let challengers = lineup.challengers.iter().zip(&baselines.challengers);
-    let counters = challengers.clone().map(|(challenger, baseline)| {
-        let model = challenger.model.as_ref().ok()?;
-        Some(counter(baseline.as_ref()?, model.signature()))
-    });
-    let scorer = Scorer::new(lineup.clone(), config.shape.clone())
-        .with_trials()
-        .counting(Some(counter(&own, lineup.signature())))
-        .counting_challengers(counters.collect());
+    let scorer = Pin::of(lineup, config, baselines).scorer;
     let path = config.input.path.join(input_name(config, file).path());
     let summary = count_phase(config, &scorer, if file.exists() { file } else { &path }, Some(phase))?;
     let mut checked = vec![judge(config, champion, &own, &summary, Some(&summary.counts), file)?];
-    let is_its = |challenger: &Challenger| challenger.phases.iter().any(|of| of.name == phase);
-    for (challenger, baseline) in challengers.filter(|(challenger, _)| is_its(challenger)) {
-        if let (Some(in_force), Some(part)) = (baseline, &summary.arms) {
-            let own = Summary {
-                counts: part.counts.clone(),
-                ..Summary::default()
-            };
-            checked.push(judge(config, &challenger.identity, in_force, &own, None, file)?);
-        }
+    if let (Some(place), Some(part)) = (lineup.place(phase), &summary.arms)
+        && let Some(in_force) = &baselines.challengers[place]
+    {
+        let own = Summary {
+            counts: part.counts.clone(),
+            ..Summary::default()
+        };
+        checked.push(judge(
+            config,
+            &lineup.challengers[place].identity,
+            in_force,
+            &own,
+            None,
+            file,
+        )?);
     }
     Ok(checked)
 }

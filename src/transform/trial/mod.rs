@@ -23,6 +23,16 @@ pub enum Trial {
     Shadow(usize),
 }
 
+impl Trial {
+    /// The name of its experiment.
+    pub fn experiment(self, lineup: &Lineup) -> &str {
+        match self {
+            Trial::Challenger(place) => &lineup.challengers[place].experiment,
+            Trial::Shadow(place) => &lineup.shadows[place].experiment,
+        }
+    }
+}
+
 /// Where what is kept of a trial is written.
 pub struct Sink<'a> {
     pub trial: Trial,

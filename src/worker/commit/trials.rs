@@ -7,7 +7,7 @@ use crate::score::{Identity, Lineup};
 use crate::spool::publish::{Publisher, TrialDraft};
 use crate::spool::{Dir, Name, results};
 use crate::transform::{Trial, Tried, Verdict};
-use crate::worker::job::{Job, Setup, experiment};
+use crate::worker::job::{Job, Setup};
 use crate::worker::look::{Found, now};
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Trials {
         };
         let known = |trial, identity: &Identity, of_shadow, has_key| Known {
             trial,
-            experiment: experiment(lineup, trial).into(),
+            experiment: trial.experiment(lineup).into(),
             made_by: identity.made_by(),
             of_shadow,
             has_key,
