@@ -275,6 +275,14 @@ impl Signature {
         self.outputs.iter().map(place).collect()
     }
 
+    /// The output by which versions are compared: the number, the probability of the last of two classes, or the label.
+    pub fn compared(&self) -> usize {
+        match &self.outputs[..] {
+            [label, _, _] if label.categories.len() == 2 => 2,
+            _ => 0,
+        }
+    }
+
     /// As names are compared.
     pub fn trim_names(&mut self) {
         for input in &mut self.inputs {

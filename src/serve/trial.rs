@@ -3,7 +3,6 @@
 use crate::experiment::guard::Guard;
 use crate::score::{Lineup, Shadow};
 use crate::serve::answer::Scored;
-use crate::serve::arms::Arms;
 use crate::serve::scoring::Predictions;
 use crate::serve::served::Served;
 use crate::serve::tally::{self, Tally, ask_for_predictions};
@@ -178,25 +177,6 @@ pub fn beside(lineup: &Lineup, before: Option<Trials>, serve: impl Fn(Lineup) ->
     });
     let trials: Trials = trials.collect();
     (!trials.is_empty()).then_some(trials)
-}
-
-/// Says which version is beside the one that answers, for which keys, and when that ends.
-pub fn log_arms(before: Option<&Arms>, now: Option<&Arms>) {
-    let phase = |arms: Option<&Arms>| arms.map(|arms| arms.phase.clone());
-    if phase(before) == phase(now) {
-        return;
-    }
-    if let (Some(before), None) = (before, now) {
-        tracing::info!(phase = before.phase, "the champion answers all keys again");
-    }
-    let Some(now) = now else { return };
-    let (phase, challenger, share) = (&now.phase, now.identity(), now.split.share());
-    match now.challenger() {
-        Ok(_) => tracing::info!(phase, %challenger, share, "a challenger answers its share of the keys"),
-        Err(error) => {
-            tracing::error!(phase, %challenger, error, "a challenger can't be used, and its keys aren't answered")
-        }
-    }
 }
 
 /// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.

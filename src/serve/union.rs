@@ -32,15 +32,10 @@ impl Union {
             sides[0].push((i, first));
             sides[1].push((place, second));
         }
-        // As in batch: the number, the probability of the last of two classes, or the label.
-        let compared = match (&champion.outputs[..], champion.outputs.first()) {
-            ([_, _, _], Some(label)) if label.categories.len() == 2 => 2,
-            _ => 0,
-        };
         Some(Union {
             signature,
             sides,
-            compared,
+            compared: champion.compared(),
         })
     }
 

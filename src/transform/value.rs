@@ -1,9 +1,9 @@
 //! What of a prediction is counted, to see how predictions are spread.
 
-use crate::model::{Column, Signature, Type};
+use crate::model::{Category, Column, Signature, Type};
 use crate::monitor::sketch::Sketch;
 
-/// Of a version's outputs: the number, the probability of the last of two classes, or the label's place among the champion's.
+/// Of a version's outputs the one that is [compared](Signature::compared); of a label its place among the champion's.
 pub struct Value {
     place: usize,
     /// Of each label, its place among the champion's.
@@ -17,12 +17,13 @@ impl Value {
         if known.kind != Type::Category || own.kind != Type::Category {
             return Some(Value { place: 0, labels: None });
         }
-        if let ([_, _], [_, _, probability]) = (&known.categories[..], &champion.outputs[..]) {
-            let named = |output: &Column| output.name == probability.name;
+        let compared = champion.compared();
+        if compared > 0 {
+            let named = |output: &Column| output.name == champion.outputs[compared].name;
             let place = version.outputs.iter().position(named)?;
             return Some(Value { place, labels: None });
         }
-        let place = |label: &crate::model::Category| {
+        let place = |label: &Category| {
             let known = known.categories.iter();
             let place = known
                 .map(ToString::to_string)

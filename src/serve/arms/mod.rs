@@ -203,5 +203,24 @@ impl Arms {
     }
 }
 
+/// Says which version is beside the one that answers, for which keys, and when that ends.
+pub fn log(before: Option<&Arms>, now: Option<&Arms>) {
+    let phase = |arms: Option<&Arms>| arms.map(|arms| arms.phase.clone());
+    if phase(before) == phase(now) {
+        return;
+    }
+    if let (Some(before), None) = (before, now) {
+        tracing::info!(phase = before.phase, "the champion answers all keys again");
+    }
+    let Some(now) = now else { return };
+    let (phase, challenger, share) = (&now.phase, now.identity(), now.split.share());
+    match now.challenger() {
+        Ok(_) => tracing::info!(phase, %challenger, share, "a challenger answers its share of the keys"),
+        Err(error) => {
+            tracing::error!(phase, %challenger, error, "a challenger can't be used, and its keys aren't answered")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

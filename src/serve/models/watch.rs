@@ -2,11 +2,12 @@
 
 use super::{Models, Table};
 use crate::error::Error;
+use crate::experiment::guard::Guard;
 use crate::registry::baseline::InForce;
 use crate::registry::{Current, Halt, Registry};
 use crate::score::{Identity, Lineup};
 use crate::serve::answering::Candidates;
-use crate::serve::arms::Arms;
+use crate::serve::arms::{self, Arms};
 use crate::serve::live::Live;
 use crate::serve::route::Stage;
 use crate::serve::served::Served;
@@ -94,7 +95,7 @@ impl Watch {
         let groups = self.groups.keys();
         let of = |tests: &[Arc<Arms>], group: &str| tests.iter().find(|arms| arms.identity().group == group).cloned();
         for group in groups {
-            trial::log_arms(of(before, group).as_deref(), of(&now, group).as_deref());
+            arms::log(of(before, group).as_deref(), of(&now, group).as_deref());
         }
     }
 
@@ -147,40 +148,48 @@ impl Watch {
         *models.trials.write().unwrap_or_else(PoisonError::into_inner) = trials;
     }
 
+    /// What is beyond a limit: challengers and shadows.
+    fn found(&self) -> Vec<Halt> {
+        let halt = |experiment: &str, group: &str, phase: &str, (guard, found): (&Guard, String)| Halt {
+            guard: guard.to_string(),
+            found,
+            at: Timestamp::now().to_string(),
+            by: "server".into(),
+            ..Halt::new(experiment, group, phase)
+        };
+        let arms = self.models.arms();
+        let challengers = arms.iter().filter_map(|arms| {
+            let group = &arms.identity().group;
+            Some(halt(&arms.experiment, group, &arms.phase, arms.beyond()?))
+        });
+        let trials = self
+            .models
+            .trials
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let shadows = trials.iter().flat_map(|(_, trials)| trials.iter());
+        let shadows = shadows.filter_map(|trial| {
+            let group = &trial.served().lineup.champion.identity.group;
+            Some(halt(trial.experiment(), group, &trial.phase(), trial.beyond()?))
+        });
+        challengers.chain(shadows).collect()
+    }
+
     /// Halts the experiments whose versions on trial are beyond a limit. True: one is, and is to be looked at again.
     pub fn halt(&mut self) -> bool {
-        let models = &self.models;
-        let mut found = Vec::new();
-        for arms in models.arms() {
-            let group = &arms.identity().group;
-            found.extend(arms.beyond().map(|(guard, found)| Halt {
-                guard: guard.to_string(),
-                found,
-                ..Halt::new(&arms.experiment, group, &arms.phase)
-            }));
-        }
-        let trials = models.trials.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for trial in trials.iter().flat_map(|(_, trials)| trials.iter()) {
-            let group = &trial.served().lineup.champion.identity.group;
-            found.extend(trial.beyond().map(|(guard, found)| Halt {
-                guard: guard.to_string(),
-                found,
-                ..Halt::new(trial.experiment(), group, &trial.phase())
-            }));
-        }
+        let mut found = self.found();
         // What was written already is seen by the next look.
         found.retain(|halt| !self.halted.contains(&(halt.group.clone(), halt.phase.clone())));
         let before = self.halted.len();
-        for mut halt in found {
-            halt.at = Timestamp::now().to_string();
-            halt.by = "server".into();
+        for halt in found {
             let Halt {
                 experiment,
                 phase,
                 found,
                 ..
             } = &halt;
-            match Halt::write(&models.state, &halt) {
+            match Halt::write(&self.models.state, &halt) {
                 Ok(()) => {
                     tracing::error!(experiment, phase, guard = halt.guard, found, "an experiment is halted");
                     self.halted.push((halt.group, halt.phase));

@@ -2,11 +2,10 @@
 
 use super::Facts;
 use super::table::Table;
-use super::words::latency;
+use super::words::{warned, within};
 use crate::digits::short;
 use crate::html::{Escaped, thousands};
 use crate::serve::division::{ALL, name};
-use crate::serve::telemetry::histogram::quantile;
 use std::fmt;
 
 pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
@@ -34,11 +33,6 @@ pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
             (&test.champion, "\u{2013}".into()),
         ];
         for ((arm, counted), (version, share)) in ALL.into_iter().zip(&test.arms).zip(of_arm) {
-            let at = |share| quantile(&counted.seconds, share).map_or("\u{2013}".into(), latency);
-            let bad_rows = match counted.bad_rows {
-                0 => "0".into(),
-                bad => format!("<span class=\"warns\">{}</span>", thousands(bad)),
-            };
             table.row(&[
                 Escaped(&test.phase).to_string(),
                 name(arm).into(),
@@ -46,9 +40,9 @@ pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
                 share,
                 thousands(counted.requests()),
                 thousands(counted.rows),
-                bad_rows,
-                at(0.5),
-                at(0.99),
+                warned(counted.bad_rows),
+                within(0.5, &counted.seconds),
+                within(0.99, &counted.seconds),
             ])?;
         }
     }

@@ -2,13 +2,12 @@
 
 use super::table::Table;
 use super::verdicts::NEAR;
-use super::words::{age, count, latency, percent, since, time, window};
+use super::words::{age, count, percent, since, time, window, within};
 use super::{Facts, QuotaLeft, Version, asked};
 use crate::html::{Escaped, thousands};
 use crate::registry::Decision;
 use crate::serve::keys::fields::Left;
 use crate::serve::telemetry::counters::{self, Totals};
-use crate::serve::telemetry::histogram::quantile;
 use bytesize::ByteSize;
 use jiff::Timestamp;
 use std::fmt::{self, Write};
@@ -66,7 +65,7 @@ fn number(recent: u64, all: u64, class: &str) -> String {
 }
 
 fn quantiles(recent: &Totals, all: &Totals, share: f64) -> String {
-    let text = |totals: &Totals| quantile(&totals.seconds, share).map_or("\u{2013}".into(), latency);
+    let text = |totals: &Totals| within(share, &totals.seconds);
     format!("<b>{}</b><small>{}</small>", text(recent), text(all))
 }
 
@@ -159,7 +158,6 @@ pub fn models(facts: &Facts, html: &mut String) -> fmt::Result {
 
 fn row(table: &mut Table, version: &Version, now: Timestamp, role: &str) -> fmt::Result {
     let Totals { seconds, .. } = &version.totals;
-    let at = |share| quantile(seconds, share).map_or("\u{2013}".into(), latency);
     let rows = version.rows.all();
     let bad = match version.rows.bad {
         0 => "0".into(),
@@ -181,8 +179,8 @@ fn row(table: &mut Table, version: &Version, now: Timestamp, role: &str) -> fmt:
         thousands(version.totals.all()),
         thousands(rows),
         bad,
-        at(0.5),
-        at(0.99),
+        within(0.5, seconds),
+        within(0.99, seconds),
     ])
 }
 

@@ -2,9 +2,8 @@
 
 use super::Facts;
 use super::table::Table;
-use super::words::latency;
+use super::words::{warned, within};
 use crate::html::{Escaped, thousands};
-use crate::serve::telemetry::histogram::quantile;
 use std::fmt;
 
 pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
@@ -24,19 +23,14 @@ pub fn section(facts: &Facts, html: &mut String) -> fmt::Result {
     ];
     let mut table = Table::begin(html, &columns);
     for shadow in shadows {
-        let at = |share| quantile(&shadow.seconds, share).map_or("\u{2013}".into(), latency);
-        let number = |count: u64| match count {
-            0 => "0".into(),
-            count => format!("<span class=\"warns\">{}</span>", thousands(count)),
-        };
         table.row(&[
             Escaped(&shadow.model).to_string(),
             Escaped(&shadow.experiment).to_string(),
             thousands(shadow.scored),
-            number(shadow.skipped),
-            number(shadow.failed),
-            at(0.5),
-            at(0.99),
+            warned(shadow.skipped),
+            warned(shadow.failed),
+            within(0.5, &shadow.seconds),
+            within(0.99, &shadow.seconds),
         ])?;
     }
     table.end();

@@ -1,6 +1,7 @@
 //! Numbers and times as people read them.
 
 use crate::html::thousands;
+use crate::serve::telemetry::histogram::{Counts, quantile};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -35,6 +36,19 @@ pub fn latency(seconds: f64) -> String {
     match number {
         ..10.0 => format!("{number:.1}\u{a0}{unit}"),
         _ => format!("{number:.0}\u{a0}{unit}"),
+    }
+}
+
+/// So many requests took no longer; a dash of none.
+pub fn within(share: f64, seconds: &Counts) -> String {
+    quantile(seconds, share).map_or("\u{2013}".into(), latency)
+}
+
+/// How many of what should be none, in its colour.
+pub fn warned(count: u64) -> String {
+    match count {
+        0 => "0".into(),
+        count => format!("<span class=\"warns\">{}</span>", thousands(count)),
     }
 }
 
