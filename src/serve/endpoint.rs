@@ -11,11 +11,10 @@ use super::protocol::{self, Ask, By, open_inference, tensorflow};
 use super::refusal::{Cause, Refusal};
 use super::request::Request;
 use super::route::{NoRoute, Protocol, Route, Stage};
-use super::shadows::Shadows;
+use super::shadows::{Answered, ShadowThread};
 use super::telemetry::metrics::{ModelInfo, Standing};
 use super::telemetry::windows::Watched;
 use super::telemetry::{Exchange, Telemetry};
-use super::trial::Answered;
 use super::vertex::Vertex;
 use crate::config::{Config, Serve};
 use crate::error::Result as Outcome;
@@ -60,7 +59,7 @@ pub struct Endpoint {
     /// Where predictions are kept, if they are.
     capture: Option<Arc<Capture>>,
     /// Who scores for those on trial, where predictions are kept.
-    shadows: Option<Shadows>,
+    shadows: Option<ShadowThread>,
     stopping: AtomicBool,
     pub telemetry: Telemetry,
     /// The worker beside this server, for the page.
@@ -84,7 +83,7 @@ impl Endpoint {
         let capture = capture.map(|settings| Capture::start(settings, stage)).transpose()?;
         let capture = capture.map(Arc::new);
         Ok(Endpoint {
-            shadows: capture.clone().map(Shadows::start).transpose()?,
+            shadows: capture.clone().map(ShadowThread::start).transpose()?,
             capture,
             models,
             guard,
@@ -220,13 +219,13 @@ impl Endpoint {
         let by = By::Asked(&self.models);
         let mut answer = protocol::answer(&Ask::new(&request, by, self.settings.bad_rows, &hold))?;
         let predictions = answer.scored.as_mut().and_then(|scored| scored.predictions.take());
-        if let (Some(capture), Some(shadows)) = (&self.capture, &self.shadows)
+        if let (Some(capture), Some(thread)) = (&self.capture, &self.shadows)
             && let Some(stamp) = capture.offer(&mut request, &answer)
             && let Some(scored) = &answer.scored
             && !scored.by.is_mixed()
-            && let Some(trials) = self.models.trials(&scored.by.served)
+            && let Some(shadows) = self.models.shadows(&scored.by.served)
         {
-            shadows.offer(request, trials, stamp, Answered::of(scored, predictions));
+            thread.offer(request, shadows, stamp, Answered::of(scored, predictions));
         }
         held(answer, hold)
     }
@@ -280,7 +279,7 @@ impl Endpoint {
             model: served.lineup.to_string(),
             windows: served.live.as_ref().map(Live::windows),
         });
-        let shadows: Vec<_> = models.iter().filter_map(|served| self.models.trials(served)).collect();
+        let shadows: Vec<_> = models.iter().filter_map(|served| self.models.shadows(served)).collect();
         let infos = models.iter().map(|served| {
             let identity = &served.lineup.champion.identity;
             ModelInfo {
@@ -304,8 +303,8 @@ impl Endpoint {
             tests: tests.iter().map(|arms| arms.standing()).collect(),
             shadows: shadows
                 .iter()
-                .flat_map(|trials| trials.iter())
-                .map(|trial| trial.standing())
+                .flat_map(|shadows| shadows.iter())
+                .map(|shadow| shadow.standing())
                 .collect(),
         }
     }

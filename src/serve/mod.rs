@@ -43,7 +43,6 @@ mod server;
 mod shadows;
 mod tally;
 mod telemetry;
-mod trial;
 mod union;
 mod vertex;
 

@@ -9,7 +9,7 @@ use super::arms::Arms;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
-use super::trial::Trials;
+use super::shadows::Shadows;
 use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};
@@ -47,7 +47,7 @@ pub struct Models {
     captures: bool,
     table: RwLock<Arc<Table>>,
     /// Of each group, the version that answers and those on trial beside it; they come and go while it answers.
-    trials: RwLock<Vec<(Arc<Served>, Trials)>>,
+    shadows: RwLock<Vec<(Arc<Served>, Shadows)>>,
     /// Locked to look, never to read a file.
     others: Mutex<Others>,
 }
@@ -110,7 +110,7 @@ impl Models {
             watched,
             captures: false,
             table: RwLock::default(),
-            trials: RwLock::default(),
+            shadows: RwLock::default(),
             others: Mutex::default(),
         }
     }
@@ -162,11 +162,11 @@ impl Models {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Those on trial beside a version that answers by itself, if there are any.
-    pub fn trials(&self, beside: &Arc<Served>) -> Option<Trials> {
-        let all = self.trials.read().unwrap_or_else(PoisonError::into_inner);
+    /// The shadows beside a version that answers by itself, if there are any.
+    pub fn shadows(&self, beside: &Arc<Served>) -> Option<Shadows> {
+        let all = self.shadows.read().unwrap_or_else(PoisonError::into_inner);
         let own = all.iter().find(|(served, _)| Arc::ptr_eq(served, beside));
-        own.map(|(_, trials)| trials.clone())
+        own.map(|(_, shadows)| shadows.clone())
     }
 
     /// The groups that are served, and the version that answers or why none does; in the order of their names.

@@ -11,7 +11,7 @@ use crate::serve::arms::{self, Arms};
 use crate::serve::live::Live;
 use crate::serve::route::Stage;
 use crate::serve::served::Served;
-use crate::serve::trial;
+use crate::serve::shadows;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -108,7 +108,7 @@ impl Watch {
                     tracing::info!(model = %lineup, stage = %models.stage, "answers");
                     say_watched(lineup, current.baseline(), models.watched);
                 }
-                trial::log(before, lineup, current.faults(), models.captures);
+                shadows::log(before, lineup, current.faults(), models.captures);
             }
             Err(error) => tracing::error!(group, error = %error, "no model answers"),
         }
@@ -117,7 +117,7 @@ impl Watch {
     fn publish(&self) {
         let models = &self.models;
         let before = models.table();
-        let (mut table, mut trials) = (Table::new(), Vec::new());
+        let (mut table, mut all) = (Table::new(), Vec::new());
         for (group, current) in &self.groups {
             let served = match current.lineup() {
                 Ok(lineup) => {
@@ -131,10 +131,10 @@ impl Watch {
                         }
                     };
                     let arms = before.and_then(|before| before.arms.clone());
-                    let before = before.and_then(|before| models.trials(&before.champion));
+                    let before = before.and_then(|before| models.shadows(&before.champion));
                     let serve = |lineup: Lineup| models.served(lineup.into(), None);
-                    let own = trial::beside(lineup, before, serve);
-                    trials.extend(own.map(|own| (served.clone(), own)));
+                    let own = shadows::beside(lineup, before, serve);
+                    all.extend(own.map(|own| (served.clone(), own)));
                     let serve = |identity: &Identity, lineup| models.challenger(identity, lineup);
                     let arms = Arms::beside(&served, lineup, arms, serve);
                     Ok(Candidates { champion: served, arms })
@@ -145,7 +145,7 @@ impl Watch {
             table.insert(group.clone(), served);
         }
         *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        *models.trials.write().unwrap_or_else(PoisonError::into_inner) = trials;
+        *models.shadows.write().unwrap_or_else(PoisonError::into_inner) = all;
     }
 
     /// What is beyond a limit: challengers and shadows.
@@ -162,16 +162,16 @@ impl Watch {
             let group = &arms.identity().group;
             Some(halt(&arms.experiment, group, &arms.phase, arms.beyond()?))
         });
-        let trials = self
+        let all = self
             .models
-            .trials
+            .shadows
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let shadows = trials.iter().flat_map(|(_, trials)| trials.iter());
-        let shadows = shadows.filter_map(|trial| {
-            let group = &trial.served().lineup.champion.identity.group;
-            Some(halt(trial.experiment(), group, &trial.phase(), trial.beyond()?))
+        let shadows = all.iter().flat_map(|(_, shadows)| shadows.iter());
+        let shadows = shadows.filter_map(|shadow| {
+            let group = &shadow.served().lineup.champion.identity.group;
+            Some(halt(shadow.experiment(), group, &shadow.phase(), shadow.beyond()?))
         });
         challengers.chain(shadows).collect()
     }

@@ -1,7 +1,7 @@
-//! A version on trial, and what came of the requests that it was to score.
+//! A shadow, and what came of the requests that it was to score.
 
 use crate::experiment::guard::Guard;
-use crate::score::{Lineup, Shadow};
+use crate::score::{self, Lineup};
 use crate::serve::answer::Scored;
 use crate::serve::scoring::Predictions;
 use crate::serve::served::Served;
@@ -16,10 +16,10 @@ use std::time::Duration;
 /// How often it is said that requests can't be scored.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
-/// All of them, beside a version that answers; at least one.
-pub type Trials = Arc<[Arc<Trial>]>;
+/// Those beside a version that answers; at least one.
+pub type Shadows = Arc<[Arc<Shadow>]>;
 
-pub struct Trial {
+pub struct Shadow {
     experiment: String,
     served: Arc<Served>,
     scored: AtomicU64,
@@ -54,10 +54,10 @@ impl Answered {
     }
 }
 
-impl Trial {
+impl Shadow {
     /// `union`: of the version that answers, and this one.
-    pub fn new(experiment: &str, served: Arc<Served>, union: Option<Union>) -> Trial {
-        Trial {
+    pub fn new(experiment: &str, served: Arc<Served>, union: Option<Union>) -> Shadow {
+        Shadow {
             experiment: experiment.into(),
             served,
             scored: AtomicU64::default(),
@@ -75,7 +75,7 @@ impl Trial {
         &self.experiment
     }
 
-    fn is_of(&self, shadow: &Shadow) -> bool {
+    fn is_of(&self, shadow: &score::Shadow) -> bool {
         self.experiment == shadow.experiment && self.served.lineup.champion.identity == shadow.member.identity
     }
 
@@ -156,10 +156,10 @@ impl Trial {
 }
 
 /// Those of a lineup. Who was there `before` goes on counting. `serve`: puts a version to use.
-pub fn beside(lineup: &Lineup, before: Option<Trials>, serve: impl Fn(Lineup) -> Arc<Served>) -> Option<Trials> {
-    let before = before.iter().flat_map(|trials| trials.iter());
-    let trials = lineup.shadows.iter().map(|shadow| {
-        let known = before.clone().find(|trial| trial.is_of(shadow));
+pub fn beside(lineup: &Lineup, before: Option<Shadows>, serve: impl Fn(Lineup) -> Arc<Served>) -> Option<Shadows> {
+    let before = before.iter().flat_map(|shadows| shadows.iter());
+    let shadows = lineup.shadows.iter().map(|shadow| {
+        let known = before.clone().find(|known| known.is_of(shadow));
         if let Some(same) = known.filter(|known| known.phase == shadow.phase) {
             return same.clone();
         }
@@ -168,15 +168,15 @@ pub fn beside(lineup: &Lineup, before: Option<Trials>, serve: impl Fn(Lineup) ->
             None => serve(Lineup::of(shadow.member.clone())),
         };
         let union = Union::of(lineup.signature(), served.lineup.signature());
-        Trial {
+        Shadow {
             guards: tally::guards(&shadow.experiment, &shadow.guards),
             phase: shadow.phase,
-            ..Trial::new(&shadow.experiment, served, union)
+            ..Shadow::new(&shadow.experiment, served, union)
         }
         .into()
     });
-    let trials: Trials = trials.collect();
-    (!trials.is_empty()).then_some(trials)
+    let shadows: Shadows = shadows.collect();
+    (!shadows.is_empty()).then_some(shadows)
 }
 
 /// Says who is on trial, and who is no more. `captures`: else it scores nothing. `faults`: of those that can't be used.
@@ -184,8 +184,9 @@ pub fn log(before: Option<&Lineup>, now: &Lineup, faults: &[String], captures: b
     for fault in faults {
         tracing::error!(fault, "a shadow can't be used; answers are as without it");
     }
-    let is_in = |lineup: &Lineup, one: &Shadow| lineup.shadows.iter().any(|other| other.experiment == one.experiment);
-    let is_new = |shadow: &&Shadow| !before.is_some_and(|before| is_in(before, shadow));
+    let is_in =
+        |lineup: &Lineup, one: &score::Shadow| lineup.shadows.iter().any(|other| other.experiment == one.experiment);
+    let is_new = |shadow: &&score::Shadow| !before.is_some_and(|before| is_in(before, shadow));
     for shadow in now.shadows.iter().filter(is_new) {
         let (experiment, model) = (&shadow.experiment, &shadow.member.identity);
         if captures {

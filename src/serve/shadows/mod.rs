@@ -1,7 +1,11 @@
 //! Versions on trial: once a request is answered and captured, shadows score it, too, in a thread beside. What they make of it is
 //! captured under the same event id. No answer waits for them, and none is another one for them.
 //!
-//! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Trial`].
+//! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Shadow`].
+
+mod shadow;
+
+pub use shadow::{Answered, Shadow, Shadows, beside, log};
 
 use super::answer::Answer;
 use super::body::{Hold, Memory};
@@ -12,7 +16,6 @@ use super::refusal::{Cause, Refusal};
 use super::request::{INFERENCE_ID, Request};
 use super::route::Route;
 use super::scoring::Predictions;
-use super::trial::{Answered, Trial, Trials};
 use crate::config::BadRows;
 use crate::error::{Error, Result as Outcome};
 use crate::service::lock;
@@ -32,7 +35,7 @@ const ROOM: u64 = 64 << 20;
 /// Of a task beside its texts: what its headers take, and its place in the queue.
 const TASK: usize = 1 << 10;
 
-pub struct Shadows {
+pub struct ShadowThread {
     queue: Arc<Queue<Task>>,
     /// Of the last request.
     headers: Mutex<Arc<HeaderMap>>,
@@ -49,7 +52,7 @@ struct Task {
     inference_id: Option<HeaderValue>,
     body: Bytes,
     stamp: Stamp,
-    trials: Trials,
+    shadows: Shadows,
     answered: Answered,
 }
 
@@ -61,10 +64,10 @@ impl Item for Task {
     }
 }
 
-impl Shadows {
+impl ShadowThread {
     /// # Errors
     /// The thread can't be started.
-    pub fn start(capture: Arc<Capture>) -> Outcome<Shadows> {
+    pub fn start(capture: Arc<Capture>) -> Outcome<ShadowThread> {
         let queue = Arc::new(Queue::new(QUEUE));
         let (ends, scoring) = channel();
         let started = std::thread::Builder::new().name("shadows".into()).spawn({
@@ -75,7 +78,7 @@ impl Shadows {
             }
         });
         started.map_err(Error::io("start", "the thread in which shadows score"))?;
-        Ok(Shadows {
+        Ok(ShadowThread {
             queue,
             headers: Mutex::default(),
             scoring: Mutex::new(scoring),
@@ -84,12 +87,12 @@ impl Shadows {
 
     /// Has a request scored by those on trial beside the version that answered it, unless that was asked for by its number. Never
     /// waits. The request's body is of no connection's buffer.
-    pub fn offer(&self, request: Request, trials: Trials, stamp: Stamp, answered: Answered) {
+    pub fn offer(&self, request: Request, shadows: Shadows, stamp: Stamp, answered: Answered) {
         if !matches!(request.target(), Ok((_, None))) {
             return;
         }
         let inference_id = request.headers.get(&INFERENCE_ID);
-        let compares = trials.iter().any(|trial| trial.compares());
+        let compares = shadows.iter().any(|shadow| shadow.compares());
         let task = Task {
             headers: request.kept_headers(&mut lock(&self.headers)),
             // Not as a part of its connection's buffer.
@@ -98,14 +101,14 @@ impl Shadows {
             query: request.query,
             body: request.body,
             stamp,
-            trials: trials.clone(),
+            shadows: shadows.clone(),
             answered: Answered {
                 predictions: answered.predictions.filter(|_| compares),
                 ..answered
             },
         };
         if !self.queue.push(task) {
-            trials.iter().for_each(|trial| trial.skip());
+            shadows.iter().for_each(|shadow| shadow.skip());
         }
     }
 
@@ -135,12 +138,12 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
                 headers,
                 body: task.body,
             };
-            for trial in task.trials.iter() {
-                score(trial, &request, &memory.hold(), |answer| {
+            for shadow in task.shadows.iter() {
+                score(shadow, &request, &memory.hold(), |answer| {
                     if let Some(scored) = &answer.scored {
-                        trial.compare(&task.answered, scored);
+                        shadow.compare(&task.answered, scored);
                     }
-                    capture.offer_shadow(&request, answer, task.stamp, trial.experiment())
+                    capture.offer_shadow(&request, answer, task.stamp, shadow.experiment())
                 });
             }
             queue.release(size);
@@ -150,22 +153,22 @@ fn run(queue: &Queue<Task>, capture: &Capture) {
 
 /// Scores a request, and hands over what it would have answered. Rows that it can't score have no prediction, whatever
 /// `serve.bad_rows` says. `room`: for its predictions. `keep`: false if it isn't kept. What fails, even by a panic, is counted.
-fn score(trial: &Trial, request: &Request, room: &Hold, keep: impl FnOnce(&Answer) -> bool) {
+fn score(shadow: &Shadow, request: &Request, room: &Hold, keep: impl FnOnce(&Answer) -> bool) {
     let scored = catch_unwind(AssertUnwindSafe(|| -> Result<bool, Refusal> {
         let start = Instant::now();
-        let by = By::Version(trial.served());
+        let by = By::Version(shadow.served());
         let answer = protocol::answer(&Ask::new(request, by, BadRows::Null, room))?;
-        trial.time(start.elapsed());
+        shadow.time(start.elapsed());
         Ok(keep(&answer))
     }));
     match scored {
-        Ok(Ok(true)) => trial.count(),
-        Ok(Ok(false)) => trial.skip(),
+        Ok(Ok(true)) => shadow.count(),
+        Ok(Ok(false)) => shadow.skip(),
         Ok(Err(refusal)) => match refusal.cause {
-            Cause::Busy | Cause::TooLarge => trial.skip(),
-            _ => trial.fail(&refusal.message),
+            Cause::Busy | Cause::TooLarge => shadow.skip(),
+            _ => shadow.fail(&refusal.message),
         },
-        Err(_) => trial.fail("a defect of this program"),
+        Err(_) => shadow.fail("a defect of this program"),
     }
 }
 
@@ -186,8 +189,8 @@ mod tests {
     const STAMP: Stamp = Stamp { id: 1, at: 0 };
 
     /// Nobody takes anything from its queue.
-    fn shadows(bytes: usize) -> Shadows {
-        Shadows {
+    fn thread(bytes: usize) -> ShadowThread {
+        ShadowThread {
             queue: Arc::new(Queue::new(bytes)),
             headers: Mutex::default(),
             scoring: Mutex::new(channel().1),
@@ -205,28 +208,28 @@ mod tests {
     #[test]
     fn what_a_full_queue_doesnt_take_is_skipped_and_counted() {
         let served = MODELS.ready().unwrap();
-        let trial = Arc::new(Trial::new("trial", served, None));
-        let shadows = shadows(2 * TASK + 1);
-        let trials: Trials = [trial.clone()].into();
-        let skipped = || trial.standing().skipped;
-        shadows.offer(request("{}"), trials.clone(), STAMP, answered());
+        let shadow = Arc::new(Shadow::new("trial", served, None));
+        let thread = thread(2 * TASK + 1);
+        let shadows: Shadows = [shadow.clone()].into();
+        let skipped = || shadow.standing().skipped;
+        thread.offer(request("{}"), shadows.clone(), STAMP, answered());
         assert_eq!(skipped(), 0);
-        shadows.offer(request("{}"), trials.clone(), STAMP, answered());
+        thread.offer(request("{}"), shadows.clone(), STAMP, answered());
         assert_eq!(skipped(), 1);
     }
 
     #[test]
     fn what_comes_of_a_request_is_counted() {
         let served = MODELS.ready().unwrap();
-        let trial = Trial::new("trial", served.clone(), None);
+        let shadow = Shadow::new("trial", served.clone(), None);
         let memory = Memory::new(ROOM);
         let score = |body: &str, memory: &Arc<Memory>, keeps: bool| {
             let mut said = None;
-            super::score(&trial, &request(body), &memory.hold(), |answer| {
+            super::score(&shadow, &request(body), &memory.hold(), |answer| {
                 said = Some(String::from_utf8_lossy(&answer.body).into_owned());
                 keeps
             });
-            let standing = trial.standing();
+            let standing = shadow.standing();
             (said, [standing.scored, standing.skipped, standing.failed])
         };
         let rows = r#"{"x": [[1, 2], ["?", 1]]}"#;
@@ -240,7 +243,7 @@ mod tests {
         assert_eq!(score("[", &memory, true), (None, [1, 1, 1]));
         let many = format!(r#"{{"x": [{}[1, 2]]}}"#, "[1, 2],".repeat(1000));
         assert_eq!(score(&many, &Memory::new(10), true), (None, [1, 2, 1]));
-        let broken = Trial::new("trial", served, None);
+        let broken = Shadow::new("trial", served, None);
         super::score(&broken, &request(rows), &memory.hold(), |_| panic!("a defect"));
         assert_eq!(broken.standing().failed, 1);
     }
