@@ -12,37 +12,13 @@ use serde::Serialize;
 use serde_json::json;
 
 pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
-    let answering = registry.latest_approved().ok();
-    // Who decides on models needn't be able to read it.
-    let ledger = Ledger::read(&config.state.path).ok();
     let (halts, halts_error) = match Halts::read(&config.state.path, registry.group()) {
         Ok(halts) => (halts, None),
         Err(error) => (Halts::default(), Some(error.to_string())),
     };
-    let mut entries = Vec::new();
     let Experiments { known, damaged } = registry.experiments()?;
     let damaged: Vec<String> = damaged.iter().map(Damaged::to_string).collect();
-    for experiment in known {
-        let counted = match &ledger {
-            Some(Some(ledger)) => Some(ledger.count_trials(&experiment.name)?),
-            Some(None) => Some([0; 3]),
-            None => None,
-        };
-        let halt = experiment.halt(&halts);
-        let state = experiment.state(answering.as_ref()).halted_by(halt);
-        entries.push(Entry {
-            halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
-            state,
-            share: experiment.share(),
-            phase: experiment.phase(),
-            files: counted.map(|[files, ..]| files),
-            failed_files: counted.map(|[_, failed, _]| failed),
-            files_without_key: counted
-                .map(|[.., without]| without)
-                .filter(|_| experiment.key.is_some()),
-            experiment,
-        });
-    }
+    let entries = entries(config, registry, known, &halts)?;
     if json {
         print_json(&json!({"experiments": entries, "damaged": damaged, "halts_error": halts_error}));
         return Ok(());
@@ -66,45 +42,7 @@ pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
         "FILES",
     ];
     let head = head.map(String::from).to_vec();
-    let row = |entry: &Entry| {
-        let Experiment {
-            name,
-            kind,
-            version,
-            champion,
-            key,
-            steps,
-            ..
-        } = &entry.experiment;
-        let since = steps.last().map_or("", |step| &step.at);
-        let since = since
-            .parse()
-            .map_or_else(|_| since.into(), |at: Timestamp| time(at.as_microsecond()));
-        let files = match (entry.files, entry.failed_files) {
-            (Some(files), Some(failed)) => {
-                let failed = (failed > 0).then(|| format!("{failed} that it can't score"));
-                let without = entry.files_without_key.filter(|without| *without > 0);
-                let without =
-                    without.map(|files| format!("{files} of them without {:?}", key.as_deref().unwrap_or_default()));
-                let parts = [Some(count(files, "file")), without, failed];
-                parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-            }
-            _ => "unknown: the ledger can't be read".into(),
-        };
-        let (version, champion) = (version.to_string(), champion.to_string());
-        vec![
-            name.clone(),
-            kind.to_string(),
-            version,
-            champion,
-            entry.phase.rsplit('/').next().unwrap_or_default().into(),
-            entry.share.map_or(String::new(), |share| share.to_string()),
-            entry.state.to_string(),
-            since,
-            files,
-        ]
-    };
-    print_table(&[vec![head], entries.iter().map(row).collect()].concat());
+    print_table(&[vec![head], entries.iter().map(Entry::row).collect()].concat());
     if let Some(error) = halts_error {
         print_line(format!("unknown: whether one is halted: {error}"));
     }
@@ -114,6 +52,34 @@ pub fn list(config: &Config, registry: &Registry, json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn entries(config: &Config, registry: &Registry, known: Vec<Experiment>, halts: &Halts) -> Result<Vec<Entry>> {
+    let answering = registry.latest_approved().ok();
+    // Who decides on models needn't be able to read it.
+    let ledger = Ledger::read(&config.state.path).ok();
+    let entry = |experiment: Experiment| {
+        let counted = match &ledger {
+            Some(Some(ledger)) => Some(ledger.count_trials(&experiment.name)?),
+            Some(None) => Some([0; 3]),
+            None => None,
+        };
+        let halt = experiment.halt(halts);
+        let state = experiment.state(answering.as_ref()).halted_by(halt);
+        Ok(Entry {
+            halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
+            state,
+            share: experiment.share(),
+            phase: experiment.phase(),
+            files: counted.map(|[files, ..]| files),
+            failed_files: counted.map(|[_, failed, _]| failed),
+            files_without_key: counted
+                .map(|[.., without]| without)
+                .filter(|_| experiment.key.is_some()),
+            experiment,
+        })
+    };
+    known.into_iter().map(entry).collect()
 }
 
 /// An experiment as it is listed.
@@ -132,4 +98,48 @@ struct Entry {
     failed_files: Option<u64>,
     /// Of what it made: the input hasn't the key's column; null, too, where there is no key.
     files_without_key: Option<u64>,
+}
+
+impl Entry {
+    /// Its cells.
+    fn row(&self) -> Vec<String> {
+        let Experiment {
+            name,
+            kind,
+            version,
+            champion,
+            steps,
+            ..
+        } = &self.experiment;
+        let since = steps.last().map_or("", |step| &step.at);
+        let since = since
+            .parse()
+            .map_or_else(|_| since.into(), |at: Timestamp| time(at.as_microsecond()));
+        vec![
+            name.clone(),
+            kind.to_string(),
+            version.to_string(),
+            champion.to_string(),
+            self.experiment.phase_number().to_string(),
+            self.share.map_or(String::new(), |share| share.to_string()),
+            self.state.to_string(),
+            since,
+            self.files(),
+        ]
+    }
+
+    /// `3 files, 1 of them without "id", 2 that it can't score`
+    fn files(&self) -> String {
+        let (Some(files), Some(failed)) = (self.files, self.failed_files) else {
+            return "unknown: the ledger can't be read".into();
+        };
+        let key = self.experiment.key.as_deref().unwrap_or_default();
+        let without = self.files_without_key.filter(|without| *without > 0);
+        let parts = [
+            Some(count(files, "file")),
+            without.map(|files| format!("{files} of them without {key:?}")),
+            (failed > 0).then(|| format!("{failed} that it can't score")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
