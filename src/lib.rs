@@ -38,7 +38,7 @@
 //! each result and by which settings ([`transform::Shape`]).
 //!
 //! A version on trial scores beside it as a [`score::Shadow`] of the lineup: [`registry::experiment`] has who decided on it, a
-//! [`score::Derivation`] makes its rows of the same batch, `transform::shadow` its lines, and [`experiment`] holds both against each
+//! [`score::Derivation`] makes its rows of the same batch, `transform::trial` its lines, and [`experiment`] holds both against each
 //! other. Over HTTP it scores behind the answer, in `serve::shadows`, into the capture.
 //!
 //! In an A/B test it is a [`score::Challenger`], which answers for a share of the keys: the steps that people took come to phases

@@ -54,7 +54,7 @@ pub struct Config {
     pub shape: Shape,
     pub output: Output,
     pub failed: PathBuf,
-    /// The folder of what shadows make.
+    /// The folder of what is kept of trials.
     pub shadow: PathBuf,
     pub models: Models,
     pub state: State,

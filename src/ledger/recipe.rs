@@ -7,7 +7,8 @@ use std::sync::Arc;
 /// What shapes an output beside its input; an output is stale once any of it differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// The lineup that answered: `group/version@SHA-256 of the manifest`.
+    /// The lineup that answered: `group/version@SHA-256 of the manifest`; with a challenger, as
+    /// [`Phase::made_by`](crate::score::Phase::made_by) has it.
     pub made_by: Arc<str>,
     /// The settings' canonical text.
     pub shape: Arc<str>,

@@ -80,7 +80,7 @@ const FROM_2: &str = "
 /// What schema 3 kept of shadows, before there were other trials: they are made again.
 const FROM_3: &str = "DROP TABLE IF EXISTS shadows";
 
-/// From schema 1 to 3, in one transaction.
+/// From schema 1, 2 or 3 to today's, in one transaction.
 pub fn upgrade(db: &mut Connection, from: i64) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     if from == 1 {

@@ -180,7 +180,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.chars().all(is_plain)
 }
 
-/// It is a word of [`Phase::made_by`](crate::score::lineup::Phase), so it has no spaces.
+/// It is a word of [`Phase::made_by`](crate::score::Phase::made_by), so it has no spaces.
 pub(super) fn is_salt(salt: &str) -> bool {
     (1..=NAME_MAX).contains(&salt.len()) && salt.bytes().all(|b| b.is_ascii_graphic())
 }

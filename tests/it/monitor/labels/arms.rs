@@ -1,7 +1,8 @@
 //! Labels of rows that two versions answered.
 
-use super::{CLASSES, check, joined, labels, rows, watched};
-use serde_json::json;
+use super::{CLASSES, check, joined, labels, rows, truths, watched};
+use crate::schema::assert_valid;
+use serde_json::{Value, json};
 use std::fs;
 
 /// Version 2 is right where version 1 is wrong: it calls all yes from a = 30 on, and so do the labels.

@@ -3,7 +3,6 @@
 mod arms;
 mod worth;
 
-use crate::schema::assert_valid;
 use crate::spool::{Ran, Spool};
 use serde_json::{Value, json};
 use std::fs;
