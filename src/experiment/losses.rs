@@ -2,7 +2,6 @@
 
 use super::difference::{Pairing, Record};
 use super::paired::{Loss, Measure, Paired, error, log_loss, squared_error};
-use crate::score::spelling::Number;
 use crate::score::{Spelling, label};
 
 /// How what came true is held against outputs: squared errors of numbers; errors of labels, and log losses where the probabilities of
@@ -44,10 +43,7 @@ impl Scale {
     pub fn actual(&self, label: &str, spelling: &Spelling) -> Option<Actual> {
         match &self.pairing.classes {
             Some(classes) => label::class(label, &classes.names, spelling).map(Actual::Class),
-            None => match spelling.number(label.as_bytes()) {
-                Number::Value(x) if x.is_finite() => Some(Actual::Number(x)),
-                _ => None,
-            },
+            None => label::finite(label, spelling).map(Actual::Number),
         }
     }
 

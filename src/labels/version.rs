@@ -9,7 +9,6 @@ use crate::monitor::Baseline;
 use crate::monitor::check::labelled::Worth;
 use crate::monitor::labels::Label;
 use crate::registry::Registry;
-use crate::score::spelling::Number;
 use crate::score::{Spelling, label};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -170,10 +169,7 @@ impl Version {
     pub fn label(&self, text: &str, spelling: &Spelling) -> Option<Label<'_>> {
         match &self.classes {
             Some(classes) => label::class(text, classes, spelling).map(|place| Label::Class(&classes[place])),
-            None => match spelling.number(text.as_bytes()) {
-                Number::Value(x) if x.is_finite() => Some(Label::Number(x)),
-                _ => None,
-            },
+            None => label::finite(text, spelling).map(Label::Number),
         }
     }
 

@@ -3,12 +3,20 @@
 use super::Spelling;
 use super::spelling::Number;
 
-/// The class that a label means, by its place: to the letter, or as the same number. `spelling`: of the file.
-pub fn class(label: &str, classes: &[String], spelling: &Spelling) -> Option<usize> {
-    let number = |text: &str, spelling: &Spelling| match spelling.number(text.as_bytes()) {
+fn number(text: &str, spelling: &Spelling) -> Option<f64> {
+    match spelling.number(text.as_bytes()) {
         Number::Value(x) => Some(x),
         Number::Missing | Number::Invalid => None,
-    };
+    }
+}
+
+/// The number that came true, where a model gives one; none: the text is no finite number. `spelling`: of the file.
+pub fn finite(label: &str, spelling: &Spelling) -> Option<f64> {
+    number(label, spelling).filter(|x| x.is_finite())
+}
+
+/// The class that a label means, by its place: to the letter, or as the same number. `spelling`: of the file.
+pub fn class(label: &str, classes: &[String], spelling: &Spelling) -> Option<usize> {
     let same = |class: &String| number(label, spelling).is_some_and(|x| number(class, &Spelling::USUAL) == Some(x));
     let exact = classes.iter().position(|class| class == label);
     exact.or_else(|| classes.iter().position(same))

@@ -25,6 +25,10 @@ pub fn log(current: &Current, watched: bool) {
         ),
         None => {}
     }
+    log_trials(current, lineup, watched);
+}
+
+fn log_trials(current: &Current, lineup: &Lineup, watched: bool) {
     for fault in current.faults() {
         tracing::error!(
             fault,

@@ -64,10 +64,9 @@ fn entries(config: &Config, registry: &Registry, known: Vec<Experiment>, halts: 
             Some(None) => Some([0; 3]),
             None => None,
         };
-        let halt = experiment.halt(halts);
-        let state = experiment.state(answering.as_ref()).halted_by(halt);
+        let (state, halt) = experiment.standing(answering.as_ref(), halts);
         Ok(Entry {
-            halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
+            halted: halt.map(Halt::to_string),
             state,
             share: experiment.share(),
             phase: experiment.phase(),

@@ -32,7 +32,7 @@ struct Shown {
     /// Who gave it which baselines, oldest first.
     baselines_given: Vec<Given>,
     /// Those in which it was tried, or which it answered.
-    experiments: Vec<Tried>,
+    experiments: Vec<Entry>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
 }
@@ -124,7 +124,7 @@ pub fn show(config: &Config, registry: &Registry, number: u32, json: bool, invoc
 
 /// An experiment, and how it stands.
 #[derive(Serialize)]
-struct Tried {
+struct Entry {
     #[serde(flatten)]
     experiment: Experiment,
     state: State,
@@ -133,42 +133,41 @@ struct Tried {
 }
 
 /// The experiments in which it was tried, or which it answered.
-fn tries(config: &Config, registry: &Registry, version: u32) -> Result<Vec<Tried>> {
+fn tries(config: &Config, registry: &Registry, version: u32) -> Result<Vec<Entry>> {
     let answering = registry.latest_approved().ok();
     // Who decides on models needn't be able to read the state.
     let halts = Halts::read(&config.state.path, registry.group()).unwrap_or_default();
     let known = registry.experiments()?.known.into_iter();
     let own = known.filter(|experiment| experiment.version == version || experiment.champion == version);
-    let tried = own.map(|experiment| {
-        let halt = experiment.halt(&halts);
-        let state = experiment.state(answering.as_ref()).halted_by(halt);
-        Tried {
+    let entries = own.map(|experiment| {
+        let (state, halt) = experiment.standing(answering.as_ref(), &halts);
+        Entry {
             state,
-            halted: halt.filter(|_| state == State::Halted).map(Halt::to_string),
+            halted: halt.map(Halt::to_string),
             experiment,
         }
     });
-    Ok(tried.collect())
+    Ok(entries.collect())
 }
 
 /// `trees: version 4 as a shadow beside version 3, running; start 2026-11-27T06:44:29Z by ada@host: a try`
-fn trial(tried: &Tried) -> Vec<String> {
+fn trial(entry: &Entry) -> Vec<String> {
     let Experiment {
         name,
         kind,
         version,
         champion,
         ..
-    } = &tried.experiment;
-    let share = tried.experiment.share();
+    } = &entry.experiment;
+    let share = entry.experiment.share();
     let share = share.map_or(String::new(), |share| {
-        format!(" for {share} of the keys, phase {}", tried.experiment.phase())
+        format!(" for {share} of the keys, phase {}", entry.experiment.phase())
     });
     let first = format!(
         "{name}: version {version} as a {kind} beside version {champion}{share}, {}",
-        tried.state
+        entry.state
     );
-    let halted = tried.halted.as_ref().map(|why| format!("HALTED: {}", plain(why)));
+    let halted = entry.halted.as_ref().map(|why| format!("HALTED: {}", plain(why)));
     let step = |step: &Step| {
         let share = step.share.map_or(String::new(), |share| format!(" {share}"));
         let reason = if step.reason.is_empty() { "" } else { ": " };
@@ -185,7 +184,7 @@ fn trial(tried: &Tried) -> Vec<String> {
         )
     };
     let first = std::iter::once(first).chain(halted);
-    first.chain(tried.experiment.steps.iter().map(step)).collect()
+    first.chain(entry.experiment.steps.iter().map(step)).collect()
 }
 
 /// Prints the error of what is none for it.

@@ -229,22 +229,21 @@ impl Registry {
     fn check_running(&self, experiment: &Experiment, halts: &Halts) -> std::result::Result<(), Refusal> {
         let name = &experiment.name;
         let answering = self.latest_approved().ok();
-        let halt = experiment.halt(halts);
-        match experiment.state(answering.as_ref()).halted_by(halt) {
-            State::Running => Ok(()),
-            State::Halted => {
+        match experiment.standing(answering.as_ref(), halts) {
+            (State::Running, _) => Ok(()),
+            (State::Halted, halt) => {
                 let found = halt.map(Halt::to_string).unwrap_or_default();
                 Err(format!(
                     "it is halted ({found}): look into that, then 'experiment resume {name}' or 'experiment stop {name}'"
                 )
                 .into())
             }
-            State::Suspended => Err(format!(
+            (State::Suspended, _) => Err(format!(
                 "it is suspended: version {}, beside which it is tried, isn't the one that answers",
                 experiment.champion
             )
             .into()),
-            State::Stopped | State::Promoted | State::Ended => Err(why_over(experiment).into()),
+            (State::Stopped | State::Promoted | State::Ended, _) => Err(why_over(experiment).into()),
         }
     }
 

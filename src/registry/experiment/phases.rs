@@ -37,18 +37,16 @@ impl fmt::Display for State {
     }
 }
 
-impl State {
-    /// What a halt makes of it.
-    pub fn halted_by(self, halt: Option<&Halt>) -> State {
-        match (self, halt) {
-            (State::Running, Some(_)) => State::Halted,
-            _ => self,
+impl Experiment {
+    /// How it stands, and what halts it, where that is why. `answering`: the version that answers now, if one does.
+    pub fn standing<'a>(&self, answering: Option<&Identity>, halts: &'a Halts) -> (State, Option<&'a Halt>) {
+        match (self.state(answering), self.halt(halts)) {
+            (State::Running, Some(halt)) => (State::Halted, Some(halt)),
+            (state, _) => (state, None),
         }
     }
-}
 
-impl Experiment {
-    /// By people's decisions alone; see [`State::halted_by`]. `answering`: the version that answers now, if one does.
+    /// By people's decisions alone.
     pub fn state(&self, answering: Option<&Identity>) -> State {
         match self.last() {
             Action::Stop => State::Stopped,

@@ -211,7 +211,7 @@ fn a_halt_holds_until_somebody_resumes_after_its_phase() {
     let found = |text: &str| {
         let experiment = read_text("spring.toml", text).unwrap();
         let halts = Halts::read(state.path(), "lines").unwrap();
-        experiment.state(Some(&answering)).halted_by(experiment.halt(&halts))
+        experiment.standing(Some(&answering), &halts).0
     };
     assert_eq!((found(ramped), found(running)), (State::Running, State::Running));
     // It was found before the ramp, and written after it.

@@ -72,9 +72,9 @@ impl Registry {
             {
                 continue;
             }
-            match (experiment.state(Some(answering)), experiment.halt(&halts)) {
-                (State::Running, None) => trials.running.push(experiment),
-                (State::Running, Some(halt)) => trials.halted.push((experiment, halt.clone())),
+            match experiment.standing(Some(answering), &halts) {
+                (State::Running, _) => trials.running.push(experiment),
+                (_, Some(halt)) => trials.halted.push((experiment, halt.clone())),
                 _ if is_challenger => trials.over.push(experiment),
                 _ => {}
             }

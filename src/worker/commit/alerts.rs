@@ -85,27 +85,9 @@ impl Commit {
                 },
                 policy,
             );
-            let changes = changes.into_iter().map(|change| {
-                let of = |kind, check: &Check, since: i64, why: &str| {
-                    let bins = monitor.bins(check, judged);
-                    event::of_alert(kind, &window, check, since, bins.as_deref(), why)
-                };
-                match change {
-                    Change::Opened(check) => {
-                        tracing::warn!(input = %done.input, found = %check, model = window.model, "an alert opens");
-                        let why = opened(policy);
-                        of(event::OPENED, check, done.at, &why)
-                    }
-                    Change::Closed(check, since) => {
-                        tracing::info!(input = %done.input, found = %check, model = window.model, "an alert closes");
-                        of(event::CLOSED, check, since, "well within its bar again")
-                    }
-                    Change::Ended(subject, state) => {
-                        event::of_end(done.at, window.model, &subject, &state, "it isn't looked at any more")
-                    }
-                }
-            });
-            alerting.events.extend(changes);
+            let changes = changes.into_iter();
+            let events = changes.map(|change| monitor.event(change, &window, judged, policy));
+            alerting.events.extend(events);
         }
         alerting.last = last.map(|(judged, done)| {
             let Judged { files, rows, .. } = *judged;
@@ -158,6 +140,27 @@ impl Commit {
 }
 
 impl Monitor {
+    /// What people are told of an alert that opens or closes with a window.
+    fn event(&self, change: Change, window: &Window, judged: &Judged, policy: &Policy) -> Event {
+        let of = |kind, check: &Check, since: i64, why: &str| {
+            let bins = self.bins(check, judged);
+            event::of_alert(kind, window, check, since, bins.as_deref(), why)
+        };
+        match change {
+            Change::Opened(check) => {
+                tracing::warn!(input = window.file, found = %check, model = window.model, "an alert opens");
+                of(event::OPENED, check, window.at, &opened(policy))
+            }
+            Change::Closed(check, since) => {
+                tracing::info!(input = window.file, found = %check, model = window.model, "an alert closes");
+                of(event::CLOSED, check, since, "well within its bar again")
+            }
+            Change::Ended(subject, state) => {
+                event::of_end(window.at, window.model, &subject, &state, "it isn't looked at any more")
+            }
+        }
+    }
+
     /// A check's column then and now.
     fn bins(&self, check: &Check, judged: &Judged) -> Option<Vec<Bin>> {
         let columns = self.watched().baseline.columns();

@@ -196,21 +196,27 @@ impl Commit {
             if ready.new.contains(&done.input) {
                 self.monitors.published(&done.input, done.summary.rows);
             }
-            let Note { changes, .. } = self.agenda.note(&done.input);
-            self.agenda.forget(&done.input);
-            // The one-shot scores what changes again no second time.
-            if setup.once && changes > 0 {
-                let note = Note {
-                    changes,
-                    ..Note::default()
-                };
-                self.agenda.keep(&done.input, note);
-            }
-            self.faults.clear(&mut self.ledger, &done.input)?;
-            self.scored += u64::from(done.verdict != Verdict::Fail);
-            log(done);
+            self.recorded(done, setup.once)?;
         }
         ready.racy.iter().for_each(|job| self.look_again(job));
+        Ok(())
+    }
+
+    /// What was noted of an input is over.
+    fn recorded(&mut self, done: &Transformation, once: bool) -> Result<()> {
+        let Note { changes, .. } = self.agenda.note(&done.input);
+        self.agenda.forget(&done.input);
+        // The one-shot scores what changes again no second time.
+        if once && changes > 0 {
+            let note = Note {
+                changes,
+                ..Note::default()
+            };
+            self.agenda.keep(&done.input, note);
+        }
+        self.faults.clear(&mut self.ledger, &done.input)?;
+        self.scored += u64::from(done.verdict != Verdict::Fail);
+        log(done);
         Ok(())
     }
 }

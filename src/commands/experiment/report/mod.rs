@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::experiment::{self, arms};
 use crate::model::Signature;
-use crate::registry::experiment::{Kind, State, Step};
+use crate::registry::experiment::{Kind, Step};
 use crate::registry::{Experiment, Halts, Registry};
 use crate::report::text::Line;
 use crate::spool::durable;
@@ -121,12 +121,9 @@ fn damaged(why: String) -> String {
 fn state(config: &Config, registry: &Registry, experiment: &Experiment) -> String {
     // What can't be read is said by 'experiment list'.
     let halts = Halts::read(&config.state.path, registry.group()).unwrap_or_default();
-    let halt = experiment.halt(&halts);
-    let state = experiment
-        .state(registry.latest_approved().ok().as_ref())
-        .halted_by(halt);
+    let (state, halt) = experiment.standing(registry.latest_approved().ok().as_ref(), &halts);
     match (experiment.steps.last(), halt) {
-        (_, Some(halt)) if state == State::Halted => format!("{state}: {halt}"),
+        (_, Some(halt)) => format!("{state}: {halt}"),
         (Some(Step { by, at, reason, .. }), _) if !experiment.goes_on() => {
             let reason = if reason.is_empty() {
                 String::new()
