@@ -89,6 +89,10 @@ pub fn once(
             if more {
                 text += "  and more: transform status lists them\n";
             }
+            for halted in &tally.halted {
+                text +=
+                    &format!("  halted: experiment {halted}; 'transform experiment resume' or 'stop' decides on it\n");
+            }
             if tally.faults > 0 {
                 text += "  failed for now: transform status lists them, and says why\n";
             }
@@ -140,7 +144,9 @@ fn pass(load: impl Fn() -> Result<Config> + Send, all: bool, progress: Progress)
 fn needs_person(tally: &Tally, strict: bool) -> bool {
     let named = [&tally.unknown_files, &tally.left_files, &tally.open_files];
     let failed = if strict { tally.failed } else { tally.failed_anew };
-    tally.bad_rows + failed + tally.held + tally.faults > 0 || named.iter().any(|files| !files.is_empty())
+    tally.bad_rows + failed + tally.held + tally.faults > 0
+        || !tally.halted.is_empty()
+        || named.iter().any(|files| !files.is_empty())
 }
 
 /// `strict`: a failure counts until it is over, or somebody dismisses it.
@@ -149,6 +155,7 @@ fn exit_code(tally: &Tally, end: End, strict: bool) -> u8 {
         _ if end == End::Stopped => exit::TRY_AGAIN,
         Tally { failed: 1.., .. } if strict => exit::SOME_FAILED,
         Tally { failed_anew: 1.., .. } | Tally { held: 1.., .. } => exit::SOME_FAILED,
+        Tally { halted, .. } if !halted.is_empty() => exit::SOME_FAILED,
         Tally { faults: 1.., .. } | Tally { unsettled: 1.., .. } => exit::TRY_AGAIN,
         _ => exit::CONVERGED,
     }

@@ -263,6 +263,13 @@ pub(super) fn set(db: &Connection, alerting: &Alerting) -> rusqlite::Result<()> 
     insert_events(db, events)
 }
 
+impl Ledger {
+    /// Keeps an event until it is written down.
+    pub fn tell(&mut self, event: &Event) -> Result<()> {
+        self.write(|db| insert_events(db, std::slice::from_ref(event)))
+    }
+}
+
 pub(super) fn insert_events(db: &Connection, events: &[Event]) -> rusqlite::Result<()> {
     if events.is_empty() {
         return Ok(());

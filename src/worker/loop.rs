@@ -131,7 +131,13 @@ impl Worker {
 
     /// What the run came to.
     pub fn tally(&mut self) -> Result<Tally> {
-        self.tally.take().map_or_else(|| self.pass.commit().tally(), Ok)
+        let tally = self.tally.take().map_or_else(|| self.pass.commit().tally(), Ok)?;
+        // One of them may be of what was recorded last.
+        self.current.look();
+        Ok(Tally {
+            halted: self.current.trials().halted_tests().collect(),
+            ..tally
+        })
     }
 
     /// The exit code told of all that was counted: another run tells of none of it again.

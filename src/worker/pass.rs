@@ -117,8 +117,7 @@ impl Pass {
         self.pin = lineup.map(|lineup| Pin::of(lineup, &self.setup.config, &baselines));
         self.start_over();
         self.commit.take_lineup(lineup, baselines)?;
-        self.commit.halt(&self.setup);
-        Ok(())
+        self.commit.halt(&self.setup)
     }
 
     /// Lets go of the folders of results.

@@ -56,6 +56,8 @@ pub struct Tally {
     pub faults: u64,
     /// Files that versions on trial made.
     pub shadowed: u64,
+    /// Why A/B tests are halted: a person is to resume or to stop each.
+    pub halted: Vec<String>,
     pub model: Option<String>,
     /// The number of the last transformation that is counted.
     #[serde(skip)]

@@ -292,14 +292,17 @@ fn a_guard_halts_a_challenger_until_a_person_decides() {
     spool.drop_file("good.csv", text(0));
     spool.once().exits(0);
     spool.drop_file("bad.csv", text(60));
-    spool.once().exits(0);
+    spool.once().exits(1).says("halted: experiment guarded");
     let bad = spool.output("bad.csv").unwrap();
     assert!(bad.contains(&format!(",{version}\n")));
     spool.drop_file("next.csv", text(60));
-    spool.once().exits(0);
+    spool.once().exits(1);
     assert!(!spool.output("next.csv").unwrap().contains(&format!(",{version}\n")));
     decide(&spool, &["list"]).exits(0).says("halted");
     spool.run(&["status"]).says("bad_rows");
+    let told = spool.names("alerts").into_iter().find(|name| name.contains("halted"));
+    let told = fs::read_to_string(spool.path("alerts").join(told.unwrap())).unwrap();
+    assert!(told.contains("experiment guarded is halted: bad_rows"), "{told}");
     decide(&spool, &["ramp", "guarded", "60%"]).exits(64).says("halted");
     decide(&spool, &["promote", "guarded"]).exits(64).says("halted");
 

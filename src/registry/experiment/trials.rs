@@ -30,6 +30,15 @@ impl Trials {
         all.filter(|(experiment, _)| experiment.kind == Kind::Challenger)
     }
 
+    /// Of each A/B test that is halted, its name and why.
+    pub fn halted_tests(&self) -> impl Iterator<Item = String> {
+        let tests = self
+            .halted
+            .iter()
+            .filter(|(experiment, _)| experiment.kind == Kind::Challenger);
+        tests.map(|(experiment, halt)| format!("{}: {}", experiment.name, halt.found))
+    }
+
     pub fn shadows(&self) -> impl Iterator<Item = &Experiment> {
         self.running.iter().filter(|experiment| experiment.kind == Kind::Shadow)
     }

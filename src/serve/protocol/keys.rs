@@ -43,16 +43,29 @@ fn of_row(row: Cursor, keys: &mut Keys) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An array for each column, by its name.
+/// An array for each column, by its name. A key that is in none is that of all rows.
+///
+/// # Errors
+/// There are more or fewer keys than rows: whose they are can't be told.
 pub fn of_columns(columns: Cursor, keys: &mut Keys) -> Result<(), Refusal> {
     let Some(column) = named(columns, keys)? else {
         return Ok(());
     };
+    let others = columns.members().filter(|(name, _)| !keys.is_column(name));
+    let rows = others.map(|(_, values)| values.elements().count()).max();
+    if column.kind() != Kind::Array {
+        (0..rows.unwrap_or(1)).for_each(|_| push(Some(column), keys));
+        return Ok(());
+    }
     column.elements().for_each(|key| push(Some(key), keys));
-    // Rows behind the last key have none.
-    let rows = columns.members().map(|(_, values)| values.elements().count()).max();
-    keys.skip(rows.unwrap_or_default().saturating_sub(keys.found()));
-    Ok(())
+    match rows {
+        Some(rows) if rows != keys.found() => {
+            let (name, found) = (keys.column(), keys.found());
+            let message = format!("column {name:?}, by whose keys versions answer, has {found} keys for {rows} rows");
+            Err(Refusal::bad(message).in_column(name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Rows of values whose names stand once, in front.

@@ -78,7 +78,14 @@ impl<'a> Ask<'a> {
         candidates: &Candidates,
         keys: impl FnOnce(&mut Keys) -> Result<(), Refusal>,
     ) -> Result<Answering, Refusal> {
-        let by = candidates.choose(|| self.request.headers.get(&KEY).cloned(), keys)?;
+        let mut header = self.request.headers.get_all(&KEY).iter();
+        let key = header.next();
+        if header.next().is_some() {
+            return Err(Refusal::bad(
+                "the header Transform-Key stands twice: a request has one key, or each row has its own",
+            ));
+        }
+        let by = candidates.choose(|| key.cloned(), keys)?;
         if by.tested.is_some() {
             let _ = self.chosen.set(by.served.clone());
         }

@@ -18,6 +18,7 @@ pub const CLOSED: &str = "closed";
 pub const HELD: &str = "held";
 pub const BLOCKED: &str = "blocked";
 pub const RELEASED: &str = "released";
+pub const HALTED: &str = "halted";
 
 /// A file's JSON object. What isn't known, or doesn't apply, is null.
 #[derive(Serialize)]
@@ -160,6 +161,30 @@ pub fn of_release(held: &Held, at: i64, by: &str, reason: &str) -> Event {
         ..of_window(RELEASED, &window, None, message, next)
     };
     event(at, body, file)
+}
+
+/// An experiment is halted by a guard. `at`: microseconds since 1970; `model`: the version on trial.
+pub fn of_halt(at: i64, model: &str, experiment: &str, found: &str) -> Event {
+    let window = Window {
+        at,
+        model,
+        file: String::new(),
+        files: 0,
+        rows: 0,
+    };
+    let body = Body {
+        file: None,
+        files: None,
+        rows: None,
+        ..of_window(
+            HALTED,
+            &window,
+            None,
+            format!("experiment {experiment} is halted: {found}"),
+            format!("transform experiment report {experiment}"),
+        )
+    };
+    event(at, body, experiment.into())
 }
 
 fn of_window<'a>(

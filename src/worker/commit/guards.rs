@@ -7,7 +7,9 @@ use crate::experiment::guard::{Guard, Seen, Standing};
 use crate::ledger::{Ledger, TrialRecord, TrialSum};
 use crate::registry::Halt;
 use crate::score::Lineup;
+use crate::worker::alerts::event;
 use crate::worker::job::Setup;
+use crate::worker::look::now;
 use jiff::Timestamp;
 
 /// The experiments of the lineup at work that have guards.
@@ -16,6 +18,8 @@ pub(super) struct Guards(Vec<Guarded>);
 
 struct Guarded {
     experiment: String,
+    /// The version on trial.
+    model: String,
     group: String,
     /// Its number.
     phase: u32,
@@ -30,12 +34,19 @@ impl Guards {
         let challengers = lineup.challengers.iter().filter(|challenger| challenger.is_open);
         let challengers = challengers.filter_map(|challenger| {
             let phase = challenger.phases.last()?.number;
-            Some((&challenger.experiment, phase, &challenger.guards))
+            Some((&challenger.experiment, &challenger.identity, phase, &challenger.guards))
         });
         let shadows = lineup.shadows.iter();
-        let shadows = shadows.map(|shadow| (&shadow.experiment, shadow.phase, &shadow.guards));
+        let shadows = shadows.map(|shadow| {
+            (
+                &shadow.experiment,
+                &shadow.member.identity,
+                shadow.phase,
+                &shadow.guards,
+            )
+        });
         let mut guarded = Vec::new();
-        for (experiment, phase, rules) in challengers.chain(shadows) {
+        for (experiment, identity, phase, rules) in challengers.chain(shadows) {
             // Outputs never depend on a clock. What can't be read was refused when it began.
             let guards = rules.iter().filter_map(|rule| Guard::parse(rule).ok());
             let guards: Vec<Guard> = guards.filter(|guard| !guard.is_of_time()).collect();
@@ -45,6 +56,7 @@ impl Guards {
             guarded.push(Guarded {
                 sum: ledger.sum_of_trials(experiment, phase)?,
                 experiment: experiment.clone(),
+                model: identity.to_string(),
                 group: group.clone(),
                 phase,
                 guards,
@@ -115,12 +127,13 @@ impl Commit {
         let anew = self.guards.add(&self.ledger, records)?;
         self.ledger.set_trials(records)?;
         self.guards.count_anew(&self.ledger, &anew)?;
-        self.halt(setup);
-        Ok(())
+        self.halt(setup)
     }
 
-    /// Halts what is beyond its limits. Where that can't be written, it is tried with the next input: results are as they are.
-    pub fn halt(&mut self, setup: &Setup) {
+    /// Halts what is beyond its limits, and tells people. Where that can't be written, it is tried with the next input: results are as
+    /// they are.
+    pub fn halt(&mut self, setup: &Setup) -> Result<()> {
+        let mut halted = Vec::new();
         self.guards.0.retain(|guarded| {
             let Some(halt) = guarded.halt() else { return true };
             let (experiment, found) = (&halt.experiment, &halt.found);
@@ -133,7 +146,16 @@ impl Commit {
                 ),
                 Err(error) => tracing::error!(experiment, found, %error, "it is to be halted, and can't be for now"),
             }
-            written.is_err()
+            let goes_on = written.is_err();
+            halted.extend((!goes_on).then(|| event::of_halt(now().wall / 1000, &guarded.model, experiment, found)));
+            goes_on
         });
+        for event in &halted {
+            self.ledger.tell(event)?;
+        }
+        match halted.is_empty() {
+            true => Ok(()),
+            false => self.outbox.flush(&mut self.ledger, &setup.config, now()),
+        }
     }
 }

@@ -217,3 +217,28 @@ fn a_damaged_challenger_leaves_its_keys_unanswered_and_no_others() {
     let page = server.get("/").is(200).text();
     assert!(page.contains("nobody answers its keys"), "{page}");
 }
+
+#[test]
+fn a_key_is_taken_or_refused_and_never_ignored() {
+    let spool = spool();
+    start(&spool, &[]);
+    let server = spool.serve();
+    let [_, second] = keys(&server);
+    let ask = |route: &str, headers: &[(&str, &str)], body: String| {
+        server.connect().ask("POST", route, headers, body.as_bytes())
+    };
+    let one = format!("{{\"id\": {second:?}, \"x\": [[1]]}}");
+    assert_eq!(
+        ask("/stream", &[], one).is(200).header("transform-model"),
+        Some("lines/2")
+    );
+    let of_all = format!("{{\"id\": {second:?}, \"x\": [[1], [2]]}}");
+    assert_eq!(ask("/batch", &[], of_all).is(200).text(), "[[3.0],[6.0]]");
+    for keys in ["[\"a\", \"b\"]", "[]"] {
+        let body = format!("{{\"id\": {keys}, \"x\": [[1]]}}");
+        assert!(ask("/batch", &[], body).is(400).text().contains("for 1 rows"));
+    }
+    let twice = [("Transform-Key", "a"), ("Transform-Key", "b")];
+    let refused = ask("/stream", &twice, "{\"x\": [[1]]}".into()).is(400).text();
+    assert!(refused.contains("stands twice"), "{refused}");
+}

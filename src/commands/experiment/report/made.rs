@@ -5,9 +5,10 @@ use crate::commands::{count, few};
 use crate::config::Config;
 use crate::error::Result;
 use crate::ledger::{HalfHash, Ledger, Record, TrialRecord};
+use crate::registry::experiment::Kind;
 use crate::registry::{Experiment, Registry};
 use crate::spool::results;
-use crate::transform::Side;
+use crate::transform::{Side, Verdict};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -77,12 +78,13 @@ pub fn made(
         [experiment.champion, experiment.version].map(|version| registry.identity(version).map(|of| of.made_by()));
     let versions = [champion?, trial?];
     let mut files = Vec::new();
-    // A file that was renamed counts once.
+    // A file that was renamed counts once in a phase.
     let mut seen = HashSet::new();
     for trials in ledger.trials_of(&experiment.name)?.chunks(CHUNK) {
         let names: Vec<_> = trials.iter().map(|trial| trial.input.clone()).collect();
         for (trial, record) in trials.iter().zip(ledger.records(&names)?) {
-            match why_not(trial, record.as_ref(), &versions, &mut seen) {
+            let why = why_not(trial, record.as_ref(), experiment.kind, &versions, &mut seen);
+            match why {
                 Some(why) => left_out.push(&trial.input.to_string(), why),
                 None => files.push(Made {
                     input: trial.input.to_string(),
@@ -106,12 +108,15 @@ pub fn made(
 fn why_not<'a>(
     trial: &'a TrialRecord,
     record: Option<&Record>,
+    kind: Kind,
     [champion, made_by]: &[String; 2],
-    seen: &mut HashSet<HalfHash>,
+    seen: &mut HashSet<(u32, HalfHash)>,
 ) -> Option<&'a str> {
     if record.is_some_and(|record| record.input_hash != Some(trial.input_hash)) {
         Some("it was scored before its contents changed")
-    } else if !seen.insert(trial.input_hash) {
+    } else if kind == Kind::Challenger && record.is_some_and(|record| record.verdict == Verdict::Hold) {
+        Some("held: nobody was answered with it")
+    } else if !seen.insert((trial.phase, trial.input_hash)) {
         Some("it has the contents of another one")
     } else if trial.champion != *champion || trial.made_by != *made_by {
         Some("made by other versions")
