@@ -19,7 +19,7 @@ pub const ALL: [Arm; 3] = [Arm::Champion, Arm::Challenger, Arm::Unassigned];
 pub enum Rows {
     /// All are one arm's.
     Of(Arm),
-    /// Of both versions, row by row; what is beyond has no key.
+    /// Of several, row by row; what is beyond has no key.
     Each(Vec<Arm>),
 }
 
@@ -80,7 +80,16 @@ impl Rows {
         }
     }
 
-    /// Has the challenger rows of them, and the champion?
+    /// Of so many rows, each with its arm.
+    pub fn filled(&self, rows: usize) -> Rows {
+        let mut filled = self.clone();
+        if let Rows::Each(arms) = &mut filled {
+            arms.resize(rows, Arm::Unassigned);
+        }
+        filled
+    }
+
+    /// Has the champion rows of them, and the challenger?
     pub fn sides(&self) -> [bool; 2] {
         let is_challenger = |arm: &Arm| *arm == Arm::Challenger;
         match self {

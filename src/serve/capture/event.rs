@@ -1,9 +1,8 @@
 //! What is captured of a prediction, and its line: as SageMaker's data capture writes it. Pure.
 
 use crate::format::json::writer::push_text;
-use crate::score::arm::Arm;
 use crate::serve::base64;
-use crate::serve::division::name;
+use crate::serve::division::{Rows, name};
 use crate::serve::queue::Item;
 use hyper::body::Bytes;
 use jiff::Timestamp;
@@ -29,16 +28,9 @@ pub struct Event {
     /// Of a shadow: the experiment's name; of an A/B test, its phase: `NAME/NUMBER`.
     pub experiment: Option<String>,
     /// Whose rows they were, in an A/B test.
-    pub arm: Option<Arms>,
+    pub arm: Option<Rows>,
     pub input: Payload,
     pub output: Payload,
-}
-
-/// The arms of a request's rows.
-pub enum Arms {
-    All(Arm),
-    /// Of rows of both versions, each.
-    Mixed(Vec<Arm>),
 }
 
 /// A body.
@@ -62,8 +54,8 @@ impl Item for Event {
         let texts = self.group.len() + text(&self.inference_id) + text(&self.experiment);
         let payloads = [&self.input, &self.output].map(|payload| payload.content_type.len() + payload.bytes.len());
         let arms = match &self.arm {
-            Some(Arms::Mixed(arms)) => size_of_val(&arms[..]),
-            Some(Arms::All(_)) | None => 0,
+            Some(Rows::Each(arms)) => size_of_val(&arms[..]),
+            Some(Rows::Of(_)) | None => 0,
         };
         size_of::<Event>() + texts + arms + payloads[0] + payloads[1]
     }
@@ -89,10 +81,10 @@ impl Event {
         }
         match &self.arm {
             None => {}
-            Some(Arms::All(arm)) => {
+            Some(Rows::Of(arm)) => {
                 let _ = write!(out, ",\"arm\":\"{}\"", name(*arm));
             }
-            Some(Arms::Mixed(arms)) => {
+            Some(Rows::Each(arms)) => {
                 out.extend_from_slice(b",\"arm\":\"mixed\",\"arms\":");
                 for (row, arm) in arms.iter().enumerate() {
                     let _ = write!(out, "{}\"{}\"", if row > 0 { ',' } else { '[' }, name(*arm));
@@ -175,6 +167,7 @@ fn uuid(random: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::arm::Arm;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -229,9 +222,9 @@ mod tests {
         assert_eq!(line(&event), expected);
         // That of an A/B test says whose rows they were.
         for (arm, words) in [
-            (Arms::All(Arm::Champion), r#""arm":"champion""#),
+            (Rows::Of(Arm::Champion), r#""arm":"champion""#),
             (
-                Arms::Mixed(vec![Arm::Champion, Arm::Challenger, Arm::Unassigned]),
+                Rows::Each(vec![Arm::Champion, Arm::Challenger, Arm::Unassigned]),
                 r#""arm":"mixed","arms":["champion","challenger","none"]"#,
             ),
         ] {

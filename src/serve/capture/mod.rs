@@ -17,17 +17,15 @@ pub use counters::Captured;
 pub use event::Stamp;
 
 use super::answer::{Answer, Scored};
-use super::division::Rows;
 use super::queue::Queue;
 use super::request::{INFERENCE_ID, Request, detached};
 use super::route::Stage;
 use crate::config;
 use crate::error::{Error, Result};
-use crate::score::arm::Arm;
 use crate::service::{clock, lock};
 use crate::spool::durable;
 use counters::{Counters, Loss};
-use event::{Arms, Event, Payload};
+use event::{Event, Payload};
 use folder::Folder;
 use hyper::header::CONTENT_TYPE;
 use ids::Ids;
@@ -138,20 +136,9 @@ fn event(request: &Request, answer: &Answer, scored: &Scored, stamp: Stamp, expe
         stamp,
         inference_id: request.header(&INFERENCE_ID).map(Into::into),
         experiment: experiment.or(tested.map(|tested| &*tested.arms.phase)).map(Into::into),
-        arm: tested.map(|tested| arms_of(&tested.rows, scored.rows as usize)),
+        arm: tested.map(|tested| tested.rows.filled(scored.rows as usize)),
         input: Payload::new(content_type.unwrap_or_default(), request.body.clone()),
         output: Payload::new(answer.content_type, detached(&answer.body)),
-    }
-}
-
-fn arms_of(rows: &Rows, count: usize) -> Arms {
-    match rows {
-        Rows::Of(arm) => Arms::All(*arm),
-        Rows::Each(all) => {
-            let mut arms = all.clone();
-            arms.resize(count, Arm::Unassigned);
-            Arms::Mixed(arms)
-        }
     }
 }
 
