@@ -11,7 +11,7 @@ use crate::config::{Config, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::experiment::guard::Guard;
 use crate::ledger::Ledger;
-use crate::registry::experiment::{Beginning, Kind, Split};
+use crate::registry::experiment::{Allocation, Beginning, Kind};
 use crate::registry::{Experiment, Registry, Vote};
 use crate::share::Share;
 use crate::worker::lock::Lock;
@@ -33,18 +33,18 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
             abort_if,
             reason,
         } => {
-            let split = share.filter(|_| challenger.is_some()).map(|share| Split {
+            let allocation = share.filter(|_| challenger.is_some()).map(|share| Allocation {
                 share,
                 salt: salt.unwrap_or_else(|| name.clone()),
             });
-            if split.is_some() {
+            if allocation.is_some() {
                 says_who_answers(config)?;
             }
             let beginning = Beginning {
                 name: &name,
                 version: challenger.or(shadow).expect("one of them is required"),
                 key: key.or_else(|| config.monitor.watch.key.clone()),
-                split,
+                allocation,
                 backfill,
                 abort_if: guards(abort_if)?,
             };

@@ -16,13 +16,14 @@ pub struct Beginning<'a> {
     pub name: &'a str,
     pub version: u32,
     pub key: Option<String>,
-    /// How keys are split with a challenger; none: it is a shadow.
-    pub split: Option<Split>,
+    /// Of keys, to a challenger; none: it is a shadow.
+    pub allocation: Option<Allocation>,
     pub backfill: bool,
     pub abort_if: Vec<String>,
 }
 
-pub struct Split {
+/// Which keys a challenger gets.
+pub struct Allocation {
     pub share: Share,
     pub salt: String,
 }
@@ -34,7 +35,7 @@ impl Registry {
             name,
             version,
             key,
-            split,
+            allocation,
             backfill,
             abort_if,
         } = beginning;
@@ -66,8 +67,8 @@ impl Registry {
                 self.group()
             ));
         }
-        if let Some(split) = &split {
-            if let Some(why) = self.why_no_challenger(key.as_deref(), split)? {
+        if let Some(allocation) = &allocation {
+            if let Some(why) = self.why_no_challenger(key.as_deref(), allocation)? {
                 return refuse(why);
             }
             let places = ours.places_in(theirs);
@@ -84,7 +85,7 @@ impl Registry {
                 ));
             }
         }
-        let (share, salt) = split.map(|split| (split.share, split.salt)).unzip();
+        let (share, salt) = allocation.map(|allocation| (allocation.share, allocation.salt)).unzip();
         let mut experiment = Experiment {
             format_version: 0, // that of what is written
             name: name.into(),
@@ -105,7 +106,7 @@ impl Registry {
         Ok(experiment)
     }
 
-    fn why_no_challenger(&self, key: Option<&str>, split: &Split) -> Result<Option<String>> {
+    fn why_no_challenger(&self, key: Option<&str>, allocation: &Allocation) -> Result<Option<String>> {
         let experiments = self.experiments()?;
         let open = experiments.challenger();
         let damaged = experiments.damaged.iter().find(|damaged| damaged.is_challenger);
@@ -120,9 +121,9 @@ impl Registry {
             ))
         } else if key.is_none() {
             Some("a challenger needs the column by whose cells rows are split: --key COLUMN, or monitor.key".into())
-        } else if !is_salt(&split.salt) {
+        } else if !is_salt(&allocation.salt) {
             Some("a salt is 1 to 64 letters, digits and signs of ASCII, without spaces".into())
-        } else if split.share.fraction().0 == 0 {
+        } else if allocation.share.fraction().0 == 0 {
             Some("a share is above 0%".into())
         } else {
             None

@@ -12,7 +12,7 @@ mod record;
 mod tests;
 mod trials;
 
-pub use decisions::{Beginning, Split};
+pub use decisions::{Allocation, Beginning};
 pub use file::{Damaged, Experiments};
 pub use phases::State;
 pub use record::{Action, Experiment, Kind, Step};

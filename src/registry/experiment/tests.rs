@@ -239,7 +239,7 @@ fn challenger(name: &str, version: u32) -> Beginning<'_> {
         name,
         version,
         key: Some("id".into()),
-        split: Some(Split {
+        allocation: Some(Allocation {
             share: Share::TENTH,
             salt: name.into(),
         }),
@@ -250,7 +250,7 @@ fn challenger(name: &str, version: u32) -> Beginning<'_> {
 
 fn shadow(name: &str, version: u32) -> Beginning<'_> {
     Beginning {
-        split: None,
+        allocation: None,
         ..challenger(name, version)
     }
 }
