@@ -37,7 +37,7 @@ impl fmt::Display for Damaged {
 
 impl Experiments {
     /// The one that is a challenger's and that nobody stopped, if there is one.
-    pub fn challenger(&self) -> Option<&Experiment> {
+    pub(super) fn challenger(&self) -> Option<&Experiment> {
         let is_it = |experiment: &&Experiment| experiment.kind == Kind::Challenger && experiment.goes_on();
         self.known.iter().find(is_it)
     }

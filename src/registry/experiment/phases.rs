@@ -47,7 +47,7 @@ impl Experiment {
     }
 
     /// By people's decisions alone.
-    pub fn state(&self, answering: Option<&Identity>) -> State {
+    pub(super) fn state(&self, answering: Option<&Identity>) -> State {
         match self.last() {
             Action::Stop => State::Stopped,
             Action::Promote => State::Promoted,
@@ -84,7 +84,7 @@ impl Experiment {
     }
 
     /// What halts it, if anything does. A halt says what was found in a phase: a person who resumed after that has seen it.
-    pub fn halt<'a>(&self, halts: &'a Halts) -> Option<&'a Halt> {
+    pub(super) fn halt<'a>(&self, halts: &'a Halts) -> Option<&'a Halt> {
         let begin = self.steps.iter().filter(|step| step.action.goes_on());
         let resumed = begin.zip(1..).filter(|(step, _)| step.action == Action::Resume).last();
         let resumed = resumed.map_or(0, |(_, number)| number);
