@@ -6,6 +6,7 @@
 
 mod alerts;
 mod arms;
+mod claims;
 mod counted;
 mod database;
 mod decisions;
@@ -33,6 +34,7 @@ mod verdict;
 
 pub use alerts::{Alerting, Event, Look, PendingEvent, Watch};
 pub use arms::{ArmRows, Arms};
+pub use claims::Claim;
 pub use counted::{Counted, CountedRows, Windows};
 pub use database::{Found, Ledger};
 pub use decisions::Decision;

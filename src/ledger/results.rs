@@ -8,7 +8,7 @@ use super::half_hash::HalfHash;
 use super::history::{self, Transformation};
 use super::recipe::{self, Recipe};
 use super::taken::Taken;
-use super::{Ledger, alerts, counted, unknown, verdict};
+use super::{Ledger, alerts, claims, counted, unknown, verdict};
 use crate::error::Result;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::{UnknownCounts, Verdict};
@@ -100,6 +100,7 @@ impl Ledger {
             }
             windows.iter().try_for_each(|of_one| counted::set_windows(db, of_one))?;
             alerting.iter().try_for_each(|of_one| alerts::set(db, of_one))?;
+            claims::settle(db, group.iter().map(|(_, done)| &done.input))?;
             faults::clear(db, group.iter().map(|(_, done)| &done.input))
         })
     }

@@ -128,7 +128,7 @@ pub const TABLES: &str = "
 
 /// What schema 4 brought.
 pub const TRIALS: &str = "
-    -- What was kept of a trial of an input with these contents, in that phase of the experiment; `published`: the size of its file,
+    -- What was kept of a trial of an input with these contents, in that phase of the experiment; `published`, `published_hash`: the size of its file, and half its BLAKE3;
     -- `problem`: why there is none. Rows that both versions can score, and rows of no arm; of each version its rows, those that are
     -- bad, what predicting took, how its predictions are spread.
     CREATE TABLE trials (
@@ -137,9 +137,11 @@ pub const TRIALS: &str = "
         both INTEGER NOT NULL, unassigned INTEGER NOT NULL,
         champion_rows INTEGER NOT NULL, champion_bad INTEGER NOT NULL, champion_nanos INTEGER NOT NULL, champion_sketch BLOB NOT NULL,
         tried_rows INTEGER NOT NULL, tried_bad INTEGER NOT NULL, tried_nanos INTEGER NOT NULL, tried_sketch BLOB NOT NULL,
-        has_key INTEGER NOT NULL, problem TEXT,
+        has_key INTEGER NOT NULL, problem TEXT, published_hash BLOB,
         PRIMARY KEY (experiment, input)
     ) WITHOUT ROWID;
+    -- Of which phase inputs with these contents are that are being published; gone once their results are recorded.
+    CREATE TABLE claims (input BLOB PRIMARY KEY, input_hash BLOB NOT NULL, phase TEXT) WITHOUT ROWID;
 ";
 
 /// What the database says it is.

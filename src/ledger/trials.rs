@@ -27,6 +27,8 @@ pub struct TrialRecord {
     pub at: i64,
     /// The file's size is in it. There is no file where it says why.
     pub tried: Tried,
+    /// Of the file, as it was made; of one that couldn't be written, too.
+    pub published_hash: Option<HalfHash>,
 }
 
 /// What the inputs of a phase came to.
@@ -68,10 +70,10 @@ impl Ledger {
         )
     }
 
-    /// What the inputs of a phase came to, of those of which a file was made.
+    /// What the inputs of a phase came to, also those that failed or of which no file could be made.
     pub fn sum_of_trials(&self, experiment: &str, phase: u32) -> Result<TrialSum> {
         let mut sum = TrialSum::default();
-        let select = format!("{SELECT} WHERE experiment = ? AND phase = ? AND problem IS NULL");
+        let select = format!("{SELECT} WHERE experiment = ? AND phase = ?");
         let add = |row: &Row| {
             sum.add(&record(row)?.tried);
             Ok(())
@@ -95,7 +97,7 @@ impl Ledger {
         }
         self.write_behind(|db| {
             let mut insert = db.prepare_cached(
-                "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             for record in records {
                 let of = &record.tried;
@@ -121,6 +123,7 @@ impl Ledger {
                     tried.predictions.bytes(),
                     of.has_key,
                     of.problem,
+                    record.published_hash.map(|hash| hash.0),
                 ])?;
             }
             Ok(())
@@ -136,7 +139,7 @@ impl Ledger {
 
 const SELECT: &str = "SELECT experiment, input, input_hash, champion, made_by, phase, at, published, both, unassigned,
         champion_rows, champion_bad, champion_nanos, champion_sketch, tried_rows, tried_bad, tried_nanos, tried_sketch,
-        has_key, problem FROM trials";
+        has_key, problem, published_hash FROM trials";
 
 fn record(row: &Row) -> rusqlite::Result<TrialRecord> {
     Ok(TrialRecord {
@@ -155,7 +158,9 @@ fn record(row: &Row) -> rusqlite::Result<TrialRecord> {
             has_key: row.get(18)?,
             problem: row.get(19)?,
             fault: None,
+            hash: None,
         },
+        published_hash: row.get::<_, Option<_>>(20)?.map(HalfHash),
     })
 }
 

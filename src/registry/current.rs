@@ -6,7 +6,8 @@ use super::experiment::{Kind, Trials};
 use super::{Experiment, Registry};
 use crate::error::{Error, Result};
 use crate::problem::internal;
-use crate::score::{Challenger, Identity, Lineup, Member};
+use crate::score::{Challenger, Identity, Lineup, Member, Phase};
+use jiff::Timestamp;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,7 +193,7 @@ impl Current {
                 identity,
                 model,
                 key: experiment.key.clone().unwrap_or_default(),
-                phases: experiment.phases(group),
+                phases: begun(experiment.phases(group)),
                 is_open,
                 guards: experiment.abort_if.clone(),
             });
@@ -211,6 +212,7 @@ impl Current {
             champion,
             challengers,
             shadows,
+            experiments: trials.known.clone(),
         };
         (self.lineup, self.trials) = (Ok(lineup.into()), trials);
         (self.failed, self.faults) = (failed, faults);
@@ -274,6 +276,15 @@ impl Current {
             .filter(|(challenger, _)| challenger.model.is_ok())
             .all(|(challenger, known)| self.is_baseline_in_force(challenger.identity.version, known.as_ref()))
     }
+}
+
+/// What was decided has begun, whatever the clock of who decided says.
+fn begun(mut phases: Vec<Phase>) -> Vec<Phase> {
+    let now = Timestamp::now().as_microsecond();
+    for phase in &mut phases {
+        phase.since = phase.since.min(now);
+    }
+    phases
 }
 
 /// A version on trial that is in use.

@@ -98,6 +98,8 @@ pub struct Lineup {
     pub champion: Member,
     pub challengers: Vec<Challenger>,
     pub shadows: Vec<Shadow>,
+    /// The names of all experiments of the group, also of those that count no more: another one was lost.
+    pub experiments: Vec<String>,
 }
 
 impl Lineup {
@@ -106,7 +108,14 @@ impl Lineup {
             champion,
             challengers: Vec::new(),
             shadows: Vec::new(),
+            experiments: Vec::new(),
         }
+    }
+
+    /// Is that the phase of an experiment that nobody knows any more?
+    pub fn is_lost(&self, phase: &str) -> bool {
+        let experiment = phase.rsplit_once('/').map_or(phase, |(experiment, _)| experiment);
+        !self.experiments.iter().any(|known| known == experiment)
     }
 
     /// The phase that an input is of which nobody answered yet. `first_seen`: in microseconds since 1970.

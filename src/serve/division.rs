@@ -56,11 +56,6 @@ impl<'a> Keys<'a> {
         self.found.push(arm);
     }
 
-    /// Of the next rows, none.
-    pub fn skip(&mut self, rows: usize) {
-        self.found.resize(self.found.len() + rows, Arm::Unassigned);
-    }
-
     /// Whose they are.
     pub fn rows(self) -> Rows {
         Rows::of(self.found)

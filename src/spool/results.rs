@@ -70,6 +70,15 @@ pub fn open_output(root: &Dir, input: &Name) -> Result<Option<(File, Stat)>> {
     Ok(opened.filter(|(_, stat)| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile))
 }
 
+/// When an input's output below `root` was written last, if there is one; microseconds since 1970.
+pub fn output_time(root: &Dir, input: &Name) -> Result<Option<i64>> {
+    if input.too_long_with(OUTPUT) {
+        return Ok(None);
+    }
+    let micros = |(_, stat): (File, Stat)| stat.st_mtime * 1_000_000 + stat.st_mtime_nsec as i64 / 1000;
+    Ok(open_output(root, input)?.map(micros))
+}
+
 /// Why an input's result is held, as its report below `root` says; `None` if there is none.
 pub fn read_held_report(root: &Dir, input: &Name) -> Result<Option<Vec<u8>>> {
     const MOST: u64 = 64 << 20;

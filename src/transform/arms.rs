@@ -3,9 +3,9 @@
 use super::scorer::Scorer;
 use super::value::Value;
 use crate::format::{Input, RowWriting, Writing};
-use crate::model::Signature;
+use crate::model::{Signature, unicode};
 use crate::monitor::Counter;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::score::{Challenger, Lineup, Phase, Split};
 use std::sync::Arc;
 
@@ -54,6 +54,16 @@ impl Arms {
                 message: format!("{}, for the challenger {}", problem.message, challenger.identity),
                 ..problem.clone()
             })?;
+        }
+        let key = unicode::name(&challenger.key);
+        if input.names().iter().filter(|name| **name == *key).nth(1).is_some() {
+            let message = format!(
+                "column {:?}, by whose keys versions answer, stands twice in the header",
+                challenger.key
+            );
+            return Err(
+                Problem::new(Code::DuplicateColumn, message, "rename or remove one of them").column(&challenger.key),
+            );
         }
         let places = champion.places_in(version).unwrap_or_default();
         let outputs = places.iter().map(|&place| (place, &version.outputs[place]));

@@ -11,6 +11,7 @@ use crate::problem::{Code, Problem, excerpt};
 use crate::score::unknown;
 use std::io::Write;
 use std::mem::take;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// A file whose rest is smaller is read to its end: its report can say how many rows are bad.
@@ -92,6 +93,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                 .as_ref()
                 .and_then(|arms| arms.unanswered(&self.opened.lineup));
             return Err(Failure::Unanswered(why.unwrap_or_default().into()));
+        }
+        if let (Some(tried), Some(part)) = (self.run.tried, &part.arms) {
+            tried.lock().unwrap_or_else(PoisonError::into_inner).add(&part.tried);
         }
         self.add_rejects(&part)?;
         if let Some(problem) = part.problem {

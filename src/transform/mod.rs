@@ -40,6 +40,7 @@ use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
 use std::io::{self, Read, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What came of an input.
@@ -108,6 +109,8 @@ pub struct Run<'a> {
     pub rejects: Option<&'a str>,
     /// The phase of an experiment that the input is of: a challenger answers for a share of its keys.
     pub phase: Option<&'a str>,
+    /// What came of the arms so far is added there, also of an input that fails.
+    pub tried: Option<&'a Mutex<Tried>>,
 }
 
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).

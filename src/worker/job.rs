@@ -22,6 +22,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the worker and the threads that score share until the configuration is read again.
@@ -62,8 +63,8 @@ pub struct Job {
     pub task: Task,
     /// The phase of an experiment that it is of.
     pub phase: Option<String>,
-    /// It is of another phase, unless its contents changed: that is to be found out before it is scored.
-    pub unless_changed: Option<Recorded>,
+    /// It is of other phases if it has contents that are known: that is to be found out before it is scored.
+    pub unless_changed: Vec<Recorded>,
     /// What is kept of it, of the lineup's trials.
     pub trials: Vec<Trial>,
 }
@@ -81,7 +82,9 @@ impl Job {
     /// Of challengers, what is kept of it is of the one whose phase it is of.
     pub fn take_phase_on_trial(&mut self, lineup: &Lineup) {
         self.trials.retain(|trial| matches!(trial, Trial::Shadow(_)));
-        if let Some(place) = self.phase.as_deref().and_then(|phase| lineup.place(phase)) {
+        let place = self.phase.as_deref().and_then(|phase| lineup.place(phase));
+        // What is kept of a test that is over may have been purged.
+        if let Some(place) = place.filter(|place| lineup.challengers[*place].is_open) {
             self.trials.insert(0, Trial::Challenger(place));
         }
     }
@@ -136,6 +139,8 @@ pub enum Outcome {
         problem: Box<Problem>,
         /// Of the input, if it was read whole for that.
         input_hash: Option<HalfHash>,
+        /// What came of the arms up to there.
+        tried: Tried,
     },
     /// It failed so soon after its last change that another one could hide: to be read again a little later.
     TooSoon,
@@ -224,7 +229,7 @@ impl Context<'_> {
             return Ok(Outcome::Unfinished);
         }
         let racy = racy_until(seen.fingerprint, wall_clock()).is_some();
-        if matches!(job.task, Task::Verify(_)) || job.unless_changed.is_some() {
+        if matches!(job.task, Task::Verify(_)) || !job.unless_changed.is_empty() {
             let Some(found) = self.hash(&file, job)? else {
                 return Ok(Outcome::Cancelled);
             };
@@ -239,8 +244,9 @@ impl Context<'_> {
                     Some(false) => {}
                 }
             }
-            if let Some(recorded) = job.unless_changed.take_if(|recorded| recorded.input_hash == found) {
-                job.phase = recorded.phase;
+            let known = job.unless_changed.iter().find(|known| known.input_hash == found);
+            if let Some(known) = known {
+                job.phase = known.phase.clone();
                 job.take_phase_on_trial(&self.pin.scorer.lineup);
             }
             file.rewind()
@@ -266,6 +272,7 @@ impl Context<'_> {
         let mut trials = self.draft_trials(job);
         let sinks = job.trials.iter().zip(&mut trials);
         let sinks = sinks.map(|(&trial, draft)| Sink { trial, out: draft }).collect();
+        let tried = Mutex::default();
         let rejects_name = job.name.with_shortened(REJECTS).to_string();
         let run = Run {
             pool: self.in_parallel.then_some(pool),
@@ -276,6 +283,7 @@ impl Context<'_> {
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
             phase: job.phase.as_deref(),
+            tried: Some(&tried),
         };
         let unchanged = || self.is_unchanged(job);
         if matches!(job.task, Task::Trial(_)) {
@@ -322,7 +330,12 @@ impl Context<'_> {
                 let input_hash = self.hash_failed(job)?;
                 // It was read once more.
                 match unchanged()? {
-                    true => self.fail(job, *problem, rejects, input_hash),
+                    true => self.fail(job, *problem, rejects, input_hash).map(|mut outcome| {
+                        if let Outcome::Failed { tried: of, .. } = &mut outcome {
+                            *of = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+                        }
+                        outcome
+                    }),
                     false => Ok(Outcome::Changed),
                 }
             }
@@ -402,6 +415,7 @@ impl Context<'_> {
             rejects,
             problem: Box::new(problem),
             input_hash,
+            tried: Tried::default(),
         })
     }
 

@@ -56,6 +56,14 @@ impl Published {
         self.failed.as_ref().map_or(Ok(false), has)
     }
 
+    /// When the output of an input was written that stands, in microseconds since 1970.
+    pub fn output_at(&self, name: &Name) -> Result<Option<i64>> {
+        match &self.output {
+            Some(output) => results::output_time(output, name),
+            None => Ok(None),
+        }
+    }
+
     /// The size of what was published for an input by the record's verdict: of its output, or of a report.
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
         match (record.map(|r| r.verdict), &self.output, &self.failed) {
@@ -252,10 +260,12 @@ pub fn recipe(made_by: String, shape: &Shape) -> Recipe {
 }
 
 /// Of phases of experiments, by whom their inputs' results should be made.
-pub fn asked<'a>(phases: impl Iterator<Item = &'a Phase>) -> Vec<Asked> {
-    let asked = |phase: &Phase| Asked {
+/// `phases`: with whether the test goes on.
+pub fn asked<'a>(phases: impl Iterator<Item = (&'a Phase, bool)>) -> Vec<Asked> {
+    let asked = |(phase, is_open): (&Phase, bool)| Asked {
         phase: phase.name.clone(),
         made_by: phase.made_by.as_str().into(),
+        is_open,
     };
     phases.map(asked).collect()
 }

@@ -274,7 +274,7 @@ impl Pass {
             }
         }
         let challengers = pin.scorer.lineup.challengers.iter();
-        let phases = challengers.flat_map(|challenger| &challenger.phases);
+        let phases = challengers.flat_map(|of| of.phases.iter().map(|phase| (phase, of.is_open)));
         let want = Want {
             once: self.setup.once,
             ..want(&self.setup.config, pin.recipe.clone(), asked(phases), self.local())

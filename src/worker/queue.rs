@@ -106,7 +106,7 @@ mod tests {
             aged: false,
             task: Task::Score,
             phase: None,
-            unless_changed: None,
+            unless_changed: Vec::new(),
             trials: Vec::new(),
         }
     }

@@ -269,7 +269,7 @@ fn nobody_answers_for_a_challenger_that_is_damaged() {
 /// More than one in a hundred of its rows can't be scored; the file is whole, and the next one is the champion's alone.
 #[test]
 fn a_guard_halts_a_challenger_until_a_person_decides() {
-    let spool = spool();
+    let spool = spool().set("alerts.path=alerts");
     let model = r#"{"features":["y"],"coefficients":[3],"intercept":0}"#;
     let version = spool.register(model).to_string();
     let start = [
@@ -337,4 +337,135 @@ fn an_output_says_who_answered_as_long_as_a_challenger_does() {
     assert_eq!(spool.output("a.csv"), None);
     spool.once().exits(0);
     assert_eq!(spool.output("a.csv").unwrap(), expected(40));
+}
+
+/// Killed after an output had its name, and before it was recorded: what was claimed of it says by whom it is made again.
+#[test]
+fn a_killed_worker_leaves_by_whom_its_outputs_were_made() {
+    let spool = spool();
+    let ledger = || rusqlite::Connection::open(spool.path("state/ledger.db")).unwrap();
+    start(&spool, "10%", &[]).exits(0);
+    spool.drop_file("ten.csv", customers());
+    spool.once().exits(0);
+    let claim =
+        "INSERT INTO claims SELECT input, input_hash, phase FROM results; DELETE FROM results; DELETE FROM trials";
+    ledger().execute_batch(claim).unwrap();
+    decide(&spool, &["ramp", "ab", "60%"]).exits(0);
+    spool.once().exits(0);
+    assert_eq!(spool.output("ten.csv").unwrap(), expected(10));
+    let claims: i64 = ledger()
+        .query_row("SELECT count(*) FROM claims", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(claims, 0, "it is recorded now");
+    // Other contents are of today.
+    ledger().execute_batch(claim).unwrap();
+    spool.deliver("ten.csv", customers() + "C9999,1\n");
+    spool.once().exits(0);
+    assert!(spool.output("ten.csv").unwrap().starts_with(&expected(60)));
+    decide(&spool, &["stop", "ab"]).exits(0);
+
+    // Of none was claimed what was published before a test began; it stands since then.
+    spool.drop_file("before.csv", customers());
+    spool.once().exits(0);
+    ledger().execute_batch("DELETE FROM results").unwrap();
+    decide(
+        &spool,
+        &["start", "next", "--challenger", "2", "--key", "id", "--share", "90%"],
+    )
+    .exits(0);
+    spool.once().exits(0);
+    assert_eq!(spool.output("before.csv").unwrap(), expected(0));
+}
+
+#[test]
+fn what_is_kept_is_purged_for_good() {
+    let spool = spool();
+    start(&spool, "50%", &[]).exits(0);
+    spool.drop_file("a.csv", customers());
+    spool.once().exits(0);
+    assert!(kept(&spool, "a.csv").exists());
+    decide(&spool, &["stop", "ab", "--purge"]).exits(0);
+    spool.once().exits(0);
+    fs::remove_file(spool.path("output/a.csv.out")).unwrap();
+    spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), expected(50));
+    assert!(!kept(&spool, "a.csv").exists());
+}
+
+/// A file that fails for its rows, and one whose lines can't be kept, are bad rows as others are.
+#[test]
+fn a_guard_looks_at_files_that_fail_and_at_those_of_which_nothing_can_be_kept() {
+    for fails in [true, false] {
+        let spool = Spool::new().set("output.model_version=true").set(if fails {
+            "input.max_bad_rows=1%"
+        } else {
+            "input.max_bad_rows=100%"
+        });
+        spool.register(r#"{"features":["y"],"coefficients":[3],"intercept":0}"#);
+        let start = ["start", "ab", "--challenger", "2", "--key", "id", "--share", "100%"];
+        decide(&spool, &[&start[..], &["--abort-if", "bad_rows > 1%"]].concat()).exits(0);
+        if !fails {
+            fs::create_dir_all(spool.path("spool/shadow/ab/a.csv.out/in the way")).unwrap();
+        }
+        let row = |row: usize| format!("{},1,{}\n", key(row), if row % 10 == 0 { "oops" } else { "1" });
+        spool.drop_file("a.csv", "id,x,y\n".to_owned() + &(0..1000).map(row).collect::<String>());
+        spool.once().exits(1).says("halted: experiment ab");
+        assert_eq!(spool.report("a.csv").is_some(), fails);
+        decide(&spool, &["report", "ab"])
+            .exits(0)
+            .says("1 file left out: a.csv");
+        // Then the champion answers, who can.
+        if fails {
+            decide(&spool, &["stop", "ab"]).exits(0);
+            spool.once().exits(0);
+            assert_eq!(spool.output("a.csv").unwrap().lines().count(), 1001);
+        }
+    }
+}
+
+#[test]
+fn an_input_of_a_phase_that_nobody_knows_waits_for_a_person() {
+    let spool = spool();
+    start(&spool, "40%", &[]).exits(0);
+    spool.drop_file("a.csv", customers());
+    spool.once().exits(0);
+    let [experiments, away] = ["models/lines/experiments", "away"].map(|path| spool.path(path));
+    fs::rename(&experiments, &away).unwrap();
+    spool.once().exits(75);
+    spool.run(&["status"]).says("was answered in phase ab/1");
+    assert_eq!(spool.output("a.csv").unwrap(), expected(40));
+    fs::rename(&away, &experiments).unwrap();
+    spool.once().exits(0);
+    fs::rename(&experiments, &away).unwrap();
+    spool.run(&["--once", "--all"]).exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), expected(0));
+}
+
+#[test]
+fn a_key_column_that_stands_twice_is_refused_and_a_clock_ahead_delays_nothing() {
+    let spool = spool();
+    start(&spool, "40%", &[]).exits(0);
+    spool.drop_file("twice.csv", "id,x,id\n1,1,2\n");
+    spool.once().exits(1);
+    assert_eq!(spool.report("twice.csv").unwrap()["code"], "duplicate_column");
+    let file = spool.path("models/lines/experiments/ab.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (before, at) = text.split_once("at = \"").unwrap();
+    fs::write(&file, format!("{before}at = \"2099{}", &at[4..])).unwrap();
+    spool.drop_file("a.csv", customers());
+    spool.once();
+    assert_eq!(spool.output("a.csv").unwrap(), expected(40));
+}
+
+#[test]
+fn a_file_of_a_trial_that_was_altered_is_in_no_report() {
+    let spool = spool();
+    start(&spool, "50%", &[]).exits(0);
+    spool.drop_file("a.csv", customers());
+    spool.once().exits(0);
+    let text = fs::read_to_string(kept(&spool, "a.csv")).unwrap();
+    fs::write(kept(&spool, "a.csv"), text.replacen("champion", "chbmpion", 1)).unwrap();
+    decide(&spool, &["report", "ab"])
+        .exits(0)
+        .says("1 file left out: a.csv");
 }

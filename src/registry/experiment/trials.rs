@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trials {
+    /// The names of all experiments of the group, also beside other versions.
+    pub known: Vec<String>,
     pub running: Vec<Experiment>,
     /// They would run, but for that.
     pub halted: Vec<(Experiment, Halt)>,
@@ -67,6 +69,7 @@ impl Registry {
                 error => trials.damaged.push(error.to_string()),
             }
         }
+        trials.known = known.iter().map(|experiment| experiment.name.clone()).collect();
         if known.is_empty() {
             return Ok(trials);
         }

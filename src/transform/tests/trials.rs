@@ -66,6 +66,7 @@ fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
         guards: vec!["psi > 1".into()],
     };
     let lineup = Lineup {
+        experiments: Vec::new(),
         challengers: Vec::new(),
         champion: member(champion),
         shadows: shadows.iter().map(shadow).collect(),
@@ -93,6 +94,7 @@ fn divided(champion: usize, challenger: usize) -> Scorer {
     };
     let of = member(challenger);
     let lineup = Lineup {
+        experiments: Vec::new(),
         champion: member(champion),
         challengers: vec![Challenger {
             experiment: "ab".into(),

@@ -48,7 +48,10 @@ pub struct Tried {
     pub both: u64,
     /// Rows of no arm, for they have no key: the champion answers.
     pub unassigned: u64,
+    /// Of the file.
     pub bytes: u64,
+    /// BLAKE3 of the file, once it is whole.
+    pub hash: Option<blake3::Hash>,
     /// Has the input the key's column?
     pub has_key: bool,
     /// Why there can be no file: the input lacks a column.
@@ -149,6 +152,7 @@ pub fn header(lineup: &Lineup, trial: Trial) -> Vec<u8> {
 pub struct TrialJoin<'a> {
     sink: Sink<'a>,
     buffer: Vec<u8>,
+    hasher: blake3::Hasher,
     sum: Tried,
 }
 
@@ -170,6 +174,7 @@ impl<'a> TrialJoin<'a> {
         };
         TrialJoin {
             buffer: header(&opened.lineup, sink.trial),
+            hasher: blake3::Hasher::new(),
             sum: Tried {
                 problem: problem.map(|problem| problem.to_string()),
                 has_key,
@@ -203,6 +208,7 @@ impl<'a> TrialJoin<'a> {
 
     fn write(&mut self) {
         self.sum.bytes += self.buffer.len() as u64;
+        self.hasher.update(&self.buffer);
         if let Err(error) = self.sink.out.write_all(&self.buffer) {
             self.sum.fault = Some(error.to_string());
         }
@@ -216,6 +222,7 @@ impl<'a> TrialJoin<'a> {
     pub fn finish(mut self) -> (Trial, Tried) {
         if self.is_whole() {
             self.write();
+            self.sum.hash = Some(self.hasher.finalize());
         }
         (self.sink.trial, self.sum)
     }

@@ -80,9 +80,7 @@ impl Guards {
                 continue;
             }
             let of_phase = own.iter().filter(|record| record.phase == guarded.phase);
-            of_phase
-                .filter(|record| record.tried.problem.is_none())
-                .for_each(|record| guarded.sum.add(&record.tried));
+            of_phase.for_each(|record| guarded.sum.add(&record.tried));
         }
         Ok(anew)
     }

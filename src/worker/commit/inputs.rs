@@ -10,7 +10,7 @@ use crate::spool::scan::Inputs;
 use crate::transform::{Trial, Verdict};
 use crate::worker::agenda::{Note, Shortage};
 use crate::worker::faults::as_fault;
-use crate::worker::job::{Job, Recorded, Setup, Task};
+use crate::worker::job::{Job, Setup, Task};
 use crate::worker::look::{self, Found, Published, There, now};
 use crate::worker::plan::{self, Before, Charge, Decision, Now, Sighting, Want, Word, racy_until};
 use std::collections::HashSet;
@@ -24,6 +24,7 @@ struct View<'a> {
     setup: &'a Setup,
     /// The output folder lost all outputs at once, or is another one.
     lost: bool,
+    published: &'a Published,
 }
 
 /// What looks at inputs came to.
@@ -77,6 +78,7 @@ impl Commit {
             want,
             setup,
             lost,
+            published: &published,
         };
         let parted = self.part(&names, &found, setup)?;
         let lacking = self
@@ -90,6 +92,10 @@ impl Commit {
             }
             match there {
                 Ok(Some(_)) if parted.contains(&name) => {}
+                Ok(Some(_)) if self.is_lost(record.as_ref()).is_some() => {
+                    let phase = self.is_lost(record.as_ref()).unwrap_or_default();
+                    self.wait_for_experiment(&name, &phase, setup)?;
+                }
                 Ok(Some(there)) => match self.decide(name, word, there, record, lacking, &view)? {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
@@ -204,7 +210,8 @@ impl Commit {
                     Some(record) if !touched => record.first_seen,
                     _ => now.time_of(sighting.since(now)),
                 };
-                let (phase, unless_changed) = self.phase(record.as_ref(), touched, first_seen, seen.fingerprint.size);
+                let (phase, unless_changed) =
+                    self.phase(&name, record.as_ref(), first_seen, seen.fingerprint, view.published)?;
                 let mut job = Job {
                     stands,
                     output_hash,
@@ -240,36 +247,6 @@ impl Commit {
             }
         }
         Ok(ToDo::Nothing)
-    }
-
-    /// The phase that an input is of, and the one that it is of unless its contents changed, if that is another one.
-    fn phase(
-        &self,
-        record: Option<&Record>,
-        touched: bool,
-        first_seen: i64,
-        size: u64,
-    ) -> (Option<String>, Option<Recorded>) {
-        let Some(lineup) = self.trials.lineup() else {
-            return (None, None);
-        };
-        let is_known = |phase: &&String| lineup.phase(phase).is_some();
-        let recorded = record
-            .and_then(|record| record.phase.as_ref())
-            .filter(is_known)
-            .cloned();
-        if record.is_some() && !touched {
-            return (recorded, None);
-        }
-        let new = lineup.phase_of_new(first_seen).map(|phase| phase.name.clone());
-        let same = record.filter(|record| record.fingerprint.size == size && recorded != new);
-        let unless_changed = same.and_then(|record| {
-            Some(Recorded {
-                input_hash: record.input_hash?,
-                phase: recorded,
-            })
-        });
-        (new, unless_changed)
     }
 
     /// Outputs that went, or were changed, too often are left from now on; once, that is said.
@@ -445,7 +422,7 @@ fn job(name: Name, sighting: &Sighting, now: Now) -> Job {
         taken: Taken::default(),
         task: Task::Score,
         phase: None,
-        unless_changed: None,
+        unless_changed: Vec::new(),
         trials: Vec::new(),
     }
 }

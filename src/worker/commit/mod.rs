@@ -12,6 +12,7 @@ mod losses;
 mod monitor;
 mod monitors;
 mod open;
+mod phases;
 mod publishing;
 mod record;
 mod sorting;

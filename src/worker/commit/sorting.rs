@@ -6,8 +6,9 @@ use super::monitors::{Judging, basis};
 use super::publishing::{Made, Ready};
 use super::record::{Finding, record};
 use crate::error::Result;
-use crate::ledger::HalfHash;
+use crate::ledger::{Claim, HalfHash};
 use crate::monitor::Action;
+use crate::score::Lineup;
 use crate::spool::publish::{Item, Product};
 use crate::spool::{Draft, Fingerprint, Name};
 use crate::transform::problem::Problem;
@@ -16,6 +17,7 @@ use crate::worker::job::{Done, Job, Outcome, Scored, Setup, Task};
 use crate::worker::pin::Pin;
 use std::collections::VecDeque;
 use std::mem::take;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A group that is being sorted out.
@@ -60,7 +62,12 @@ impl Commit {
                     rejects,
                     problem,
                     input_hash,
-                } => sorting.take_failed(job, [report, rejects], &problem, input_hash, took),
+                    tried,
+                } => {
+                    let kept = self.trials.failed(&job, input_hash, tried, &problem);
+                    sorting.ready.trials.extend(kept);
+                    sorting.take_failed(job, [report, rejects], &problem, input_hash, took);
+                }
                 Outcome::Verified { racy } => self.sort_verified(job, racy, &mut sorting)?,
                 Outcome::Tried {
                     input_hash,
@@ -94,6 +101,7 @@ impl Commit {
             verified,
             ..
         } = sorting;
+        self.claim(&ready)?;
         self.ledger.confirm(&verified)?;
         if !replaced.is_empty() {
             self.ledger.doubt(&replaced)?;
@@ -176,6 +184,24 @@ impl Commit {
             few,
         });
         Ok(())
+    }
+
+    /// Who answered is known before anybody reads it, as long as that may be another one tomorrow.
+    fn claim(&mut self, ready: &Ready) -> Result<()> {
+        let is_open = |lineup: &Arc<Lineup>| lineup.challengers.iter().any(|challenger| challenger.is_open);
+        if !self.trials.lineup().is_some_and(is_open) {
+            return Ok(());
+        }
+        let claim = |made: &Made| {
+            Some(Claim {
+                input: made.done.input.clone(),
+                input_hash: made.record.input_hash?,
+                phase: made.record.phase.clone(),
+            })
+        };
+        let published = ready.made.iter().filter(|made| made.record.verdict == Verdict::Publish);
+        let claims: Vec<Claim> = published.filter_map(claim).collect();
+        self.ledger.claim(&claims)
     }
 
     fn sort_verified(&mut self, job: Job, racy: bool, sorting: &mut Sorting) -> Result<()> {

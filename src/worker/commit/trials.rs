@@ -6,6 +6,7 @@ use crate::ledger::{HalfHash, Ledger, Record, TrialRecord};
 use crate::score::{Identity, Lineup};
 use crate::spool::publish::{Publisher, TrialDraft};
 use crate::spool::{Dir, Name, results};
+use crate::transform::problem::Problem;
 use crate::transform::{Trial, Tried, Verdict};
 use crate::worker::job::{Job, Setup};
 use crate::worker::look::{Found, now};
@@ -42,6 +43,8 @@ pub struct TrialResult {
     draft: Option<TrialDraft>,
     /// It couldn't be written for now.
     fault: Option<String>,
+    /// The input failed.
+    failed: bool,
 }
 
 impl Trials {
@@ -57,7 +60,8 @@ impl Trials {
             has_key,
             warned: [false; 2],
         };
-        let challengers = lineup.challengers.iter().enumerate();
+        // What is kept of one that is over may have been purged.
+        let challengers = lineup.challengers.iter().enumerate().filter(|(_, of)| of.is_open);
         let challengers = challengers.map(|(place, of)| known(Trial::Challenger(place), &of.identity, None, true));
         let shadows = lineup.shadows.iter().enumerate().map(|(place, of)| {
             let of_shadow = Some((of.since, of.phase));
@@ -152,13 +156,51 @@ impl Trials {
                     made_by: known.made_by.clone(),
                     phase: known.phase(lineup, job.phase.as_deref())?,
                     at,
+                    published_hash: tried.hash.map(HalfHash::from),
                     tried,
                 },
                 draft: is_whole.then_some(draft),
                 fault,
+                failed: false,
             })
         };
         tried.into_iter().zip(drafts).filter_map(result).collect()
+    }
+
+    /// What is known of an input of a phase that failed: there is no file of it, but what its arms came to is a guard's business.
+    pub fn failed(
+        &self,
+        job: &Job,
+        input_hash: Option<HalfHash>,
+        tried: Tried,
+        problem: &Problem,
+    ) -> Option<TrialResult> {
+        let trial = *job
+            .trials
+            .first()
+            .filter(|trial| matches!(trial, Trial::Challenger(_)))?;
+        let lineup = self.lineup.as_ref()?;
+        let known = self.known.iter().find(|known| known.trial == trial)?;
+        Some(TrialResult {
+            record: TrialRecord {
+                experiment: known.experiment.clone(),
+                input: job.name.clone(),
+                // Of one that wasn't read to its end nothing else is known.
+                input_hash: input_hash.unwrap_or_else(|| blake3::hash(b"").into()),
+                champion: lineup.champion.identity.made_by(),
+                made_by: known.made_by.clone(),
+                phase: known.phase(lineup, job.phase.as_deref())?,
+                at: now().wall / 1000,
+                published_hash: None,
+                tried: Tried {
+                    problem: Some(problem.to_string()),
+                    ..tried
+                },
+            },
+            draft: None,
+            fault: None,
+            failed: true,
+        })
     }
 }
 
@@ -219,7 +261,10 @@ impl Commit {
     /// Records what is kept of trials.
     pub(super) fn record_trials(&mut self, made: Vec<TrialResult>, setup: &Setup) -> Result<()> {
         let mut records = Vec::new();
-        for TrialResult { record, fault, .. } in made {
+        for TrialResult {
+            record, fault, failed, ..
+        } in made
+        {
             let TrialRecord {
                 experiment,
                 input,
@@ -229,13 +274,14 @@ impl Commit {
             if let Some(error) = fault {
                 tracing::warn!(%input, experiment, error, "what is kept of the trial can't be written; it is tried again");
                 self.trials.retry_at = Some(now().monotonic + setup.config.worker.retry_max_backoff);
-                continue;
+            } else if !failed {
+                let mut known = self.trials.known.iter_mut();
+                if let Some(known) = known.find(|known| known.experiment == *experiment) {
+                    known.warn(input, tried);
+                }
+                self.trials.made += u64::from(tried.problem.is_none());
             }
-            let mut known = self.trials.known.iter_mut();
-            if let Some(known) = known.find(|known| known.experiment == *experiment) {
-                known.warn(input, tried);
-            }
-            self.trials.made += u64::from(tried.problem.is_none());
+            // Guards look at it, whether there is a file of it or not: one that is lacking is made by its size.
             records.push(record);
         }
         self.record_guarded(&records, setup)

@@ -110,12 +110,15 @@ pub struct Want {
 pub struct Asked {
     pub phase: String,
     pub made_by: Arc<str>,
+    /// The test goes on. Else it binds what was answered, and not what failed.
+    pub is_open: bool,
 }
 
 impl Want {
     /// By whom what was recorded should be made: an input keeps its phase. One that isn't known any more is none.
     fn made_by(&self, record: &Record) -> &str {
-        let is_its = |asked: &&Asked| record.phase.as_ref() == Some(&asked.phase);
+        let binds = |asked: &Asked| asked.is_open || record.verdict != Verdict::Fail;
+        let is_its = |asked: &&Asked| record.phase.as_ref() == Some(&asked.phase) && binds(asked);
         let asked = self.phases.iter().find(is_its);
         asked.map_or(&self.recipe.made_by, |asked| &asked.made_by)
     }

@@ -10,7 +10,7 @@ use crate::config::{Config, PLACES};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Finding, Ledger, Record};
 use crate::registry::experiment::Trials;
-use crate::registry::{Current, Registry};
+use crate::registry::{Current, Experiment, Registry};
 use crate::score::Phase;
 use crate::spool::scan::Listing;
 use crate::spool::{Fingerprint, Name};
@@ -264,13 +264,14 @@ fn ask_folders(config: &Config, answer: &mut impl FnMut(Answer)) {
         .map(|champion| registry.trials(champion, &config.state.path));
     let wanted = approved.as_ref().ok().map(|champion| {
         let trials = trials.iter().flatten();
-        let phases: Vec<Phase> = trials
-            .flat_map(Trials::challengers)
-            .flat_map(|(challenger, _)| challenger.phases(registry.group()))
-            .collect();
+        let of = |(challenger, is_open): (&Experiment, bool)| {
+            let phases = challenger.phases(registry.group()).into_iter();
+            phases.map(move |phase| (phase, is_open))
+        };
+        let phases: Vec<(Phase, bool)> = trials.flat_map(Trials::challengers).flat_map(of).collect();
         (
             look::recipe(champion.made_by(), &config.shape),
-            look::asked(phases.iter()),
+            look::asked(phases.iter().map(|(phase, is_open)| (phase, *is_open))),
         )
     });
     trials.into_iter().for_each(|trials| answer(Answer::Trials(trials)));

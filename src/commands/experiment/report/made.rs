@@ -26,6 +26,7 @@ pub struct Made {
     /// When the input was first seen, in microseconds since 1970.
     pub at: i64,
     bytes: u64,
+    hash: Option<HalfHash>,
     /// The champion's, and that of the version on trial.
     pub sides: [Side; 2],
     /// Rows without a key, which the champion answers and which aren't in its side.
@@ -37,7 +38,7 @@ impl Made {
     /// # Errors
     /// Why it isn't there as it was made.
     pub fn open(&self) -> std::result::Result<Sheet, String> {
-        Sheet::open(&self.path, self.bytes)
+        Sheet::open(&self.path, self.bytes, self.hash)
     }
 }
 
@@ -94,6 +95,7 @@ pub fn made(
                     phase: trial.phase,
                     at: record.map_or(trial.at, |record| record.first_seen),
                     bytes: trial.tried.bytes,
+                    hash: trial.published_hash,
                     sides: trial.tried.sides.clone(),
                     unassigned: trial.tried.unassigned,
                     has_key: trial.tried.has_key,

@@ -3,6 +3,7 @@
 use crate::format::csv::stream::{Stream, StreamError};
 use crate::format::{Dialect, Encoding};
 use crate::labels::{text_cells, text_columns};
+use crate::ledger::HalfHash;
 use crate::model::Column;
 use crate::problem::{Code, Problem};
 use crate::score::Spelling;
@@ -14,16 +15,20 @@ use std::path::Path;
 pub struct Sheet(File);
 
 impl Sheet {
-    /// `bytes`: what was written.
+    /// `bytes`, `hash`: what was written.
     ///
     /// # Errors
     /// Why it isn't there as it was written.
-    pub fn open(path: &Path, bytes: u64) -> Result<Sheet, String> {
-        let file = File::open(path).ok();
-        let size = |file: &File| file.metadata().ok().map(|of| of.len());
-        file.filter(|file| size(file) == Some(bytes))
-            .map(Sheet)
-            .ok_or_else(|| "its file went, or was changed".into())
+    pub fn open(path: &Path, bytes: u64, hash: Option<HalfHash>) -> Result<Sheet, String> {
+        let gone = || "its file went, or was changed".to_string();
+        let mut file = File::open(path).map_err(|_| gone())?;
+        let size = file.metadata().map_err(|_| gone())?.len();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&mut file).map_err(|e| e.to_string())?;
+        match size == bytes && hash == Some(hasher.finalize().into()) {
+            true => Ok(Sheet(file)),
+            false => Err(gone()),
+        }
     }
 
     /// Has the cells of each row taken, in order. `columns`: those that there must be.
