@@ -140,7 +140,7 @@ pub enum Outcome {
         /// Of the input, if it was read whole for that.
         input_hash: Option<HalfHash>,
         /// What came of the arms up to there.
-        tried: Tried,
+        tried: Box<Tried>,
     },
     /// It failed so soon after its last change that another one could hide: to be read again a little later.
     TooSoon,
@@ -332,7 +332,7 @@ impl Context<'_> {
                 match unchanged()? {
                     true => self.fail(job, *problem, rejects, input_hash).map(|mut outcome| {
                         if let Outcome::Failed { tried: of, .. } = &mut outcome {
-                            *of = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+                            **of = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
                         }
                         outcome
                     }),
@@ -415,7 +415,7 @@ impl Context<'_> {
             rejects,
             problem: Box::new(problem),
             input_hash,
-            tried: Tried::default(),
+            tried: Box::default(),
         })
     }
 

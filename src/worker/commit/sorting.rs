@@ -64,7 +64,7 @@ impl Commit {
                     input_hash,
                     tried,
                 } => {
-                    let kept = self.trials.failed(&job, input_hash, tried, &problem);
+                    let kept = self.trials.failed(&job, input_hash, *tried, &problem);
                     sorting.ready.trials.extend(kept);
                     sorting.take_failed(job, [report, rejects], &problem, input_hash, took);
                 }
