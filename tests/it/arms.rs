@@ -407,7 +407,7 @@ fn a_guard_looks_at_files_that_fail_and_at_those_of_which_nothing_can_be_kept() 
         if !fails {
             fs::create_dir_all(spool.path("spool/shadow/ab/a.csv.out/in the way")).unwrap();
         }
-        let row = |row: usize| format!("{},1,{}\n", key(row), if row % 10 == 0 { "oops" } else { "1" });
+        let row = |row: usize| format!("{},1,{}\n", key(row), if row.is_multiple_of(10) { "oops" } else { "1" });
         spool.drop_file("a.csv", "id,x,y\n".to_owned() + &(0..1000).map(row).collect::<String>());
         spool.once().exits(1).says("halted: experiment ab");
         assert_eq!(spool.report("a.csv").is_some(), fails);
