@@ -104,23 +104,17 @@ fn a_damaged_file_is_left_out_by_name() {
     let made = spool.path("spool/shadow/ab/a.csv.out");
     let text = fs::read_to_string(&made).unwrap();
     let last = text.rfind(",champion,").or(text.rfind(",challenger,")).unwrap();
-    for (damaged, why) in [
-        (
-            text[..last].to_string() + &text[last..].replacen(",c", ",x", 1),
-            "is no arm",
-        ),
-        (
-            text.replacen("line,key", "line,kay", 1),
-            "its columns aren't those of these versions",
-        ),
-        (text[..last].to_string(), "its file went, or was changed"),
+    for damaged in [
+        text[..last].to_string() + &text[last..].replacen(",c", ",x", 1),
+        text.replacen("line,key", "line,kay", 1),
+        text[..last].to_string(),
     ] {
         fs::write(&made, damaged).unwrap();
         let json = report(&spool, &["--json"]).json();
         assert_eq!((&json["files"], &json["phases"][0]["rows"]), (&1.into(), &2.into()));
         let notes = json["notes"].to_string();
         assert!(
-            notes.contains("1 file left out: a.csv (") && notes.contains(why),
+            notes.contains("1 file left out: a.csv (its file went, or was changed)"),
             "{notes}"
         );
     }
