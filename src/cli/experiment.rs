@@ -4,6 +4,11 @@ use crate::share::Share;
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
+const START: &str = "\
+Examples:
+  transform experiment start trees --shadow 4 --backfill --reason \"how do they differ?\"
+  transform experiment start spring --challenger 4 --share 10% --key id --abort-if \"bad_rows > 5%\"";
+
 #[derive(Debug, Subcommand)]
 pub enum Experiment {
     /// Try a version beside the one that answers: a decision, kept with who, when and why
@@ -11,7 +16,7 @@ pub enum Experiment {
     /// As a shadow it scores every row of the files that come from now on, in the same pass, and answers none: outputs are the same
     /// bytes as without. As a challenger it answers for a share of the keys, and the other one for the rest. What both say goes to
     /// shadow.path.
-    #[command(group = ArgGroup::new("version").required(true))]
+    #[command(group = ArgGroup::new("version").required(true), after_help = START)]
     Start {
         /// Its name: letters, digits, '-', '_', '.'; never used again
         name: String,
@@ -21,7 +26,7 @@ pub enum Experiment {
         /// The version that answers for a share of the keys; needs output.model_version = true
         #[arg(long, value_name = "N", group = "version", requires = "share")]
         challenger: Option<u32>,
-        /// The challenger's share of the keys, such as 10%
+        /// With --challenger: its share of the keys, above 0% and at most 100%, such as 10%
         #[arg(long, value_name = "SHARE", value_parser = share, requires = "challenger", conflicts_with = "shadow")]
         share: Option<Share>,
         /// The column by which rows are found again when labels come, and by which a challenger's are chosen [default: monitor.key]
@@ -30,7 +35,7 @@ pub enum Experiment {
         /// What keys are hashed with: experiments of one salt split them alike [default: the name]
         #[arg(long, value_name = "TEXT", requires = "challenger", conflicts_with = "shadow")]
         salt: Option<String>,
-        /// The files that are there already, too
+        /// Of a shadow: score the files that are there already, too
         #[arg(long, conflicts_with = "challenger")]
         backfill: bool,
         /// Halt it by itself where this is so: "bad_rows > 1%", "psi > 0.3" or "p99_ms > 5" (over HTTP); may be given again
@@ -40,12 +45,14 @@ pub enum Experiment {
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
     },
-    /// Give a challenger another share of the keys: a decision, kept with who, when and why
+    /// Give a challenger a greater or smaller share of the keys: a decision, kept with who, when and why
     ///
-    /// More takes keys of the other version alone, less gives some back. It begins a phase, which files that come from now on are of.
+    /// A greater share keeps the keys that it has and takes more from the champion, a smaller one gives some back. It begins a phase:
+    /// what comes from now on is of that, and what was answered stays as it is.
     Ramp {
+        /// The experiment's
         name: String,
-        /// Such as 20%
+        /// From now on, above 0% and at most 100%, such as 20%
         #[arg(value_parser = share)]
         share: Share,
         /// Why; kept with the decision
@@ -54,15 +61,18 @@ pub enum Experiment {
     },
     /// Have a trial that is halted go on: a decision, kept with what was found, who, when and why
     Resume {
+        /// The experiment's
         name: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Approve a challenger: a decision, kept with who, when, why, and the report
+    /// Approve a challenger and end its test: a decision, kept with who, when, why, and the report
     ///
-    /// It must prove itself, as for `models approve`.
+    /// It answers all keys from then on, and outputs that are there are made again by it, unless models.on_approval = "new-files". It
+    /// must prove itself, as for `models approve`; the report is printed and kept, and decides nothing.
     Promote {
+        /// The experiment's
         name: String,
         #[command(flatten)]
         labelled: Labelled,
@@ -72,6 +82,7 @@ pub enum Experiment {
     },
     /// End a trial: a decision, kept with who, when and why
     Stop {
+        /// The experiment's
         name: String,
         /// Remove what the version on trial made, too; also of an experiment that is over
         #[arg(long)]
@@ -91,6 +102,7 @@ pub enum Experiment {
     /// The verdict may be looked at as often as one likes: better, worse, equivalent, or not yet, with the keys still needed. Exit code
     /// 0, whatever it says.
     Report {
+        /// The experiment's
         name: String,
         #[command(flatten)]
         labelled: Labelled,
@@ -121,11 +133,8 @@ pub struct Labelled {
 }
 
 fn share(text: &str) -> Result<Share, String> {
-    let share: Share = text.parse()?;
-    match share.fraction() {
-        (0, _) => Err("must be above 0%".into()),
-        _ => Ok(share),
-    }
+    let share = text.parse().ok().filter(|share: &Share| share.fraction().0 > 0);
+    share.ok_or_else(|| "must be a percentage above 0% and at most 100%, such as 10%".into())
 }
 
 fn margin(text: &str) -> Result<f64, String> {

@@ -3,7 +3,7 @@
 use super::difference::{Column, Different, Labels, Said};
 use super::paired::Paired;
 use super::report::{Report, grouped};
-use super::verdict::rounded;
+use super::verdict::{rounded, within};
 use crate::digits::short;
 use crate::report::minute;
 use crate::report::text::{Line, number, table};
@@ -13,6 +13,9 @@ const FLIPS: usize = 10;
 
 pub fn text(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
+    let first = report.paired.first();
+    let margin = first.and_then(|paired| within(paired.measure.words(), paired.margin));
+    lines.extend(margin.map(Line::Text));
     lines.extend(report.notes.iter().cloned().map(Line::Text));
     let heads = [
         "LOSS",

@@ -66,6 +66,14 @@ impl Verdict {
     }
 }
 
+/// What is equivalent, where a margin was given. `measure`: the loss that decides.
+pub fn within(measure: &str, margin: f64) -> Option<String> {
+    let margin = (margin > 0.0).then(|| thousands(short(margin, 3)))?;
+    Some(format!(
+        "margin: as good is what differs in {measure} by {margin} at most"
+    ))
+}
+
 /// What a verdict takes that isn't there yet, behind the figures. `keys`: of the smaller arm; `more`: keys, if that can be told.
 pub fn needed(keys: u64, more: Option<u64>, of_each_arm: bool) -> String {
     match more {

@@ -5,6 +5,7 @@ use super::disk;
 use super::manifest::MANIFEST_MAX;
 use crate::error::{Error, Result};
 use crate::spool::durable;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{self, File};
@@ -33,7 +34,8 @@ pub struct Halt {
     pub by: String,
 }
 
-/// `bad_rows > 1%: 3 of 100 rows; phase trial/2, 2026-11-27T08:00:00Z by the worker`
+/// `bad_rows 3 % of 600 rows, and more than 1% aborts it; phase trial/2, 2026-11-27T08:00:00Z by the worker`; where what was found
+/// doesn't name what is measured, behind the guard.
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Halt {
@@ -44,7 +46,17 @@ impl fmt::Display for Halt {
             by,
             ..
         } = self;
-        write!(f, "{guard}: {found}; phase {phase}, {at} by the {by}")
+        let measure = guard.split(' ').next().unwrap_or_default();
+        if !found.starts_with(measure) {
+            write!(f, "{guard}: ")?;
+        }
+        write!(f, "{found}; phase {phase}, ")?;
+        // As it is written, it is told from what happened a moment before; people needn't.
+        match at.parse::<Timestamp>() {
+            Ok(at) => write!(f, "{at:.0}")?,
+            Err(_) => write!(f, "{at}")?,
+        }
+        write!(f, " by the {by}")
     }
 }
 
@@ -185,6 +197,21 @@ mod tests {
             by: "worker".into(),
             ..Halt::new("trial", "lines", phase)
         }
+    }
+
+    #[test]
+    fn it_is_told_once_and_to_the_second() {
+        let mut halt = halt("trial/2", "bad_rows 3 % of 600 rows");
+        halt.at = "2026-11-27T08:00:00.987654Z".into();
+        assert_eq!(
+            halt.to_string(),
+            "bad_rows 3 % of 600 rows; phase trial/2, 2026-11-27T08:00:00Z by the worker"
+        );
+        halt.found = "3 of 100 rows".into();
+        assert!(
+            halt.to_string()
+                .starts_with("bad_rows > 1%: 3 of 100 rows; phase trial/2, ")
+        );
     }
 
     #[test]

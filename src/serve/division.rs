@@ -1,5 +1,6 @@
 //! How the rows of a request fall to the arms of an A/B test.
 
+use super::refusal::Refusal;
 use crate::model::unicode;
 use crate::score::arm::{Arm, Split};
 
@@ -48,6 +49,13 @@ impl<'a> Keys<'a> {
 
     pub fn column(&self) -> &str {
         self.column
+    }
+
+    /// Their column is there twice: which one is meant can't be told.
+    pub fn twice(&self) -> Refusal {
+        let column = self.column;
+        let message = format!("column {column:?}, by whose keys versions answer, stands twice");
+        Refusal::bad(message).in_column(column)
     }
 
     /// Of the next row; none: it has no key.

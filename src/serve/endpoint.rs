@@ -301,6 +301,7 @@ impl Endpoint {
             capture: self.capture.as_ref().map(|capture| capture.captured()),
             watched: watched.collect(),
             tests: tests.iter().map(|arms| arms.standing()).collect(),
+            halted: self.models.halted(),
             shadows: shadows
                 .iter()
                 .flat_map(|shadows| shadows.iter())

@@ -388,8 +388,11 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     })
 }
 
-/// The keys of a CSV's rows, if it has their column; what is wrong with it, scoring it says. The same arguments, of the version that
-/// answers by itself.
+/// The keys of a CSV's rows, if it has their column; what else is wrong with it, scoring it says. The same arguments, of the version
+/// that answers by itself.
+///
+/// # Errors
+/// It has the column twice, or can't be read.
 pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut Keys) -> Result<(), Refusal> {
     let shape = said.unwrap_or(&served.scorer.shape);
     let signature = served.lineup.signature();
@@ -412,6 +415,9 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, &block, shape.dialect.delimiter)?;
     let input = Input::open(&block, &wanted)?;
+    if input.names().iter().filter(|name| keys.is_column(name)).count() > 1 {
+        return Err(keys.twice());
+    }
     if !input.observes(0) {
         return Ok(());
     }

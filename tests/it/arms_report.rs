@@ -82,7 +82,13 @@ fn with_labels_it_says_which_arm_lost_less() {
         .says("lines/2 is better than lines/1: squared error ")
         .says("in phase 1 (50%)")
         // Keys are those by which arms are chosen: 17.0 is 17.
-        .says("996 records with labels read, 1990 labels of rows that were scored for an arm");
+        .says("996 records with labels read, 1990 labels of rows that were scored for an arm")
+        .says("; 1 label of a key that no row has")
+        .says(" of the challenger and ");
+    fs::write(spool.path("others.csv"), "id,late\nB2,1\nA1,2\n").unwrap();
+    report(&spool, &["--labels", "others.csv", "--margin", "0.5"])
+        .says("no label has the key of a row: labels have keys such as \"A1\", rows such as ")
+        .says("margin: as good is what differs in squared error by 0.5 at most");
     let json = report(&spool, &["--labels", "labels.csv", "--json"]).json();
     let lift = &json["phases"][0]["lifts"][0];
     assert_eq!(
@@ -93,6 +99,22 @@ fn with_labels_it_says_which_arm_lost_less() {
     report(&spool, &["--labels", "labels.csv", "--html", "report.html"]).says("report.html");
     let page = fs::read_to_string(spool.path("report.html")).unwrap();
     assert!(page.contains("lines/2 is better than lines/1") && !page.contains("<script"));
+}
+
+#[test]
+fn a_promotion_says_what_it_is_by_and_what_becomes_of_outputs() {
+    let spool = answered().set("models.on_approval=new-files");
+    let promoted = spool
+        .run(&["experiment", "promote", "ab", "--labels", "labels.csv"])
+        .exits(0);
+    let text = promoted.says("outputs that are there stay").stdout;
+    assert!(
+        text.starts_with("the report says: lines/2 is better than lines/1: "),
+        "{text}"
+    );
+    assert!(!text.contains("warning"), "{text}");
+    spool.run(&["experiment", "stop", "ab", "--purge"]).exits(0);
+    report(&spool, &[]).says("What lines/2 answered was purged, or there was nothing");
 }
 
 /// None of its rows counts, and it stops no other file.

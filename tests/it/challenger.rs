@@ -116,10 +116,11 @@ fn what_is_no_challenger_is_refused_by_name() {
     of(&["--challenger", "2", "--share", "10%"])
         .exits(64)
         .says("--key COLUMN, or monitor.key");
-    for wrong in ["10", "0%", "101%", "x%"] {
+    for wrong in ["10", "0%", "101%", "x%", "0.2"] {
         of(&["--challenger", "2", "--key", "id", "--share", wrong])
             .exits(64)
-            .says(wrong);
+            .says(wrong)
+            .says("a percentage above 0% and at most 100%, such as 10%");
     }
     let flags = ["--challenger", "2", "--key", "id", "--share", "10%"];
     let with = |more: &[&str]| of(&[&flags[..], more].concat());
@@ -134,7 +135,7 @@ fn what_is_no_challenger_is_refused_by_name() {
     // None of them began it.
     with(&["--salt", "s", "--abort-if", "bad_rows > 1%", "--abort-if", "psi > 0.3"])
         .exits(0)
-        .says("2 guards: bad_rows > 1%; psi > 0.3");
+        .says("it halts by itself if: bad_rows > 1%; psi > 0.3");
     let file = fs::read_to_string(spool.path("models/lines/experiments/ab.toml")).unwrap();
     assert!(
         file.contains("format_version = 2") && file.contains("salt = \"s\""),
@@ -257,6 +258,9 @@ fn a_promotion_approves_and_keeps_the_report() {
     experiment(&spool, &["start", "beside", "--shadow", "3"]).exits(0);
     experiment(&spool, &["promote", "ab", "--reason", "it is better"])
         .exits(0)
+        .says("the report says: lines/2 has answered for no row yet")
+        .says("warning: its verdict is neither better nor equivalent: none")
+        .says("outputs that are there are made again by it")
         .says("approved lines/2")
         .says("ab.report.json")
         .says("this ends experiment beside");
@@ -274,6 +278,19 @@ fn a_promotion_approves_and_keeps_the_report() {
         .says("promoted already");
     experiment(&spool, &["stop", "ab"]).exits(64).says("promoted already");
     experiment(&spool, &["stop", "ab", "--purge"]).exits(0);
+}
+
+/// The higher of two that are approved answers.
+#[test]
+fn a_lower_challenger_is_told_at_once_that_it_cant_be_promoted() {
+    let spool = spool();
+    spool.register_line(4.0, 0.0);
+    spool.run(&["models", "approve", "3"]).exits(0);
+    let started = start(&spool)
+        .exits(0)
+        .says("note: it can't be promoted, for lines/3 is approved and higher");
+    assert!(!started.stdout.contains("experiment promote"));
+    experiment(&spool, &["promote", "ab"]).exits(64).says("wouldn't answer");
 }
 
 #[test]

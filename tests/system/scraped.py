@@ -51,7 +51,7 @@ def test_promtool_is_content_with_the_metrics(room):
 
 
 def test_the_rules_are_valid_and_about_what_the_server_has(room):
-    assert "SUCCESS: 8 rules found" in promtool("check", "rules", str(RULES))
+    assert "SUCCESS: 9 rules found" in promtool("check", "rules", str(RULES))
     text = read(f"http://{serve(room)}/metrics")
     for name in set(re.findall(r"\btransform_\w+", RULES.read_text())):
         family = re.sub(r"_(bucket|count|sum)$", "", name)

@@ -5,11 +5,12 @@ mod report;
 
 use super::invocation::Invocation;
 use super::models::{print_ended, vote};
-use super::{count, print_line};
+use super::print_line;
 use crate::cli;
-use crate::config::{Config, says_who_answers};
+use crate::config::{Config, OnApproval, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::experiment::guard::Guard;
+use crate::experiment::verdict::Verdict;
 use crate::ledger::Ledger;
 use crate::registry::experiment::{Allocation, Beginning, Kind};
 use crate::registry::{Experiment, Registry, Vote};
@@ -65,6 +66,14 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
         cli::Experiment::Promote { name, labelled, reason } => {
             let experiment = registry.check_promotable(&name, &config.state.path)?;
             let report = report::evidence(config, &registry, &name, &labelled)?;
+            print_line(format!("the report says: {}", report.headline));
+            if !matches!(report.verdict, Some(Verdict::Better | Verdict::Equivalent)) {
+                let verdict = report.verdict.map_or("none", Verdict::words);
+                print_line(format!(
+                    "warning: its verdict is neither better nor equivalent: {verdict}"
+                ));
+            }
+            let report = serde_json::to_value(&report).expect("a report is JSON");
             let ended = registry.promote_experiment(&name, &report, vote(reason), &config.state.path)?;
             print_line(format!(
                 "approved {}/{}, which answers from now on; the report is kept: {}",
@@ -72,6 +81,12 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
                 experiment.version,
                 registry.evidence_path(&name)?.display()
             ));
+            print_line(match config.models.on_approval {
+                OnApproval::Rescore => {
+                    "outputs that are there are made again by it; with models.on_approval = \"new-files\" they would stay"
+                }
+                OnApproval::NewFiles => "outputs that are there stay, by models.on_approval = \"new-files\"",
+            });
             print_ended(&ended);
         }
         cli::Experiment::Stop { name, purge, reason } => stop(config, &registry, &name, purge, reason)?,
@@ -126,7 +141,13 @@ fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, in
             "which is better: {}",
             next(&format!("report {name} --labels LABELS.csv"))
         ));
-        print_line(format!("to have it answer all: {}", next(&format!("promote {name}"))));
+        match version < champion {
+            true => print_line(format!(
+                "note: it can't be promoted, for {group}/{champion} is approved and higher; to be able to, register its artifact anew, \
+                 which gives a higher number, and start with that"
+            )),
+            false => print_line(format!("to have it answer all: {}", next(&format!("promote {name}")))),
+        }
     } else {
         let files = if *backfill {
             "every file"
@@ -140,8 +161,7 @@ fn print_start(config: &Config, registry: &Registry, experiment: &Experiment, in
         ));
     }
     if !experiment.abort_if.is_empty() {
-        let guards = count(experiment.abort_if.len() as u64, "guard");
-        print_line(format!("it is halted by {guards}: {}", experiment.abort_if.join("; ")));
+        print_line(format!("it halts by itself if: {}", experiment.abort_if.join("; ")));
     }
     print_line(format!("to end it: {}", next(&format!("stop {name}"))));
 }

@@ -160,9 +160,9 @@ fn arms(all: &[PhaseReport], phases: &[&PhaseReport], html: &mut String) -> fmt:
     }
     html.push_str("</tbody>\n</table>\n");
     let p = |phase: &&PhaseReport| {
-        let mismatch = phase.mismatch.as_ref()?;
+        let mismatch = phase.key_mismatch()?;
         Some(format!(
-            "{}: p {}, over all looks {}",
+            " {}: p {}, over all looks {}.",
             name(phase),
             thousands(short(mismatch.p, 2)),
             thousands(short(mismatch.sequential_p, 2))
@@ -171,9 +171,9 @@ fn arms(all: &[PhaseReport], phases: &[&PhaseReport], html: &mut String) -> fmt:
     let ps: Vec<String> = phases.iter().filter_map(p).collect();
     writeln!(
         html,
-        "<p class=\"note\">Below a p of 0.001 there is a sample ratio mismatch: keys were lost or joined wrongly, and no winner is shown. \
-         {}.</p>\n<div class=\"figures\">",
-        Escaped(&ps.join("; "))
+        "<p class=\"note\">Below a p of 0.001 there is a sample ratio mismatch: keys were lost or joined wrongly, and no winner is shown.\
+         {}</p>\n<div class=\"figures\">",
+        Escaped(&ps.join(""))
     )?;
     for phase in phases {
         let Some(mismatch) = &phase.mismatch else { continue };
@@ -237,7 +237,7 @@ fn outputs(phases: &[&PhaseReport], html: &mut String) -> fmt::Result {
         }
     }
     html.write_str(
-        "</tbody>\n</table>\n<p class=\"note\">Deciles are at most 1.6 % of themselves too near to 0. PSI: the population stability index of \
+        "</tbody>\n</table>\n<p class=\"note\">10 %, 50 % and 90 % are deciles, in size up to 1.6 % too small. PSI: the population stability index of \
          the challenger\u{2019}s in bins by the champion\u{2019}s deciles; above 0.25 they are usually called differently distributed.</p>\n</section>\n",
     )
 }

@@ -29,6 +29,8 @@ pub struct Subject<'a> {
     pub tally: Tally,
     /// Of the measure that decides; what is no difference.
     pub margin: f64,
+    /// It is over, and none of its files is left.
+    pub purged: bool,
     /// What else a reader should know: of labels, of files that aren't in it.
     pub notes: Vec<String>,
 }
@@ -113,7 +115,7 @@ pub struct Output {
 pub struct Spread {
     /// Of finite values.
     pub mean: Option<f64>,
-    /// From 10 % to 90 %, at most 1.6 % of itself too near to 0.
+    /// From 10 % to 90 %; the size of each is at most 1.6 % too small.
     pub deciles: Option<[f64; 9]>,
 }
 
@@ -123,6 +125,14 @@ pub struct Label {
     pub label: String,
     pub champion: u64,
     pub challenger: u64,
+}
+
+impl PhaseReport {
+    /// Of the keys that came; none without one.
+    pub(super) fn key_mismatch(&self) -> Option<&Mismatch> {
+        let keys = self.champion.keys + self.challenger.keys;
+        self.mismatch.as_ref().filter(|_| keys > 0)
+    }
 }
 
 impl Report {
@@ -158,7 +168,7 @@ impl Report {
         Report {
             format_version: FORMAT_VERSION,
             kind: ARMS[1],
-            headline: headline(subject.champion, subject.challenger, telling),
+            headline: headline(subject.champion, subject.challenger, subject.purged, telling),
             verdict: telling.and_then(|phase| phase.verdict),
             experiment: subject.name.into(),
             champion: subject.champion.into(),
@@ -283,9 +293,12 @@ fn why(phase: &Phase, counted: &PhaseSums, [all, labelled]: [Option<Mismatch>; 2
 }
 
 /// `credit/5 is better than credit/3: ...`
-fn headline(champion: &str, challenger: &str, telling: Option<&PhaseReport>) -> String {
+fn headline(champion: &str, challenger: &str, purged: bool, telling: Option<&PhaseReport>) -> String {
     let Some(phase) = telling else {
-        return format!("{challenger} has answered for no row yet");
+        return match purged {
+            true => format!("What {challenger} answered was purged, or there was nothing: no row is left to report on"),
+            false => format!("{challenger} has answered for no row yet"),
+        };
     };
     let of = format!("phase {} ({})", phase.phase, phase.share);
     if let Some(why) = &phase.why {
@@ -320,9 +333,9 @@ fn of_labels(champion: &str, challenger: &str, lift: &Lift, of: &str) -> String 
         verdict => verdict.said(champion, challenger, lift.margin),
     };
     let keys = format!(
-        "of {} and the champion's {} with a label, in {of}",
-        thousands(lift.challenger.keys),
-        grouped(lift.champion.keys, "key")
+        "of {} of the challenger and {} of the champion with a label, in {of}",
+        grouped(lift.challenger.keys, "key"),
+        thousands(lift.champion.keys)
     );
     let (Some(before), Some(now), Some(difference), Some(interval)) =
         (lift.champion.mean, lift.challenger.mean, lift.lift, lift.interval)

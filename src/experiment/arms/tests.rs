@@ -56,6 +56,7 @@ fn subject<'a>(tally: Tally, phases: &'a [Phase], notes: &[&str]) -> Subject<'a>
         phases,
         tally,
         margin: 0.0,
+        purged: false,
         notes: notes.iter().map(ToString::to_string).collect(),
     }
 }
@@ -134,7 +135,9 @@ fn each_phase_is_reported_apart_the_newest_first() {
         report.headline
     );
     assert!(
-        report.headline.ends_with("keys with a label, in phase 2 (50%)"),
+        report
+            .headline
+            .ends_with(" of the champion with a label, in phase 2 (50%)"),
         "{}",
         report.headline
     );
@@ -351,6 +354,34 @@ fn no_text_is_markup() {
     });
     let page = page(&report);
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn a_phase_without_keys_has_no_p_and_a_margin_is_said() {
+    let phases = phases(&["50", "60"]);
+    let tally = labelled(&phases[..1], 400, 0.5, |_, _| false);
+    let mut report = Report::of(Subject {
+        margin: 0.25,
+        ..subject(tally, &phases, &[])
+    });
+    let said = lines(&report);
+    assert!(
+        said.contains("margin: as good is what differs in error rate by 0.25 at most"),
+        "{said}"
+    );
+    assert!(report.phases[0].key_mismatch().is_none() && report.phases[1].key_mismatch().is_some());
+    // Rows without a key alone.
+    report.phases[0].rows = 3;
+    let page = page(&report);
+    assert!(
+        !page.contains("Phase 2 (60%): p") && page.contains("Phase 1 (50%): p"),
+        "{page}"
+    );
+    let purged = Report::of(Subject {
+        purged: true,
+        ..subject(Tally::new(late("yes"), None), &phases, &[])
+    });
+    assert!(purged.headline.contains("was purged"), "{}", purged.headline);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::lift::Lift;
 use super::report::{Arm, Label, Output, PhaseReport, Report, Spread};
 use crate::digits::short;
 use crate::experiment::report::grouped;
-use crate::experiment::verdict::rounded;
+use crate::experiment::verdict::{rounded, within};
 use crate::report::text::{Line, number, table};
 use crate::report::{minute, percent};
 
@@ -13,6 +13,9 @@ pub fn text(report: &Report) -> Vec<Line> {
     let mut lines = vec![Line::Text(report.headline.clone()), Line::Text(basis(report))];
     let whys = report.phases.iter().filter_map(|phase| phase.why.clone());
     lines.extend(whys.filter(|why| !report.headline.contains(why)).map(Line::Text));
+    let first = report.phases.iter().find_map(|phase| phase.lifts.first());
+    let margin = first.and_then(|lift| within(lift.measure.words(), lift.margin));
+    lines.extend(margin.map(Line::Text));
     lines.extend(report.notes.iter().cloned().map(Line::Text));
     let seen = || report.phases.iter().filter(|phase| phase.rows > 0);
     let heads = ["PHASE", "SHARE", "SINCE (UTC)", "FILES", "ROWS", "NO KEY", "P OF KEYS"];
@@ -65,10 +68,7 @@ fn phase(phase: &PhaseReport) -> Vec<String> {
         phase.files.to_string(),
         phase.rows.to_string(),
         phase.unassigned.to_string(),
-        match &phase.mismatch {
-            Some(mismatch) if phase.rows > 0 => short(mismatch.p, 2),
-            _ => "-".into(),
-        },
+        phase.key_mismatch().map_or("-".into(), |mismatch| short(mismatch.p, 2)),
     ]
 }
 

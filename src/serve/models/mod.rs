@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};
 use crate::registry::baseline::InForce;
-use crate::registry::{Registry, Status};
+use crate::registry::{Halt, Registry, Status};
 use crate::score::binding::nearest;
 use crate::score::{Identity, Lineup};
 use crate::service::lock;
@@ -48,6 +48,8 @@ pub struct Models {
     table: RwLock<Arc<Table>>,
     /// Of each group, the version that answers and those on trial beside it; they come and go while it answers.
     shadows: RwLock<Vec<(Arc<Served>, Shadows)>>,
+    /// What would be on trial beside them, but for a guard that broke.
+    halted: RwLock<Vec<Halt>>,
     /// Locked to look, never to read a file.
     others: Mutex<Others>,
 }
@@ -111,6 +113,7 @@ impl Models {
             captures: false,
             table: RwLock::default(),
             shadows: RwLock::default(),
+            halted: RwLock::default(),
             others: Mutex::default(),
         }
     }
@@ -183,6 +186,11 @@ impl Models {
         let mut arms: Vec<_> = table.values().flatten().filter_map(|of| of.arms.clone()).collect();
         arms.sort_by(|a, b| a.phase.cmp(&b.phase));
         arms
+    }
+
+    /// Why experiments are halted, by group and name: a person is to resume or to stop each.
+    pub fn halted(&self) -> Vec<Halt> {
+        self.halted.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Versions beside them that are in memory, for they were asked for by their number; the one used last, last.

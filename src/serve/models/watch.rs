@@ -117,8 +117,9 @@ impl Watch {
     fn publish(&self) {
         let models = &self.models;
         let before = models.table();
-        let (mut table, mut all) = (Table::new(), Vec::new());
+        let (mut table, mut all, mut halted) = (Table::new(), Vec::new(), Vec::new());
         for (group, current) in &self.groups {
+            halted.extend(current.trials().halted.iter().map(|(_, halt)| halt.clone()));
             let served = match current.lineup() {
                 Ok(lineup) => {
                     let before = before.get(group).and_then(|before| before.as_ref().ok());
@@ -146,6 +147,7 @@ impl Watch {
         }
         *models.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         *models.shadows.write().unwrap_or_else(PoisonError::into_inner) = all;
+        *models.halted.write().unwrap_or_else(PoisonError::into_inner) = halted;
     }
 
     /// What is beyond a limit: challengers and shadows.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::monitor::{Action, Area, Check, Judgement};
-use crate::registry::Status;
+use crate::registry::{Halt, Status};
 use crate::serve::capture::Captured;
 use crate::serve::live::{Judged, Windows};
 use crate::serve::tally::Counted as Arm;
@@ -116,6 +116,7 @@ fn facts() -> Facts {
             capture: None,
             watched: vec![watched("diabetes/3", &[], now)],
             tests: Vec::new(),
+            halted: Vec::new(),
             shadows: Vec::new(),
         },
         connections: 32,
@@ -378,6 +379,34 @@ fn a_route_that_nobody_asked_lately_takes_no_row() {
 }
 
 #[test]
+fn a_halted_experiment_is_shown_before_all_that_is_right() {
+    let mut facts = facts();
+    facts.standing.halted.push(Halt {
+        guard: "bad_rows > 1%".into(),
+        found: "bad_rows 3 % of 600 rows, and more than 1% aborts it".into(),
+        at: "2026-11-27T08:00:00.123456Z".into(),
+        by: "server".into(),
+        ..Halt::new("spring", "diabetes", "spring/2")
+    });
+    let page = show(&facts, "halted.html");
+    let halted = page.find(
+        "experiment spring is HALTED: bad_rows 3 % of 600 rows, and more than 1% aborts it; phase spring/2, 2026-11-27T08:00:00Z by the \
+         server",
+    );
+    assert!(
+        halted.is_some() && halted < page.find("is proven, and answers"),
+        "{page}"
+    );
+    for command in ["stop spring", "resume spring --reason WHY"] {
+        assert!(
+            page.contains(&format!("transform experiment {command}")),
+            "{command} in {page}"
+        );
+    }
+    assert!(!page.contains("WHY --group"), "{page}");
+}
+
+#[test]
 fn without_a_model_it_says_why() {
     let mut facts = facts();
     facts.answers = Err("no approved model yet".into());
@@ -425,6 +454,10 @@ fn what_clients_and_people_wrote_is_text() {
         ..shadow(SCRIPT)
     });
     show(&facts, "attack.html");
+    facts.standing.halted.push(Halt {
+        found: SCRIPT.into(),
+        ..Halt::new("spring", SCRIPT, "spring/1")
+    });
     facts.worker = Arc::new(Err(SCRIPT.into()));
     show(&facts, "attack.html");
 }

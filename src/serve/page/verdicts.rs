@@ -4,7 +4,9 @@ use super::words::{age, count, percent, window};
 use super::worker_status::Worker;
 use super::{Facts, QuotaLeft, arms, data, shadows};
 use crate::html::{Escaped, thousands};
+use crate::registry::Halt;
 use crate::serve::telemetry::counters::Totals;
+use crate::shell::quoted;
 use std::fmt::{self, Write};
 
 /// From this share on, a limit is near.
@@ -45,6 +47,7 @@ fn judge(facts: &Facts) -> Vec<Verdict> {
     judge_limits(facts, &mut verdicts);
     judge_keys(facts, &mut verdicts);
     judge_losses(facts, &mut verdicts);
+    verdicts.extend(facts.standing.halted.iter().map(|halt| judge_halt(facts, halt)));
     let others = data::verdicts(facts)
         .chain(arms::verdicts(facts))
         .chain(shadows::verdicts(facts));
@@ -130,6 +133,23 @@ fn judge_keys(facts: &Facts, verdicts: &mut Vec<Verdict>) {
         let sentence = "serve.auth = \"none\": whoever reaches this server may ask it";
         verdicts.push(warns(sentence.into(), ""));
     }
+}
+
+/// It goes on only when a person says so: without a word, it would look as if it had never been.
+fn judge_halt(facts: &Facts, halt: &Halt) -> Verdict {
+    let Halt { experiment, group, .. } = halt;
+    let more = match *group == facts.group {
+        true => String::new(),
+        false => format!(" --group {}", quoted(group)),
+    };
+    let sentence = format!(
+        "experiment {experiment} is HALTED: {halt}. The champion answers alone until a person decides: 'transform experiment stop \
+         {experiment}{more}', or"
+    );
+    fails(
+        sentence,
+        &format!("transform experiment resume {experiment} --reason WHY{more}"),
+    )
 }
 
 /// What isn't logged or captured.

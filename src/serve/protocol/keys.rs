@@ -80,7 +80,7 @@ fn of_split(split: Cursor, keys: &mut Keys) -> Result<(), Refusal> {
             _ => name.text().unwrap_or_default(),
         };
         if keys.is_column(&name) && place.replace(i).is_some() {
-            return Err(twice(keys));
+            return Err(keys.twice());
         }
         width = i + 1;
     }
@@ -99,17 +99,9 @@ fn named<'a>(object: Cursor<'a>, keys: &Keys) -> Result<Option<Cursor<'a>>, Refu
     let mut own = object.members().filter(|(name, _)| keys.is_column(name));
     let found = own.next().map(|(_, value)| value);
     match own.next() {
-        Some(_) => Err(twice(keys)),
+        Some(_) => Err(keys.twice()),
         None => Ok(found),
     }
-}
-
-fn twice(keys: &Keys) -> Refusal {
-    let column = keys.column();
-    Refusal::bad(format!(
-        "column {column:?}, by whose keys versions answer, stands twice"
-    ))
-    .in_column(column)
 }
 
 /// By its text: a number's as it is written, too.

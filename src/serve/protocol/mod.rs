@@ -72,7 +72,7 @@ impl<'a> Ask<'a> {
     /// Who answers. `keys`: finds those of the rows, where the request has none for all of them.
     ///
     /// # Errors
-    /// The version whose key it is can't be used; what `keys` finds wrong.
+    /// The header is no key; the version whose key it is can't be used; what `keys` finds wrong.
     fn choose(
         &self,
         candidates: &Candidates,
@@ -83,6 +83,12 @@ impl<'a> Ask<'a> {
         if header.next().is_some() {
             return Err(Refusal::bad(
                 "the header Transform-Key stands twice: a request has one key, or each row has its own",
+            ));
+        }
+        // In files the bytes of a key are those of its UTF-8: of others, another version would answer.
+        if key.is_some_and(|key| str::from_utf8(key.as_bytes()).is_err()) {
+            return Err(Refusal::bad("the header Transform-Key isn't UTF-8").hint(
+                "send the key's UTF-8 bytes, in Python key.encode(\"utf-8\"): a text of other characters may be sent as Latin-1",
             ));
         }
         let by = candidates.choose(|| key.cloned(), keys)?;

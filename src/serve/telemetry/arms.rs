@@ -1,6 +1,7 @@
 //! How the arms of A/B tests do, for Prometheus.
 
 use super::histogram::BOUNDS;
+use crate::registry::Halt;
 use crate::serve::division::{ALL, name};
 use crate::serve::tally::Counted;
 use crate::service::exposition::{Kind, Page};
@@ -33,6 +34,15 @@ impl Standing {
             ]
         };
         ALL.into_iter().zip(&self.arms).map(move |(arm, of)| (labels(arm), of))
+    }
+}
+
+/// What is halted, shadows among it.
+pub fn write_halted(page: &mut Page, halted: &[Halt]) {
+    let help = "1 while an experiment is halted by a guard, until a person resumes or stops it.";
+    let mut family = page.family("transform_experiment_halted", Kind::Gauge, help);
+    for halt in halted {
+        family.sample(&[("group", &halt.group), ("experiment", &halt.experiment)], 1);
     }
 }
 

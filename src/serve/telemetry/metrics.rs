@@ -5,6 +5,7 @@ use super::counters::{self, Counters, STATUSES, Totals};
 use super::histogram::BOUNDS;
 use super::shadows;
 use super::windows::{self, Watched};
+use crate::registry::Halt;
 use crate::serve::capture::Captured;
 use crate::serve::keys;
 use crate::serve::refusal::{Cause, Refusal};
@@ -74,6 +75,8 @@ pub struct Standing {
     pub watched: Vec<Watched>,
     /// A/B tests.
     pub tests: Vec<arms::Standing>,
+    /// Why experiments are halted.
+    pub halted: Vec<Halt>,
     /// Versions on trial. Without a capture they score nothing.
     pub shadows: Vec<shadows::Standing>,
 }
@@ -227,6 +230,7 @@ impl Metrics {
         if !standing.tests.is_empty() {
             arms::write(&mut page, &standing.tests);
         }
+        arms::write_halted(&mut page, &standing.halted);
         if standing.capture.is_some() && !standing.shadows.is_empty() {
             shadows::write(&mut page, &standing.shadows);
         }
@@ -390,6 +394,7 @@ mod tests {
             capture: None,
             watched: Vec::new(),
             tests: Vec::new(),
+            halted: vec![Halt::new("spring", "lines", "spring/1")],
             shadows: Vec::new(),
         }
     }
@@ -429,6 +434,7 @@ mod tests {
             "transform_model_info{group=\"lines\",version=\"2\",sha256=\"ab\"} 1\n",
             "transform_model_approved_timestamp_seconds{group=\"lines\",version=\"2\"} 1.5\n",
             "transform_ready 1\n",
+            "transform_experiment_halted{group=\"lines\",experiment=\"spring\"} 1\n",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

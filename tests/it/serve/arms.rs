@@ -4,6 +4,7 @@ use super::capture::{ID, capturing, events, ids};
 use super::{Answered, Server};
 use crate::spool::{Spool, wait_until};
 use std::fs;
+use std::io::Write;
 
 /// `2 x + 1` answers; `3 x` is registered as version 2.
 fn spool() -> Spool {
@@ -168,6 +169,16 @@ fn a_challenger_beyond_its_limit_is_halted_at_once() {
     wait_until("the champion answers", || {
         ask(&server, &second).is(200).header("transform-model") == Some("lines/1")
     });
+    let page = server.get("/").is(200).text();
+    for said in [
+        "experiment spring is HALTED: bad_rows ",
+        "transform experiment resume spring --reason WHY",
+        "transform experiment stop spring",
+    ] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    let halted = "transform_experiment_halted{group=\"lines\",experiment=\"spring\"} 1\n";
+    assert!(server.get("/metrics").is(200).text().contains(halted));
     let halt = fs::read_to_string(spool.path("state/halts/lines/spring.json")).unwrap();
     for said in [
         "\"bad_rows > 1%\"",
@@ -177,6 +188,15 @@ fn a_challenger_beyond_its_limit_is_halted_at_once() {
     ] {
         assert!(halt.contains(said), "{said} in {halt}");
     }
+    spool.run(&["experiment", "stop", "spring"]).exits(0);
+    wait_until("nothing is halted any more", || {
+        !server
+            .get("/metrics")
+            .is(200)
+            .text()
+            .contains("transform_experiment_halted{")
+    });
+    assert!(!server.get("/").is(200).text().contains("HALTED"));
 }
 
 /// Its predictions are held against those that were answered to the same requests.
@@ -241,4 +261,35 @@ fn a_key_is_taken_or_refused_and_never_ignored() {
     let twice = [("Transform-Key", "a"), ("Transform-Key", "b")];
     let refused = ask("/stream", &twice, "{\"x\": [[1]]}".into()).is(400).text();
     assert!(refused.contains("stands twice"), "{refused}");
+    for (route, content) in [("/score", "text/csv"), ("/invocations", "text/csv;header=present")] {
+        let twice = ask(route, &[("Content-Type", content)], "id,x,id\na,1,b\n".into());
+        let refused = twice.is(400).text();
+        assert!(
+            refused.contains("column \\\"id\\\"") && refused.contains("stands twice"),
+            "{refused}"
+        );
+        let headers = [("Content-Type", content), ("Transform-Key", &second)];
+        let by_header = ask(route, &headers, "id,x,id\na,1,b\n".into()).is(200);
+        assert_eq!(by_header.header("transform-model"), Some("lines/2"));
+    }
+}
+
+/// In a file, a key has the bytes of its UTF-8.
+#[test]
+fn a_key_in_another_encoding_is_refused() {
+    let spool = spool();
+    start(&spool, &[]);
+    let server = spool.serve();
+    let ask = |key: &[u8]| {
+        let head = b"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nTransform-Key: ";
+        let mut client = server.connect();
+        let stream = &mut client.stream;
+        stream
+            .write_all(&[head, key, b"\r\n\r\n{\"x\": [[1]]}"].concat())
+            .unwrap();
+        client.answer("POST").expect("an answer")
+    };
+    let refused = ask(b"Zo\xeb").is(400).text();
+    assert!(refused.contains("Transform-Key isn't UTF-8"), "{refused}");
+    ask("Zo\u{eb}".as_bytes()).is(200);
 }

@@ -34,7 +34,9 @@ pub fn report(asked: &Asked) -> Result<Report> {
     let columns = challenger_columns(outputs);
     let mut left_out = LeftOut::default();
     let mut without_key = 0;
-    for made in made(config, registry, experiment, &mut left_out)? {
+    let files = made(config, registry, experiment, &mut left_out)?;
+    let purged = asked.is_purged(files.len() + left_out.files());
+    for made in files {
         match read(&made, &columns, &mut tally, labels.as_mut()) {
             Ok(()) => without_key += u64::from(!made.has_key),
             Err(why) => left_out.push(&made.input, why),
@@ -60,6 +62,7 @@ pub fn report(asked: &Asked) -> Result<Report> {
         phases: &phases,
         tally,
         margin: labelled.margin,
+        purged,
         notes,
     }))
 }

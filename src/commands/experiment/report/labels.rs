@@ -12,14 +12,23 @@ use crate::registry::experiment::Kind;
 use crate::score::Spelling;
 use crate::score::arm::identity;
 use crate::train::dataset::EXAMPLES_MAX;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+
+struct Label {
+    text: String,
+    /// A row has its key.
+    found: Cell<bool>,
+}
 
 /// Labels by key, and what became of them.
 pub struct Labels<'a> {
     given: Given,
     /// By [`Labels::key`].
-    of: HashMap<Vec<u8>, String>,
+    of: HashMap<Vec<u8>, Label>,
+    /// The key of a row.
+    of_row: OnceCell<String>,
     /// Are keys those by which arms are chosen? Else they are compared to the letter.
     by_identity: bool,
     pub spelling: &'a Spelling,
@@ -43,6 +52,7 @@ impl<'a> Labels<'a> {
         let given = read(config, path, labelled, experiment, outputs)?;
         let mut labels = Labels {
             of: HashMap::new(),
+            of_row: OnceCell::new(),
             by_identity: experiment.kind == Kind::Challenger,
             spelling: &config.shape.spelling,
             apart: 0,
@@ -60,10 +70,11 @@ impl<'a> Labels<'a> {
         for (key, label) in keys {
             let Some(text) = label.text else { continue };
             let key = labels.key(&key).to_vec();
-            if labels.of.get(&key).is_some_and(|before| *before != text) {
+            if labels.of.get(&key).is_some_and(|before| before.text != text) {
                 contradicting.insert(key);
             } else {
-                labels.of.insert(key, text);
+                let found = Cell::new(false);
+                labels.of.insert(key, Label { text, found });
             }
         }
         labels.of.retain(|key, _| !contradicting.contains(key));
@@ -78,8 +89,29 @@ impl<'a> Labels<'a> {
         }
     }
 
+    /// Of a row with this key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.of.get(self.key(key)).map(String::as_str)
+        self.of_row.get_or_init(|| key.into());
+        let label = self.of.get(self.key(key))?;
+        label.found.set(true);
+        Some(&label.text)
+    }
+
+    /// Of labels whose key no row has.
+    fn unmatched(&self) -> Option<String> {
+        let unmatched = self.of.values().filter(|label| !label.found.get()).count();
+        // The same one each time.
+        let (example, of_row) = (self.of.keys().min()?, self.of_row.get());
+        let words = match (unmatched, of_row) {
+            (0, _) => return None,
+            (1, _) if self.of.len() > 1 => "1 label of a key that no row has".into(),
+            (_, Some(of_row)) if unmatched == self.of.len() => format!(
+                "no label has the key of a row: labels have keys such as {:?}, rows such as {of_row:?}",
+                String::from_utf8_lossy(example)
+            ),
+            _ => format!("{unmatched} labels of keys that no row has"),
+        };
+        Some(words)
     }
 
     /// A label was held against a row, or it is none of the classes, or no number.
@@ -111,6 +143,7 @@ impl<'a> Labels<'a> {
                 parts.push(format!("{n} with {what}"));
             }
         }
+        parts.extend(self.unmatched());
         parts.join("; ")
     }
 }

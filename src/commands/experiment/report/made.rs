@@ -51,6 +51,10 @@ impl LeftOut {
         self.0.push((input.into(), why.into()));
     }
 
+    pub fn files(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn words(&self) -> Option<String> {
         let named = self.0.iter().take(NAMED).map(|(file, why)| format!("{file} ({why})"));
         let all = self.0.len() as u64;

@@ -9,7 +9,7 @@ mod sheet;
 use crate::cli::Labelled;
 use crate::commands::{print_json, print_line, print_lines};
 use crate::config::Config;
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::experiment::{self, arms};
 use crate::model::Signature;
 use crate::registry::experiment::{Kind, Step};
@@ -17,7 +17,6 @@ use crate::registry::{Experiment, Halts, Registry};
 use crate::report::text::Line;
 use crate::spool::durable;
 use serde::Serialize;
-use serde_json::Value;
 use std::path::PathBuf;
 
 pub struct Question {
@@ -44,9 +43,11 @@ pub fn report(config: &Config, registry: &Registry, question: &Question) -> Resu
 }
 
 /// What a promotion is by: all of the report.
-pub fn evidence(config: &Config, registry: &Registry, name: &str, labelled: &Labelled) -> Result<Value> {
-    let report = make(config, registry, name, labelled)?;
-    Ok(serde_json::to_value(&report).expect("a report is JSON"))
+pub fn evidence(config: &Config, registry: &Registry, name: &str, labelled: &Labelled) -> Result<Box<arms::Report>> {
+    match make(config, registry, name, labelled)? {
+        Report::Challenger(report) => Ok(report),
+        Report::Shadow(_) => Err(Error::config("experiment promote", format!("{name:?} tries a shadow"))),
+    }
 }
 
 /// By what the version on trial does.
@@ -110,6 +111,14 @@ fn make(config: &Config, registry: &Registry, name: &str, labelled: &Labelled) -
         Kind::Shadow => Report::Shadow(Box::new(shadow::report(&asked)?)),
         Kind::Challenger => Report::Challenger(Box::new(challenger::report(&asked)?)),
     })
+}
+
+impl Asked<'_> {
+    /// It is over, and nothing that was made is left: `files`, of which the report is, or which are left out.
+    fn is_purged(&self, files: usize) -> bool {
+        let is_there = || self.config.shadow.join(&self.experiment.name).exists();
+        files == 0 && !self.experiment.goes_on() && !is_there()
+    }
 }
 
 /// Of a file of which no row counts.

@@ -85,7 +85,10 @@ fn read(
     mut labels: Option<Labels>,
     mut left_out: LeftOut,
 ) -> Found {
-    let mut found = Found::nothing("they scored no file together yet".into());
+    let mut found = Found::nothing(match asked.is_purged(files.len() + left_out.files()) {
+        true => "what they scored was purged, or there was none".into(),
+        false => "they scored no file together yet".into(),
+    });
     let mut tally = Tally::new(pairing.clone());
     let mut losses = labels.as_ref().and_then(|_| match Scale::new(pairing) {
         Ok(scale) => Some(Losses::new(scale)),
@@ -115,8 +118,9 @@ fn read(
                 record(cells, &mut |record| {
                     tally.add(record)?;
                     found.rows += 1;
-                    if let (Some(losses), Some(labels), [true, true]) = (&mut losses, &mut labels, record.scored())
+                    if let Some(labels) = &mut labels
                         && let Some(label) = labels.get(record.key)
+                        && let (Some(losses), [true, true]) = (&mut losses, record.scored())
                     {
                         let is_usable = losses.add(record, made.at, label, labels.spelling);
                         labels.count(is_usable);
