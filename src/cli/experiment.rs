@@ -50,7 +50,7 @@ pub enum Experiment {
     /// A greater share keeps the keys that it has and takes more from the champion, a smaller one gives some back. It begins a phase:
     /// what comes from now on is of that, and what was answered stays as it is.
     Ramp {
-        /// The experiment's
+        /// The experiment's name
         name: String,
         /// From now on, above 0% and at most 100%, such as 20%
         #[arg(value_parser = share)]
@@ -61,7 +61,7 @@ pub enum Experiment {
     },
     /// Have a trial that is halted go on: a decision, kept with what was found, who, when and why
     Resume {
-        /// The experiment's
+        /// The experiment's name
         name: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
@@ -72,7 +72,7 @@ pub enum Experiment {
     /// It answers all keys from then on, and outputs that are there are made again by it, unless models.on_approval = "new-files". It
     /// must prove itself, as for `models approve`; the report is printed and kept, and decides nothing.
     Promote {
-        /// The experiment's
+        /// The experiment's name
         name: String,
         #[command(flatten)]
         labelled: Labelled,
@@ -82,7 +82,7 @@ pub enum Experiment {
     },
     /// End a trial: a decision, kept with who, when and why
     Stop {
-        /// The experiment's
+        /// The experiment's name
         name: String,
         /// Remove what the version on trial made, too; also of an experiment that is over
         #[arg(long)]
@@ -102,7 +102,7 @@ pub enum Experiment {
     /// The verdict may be looked at as often as one likes: better, worse, equivalent, or not yet, with the keys still needed. Exit code
     /// 0, whatever it says.
     Report {
-        /// The experiment's
+        /// The experiment's name
         name: String,
         #[command(flatten)]
         labelled: Labelled,

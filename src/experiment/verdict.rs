@@ -70,7 +70,7 @@ impl Verdict {
 pub fn within(measure: &str, margin: f64) -> Option<String> {
     let margin = (margin > 0.0).then(|| thousands(short(margin, 3)))?;
     Some(format!(
-        "margin: as good is what differs in {measure} by {margin} at most"
+        "margin: within {margin} of {measure}, either way, they are equivalent"
     ))
 }
 

@@ -88,7 +88,7 @@ fn with_labels_it_says_which_arm_lost_less() {
     fs::write(spool.path("others.csv"), "id,late\nB2,1\nA1,2\n").unwrap();
     report(&spool, &["--labels", "others.csv", "--margin", "0.5"])
         .says("no label has the key of a row: labels have keys such as \"A1\", rows such as ")
-        .says("margin: as good is what differs in squared error by 0.5 at most");
+        .says("margin: within 0.5 of squared error, either way, they are equivalent");
     let json = report(&spool, &["--labels", "labels.csv", "--json"]).json();
     let lift = &json["phases"][0]["lifts"][0];
     assert_eq!(

@@ -366,7 +366,7 @@ fn a_phase_without_keys_has_no_p_and_a_margin_is_said() {
     });
     let said = lines(&report);
     assert!(
-        said.contains("margin: as good is what differs in error rate by 0.25 at most"),
+        said.contains("margin: within 0.25 of error rate, either way, they are equivalent"),
         "{said}"
     );
     assert!(report.phases[0].key_mismatch().is_none() && report.phases[1].key_mismatch().is_some());

@@ -88,7 +88,7 @@ impl<'a> Ask<'a> {
         // In files the bytes of a key are those of its UTF-8: of others, another version would answer.
         if key.is_some_and(|key| str::from_utf8(key.as_bytes()).is_err()) {
             return Err(Refusal::bad("the header Transform-Key isn't UTF-8").hint(
-                "send the key's UTF-8 bytes, in Python key.encode(\"utf-8\"): a text of other characters may be sent as Latin-1",
+                "send the key's UTF-8 bytes, in Python key.encode(\"utf-8\"): many clients send a text as Latin-1",
             ));
         }
         let by = candidates.choose(|| key.cloned(), keys)?;
