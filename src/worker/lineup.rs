@@ -66,7 +66,7 @@ fn log_trials(current: &Current, lineup: &Lineup, watched: bool) {
         let experiment = &experiment.name;
         tracing::error!(
             experiment,
-            %halt,
+            found = halt.found,
             "an experiment is halted: 'transform experiment resume' or 'stop' decides on it"
         );
     }
