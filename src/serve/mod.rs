@@ -40,6 +40,7 @@ mod route;
 mod scoring;
 mod served;
 mod server;
+mod shadow;
 mod shadows;
 mod tally;
 mod telemetry;

@@ -9,7 +9,7 @@ use super::arms::Arms;
 use super::refusal::{Cause, Refusal};
 use super::route::Stage;
 use super::served::Served;
-use super::shadows::Shadows;
+use super::shadow::Shadows;
 use crate::error::Error;
 use crate::monitor::Policy;
 use crate::monitor::check::{NAMED, worst};

@@ -11,7 +11,7 @@ use crate::serve::arms::{self, Arms};
 use crate::serve::live::Live;
 use crate::serve::route::Stage;
 use crate::serve::served::Served;
-use crate::serve::shadows;
+use crate::serve::shadow;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -108,7 +108,7 @@ impl Watch {
                     tracing::info!(model = %lineup, stage = %models.stage, "answers");
                     say_watched(lineup, current.baseline(), models.watched);
                 }
-                shadows::log(before, lineup, current.faults(), models.captures);
+                shadow::log(before, lineup, current.faults(), models.captures);
             }
             Err(error) => tracing::error!(group, error = %error, "no model answers"),
         }
@@ -134,7 +134,7 @@ impl Watch {
                     let arms = before.and_then(|before| before.arms.clone());
                     let before = before.and_then(|before| models.shadows(&before.champion));
                     let serve = |lineup: Lineup| models.served(lineup.into(), None);
-                    let own = shadows::beside(lineup, before, serve);
+                    let own = shadow::beside(lineup, before, serve);
                     all.extend(own.map(|own| (served.clone(), own)));
                     let serve = |identity: &Identity, lineup| models.challenger(identity, lineup);
                     let arms = Arms::beside(&served, lineup, arms, serve);

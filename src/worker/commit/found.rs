@@ -1,7 +1,6 @@
 //! What was found of an input's rows, by the version that answered them.
 
 use super::monitor::Judged;
-use super::monitors::Judging;
 use crate::monitor::Action;
 use crate::spool::Name;
 use std::collections::HashMap;
@@ -36,12 +35,6 @@ impl Found {
 
     pub fn is_kept_back(&self) -> bool {
         self.kept_back().next().is_some()
-    }
-
-    /// Is it kept back because of others before it? They are recorded first, for they may turn out otherwise.
-    pub fn waits_for_others(&self, judging: &Judging) -> bool {
-        let waits = |judged: &Judged| judged.completes && judging.windows[judged.who].follows;
-        self.kept_back().any(waits)
     }
 
     /// The worst findings, in a line; those that keep it back first.

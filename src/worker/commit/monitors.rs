@@ -3,7 +3,7 @@
 
 use super::Commit;
 use super::found::Found;
-use super::monitor::Monitor;
+use super::monitor::{Judged, Monitor};
 use super::open::Open;
 use crate::error::Result;
 use crate::ledger::{CountedRows, Ledger, Recipe, Wanted, Watch};
@@ -35,6 +35,14 @@ pub struct Judging {
     pub windows: Vec<Ahead>,
     /// New files, with their rows.
     pub sizes: Vec<(Name, u64)>,
+}
+
+impl Judging {
+    /// Is it kept back because of those before it? They are recorded first, for they may turn out otherwise.
+    pub fn keeps_back(&self, found: &Found) -> bool {
+        let waits = |judged: &Judged| judged.completes && self.windows[judged.who].follows;
+        found.kept_back().any(waits)
+    }
 }
 
 /// A window as it will be once they are recorded.

@@ -50,7 +50,7 @@ impl Commit {
             match outcome {
                 Outcome::Scored(scored) => {
                     let found = self.judge(&job, &scored.summary, &sorting.judging, pin, &setup.config.monitor)?;
-                    if found.waits_for_others(&sorting.judging) {
+                    if sorting.judging.keeps_back(&found) {
                         let outcome = Outcome::Scored(scored);
                         group.push_front(Done { job, outcome, took });
                         break;

@@ -3,10 +3,6 @@
 //!
 //! Requests wait in a queue that is bounded in bytes; what doesn't fit is skipped, and counted by each [`Shadow`].
 
-mod shadow;
-
-pub use shadow::{Answered, Shadow, Shadows, beside, log};
-
 use super::answer::Answer;
 use super::body::{Hold, Memory};
 use super::capture::{Capture, Stamp};
@@ -16,6 +12,7 @@ use super::refusal::{Cause, Refusal};
 use super::request::{INFERENCE_ID, Request};
 use super::route::Route;
 use super::scoring::Predictions;
+use super::shadow::{Answered, Shadow, Shadows};
 use crate::config::BadRows;
 use crate::error::{Error, Result as Outcome};
 use crate::service::lock;
