@@ -21,13 +21,14 @@ RANDOM_KILLS = 500
 class Copied:
     """A spool that can be copied as it stands."""
 
-    def __init__(self, room, threads=0, root=None):
-        self.room, self.threads = room, threads
+    def __init__(self, room, threads=0, root=None, **settings):
+        self.room, self.threads, self.settings = room, threads, settings
         self.root = root or Path(tempfile.mkdtemp(dir=room.folder))
         for folder in ("input", "output", "failed", "models", "state", "status"):
             (self.root / folder).mkdir(exist_ok=True)
         keys = {f"{f}.path": f"{self.root}/{f}" for f in ("input", "output", "failed", "models", "state", "status")}
         keys |= {"alerts.path": f"{self.root}/alerts", "shadow.path": f"{self.root}/shadow", "input.settle": "0s", "models.group": "lines", "worker.threads": threads}
+        keys |= settings
         text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
         (self.root / "transform.toml").write_text(text)
 
@@ -65,7 +66,7 @@ class Copied:
     def copy(self):
         root = Path(tempfile.mkdtemp(dir=self.room.folder))
         shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
-        return Copied(self.room, self.threads, root)
+        return Copied(self.room, self.threads, root, **self.settings)
 
     def remove(self):
         shutil.rmtree(self.root)
@@ -336,6 +337,58 @@ def test_decisions_on_a_challenger_survive_a_kill_at_every_system_call(room):
 
 
 test_decisions_on_a_challenger_survive_a_kill_at_every_system_call.limit = 900
+
+
+def test_an_input_keeps_its_phase_when_killed_at_every_system_call(room):
+    """Killed while files of a phase are scored; then somebody gives the challenger another share, or ends the test. What had its name
+    already is the same to the last byte, whoever makes it again; what hadn't is of the phase that is now, or the champion's."""
+    template = Copied(room, threads=1, **{"output.model_version": True})
+    template.register(2, approve=True)
+    template.register(3)
+    template.command("experiment", "start", "ab", "--challenger", "2", "--share", "50%", "--key", "id")
+    text = "id,x\n" + "".join(f"K{i},{i}\n" for i in range(24))
+    names = ["a.csv", "b.csv", "c.csv"]
+    for name in names:
+        template.drop(name, text)
+    later = {"ramp": ["experiment", "ramp", "ab", "90%"], "stop": ["experiment", "stop", "ab"]}
+
+    def expected(decision):
+        spool = template.copy()
+        if decision:
+            spool.command(*decision)
+        assert spool.once().returncode == 0
+        output = spool.output("a.csv")
+        spool.remove()
+        return output
+
+    of_phase = expected(None)
+    after = {name: expected(decision) for name, decision in later.items()}
+    assert len({of_phase, *after.values()}) == 3
+    kills = kept = 0
+    for call in ("openat", "renameat", "rename", "fsync", "fdatasync", "write", "pwrite64", "unlinkat"):
+        for n in range(1, 100_000):
+            spool = template.copy()
+            ran = spool.once(prefix=killed_at(call, n))
+            ended = ran.returncode == 0
+            assert ended or ran.returncode in (-9, 137), ran
+            stood = {name for name in names if spool.output(name) == of_phase}
+            assert all(spool.output(name) in (None, of_phase) for name in names), (call, n)
+            decision = ("ramp", "stop")[n % 2]
+            spool.command(*later[decision])
+            assert spool.once().returncode == 0
+            for name in names:
+                found = spool.output(name)
+                fits = found == of_phase if name in stood else found in (of_phase, after[decision])
+                assert fits, (call, n, decision, name, name in stood)
+            check_ledger(spool)
+            spool.remove()
+            if ended:
+                break
+            kills, kept = kills + 1, kept + len(stood)
+    assert kills > 100 and kept > 10, (kills, kept)
+
+
+test_an_input_keeps_its_phase_when_killed_at_every_system_call.limit = 900
 
 
 def test_a_version_is_retired_or_not_at_all_when_killed_at_every_system_call(room):
