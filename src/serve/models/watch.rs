@@ -193,6 +193,7 @@ impl Watch {
             } = &halt;
             match Halt::write(&self.models.state, &halt) {
                 Ok(()) => {
+                    self.unhalted = None;
                     tracing::error!(experiment, phase, guard = halt.guard, found, "an experiment is halted");
                     self.halted.push((halt.group, halt.phase));
                 }
