@@ -434,8 +434,26 @@ fn an_input_of_a_phase_that_nobody_knows_waits_for_a_person() {
     spool.once().exits(75);
     spool.run(&["status"]).says("was answered in phase ab/1");
     assert_eq!(spool.output("a.csv").unwrap(), expected(40));
+    // Another group's version makes it again whoever answered before.
+    let line = r#"{"features":["x"],"coefficients":[7],"intercept":0}"#;
+    fs::write(spool.path("other.json"), line).unwrap();
+    let register = [
+        "models",
+        "register",
+        "other.json",
+        "--format",
+        "linear",
+        "--group",
+        "other",
+        "--approve",
+    ];
+    spool.run(&register).exits(0);
+    spool.run(&["--once", "--set", "models.group=other"]).exits(0);
+    assert!(spool.output("a.csv").unwrap().contains("\n7.0,1\n"));
+
     fs::rename(&away, &experiments).unwrap();
     spool.once().exits(0);
+    assert_eq!(spool.output("a.csv").unwrap(), expected(40));
     fs::rename(&experiments, &away).unwrap();
     spool.run(&["--once", "--all"]).exits(0);
     assert_eq!(spool.output("a.csv").unwrap(), expected(0));

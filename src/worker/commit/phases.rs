@@ -64,7 +64,9 @@ impl Commit {
     pub(super) fn is_lost(&self, record: Option<&Record>) -> Option<String> {
         let record = record.filter(|record| record.recipe.output_format != 0 && record.verdict != Verdict::Fail)?;
         let lineup = self.trials.lineup()?;
-        record.phase.clone().filter(|phase| lineup.is_lost(phase))
+        let is_of_group = record.recipe.is_by(&lineup.champion.identity.group);
+        let is_lost = |phase: &String| is_of_group && lineup.is_lost(phase);
+        record.phase.clone().filter(is_lost)
     }
 
     /// It waits for a person.
