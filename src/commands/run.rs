@@ -163,7 +163,11 @@ fn exit_code(tally: &Tally, end: End, strict: bool) -> u8 {
 
 /// One line for people.
 fn describe(tally: &Tally, end: End, took: Duration) -> String {
-    let model = tally.model.as_deref().unwrap_or("no model");
+    let model = match (&tally.model, &tally.challenger) {
+        (Some(model), Some(challenger)) => &format!("{model} and {challenger}"),
+        (Some(model), None) => model,
+        (None, _) => "no model",
+    };
     let mut parts = Vec::new();
     if tally.scored > 0 {
         let mut rows = count(tally.rows, "row");

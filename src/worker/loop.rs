@@ -132,10 +132,14 @@ impl Worker {
     /// What the run came to.
     pub fn tally(&mut self) -> Result<Tally> {
         let tally = self.tally.take().map_or_else(|| self.pass.commit().tally(), Ok)?;
+        let challengers = self.current.lineup().ok().map(|lineup| lineup.challengers.iter());
+        let open = challengers.and_then(|mut all| all.find(|challenger| challenger.is_open));
+        let challenger = open.map(|challenger| challenger.identity.to_string());
         // One of them may be of what was recorded last.
         self.current.look();
         Ok(Tally {
             halted: self.current.trials().halted_tests().collect(),
+            challenger,
             ..tally
         })
     }

@@ -59,6 +59,9 @@ pub struct Tally {
     /// Why A/B tests are halted: a person is to resume or to stop each.
     pub halted: Vec<String>,
     pub model: Option<String>,
+    /// Who answers beside it: GROUP/VERSION.
+    #[serde(skip)]
+    pub challenger: Option<String>,
     /// The number of the last transformation that is counted.
     #[serde(skip)]
     pub last: i64,

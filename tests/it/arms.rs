@@ -107,7 +107,7 @@ fn a_challenger_answers_for_its_keys_of_what_comes_and_of_nothing_that_was_there
     let before = made(&spool, "before.csv");
     start(&spool, "10%", &[]).exits(0);
     spool.drop_file("ten.csv", customers());
-    spool.once().exits(0);
+    spool.once().exits(0).says("by lines/1 and lines/2");
     assert_eq!(spool.output("before.csv").unwrap(), expected(0));
     assert_eq!(spool.output("ten.csv").unwrap(), expected(10));
     assert!(expected(10).contains(",2\n"));
