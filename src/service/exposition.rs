@@ -85,7 +85,8 @@ impl Family<'_> {
         let _ = writeln!(text, " {value}");
     }
 
-    fn begin(&mut self) {
+    /// Its first lines, also where it has no sample: what watches for some knows that they could be.
+    pub fn begin(&mut self) {
         if std::mem::replace(&mut self.is_begun, true) {
             return;
         }

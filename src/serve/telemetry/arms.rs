@@ -41,6 +41,7 @@ impl Standing {
 pub fn write_halted(page: &mut Page, halted: &[Halt]) {
     let help = "1 while an experiment is halted by a guard, until a person resumes or stops it.";
     let mut family = page.family("transform_experiment_halted", Kind::Gauge, help);
+    family.begin();
     for halt in halted {
         family.sample(&[("group", &halt.group), ("experiment", &halt.experiment)], 1);
     }
