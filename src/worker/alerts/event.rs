@@ -110,17 +110,7 @@ pub fn of_result(
 
 /// An alert of which nobody will know whether it is over. `at`: microseconds since 1970.
 pub fn of_end(at: i64, model: &str, subject: &Subject, state: &State, why: &str) -> Event {
-    let window = Window {
-        at,
-        model,
-        file: String::new(),
-        files: 0,
-        rows: 0,
-    };
     let body = Body {
-        file: None,
-        files: None,
-        rows: None,
         check: Some(&subject.check),
         column: Some(&subject.column),
         segment: subject.segment.as_deref(),
@@ -128,10 +118,10 @@ pub fn of_end(at: i64, model: &str, subject: &Subject, state: &State, why: &str)
         value: Some(state.value),
         bar: Some(state.bar),
         since: state.since.map(time),
-        ..of_window(
+        ..of(
             CLOSED,
-            &window,
-            None,
+            time(at),
+            model,
             format!("{subject}: {why}"),
             "transform monitor".into(),
         )
@@ -165,26 +155,9 @@ pub fn of_release(held: &Held, at: i64, by: &str, reason: &str) -> Event {
 
 /// An experiment is halted by a guard. `at`: microseconds since 1970; `model`: the version on trial.
 pub fn of_halt(at: i64, model: &str, experiment: &str, found: &str) -> Event {
-    let window = Window {
-        at,
-        model,
-        file: String::new(),
-        files: 0,
-        rows: 0,
-    };
-    let body = Body {
-        file: None,
-        files: None,
-        rows: None,
-        ..of_window(
-            HALTED,
-            &window,
-            None,
-            format!("experiment {experiment} is halted: {found}"),
-            format!("transform experiment report {experiment}"),
-        )
-    };
-    event(at, body, experiment.into())
+    let message = format!("experiment {experiment} is halted: {found}");
+    let next = format!("transform experiment report {experiment}");
+    event(at, of(HALTED, time(at), model, message, next), experiment.into())
 }
 
 fn of_window<'a>(
@@ -195,10 +168,6 @@ fn of_window<'a>(
     next: String,
 ) -> Body<'a> {
     Body {
-        format_version: FORMAT,
-        kind,
-        at: time(window.at),
-        model: window.model,
         file: Some(window.file.clone()),
         files: Some(window.files),
         rows: Some(window.rows),
@@ -210,6 +179,28 @@ fn of_window<'a>(
         value: check.and_then(|check| check.value),
         bar: check.and_then(|check| check.bar),
         noise: check.and_then(|check| check.noise),
+        ..of(kind, time(window.at), window.model, message, next)
+    }
+}
+
+/// Of nothing but a version.
+fn of<'a>(kind: &'static str, at: Timestamp, model: &'a str, message: String, next: String) -> Body<'a> {
+    Body {
+        format_version: FORMAT,
+        kind,
+        at,
+        model,
+        file: None,
+        files: None,
+        rows: None,
+        area: None,
+        check: None,
+        column: None,
+        segment: None,
+        n: None,
+        value: None,
+        bar: None,
+        noise: None,
         since: None,
         bins: None,
         by: None,

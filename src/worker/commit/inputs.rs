@@ -90,25 +90,22 @@ impl Commit {
             if listed && record.is_some() {
                 self.absent.iter_mut().for_each(|absent| absent.found(&name));
             }
-            match there {
-                Ok(Some(_)) if parted.contains(&name) => {}
-                Ok(Some(_)) if self.is_lost(record.as_ref()).is_some() => {
-                    let phase = self.is_lost(record.as_ref()).unwrap_or_default();
-                    self.wait_for_experiment(&name, &phase, setup)?;
-                }
-                Ok(Some(there)) => match self.decide(name, word, there, record, lacking, &view)? {
+            match (there, self.lost_phase(record.as_ref())) {
+                (Ok(Some(_)), _) if parted.contains(&name) => {}
+                (Ok(Some(_)), Some(phase)) => self.wait_for_experiment(&name, &phase, setup)?,
+                (Ok(Some(there)), None) => match self.decide(name, word, there, record, lacking, &view)? {
                     ToDo::Nothing => {}
                     ToDo::Job(job) => planned.jobs.push(job),
                     ToDo::Know(name, taken) => known.push((name, taken)),
                     ToDo::Leave(name, taken, loss) => left.push((name, taken, loss)),
                 },
-                Ok(None) => {
+                (Ok(None), _) => {
                     planned.subfolder |= word == Word::Closed && inputs.is_recursive();
                     self.forget(&name, record.as_ref(), setup)?;
                     known.extend(record.filter(is_present).map(|_| (name.clone(), Taken::DUE)));
                     planned.gone.push(name);
                 }
-                Err(error) => self.fault(&name, error, None, setup)?,
+                (Err(error), _) => self.fault(&name, error, None, setup)?,
             }
         }
         self.ledger.set_taken(&known)?;

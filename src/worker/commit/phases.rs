@@ -59,9 +59,9 @@ impl Commit {
         Ok((new, all))
     }
 
-    /// Is it of a phase that nobody knows any more? Then who is to make it again can't be told. What is to be made again in any case is
+    /// The phase that it is of, if nobody knows that any more: who is to make it again can't be told. What is to be made again in any case is
     /// the champion's.
-    pub(super) fn is_lost(&self, record: Option<&Record>) -> Option<String> {
+    pub(super) fn lost_phase(&self, record: Option<&Record>) -> Option<String> {
         let record = record.filter(|record| record.recipe.output_format != 0 && record.verdict != Verdict::Fail)?;
         let lineup = self.trials.lineup()?;
         let is_of_group = record.recipe.is_by(&lineup.champion.identity.group);
