@@ -15,6 +15,7 @@
 pub mod csv;
 mod digest;
 mod encoding;
+mod file;
 pub mod json;
 pub mod rejects;
 pub mod tensors;
@@ -30,6 +31,7 @@ pub use csv::source::decoded;
 pub use csv::writer::{RowWriting, Said, Writing};
 pub use digest::PieceHash;
 pub use encoding::Encoding;
+pub use file::{Compression, FileFormat, OutputFormat, RowFormat};
 
 use crate::model::{Column, Type};
 use crate::problem::Problem;

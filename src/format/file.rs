@@ -1,0 +1,192 @@
+//! What a file holds, by its name; and by that, the name of its output.
+
+/// How rows stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RowFormat {
+    #[default]
+    Csv,
+    /// Tabs part its fields, whatever the settings say.
+    Tsv,
+    JsonLines,
+    Parquet,
+    /// An Arrow IPC file, which Feather is, too.
+    Arrow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Compression {
+    #[default]
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// How a file's rows stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FileFormat {
+    pub rows: RowFormat,
+    pub compression: Compression,
+}
+
+/// The format of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OutputFormat {
+    /// The input's.
+    #[default]
+    Same,
+    Csv,
+    JsonLines,
+    Parquet,
+}
+
+impl FileFormat {
+    /// By a file's name; in upper or lower case. What has no known extension is a CSV: people name theirs as they like.
+    pub fn of(name: &[u8]) -> FileFormat {
+        let lower = name.to_ascii_lowercase();
+        let packed = [(&b".gz"[..], Compression::Gzip), (b".zst", Compression::Zstd)];
+        let packed = packed
+            .iter()
+            .find_map(|(end, compression)| Some((lower.strip_suffix(*end)?, *compression)));
+        let (stem, compression) = packed.unwrap_or((&lower, Compression::None));
+        let known = [
+            (&b".tsv"[..], RowFormat::Tsv),
+            (b".jsonl", RowFormat::JsonLines),
+            (b".ndjson", RowFormat::JsonLines),
+            (b".parquet", RowFormat::Parquet),
+            (b".arrow", RowFormat::Arrow),
+            (b".feather", RowFormat::Arrow),
+        ];
+        let rows = known.iter().find(|(end, _)| stem.ends_with(end)).map(|(_, rows)| *rows);
+        FileFormat {
+            rows: rows.unwrap_or_default(),
+            compression,
+        }
+    }
+
+    pub fn is_plain_csv(self) -> bool {
+        self == FileFormat::default()
+    }
+
+    /// Are its rows text, with lines?
+    pub fn is_text(self) -> bool {
+        !matches!(self.rows, RowFormat::Parquet | RowFormat::Arrow)
+    }
+
+    /// Of an input's output.
+    pub fn output(self, format: OutputFormat) -> FileFormat {
+        let plain = |rows| FileFormat {
+            rows,
+            compression: Compression::None,
+        };
+        match format {
+            OutputFormat::Same => self,
+            OutputFormat::Csv => plain(RowFormat::Csv),
+            OutputFormat::JsonLines => plain(RowFormat::JsonLines),
+            OutputFormat::Parquet => plain(RowFormat::Parquet),
+        }
+    }
+
+    /// What stands behind an input's name in its output's, by the output's format. Other programs read the format by the end of the
+    /// name.
+    fn extension(self) -> &'static str {
+        match (self.rows, self.compression) {
+            (RowFormat::Csv, Compression::None) => ".out.csv",
+            (RowFormat::Csv, Compression::Gzip) => ".out.csv.gz",
+            (RowFormat::Csv, Compression::Zstd) => ".out.csv.zst",
+            (RowFormat::Tsv, Compression::None) => ".out.tsv",
+            (RowFormat::Tsv, Compression::Gzip) => ".out.tsv.gz",
+            (RowFormat::Tsv, Compression::Zstd) => ".out.tsv.zst",
+            (RowFormat::JsonLines, Compression::None) => ".out.jsonl",
+            (RowFormat::JsonLines, Compression::Gzip) => ".out.jsonl.gz",
+            (RowFormat::JsonLines, Compression::Zstd) => ".out.jsonl.zst",
+            // These compress their columns themselves.
+            (RowFormat::Parquet, _) => ".out.parquet",
+            (RowFormat::Arrow, _) => ".out.arrow",
+        }
+    }
+}
+
+impl OutputFormat {
+    pub const ALL: [OutputFormat; 4] = [
+        OutputFormat::Same,
+        OutputFormat::Csv,
+        OutputFormat::JsonLines,
+        OutputFormat::Parquet,
+    ];
+
+    /// As settings name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutputFormat::Same => "same",
+            OutputFormat::Csv => "csv",
+            OutputFormat::JsonLines => "jsonl",
+            OutputFormat::Parquet => "parquet",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<OutputFormat> {
+        OutputFormat::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// What stands behind an input's name in its output's. Of a CSV it is `.out`, as it was before there were other formats.
+    pub fn suffix(self, input: &[u8]) -> &'static str {
+        let input = FileFormat::of(input);
+        let output = input.output(self);
+        match input.is_plain_csv() && output.is_plain_csv() {
+            true => ".out",
+            false => output.extension(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_named_by_its_input_and_its_format() {
+        use OutputFormat::*;
+        for (input, format, suffix) in [
+            ("x.csv", Same, ".out"),
+            ("X.CSV", Csv, ".out"),
+            ("rows-1", Same, ".out"),
+            ("x.csv", JsonLines, ".out.jsonl"),
+            ("x.csv", Parquet, ".out.parquet"),
+            ("x.tsv", Same, ".out.tsv"),
+            ("x.tsv", Csv, ".out.csv"),
+            ("x.csv.gz", Same, ".out.csv.gz"),
+            ("x.CSV.ZST", Same, ".out.csv.zst"),
+            ("x.csv.gz", Csv, ".out.csv"),
+            ("x.jsonl", Same, ".out.jsonl"),
+            ("x.ndjson.gz", Same, ".out.jsonl.gz"),
+            ("x.parquet", Same, ".out.parquet"),
+            ("x.parquet", Csv, ".out.csv"),
+            ("x.feather", Same, ".out.arrow"),
+            ("x.arrow", JsonLines, ".out.jsonl"),
+        ] {
+            assert_eq!(format.suffix(input.as_bytes()), suffix, "{input} {format:?}");
+        }
+    }
+
+    /// What stands behind the last `.out` names the format, and what stands in front of it the input.
+    #[test]
+    fn no_two_inputs_share_an_output() {
+        let ends = [
+            "", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".out",
+        ];
+        let names = ends
+            .iter()
+            .flat_map(|end| ends.iter().map(move |last| format!("x{end}{last}")));
+        let names = names.flat_map(|name| ["", ".gz", ".zst"].map(|packed| format!("{name}{packed}")));
+        let names: std::collections::BTreeSet<String> = names.collect();
+        for format in OutputFormat::ALL {
+            let mut outputs = std::collections::HashMap::new();
+            for name in &names {
+                let output = format!("{name}{}", format.suffix(name.as_bytes()));
+                if let Some(other) = outputs.insert(output, name) {
+                    panic!("{name} and {other}: {format:?}");
+                }
+            }
+        }
+    }
+}
