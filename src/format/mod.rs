@@ -12,26 +12,30 @@
 //! - the input's name says which one it is. `worker::job` knows names, and puts it into `transform::Run`, beside the size;
 //!   `transform::transform` cuts by it, and opens by it.
 
+mod blocks;
 pub mod csv;
 mod digest;
 mod encoding;
 mod file;
+mod input;
 pub mod json;
+mod out;
 pub mod rejects;
 pub mod tensors;
 
+pub use blocks::{Beginning, Block, Blocks, Cutting, Unhashed};
 pub use csv::Header;
 pub use csv::cause::Cause;
-pub use csv::cut::{Blocks, Unhashed};
 pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
-pub use csv::input::{Input, Rows};
 pub use csv::record::quote;
 pub use csv::source::decoded;
 pub use csv::writer::{RowWriting, Said, Writing};
 pub use digest::PieceHash;
 pub use encoding::Encoding;
 pub use file::{Compression, FileFormat, OutputFormat, RowFormat};
+pub use input::{Input, Rows};
+pub use out::{Assembly, Out};
 
 use crate::model::{Column, Type};
 use crate::problem::Problem;

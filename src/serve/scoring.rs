@@ -4,7 +4,7 @@ use super::division::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks, Columns, Input, Wanted};
+use crate::format::{self, Blocks, Columns, Cutting, FileFormat, Input, Wanted};
 use crate::problem::internal;
 use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
@@ -316,7 +316,13 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
 pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
     // Of the text, which is not the body's where it is decoded.
     let size = shape.encoding.is_utf8().then_some(body.len() as u64);
-    Blocks::new(body, shape.encoding, shape.dialect, size)
+    let cutting = Cutting {
+        format: FileFormat::default(),
+        encoding: shape.encoding,
+        dialect: shape.dialect,
+        size,
+    };
+    Blocks::new(body, &cutting)
 }
 
 /// Columns of a CSV beside the model's: the name of each takes a hundred times its bytes while it is read.
@@ -363,18 +369,18 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    check_columns(served, &block, scorer.shape.dialect.delimiter)?;
-    let opened = open(&block, scorer)?;
+    check_columns(served, block.text(), scorer.shape.dialect.delimiter)?;
+    let opened = open(block.beginning(), scorer)?;
     let (mut front, mut lines) = (opened.input.end(), opened.input.lines());
     let mut predictions = Predictions::of(served);
     loop {
-        let mut rows = opened.input.rows(&block[front..]);
+        let mut rows = opened.input.rows(&block, front);
         predictions.add_all(side, &mut rows)?;
         if let Some(problem) = rows.problem() {
             return Err(problem.behind(lines).into());
         }
         lines += rows.lines();
-        blocks.recycle(block);
+        blocks.recycle(block.into_memory());
         front = 0;
         block = match blocks.next_block().map_err(|e| e.problem(lines))? {
             Some(block) => block,
@@ -413,8 +419,8 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
     };
     let mut blocks = blocks(body, shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    check_columns(served, &block, shape.dialect.delimiter)?;
-    let input = Input::open(&block, &wanted)?;
+    check_columns(served, block.text(), shape.dialect.delimiter)?;
+    let input = Input::open(block.beginning(), &wanted)?;
     if input.names().iter().filter(|name| keys.is_column(name)).count() > 1 {
         return Err(keys.twice());
     }
@@ -423,7 +429,7 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
     }
     let mut front = input.end();
     loop {
-        let mut rows = input.rows(&block[front..]);
+        let mut rows = input.rows(&block, front);
         while rows.fill() {
             let hidden = rows.read().bad().filter(|flaw| flaw.reason == Reason::Malformed);
             let mut hidden = hidden.map(|flaw| flaw.row as usize).peekable();
@@ -436,7 +442,7 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
                 keys.push(key.as_deref());
             }
         }
-        blocks.recycle(block);
+        blocks.recycle(block.into_memory());
         front = 0;
         block = match blocks.next_block() {
             Ok(Some(block)) => block,

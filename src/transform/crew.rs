@@ -2,7 +2,7 @@
 //! hashed, scored and written by one core, while it is in its cache, and no thread is woken for it.
 
 use super::{Failure, Join, Opened, Part, Summary};
-use crate::format::{BLOCK, Blocks, CutError, PieceHash, RECORD_MAX, Unhashed};
+use crate::format::{BLOCK, Block, Blocks, CutError, Out, PieceHash, RECORD_MAX, Unhashed};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ struct Cutter<R> {
     /// How many were cut.
     count: u64,
     /// Memory of written outputs.
-    outs: Vec<Vec<u8>>,
+    outs: Vec<Out>,
     stop: Option<CutError>,
 }
 
@@ -44,7 +44,7 @@ struct Flight {
     /// Does a thread join parts?
     joining: bool,
     /// Of blocks and outputs that were joined, for whoever cuts next: a thread may join for long what another one makes.
-    spare: Vec<(Vec<u8>, Vec<u8>)>,
+    spare: Vec<(Vec<u8>, Out)>,
     /// Bytes of the largest part so far: bad rows can take more than their records, and the next block may be as bad.
     largest: u64,
     /// Bytes of blocks that hold a record longer than a block.
@@ -58,7 +58,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
     /// `first`: without what stands in front of the rows. `memory`: bound on the bytes of blocks in flight with all that belongs
     /// to them.
     pub fn new(
-        first: Vec<u8>,
+        first: Block,
         blocks: Blocks<R>,
         opened: &'a Opened,
         join: Join<'a, O, J>,
@@ -124,7 +124,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
     }
 
     /// The next block, and memory for its output. `hash`: of the one that this thread had before.
-    fn next(&self, hash: Option<PieceHash>) -> Option<(u64, Unhashed, Vec<u8>)> {
+    fn next(&self, hash: Option<PieceHash>) -> Option<(u64, Unhashed, Out)> {
         let mut cutter = lock(&self.cutter);
         let Cutter {
             blocks,

@@ -5,12 +5,11 @@ use super::part::{Part, Place, Reject};
 use super::trial::{ArmsPart, Sink, TrialJoin};
 use super::{BadRows, Destination, Failure, Limit, Run, Shape, Summary};
 use crate::checksum::Checksums;
-use crate::format::{CutError, rejects};
+use crate::format::{Assembly, CutError, Out, rejects};
 use crate::monitor::counts::Keys;
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::unknown;
 use std::io::Write;
-use std::mem::take;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -29,13 +28,17 @@ pub struct Join<'a, O, J> {
     bytes: u64,
     lines: u64,
     first: Option<Bad>,
-    /// What stands in front of the output's rows. It is written with the first of them: a small output in one go.
-    front: &'a [u8],
+    assembly: Assembly<'a>,
     checksums: Checksums,
     /// Of all rows so far.
     keys: Keys,
     arms: Option<ArmsPart>,
     trials: Vec<TrialJoin<'a>>,
+}
+
+fn write(bytes: &[u8], out: &mut impl Write, checksums: &mut Checksums) -> Result<(), Failure> {
+    checksums.update(bytes);
+    out.write_all(bytes).map_err(|e| Failure::Write(Destination::Output, e))
 }
 
 /// A bad row, in words.
@@ -59,7 +62,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             bytes: opened.input.end() as u64,
             lines: opened.input.lines(),
             first: None,
-            front: opened.input.out(),
+            assembly: Assembly::new(&opened.input),
             checksums: Checksums::new(run.sha256_most),
             keys: Keys::default(),
             arms: None,
@@ -74,15 +77,8 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         Join { trials, ..self }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.checksums.update(bytes);
-        self.out
-            .write_all(bytes)
-            .map_err(|e| Failure::Write(Destination::Output, e))
-    }
-
     /// Takes the next part and gives the memory of its range and of its output back.
-    pub fn add(&mut self, mut part: Part) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    pub fn add(&mut self, mut part: Part) -> Result<(Vec<u8>, Out), Failure> {
         if self.run.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
             return Err(Failure::Cancelled);
         }
@@ -109,8 +105,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             self.opened.keys.store(self.keys.limit(), Ordering::Relaxed);
         }
         unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
-        part.out.splice(..0, take(&mut self.front).iter().copied());
-        self.write(&part.out)?;
+        write(self.assembly.add(&mut part.out), self.out, &mut self.checksums)?;
         for (trial, part) in self.trials.iter_mut().zip(&part.trials) {
             trial.add(part, self.lines);
         }
@@ -178,7 +173,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
                 let rest = self.run.size?.checked_sub(self.bytes + u64::from(reject.end))?;
                 let rows = self.summary.rows + u64::from(reject.row) + 1;
                 // The last row may have no line feed.
-                let most = rows + rest / self.opened.input.least() + 1;
+                let most = rows + rest / self.opened.input.least()? + 1;
                 (rest >= REST && share.is_exceeded(self.summary.bad_rows, most)).then(|| {
                     let upto = place.number();
                     self.too_many(
@@ -192,8 +187,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
 
     /// `bytes`, `hash`: of the input.
     pub fn finish(mut self, bytes: u64, hash: blake3::Hash) -> Result<Summary, Failure> {
-        let front = take(&mut self.front);
-        self.write(front)?;
+        write(self.assembly.end(), self.out, &mut self.checksums)?;
         if let Limit::Share(share) = self.shape.max_bad_rows
             && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
         {

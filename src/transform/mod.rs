@@ -35,7 +35,7 @@ pub use trial::{ArmsPart, Side, Sink, Trial, Tried};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
-use crate::format::{Blocks, CutError};
+use crate::format::{Block, Blocks, CutError, Cutting, FileFormat};
 use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
@@ -107,6 +107,8 @@ pub struct Run<'a> {
     pub sha256_most: u64,
     /// What lists the bad rows, for hints: a file's name.
     pub rejects: Option<&'a str>,
+    /// How the input's rows stand in it.
+    pub format: FileFormat,
     /// The phase of an experiment that the input is of: a challenger answers for a share of its keys.
     pub phase: Option<&'a str>,
     /// What came of the arms so far is added there, also of an input that fails.
@@ -140,13 +142,19 @@ pub fn transform_beside(
         size: run.size.filter(|_| !decoded),
         ..*run
     };
-    let mut blocks = Blocks::new(input, shape.encoding, shape.dialect, run.size);
+    let cutting = Cutting {
+        format: run.format,
+        encoding: shape.encoding,
+        dialect: shape.dialect,
+        size: run.size,
+    };
+    let mut blocks = Blocks::new(input, &cutting);
     let first = match blocks.next_block() {
         Ok(first) => first.unwrap_or_default(),
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let mut opened = open(&first, scorer)?.in_phase(scorer, run.phase)?;
+    let mut opened = open(first.beginning(), scorer)?.in_phase(scorer, run.phase)?;
     for sink in &sinks {
         match sink.trial {
             Trial::Shadow(place) => opened.shadows.push(scorer.beside(place)),
@@ -156,16 +164,14 @@ pub fn transform_beside(
     let join = Join::new(&opened, shape, out, rejects, run).with_trials(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {
-            let mut first = first;
-            first.drain(..opened.input.end());
-            Crew::new(first, blocks, &opened, join, run.memory).work(pool)
+            Crew::new(first.behind(opened.input.end()), blocks, &opened, join, run.memory).work(pool)
         }
         _ => in_line(first, blocks, &opened, join),
     }
 }
 
 fn in_line<R: Read, O: Write, J: Write>(
-    first: Vec<u8>,
+    first: Block,
     mut blocks: Blocks<R>,
     opened: &Opened,
     mut join: Join<O, J>,

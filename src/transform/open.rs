@@ -3,7 +3,7 @@
 use super::Scorer;
 use super::arms::Arms;
 use super::scorer::{Beside, SecondModel};
-use crate::format::{Input, Wanted};
+use crate::format::{Beginning, Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
 use crate::score::{Lineup, Second, Spelling};
@@ -28,11 +28,9 @@ pub struct Opened {
     pub keys: AtomicU64,
 }
 
-/// `first`: the input's first block, without a byte order mark.
-///
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
-pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
+pub fn open(beginning: Beginning, scorer: &Scorer) -> Result<Opened, Problem> {
     let opened = |input| Opened {
         input,
         shadows: Vec::new(),
@@ -43,7 +41,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         spelling: scorer.shape.spelling.clone(),
         keys: AtomicU64::new(u64::MAX),
     };
-    if let Some(same) = scorer.last().filter(|last| last.begins(first)) {
+    if let Some(same) = scorer.last().filter(|last| last.begins(beginning)) {
         return Ok(opened(same));
     }
     let Scorer {
@@ -67,7 +65,7 @@ pub fn open(first: &[u8], scorer: &Scorer) -> Result<Opened, Problem> {
         observed: &scorer.observed,
         seconds: &seconds,
     };
-    let input = Arc::new(Input::open(first, &wanted)?);
+    let input = Arc::new(Input::open(beginning, &wanted)?);
     scorer.remember(&input);
     Ok(opened(input))
 }

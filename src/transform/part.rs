@@ -2,7 +2,7 @@
 
 use super::open::Opened;
 use super::trial::{ArmsPart, ArmsScoring, ShadowScoring, TrialPart};
-use crate::format::{BLOCK, Cause, Rows};
+use crate::format::{BLOCK, Block, Cause, Out, Rows};
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
 use crate::problem::{Problem, internal};
@@ -16,10 +16,10 @@ use std::time::Instant;
 
 /// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
 pub struct Part {
-    /// The range itself, whole records; in front of it, what stands in front of the rows.
+    /// What its bad rows stand in: of text the range itself, whole records; in front of it, what stands in front of the rows.
     pub source: Vec<u8>,
     front: usize,
-    pub out: Vec<u8>,
+    pub out: Out,
     pub rows: u64,
     /// The line feeds in the range.
     pub lines: u64,
@@ -86,21 +86,20 @@ impl Reject {
 impl Opened {
     /// Scores a range of whole records; the first one without what stands in front of the rows. `out`: memory for its output,
     /// which is asked of the system again and again else.
-    pub fn part(&self, source: Vec<u8>, out: Vec<u8>) -> Part {
-        self.part_behind(0, source, out)
+    pub fn part(&self, block: Block, out: Out) -> Part {
+        self.part_behind(0, block, out)
     }
 
     /// The same of an input's first block as it was opened.
-    pub fn first_part(&self, first: Vec<u8>) -> Part {
-        self.part_behind(self.input.end(), first, Vec::new())
+    pub fn first_part(&self, first: Block) -> Part {
+        self.part_behind(self.input.end(), first, Out::new())
     }
 
-    fn part_behind(&self, front: usize, source: Vec<u8>, mut out: Vec<u8>) -> Part {
-        out.clear();
-        out.reserve(source.len().min(BLOCK) / 4);
+    fn part_behind(&self, front: usize, block: Block, mut out: Out) -> Part {
+        out.clear(block.length().min(BLOCK) / 4);
         let mut part = Part {
             out,
-            source,
+            source: Vec::new(),
             front,
             rows: 0,
             lines: 0,
@@ -115,7 +114,7 @@ impl Opened {
             refusals: Vec::new(),
             problem: None,
         };
-        if catch_unwind(AssertUnwindSafe(|| self.score(&mut part))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| self.score(block, &mut part))).is_err() {
             // The range went with it.
             part.front = 0;
             part.rejects.clear();
@@ -124,11 +123,9 @@ impl Opened {
         part
     }
 
-    fn score(&self, part: &mut Part) {
+    fn score(&self, block: Block, part: &mut Part) {
         let model = &self.lineup.champion.model;
-        let range = take(&mut part.source);
-        let source = &range[part.front..];
-        let mut rows = self.input.rows(source);
+        let mut rows = self.input.rows(&block, part.front);
         let width = model.signature().outputs.len();
         let mut predictions = Vec::new();
         let mut scratch = Scratch::default();
@@ -144,7 +141,7 @@ impl Opened {
                 predict(model, rows.batch(), &mut predictions);
                 let took = start.map(|start| start.elapsed()).unwrap_or_default();
                 for shadow in &mut shadows {
-                    shadow.score(rows, source, &predictions, took);
+                    shadow.score(rows, &predictions, took);
                 }
             };
             match &mut arms {
@@ -153,7 +150,7 @@ impl Opened {
                     self.take_batch(&mut rows, &predictions, &mut scratch, part);
                 }
                 Some(arms) => {
-                    if !arms.score(&rows, source) {
+                    if !arms.score(&rows) {
                         break;
                     }
                     part.not_finite += arms.write(&rows, &mut part.out);
@@ -178,7 +175,8 @@ impl Opened {
         let shadows = shadows.into_iter().map(ShadowScoring::end);
         part.trials = kept.flatten().into_iter().chain(shadows).collect();
         part.arms = arms;
-        part.source = range;
+        let records = rows.into_records();
+        part.source = records.unwrap_or_else(|| block.into_memory());
     }
 
     /// Writes and counts a batch that the champion answers alone.
@@ -279,7 +277,7 @@ impl Part {
         self.rejects.extend(next.rejects.into_iter().map(shifted));
         self.problem = next.problem.map(|problem| problem.behind(self.lines));
         self.refusals.extend(next.refusals);
-        self.out.extend(next.out);
+        self.out.append(next.out);
         self.rows += next.rows;
         self.lines += next.lines;
         self.not_finite += next.not_finite;
@@ -294,7 +292,7 @@ impl Part {
 
     /// BLAKE3 of its bytes of the output.
     pub fn hash(&self) -> blake3::Hash {
-        blake3::hash(&self.out)
+        self.out.hash()
     }
 
     /// The memory that it holds.
@@ -307,7 +305,7 @@ impl Part {
         let keys = self.keys.capacity() * size_of::<u64>();
         let trials: usize = self.trials.iter().map(TrialPart::memory).sum();
         let rejects = self.rejects.capacity() * size_of::<Reject>();
-        self.source.capacity() + self.out.capacity() + rejects + refusals + keys + trials
+        self.source.capacity() + self.out.memory() + rejects + refusals + keys + trials
     }
 }
 

@@ -6,6 +6,7 @@ use super::pin::Pin;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::format::FileFormat;
 use crate::ledger::{HalfHash, Taken};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
@@ -282,6 +283,7 @@ impl Context<'_> {
             progress: Some(self.progress),
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
+            format: FileFormat::of(job.name.bytes()),
             phase: job.phase.as_deref(),
             tried: Some(&tried),
         };

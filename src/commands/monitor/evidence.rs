@@ -5,6 +5,7 @@ use crate::commands::print_line;
 use crate::config::Config;
 use crate::digits::{short, significant};
 use crate::error::{Error, Result};
+use crate::format::FileFormat;
 use crate::model::Signature;
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::bins::{Bin, Of, bins};
@@ -78,10 +79,16 @@ pub fn print(
         .collect();
     if !searches.is_empty() {
         let input = File::open(path).map_err(Error::io("open", path))?;
-        scan(input, &scorer, None, |scanned| {
-            look(&mut searches, scanned);
-            searches.iter().any(|search| search.rows.len() < SHOWN)
-        })
+        scan(
+            input,
+            &scorer,
+            None,
+            FileFormat::of(path.as_os_str().as_encoded_bytes()),
+            |scanned| {
+                look(&mut searches, scanned);
+                searches.iter().any(|search| search.rows.len() < SHOWN)
+            },
+        )
         .map_err(unreadable(path))?;
     }
     // Bins are of the file alone, also where it was judged with others.

@@ -195,9 +195,18 @@ impl Rows<'_> {
         derivation.fill(&self.reader.batch, cell, second);
     }
 
-    /// Where a row of the batch begins in the range.
-    pub fn begin(&self, row: usize) -> usize {
-        self.reader.record(row).0
+    /// The line on which a row of the batch begins, counted from 0 in the range. `seen`: the line of a row before, and where it begins.
+    pub fn line(&self, row: usize, seen: &mut (u32, usize)) -> u32 {
+        let (start, _) = self.reader.record(row);
+        let (line, counted) = seen;
+        *line += memchr_iter(b'\n', &self.range[*counted..start]).count() as u32;
+        *counted = start;
+        *line
+    }
+
+    /// The text of a record.
+    pub fn text(&self, record: &Record) -> &[u8] {
+        &self.range[record.start as usize..record.end as usize]
     }
 
     /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a

@@ -1,5 +1,6 @@
 use super::*;
 use crate::format::BLOCK;
+use crate::format::{Beginning, Block, Out};
 use crate::model::{Format, Model};
 use crate::score::{Lineup, Spelling};
 use proptest::prelude::*;
@@ -43,7 +44,7 @@ fn joined(
     appended: bool,
 ) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    let opened = match open(text, scorer) {
+    let opened = match open(Beginning::Text(text), scorer) {
         Ok(opened) => opened,
         Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
     };
@@ -54,7 +55,7 @@ fn joined(
         .filter(|&&end| end > opened.input.end())
         .chain([&text.len()])
     {
-        parts.push(opened.part(text[start..end].to_vec(), Vec::new()));
+        parts.push(opened.part(Block::Text(text[start..end].to_vec()), Out::new()));
         start = end;
     }
     if appended {
@@ -248,8 +249,8 @@ fn a_small_input_is_read_and_written_at_once() {
 fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
     let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Share(Share::ALL)));
-    let opened = open(&text, &scorer).unwrap();
-    let part = opened.part(text[opened.input.end()..].to_vec(), Vec::new());
+    let opened = open(Beginning::Text(&text), &scorer).unwrap();
+    let part = opened.part(Block::Text(text[opened.input.end()..].to_vec()), Out::new());
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
 }

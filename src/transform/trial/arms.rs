@@ -1,7 +1,7 @@
 //! Rows that two versions answer: each by its key's arm. Either scores its own rows as a batch of their own, as it would alone.
 
 use super::{TrialPart, Tried};
-use crate::format::{Cause, Rows, Said, quote};
+use crate::format::{Cause, Out, Rows, Said, quote};
 use crate::model::Model;
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
@@ -9,7 +9,6 @@ use crate::score::batch::{Flaw, Reason};
 use crate::score::{Arm, Batch, Derivation, Lineup, predict};
 use crate::transform::arms::{Arms, DELIMITER};
 use crate::transform::open::Opened;
-use memchr::memchr_iter;
 use std::time::Instant;
 
 /// What came of the arms in a range.
@@ -68,8 +67,8 @@ pub struct ArmsScoring<'a> {
     part: ArmsPart,
     /// What is kept of it, if it is.
     kept: Option<TrialPart>,
-    counted: usize,
-    line: u32,
+    /// The line of the last row, and where it begins.
+    seen: (u32, usize),
 }
 
 impl<'a> ArmsScoring<'a> {
@@ -92,13 +91,12 @@ impl<'a> ArmsScoring<'a> {
             arm: Vec::new(),
             part: ArmsPart::of(arms, &opened.lineup),
             kept: keeps.then(TrialPart::default),
-            counted: 0,
-            line: 0,
+            seen: (0, 0),
         }
     }
 
-    /// Scores the batch of `rows`. `source`: the range. False: a row is the challenger's, which can't be used.
-    pub fn score(&mut self, rows: &Rows, source: &[u8]) -> bool {
+    /// Scores the batch of `rows`. False: a row is the challenger's, which can't be used.
+    pub fn score(&mut self, rows: &Rows) -> bool {
         self.assign(rows);
         if self.answering[1].model.is_none() && !self.answering[1].rows.is_empty() {
             self.part.is_unanswered = true;
@@ -106,7 +104,7 @@ impl<'a> ArmsScoring<'a> {
         }
         self.predict(rows);
         if self.kept.is_some() {
-            self.keep(rows, source);
+            self.keep(rows);
         }
         true
     }
@@ -171,7 +169,7 @@ impl<'a> ArmsScoring<'a> {
     }
 
     /// Writes the batch. Returns how many good rows have a prediction that is not finite.
-    pub fn write(&self, rows: &Rows, out: &mut Vec<u8>) -> u64 {
+    pub fn write(&self, rows: &Rows, out: &mut Out) -> u64 {
         let writings = [self.opened.input.writing(), &self.arms.writing];
         let said = [0, 1].map(|who| Said {
             writing: writings[who],
@@ -252,7 +250,7 @@ impl<'a> ArmsScoring<'a> {
     }
 
     /// A line of each row: `key,arm,OUTPUTS`.
-    fn keep(&mut self, rows: &Rows, source: &[u8]) {
+    fn keep(&mut self, rows: &Rows) {
         let Some(kept) = &mut self.kept else { return };
         let mut bad = [0, 1].map(|who| {
             let batch = self.answering[who]
@@ -267,9 +265,7 @@ impl<'a> ArmsScoring<'a> {
         });
         let mut number = zmij::Buffer::new();
         for (row, &(who, place)) in self.of.iter().enumerate() {
-            let begin = rows.begin(row);
-            self.line += memchr_iter(b'\n', &source[self.counted..begin]).count() as u32;
-            self.counted = begin;
+            let line = rows.line(row, &mut self.seen);
             let arm: &[u8] = match self.arm[row] {
                 Arm::Champion => b"champion",
                 Arm::Challenger => b"challenger",
@@ -295,7 +291,7 @@ impl<'a> ArmsScoring<'a> {
                 }
             }
             kept.text.push(b'\n');
-            kept.rows.push((self.line, kept.text.len()));
+            kept.rows.push((line, kept.text.len()));
         }
     }
 

@@ -9,7 +9,6 @@ use crate::transform::arms::DELIMITER;
 use crate::transform::open::Opened;
 use crate::transform::scorer::Beside;
 use crate::transform::value::Value;
-use memchr::memchr_iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -24,9 +23,8 @@ pub struct ShadowScoring<'a> {
     predictions: Vec<f64>,
     /// Of the champion and the shadow, where predictions are counted.
     values: Option<[Value; 2]>,
-    /// Lines are counted up to the last row.
-    counted: usize,
-    line: u32,
+    /// The line of the last row, and where it begins.
+    seen: (u32, usize),
     part: TrialPart,
 }
 
@@ -55,23 +53,21 @@ impl<'a> ShadowScoring<'a> {
             batch: None,
             predictions: Vec::new(),
             values: values(opened, shadow),
-            counted: 0,
-            line: 0,
+            seen: (0, 0),
             part: TrialPart::default(),
         }
     }
 
-    /// Scores the batch of `rows`, whose `predictions` by the champion, `[output][row]`, took so long. `source`: the range. A defect is
-    /// the shadow's alone.
-    pub fn score(&mut self, rows: &Rows, source: &[u8], predictions: &[f64], took: Duration) {
+    /// Scores the batch of `rows`, whose `predictions` by the champion, `[output][row]`, took so long. A defect is the shadow's alone.
+    pub fn score(&mut self, rows: &Rows, predictions: &[f64], took: Duration) {
         if self.part.is_lost {
             return;
         }
-        let scored = catch_unwind(AssertUnwindSafe(|| self.score_batch(rows, source, predictions, took)));
+        let scored = catch_unwind(AssertUnwindSafe(|| self.score_batch(rows, predictions, took)));
         self.part.is_lost = scored.is_err();
     }
 
-    fn score_batch(&mut self, rows: &Rows, source: &[u8], predictions: &[f64], took: Duration) {
+    fn score_batch(&mut self, rows: &Rows, predictions: &[f64], took: Duration) {
         let Ok(derivation) = self.opened.input.derivation(self.beside.place) else {
             return;
         };
@@ -90,9 +86,7 @@ impl<'a> ShadowScoring<'a> {
         let mut number = zmij::Buffer::new();
         let text = &mut self.part.text;
         for row in 0..count {
-            let begin = rows.begin(row);
-            self.line += memchr_iter(b'\n', &source[self.counted..begin]).count() as u32;
-            self.counted = begin;
+            let line = rows.line(row, &mut self.seen);
             let of_row = |flaw: &Flaw| flaw.row as usize == row;
             let (first, second) = (bad_first.next_if(of_row), bad_second.next_if(of_row));
             // Where its fields are can't be told.
@@ -131,7 +125,7 @@ impl<'a> ShadowScoring<'a> {
             write(&self.champion, predictions, first);
             write(&self.outputs, &self.predictions, second);
             text.push(b'\n');
-            self.part.rows.push((self.line, text.len()));
+            self.part.rows.push((line, text.len()));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::super::Ask;
 use crate::config::BadRows;
-use crate::format::rejects;
+use crate::format::{Assembly, Out, rejects};
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::answering::Candidates;
 use crate::serve::refusal::{BadRow, NAMED, Refusal};
@@ -29,9 +29,9 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
     let body = &ask.request.body[..];
     let mut blocks = scoring::blocks(body, &scorer.shape);
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    scoring::check_columns(served, &first, scorer.shape.dialect.delimiter)?;
+    scoring::check_columns(served, first.text(), scorer.shape.dialect.delimiter)?;
     let phase = mixed.map(|arms| &*arms.phase);
-    let opened = open(&first, scorer)?.in_phase(scorer, phase)?;
+    let opened = open(first.beginning(), scorer)?.in_phase(scorer, phase)?;
     let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
     let mut output = Output::begin(&opened, in_parts);
@@ -53,7 +53,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
         scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
         part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
-            Some(block) => opened.part(block, Vec::new()),
+            Some(block) => opened.part(block, Out::new()),
             None => break,
         };
     }
@@ -98,6 +98,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
 /// The parts of a body, put together in order.
 struct Output<'a> {
     opened: &'a Opened,
+    assembly: Assembly<'a>,
     out: Vec<u8>,
     /// None: nobody reads them, and they may be many times the body.
     rejects: Option<Vec<u8>>,
@@ -111,7 +112,8 @@ impl Output<'_> {
     fn begin(opened: &Opened, with_rejects: bool) -> Output<'_> {
         Output {
             opened,
-            out: opened.input.out().into(),
+            assembly: Assembly::new(&opened.input),
+            out: Vec::new(),
             rejects: with_rejects.then(Vec::new),
             named: Vec::new(),
             rows: 0,
@@ -125,7 +127,7 @@ impl Output<'_> {
     }
 
     /// Gives the memory of its range back.
-    fn add(&mut self, part: Part) -> Result<Vec<u8>, Refusal> {
+    fn add(&mut self, mut part: Part) -> Result<Vec<u8>, Refusal> {
         for reject in &part.rejects {
             if self.rejects.is_none() && self.named.len() == NAMED {
                 break;
@@ -156,7 +158,7 @@ impl Output<'_> {
         self.bad_rows += part.rejects.len() as u64;
         self.rows += part.rows;
         self.lines += part.lines;
-        self.out.extend_from_slice(&part.out);
+        self.out.extend_from_slice(self.assembly.add(&mut part.out));
         Ok(part.source)
     }
 }

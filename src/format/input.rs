@@ -1,0 +1,260 @@
+//! An opened input, and the rows of its blocks.
+
+use super::blocks::{Beginning, Block};
+use super::csv::head::Wanted;
+use super::csv::input as csv;
+use super::{Cause, FileFormat, Out, Record, RowWriting, Said};
+use crate::problem::Problem;
+use crate::score::batch::Flaw;
+use crate::score::{Batch, Derivation};
+use std::borrow::Cow;
+
+/// What is the same for all blocks of an input; shared by the threads that score them.
+pub enum Input {
+    Csv(csv::Input),
+}
+
+/// The rows of a block, batch by batch.
+pub enum Rows<'a> {
+    Csv(csv::Rows<'a>),
+}
+
+impl Input {
+    /// # Errors
+    /// Why the rows can't be told, or aren't the model's.
+    pub fn open(beginning: Beginning, wanted: &Wanted) -> Result<Input, Problem> {
+        match beginning {
+            Beginning::Text(first) => Ok(Input::Csv(csv::Input::open(first, wanted)?)),
+        }
+    }
+
+    /// Would [`Input::open`] come to the same? `beginning`, `wanted`: as there, and what is wanted is the same as then.
+    pub fn begins(&self, beginning: Beginning) -> bool {
+        match (self, beginning) {
+            (Input::Csv(input), Beginning::Text(first)) => input.begins(first),
+        }
+    }
+
+    /// What a text of its output begins with.
+    pub fn out(&self) -> &[u8] {
+        match self {
+            Input::Csv(input) => input.out(),
+        }
+    }
+
+    /// The format of its output.
+    pub fn output(&self) -> FileFormat {
+        match self {
+            Input::Csv(_) => FileFormat::default(),
+        }
+    }
+
+    pub fn has_header(&self) -> bool {
+        match self {
+            Input::Csv(input) => input.has_header(),
+        }
+    }
+
+    /// How the rows are written, as they were wanted.
+    pub fn writing(&self) -> &RowWriting {
+        match self {
+            Input::Csv(input) => input.writing(),
+        }
+    }
+
+    /// What parts fields.
+    pub fn delimiter(&self) -> u8 {
+        match self {
+            Input::Csv(input) => input.delimiter(),
+        }
+    }
+
+    /// Where the rows begin in the first block.
+    pub fn end(&self) -> usize {
+        match self {
+            Input::Csv(input) => input.end(),
+        }
+    }
+
+    /// How many lines stand in front of the rows.
+    pub fn lines(&self) -> u64 {
+        match self {
+            Input::Csv(input) => input.lines(),
+        }
+    }
+
+    /// `front`: how much of the block stands in front of its rows.
+    pub fn rows<'a>(&'a self, block: &'a Block, front: usize) -> Rows<'a> {
+        match (self, block) {
+            (Input::Csv(input), Block::Text(text)) => Rows::Csv(input.rows(&text[front..])),
+        }
+    }
+
+    /// The column that a row is bad for; empty where it is the row as a whole.
+    pub fn column(&self, cause: Cause) -> &str {
+        match self {
+            Input::Csv(input) => input.column(cause),
+        }
+    }
+
+    /// What may mend all rows at once that are bad for the same. `record`: one of them, without its line end.
+    pub fn hint(&self, cause: Cause, record: &[u8]) -> Option<&'static str> {
+        match self {
+            Input::Csv(input) => input.hint(cause, record),
+        }
+    }
+
+    /// In words. `refusal`: what the model says.
+    pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
+        match self {
+            Input::Csv(input) => input.reason(cause, refusal),
+        }
+    }
+
+    /// The columns' names; none where there is no header.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Input::Csv(input) => input.names(),
+        }
+    }
+
+    /// Is there an observed column? By its place among those that were wanted.
+    pub fn observes(&self, column: usize) -> bool {
+        match self {
+            Input::Csv(input) => input.observes(column),
+        }
+    }
+
+    /// How rows for a second model come about. By its place among those that were wanted.
+    ///
+    /// # Errors
+    /// Why they can't: the input lacks a column.
+    pub fn derivation(&self, second: usize) -> Result<&Derivation, &Problem> {
+        match self {
+            Input::Csv(input) => input.derivation(second),
+        }
+    }
+
+    /// The fewest bytes of a good row, if it has any.
+    pub fn least(&self) -> Option<u64> {
+        match self {
+            Input::Csv(input) => Some(input.least()),
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Fills the batch with the next rows; false at the end, or behind a [`Rows::problem`].
+    pub fn fill(&mut self) -> bool {
+        match self {
+            Rows::Csv(rows) => rows.fill(),
+        }
+    }
+
+    /// The batch, to be looked at.
+    pub fn read(&self) -> &Batch {
+        match self {
+            Rows::Csv(rows) => rows.read(),
+        }
+    }
+
+    pub fn batch(&mut self) -> &mut Batch {
+        match self {
+            Rows::Csv(rows) => rows.batch(),
+        }
+    }
+
+    /// The text of a cell of an observed column in a good row of the batch, without spaces around it. `column`: as it was wanted.
+    /// None of a column that isn't there.
+    pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Rows::Csv(rows) => rows.observed(column, row),
+        }
+    }
+
+    /// Fills a batch with the same rows for a second model.
+    pub fn derive(&self, derivation: &Derivation, second: &mut Batch) {
+        match self {
+            Rows::Csv(rows) => rows.derive(derivation, second),
+        }
+    }
+
+    /// The line on which a row of the batch begins, or its number where its format has no lines; counted from 0 in the block. `seen`:
+    /// the line of a row before, and where it begins.
+    pub fn line(&self, row: usize, seen: &mut (u32, usize)) -> u32 {
+        match self {
+            Rows::Csv(rows) => rows.line(row, seen),
+        }
+    }
+
+    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
+    /// prediction that is not finite.
+    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
+        match (self, out) {
+            (Rows::Csv(rows), Out::Text(out)) => rows.write(predictions, out),
+        }
+    }
+
+    /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
+    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+        match (self, out) {
+            (Rows::Csv(rows), Out::Text(out)) => rows.write_arms(said, of, out),
+        }
+    }
+
+    /// Where a bad row of the batch stands; rows are asked for in order. `None`: a problem stands in front of its end, and
+    /// counts first, wherever the block begins.
+    pub fn record(&mut self, row: u32) -> Option<Record> {
+        match self {
+            Rows::Csv(rows) => rows.record(row),
+        }
+    }
+
+    /// The text of a record, by its place.
+    pub fn text(&self, record: &Record) -> &[u8] {
+        match self {
+            Rows::Csv(rows) => rows.text(record),
+        }
+    }
+
+    pub fn cause(&self, flaw: Flaw) -> Cause {
+        match self {
+            Rows::Csv(rows) => rows.cause(flaw),
+        }
+    }
+
+    /// The same of a flaw of the batch that was derived for a second model.
+    pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
+        match self {
+            Rows::Csv(rows) => rows.cause_of_second(flaw, derivation),
+        }
+    }
+
+    /// The column that a row of the batch is bad for, if it is one, and why; in words.
+    pub fn reason(&self, flaw: Flaw) -> (Option<&str>, Cow<'static, str>) {
+        match self {
+            Rows::Csv(rows) => rows.reason(flaw),
+        }
+    }
+
+    /// The line feeds in front of what is read next.
+    pub fn lines(&self) -> u64 {
+        match self {
+            Rows::Csv(rows) => rows.lines(),
+        }
+    }
+
+    /// Why nothing behind the batch can be read. Its line is counted from 1 at the beginning of the block.
+    pub fn problem(&self) -> Option<Problem> {
+        match self {
+            Rows::Csv(rows) => rows.problem(),
+        }
+    }
+
+    /// What [`Record`]s stand in, once all are read, where that isn't the block itself.
+    pub fn into_records(self) -> Option<Vec<u8>> {
+        match self {
+            Rows::Csv(_) => None,
+        }
+    }
+}
