@@ -51,6 +51,7 @@
 //! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:
 //!   [`format::csv::dialect`];
 //! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
+//! - what a file's name tells of its format, and what its output is called: [`format::FileFormat`], `spool::results`;
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
@@ -89,7 +90,7 @@
 //! [`commands`] make a [`report`] of what [`monitor`] counted; its page and that of an evaluation are drawn by [`plot`] and styled by [`html`].
 //! `plan`, [`score`], [`format`], [`model`], [`monitor`], [`evaluate`], [`experiment`], [`report`] and [`cli`] are pure: no clock, no file, no log; but ONNX models
 //! are scored by a library that [`onnxruntime`] finds and loads. Only [`service`] and [`serve`] know tokio; the rest is plain threads and rayon. Only [`spool::publish`] writes to
-//! the output and failed folders.
+//! the output and failed folders; of [`format`] the spool knows the names of outputs alone.
 
 pub mod checksum;
 pub mod cli;

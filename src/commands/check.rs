@@ -1,7 +1,7 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
 use super::invocation::Invocation;
-use super::{few, print_error, print_line};
+use super::{few, lacking, print_error, print_line};
 use crate::config::{Config, Input, Watch, has_segments, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
@@ -119,8 +119,9 @@ fn input(input: &Input) -> Result<String> {
     if let (ignored @ 1.., named) = listing.ignored() {
         let named: Vec<String> = named.iter().map(Name::to_string).collect();
         found += &format!(
-            "; ignored, for no glob of input.include has them: {ignored} ({})",
-            few(ignored, &named)
+            "; ignored, for no glob of input.include has them: {ignored} ({}){}",
+            few(ignored, &named),
+            lacking(&named)
         );
     }
     Ok(found)

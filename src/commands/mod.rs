@@ -21,7 +21,7 @@ use crate::cli::{Cli, Command, LogFormat, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
-use crate::format::{Encoding, decoded};
+use crate::format::{Encoding, FileFormat, decoded};
 use crate::onnxruntime;
 use crate::registry::read_source;
 use crate::report::text::Line;
@@ -42,6 +42,20 @@ use tracing::level_filters::LevelFilter;
 fn few(all: u64, named: &[String]) -> String {
     let more = if all > named.len() as u64 { "..." } else { "" };
     format!("{}{more}", named.join(", "))
+}
+
+/// What input.include lacks for those of the ignored files whose formats are known, for the end of a sentence.
+fn lacking(named: &[String]) -> String {
+    let mut globs: Vec<String> = named
+        .iter()
+        .filter_map(|name| FileFormat::glob(name.as_bytes()))
+        .collect();
+    globs.sort_unstable();
+    globs.dedup();
+    match globs.is_empty() {
+        true => String::new(),
+        false => format!("; to have them scored, add {globs:?} to it"),
+    }
 }
 
 /// Runs the command. Returns the exit code.

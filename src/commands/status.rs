@@ -1,6 +1,6 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, few, print_json, print_line, print_table, time};
+use super::{count, few, lacking, print_json, print_line, print_table, time};
 use crate::config::{Config, OnTaken};
 use crate::error::{Error, Result, exit};
 use crate::transform::shown;
@@ -112,7 +112,11 @@ fn ignored(status: &Status) -> String {
     match status.ignored {
         _ if status.counted.is_none() => "unknown".into(),
         0 => "0".into(),
-        n => format!("{n} (no glob of input.include has {})", few(n, &status.ignored_files)),
+        n => {
+            let files = &status.ignored_files;
+            let (named, lacking) = (few(n, files), lacking(files));
+            format!("{n} (no glob of input.include has {named}{lacking})")
+        }
     }
 }
 

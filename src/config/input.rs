@@ -53,6 +53,8 @@ pub struct Raw {
     pub bad_rows: BadRows,
     #[serde(deserialize_with = "limit")]
     pub max_bad_rows: Limit,
+    #[serde(deserialize_with = "max_expansion")]
+    pub max_expansion: u32,
     watch: Watch,
     poll_interval: Period<10, 7>,
     rescan_interval: Period<10, 7>,
@@ -149,6 +151,15 @@ fn bad_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BadRows, D::Er
         "fail" => Some(BadRows::Fail),
         _ => None,
     })
+}
+
+fn max_expansion<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let read = |value| match value {
+        Any::Number(n) => u32::try_from(n).ok().filter(|times| *times > 0),
+        Any::Text(text) => text.trim().parse().ok().filter(|times| *times > 0),
+        Any::Flag(_) | Any::Texts(_) => None,
+    };
+    any(deserializer, "an integer of at least 1, and below 2^32", read)
 }
 
 fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> {

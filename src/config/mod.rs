@@ -106,6 +106,9 @@ impl Raw {
                 columns: self.output.columns.clone(),
                 probabilities: self.output.probabilities,
                 model_version: self.output.model_version,
+                output: self.output.format,
+                prefix: self.output.prefix.clone(),
+                max_expansion: self.input.max_expansion,
             },
             output: self.output.validate(),
             failed: self.failed.path.0,
@@ -135,6 +138,7 @@ impl Config {
             failed: &self.failed,
             staging: self.state.path.join("staging"),
             mode: self.output.publish,
+            format: self.shape.output,
             done_marker: self.output.done_marker,
             instance,
         }
@@ -234,6 +238,7 @@ fn unreadable(file: &Path, e: io::Error) -> Error {
 #[allow(clippy::disallowed_methods, reason = "a test writes what it reads")]
 mod tests {
     use super::*;
+    use crate::format::OutputFormat;
     use crate::transform::{Columns, Header, Limit, Share};
     use std::time::Duration;
 
@@ -371,6 +376,14 @@ mod tests {
                 "input.header = false and monitor.columns, monitor.key can't go together",
             ),
             ("[input]\nrecursive = 1", "true or false"),
+            ("[input]\nmax_expansion = 0", "an integer of at least 1"),
+            ("[input]\nmax_expansion = 5000000000", "an integer of at least 1"),
+            (
+                "[output]\nformat = \"json\"",
+                "\"same\" or \"csv\" or \"jsonl\" or \"parquet\"",
+            ),
+            ("[output]\nprefix = \"a\\tb\"", "without control characters"),
+            ("[output]\nprefix = 1", "a text of at most 64 bytes"),
         ] {
             let error = load(file, &[], &[]).unwrap_err();
             assert!(error.to_string().contains(words), "{file}: {error}");
@@ -411,6 +424,31 @@ mod tests {
         assert_eq!((miles.missing, miles.psi, miles.bad), (Some(0.5), Some(0.0), None));
         assert_eq!((age.bad, age.missing), (Some(0.0), None));
         assert_eq!((policy.alerting.over, policy.alerting.of), (1, 1));
+    }
+
+    #[test]
+    fn outputs_are_as_their_inputs_unless_a_format_is_named() {
+        let config = load("", &[], &[]).unwrap();
+        let shape = |config: &Config| {
+            (
+                config.shape.output,
+                config.shape.prefix.clone(),
+                config.shape.max_expansion,
+            )
+        };
+        assert_eq!(shape(&config), (OutputFormat::Same, String::new(), 1000));
+        let set = ["output.format=jsonl", "input.max_expansion=7"];
+        let config = load(
+            "[output]\nformat = \"csv\"",
+            &[("TRANSFORM_OUTPUT__PREFIX", "our ")],
+            &set,
+        )
+        .unwrap();
+        assert_eq!(shape(&config), (OutputFormat::JsonLines, "our ".into(), 7));
+        let long = "x".repeat(64);
+        let of = |prefix: &str| load("", &[], &[&format!("output.prefix={prefix}")]);
+        assert_eq!(of(&long).unwrap().shape.prefix, long);
+        assert!(of(&(long + "x")).is_err());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `[output]`: where outputs go, how they get there, and what is in them.
 
 use super::Config;
-use super::value::{Any, Folder, any};
+use super::value::{Any, Folder, any, text};
 use crate::error::{Error, Result};
+use crate::format::OutputFormat;
 use crate::spool::Mode;
 use crate::transform::Columns;
 use serde::{Deserialize, Deserializer};
@@ -24,6 +25,9 @@ pub struct Output {
 /// SHA-256 takes 40 us of it here, a part of the time that its file takes; of 209 MB it took 0.15 s of CPU beside 0.69 s.
 const SMALL: u64 = 64 << 10;
 
+/// Bytes in front of a column's name: more make it long, in each output.
+const PREFIX_MOST: usize = 64;
+
 /// What becomes of an output that went, while its input, the model and the settings stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,8 +42,12 @@ pub enum OnTaken {
 #[serde(deny_unknown_fields)]
 pub struct Raw {
     path: Folder,
+    #[serde(deserialize_with = "format")]
+    pub format: OutputFormat,
     #[serde(deserialize_with = "columns")]
     pub columns: Columns,
+    #[serde(deserialize_with = "prefix")]
+    pub prefix: String,
     pub probabilities: bool,
     pub model_version: bool,
     publish: Publish,
@@ -99,6 +107,17 @@ impl Raw {
             },
         }
     }
+}
+
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OutputFormat, D::Error> {
+    let expected = "\"same\" or \"csv\" or \"jsonl\" or \"parquet\"";
+    text(deserializer, expected, OutputFormat::parse)
+}
+
+fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let expected = format!("a text of at most {PREFIX_MOST} bytes without control characters, such as \"our_\"");
+    let is_one = |text: &str| text.len() <= PREFIX_MOST && !text.contains(char::is_control);
+    text(deserializer, expected, |text| is_one(text).then(|| text.to_owned()))
 }
 
 fn columns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Columns, D::Error> {

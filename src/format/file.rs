@@ -39,28 +39,46 @@ pub enum OutputFormat {
     Parquet,
 }
 
+const EXTENSIONS: [(&str, RowFormat); 8] = [
+    (".csv", RowFormat::Csv),
+    (".tsv", RowFormat::Tsv),
+    (".jsonl", RowFormat::JsonLines),
+    (".ndjson", RowFormat::JsonLines),
+    // Spark names its JSON Lines so.
+    (".json", RowFormat::JsonLines),
+    (".parquet", RowFormat::Parquet),
+    (".arrow", RowFormat::Arrow),
+    (".feather", RowFormat::Arrow),
+];
+
+const PACKED: [(&str, Compression); 2] = [(".gz", Compression::Gzip), (".zst", Compression::Zstd)];
+
+/// What the end of a name tells: of rows, if it is known, and of compression.
+fn extensions(name: &[u8]) -> (Option<(&'static str, RowFormat)>, (&'static str, Compression)) {
+    let has = |name: &[u8], end: &str| {
+        let at = name.len().checked_sub(end.len());
+        at.is_some_and(|at| name[at..].eq_ignore_ascii_case(end.as_bytes()))
+    };
+    let packed = PACKED.into_iter().find(|(end, _)| has(name, end));
+    let packed = packed.unwrap_or(("", Compression::None));
+    let stem = &name[..name.len() - packed.0.len()];
+    (EXTENSIONS.into_iter().find(|(end, _)| has(stem, end)), packed)
+}
+
 impl FileFormat {
     /// By a file's name; in upper or lower case. What has no known extension is a CSV: people name theirs as they like.
     pub fn of(name: &[u8]) -> FileFormat {
-        let lower = name.to_ascii_lowercase();
-        let packed = [(&b".gz"[..], Compression::Gzip), (b".zst", Compression::Zstd)];
-        let packed = packed
-            .iter()
-            .find_map(|(end, compression)| Some((lower.strip_suffix(*end)?, *compression)));
-        let (stem, compression) = packed.unwrap_or((&lower, Compression::None));
-        let known = [
-            (&b".tsv"[..], RowFormat::Tsv),
-            (b".jsonl", RowFormat::JsonLines),
-            (b".ndjson", RowFormat::JsonLines),
-            (b".parquet", RowFormat::Parquet),
-            (b".arrow", RowFormat::Arrow),
-            (b".feather", RowFormat::Arrow),
-        ];
-        let rows = known.iter().find(|(end, _)| stem.ends_with(end)).map(|(_, rows)| *rows);
+        let (rows, (_, compression)) = extensions(name);
         FileFormat {
-            rows: rows.unwrap_or_default(),
+            rows: rows.map(|(_, rows)| rows).unwrap_or_default(),
             compression,
         }
+    }
+
+    /// The glob that has a name, and others of its format; `None` if its extension is none that is known.
+    pub fn glob(name: &[u8]) -> Option<String> {
+        let (rows, (packed, _)) = extensions(name);
+        rows.map(|(end, _)| format!("*{end}{packed}"))
     }
 
     pub fn is_plain_csv(self) -> bool {
@@ -159,6 +177,11 @@ mod tests {
             ("x.csv.gz", Csv, ".out.csv"),
             ("x.jsonl", Same, ".out.jsonl"),
             ("x.ndjson.gz", Same, ".out.jsonl.gz"),
+            ("part-0.json", Same, ".out.jsonl"),
+            ("part-0.json.gz", Same, ".out.jsonl.gz"),
+            ("part-0.snappy.parquet", Same, ".out.parquet"),
+            ("part-0.c000.gz.parquet", Same, ".out.parquet"),
+            ("part-0.c000.csv.gz", JsonLines, ".out.jsonl"),
             ("x.parquet", Same, ".out.parquet"),
             ("x.parquet", Csv, ".out.csv"),
             ("x.feather", Same, ".out.arrow"),
@@ -168,11 +191,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_glob_has_a_name_and_others_of_its_format() {
+        for (name, glob) in [
+            ("day.CSV.gz", Some("*.csv.gz")),
+            ("part-0.snappy.parquet", Some("*.parquet")),
+            ("part-0.json", Some("*.json")),
+            ("README", None),
+            ("x.gz", None),
+            ("", None),
+        ] {
+            assert_eq!(FileFormat::glob(name.as_bytes()).as_deref(), glob, "{name}");
+        }
+    }
+
     /// What stands behind the last `.out` names the format, and what stands in front of it the input.
     #[test]
     fn no_two_inputs_share_an_output() {
         let ends = [
-            "", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".out",
+            "", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".out",
         ];
         let names = ends
             .iter()

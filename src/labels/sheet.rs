@@ -4,7 +4,7 @@ use super::given::{text_cells, text_columns};
 use crate::format::csv::columns::names;
 use crate::format::csv::stream::{Stream, StreamError};
 use crate::format::csv::table::Table;
-use crate::format::{Dialect, Encoding};
+use crate::format::{Compression, Dialect, Encoding, FileFormat, RowFormat};
 use crate::ledger::{HalfHash, Scored};
 use crate::spool::{Dir, Name, results};
 use crate::transform::Shape;
@@ -32,7 +32,11 @@ impl<'a> Sheet<'a> {
     /// # Errors
     /// Why it can't be read.
     pub fn output(root: &Dir, scored: &Scored, shape: &'a Shape, prediction: &str) -> Result<Sheet<'a>, String> {
-        let opened = results::open_output(root, &scored.input).map_err(|e| e.to_string())?;
+        let format = FileFormat::of(scored.output.bytes());
+        if format.compression != Compression::None || !matches!(format.rows, RowFormat::Csv | RowFormat::Tsv) {
+            return Err("the output is no uncompressed CSV; labels are joined with those alone".into());
+        }
+        let opened = results::open_output(root, &scored.output).map_err(|e| e.to_string())?;
         let (mut file, stat) = opened.ok_or("the output is gone")?;
         if stat.st_size as u64 != scored.size {
             return Err(CHANGED.into());

@@ -8,6 +8,7 @@ use super::recipe::{self, Recipe};
 use super::{unknown, verdict};
 use crate::checksum::Sha256Sum;
 use crate::error::Result;
+
 use crate::monitor::Counts;
 use crate::spool::Name;
 use crate::transform::{Summary, UnknownCounts, Verdict};
@@ -112,16 +113,23 @@ impl Ledger {
     }
 
     /// Inputs whose outputs were made without a SHA-256, with what is known of these; one, or all.
-    pub fn without_sha256(&self, input: Option<&Name>) -> Result<Vec<(Name, HalfHash)>> {
+    pub fn without_sha256(&self, input: Option<&Name>) -> Result<Vec<(Name, HalfHash, Option<Name>)>> {
         let of_input = if input.is_some() { "input = ?1" } else { "?1 IS NULL" };
         let sql = format!(
-            "SELECT input, output_hash FROM results r WHERE {of_input} AND verdict = 0 AND output_hash IS NOT NULL AND EXISTS (
+            "SELECT input, output_hash, recipe, c.output_format, c.shape FROM results r JOIN recipes c ON c.id = r.recipe
+             WHERE {of_input} AND verdict = 0 AND output_hash IS NOT NULL AND EXISTS (
                 SELECT 1 FROM history h
                 WHERE h.input = r.input AND output_sha256 IS NULL AND substr(h.output_hash, 1, 16) = r.output_hash)
              ORDER BY input"
         );
-        let half = |row: &Row| Ok((to_name(row, 0)?, HalfHash::read(row, 1)?));
-        self.select(&sql, [input.map(Name::bytes)], half)
+        self.select(&sql, [input.map(Name::bytes)], |row| {
+            let input = to_name(row, 0)?;
+            let output = match row.get(2)? {
+                0 => None,
+                _ => Some(recipe::output(row.get(3)?, &row.get::<_, String>(4)?, &input)),
+            };
+            Ok((input, HalfHash::read(row, 1)?, output))
+        })
     }
 
     /// These bytes, made of that input, have this SHA-256. Doesn't wait for the disk: it can be found out again.

@@ -4,11 +4,13 @@
 use super::Ledger;
 use super::database::to_name;
 use super::half_hash::HalfHash;
-use super::recipe::answering;
+use super::recipe::{self, answering};
 use crate::error::Result;
+
 use crate::monitor::labels::Labels;
 use crate::monitor::performance::Measured;
 use crate::spool::Name;
+
 use rusqlite::{Row, params};
 
 /// An output that stands: of which input, by whom.
@@ -25,6 +27,8 @@ pub struct Scored {
     /// Of the output: what it must still be.
     pub size: u64,
     pub hash: HalfHash,
+    /// Its name.
+    pub output: Name,
 }
 
 /// What came of the labels of one input, of the rows that one version had scored.
@@ -69,13 +73,15 @@ impl Ledger {
     /// The outputs that stand and whose bytes are known, those of the inputs first seen since then (microseconds since 1970); the
     /// newest input first.
     pub fn scored(&self, since: i64) -> Result<Vec<Scored>> {
-        let select = "SELECT input, input_hash, c.made_by, rows, bad_rows, first_seen, published, output_hash
+        let select = "SELECT input, input_hash, c.made_by, rows, bad_rows, first_seen, published, output_hash, c.output_format, c.shape
             FROM results r JOIN recipes c ON c.id = r.recipe
             WHERE verdict = 0 AND recipe > 0 AND input_hash IS NOT NULL AND output_hash IS NOT NULL AND first_seen >= ?
             ORDER BY first_seen DESC, input DESC";
         self.select(select, [since], |row| {
+            let input = to_name(row, 0)?;
             Ok(Scored {
-                input: to_name(row, 0)?,
+                output: recipe::output(row.get(8)?, &row.get::<_, String>(9)?, &input),
+                input,
                 input_hash: HalfHash::read(row, 1)?,
                 made_by: row.get(2)?,
                 rows: row.get(3)?,

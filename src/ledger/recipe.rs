@@ -1,5 +1,7 @@
 //! What shapes outputs beside their inputs.
 
+use crate::spool::{Name, results};
+use crate::transform::Shape;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,12 +24,29 @@ impl Recipe {
         champion(&self.made_by)
     }
 
+    /// The name of an input's output that is made by it; `None`: it isn't known.
+    pub fn output(&self, input: &Name) -> Option<Name> {
+        (!self.made_by.is_empty()).then(|| output(self.output_format, &self.shape, input))
+    }
+
     /// Did that model answer rows, or a version of that group?
     pub fn is_by(&self, model: &str) -> bool {
         answering(&self.made_by).any(|version| {
             let version = champion(version);
             version == model || version.strip_prefix(model).is_some_and(|rest| rest.starts_with('/'))
         })
+    }
+}
+
+/// The version of the output format up to which all outputs were CSVs, and of one name whatever their inputs': a CSV in `x.tsv` had
+/// `x.tsv.out`.
+const BARE: u32 = 1;
+
+/// The name of an input's output, by columns of a recipe but that numbered 0.
+pub(super) fn output(output_format: u32, shape: &str, input: &Name) -> Name {
+    match output_format {
+        ..=BARE => results::bare_output(input),
+        _ => results::output(input, Shape::output_of(shape)),
     }
 }
 

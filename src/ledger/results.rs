@@ -157,11 +157,13 @@ impl Ledger {
 
     /// Inputs behind `after` whose outputs aren't in doubt, in order, at most `most`.
     pub fn published(&self, after: &Name, most: usize) -> Result<Vec<Published>> {
-        let select = "SELECT input, published, output_hash FROM results
+        let select = "SELECT input, published, output_hash, c.output_format, c.shape FROM results r JOIN recipes c ON c.id = r.recipe
                       WHERE input > ? AND verdict = 0 AND recipe > 0 ORDER BY input LIMIT ?";
         self.select(select, params![after.bytes(), most], |row| {
+            let input = to_name(row, 0)?;
             Ok(Published {
-                input: to_name(row, 0)?,
+                output: recipe::output(row.get(3)?, &row.get::<_, String>(4)?, &input),
+                input,
                 size: row.get(1)?,
                 hash: row.get::<_, Option<_>>(2)?.map(HalfHash),
             })
@@ -200,6 +202,8 @@ impl Ledger {
 /// An output as it was published.
 pub struct Published {
     pub input: Name,
+    /// Its name.
+    pub output: Name,
     pub size: u64,
     /// `None`: it isn't known.
     pub hash: Option<HalfHash>,

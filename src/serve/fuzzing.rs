@@ -134,7 +134,7 @@ pub(super) fn shape() -> Shape {
         max_bad_rows: Limit::Count(u64::MAX),
         columns: Columns::Prediction,
         probabilities: false,
-        model_version: false,
+        ..Shape::FROZEN
     }
 }
 

@@ -16,6 +16,6 @@ pub mod scan;
 pub use draft::Draft;
 pub use folder::{Dir, Fingerprint, Home, Kind, Seen};
 pub use links::Links;
-pub use name::Name;
+pub use name::{NAME_MAX, Name};
 pub use probe::Mode;
 pub use rules::{Hidden, Rules};

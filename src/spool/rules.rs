@@ -146,6 +146,20 @@ mod tests {
         ] {
             assert_eq!(accepts(false, &["*.csv"], name), is, "{name}");
         }
+        let spark = ["*.parquet", "*.json", "*.csv.gz"];
+        for (name, is) in [
+            ("day/part-0.snappy.parquet", true),
+            ("day/part-00000-8c2f-c000.gz.parquet", true),
+            ("day/part-0.json", true),
+            ("day/part-0.json.gz", false),
+            ("day/part-0.c000.csv.gz", true),
+            ("day/_SUCCESS", false),
+            ("day/.part-0.snappy.parquet.crc", false),
+            ("day/part-0.snappy.parquet.crc", false),
+            ("day/_temporary/0/part-0.snappy.parquet", false),
+        ] {
+            assert_eq!(accepts(true, &spark, name), is, "{name}");
+        }
         assert!(accepts(true, &["*.csv"], "b/c/a.csv"));
         assert!(!accepts(true, &["*.csv"], "b/.c/a.csv"));
         assert!(accepts(false, &["*.csv", "rows-*"], "rows-1"));

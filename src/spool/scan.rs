@@ -5,6 +5,7 @@ use super::links::{Bounds, Target, is_loop};
 use super::name::Name;
 use super::rules::{Rules, Sort};
 use crate::error::{Error, Result};
+use crate::format::FileFormat;
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -263,7 +264,11 @@ impl Listing {
                 Sort::Input => names.push(name),
                 Sort::Other if !folder => {
                     self.ignored += 1;
-                    if self.named.len() < NAMED {
+                    // Those that could be inputs first.
+                    if FileFormat::glob(name.bytes()).is_some() {
+                        self.named.insert(0, name);
+                        self.named.truncate(NAMED);
+                    } else if self.named.len() < NAMED {
                         self.named.push(name);
                     }
                 }

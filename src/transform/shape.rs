@@ -1,6 +1,6 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
-pub use crate::format::{Columns, Dialect, Encoding, Header};
+pub use crate::format::{Columns, Dialect, Encoding, Header, OutputFormat};
 use crate::score::Spelling;
 pub use crate::share::Share;
 use std::fmt;
@@ -20,6 +20,11 @@ pub struct Shape {
     pub probabilities: bool,
     /// A last column says which version predicted the row.
     pub model_version: bool,
+    pub output: OutputFormat,
+    /// Stands in front of the names of the columns behind the kept ones.
+    pub prefix: String,
+    /// How many times its size a compressed input may have when it isn't compressed.
+    pub max_expansion: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +51,13 @@ impl fmt::Display for Limit {
     }
 }
 
+/// The key of the output's format.
+const FORMAT: &str = "format";
+
 impl Shape {
     /// What a shape is where nothing is said. Frozen, for the texts that ledgers keep leave it out: a default that changes
     /// changes in the shipped configuration, not here.
-    const FROZEN: Shape = Shape {
+    pub const FROZEN: Shape = Shape {
         encoding: Encoding::UTF_8,
         header: Header::Auto,
         dialect: Dialect::plain(b','),
@@ -59,6 +67,9 @@ impl Shape {
         columns: Columns::Prediction,
         probabilities: false,
         model_version: false,
+        output: OutputFormat::Same,
+        prefix: String::new(),
+        max_expansion: 1000,
     };
 
     /// The canonical text: a line `key = value` for each key that differs from the frozen defaults. The ledger keeps it; an
@@ -74,6 +85,9 @@ impl Shape {
             columns,
             probabilities,
             model_version,
+            output,
+            prefix,
+            max_expansion,
         } = self;
         let missing = spelling.missing_text();
         let shown = |b: u8| char::from(b).escape_default().to_string();
@@ -113,12 +127,29 @@ impl Shape {
             (*model_version, "model_version", "true"),
             (*encoding != default.encoding, "encoding", &encoding.name()),
             (escape.is_some(), "escape", &escape.map(shown).unwrap_or_default()),
+            (*output != default.output, FORMAT, output.name()),
+            (!prefix.is_empty(), "prefix", prefix),
+            (
+                *max_expansion != default.max_expansion,
+                "max_expansion",
+                &max_expansion.to_string(),
+            ),
         ] {
             if differs {
                 writeln!(text, "{key} = {value}").expect("a text takes texts");
             }
         }
         text
+    }
+
+    /// The format of outputs of a shape, by its canonical text.
+    pub fn output_of(text: &str) -> OutputFormat {
+        let value = |line: &'_ str| {
+            line.strip_prefix(FORMAT)?
+                .strip_prefix(" = ")
+                .and_then(OutputFormat::parse)
+        };
+        text.lines().find_map(value).unwrap_or(Shape::FROZEN.output)
     }
 
     /// What ledgers of schema 1 and 2 kept in place of the text: a hash of what Rust's `Debug` made of the settings then.
@@ -137,22 +168,29 @@ impl Shape {
             ""
         };
         let Shape {
-            encoding,
             header,
-            dialect: Dialect { delimiter, escape },
-            spelling,
+            dialect,
             bad_rows,
+            max_bad_rows,
             columns,
             ..
-        } = self;
-        // What those ledgers didn't know makes a hash that none of them has.
-        let spelling = match *spelling == Spelling::USUAL && encoding.is_utf8() && escape.is_none() {
-            true => String::new(),
-            false => format!(", {spelling:?}, {encoding:?}, {escape:?}"),
+        } = self.clone();
+        let delimiter = dialect.delimiter;
+        let known = Shape {
+            header,
+            dialect: Dialect::plain(delimiter),
+            bad_rows,
+            max_bad_rows,
+            columns: columns.clone(),
+            probabilities: self.probabilities,
+            ..Shape::FROZEN
         };
+        // What those ledgers didn't know makes a hash that none of them has.
+        let text = self.text();
+        let later = if known.text() == text { String::new() } else { text };
         let all = format!(
             "Settings {{ header: {header:?}, delimiter: {delimiter}, bad_rows: {bad_rows:?}, max_bad_rows: {limit}, \
-             columns: {columns:?}{probabilities}{spelling} }}"
+             columns: {columns:?}{probabilities}{later} }}"
         );
         blake3::hash(all.as_bytes()).to_hex()[..16].to_string()
     }
@@ -183,12 +221,30 @@ mod tests {
             columns: Columns::Named(vec!["a\nb".into(), "\"".into()]),
             probabilities: true,
             model_version: true,
+            output: OutputFormat::JsonLines,
+            prefix: "our_".into(),
+            max_expansion: 7,
         };
         assert_eq!(
             shape.text(),
             "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
-             true\nmodel_version = true\nencoding = windows-1252\nescape = \\\\\n"
+             true\nmodel_version = true\nencoding = windows-1252\nescape = \\\\\nformat = jsonl\nprefix = our_\nmax_expansion = 7\n"
         );
+    }
+
+    #[test]
+    fn the_text_tells_the_format_of_the_output() {
+        for output in OutputFormat::ALL {
+            // What people write stands in one line, behind its key.
+            let shape = Shape {
+                output,
+                prefix: "format = csv".into(),
+                columns: Columns::Named(vec!["a\nformat = jsonl".into()]),
+                ..Shape::FROZEN
+            };
+            assert_eq!(Shape::output_of(&shape.text()), output);
+        }
+        assert_eq!(Shape::output_of("067cfcd1af44dd14"), OutputFormat::Same);
     }
 
     /// As version 0.1 of this program computed them.

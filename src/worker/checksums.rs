@@ -18,10 +18,11 @@ pub fn complete(
     let Some(root) = Dir::open_if_there(&config.output.path)? else {
         return Ok(());
     };
-    for (input, hash) in ledger.without_sha256(input)? {
-        let path = root.join(results::output(&input).bytes());
+    for (input, hash, output) in ledger.without_sha256(input)? {
+        let output = output.unwrap_or_else(|| results::output(&input, config.shape.output));
+        let path = root.join(output.bytes());
         let read = || -> Result<Option<_>> {
-            let file = results::open_output(&root, &input)?;
+            let file = results::open_output(&root, &output)?;
             let sums = file.map(|(file, _)| Checksums::of(file)).transpose();
             sums.map_err(Error::io("read", &path))
         };

@@ -38,12 +38,17 @@ pub fn compare(config: &Config, ledger: &Ledger, folders: &[Folder], mut heartbe
 
 /// Also if it went.
 fn is_as_published(output: &Dir, published: &Published) -> Result<bool> {
-    let Published { input, size, hash } = published;
+    let Published {
+        output: name,
+        size,
+        hash,
+        ..
+    } = published;
     let same = || {
-        Ok(match results::output_size(output, input, false)? {
+        Ok(match results::output_size(output, name, false)? {
             None => true,
             Some(stands) if stands != *size => false,
-            Some(_) => results::output_hash(output, input, *size)?.map(HalfHash::from) == *hash && hash.is_some(),
+            Some(_) => results::output_hash(output, name, *size)?.map(HalfHash::from) == *hash && hash.is_some(),
         })
     };
     // What this worker can't read is another's.

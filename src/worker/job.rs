@@ -12,7 +12,7 @@ use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
 use crate::spool::publish::{Publisher, TrialDraft};
-use crate::spool::results::{self, OUTPUT, REJECTS};
+use crate::spool::results::{self, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Name};
 use crate::transform::problem::{Code, Problem};
@@ -59,6 +59,8 @@ pub struct Job {
     pub output_hash: Option<HalfHash>,
     /// It settled by its age: no event told that its writer closed it.
     pub aged: bool,
+    /// Outputs of it that may stand under other names, from before the setting of the format changed.
+    pub former: Vec<Name>,
     /// What will be known of outputs of it that went.
     pub taken: Taken,
     pub task: Task,
@@ -214,8 +216,10 @@ impl Context<'_> {
             let circle = code == Code::Link && self.inputs.is_loop(&job.name)?;
             return self.fail(job, not_a_file(code, links, circle), rejects, None);
         }
-        if job.name.too_long_with(OUTPUT) {
-            return self.fail(job, name_too_long(), rejects, None);
+        let format = self.setup.config.shape.output;
+        if results::is_too_long(&results::output(&job.name, format)) {
+            let suffix = format.suffix(job.name.bytes());
+            return self.fail(job, name_too_long(suffix), rejects, None);
         }
         // It may have gone since it was planned, or become a link.
         let Some((mut file, seen)) = self.inputs.open_file(&job.name)? else {
@@ -311,7 +315,8 @@ impl Context<'_> {
                     .output_hash
                     .map(HalfHash::from)
                     .filter(|_| summary.bad_rows == 0);
-                let stands = match made.filter(|_| made == job.output_hash) {
+                let may_stand = made == job.output_hash && job.former.is_empty();
+                let stands = match made.filter(|_| may_stand) {
                     Some(made) => self.holds(job, made)?,
                     None => Some(false),
                 };
@@ -344,7 +349,10 @@ impl Context<'_> {
             Err(Failure::Read(e)) => Err(Error::io("read", path)(e)),
             Err(Failure::Write(place, e)) => {
                 let (path, draft) = match place {
-                    Destination::Output => (config.output.path.join(job.name.with(OUTPUT).path()), &output),
+                    Destination::Output => {
+                        let name = results::output(&job.name, config.shape.output);
+                        (config.output.path.join(name.path()), &output)
+                    }
                     Destination::Rejects => (config.failed.join(job.name.with_shortened(REJECTS).path()), &rejects),
                 };
                 let (disk, written) = (draft.disk(), draft.bytes());
@@ -443,8 +451,10 @@ impl Context<'_> {
     /// Does the output that stands hold these bytes? Whatever the ledger says of it: it may have been restored from a
     /// backup, or edited. One that can't be read is made again. `None` if it was cancelled.
     fn holds(&self, job: &Job, bytes: HalfHash) -> Result<Option<bool>> {
-        let root = Dir::open_if_there(&self.setup.config.output.path)?;
-        let output = root.map(|root| results::open_output(&root, &job.name)).transpose();
+        let Setup { config, .. } = self.setup;
+        let root = Dir::open_if_there(&config.output.path)?;
+        let open = |root| results::open_output(&root, &results::output(&job.name, config.shape.output));
+        let output = root.map(open).transpose();
         let Ok(Some(Some((file, _)))) = output else {
             return Ok(Some(false));
         };

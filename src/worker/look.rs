@@ -4,6 +4,7 @@ use super::agenda::Shortage;
 use super::plan::{self, Asked, Charge, Decision, Now, Sighting, Want, Word};
 use crate::config::{Config, OnApproval};
 use crate::error::Result;
+use crate::format::OutputFormat;
 use crate::ledger::{Ledger, Recipe, Record};
 use crate::score::Phase;
 use crate::service::clock::{monotonic, wall_clock};
@@ -20,6 +21,8 @@ pub struct Published {
     output: Option<Dir>,
     failed: Option<Dir>,
     marked: bool,
+    /// That of outputs of which it isn't known.
+    format: OutputFormat,
 }
 
 impl Published {
@@ -28,6 +31,7 @@ impl Published {
             output: Dir::open_if_there(&config.output.path)?,
             failed: Dir::open_if_there(&config.failed)?,
             marked: config.output.done_marker,
+            format: config.shape.output,
         })
     }
 
@@ -59,15 +63,20 @@ impl Published {
     /// When the output of an input was written that stands, in microseconds since 1970.
     pub fn output_at(&self, name: &Name) -> Result<Option<i64>> {
         match &self.output {
-            Some(output) => results::output_time(output, name),
+            Some(output) => results::output_time(output, &results::output(name, self.format)),
             None => Ok(None),
         }
     }
 
-    /// The size of what was published for an input by the record's verdict: of its output, or of a report.
+    /// The size of what was published for an input by the record's verdict: of its output, in the format that it was made in, or of a
+    /// report.
     pub fn size(&self, name: &Name, record: Option<&Record>) -> Result<Option<u64>> {
         match (record.map(|r| r.verdict), &self.output, &self.failed) {
-            (Some(Verdict::Publish), Some(output), _) => results::output_size(output, name, self.marked),
+            (Some(Verdict::Publish), Some(output), _) => {
+                let recorded = record.and_then(|r| r.recipe.output(name));
+                let published = recorded.unwrap_or_else(|| results::output(name, self.format));
+                results::output_size(output, &published, self.marked)
+            }
             (Some(Verdict::Hold), _, Some(failed)) => results::held_size(failed, name),
             (Some(Verdict::Fail), _, Some(failed)) => results::report_size(failed, name),
             _ => Ok(None),

@@ -1,6 +1,6 @@
 //! What stands in the input folder under an input's name, and can't be one.
 
-use crate::spool::Links;
+use crate::spool::{Links, NAME_MAX};
 use crate::transform::problem::{Code, Problem};
 
 /// `circle`: it is a link that leads in one.
@@ -26,10 +26,13 @@ pub fn not_a_file(code: Code, links: &Links, circle: bool) -> Problem {
     Problem::new(code, format!("the input is {what}"), hint)
 }
 
-pub fn name_too_long() -> Problem {
+/// `suffix`: the output's.
+pub fn name_too_long(suffix: &str) -> Problem {
     Problem::new(
         Code::NameTooLong,
-        "the name is so long that the output's, with \".out\" behind it, would be too long for the file system",
-        "give the file a name of at most 251 bytes",
+        format!(
+            "the name is so long that the output's, with {suffix:?} behind it, would be too long for the file system"
+        ),
+        format!("give the file a name of at most {} bytes", NAME_MAX - suffix.len()),
     )
 }

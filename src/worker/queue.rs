@@ -103,6 +103,7 @@ mod tests {
             taken: Taken::default(),
             stands: false,
             output_hash: None,
+            former: Vec::new(),
             aged: false,
             task: Task::Score,
             phase: None,

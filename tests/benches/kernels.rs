@@ -81,7 +81,7 @@ fn score(input: &str, lineup: &Arc<Lineup>, columns: &Columns, rows: usize, out:
         max_bad_rows: Limit::Share(Share::ALL),
         columns: columns.clone(),
         probabilities: false,
-        model_version: false,
+        ..Shape::FROZEN
     };
     out.clear();
     let summary = transform(

@@ -20,7 +20,7 @@ fn shape(delimiter: u8, columns: Columns) -> Shape {
         max_bad_rows: Limit::Share(Share::ALL),
         columns,
         probabilities: false,
-        model_version: false,
+        ..Shape::FROZEN
     }
 }
 

@@ -233,7 +233,10 @@ fn files_that_no_glob_has_are_counted() {
         .collect();
     named.sort_unstable();
     assert_eq!(named, ["a.csv.gz", "a.txt", "a.xlsx"]);
-    spool.run(&["status"]).says("3 (no glob of input.include has ");
+    spool
+        .run(&["status"])
+        .says("3 (no glob of input.include has a.csv.gz, ")
+        .says("; to have them scored, add [\"*.csv.gz\"] to it)");
     spool
         .run(&["check"])
         .exits(0)

@@ -30,6 +30,7 @@ mod ledger;
 mod monitor;
 mod once;
 mod onnx;
+mod output_names;
 mod owner;
 mod parity;
 mod preprocessing;

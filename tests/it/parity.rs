@@ -41,7 +41,7 @@ fn score(model: Model, input: &[u8]) -> String {
         max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,
         probabilities: true,
-        model_version: false,
+        ..Shape::FROZEN
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use transform::format::OutputFormat;
 
 /// Input, output, failed, models and state folders, with a configuration.
 pub struct Spool {
@@ -133,7 +134,8 @@ impl Spool {
     }
 
     pub fn output_bytes(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.path("output").join(format!("{name}.out"))).ok()
+        let suffix = OutputFormat::Same.suffix(name.as_bytes());
+        fs::read(self.path("output").join(format!("{name}{suffix}"))).ok()
     }
 
     pub fn report(&self, name: &str) -> Option<Value> {

@@ -354,7 +354,7 @@ pub fn score(fitted: &Fitted, csv: &str) -> Output {
         max_bad_rows: Limit::Share(Share::ALL),
         columns: Columns::Prediction,
         probabilities: true,
-        model_version: false,
+        ..Shape::FROZEN
     };
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let run = Run::default();

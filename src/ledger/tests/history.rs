@@ -88,7 +88,10 @@ fn transformations_are_found_by_model_and_by_output() {
     assert_eq!(found(&ledger, by(*blake3.as_bytes())), [1]);
     // The last output alone stands, and so can be read again.
     let half = HalfHash::from(blake3::hash(b"line/1@m"));
-    assert_eq!(ledger.without_sha256(None).unwrap(), [(name("a"), half)]);
+    assert_eq!(
+        ledger.without_sha256(None).unwrap(),
+        [(name("a"), half, Some(name("a.out")))]
+    );
     assert_eq!(ledger.without_sha256(Some(&name("b"))).unwrap(), []);
     assert!(found(&ledger, by([7; 32])).is_empty());
     ledger

@@ -2,6 +2,7 @@ mod counted;
 mod database;
 mod failures;
 mod faults;
+mod formats;
 mod history;
 mod labels;
 mod pruning;

@@ -23,7 +23,7 @@ fn default_shape() -> Shape {
         max_bad_rows: Limit::Share(Share::parse("10").unwrap()),
         columns: Columns::Prediction,
         probabilities: false,
-        model_version: false,
+        ..Shape::FROZEN
     }
 }
 

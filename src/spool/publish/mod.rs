@@ -15,8 +15,9 @@ use super::folder::Dir;
 use super::name::{NAME_MAX, Name};
 use super::place::{Folders, Place};
 use super::probe::Mode;
-use super::results::{self, HELD, OUTPUT, REPORT};
+use super::results::{self, HELD, REPORT};
 use crate::error::{Error, Result};
+use crate::format::OutputFormat;
 use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::io::Write;
@@ -35,6 +36,7 @@ pub struct Publisher {
     staging: Arc<Dir>,
     /// Begins the names of drafts; one per state folder, so that two workers never take each other's for leftovers.
     prefix: Arc<str>,
+    format: OutputFormat,
     done_marker: bool,
     expected: RwLock<owner::Expected>,
 }
@@ -49,6 +51,7 @@ pub struct Options<'a> {
     pub staging: PathBuf,
     /// `None`: found out by trying.
     pub mode: Option<Mode>,
+    pub format: OutputFormat,
     pub done_marker: bool,
     /// Names the state folder.
     pub instance: &'a str,
@@ -59,6 +62,8 @@ pub struct Item {
     pub name: Name,
     pub result: Product,
     pub rejects: Draft,
+    /// Outputs of it that may stand under other names, from before the setting of the format changed: they go with the earlier one.
+    pub former: Vec<Name>,
 }
 
 /// A success has an output, a failure a report, and so has a result that is held. Each takes the place of the others.
@@ -104,6 +109,7 @@ impl Publisher {
             trials: trials::Trials::new(options.shadow, options.mode),
             staging: Dir::open_or_make(&options.staging)?.into(),
             prefix: prefix.into(),
+            format: options.format,
             done_marker: options.done_marker,
             expected: RwLock::default(),
         })
@@ -168,7 +174,12 @@ impl Publisher {
 
     /// `outdated`: there may be reports or rejects from before.
     fn publish_one(&self, item: Item, outdated: bool, touched: &mut Folders) -> Result<u64> {
-        let Item { name, result, rejects } = item;
+        let Item {
+            name,
+            result,
+            rejects,
+            former,
+        } = item;
         let input = &name;
         if !result.keeps_earlier() {
             if rejects.bytes > 0 {
@@ -180,17 +191,21 @@ impl Publisher {
         match result {
             Product::Output(draft) => {
                 // A whole output takes the old one's place at once; no marker is needed to tell.
+                let output = results::output(input, self.format);
+                let marker = results::done_marker(&output);
                 if self.done_marker || self.output.mode == Mode::Direct {
-                    self.output.remove(&results::done_marker(input), touched)?;
+                    self.output.remove(&marker, touched)?;
                 }
-                let size = self.output.place(draft, &results::output(input), touched)?;
+                let size = self.output.place(draft, &output, touched)?;
                 if outdated {
                     self.failed.remove(&results::report(input), touched)?;
                     self.failed.remove(&results::held_report(input), touched)?;
                 }
                 if self.done_marker {
-                    self.output.touch(&results::done_marker(input), touched)?;
+                    self.output.touch(&marker, touched)?;
                 }
+                // A worker that is killed before has its record in doubt, and does it again.
+                self.remove_outputs(former, touched)?;
                 Ok(size)
             }
             Product::Report(draft) => {
@@ -199,7 +214,7 @@ impl Publisher {
                     self.failed.remove(&results::held_report(input), touched)?;
                 }
                 // What was made of another input, or by another model, is no output of this one.
-                self.remove_output(input, touched)?;
+                self.remove_outputs(former.into_iter().chain([results::output(input, self.format)]), touched)?;
                 Ok(size)
             }
             Product::Held { report: draft, earlier } => {
@@ -208,20 +223,20 @@ impl Publisher {
                     self.failed.remove(&results::report(input), touched)?;
                 }
                 if earlier == Earlier::Goes {
-                    self.remove_output(input, touched)?;
+                    self.remove_outputs(former.into_iter().chain([results::output(input, self.format)]), touched)?;
                 }
                 Ok(size)
             }
         }
     }
 
-    /// Takes an output away, and its marker before it.
-    fn remove_output(&self, input: &Name, touched: &mut Folders) -> Result<()> {
-        if input.too_long_with(OUTPUT) {
-            return Ok(());
+    /// Takes outputs away, and each one's marker before it.
+    fn remove_outputs(&self, outputs: impl IntoIterator<Item = Name>, touched: &mut Folders) -> Result<()> {
+        for output in outputs.into_iter().filter(|output| !results::is_too_long(output)) {
+            self.output.remove(&results::done_marker(&output), touched)?;
+            self.output.remove(&output, touched)?;
         }
-        self.output.remove(&results::done_marker(input), touched)?;
-        self.output.remove(&results::output(input), touched)
+        Ok(())
     }
 
     /// Makes the bytes of drafts durable before they get their names.

@@ -1,16 +1,17 @@
 use super::*;
 
 fn publisher(root: &Path) -> Publisher {
-    publisher_with(root, None)
+    publisher_with(root, None, OutputFormat::Same)
 }
 
-fn publisher_with(root: &Path, mode: Option<Mode>) -> Publisher {
+fn publisher_with(root: &Path, mode: Option<Mode>, format: OutputFormat) -> Publisher {
     Publisher::open(&Options {
         output: &root.join("output"),
         failed: &root.join("failed"),
         shadow: &root.join("shadow"),
         staging: root.join("staging"),
         mode,
+        format,
         done_marker: mode.is_some(),
         instance: "test",
     })
@@ -68,13 +69,24 @@ impl Folder {
     /// With done markers where a mode is given.
     fn new(mode: Option<Mode>) -> Folder {
         let root = tempfile::tempdir().unwrap();
-        let publisher = publisher_with(root.path(), mode);
+        let publisher = publisher_with(root.path(), mode, OutputFormat::Same);
         let input = Name::new(*b"in/a.csv");
         Folder { root, publisher, input }
     }
 
+    /// The same folder for a worker whose settings have another format.
+    fn with_format(mut self, mode: Option<Mode>, format: OutputFormat) -> Folder {
+        self.publisher = publisher_with(self.root.path(), mode, format);
+        self
+    }
+
     /// Returns the size of what was published.
     fn publish(&self, kind: Kind, text: &str, rejects: &str) -> u64 {
+        self.publish_after(&[], kind, text, rejects)
+    }
+
+    /// The same where outputs in these formats may stand.
+    fn publish_after(&self, former: &[OutputFormat], kind: Kind, text: &str, rejects: &str) -> u64 {
         let write = |mut draft: Draft, text: &str| {
             draft.write_all(text.as_bytes()).unwrap();
             draft
@@ -91,6 +103,10 @@ impl Folder {
                 },
             },
             rejects: failed(),
+            former: former
+                .iter()
+                .map(|format| results::output(&self.input, *format))
+                .collect(),
         };
         if !rejects.is_empty() {
             item.rejects = write(item.rejects, rejects);
@@ -117,7 +133,7 @@ impl Folder {
     fn sizes(&self) -> [Option<u64>; 3] {
         let open = |folder| Dir::open(&self.root.path().join(folder)).unwrap();
         [
-            results::output_size(&open("output"), &self.input, false).unwrap(),
+            results::output_size(&open("output"), &results::bare_output(&self.input), false).unwrap(),
             results::report_size(&open("failed"), &self.input).unwrap(),
             results::held_size(&open("failed"), &self.input).unwrap(),
         ]
@@ -177,4 +193,52 @@ fn reports_on_an_input_that_is_gone_go_and_its_output_stays() {
     );
     folder.publisher.withdraw_reports(&folder.input).unwrap();
     assert_eq!(folder.stands(), ["a.csv.out=1"]);
+}
+
+#[test]
+fn of_outputs_in_several_formats_the_last_one_stands() {
+    use OutputFormat::{JsonLines, Same};
+    for mode in MODES {
+        let marked = |stands: &[&str], marker: &str| {
+            let marker = mode.map(|_| format!("{marker}.done="));
+            let mut stands: Vec<String> = stands.iter().map(ToString::to_string).chain(marker).collect();
+            stands.sort();
+            stands
+        };
+        let folder = Folder::new(mode);
+        folder.publish(Kind::Output, "1", "");
+        let folder = folder.with_format(mode, JsonLines);
+        folder.publish_after(&[Same], Kind::Output, "22", "");
+        assert_eq!(folder.stands(), marked(&["a.csv.out.jsonl=22"], "a.csv.out.jsonl"));
+        let folder = folder.with_format(mode, Same);
+        folder.publish_after(&[JsonLines], Kind::Held(Earlier::Stays), "why", "");
+        let held = marked(&["a.csv.held.json=why", "a.csv.out.jsonl=22"], "a.csv.out.jsonl");
+        assert_eq!(folder.stands(), held);
+        folder.publish_after(&[JsonLines], Kind::Held(Earlier::Goes), "why", "");
+        assert_eq!(folder.stands(), ["a.csv.held.json=why"]);
+    }
+}
+
+#[test]
+fn what_fails_in_another_format_has_no_output_in_either() {
+    for mode in MODES {
+        let folder = Folder::new(mode);
+        folder.publish(Kind::Output, "1", "");
+        let folder = folder.with_format(mode, OutputFormat::Parquet);
+        folder.publish_after(&[OutputFormat::Same], Kind::Report, "why", "");
+        assert_eq!(folder.stands(), ["a.csv.error.json=why"]);
+    }
+}
+
+/// It stood beside the new one for ever.
+#[test]
+fn a_worker_that_is_killed_before_it_withdraws_the_former_output_does_so_later() {
+    let folder = Folder::new(None);
+    folder.publish(Kind::Output, "1", "");
+    let folder = folder.with_format(None, OutputFormat::JsonLines);
+    // Killed: what it would have withdrawn stands.
+    folder.publish_after(&[], Kind::Output, "22", "");
+    assert_eq!(folder.stands(), ["a.csv.out.jsonl=22", "a.csv.out=1"]);
+    folder.publish_after(&[OutputFormat::Same], Kind::Output, "22", "");
+    assert_eq!(folder.stands(), ["a.csv.out.jsonl=22"]);
 }

@@ -30,7 +30,7 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
         max_bad_rows,
         columns,
         probabilities: false,
-        model_version: false,
+        ..Shape::FROZEN
     }
 }
 

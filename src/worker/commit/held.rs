@@ -166,17 +166,19 @@ fn standing(ledger: &Ledger, name: &Name, summary: &Summary, config: &Config) ->
     let Some(root) = Dir::open_if_there(&config.output.path)? else {
         return Ok(None);
     };
-    if results::output_size(&root, name, config.output.done_marker)?.is_none() {
-        return Ok(None);
-    }
     let wanted = Wanted {
         input: Some(name),
         ..Wanted::default()
     };
     let mut earlier = ledger.history(&wanted)?.into_iter();
     let last = earlier.find(|done| done.verdict == Verdict::Publish);
-    let same = last.filter(|done| done.summary.input_hash == summary.input_hash);
-    Ok(same.map(|done| Standing {
+    let Some(done) = last.filter(|done| done.summary.input_hash == summary.input_hash) else {
+        return Ok(None);
+    };
+    let output = done.recipe.output(name);
+    let output = output.unwrap_or_else(|| results::output(name, config.shape.output));
+    let stands = results::output_size(&root, &output, config.output.done_marker)?;
+    Ok(stands.map(|_| Standing {
         model: done.recipe.model().to_string(),
         at: Timestamp::from_microsecond(done.at).unwrap_or_default().to_string(),
     }))

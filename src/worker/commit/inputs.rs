@@ -209,9 +209,11 @@ impl Commit {
                 };
                 let (phase, unless_changed) =
                     self.phase(&name, record.as_ref(), first_seen, seen.fingerprint, view.published)?;
+                let wanted = view.setup.config.shape.output;
                 let mut job = Job {
                     stands,
                     output_hash,
+                    former: plan::former(&name, record.as_ref(), wanted, &self.formats, !self.recovered),
                     taken: match decision {
                         Decision::Remake(taken) => taken,
                         _ => Taken::default(),
@@ -415,6 +417,7 @@ fn job(name: Name, sighting: &Sighting, now: Now) -> Job {
         touched: sighting.record.is_some_and(|r| r.fingerprint != fingerprint),
         stands: sighting.published.is_some(),
         output_hash: None,
+        former: Vec::new(),
         aged: plan::settled_by_age(sighting),
         taken: Taken::default(),
         task: Task::Score,

@@ -34,7 +34,7 @@ use super::stamp::stamp;
 use super::tally::{Census, Tally};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ledger::{Fault, Ledger};
+use crate::ledger::{Fault, Formats, Ledger};
 use crate::registry::Baselines;
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
@@ -70,6 +70,8 @@ pub struct Commit {
     exporter: Exporter,
     outbox: Outbox,
     losses: Losses,
+    /// In which outputs were ever asked for.
+    formats: Formats,
     clashes: Clashes,
     /// Of the listing under way.
     absent: Option<Absent>,
@@ -94,6 +96,7 @@ impl Commit {
             exporter: Exporter::default(),
             outbox: Outbox::default(),
             losses: Losses::default(),
+            formats: Formats::default(),
             clashes: Clashes::default(),
             absent: None,
             recovered: false,
@@ -193,6 +196,7 @@ impl Commit {
     pub fn begin_listing(&mut self, config: &Config, once: bool) -> Result<()> {
         stamp(&mut self.ledger, config)?;
         self.faults.begin_listing();
+        self.formats = self.ledger.note_output_format(config.shape.output)?;
         self.losses.begin_listing(&mut self.ledger, config)?;
         self.absent = Some(Absent::begin(&self.ledger)?);
         self.clashes.begin_listing(Published::open(config)?.folds_names()?);

@@ -172,7 +172,12 @@ impl Commit {
             }
             _ => {
                 replaced.extend(job.recorded.map(|_| name.clone()));
-                ready.items.push(Item { name, result, rejects });
+                ready.items.push(Item {
+                    name,
+                    result,
+                    rejects,
+                    former: job.former.clone(),
+                });
                 false
             }
         };
@@ -239,6 +244,7 @@ impl Sorting<'_> {
         let (mut record, done) = record(self.pin, &job, Summary::default(), failure, false, took);
         record.input_hash = input_hash;
         self.replaced.extend(job.recorded.map(|_| name.clone()));
+        let former = job.former.clone();
         self.ready.made.push(Made {
             job,
             record,
@@ -250,6 +256,7 @@ impl Sorting<'_> {
             name,
             result: Product::Report(report),
             rejects,
+            former,
         });
     }
 }

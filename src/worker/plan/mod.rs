@@ -1,8 +1,10 @@
 //! PURE: what is × what was recorded × what is wanted -> what to do, and when to look again. No clock, no file, no log.
 
 pub mod claim;
+mod former;
 mod taken;
 
+pub use former::former;
 pub use taken::{Gone, emptied, gone};
 
 use crate::config::OnTaken;

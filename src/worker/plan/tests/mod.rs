@@ -2,6 +2,7 @@ use super::*;
 use crate::transform::Verdict;
 
 mod contents;
+mod former;
 mod new_files;
 
 const SECOND: i64 = 1_000_000_000;
