@@ -9,8 +9,11 @@ pub enum Code {
     BadEncoding,
     BadRow,
     Blocked,
+    CompressedDamaged,
     DuplicateColumn,
     EmptyFile,
+    ExpandsTooFar,
+    FormatMismatch,
     HeaderUnclear,
     Internal,
     LineEnds,
@@ -26,17 +29,21 @@ pub enum Code {
     TooManyBadRows,
     UnclosedQuote,
     Utf16,
+    WindowTooLarge,
     WrongColumnCount,
     WrongDelimiter,
 }
 
 impl Code {
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 26] = [
         Code::BadEncoding,
         Code::BadRow,
         Code::Blocked,
+        Code::CompressedDamaged,
         Code::DuplicateColumn,
         Code::EmptyFile,
+        Code::ExpandsTooFar,
+        Code::FormatMismatch,
         Code::HeaderUnclear,
         Code::Internal,
         Code::LineEnds,
@@ -52,6 +59,7 @@ impl Code {
         Code::TooManyBadRows,
         Code::UnclosedQuote,
         Code::Utf16,
+        Code::WindowTooLarge,
         Code::WrongColumnCount,
         Code::WrongDelimiter,
     ];
@@ -61,8 +69,11 @@ impl Code {
             Code::BadEncoding => "bad_encoding",
             Code::BadRow => "bad_row",
             Code::Blocked => "blocked",
+            Code::CompressedDamaged => "compressed_damaged",
             Code::DuplicateColumn => "duplicate_column",
             Code::EmptyFile => "empty_file",
+            Code::ExpandsTooFar => "expands_too_far",
+            Code::FormatMismatch => "format_mismatch",
             Code::HeaderUnclear => "header_unclear",
             Code::Internal => "internal",
             Code::LineEnds => "line_ends",
@@ -78,6 +89,7 @@ impl Code {
             Code::TooManyBadRows => "too_many_bad_rows",
             Code::UnclosedQuote => "unclosed_quote",
             Code::Utf16 => "utf16",
+            Code::WindowTooLarge => "window_too_large",
             Code::WrongColumnCount => "wrong_column_count",
             Code::WrongDelimiter => "wrong_delimiter",
         }
@@ -142,6 +154,9 @@ impl fmt::Display for Problem {
         f.write_str(&self.message)
     }
 }
+
+/// It comes through readers as an [`std::io::Error`].
+impl std::error::Error for Problem {}
 
 /// A bug of this program's, not of the input.
 pub fn internal() -> Problem {

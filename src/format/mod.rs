@@ -13,6 +13,7 @@
 //!   `transform::transform` cuts by it, and opens by it.
 
 mod blocks;
+pub mod compression;
 pub mod csv;
 mod digest;
 mod encoding;
@@ -84,8 +85,12 @@ impl CutError {
 }
 
 impl From<io::Error> for CutError {
+    /// What a reader found wrong with the file comes through as such.
     fn from(e: io::Error) -> CutError {
-        CutError::Read(e)
+        match e.downcast::<Problem>() {
+            Ok(problem) => problem.into(),
+            Err(e) => CutError::Read(e),
+        }
     }
 }
 

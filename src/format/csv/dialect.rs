@@ -4,6 +4,7 @@
 //! byte, as in MySQL, pandas and Python. Outside, so are an escape and a delimiter, quote, line end or escape; in front of anything
 //! else it is text: `\N` is MySQL's null, which `input.missing` may list, and `C:\dir` stands unquoted in what Spark writes.
 
+use crate::format::RowFormat;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use std::borrow::Cow;
 
@@ -46,6 +47,14 @@ impl Dialect {
 
     pub fn with_delimiter(self, delimiter: u8) -> Dialect {
         Dialect { delimiter, ..self }
+    }
+
+    /// Of a file of this format: tabs part a TSV's fields, whatever the settings say.
+    pub fn of(self, format: RowFormat) -> Dialect {
+        match format {
+            RowFormat::Tsv => self.with_delimiter(b'\t'),
+            _ => self,
+        }
     }
 
     /// The quote that closes a quoted field whose text begins at `at`; a doubled quote is text.

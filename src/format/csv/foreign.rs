@@ -2,10 +2,10 @@
 
 use crate::problem::{Code, Problem};
 
-/// Where each kind of file begins (its "magic bytes", as file(1) knows them), what it is, and how its rows become a CSV.
+/// Where each kind of file begins (its "magic bytes", as file(1) knows them), what it is, and how its rows are scored.
 const KINDS: [(&[u8], &str, &str); 16] = [
-    (b"\x1F\x8B", "gzip", UNPACK),
-    (b"\x28\xB5\x2F\xFD", "Zstandard", UNPACK),
+    (b"\x1F\x8B", "gzip", "end its name in .csv.gz, for input.include to list"),
+    (b"\x28\xB5\x2F\xFD", "Zstandard", "end its name in .csv.zst, for input.include to list"),
     (b"BZh", "bzip2", UNPACK),
     (b"\xFD7zXZ\0", "xz", UNPACK),
     (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive", UNPACK),
@@ -15,8 +15,8 @@ const KINDS: [(&[u8], &str, &str); 16] = [
         "an old Excel workbook (.xls)",
         EXPORT,
     ),
-    (b"PAR1", "Parquet", CONVERT),
-    (b"ARROW1\0\0", "Arrow (Feather)", CONVERT),
+    (b"PAR1", "Parquet", "end its name in .parquet, for input.include to list"),
+    (b"ARROW1\0\0", "Arrow (Feather)", "end its name in .arrow, for input.include to list"),
     (b"ORC", "ORC", CONVERT),
     (b"Obj\x01", "Avro", CONVERT),
     (b"\x89HDF\r\n\x1A\n", "HDF5", CONVERT),
@@ -30,21 +30,42 @@ const UNPACK: &str = "unpack it, and drop the CSV in it";
 const EXPORT: &str = "open it, and save or export its rows as \"CSV UTF-8\"";
 const CONVERT: &str = "write its rows as a CSV, for example with DuckDB or pandas";
 const RECODE: &str = "save it as UTF-8, for example: iconv -f UTF-32 -t UTF-8 old.csv > new.csv";
+const LINES: &str = "if each line is an object, end its name in .jsonl, for input.include to list; else write its rows as a CSV";
 
 /// What begins with `first` instead of a CSV's header or rows. Names and cells of a CSV don't begin so; a name such as `ORC`
-/// is told by what follows it.
-pub fn foreign(first: &[u8]) -> Option<Problem> {
+/// is told by what follows it. `unpacked`: the file is compressed, and this stands in it.
+pub fn foreign(first: &[u8], unpacked: bool) -> Option<Problem> {
+    let (what, hint) = known(first)?;
+    let problem = match unpacked {
+        false => Problem::new(Code::NotCsv, format!("the file is {what}, not CSV"), hint),
+        true => Problem::new(
+            Code::NotCsv,
+            format!("what is compressed in the file is {what}, not CSV"),
+            "compress a CSV, once; or name the file by what it is",
+        ),
+    };
+    Some(problem.line(1))
+}
+
+/// What a file is that begins with `first`, as people know it.
+pub fn kind(first: &[u8]) -> Option<&'static str> {
+    known(first).map(|(what, _)| what)
+}
+
+fn known(first: &[u8]) -> Option<(&'static str, &'static str)> {
     let starts = |magic: &[u8]| {
         let is_word = || magic.iter().all(u8::is_ascii_alphanumeric);
-        // A file of these letters alone is told by a byte that no text has.
-        first.starts_with(magic) && !(is_word() && is_text(&first[..first.len().min(64)]))
+        first.starts_with(magic) && !(is_word() && is_text(first))
     };
     let known = KINDS.iter().find(|(magic, ..)| starts(magic));
-    let (what, hint) = match known {
-        Some(&(_, what, hint)) => (what, hint),
-        None => markup(first)?,
-    };
-    Some(Problem::new(Code::NotCsv, format!("the file is {what}, not CSV"), hint).line(1))
+    if let Some(&(_, what, hint)) = known {
+        return Some((what, hint));
+    }
+    // Behind a file's name, filled with zeros.
+    if first.get(257..262) == Some(b"ustar") && first[..257].contains(&0) {
+        return Some(("a tar archive", UNPACK));
+    }
+    markup(first)
 }
 
 /// Web pages, XML and JSON: texts that begin with a mark of their own.
@@ -70,12 +91,12 @@ fn markup(first: &[u8]) -> Option<(&'static str, &'static str)> {
         rest.trim_ascii_start().first().copied()
     };
     let json = matches!(next(b'{'), Some(b'"' | b'}')) || matches!(next(b'['), Some(b'{' | b'[' | b']'));
-    json.then_some(("JSON", CONVERT))
+    json.then_some(("JSON", LINES))
 }
 
-/// Has it none of the bytes that texts don't have?
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|b| *b >= b' ' || b"\t\n\r".contains(b))
+/// Are there none of the bytes that texts don't have? A file of a mark's letters alone is told by one.
+pub fn is_text(first: &[u8]) -> bool {
+    first[..first.len().min(64)].iter().all(|b| *b >= b' ' || b"\t\n\r".contains(b))
 }
 
 #[cfg(test)]
@@ -96,9 +117,18 @@ mod tests {
             (b"{\"a\": 1}\n", "JSON"),
             (b"\xFF\xFE\0\0x\0\0\0", "UTF-32"),
         ] {
-            let problem = foreign(first).expect(what);
+            let problem = foreign(first, false).expect(what);
             assert!(problem.message.contains(what), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_tar_is_told_by_what_stands_behind_its_name() {
+        let mut tar = b"rows.csv".to_vec();
+        tar.resize(257, 0);
+        tar.extend_from_slice(b"ustar\x0000");
+        let problem = foreign(&tar, true).unwrap();
+        assert!(problem.message.contains("compressed in the file is a tar archive"), "{problem}");
     }
 
     #[test]
@@ -114,7 +144,7 @@ mod tests {
             b"PK,x\n",
             b"",
         ] {
-            assert_eq!(foreign(first), None, "{}", String::from_utf8_lossy(first));
+            assert_eq!(foreign(first, false), None, "{}", String::from_utf8_lossy(first));
         }
     }
 }

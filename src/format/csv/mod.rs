@@ -16,7 +16,7 @@ pub mod cut;
 mod decimal;
 pub mod dialect;
 mod first;
-mod foreign;
+pub(in crate::format) mod foreign;
 pub mod head;
 pub mod input;
 mod padding;

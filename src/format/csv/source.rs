@@ -19,17 +19,19 @@ pub struct Source<R> {
     input: R,
     /// None where the input is UTF-8: then its bytes are the text.
     decoding: Option<Decoding>,
-    hashing: Hashing,
+    hashing: Hashing<R>,
     bytes: u64,
     /// Of the input, if it is known.
     size: Option<u64>,
 }
 
-enum Hashing {
+enum Hashing<R> {
     /// As it is read.
     Whole(Box<blake3::Hasher>),
     /// By whoever has what was read.
     Pieces(Digest),
+    /// By the input, which gives other bytes than it has: it unpacks them.
+    Input(fn(&R) -> (u64, blake3::Hash)),
 }
 
 /// What was read at once, and is hashed by whoever has it.
@@ -68,6 +70,14 @@ impl<R: Read> Source<R> {
         }
     }
 
+    /// Hashes nothing: the input says how many bytes it has read, and their hash.
+    pub fn hashed_by(self, input: fn(&R) -> (u64, blake3::Hash)) -> Source<R> {
+        Source {
+            hashing: Hashing::Input(input),
+            ..self
+        }
+    }
+
     /// Where so many bytes were read, and fewer than were asked for, no call looks for more: whoever knows the size sees whether
     /// it changed.
     pub fn of_size(self, size: Option<u64>) -> Source<R> {
@@ -77,9 +87,9 @@ impl<R: Read> Source<R> {
     /// Hashes nothing of an input in UTF-8: whoever reads it does, piece by piece.
     pub fn in_pieces(self) -> Source<R> {
         Source {
-            hashing: match self.decoding {
-                None => Hashing::Pieces(Digest::default()),
-                Some(_) => self.hashing,
+            hashing: match (&self.decoding, self.hashing) {
+                (None, Hashing::Whole(_)) => Hashing::Pieces(Digest::default()),
+                (_, hashing) => hashing,
             },
             ..self
         }
@@ -90,9 +100,11 @@ impl<R: Read> Source<R> {
     /// # Errors
     /// Its line is counted from 1 where `text` begins.
     pub fn fill(&mut self, text: &mut Vec<u8>, from: usize, target: usize) -> Result<bool, CutError> {
+        let unpacks = self.unpacks();
         let Some(decoding) = &mut self.decoding else {
             let rest = self.size.and_then(|size| size.checked_sub(self.bytes));
-            read(&mut self.input, text, from, target, rest)?;
+            let filled = read(&mut self.input, text, from, target, rest);
+            filled.map_err(|e| reached(e.into(), text))?;
             if let Hashing::Whole(hasher) = &mut self.hashing {
                 hasher.update(&text[from..]);
             }
@@ -110,7 +122,7 @@ impl<R: Read> Source<R> {
                 }
                 self.bytes += decoding.piece.len() as u64;
                 decoding.ended = decoding.piece.len() < PIECE;
-                if first && let Some(problem) = foreign(&decoding.piece).or_else(|| decoding.narrow()) {
+                if first && let Some(problem) = foreign(&decoding.piece, unpacks).or_else(|| decoding.narrow()) {
                     return Err(problem.into());
                 }
             }
@@ -123,15 +135,24 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Bytes read so far, and their BLAKE3 hash.
+    /// Does the input hold other bytes than it gives?
+    pub fn unpacks(&self) -> bool {
+        matches!(self.hashing, Hashing::Input(_))
+    }
+
+    /// Bytes of the input read so far, and their BLAKE3 hash.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        match &self.hashing {
+            Hashing::Input(hashed) => hashed(&self.input).0,
+            _ => self.bytes,
+        }
     }
 
     pub fn hash(&self) -> blake3::Hash {
         match &self.hashing {
             Hashing::Whole(hasher) => hasher.finalize(),
             Hashing::Pieces(digest) => digest.hash(),
+            Hashing::Input(hashed) => hashed(&self.input).1,
         }
     }
 
@@ -201,6 +222,14 @@ impl Decoding {
             "write it as UTF-16, or set input.encoding to the encoding of the files",
         );
         Some(problem.line(1))
+    }
+}
+
+/// What is wrong with the input stands behind `text`.
+fn reached(error: CutError, text: &[u8]) -> CutError {
+    match error {
+        CutError::Problem(problem) => problem.line(1 + memchr_iter(b'\n', text).count() as u64).into(),
+        read => read,
     }
 }
 
