@@ -52,6 +52,7 @@
 //!   [`format::csv::dialect`];
 //! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
 //! - what a file's name tells of its format, and what its output is called: [`format::FileFormat`], `spool::results`;
+//! - how files are compressed: [`format::compression`];
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;

@@ -1,7 +1,9 @@
 //! A request's body: taken in within limits of size, time and memory.
 
 use super::refusal::{Cause, Refusal};
-use flate2::read::MultiGzDecoder;
+use crate::format::compression::{Limits as Packing, Reader};
+use crate::format::{Compression, CutError};
+use crate::problem::Code;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::{Bytes, Incoming};
@@ -191,30 +193,36 @@ pub fn decoded(headers: &HeaderMap, body: Bytes, most: u64, hold: &Hold) -> Resu
         return Ok(body);
     };
     let name = encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase();
-    let decompressed = match name.as_str() {
+    let compression = match name.as_str() {
         "" | "identity" => return Ok(body),
-        "gzip" | "x-gzip" => decompress(MultiGzDecoder::new(&body[..]), most, hold),
-        "zstd" => match zstd_decoder(&body) {
-            Ok(decoder) => decompress(decoder, most, hold),
-            Err(e) => Err(Stopped::Damaged(e)),
-        },
+        "gzip" | "x-gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
         _ => {
             let message = format!("Content-Encoding {name:?} isn't known; gzip and zstd are");
             return Err(Refusal::new(Cause::MediaType, message));
         }
     };
+    let decompressed = decompress(Reader::new(&body[..], compression, PACKING), most, hold);
     decompressed.map(Bytes::from).map_err(|stopped| match stopped {
         Stopped::TooLarge => too_large(most),
         Stopped::Refused(refusal) => *refusal,
-        Stopped::Damaged(e) => Refusal::bad(format!("the body is no whole {name}: {e}")),
+        Stopped::Damaged(e) => damaged(&name, e),
     })
 }
 
-fn zstd_decoder(body: &[u8]) -> io::Result<zstd::Decoder<'_, &[u8]>> {
-    let mut decoder = zstd::Decoder::with_buffer(body)?;
-    // The memory that a frame can ask for: 2^23 bytes, which RFC 8878 has every decoder support.
-    decoder.window_log_max(23)?;
-    Ok(decoder)
+/// What comes out is bounded by `most`. A window of 2^23 bytes is what RFC 8878 has every decoder support.
+const PACKING: Packing = Packing {
+    max_expansion: u32::MAX,
+    max_window: 1 << 23,
+};
+
+fn damaged(name: &str, error: io::Error) -> Refusal {
+    let why = match CutError::from(error) {
+        CutError::Read(e) => e.to_string(),
+        CutError::Problem(problem) if problem.code == Code::FormatMismatch => "it begins otherwise".into(),
+        CutError::Problem(problem) => problem.message,
+    };
+    Refusal::bad(format!("the body is no whole {name}: {why}"))
 }
 
 enum Stopped {
@@ -271,6 +279,8 @@ mod tests {
             decode("zstd", zstd::encode_all(&text[..], 3).unwrap(), 1 << 20).unwrap(),
             text
         );
+        let two = [gzip(&text), gzip(b"0.4\n"), vec![0; 100]].concat();
+        assert_eq!(decode("gzip", two, 1 << 20).unwrap(), [&text[..], b"0.4\n"].concat());
         let bomb = vec![0; 4 << 20];
         for (name, body) in [("gzip", gzip(&bomb)), ("zstd", zstd::encode_all(&bomb[..], 3).unwrap())] {
             assert_eq!(
@@ -290,6 +300,17 @@ mod tests {
             decode("zstd", b"x\n".to_vec(), 1 << 20).unwrap_err().cause,
             Cause::BadRequest
         );
+        for (name, body) in [
+            ("gzip", b"x\n1\n".to_vec()),
+            ("gzip", gzip(b"x\n1\n")[..15].to_vec()),
+            ("gzip", [&gzip(b"x\n1\n")[..], b"x"].concat()),
+            ("gzip", Vec::new()),
+            ("zstd", zstd::encode_all(&b"x\n1\n"[..], 3).unwrap()[..9].to_vec()),
+        ] {
+            let refusal = decode(name, body, 1 << 20).unwrap_err();
+            assert_eq!(refusal.cause, Cause::BadRequest);
+            assert!(!refusal.message.contains("file"), "{}", refusal.message);
+        }
         assert_eq!(
             decode("br", b"x\n".to_vec(), 1 << 20).unwrap_err().cause,
             Cause::MediaType

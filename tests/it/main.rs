@@ -10,6 +10,7 @@ mod attackers;
 mod bytes;
 mod cells;
 mod challenger;
+mod compressed;
 mod contents;
 mod corpus;
 mod csv;

@@ -1,10 +1,12 @@
 //! What is unpacked is what was packed, by whomever, however it is read; and nothing else is.
 
 use super::{Limits, Reader, Writer};
-use crate::format::{Compression, CutError};
+use crate::format::{Compression, CutError, FileFormat};
 use crate::problem::{Code, Problem};
 use proptest::prelude::*;
+use std::fs;
 use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
 
 const LIMITS: Limits = Limits {
     max_expansion: 1000,
@@ -106,6 +108,27 @@ proptest! {
         }
     }
 
+    /// Whatever bytes stand there, they end, and the same way however they are read.
+    #[test]
+    fn no_bytes_are_too_strange(
+        text in texts(), edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..6),
+        step in 1usize..3000, dribble in 1usize..100,
+    ) {
+        for compression in BOTH {
+            let mut file = packed(&text, compression);
+            for (at, byte, insert) in &edits {
+                let at = at.index(file.len());
+                match insert {
+                    true => file.insert(at, *byte),
+                    false => file[at] = *byte,
+                }
+            }
+            let dribbled = Reader::new(Dribble(&file[..], dribble), compression, LIMITS);
+            let (whole, parts) = (unpacked(&file, compression), read(dribbled, step));
+            prop_assert_eq!(whole.map_err(|problem| problem.code), parts.map_err(|problem| problem.code));
+        }
+    }
+
     /// Of the text alone: not of the parts that it comes in.
     #[test]
     fn what_is_written_depends_on_the_text_alone(text in texts(), cuts in proptest::collection::vec(0usize..3000, 0..8)) {
@@ -127,6 +150,27 @@ proptest! {
     }
 }
 
+/// As tests/fixtures/formats/make_packed.py made them.
+#[test]
+fn what_others_write_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats/packed");
+    let text = fs::read(folder.join("rows.csv")).unwrap();
+    let mut read = [0, 0];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let compression = FileFormat::of(path.as_os_str().as_encoded_bytes()).compression;
+        if let Some(which) = BOTH.iter().position(|known| *known == compression) {
+            assert_eq!(
+                unpacked(&fs::read(&path).unwrap(), compression).unwrap(),
+                text,
+                "{path:?}"
+            );
+            read[which] += 1;
+        }
+    }
+    assert!(read[0] >= 10 && read[1] >= 8, "{read:?}");
+}
+
 /// Of members and frames in a row, so that one may be missing.
 fn small(compression: Compression) -> (Vec<u8>, Vec<usize>, Vec<u8>) {
     let rows = b"id,x\n1,0.5\n2,0.25\n3,-7\n".repeat(9);
@@ -143,7 +187,11 @@ fn no_truncation_passes_for_a_whole_file() {
         // Where a member ends, so may the file: nothing tells that there was another.
         for length in (1..file.len()).filter(|length| !ends.contains(length)) {
             let problem = unpacked(&file[..length], compression).expect_err("cut off");
-            assert_eq!(problem.code, Code::CompressedDamaged, "{compression:?} {length}: {problem}");
+            assert_eq!(
+                problem.code,
+                Code::CompressedDamaged,
+                "{compression:?} {length}: {problem}"
+            );
         }
         assert_eq!(unpacked(b"", compression).unwrap_err().code, Code::EmptyFile);
     }
@@ -174,14 +222,25 @@ fn no_bit_changes_the_text() {
             }
         }
         // Times, names, systems.
-        assert!(passed < file.len() * 8 / 2, "{compression:?}: {passed} of {}", file.len() * 8);
+        assert!(
+            passed < file.len() * 8 / 2,
+            "{compression:?}: {passed} of {}",
+            file.len() * 8
+        );
     }
 }
 
 #[test]
 fn what_follows_the_end_is_no_silent_rest() {
     for compression in BOTH {
-        for garbage in [&b"x"[..], b"id,x\n1,2\n", b"\x1F", b"\x28\xB5", b"\0\0\0x", b"PK\x03\x04"] {
+        for garbage in [
+            &b"x"[..],
+            b"id,x\n1,2\n",
+            b"\x1F",
+            b"\x28\xB5",
+            b"\0\0\0x",
+            b"PK\x03\x04",
+        ] {
             let file = [&packed(b"id\n1\n", compression)[..], garbage].concat();
             let problem = unpacked(&file, compression).unwrap_err();
             assert_eq!(problem.code, Code::CompressedDamaged, "{garbage:?}: {problem}");
@@ -199,12 +258,18 @@ fn the_checksum_of_a_header_is_held_against_it() {
     let header = b"\x1F\x8B\x08\x1A\0\0\0\0\0\x03a.csv\0said\0";
     crc.update(header);
     let sum = &crc.sum().to_le_bytes()[..2];
-    assert_eq!(unpacked(&[&header[..], sum, body].concat(), Compression::Gzip).unwrap(), b"id\n1\n");
+    assert_eq!(
+        unpacked(&[&header[..], sum, body].concat(), Compression::Gzip).unwrap(),
+        b"id\n1\n"
+    );
     let wrong = [sum[0], !sum[1]];
     let problem = unpacked(&[&header[..], &wrong, body].concat(), Compression::Gzip).unwrap_err();
     assert!(problem.message.contains("header's checksum"), "{problem}");
     let reserved = [b"\x1F\x8B\x08\x20\0\0\0\0\0\x03", body].concat();
-    assert_eq!(unpacked(&reserved, Compression::Gzip).unwrap_err().code, Code::CompressedDamaged);
+    assert_eq!(
+        unpacked(&reserved, Compression::Gzip).unwrap_err().code,
+        Code::CompressedDamaged
+    );
 }
 
 #[test]

@@ -48,9 +48,16 @@ fn packed(text: &[u8], compression: Compression) -> Vec<u8> {
 /// Members and frames of 4 MiB of zeros, without end: only the guard ends the reading, soon.
 #[test]
 fn a_bomb_is_stopped_by_what_went_in() {
-    for (compression, max_expansion) in [(Compression::Gzip, 1000), (Compression::Zstd, 1000), (Compression::Gzip, 10)] {
+    for (compression, max_expansion) in [
+        (Compression::Gzip, 1000),
+        (Compression::Zstd, 1000),
+        (Compression::Gzip, 10),
+    ] {
         let bomb = Endless(packed(&vec![0; 4 << 20], compression), 0);
-        let limits = Limits { max_expansion, ..LIMITS };
+        let limits = Limits {
+            max_expansion,
+            ..LIMITS
+        };
         let (problem, length) = stopped(bomb, compression, limits);
         assert_eq!(problem.unwrap().code, Code::ExpandsTooFar);
         assert!(length <= 8 << 20, "{length}");
@@ -61,7 +68,10 @@ fn a_bomb_is_stopped_by_what_went_in() {
 fn a_small_file_of_equal_rows_is_no_bomb() {
     for compression in [Compression::Gzip, Compression::Zstd] {
         let file = packed(&vec![b'\n'; 1 << 20], compression);
-        let limits = Limits { max_expansion: 2, ..LIMITS };
+        let limits = Limits {
+            max_expansion: 2,
+            ..LIMITS
+        };
         assert_eq!(stopped(&file[..], compression, limits), (None, 1 << 20));
     }
 }

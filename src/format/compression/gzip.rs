@@ -117,7 +117,9 @@ impl Members {
                 }
                 self.flags = self.field[3];
                 if self.field[2] != 8 || self.flags & FLAGS_RESERVED != 0 {
-                    return Err(Fault::Damaged("its header has a method or flags that gzip has not".into()));
+                    return Err(Fault::Damaged(
+                        "its header has a method or flags that gzip has not".into(),
+                    ));
                 }
             }
             Part::ExtraLength => {
@@ -187,7 +189,9 @@ impl Members {
         let expected = [self.crc.sum().to_le_bytes(), self.crc.amount().to_le_bytes()].concat();
         match self.field[..8] == expected {
             true => Ok(()),
-            false => Err(Fault::Damaged("its checksum or length is not that of its contents".into())),
+            false => Err(Fault::Damaged(
+                "its checksum or length is not that of its contents".into(),
+            )),
         }
     }
 

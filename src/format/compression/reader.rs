@@ -80,7 +80,13 @@ impl<R: Read> Reader<R> {
             };
             let step = match stepped {
                 Ok(step) => step,
-                Err(Fault::Damaged(what)) => return self.fail(damaged(self.compression, &what, self.raw.taken())),
+                Err(Fault::Damaged(what)) => {
+                    return self.fail(damaged(
+                        self.compression,
+                        &format!("damaged ({what})"),
+                        self.raw.taken(),
+                    ));
+                }
                 Err(Fault::Memory) => return Err(io::ErrorKind::OutOfMemory.into()),
                 Err(Fault::Window) => return self.fail(window_too_large(self.limits.max_window)),
             };
@@ -97,8 +103,7 @@ impl<R: Read> Reader<R> {
                 return self.end();
             }
             if step.taken == 0 {
-                let what = "its compressed data have no end";
-                return self.fail(damaged(self.compression, what, self.raw.taken()));
+                return self.fail(damaged(self.compression, "damaged", self.raw.taken()));
             }
         }
     }
@@ -110,7 +115,7 @@ impl<R: Read> Reader<R> {
         };
         match whole {
             true => Ok(0),
-            false => self.fail(damaged(self.compression, "it is cut off", self.raw.taken())),
+            false => self.fail(damaged(self.compression, "cut off", self.raw.taken())),
         }
     }
 
@@ -151,7 +156,7 @@ fn refused(first: &[u8], compression: Compression) -> Option<Problem> {
     if first.is_empty() {
         let problem = Problem::new(
             Code::EmptyFile,
-            format!("the file is empty: {name} has a header, even of no rows"),
+            format!("it is empty: {name} has a header, even of no rows"),
             "write the file again",
         );
         return Some(problem.line(1));
@@ -169,23 +174,27 @@ fn refused(first: &[u8], compression: Compression) -> Option<Problem> {
             "text that is not compressed",
             format!("take {extension} off its name, or compress it"),
         ),
-        None => ("something else", "write the file again, or name it by what it is".into()),
+        None => (
+            "something else",
+            "write the file again, or name it by what it is".into(),
+        ),
     };
-    let problem = Problem::new(Code::FormatMismatch, format!("the name says {name}, the file is {is}"), hint);
+    let problem = Problem::new(
+        Code::FormatMismatch,
+        format!("the name says {name}, the file is {is}"),
+        hint,
+    );
     Some(problem.line(1))
 }
 
-fn damaged(compression: Compression, what: &str, at: u64) -> Problem {
+fn damaged(compression: Compression, how: &str, at: u64) -> Problem {
     let test = match compression {
         Compression::Zstd => "zstd -t",
         _ => "gzip -t",
     };
     Problem::new(
         Code::CompressedDamaged,
-        format!(
-            "the {} is cut off or damaged: {what} (at byte {at} of the file)",
-            compression.name()
-        ),
+        format!("the {} is {how} at byte {at}", compression.name()),
         format!("send the file again, whole; `{test} FILE` says whether it is"),
     )
 }
@@ -194,7 +203,7 @@ fn window_too_large(max: u64) -> Problem {
     Problem::new(
         Code::WindowTooLarge,
         format!(
-            "unpacking the file takes more than {} of memory at once",
+            "unpacking it takes more than {} of memory at once",
             ByteSize(max).display().iec()
         ),
         "compress it without --long and --ultra; or as gzip",
@@ -204,7 +213,7 @@ fn window_too_large(max: u64) -> Problem {
 fn expands_too_far(max: u32) -> Problem {
     Problem::new(
         Code::ExpandsTooFar,
-        format!("the file unpacks to more than {max} times its size, which input.max_expansion allows"),
+        format!("it unpacks to more than {max} times its size, which input.max_expansion allows"),
         "if its rows are so much alike, raise input.max_expansion, or send it as it is; else it is a bomb",
     )
 }

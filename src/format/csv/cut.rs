@@ -75,7 +75,12 @@ impl Unhashed {
 
 impl<R: Read> Blocks<Unpacked<R>> {
     /// Of an input that may be compressed. `size`: of the file, if it is known; of a compressed one it says nothing.
-    pub fn unpacked(input: Unpacked<R>, encoding: Encoding, dialect: Dialect, size: Option<u64>) -> Blocks<Unpacked<R>> {
+    pub fn unpacked(
+        input: Unpacked<R>,
+        encoding: Encoding,
+        dialect: Dialect,
+        size: Option<u64>,
+    ) -> Blocks<Unpacked<R>> {
         match input {
             Unpacked::Plain(_) => Blocks::new(input, encoding, dialect, size),
             Unpacked::Packed(_) => {

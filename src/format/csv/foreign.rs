@@ -4,8 +4,16 @@ use crate::problem::{Code, Problem};
 
 /// Where each kind of file begins (its "magic bytes", as file(1) knows them), what it is, and how its rows are scored.
 const KINDS: [(&[u8], &str, &str); 16] = [
-    (b"\x1F\x8B", "gzip", "end its name in .csv.gz, for input.include to list"),
-    (b"\x28\xB5\x2F\xFD", "Zstandard", "end its name in .csv.zst, for input.include to list"),
+    (
+        b"\x1F\x8B",
+        "gzip",
+        "end its name in .csv.gz, for input.include to list",
+    ),
+    (
+        b"\x28\xB5\x2F\xFD",
+        "Zstandard",
+        "end its name in .csv.zst, for input.include to list",
+    ),
     (b"BZh", "bzip2", UNPACK),
     (b"\xFD7zXZ\0", "xz", UNPACK),
     (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive", UNPACK),
@@ -15,8 +23,16 @@ const KINDS: [(&[u8], &str, &str); 16] = [
         "an old Excel workbook (.xls)",
         EXPORT,
     ),
-    (b"PAR1", "Parquet", "end its name in .parquet, for input.include to list"),
-    (b"ARROW1\0\0", "Arrow (Feather)", "end its name in .arrow, for input.include to list"),
+    (
+        b"PAR1",
+        "Parquet",
+        "end its name in .parquet, for input.include to list",
+    ),
+    (
+        b"ARROW1\0\0",
+        "Arrow (Feather)",
+        "end its name in .arrow, for input.include to list",
+    ),
     (b"ORC", "ORC", CONVERT),
     (b"Obj\x01", "Avro", CONVERT),
     (b"\x89HDF\r\n\x1A\n", "HDF5", CONVERT),
@@ -30,7 +46,8 @@ const UNPACK: &str = "unpack it, and drop the CSV in it";
 const EXPORT: &str = "open it, and save or export its rows as \"CSV UTF-8\"";
 const CONVERT: &str = "write its rows as a CSV, for example with DuckDB or pandas";
 const RECODE: &str = "save it as UTF-8, for example: iconv -f UTF-32 -t UTF-8 old.csv > new.csv";
-const LINES: &str = "if each line is an object, end its name in .jsonl, for input.include to list; else write its rows as a CSV";
+const LINES: &str =
+    "if each line is an object, end its name in .jsonl, for input.include to list; else write its rows as a CSV";
 
 /// What begins with `first` instead of a CSV's header or rows. Names and cells of a CSV don't begin so; a name such as `ORC`
 /// is told by what follows it. `unpacked`: the file is compressed, and this stands in it.
@@ -96,7 +113,9 @@ fn markup(first: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Are there none of the bytes that texts don't have? A file of a mark's letters alone is told by one.
 pub fn is_text(first: &[u8]) -> bool {
-    first[..first.len().min(64)].iter().all(|b| *b >= b' ' || b"\t\n\r".contains(b))
+    first[..first.len().min(64)]
+        .iter()
+        .all(|b| *b >= b' ' || b"\t\n\r".contains(b))
 }
 
 #[cfg(test)]
@@ -128,7 +147,10 @@ mod tests {
         tar.resize(257, 0);
         tar.extend_from_slice(b"ustar\x0000");
         let problem = foreign(&tar, true).unwrap();
-        assert!(problem.message.contains("compressed in the file is a tar archive"), "{problem}");
+        assert!(
+            problem.message.contains("compressed in the file is a tar archive"),
+            "{problem}"
+        );
     }
 
     #[test]
