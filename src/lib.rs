@@ -56,7 +56,7 @@
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
-//! - what a first line is: `format::csv::first`; what is no CSV: `format::csv::foreign`;
+//! - what a first line is: `format::csv::first`; what is no CSV: `format::foreign`;
 //! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::cause`];
 //!   the file itself: [`format::rejects`];
 //! - what `status` says: `worker::status` (looked at in `survey`, judged in `check`), and config/schemas;

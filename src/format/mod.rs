@@ -18,6 +18,7 @@ pub mod csv;
 mod digest;
 mod encoding;
 mod file;
+mod foreign;
 mod input;
 pub mod json;
 mod out;

@@ -5,7 +5,10 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::fmt::Write;
 use std::hint::black_box;
+use std::io::Read;
 use std::sync::Arc;
+use transform::format::Compression;
+use transform::format::compression::{Limits, Reader, Writer};
 use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
 use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share, transform};
@@ -151,5 +154,35 @@ fn skipping(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, skipping);
+/// What a file costs that is compressed: a text of decimals, by its own bytes.
+fn compression(criterion: &mut Criterion) {
+    let text = rows(|r, text| write!(text, "{:.6}", r.unit() * 20.0).expect("a string grows"));
+    let limits = Limits {
+        max_expansion: 1000,
+        max_window: 128 << 20,
+    };
+    let mut group = criterion.benchmark_group("compression");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let mut out = Vec::new();
+        let mut pack = || {
+            out.clear();
+            let mut writer = Writer::new(compression);
+            writer.write(black_box(text.as_bytes()), &mut out);
+            writer.finish(&mut out);
+            out.clone()
+        };
+        let (file, mut block) = (pack(), vec![0; 256 << 10]);
+        group.bench_function(format!("{} written", compression.name()), |b| b.iter(&mut pack));
+        group.bench_function(format!("{} read", compression.name()), |b| {
+            b.iter(|| {
+                let mut reader = Reader::new(black_box(&file[..]), compression, limits);
+                while reader.read(&mut block).expect("it is whole") > 0 {}
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, skipping, compression);
 criterion_main!(benches);

@@ -2,7 +2,7 @@
 //!
 //! flate2's own `MultiGzDecoder` takes the zeros behind the last member, which tapes and block devices leave, for a damaged one.
 
-use super::reader::{Fault, Step};
+use super::step::{Fault, Step};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 pub(super) const MAGIC: &[u8] = b"\x1F\x8B";

@@ -10,6 +10,7 @@ mod bombs;
 mod gzip;
 mod raw;
 mod reader;
+mod step;
 mod writer;
 mod zstandard;
 

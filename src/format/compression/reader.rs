@@ -2,9 +2,10 @@
 
 use super::gzip::{self, Members};
 use super::raw::Raw;
+use super::step::Fault;
 use super::zstandard::{self, Frames};
 use crate::format::Compression;
-use crate::format::csv::foreign::{is_text, kind};
+use crate::format::foreign::{is_text, kind};
 use crate::problem::{Code, Problem};
 use bytesize::ByteSize;
 use std::io::{self, Read};
@@ -35,21 +36,6 @@ pub struct Reader<R> {
 enum Decoder {
     Gzip(Box<Members>),
     Zstd(Frames),
-}
-
-/// What a decoder did.
-pub(super) struct Step {
-    /// Bytes of its input.
-    pub taken: usize,
-    /// Bytes of text.
-    pub given: usize,
-}
-
-/// Why a decoder can't go on.
-pub(super) enum Fault {
-    Damaged(String),
-    Memory,
-    Window,
 }
 
 impl<R: Read> Reader<R> {

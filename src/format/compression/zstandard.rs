@@ -1,6 +1,6 @@
 //! The frames of a Zstandard file (RFC 8878), one after the other, also those to be skipped.
 
-use super::reader::{Fault, Step};
+use super::step::{Fault, Step};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode::{
     ZSTD_error_frameParameter_windowTooLarge, ZSTD_error_memory_allocation,
 };

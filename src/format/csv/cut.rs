@@ -5,13 +5,13 @@
 //! Padding at the end of an input stands in no block; so a run of empty lines is held back until it is known what follows.
 
 use super::dialect::{Dialect, ESCAPE_HINT, closing_quote};
-use super::foreign::foreign;
 use super::padding::{Held, without_padding};
 use super::record::{BYTE_ORDER_MARK, field, separator};
 use super::source::{Piece, Source};
 use super::structure::{Extent, extent};
 use crate::format::compression::Unpacked;
 use crate::format::digest::PieceHash;
+use crate::format::foreign::foreign;
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};

@@ -16,7 +16,6 @@ pub mod cut;
 mod decimal;
 pub mod dialect;
 mod first;
-pub(in crate::format) mod foreign;
 pub mod head;
 pub mod input;
 mod padding;

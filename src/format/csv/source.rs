@@ -1,7 +1,7 @@
 //! The bytes of an input as text in UTF-8, whatever its encoding. Its hash and size stay those of the input itself.
 
-use super::foreign::foreign;
 use crate::format::digest::{Digest, PieceHash};
+use crate::format::foreign::foreign;
 use crate::format::{CutError, Encoding};
 use crate::problem::{Code, Problem};
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};

@@ -1,4 +1,4 @@
-//! What a file is that is no CSV, by its first bytes.
+//! What a file is, by its first bytes, that is not what it should be.
 
 use crate::problem::{Code, Problem};
 
@@ -87,7 +87,7 @@ fn known(first: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Web pages, XML and JSON: texts that begin with a mark of their own.
 fn markup(first: &[u8]) -> Option<(&'static str, &'static str)> {
-    let text = first.strip_prefix(super::record::BYTE_ORDER_MARK).unwrap_or(first);
+    let text = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first);
     let text = text.trim_ascii_start();
     let begins = |mark: &str| {
         let start = text.get(..mark.len());
