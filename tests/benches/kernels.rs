@@ -167,7 +167,7 @@ fn compression(criterion: &mut Criterion) {
         let mut out = Vec::new();
         let mut pack = || {
             out.clear();
-            let mut writer = Writer::new(compression);
+            let mut writer = Writer::new(compression).expect("it compresses");
             writer.write(black_box(text.as_bytes()), &mut out);
             writer.finish(&mut out);
             out.clone()

@@ -6,7 +6,7 @@ use transform::format::Compression;
 use transform::format::compression::Writer;
 
 fn packed(text: &[u8], compression: Compression) -> Vec<u8> {
-    let (mut writer, mut out) = (Writer::new(compression), Vec::new());
+    let (mut writer, mut out) = (Writer::new(compression).unwrap(), Vec::new());
     writer.write(text, &mut out);
     writer.finish(&mut out);
     out

@@ -19,15 +19,15 @@ pub struct Writer {
 }
 
 enum Encoder {
-    Plain,
     Gzip(Box<GzEncoder<Vec<u8>>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
 impl Writer {
-    pub fn new(compression: Compression) -> Writer {
+    /// None where nothing is to be compressed.
+    pub fn new(compression: Compression) -> Option<Writer> {
         let encoder = match compression {
-            Compression::None => Encoder::Plain,
+            Compression::None => return None,
             Compression::Gzip => {
                 // 255: an operating system that is not said.
                 let header = GzBuilder::new().mtime(0).operating_system(255);
@@ -35,17 +35,14 @@ impl Writer {
             }
             Compression::Zstd => Encoder::Zstd(frame().expect("the library knows its own parameters")),
         };
-        Writer {
+        Some(Writer {
             encoder,
             piece: Vec::new(),
-        }
+        })
     }
 
     /// Adds to `out` what is compressed by now.
     pub fn write(&mut self, mut text: &[u8], out: &mut Vec<u8>) {
-        if let Encoder::Plain = self.encoder {
-            return out.extend_from_slice(text);
-        }
         while self.piece.len() + text.len() >= PIECE {
             let (front, rest) = text.split_at(PIECE - self.piece.len());
             self.piece.extend_from_slice(front);
@@ -59,7 +56,6 @@ impl Writer {
     pub fn finish(mut self, out: &mut Vec<u8>) {
         self.encode(out);
         let rest = match self.encoder {
-            Encoder::Plain => Ok(Vec::new()),
             Encoder::Gzip(encoder) => encoder.finish(),
             Encoder::Zstd(encoder) => encoder.finish(),
         };
@@ -68,7 +64,6 @@ impl Writer {
 
     fn encode(&mut self, out: &mut Vec<u8>) {
         match &mut self.encoder {
-            Encoder::Plain => {}
             Encoder::Gzip(encoder) => {
                 encoder.write_all(&self.piece).expect(MEMORY);
                 out.append(encoder.get_mut());
