@@ -9,7 +9,6 @@ use super::padding::{Held, without_padding};
 use super::record::{BYTE_ORDER_MARK, field, separator};
 use super::source::{Piece, Source};
 use super::structure::{Extent, extent};
-use crate::format::compression::Unpacked;
 use crate::format::digest::PieceHash;
 use crate::format::foreign::foreign;
 use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
@@ -70,24 +69,6 @@ impl Unhashed {
     pub fn block(mut self) -> Vec<u8> {
         self.bytes.truncate(self.length);
         self.bytes
-    }
-}
-
-impl<R: Read> Blocks<Unpacked<R>> {
-    /// Of an input that may be compressed. `size`: of the file, if it is known; of a compressed one it says nothing.
-    pub fn unpacked(
-        input: Unpacked<R>,
-        encoding: Encoding,
-        dialect: Dialect,
-        size: Option<u64>,
-    ) -> Blocks<Unpacked<R>> {
-        match input {
-            Unpacked::Plain(_) => Blocks::new(input, encoding, dialect, size),
-            Unpacked::Packed(_) => {
-                let source = Source::new(input, encoding).hashed_by(Unpacked::hashed);
-                Blocks::with_sizes(source, dialect, BLOCK, RECORD_MAX)
-            }
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! CSV in and out.
 //!
-//! [`source`] decodes what is not UTF-8; [`cut`] cuts that into blocks of whole records, by the grammar of [`record`] in its
-//! [`dialect`], and leaves out [`padding`]; [`head`] reads what stands in front of the rows and binds names to features; [`reader`]
-//! fills batches: where a record is as most are, by its [`structure`], column by column, else field by field; it tells the [`cause`]
-//! of a bad row. [`plain`] and [`vector`] are how bytes are looked at, without vectors and with them, and `decimal` how long numbers
-//! are rounded; [`writer`] writes predictions; [`input`] is what `transform` sees of all that. [`table`] and [`columns`] read a whole
-//! CSV in memory, for golden rows, evaluation and training, and [`stream`] one that isn't; [`texts`] reads and writes a few records as texts.
+//! [`source`] decodes what is not UTF-8, and `unpacked` what is compressed; [`cut`] cuts that into blocks of whole records, by the
+//! grammar of [`record`] in its [`dialect`], and leaves out [`padding`]; [`head`] reads what stands in front of the rows and binds
+//! names to features; [`reader`] fills batches: where a record is as most are, by its [`structure`], column by column, else field
+//! by field; it tells the [`cause`] of a bad row. [`plain`] and [`vector`] are how bytes are looked at, without vectors and with
+//! them, and `decimal` how long numbers are rounded; [`writer`] writes predictions; [`input`] is what `transform` sees of all that.
+//! [`table`] and [`columns`] read a whole CSV in memory, for golden rows, evaluation and training, and [`stream`] one that isn't;
+//! [`texts`] reads and writes a few records as texts.
 
 #[cfg(any(test, fuzzing))]
 pub mod agreement;
@@ -28,6 +29,7 @@ pub mod stream;
 mod structure;
 pub mod table;
 pub mod texts;
+mod unpacked;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 pub mod writer;

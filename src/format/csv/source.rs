@@ -282,11 +282,7 @@ fn read(input: &mut impl Read, bytes: &mut Vec<u8>, from: usize, target: usize, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::cut::Blocks;
-    use super::super::dialect::Dialect;
     use super::*;
-    use crate::format::Compression;
-    use crate::format::compression::{Limits, Unpacked, Writer};
     use proptest::prelude::*;
 
     fn encoding(label: &str) -> Encoding {
@@ -353,76 +349,6 @@ mod tests {
             let problem = decoded(bytes, encoding(label)).unwrap_err();
             assert_eq!(problem.line, Some(line), "{problem}");
             assert!(problem.message.contains(words), "{problem}");
-        }
-    }
-
-    /// The hash and size are those of the file, whatever stands in it.
-    #[test]
-    fn a_compressed_text_has_any_encoding() {
-        let text = "x,\u{e4}\n".repeat(500);
-        for (bytes, label) in [
-            (text.clone().into_bytes(), "utf-8"),
-            (utf16(&text, u16::to_le_bytes), "utf-16"),
-            (encoding_rs::WINDOWS_1252.encode(&text).0.into_owned(), "latin1"),
-        ] {
-            for compression in [Compression::Gzip, Compression::Zstd] {
-                let file = packed(&bytes, compression);
-                let mut blocks = Blocks::unpacked(
-                    unpacked(&file, compression),
-                    encoding(label),
-                    Dialect::plain(b','),
-                    None,
-                );
-                let mut found = Vec::new();
-                while let Some(block) = blocks.next_block().unwrap() {
-                    found.extend(block);
-                }
-                assert_eq!(found, text.as_bytes());
-                assert_eq!(
-                    (blocks.bytes(), blocks.hash()),
-                    (file.len() as u64, blake3::hash(&file))
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_compressed_file_has_its_line() {
-        let rows: Vec<u8> = (0..100_000).flat_map(|i| format!("{i},2.5\n").into_bytes()).collect();
-        for compression in [Compression::Gzip, Compression::Zstd] {
-            let file = packed(&rows, compression);
-            let problem = problem_of(&file[..file.len() - 1], compression);
-            assert_eq!((problem.code, problem.line), (Code::CompressedDamaged, Some(100_001)));
-            let problem = problem_of(&packed(b"\x1F\x8B\x08\0", compression), compression);
-            assert_eq!((problem.code, problem.line), (Code::NotCsv, Some(1)));
-            assert!(problem.message.contains("compressed in the file is gzip"), "{problem}");
-            assert_eq!(problem_of(&rows, compression).code, Code::FormatMismatch);
-        }
-    }
-
-    fn packed(text: &[u8], compression: Compression) -> Vec<u8> {
-        let (mut writer, mut out) = (Writer::new(compression).unwrap(), Vec::new());
-        writer.write(text, &mut out);
-        writer.finish(&mut out);
-        out
-    }
-
-    fn unpacked(file: &[u8], compression: Compression) -> Unpacked<&[u8]> {
-        let limits = Limits {
-            max_expansion: 1000,
-            max_window: 8 << 20,
-        };
-        Unpacked::new(file, compression, limits)
-    }
-
-    fn problem_of(file: &[u8], compression: Compression) -> Problem {
-        let mut blocks = Blocks::unpacked(unpacked(file, compression), Encoding::UTF_8, Dialect::plain(b','), None);
-        let mut lines = 0;
-        loop {
-            match blocks.next_block() {
-                Ok(block) => lines += memchr_iter(b'\n', &block.expect("it is damaged")).count() as u64,
-                Err(e) => return e.problem(lines),
-            }
         }
     }
 }
