@@ -180,7 +180,7 @@ fn damaged(compression: Compression, how: &str, at: u64) -> Problem {
     };
     Problem::new(
         Code::CompressedDamaged,
-        format!("the {} is {how} at byte {at}", compression.name()),
+        format!("the {} data are {how} at byte {at}", compression.name()),
         format!("send the file again, whole; `{test} FILE` says whether it is"),
     )
 }
