@@ -9,6 +9,7 @@ pub enum Code {
     BadEncoding,
     BadRow,
     Blocked,
+    ColumnsUnclear,
     CompressedDamaged,
     DuplicateColumn,
     EmptyFile,
@@ -22,6 +23,7 @@ pub enum Code {
     NoSuchColumn,
     NotAFile,
     NotCsv,
+    NotJsonLines,
     NulByte,
     OpenEscape,
     QuotedLines,
@@ -35,10 +37,11 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 28] = [
         Code::BadEncoding,
         Code::BadRow,
         Code::Blocked,
+        Code::ColumnsUnclear,
         Code::CompressedDamaged,
         Code::DuplicateColumn,
         Code::EmptyFile,
@@ -52,6 +55,7 @@ impl Code {
         Code::NoSuchColumn,
         Code::NotAFile,
         Code::NotCsv,
+        Code::NotJsonLines,
         Code::NulByte,
         Code::OpenEscape,
         Code::QuotedLines,
@@ -70,6 +74,7 @@ impl Code {
             Code::BadRow => "bad_row",
             Code::Blocked => "blocked",
             Code::CompressedDamaged => "compressed_damaged",
+            Code::ColumnsUnclear => "columns_unclear",
             Code::DuplicateColumn => "duplicate_column",
             Code::EmptyFile => "empty_file",
             Code::ExpandsTooFar => "expands_too_far",
@@ -82,6 +87,7 @@ impl Code {
             Code::NoSuchColumn => "no_such_column",
             Code::NotAFile => "not_a_file",
             Code::NotCsv => "not_csv",
+            Code::NotJsonLines => "not_json_lines",
             Code::NulByte => "nul_byte",
             Code::OpenEscape => "open_escape",
             Code::QuotedLines => "quoted_lines",

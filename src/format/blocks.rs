@@ -2,7 +2,7 @@
 
 use super::csv::cut;
 use super::csv::dialect::Dialect;
-use super::{CutError, Encoding, FileFormat, PieceHash};
+use super::{CutError, Encoding, FileFormat, PieceHash, RowFormat};
 use std::io::Read;
 
 /// How an input is cut.
@@ -40,12 +40,16 @@ pub enum Unhashed {
 impl<R: Read> Blocks<R> {
     pub fn new(input: R, cutting: &Cutting) -> Blocks<R> {
         let Cutting {
+            format,
             encoding,
             dialect,
             size,
-            ..
         } = *cutting;
-        Blocks::Text(cut::Blocks::new(input, encoding, dialect, size))
+        Blocks::Text(match format.rows {
+            // JSON is UTF-8 (RFC 8259), whatever CSVs are.
+            RowFormat::JsonLines => cut::Blocks::new(input, Encoding::UTF_8, dialect, size).of_lines(),
+            rows => cut::Blocks::new(input, encoding, dialect.of(rows), size),
+        })
     }
 
     /// The next block, or `None` at the end.

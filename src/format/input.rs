@@ -3,7 +3,8 @@
 use super::blocks::{Beginning, Block};
 use super::csv::head::Wanted;
 use super::csv::input as csv;
-use super::{Cause, FileFormat, Out, Record, RowWriting, Said};
+use super::json::input as json;
+use super::{Cause, FileFormat, Out, Record, RowFormat, RowWriting, Said};
 use crate::problem::Problem;
 use crate::score::batch::Flaw;
 use crate::score::{Batch, Derivation};
@@ -12,11 +13,13 @@ use std::borrow::Cow;
 /// What is the same for all blocks of an input; shared by the threads that score them.
 pub enum Input {
     Csv(csv::Input),
+    Json(json::Input),
 }
 
 /// The rows of a block, batch by batch.
 pub enum Rows<'a> {
     Csv(csv::Rows<'a>),
+    Json(json::Rows<'a>),
 }
 
 impl Input {
@@ -24,6 +27,9 @@ impl Input {
     /// Why the rows can't be told, or aren't the model's.
     pub fn open(beginning: Beginning, wanted: &Wanted) -> Result<Input, Problem> {
         match beginning {
+            Beginning::Text(first) if wanted.format.rows == RowFormat::JsonLines => {
+                Ok(Input::Json(json::Input::open(first, wanted)?))
+            }
             Beginning::Text(first) => Ok(Input::Csv(csv::Input::open(first, wanted)?)),
         }
     }
@@ -32,6 +38,8 @@ impl Input {
     pub fn begins(&self, beginning: Beginning) -> bool {
         match (self, beginning) {
             (Input::Csv(input), Beginning::Text(first)) => input.begins(first),
+            // Its keys are those of all of its first block.
+            (Input::Json(_), Beginning::Text(_)) => false,
         }
     }
 
@@ -39,19 +47,30 @@ impl Input {
     pub fn out(&self) -> &[u8] {
         match self {
             Input::Csv(input) => input.out(),
+            Input::Json(input) => input.out(),
+        }
+    }
+
+    pub fn format(&self) -> FileFormat {
+        match self {
+            Input::Csv(input) => input.format(),
+            Input::Json(input) => input.format(),
         }
     }
 
     /// The format of its output.
     pub fn output(&self) -> FileFormat {
         match self {
-            Input::Csv(_) => FileFormat::default(),
+            Input::Csv(input) => input.output(),
+            Input::Json(input) => input.output(),
         }
     }
 
     pub fn has_header(&self) -> bool {
         match self {
             Input::Csv(input) => input.has_header(),
+            // Each row has its names.
+            Input::Json(_) => true,
         }
     }
 
@@ -59,13 +78,15 @@ impl Input {
     pub fn writing(&self) -> &RowWriting {
         match self {
             Input::Csv(input) => input.writing(),
+            Input::Json(input) => input.writing(),
         }
     }
 
-    /// What parts fields.
+    /// What parts fields; a comma where there are none.
     pub fn delimiter(&self) -> u8 {
         match self {
             Input::Csv(input) => input.delimiter(),
+            Input::Json(_) => b',',
         }
     }
 
@@ -73,6 +94,7 @@ impl Input {
     pub fn end(&self) -> usize {
         match self {
             Input::Csv(input) => input.end(),
+            Input::Json(_) => 0,
         }
     }
 
@@ -80,6 +102,7 @@ impl Input {
     pub fn lines(&self) -> u64 {
         match self {
             Input::Csv(input) => input.lines(),
+            Input::Json(_) => 0,
         }
     }
 
@@ -87,6 +110,7 @@ impl Input {
     pub fn rows<'a>(&'a self, block: &'a Block, front: usize) -> Rows<'a> {
         match (self, block) {
             (Input::Csv(input), Block::Text(text)) => Rows::Csv(input.rows(&text[front..])),
+            (Input::Json(input), Block::Text(text)) => Rows::Json(input.rows(&text[front..])),
         }
     }
 
@@ -94,6 +118,7 @@ impl Input {
     pub fn column(&self, cause: Cause) -> &str {
         match self {
             Input::Csv(input) => input.column(cause),
+            Input::Json(input) => input.column(cause),
         }
     }
 
@@ -101,13 +126,15 @@ impl Input {
     pub fn hint(&self, cause: Cause, record: &[u8]) -> Option<&'static str> {
         match self {
             Input::Csv(input) => input.hint(cause, record),
+            Input::Json(input) => input.hint(cause, record),
         }
     }
 
-    /// In words. `refusal`: what the model says.
-    pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
+    /// In words. `record`: the row, without its line end; `refusal`: what the model says.
+    pub fn reason<'r>(&self, cause: Cause, record: &[u8], refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         match self {
             Input::Csv(input) => input.reason(cause, refusal),
+            Input::Json(input) => input.reason(cause, record, refusal),
         }
     }
 
@@ -115,6 +142,7 @@ impl Input {
     pub fn names(&self) -> &[String] {
         match self {
             Input::Csv(input) => input.names(),
+            Input::Json(input) => input.names(),
         }
     }
 
@@ -122,6 +150,7 @@ impl Input {
     pub fn observes(&self, column: usize) -> bool {
         match self {
             Input::Csv(input) => input.observes(column),
+            Input::Json(input) => input.observes(column),
         }
     }
 
@@ -132,6 +161,7 @@ impl Input {
     pub fn derivation(&self, second: usize) -> Result<&Derivation, &Problem> {
         match self {
             Input::Csv(input) => input.derivation(second),
+            Input::Json(input) => input.derivation(second),
         }
     }
 
@@ -139,6 +169,7 @@ impl Input {
     pub fn least(&self) -> Option<u64> {
         match self {
             Input::Csv(input) => Some(input.least()),
+            Input::Json(input) => Some(input.least()),
         }
     }
 }
@@ -148,6 +179,7 @@ impl Rows<'_> {
     pub fn fill(&mut self) -> bool {
         match self {
             Rows::Csv(rows) => rows.fill(),
+            Rows::Json(rows) => rows.fill(),
         }
     }
 
@@ -155,12 +187,14 @@ impl Rows<'_> {
     pub fn read(&self) -> &Batch {
         match self {
             Rows::Csv(rows) => rows.read(),
+            Rows::Json(rows) => rows.read(),
         }
     }
 
     pub fn batch(&mut self) -> &mut Batch {
         match self {
             Rows::Csv(rows) => rows.batch(),
+            Rows::Json(rows) => rows.batch(),
         }
     }
 
@@ -169,6 +203,7 @@ impl Rows<'_> {
     pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'_, [u8]>> {
         match self {
             Rows::Csv(rows) => rows.observed(column, row),
+            Rows::Json(rows) => rows.observed(column, row),
         }
     }
 
@@ -176,6 +211,7 @@ impl Rows<'_> {
     pub fn derive(&self, derivation: &Derivation, second: &mut Batch) {
         match self {
             Rows::Csv(rows) => rows.derive(derivation, second),
+            Rows::Json(rows) => rows.derive(derivation, second),
         }
     }
 
@@ -184,6 +220,7 @@ impl Rows<'_> {
     pub fn line(&self, row: usize, seen: &mut (u32, usize)) -> u32 {
         match self {
             Rows::Csv(rows) => rows.line(row, seen),
+            Rows::Json(rows) => rows.line(row),
         }
     }
 
@@ -192,6 +229,7 @@ impl Rows<'_> {
     pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
         match (self, out) {
             (Rows::Csv(rows), Out::Text(out)) => rows.write(predictions, out),
+            (Rows::Json(rows), Out::Text(out)) => rows.write(predictions, out),
         }
     }
 
@@ -199,6 +237,7 @@ impl Rows<'_> {
     pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         match (self, out) {
             (Rows::Csv(rows), Out::Text(out)) => rows.write_arms(said, of, out),
+            (Rows::Json(rows), Out::Text(out)) => rows.write_arms(said, of, out),
         }
     }
 
@@ -207,6 +246,7 @@ impl Rows<'_> {
     pub fn record(&mut self, row: u32) -> Option<Record> {
         match self {
             Rows::Csv(rows) => rows.record(row),
+            Rows::Json(rows) => Some(rows.record(row)),
         }
     }
 
@@ -214,12 +254,14 @@ impl Rows<'_> {
     pub fn text(&self, record: &Record) -> &[u8] {
         match self {
             Rows::Csv(rows) => rows.text(record),
+            Rows::Json(rows) => rows.text(record),
         }
     }
 
     pub fn cause(&self, flaw: Flaw) -> Cause {
         match self {
             Rows::Csv(rows) => rows.cause(flaw),
+            Rows::Json(rows) => rows.cause(flaw),
         }
     }
 
@@ -227,6 +269,7 @@ impl Rows<'_> {
     pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
         match self {
             Rows::Csv(rows) => rows.cause_of_second(flaw, derivation),
+            Rows::Json(rows) => rows.cause_of_second(flaw, derivation),
         }
     }
 
@@ -234,6 +277,7 @@ impl Rows<'_> {
     pub fn reason(&self, flaw: Flaw) -> (Option<&str>, Cow<'static, str>) {
         match self {
             Rows::Csv(rows) => rows.reason(flaw),
+            Rows::Json(rows) => rows.reason(flaw),
         }
     }
 
@@ -241,6 +285,7 @@ impl Rows<'_> {
     pub fn lines(&self) -> u64 {
         match self {
             Rows::Csv(rows) => rows.lines(),
+            Rows::Json(rows) => rows.lines(),
         }
     }
 
@@ -248,13 +293,14 @@ impl Rows<'_> {
     pub fn problem(&self) -> Option<Problem> {
         match self {
             Rows::Csv(rows) => rows.problem(),
+            Rows::Json(rows) => rows.problem(),
         }
     }
 
     /// What [`Record`]s stand in, once all are read, where that isn't the block itself.
     pub fn into_records(self) -> Option<Vec<u8>> {
         match self {
-            Rows::Csv(_) => None,
+            Rows::Csv(_) | Rows::Json(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@
 //!   `transform::transform` cuts by it, and opens by it.
 
 mod blocks;
+mod cause;
 pub mod compression;
 pub mod csv;
 mod digest;
@@ -21,23 +22,25 @@ mod file;
 mod foreign;
 mod input;
 pub mod json;
+mod kept;
 mod out;
 pub mod rejects;
 pub mod tensors;
+mod writing;
 
 pub use blocks::{Beginning, Block, Blocks, Cutting, Unhashed};
+pub use cause::{Cause, Malformed};
 pub use csv::Header;
-pub use csv::cause::Cause;
 pub use csv::dialect::Dialect;
 pub use csv::head::Wanted;
 pub use csv::record::quote;
 pub use csv::source::decoded;
-pub use csv::writer::{RowWriting, Said, Writing};
 pub use digest::PieceHash;
 pub use encoding::Encoding;
 pub use file::{Compression, FileFormat, OutputFormat, RowFormat};
 pub use input::{Input, Rows};
 pub use out::{Assembly, Out};
+pub use writing::{RowWriting, Said, Style, Writing};
 
 use crate::model::{Column, Type};
 use crate::problem::Problem;

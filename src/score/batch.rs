@@ -301,6 +301,15 @@ impl Batch {
         });
     }
 
+    /// Forgets what was read of the next row.
+    pub fn forget(&mut self) {
+        let row = self.rows;
+        while self.flaws.pop_if(|flaw| flaw.row as usize == row).is_some() {}
+        while self.unknown.pop_if(|(of, _)| *of as usize == row).is_some() {}
+        while self.spaced.pop_if(|(_, of, _)| *of == row).is_some() {}
+        self.texts.iter_mut().for_each(|texts| texts.truncate(row));
+    }
+
     /// Ends the next `count` rows, whose cells were read in any order of the rows, and for each row in the order of the features in
     /// the file.
     pub fn end_rows(&mut self, count: usize) {

@@ -370,7 +370,7 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     let mut blocks = blocks(body, &scorer.shape);
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, block.text(), scorer.shape.dialect.delimiter)?;
-    let opened = open(block.beginning(), scorer)?;
+    let opened = open(block.beginning(), FileFormat::default(), scorer)?;
     let (mut front, mut lines) = (opened.input.end(), opened.input.lines());
     let mut predictions = Predictions::of(served);
     loop {
@@ -405,6 +405,8 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
     let features = features(signature.inputs.iter(), &shape.spelling).into();
     let observed = [keys.column().to_string()];
     let wanted = Wanted {
+        format: FileFormat::default(),
+        output: FileFormat::default(),
         header: shape.header,
         dialect: shape.dialect,
         spelling: &shape.spelling,
@@ -413,6 +415,7 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
         known: served.lineup.champion.model.known_texts(),
         columns: &Columns::Prediction,
         outputs: &[],
+        prefix: "",
         version: None,
         observed: &observed,
         seconds: &[],

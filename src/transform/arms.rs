@@ -80,7 +80,7 @@ impl Arms {
             split: split.clone(),
             key: scorer.observed.iter().position(|observed| *observed == challenger.key),
             second,
-            writing: RowWriting::new(written, number, input.delimiter()),
+            writing: RowWriting::new(written, number, input.writing().style()),
             sides: [
                 side(
                     champion,

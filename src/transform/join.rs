@@ -127,16 +127,18 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         if part.rejects.is_empty() {
             return Ok(());
         }
+        let format = self.opened.input.format().rows;
         let mut text = Vec::new();
         if self.first.is_none() {
-            text.extend_from_slice(rejects::HEADER);
+            text.extend_from_slice(rejects::header(format));
         }
         for reject in &part.rejects {
             let place = reject.place(self.lines, self.summary.rows);
             let column = self.opened.column(reject);
             let reason = self.opened.reason(part, reject);
             let record = &part.range()[reject.start as usize..reject.end as usize];
-            rejects::push(place.number(), column, &reason, record, &mut text);
+            let listed = reject.listed(self.lines, self.summary.rows);
+            rejects::push(format, listed, column, &reason, record, &mut text);
             self.first.get_or_insert_with(|| Bad {
                 place,
                 column: column.into(),

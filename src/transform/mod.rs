@@ -35,7 +35,7 @@ pub use trial::{ArmsPart, Side, Sink, Trial, Tried};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
-use crate::format::{Block, Blocks, CutError, Cutting, FileFormat};
+use crate::format::{Block, Blocks, CutError, Cutting, FileFormat, RowFormat};
 use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
@@ -136,7 +136,7 @@ pub fn transform_beside(
     run: &Run,
 ) -> Result<Summary, Failure> {
     let shape = &scorer.shape;
-    let decoded = !shape.encoding.is_utf8();
+    let decoded = !shape.encoding.is_utf8() && run.format.rows != RowFormat::JsonLines;
     let run = &Run {
         // Of the input's bytes, which are not the text's where it is decoded: nothing is known of the rest then.
         size: run.size.filter(|_| !decoded),
@@ -154,7 +154,7 @@ pub fn transform_beside(
         Err(CutError::Read(e)) => return Err(Failure::Read(e)),
         Err(e) => return Err(e.problem(0).into()),
     };
-    let mut opened = open(first.beginning(), scorer)?.in_phase(scorer, run.phase)?;
+    let mut opened = open(first.beginning(), run.format, scorer)?.in_phase(scorer, run.phase)?;
     for sink in &sinks {
         match sink.trial {
             Trial::Shadow(place) => opened.shadows.push(scorer.beside(place)),

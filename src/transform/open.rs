@@ -3,7 +3,7 @@
 use super::Scorer;
 use super::arms::Arms;
 use super::scorer::{Beside, SecondModel};
-use crate::format::{Beginning, Input, Wanted};
+use crate::format::{Beginning, FileFormat, Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
 use crate::score::{Lineup, Second, Spelling};
@@ -28,9 +28,11 @@ pub struct Opened {
     pub keys: AtomicU64,
 }
 
+/// `format`: of the input.
+///
 /// # Errors
 /// Why the rows can't be told, or aren't the model's.
-pub fn open(beginning: Beginning, scorer: &Scorer) -> Result<Opened, Problem> {
+pub fn open(beginning: Beginning, format: FileFormat, scorer: &Scorer) -> Result<Opened, Problem> {
     let opened = |input| Opened {
         input,
         shadows: Vec::new(),
@@ -41,7 +43,10 @@ pub fn open(beginning: Beginning, scorer: &Scorer) -> Result<Opened, Problem> {
         spelling: scorer.shape.spelling.clone(),
         keys: AtomicU64::new(u64::MAX),
     };
-    if let Some(same) = scorer.last().filter(|last| last.begins(beginning)) {
+    if let Some(same) = scorer
+        .last()
+        .filter(|last| last.format() == format && last.begins(beginning))
+    {
         return Ok(opened(same));
     }
     let Scorer {
@@ -53,14 +58,17 @@ pub fn open(beginning: Beginning, scorer: &Scorer) -> Result<Opened, Problem> {
     let signature = lineup.signature();
     let seconds: Vec<Second> = scorer.seconds.iter().map(SecondModel::second).collect();
     let wanted = Wanted {
+        format,
+        output: format.output(scorer.output),
         header: shape.header,
-        dialect: shape.dialect,
+        dialect: shape.dialect.of(format.rows),
         spelling: &shape.spelling,
         signature,
         features,
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
+        prefix: &scorer.prefix,
         version: shape.model_version.then_some(lineup.champion.identity.version),
         observed: &scorer.observed,
         seconds: &seconds,

@@ -2,7 +2,7 @@
 
 use super::open::Opened;
 use super::trial::{ArmsPart, ArmsScoring, ShadowScoring, TrialPart};
-use crate::format::{BLOCK, Block, Cause, Out, Rows};
+use crate::format::{BLOCK, Block, Cause, Out, Rows, rejects};
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
 use crate::problem::{Problem, internal};
@@ -74,6 +74,15 @@ impl Place {
 }
 
 impl Reject {
+    /// The same, as it is listed.
+    pub fn listed(&self, lines: u64, rows: u64) -> rejects::Place {
+        rejects::Place {
+            line: self.line.map(|line| lines + u64::from(line) + 1),
+            row_group: None,
+            row: Some(rows + u64::from(self.row) + 1),
+        }
+    }
+
     /// `lines` and `rows`: those in front of the range.
     pub fn place(&self, lines: u64, rows: u64) -> Place {
         match self.line {
@@ -211,7 +220,9 @@ impl Opened {
     }
 
     pub fn reason(&self, part: &Part, reject: &Reject) -> Cow<'static, str> {
-        self.input.reason(reject.cause, |why| &part.refusals[why as usize])
+        let record = &part.range()[reject.start as usize..reject.end as usize];
+        let refusal = |why| &part.refusals[why as usize][..];
+        self.input.reason(reject.cause, record, refusal)
     }
 }
 

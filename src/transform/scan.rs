@@ -49,7 +49,7 @@ pub fn scan(
     };
     let first = blocks.next_block().map_err(|e| cut(e, 0))?;
     let first = first.unwrap_or_default();
-    let opened = open(first.beginning(), scorer)?;
+    let opened = open(first.beginning(), format, scorer)?;
     let (mut block, mut front) = (first, opened.input.end());
     let mut lines = opened.input.lines();
     let model = &opened.lineup.champion.model;

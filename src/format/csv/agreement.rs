@@ -8,7 +8,7 @@ use super::input::Input;
 use super::source::Source;
 use super::table::Table;
 use super::texts;
-use crate::format::{Columns, Encoding};
+use crate::format::{Columns, Encoding, FileFormat};
 use crate::model::{Column, Signature, Type};
 use crate::score::Spelling;
 use crate::score::batch::{Flaw, Reason};
@@ -153,6 +153,9 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         outputs: vec![Column::plain("p".into(), Type::Float64)],
     };
     let wanted = Wanted {
+        format: FileFormat::default(),
+        output: FileFormat::default(),
+        prefix: "",
         header: Header::Present,
         dialect: DIALECT,
         spelling: &Spelling::USUAL,

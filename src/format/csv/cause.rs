@@ -3,6 +3,8 @@
 use super::dialect::ESCAPE_HINT;
 use super::head::Layout;
 use super::record::raw_fields;
+use crate::format::cause::Cause;
+use crate::format::cause::Malformed::Csv;
 use crate::score::Spelling;
 use crate::score::batch::refused;
 use crate::score::cell::{CellError, trim};
@@ -18,21 +20,10 @@ pub enum Malformed {
     AfterQuote { field: u32, unescaped: bool },
 }
 
-/// Why a row is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    Malformed(Malformed),
-    Cell {
-        feature: u32,
-        error: CellError,
-    },
-    /// A cell of a field that another model takes than the one that the input was opened for.
-    Field {
-        field: u32,
-        error: CellError,
-    },
-    /// An index among the model's refusals.
-    Refused(u32),
+impl From<Malformed> for Cause {
+    fn from(malformed: Malformed) -> Cause {
+        Cause::Malformed(Csv(malformed))
+    }
 }
 
 impl Layout {
@@ -40,8 +31,10 @@ impl Layout {
     pub fn field(&self, cause: Cause) -> Option<usize> {
         match cause {
             Cause::Cell { feature, .. } => Some(self.binding.fields[feature as usize]),
-            Cause::Field { field, .. } | Cause::Malformed(Malformed::AfterQuote { field, .. }) => Some(field as usize),
-            Cause::Malformed(Malformed::FieldCount { .. }) | Cause::Refused(_) => None,
+            Cause::Field { field, .. } | Cause::Malformed(Csv(Malformed::AfterQuote { field, .. })) => {
+                Some(field as usize)
+            }
+            Cause::Malformed(_) | Cause::Refused(_) => None,
         }
     }
 
@@ -53,9 +46,9 @@ impl Layout {
     /// What may mend all such rows at once. `record`: the row, without its line end.
     pub fn hint(&self, cause: Cause, record: &[u8]) -> Option<&'static str> {
         match cause {
-            Cause::Malformed(Malformed::FieldCount { unescaped, .. } | Malformed::AfterQuote { unescaped, .. }) => {
-                unescaped.then_some(ESCAPE_HINT)
-            }
+            Cause::Malformed(Csv(
+                Malformed::FieldCount { unescaped, .. } | Malformed::AfterQuote { unescaped, .. },
+            )) => unescaped.then_some(ESCAPE_HINT),
             Cause::Cell {
                 feature,
                 error: CellError::NotANumber,
@@ -65,7 +58,7 @@ impl Layout {
                 let spelling = &self.binding.features[feature as usize].spelling;
                 decimal_hint(spelling, self.dialect.delimiter, trim(&cell))
             }
-            Cause::Cell { .. } | Cause::Field { .. } | Cause::Refused(_) => None,
+            Cause::Cell { .. } | Cause::Field { .. } | Cause::Refused(_) | Cause::Malformed(_) => None,
         }
     }
 
@@ -73,14 +66,15 @@ impl Layout {
     pub fn reason<'r>(&self, cause: Cause, refusal: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
         match cause {
             Cause::Cell { error, .. } | Cause::Field { error, .. } => error.text().into(),
-            Cause::Malformed(Malformed::AfterQuote { unescaped, .. }) => {
+            Cause::Malformed(Csv(Malformed::AfterQuote { unescaped, .. })) => {
                 format!("text after a closing quote{}", unset(unescaped)).into()
             }
-            Cause::Malformed(Malformed::FieldCount { found, unescaped }) => {
+            Cause::Malformed(Csv(Malformed::FieldCount { found, unescaped })) => {
                 let s = if found == 1 { "" } else { "s" };
                 let fields = self.roles.len();
                 format!("{found} field{s} instead of {fields}{}", unset(unescaped)).into()
             }
+            Cause::Malformed(_) => "malformed".into(),
             Cause::Refused(why) => refused(refusal(why)).into(),
         }
     }
@@ -107,7 +101,7 @@ pub fn set_mark(spelling: &Spelling) -> &'static str {
 }
 
 /// The same, where a cell that is no number would be one with the other decimal mark.
-fn decimal_hint(spelling: &Spelling, delimiter: u8, cell: &[u8]) -> Option<&'static str> {
+pub(in crate::format) fn decimal_hint(spelling: &Spelling, delimiter: u8, cell: &[u8]) -> Option<&'static str> {
     let other = matches!(other_mark(spelling).number(cell), Number::Value(_));
     other.then_some(match delimiter {
         // Decimal commas in a file that is separated by commas are refused.

@@ -1,13 +1,13 @@
 //! A whole CSV in memory -> its columns, read as inputs are read when they are scored. For training and evaluation.
 
 use super::Reader;
-use super::cause::Cause;
 use super::dialect::ESCAPE_HINT;
 use super::head::{empty, without_mark};
 use super::record::{self, first_record, raw_fields};
 use super::stream::Page;
 use super::table::Table;
 use crate::format::RECORD_MAX;
+use crate::format::cause::Cause;
 use crate::model::{Column, Signature, Type};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::batch::Flaw;

@@ -11,7 +11,7 @@ use super::source::{Piece, Source};
 use super::structure::{Extent, extent};
 use crate::format::digest::PieceHash;
 use crate::format::foreign::foreign;
-use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX};
+use crate::format::{BLOCK, CutError, Encoding, RECORD_MAX, json};
 use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::Read;
@@ -20,6 +20,7 @@ use std::io::Read;
 /// ends with a line feed, also where the input's last line has none.
 pub struct Blocks<R> {
     source: Source<R>,
+    grammar: Grammar,
     dialect: Dialect,
     block: usize,
     record_max: usize,
@@ -34,6 +35,15 @@ pub struct Blocks<R> {
     /// What was read last, if it isn't hashed yet.
     piece: Option<Piece>,
     pieces: u64,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grammar {
+    /// By the dialect: one with quotes may have several lines.
+    Records,
+    /// A line, whatever it holds.
+    Lines,
 }
 
 /// A block, and what was read with it.
@@ -88,6 +98,7 @@ impl<R: Read> Blocks<R> {
     pub(super) fn with_sizes(source: Source<R>, dialect: Dialect, block: usize, record_max: usize) -> Blocks<R> {
         Blocks {
             source,
+            grammar: Grammar::Records,
             dialect,
             block,
             record_max,
@@ -98,6 +109,16 @@ impl<R: Read> Blocks<R> {
             ended: false,
             piece: None,
             pieces: 0,
+        }
+    }
+
+    /// Each line is a record, as in JSON Lines.
+    pub fn of_lines(self) -> Blocks<R> {
+        Blocks {
+            grammar: Grammar::Lines,
+            // None of what a blank line can hold parts fields.
+            dialect: Dialect::plain(b','),
+            ..self
         }
     }
 
@@ -140,20 +161,26 @@ impl<R: Read> Blocks<R> {
                 });
                 self.pieces += 1;
             }
-            if start && let Some(problem) = foreign(&bytes, self.source.unpacks()) {
+            if start && let Some(problem) = self.foreign(&bytes) {
                 return Err(problem.into());
             }
             if start && bytes.starts_with(BYTE_ORDER_MARK) {
                 self.hash_piece(&bytes);
                 bytes.drain(..BYTE_ORDER_MARK.len());
             }
-            if start && let Some((delimiter, _)) = separator(&bytes) {
+            if start
+                && self.grammar == Grammar::Records
+                && let Some((delimiter, _)) = separator(&bytes)
+            {
                 self.dialect.delimiter = delimiter;
             }
             if self.ended && bytes.last().is_some_and(|last| *last != b'\n') {
                 bytes.push(b'\n');
             }
-            let cut = cut(&bytes, self.dialect);
+            let cut = match self.grammar {
+                Grammar::Records => cut(&bytes, self.dialect),
+                Grammar::Lines => cut_lines(&bytes),
+            };
             if let Some(quote) = cut.open_quote.filter(|_| self.ended) {
                 return Err(self.unclosed(&bytes, quote));
             }
@@ -186,6 +213,14 @@ impl<R: Read> Blocks<R> {
                     None => self.too_long(&bytes),
                 });
             }
+        }
+    }
+
+    /// What the input is instead, by what it begins with.
+    fn foreign(&self, first: &[u8]) -> Option<Problem> {
+        match self.grammar {
+            Grammar::Records => foreign(first, self.source.unpacks()),
+            Grammar::Lines => json::foreign(first, self.ended),
         }
     }
 
@@ -241,7 +276,10 @@ impl<R: Read> Blocks<R> {
         let problem = Problem::new(
             Code::RecordTooLong,
             format!("a record is longer than {} MiB", RECORD_MAX >> 20),
-            self.hint(bytes, "is this a CSV, with a line end behind every record?"),
+            match self.grammar {
+                Grammar::Records => self.hint(bytes, "is this a CSV, with a line end behind every record?"),
+                Grammar::Lines => "is this JSON Lines, with a line end behind every object?".into(),
+            },
         );
         problem.line(1 + self.held.lines()).into()
     }
@@ -293,6 +331,13 @@ struct Cut {
     end: Option<usize>,
     /// Where the quote stands that is still open at the end.
     open_quote: Option<usize>,
+}
+
+fn cut_lines(bytes: &[u8]) -> Cut {
+    Cut {
+        end: memrchr(b'\n', bytes).map(|feed| feed + 1),
+        open_quote: None,
+    }
 }
 
 fn cut(bytes: &[u8], dialect: Dialect) -> Cut {
@@ -463,6 +508,30 @@ mod tests {
                 (text.len() as u64, blake3::hash(&text))
             );
         }
+    }
+
+    /// Quotes mean nothing to the cut, nor does what parts fields in CSVs; blank lines at the end are padding.
+    #[test]
+    fn json_lines_are_cut_at_any_line_feed() {
+        let text = b"{\"a\": \"x\n\n{\"b\":1}\r\nsep=;\n{}\n \n\x1A";
+        for size in 1..30 {
+            let source = Source::new(&text[..], Encoding::UTF_8);
+            let mut blocks = Blocks::with_sizes(source, COMMAS, size, 1000).of_lines();
+            let mut all = Vec::new();
+            while let Some(block) = blocks.next_block().unwrap() {
+                assert_eq!(block.last(), Some(&b'\n'));
+                all.extend(block);
+            }
+            assert_eq!(all, text[..text.len() - 3]);
+            assert_eq!(blocks.hash(), blake3::hash(text));
+        }
+        let endless = std::io::repeat(b'{');
+        let mut blocks = Blocks::with_sizes(Source::new(endless, Encoding::UTF_8), COMMAS, 100, 1000).of_lines();
+        let Err(CutError::Problem(problem)) = blocks.next_block() else {
+            panic!("cut");
+        };
+        assert_eq!((problem.code, problem.line), (Code::RecordTooLong, Some(1)));
+        assert!(problem.hint.contains("JSON Lines"), "{}", problem.hint);
     }
 
     #[test]

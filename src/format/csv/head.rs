@@ -5,7 +5,8 @@ use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
 use super::roles::{Needed, Role};
-use crate::format::Columns;
+use crate::format::writing::Style;
+use crate::format::{Columns, FileFormat, RowFormat};
 use crate::model::{Column, KnownTexts, Signature, unicode};
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{Places, no_such_column, stands_twice, unmarked};
@@ -26,6 +27,9 @@ pub enum Header {
 /// What is asked of an input beside its rows.
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
+    /// The input's format, and its output's.
+    pub format: FileFormat,
+    pub output: FileFormat,
     pub header: Header,
     pub dialect: Dialect,
     pub spelling: &'a Spelling,
@@ -36,14 +40,38 @@ pub struct Wanted<'a> {
     pub known: &'a [Option<KnownTexts>],
     /// Columns to keep.
     pub columns: &'a Columns,
-    /// The columns that are written behind the kept ones.
+    /// The columns that are written behind the kept ones, and what stands in front of their names.
     pub outputs: &'a [Column],
+    pub prefix: &'a str,
     /// A last column says which version predicted: its number.
     pub version: Option<u32>,
     /// Names of columns whose cells are to be looked at, each once. An input needn't have them.
     pub observed: &'a [String],
     /// Models that score the same rows beside the one whose signature this is.
     pub seconds: &'a [Second<'a>],
+}
+
+impl Wanted<'_> {
+    /// The names of the columns that are written behind the kept ones.
+    pub fn written(&self) -> Vec<String> {
+        let outputs = self.outputs.iter().map(|output| output.name.as_str());
+        let names = outputs.chain(self.version.map(|_| VERSION));
+        names.map(|name| format!("{}{name}", self.prefix)).collect()
+    }
+
+    /// How rows are written. `own`: what parts the input's fields, if it has such.
+    pub fn style(&self, own: Option<u8>) -> Style {
+        let delimiter = match self.output.rows {
+            RowFormat::JsonLines => {
+                let prefix = self.prefix.into();
+                return Style::Members { prefix };
+            }
+            rows if rows == self.format.rows => own.unwrap_or(b','),
+            RowFormat::Tsv => b'\t',
+            _ => b',',
+        };
+        Style::Fields { delimiter }
+    }
 }
 
 /// The column that says which version predicted.
@@ -216,7 +244,9 @@ impl Layout {
     fn new(names: Vec<String>, binding: Binding, wanted: &Wanted, header: bool) -> Result<Layout, Problem> {
         let kept = match wanted.columns {
             Columns::Prediction => Kept::None,
-            Columns::All => Kept::All,
+            // As they stand, in the input's own dialect.
+            Columns::All if wanted.format.rows == wanted.output.rows => Kept::All,
+            Columns::All => Kept::Some((0..names.len()).collect()),
             Columns::Named(wanted) => Kept::Some(
                 wanted
                     .iter()
@@ -244,15 +274,8 @@ impl Layout {
         {
             return Err(twice);
         }
-        let outputs = wanted.outputs.iter().map(|output| output.name.as_str());
-        let mut written = outputs.chain(wanted.version.map(|_| VERSION));
-        if let Some(output) = written.find(|output| is_kept(output)) {
-            return Err(Problem::new(
-                Code::DuplicateColumn,
-                format!("the input has a column {output:?}, and the output would have two"),
-                "rename the column, or choose the kept columns in output.columns without it",
-            )
-            .column(output));
+        if let Some(output) = wanted.written().iter().find(|output| is_kept(output)) {
+            return Err(stands_already(output));
         }
         let mut roles = vec![Role::default(); names.len()];
         for (feature, &field) in binding.fields.iter().enumerate() {
@@ -296,6 +319,16 @@ impl Layout {
             header,
         })
     }
+}
+
+/// The error that what is kept has the name of a column that is written behind it.
+pub fn stands_already(output: &str) -> Problem {
+    Problem::new(
+        Code::DuplicateColumn,
+        format!("the input has a column {output:?}, and the output would have two"),
+        "set output.prefix, which stands in front of the names of predictions; or choose the kept columns in output.columns without it",
+    )
+    .column(output)
 }
 
 /// The fields of observed columns: of one that the model takes, the one that it takes it from.
@@ -424,7 +457,7 @@ fn wrong_delimiter(record: &[u8], features: &[Cow<str>], wanted: &Wanted) -> Opt
 }
 
 /// Text that is not UTF-8 at all, told by its first bytes.
-pub(super) fn encoding(first: &[u8]) -> Result<(), Problem> {
+pub(in crate::format) fn encoding(first: &[u8]) -> Result<(), Problem> {
     let start = &first[..first.len().min(64)];
     let alternate =
         |zero: usize| start.len() >= 4 && start.iter().enumerate().all(|(i, &b)| (b == 0) == (i % 2 == zero));

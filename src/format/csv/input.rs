@@ -1,11 +1,13 @@
 //! An opened CSV: its rows in any range of it, what is written of them, and why one is bad.
 
-use super::cause::Cause;
-use super::head::{self, Head, Layout, Wanted, nul_byte};
+use super::head::{self, Head, Kept, Layout, Wanted, nul_byte};
 use super::reader::Reader;
-use super::writer::{self, RowWriting, Said};
-use crate::format::Record;
-use crate::problem::Problem;
+use super::writer;
+use crate::format::cause::Cause;
+use crate::format::kept::{Fields, Members, key};
+use crate::format::writing::{self, RowWriting, Said, Style};
+use crate::format::{FileFormat, Record};
+use crate::problem::{Code, Problem};
 use crate::score::batch::{Flaw, Reason};
 use crate::score::cell::Kind;
 use crate::score::{Batch, Derivation};
@@ -15,11 +17,26 @@ use std::borrow::Cow;
 /// What is the same for all ranges of an input; shared by the threads that score them.
 pub struct Input {
     layout: Layout,
+    format: FileFormat,
+    output: FileFormat,
     writing: RowWriting,
+    keeping: Keeping,
     out: Vec<u8>,
     /// What stands in front of the rows, with its line ends.
     front: Box<[u8]>,
     lines: u64,
+}
+
+/// How the kept columns are written.
+enum Keeping {
+    /// As they stand.
+    Raw,
+    Fields {
+        columns: usize,
+        delimiter: u8,
+    },
+    /// The keys of their members.
+    Members(Vec<Vec<u8>>),
 }
 
 /// The rows of a range of whole records, batch by batch.
@@ -30,7 +47,8 @@ pub struct Rows<'a> {
     /// Where the next batch begins, and the line feeds in front of it.
     at: usize,
     lines: u64,
-    nul: Option<usize>,
+    /// A byte with which nothing behind it can be read, or written.
+    damage: Option<usize>,
     /// Lines are counted up to the last bad row.
     counted: usize,
     line: u32,
@@ -43,21 +61,37 @@ impl Input {
     /// Why the rows can't be told, or aren't the model's.
     pub fn open(first: &[u8], wanted: &Wanted) -> Result<Input, Problem> {
         let head = Head::read(first, wanted)?;
-        let mut out = Vec::new();
-        if head.layout.header {
-            let version = wanted.version.is_some();
-            writer::header(
-                &head.layout,
-                &first[head.record.clone()],
-                wanted.outputs,
-                version,
-                &mut out,
-            );
-        }
-        let delimiter = head.layout.dialect.delimiter;
+        let layout = head.layout;
+        let style = wanted.style(Some(layout.dialect.delimiter));
+        let kept: Vec<&str> = match &layout.kept {
+            Kept::Some(indices) => indices.iter().map(|&i| &layout.names[i][..]).collect(),
+            Kept::None | Kept::All => Vec::new(),
+        };
+        let is_own = wanted.output.rows == wanted.format.rows;
+        let (keeping, kept_header) = match &style {
+            Style::Members { .. } => (
+                Keeping::Members(kept.iter().map(|name| key(name)).collect()),
+                Vec::new(),
+            ),
+            Style::Fields { .. } if is_own => (Keeping::Raw, writer::kept_header(&layout, &first[head.record.clone()])),
+            &Style::Fields { delimiter } => (
+                Keeping::Fields {
+                    columns: kept.len(),
+                    delimiter,
+                },
+                writer::name_fields(kept.into_iter(), delimiter),
+            ),
+        };
+        let out = match style {
+            Style::Fields { delimiter } if layout.header => writer::header(&kept_header, &wanted.written(), delimiter),
+            _ => Vec::new(),
+        };
         Ok(Input {
-            writing: RowWriting::new(wanted.outputs.iter().enumerate(), wanted.version, delimiter),
-            layout: head.layout,
+            writing: RowWriting::new(wanted.outputs.iter().enumerate(), wanted.version, &style),
+            keeping,
+            format: wanted.format,
+            output: wanted.output,
+            layout,
             out,
             front: first[..head.end].into(),
             lines: head.lines,
@@ -75,6 +109,15 @@ impl Input {
         &self.out
     }
 
+    pub fn format(&self) -> FileFormat {
+        self.format
+    }
+
+    /// The format of its output.
+    pub fn output(&self) -> FileFormat {
+        self.output
+    }
+
     pub fn has_header(&self) -> bool {
         self.layout.header
     }
@@ -84,7 +127,7 @@ impl Input {
         &self.writing
     }
 
-    /// What parts fields.
+    /// What parts its fields.
     pub fn delimiter(&self) -> u8 {
         self.layout.dialect.delimiter
     }
@@ -107,9 +150,22 @@ impl Input {
             reader: Reader::new(&self.layout, rows_at_most(range)),
             at: 0,
             lines: 0,
-            nul: memchr(0, range),
+            damage: self.damage(range),
             counted: 0,
             line: 0,
+        }
+    }
+
+    /// The first byte with which nothing behind it can be read, or written.
+    fn damage(&self, range: &[u8]) -> Option<usize> {
+        let nul = memchr(0, range);
+        match &self.keeping {
+            // JSON is UTF-8.
+            Keeping::Members(_) => match std::str::from_utf8(&range[..nul.unwrap_or(range.len())]) {
+                Err(e) => Some(e.valid_up_to()),
+                Ok(_) => nul,
+            },
+            Keeping::Raw | Keeping::Fields { .. } => nul,
         }
     }
 
@@ -153,6 +209,15 @@ impl Input {
             features.filter(|f| !f.optional && matches!(f.kind, Kind::Numbers | Kind::Integers | Kind::Marked(_)));
         (self.layout.roles.len() + filled.count()) as u64
     }
+}
+
+/// The error that a line can't be written as JSON.
+fn not_utf8() -> Problem {
+    Problem::new(
+        Code::BadEncoding,
+        "the line has bytes that are not UTF-8, and an output of JSON Lines is UTF-8",
+        "set input.encoding to the encoding of the files, or write the file again in UTF-8",
+    )
 }
 
 /// Rows of a small range, which needs less memory then. Each ends with a line feed.
@@ -217,26 +282,45 @@ impl Rows<'_> {
             batch: &self.reader.batch,
             predictions,
         };
-        writer::rows(
-            &self.input.layout,
-            self.range,
-            &self.reader,
-            [said],
-            |row| (0, row),
-            out,
-        )
+        self.write_said([said], |row| (0, row), out)
     }
 
     /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
     pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Vec<u8>) -> u64 {
-        writer::rows(&self.input.layout, self.range, &self.reader, said, of, out)
+        self.write_said(said, of, out)
+    }
+
+    fn write_said<const N: usize>(
+        &self,
+        said: [Said; N],
+        of: impl Fn(usize) -> (usize, usize),
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let rows = self.reader.batch.rows();
+        let cells = writer::Batch {
+            layout: &self.input.layout,
+            block: self.range,
+            reader: &self.reader,
+        };
+        match &self.input.keeping {
+            Keeping::Raw => writing::rows(rows, &cells, said, of, out),
+            &Keeping::Fields { columns, delimiter } => {
+                let front = Fields {
+                    cells: &cells,
+                    columns,
+                    delimiter,
+                };
+                writing::rows(rows, &front, said, of, out)
+            }
+            Keeping::Members(keys) => writing::rows(rows, &Members { cells: &cells, keys }, said, of, out),
+        }
     }
 
     /// Where a bad row of the batch stands; rows are asked for in order. `None`: a problem stands in front of its end, and
     /// counts first, wherever the range begins.
     pub fn record(&mut self, row: u32) -> Option<Record> {
         let (start, end) = self.reader.record(row as usize);
-        if self.nul.is_some_and(|nul| nul < end) {
+        if self.damage.is_some_and(|damage| damage < end) {
             return None;
         }
         self.line += memchr_iter(b'\n', &self.range[self.counted..start]).count() as u32;
@@ -278,10 +362,14 @@ impl Rows<'_> {
 
     /// Why nothing behind the batch can be read. Its line is counted from 1 at the beginning of the range.
     pub fn problem(&self) -> Option<Problem> {
-        if self.is_damaged() { nul_byte(self.range) } else { None }
+        let damage = self.damage.filter(|_| self.is_damaged())?;
+        match self.range[damage] {
+            0 => nul_byte(self.range),
+            _ => Some(not_utf8().line(1 + memchr_iter(b'\n', &self.range[..damage]).count() as u64)),
+        }
     }
 
     fn is_damaged(&self) -> bool {
-        self.nul.is_some_and(|nul| nul < self.at)
+        self.damage.is_some_and(|damage| damage < self.at)
     }
 }

@@ -23,7 +23,7 @@ mod padding;
 mod plain;
 pub mod reader;
 pub mod record;
-mod roles;
+pub(in crate::format) mod roles;
 pub mod source;
 pub mod stream;
 mod structure;

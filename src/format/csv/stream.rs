@@ -5,7 +5,7 @@ use super::dialect::Dialect;
 use super::head::{self, Head, Wanted, nul_byte};
 use super::record::{self, first_record, raw_fields};
 use super::{Header, Reader};
-use crate::format::{Columns, CutError, Encoding};
+use crate::format::{Columns, CutError, Encoding, FileFormat};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
@@ -107,6 +107,9 @@ pub(super) fn batches<R: Read, E: From<Problem>>(
     mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
 ) -> Result<(), E> {
     let wanted = Wanted {
+        format: FileFormat::default(),
+        output: FileFormat::default(),
+        prefix: "",
         header: Header::Present,
         dialect,
         spelling,

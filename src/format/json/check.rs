@@ -183,16 +183,16 @@ fn whole(text: &[u8], ends: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
     if start == text.len() {
         return Err(What::Empty.at(start));
     }
-    let end = space(text, value(text, start, ends)?);
+    let end = space(text, value(text, start, DEPTH, ends)?);
     match end == text.len() {
         true => Ok(()),
         false => Err(What::Behind.at(end)),
     }
 }
 
-/// A value, with all that is in it. Returns where it ends; adds to `ends`, in order, where the long arrays and objects in it begin
+/// A value, with all that is in it, nested at most `most` deep. Returns where it ends; adds to `ends`, in order, where the long arrays and objects in it begin
 /// and end, and the [`FIRST`] ones.
-pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) -> Result<usize, Fault> {
+pub(super) fn value(text: &[u8], mut at: usize, most: usize, ends: &mut Vec<(usize, usize)>) -> Result<usize, Fault> {
     // The places in `ends` of those that are open.
     let mut places = [0; DEPTH];
     let mut depth = 0;
@@ -218,7 +218,7 @@ pub(super) fn value(text: &[u8], mut at: usize, ends: &mut Vec<(usize, usize)>) 
             },
             Some(b'"') => at = string(text, at)?,
             Some(&open @ (b'[' | b'{')) => {
-                if depth == DEPTH {
+                if depth == most {
                     return Err(What::Deep.at(at));
                 }
                 places[depth] = ends.len();
@@ -287,7 +287,7 @@ fn key(text: &[u8], at: usize) -> Result<usize, Fault> {
     }
 }
 
-fn word(text: &[u8], at: usize) -> Result<usize, Fault> {
+pub(super) fn word(text: &[u8], at: usize) -> Result<usize, Fault> {
     const WORDS: [&[u8]; 5] = [b"null", b"true", b"false", b"NaN", b"Infinity"];
     let rest = text.get(at..).unwrap_or_default();
     let word = WORDS.into_iter().find(|word| rest.starts_with(word));
@@ -298,7 +298,7 @@ fn word(text: &[u8], at: usize) -> Result<usize, Fault> {
 }
 
 #[inline(always)]
-fn number(text: &[u8], at: usize) -> Result<usize, Fault> {
+pub(super) fn number(text: &[u8], at: usize) -> Result<usize, Fault> {
     let start = at + usize::from(text[at] == b'-');
     let mut at = few_digits(text, start);
     if at == start {
@@ -365,7 +365,7 @@ fn few_digits(text: &[u8], mut at: usize) -> usize {
 }
 
 /// Behind the closing quote of the text whose opening quote is at `start`.
-fn string(text: &[u8], start: usize) -> Result<usize, Fault> {
+pub(super) fn string(text: &[u8], start: usize) -> Result<usize, Fault> {
     let mut at = start + 1;
     loop {
         at = characters(text, at);

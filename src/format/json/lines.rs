@@ -1,6 +1,6 @@
 //! JSON Lines: a value a line. Lines without one are no rows.
 
-use super::check::{Document, Malformed, What, decoded, space, value};
+use super::check::{DEPTH, Document, Malformed, What, decoded, space, value};
 use memchr::memchr;
 
 impl<'a> Document<'a> {
@@ -18,7 +18,7 @@ impl<'a> Document<'a> {
             at = space(line, at);
             if at < end {
                 empty = false;
-                let behind = value(line, at, &mut ends).map(|behind| space(line, behind));
+                let behind = value(line, at, DEPTH, &mut ends).map(|behind| space(line, behind));
                 match behind {
                     Ok(behind) if behind == end => {}
                     Ok(behind) => return Err(What::BehindInLine.at(behind).of(text)),

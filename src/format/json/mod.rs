@@ -6,8 +6,16 @@
 
 #[cfg(any(test, fuzzing))]
 pub mod agreement;
+pub mod cause;
 pub mod check;
 pub mod cursor;
+mod foreign;
+pub mod input;
+mod keys;
+mod layout;
+mod line;
+#[cfg(any(test, fuzzing))]
+pub mod line_agreement;
 mod lines;
 pub mod reader;
 #[cfg(test)]
@@ -16,4 +24,5 @@ pub mod writer;
 
 pub use check::{DEPTH, Document, Malformed};
 pub use cursor::{Cursor, Duplicate, Elements, Kind, Members};
+pub use foreign::foreign;
 pub use reader::{Form, Reader};

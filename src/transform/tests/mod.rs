@@ -12,6 +12,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 use watched::counter;
 
+mod lines;
 mod trials;
 mod watched;
 
@@ -44,7 +45,7 @@ fn joined(
     appended: bool,
 ) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    let opened = match open(Beginning::Text(text), scorer) {
+    let opened = match open(Beginning::Text(text), run.format, scorer) {
         Ok(opened) => opened,
         Err(problem) => return (Err(format!("{problem:?}")), out, rejects),
     };
@@ -249,7 +250,7 @@ fn a_small_input_is_read_and_written_at_once() {
 fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
     let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Share(Share::ALL)));
-    let opened = open(Beginning::Text(&text), &scorer).unwrap();
+    let opened = open(Beginning::Text(&text), FileFormat::default(), &scorer).unwrap();
     let part = opened.part(Block::Text(text[opened.input.end()..].to_vec()), Out::new());
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());

@@ -4,7 +4,7 @@
 pub mod fuzzing;
 mod numbers;
 
-use super::cause::{Cause, Malformed};
+use super::cause::Malformed;
 use super::dialect::{closing_quote, unquote};
 use super::head::{Kept, Layout};
 use super::plain;
@@ -12,6 +12,7 @@ use super::roles::{Needed, Role};
 use super::structure::Window;
 #[cfg(target_arch = "x86_64")]
 use super::vector;
+use crate::format::cause::Cause;
 use crate::score::Batch;
 use crate::score::batch::{Flaw, ROWS, Reason};
 use crate::score::cell::{Dictionary, Feature, Kind, trim};
@@ -111,7 +112,7 @@ impl<'a> Reader<'a> {
             Reason::Refused(why) => Cause::Refused(why),
             Reason::Malformed => {
                 let place = self.malformed.binary_search_by_key(&flaw.row, |(row, _)| *row);
-                Cause::Malformed(self.malformed[place.expect("malformed rows are listed")].1)
+                self.malformed[place.expect("malformed rows are listed")].1.into()
             }
         }
     }

@@ -72,13 +72,18 @@ fn number(long: &mut bool, kind: &Kind, bytes: &[u8], at: usize) -> Option<(f64,
             (x, at + length)
         }
     };
-    let plain = match kind {
+    is_plain(kind, x).then_some((x, end))
+}
+
+/// Is a number a value of that kind to which nothing else can apply?
+#[inline(always)]
+pub fn is_plain(kind: &Kind, x: f64) -> bool {
+    match kind {
         Kind::Numbers => true,
         Kind::Integers => is_integer(x),
         Kind::Marked(marks) => marks.direct(x) == Some(x),
         Kind::Categories(_) | Kind::Texts(_) => false,
-    };
-    plain.then_some((x, end))
+    }
 }
 
 /// A whole number of that many digits is exact as a double, and so is the power of ten by which it is divided.
@@ -88,9 +93,10 @@ const TENS: [f64; DIGITS + 1] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
-/// The number at `at`, and where it ends, if it has so few digits that one division rounds it correctly, and no exponent.
+/// The number at `at`, and where it ends, if it has so few digits that one division rounds it correctly, and no exponent. What is no
+/// number of JSON is none, either: `01`, `1.`
 #[inline(always)]
-fn short_number(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
+pub fn short_number(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     let minus = usize::from(bytes[at] == b'-');
     let start = at + minus;
     let (mut whole, mut digits) = (start, 0u64);
@@ -108,7 +114,8 @@ fn short_number(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
         behind = end - whole - 1;
     }
     let exponent = bytes.get(end).is_some_and(|b| b | 0x20 == b'e');
-    if whole == start || whole - start + behind > DIGITS || exponent {
+    let unusual = bytes.get(start) == Some(&b'0') && whole > start + 1 || end > whole && behind == 0;
+    if unusual || whole == start || whole - start + behind > DIGITS || exponent {
         return None;
     }
     let x = digits as f64 / TENS[behind];

@@ -1,6 +1,6 @@
 //! Rows -> a batch by the binding. Marks bad rows, and goes on behind them.
 
-mod cell;
+pub(super) mod cell;
 mod fault;
 mod objects;
 

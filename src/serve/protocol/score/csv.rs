@@ -3,7 +3,7 @@
 
 use super::super::Ask;
 use crate::config::BadRows;
-use crate::format::{Assembly, Out, rejects};
+use crate::format::{Assembly, FileFormat, Out, RowFormat, rejects};
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::answering::Candidates;
 use crate::serve::refusal::{BadRow, NAMED, Refusal};
@@ -31,7 +31,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     scoring::check_columns(served, first.text(), scorer.shape.dialect.delimiter)?;
     let phase = mixed.map(|arms| &*arms.phase);
-    let opened = open(first.beginning(), scorer)?.in_phase(scorer, phase)?;
+    let opened = open(first.beginning(), FileFormat::default(), scorer)?.in_phase(scorer, phase)?;
     let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
     let mut output = Output::begin(&opened, in_parts);
@@ -137,10 +137,11 @@ impl Output<'_> {
             let reason = self.opened.reason(&part, reject);
             if let Some(rejects) = &mut self.rejects {
                 if rejects.is_empty() {
-                    rejects.extend_from_slice(rejects::HEADER);
+                    rejects.extend_from_slice(rejects::header(RowFormat::Csv));
                 }
                 let record = &part.range()[reject.start as usize..reject.end as usize];
-                rejects::push(place.number(), column, &reason, record, rejects);
+                let listed = reject.listed(self.lines, self.rows);
+                rejects::push(RowFormat::Csv, listed, column, &reason, record, rejects);
             }
             if self.named.len() < NAMED {
                 let row = self.rows + u64::from(reject.row) + 1;
