@@ -1,8 +1,9 @@
 //! An input, cut into blocks of whole rows.
 
+use super::compression::{Limits, Unpacked};
 use super::csv::cut;
 use super::csv::dialect::Dialect;
-use super::{CutError, Encoding, FileFormat, PieceHash, RowFormat};
+use super::{Compression, CutError, Encoding, FileFormat, PieceHash, RowFormat};
 use std::io::Read;
 
 /// How an input is cut.
@@ -11,13 +12,24 @@ pub struct Cutting {
     pub format: FileFormat,
     pub encoding: Encoding,
     pub dialect: Dialect,
-    /// Of the input, if it is known. It only saves memory and calls.
+    /// Of the file, if it is known. It only saves memory and calls.
     pub size: Option<u64>,
+    /// What a compressed input may ask for.
+    pub limits: Limits,
+}
+
+impl Cutting {
+    /// How long the text is, if it is known: where it is decoded or unpacked, it isn't as long as the file.
+    pub fn text_size(&self) -> Option<u64> {
+        let is_utf8 = self.encoding.is_utf8() || self.format.rows == RowFormat::JsonLines;
+        self.size
+            .filter(|_| is_utf8 && self.format.compression == Compression::None)
+    }
 }
 
 /// The blocks of one input, in order.
 pub enum Blocks<R> {
-    Text(cut::Blocks<R>),
+    Text(cut::Blocks<Unpacked<R>>),
 }
 
 /// Whole rows: what becomes a part.
@@ -43,12 +55,15 @@ impl<R: Read> Blocks<R> {
             format,
             encoding,
             dialect,
-            size,
+            limits,
+            ..
         } = *cutting;
+        let size = cutting.text_size();
+        let input = Unpacked::new(input, format.compression, limits);
         Blocks::Text(match format.rows {
             // JSON is UTF-8 (RFC 8259), whatever CSVs are.
-            RowFormat::JsonLines => cut::Blocks::new(input, Encoding::UTF_8, dialect, size).of_lines(),
-            rows => cut::Blocks::new(input, encoding, dialect.of(rows), size),
+            RowFormat::JsonLines => cut::Blocks::unpacked(input, Encoding::UTF_8, dialect, size).of_lines(),
+            rows => cut::Blocks::unpacked(input, encoding, dialect.of(rows), size),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What rows are written into, and how parts of an output become its bytes.
 
-use super::Input;
+use super::{Input, compression};
 use std::mem::take;
 
 /// What the rows of a part are written into.
@@ -51,15 +51,53 @@ impl Default for Out {
     }
 }
 
+/// A text that is compressed.
+pub struct Packed<'a> {
+    front: &'a [u8],
+    /// None once all is written.
+    writer: Option<compression::Writer>,
+    bytes: Vec<u8>,
+}
+
+impl Packed<'_> {
+    fn add(&mut self, text: &[u8]) -> &[u8] {
+        self.bytes.clear();
+        if let Some(writer) = &mut self.writer {
+            writer.write(take(&mut self.front), &mut self.bytes);
+            writer.write(text, &mut self.bytes);
+        }
+        &self.bytes
+    }
+
+    fn end(&mut self) -> &[u8] {
+        self.add(&[]);
+        if let Some(writer) = self.writer.take() {
+            writer.finish(&mut self.bytes);
+        }
+        &self.bytes
+    }
+}
+
 /// Parts' rows, in order -> the bytes of the output.
 pub enum Assembly<'a> {
     /// What stands in front of the rows is written with the first of them: a small output in one go.
-    Text { front: &'a [u8] },
+    Text {
+        front: &'a [u8],
+    },
+    Packed(Packed<'a>),
 }
 
 impl<'a> Assembly<'a> {
     pub fn new(input: &'a Input) -> Assembly<'a> {
-        Assembly::Text { front: input.out() }
+        let front = input.out();
+        match compression::Writer::new(input.output().compression) {
+            None => Assembly::Text { front },
+            Some(writer) => Assembly::Packed(Packed {
+                front,
+                writer: Some(writer),
+                bytes: Vec::new(),
+            }),
+        }
     }
 
     /// The next bytes.
@@ -69,6 +107,7 @@ impl<'a> Assembly<'a> {
                 text.splice(..0, take(front).iter().copied());
                 text
             }
+            (Assembly::Packed(packed), Out::Text(text)) => packed.add(text),
         }
     }
 
@@ -76,6 +115,7 @@ impl<'a> Assembly<'a> {
     pub fn end(&mut self) -> &[u8] {
         match self {
             Assembly::Text { front } => take(front),
+            Assembly::Packed(packed) => packed.end(),
         }
     }
 }

@@ -314,13 +314,12 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
 
 /// A body, cut as an input is.
 pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
-    // Of the text, which is not the body's where it is decoded.
-    let size = shape.encoding.is_utf8().then_some(body.len() as u64);
     let cutting = Cutting {
         format: FileFormat::default(),
         encoding: shape.encoding,
         dialect: shape.dialect,
-        size,
+        size: Some(body.len() as u64),
+        limits: shape.limits(0),
     };
     Blocks::new(body, &cutting)
 }

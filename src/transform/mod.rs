@@ -35,7 +35,7 @@ pub use trial::{ArmsPart, Side, Sink, Trial, Tried};
 pub use verdict::Verdict;
 
 use crate::checksum::Sha256Sum;
-use crate::format::{Block, Blocks, CutError, Cutting, FileFormat, RowFormat};
+use crate::format::{Block, Blocks, CutError, Cutting, FileFormat};
 use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
@@ -136,17 +136,16 @@ pub fn transform_beside(
     run: &Run,
 ) -> Result<Summary, Failure> {
     let shape = &scorer.shape;
-    let decoded = !shape.encoding.is_utf8() && run.format.rows != RowFormat::JsonLines;
-    let run = &Run {
-        // Of the input's bytes, which are not the text's where it is decoded: nothing is known of the rest then.
-        size: run.size.filter(|_| !decoded),
-        ..*run
-    };
     let cutting = Cutting {
         format: run.format,
         encoding: shape.encoding,
         dialect: shape.dialect,
         size: run.size,
+        limits: shape.limits(run.memory),
+    };
+    let run = &Run {
+        size: cutting.text_size(),
+        ..*run
     };
     let mut blocks = Blocks::new(input, &cutting);
     let first = match blocks.next_block() {

@@ -59,7 +59,7 @@ pub fn open(beginning: Beginning, format: FileFormat, scorer: &Scorer) -> Result
     let seconds: Vec<Second> = scorer.seconds.iter().map(SecondModel::second).collect();
     let wanted = Wanted {
         format,
-        output: format.output(scorer.output),
+        output: format.output(shape.output),
         header: shape.header,
         dialect: shape.dialect.of(format.rows),
         spelling: &shape.spelling,
@@ -68,7 +68,7 @@ pub fn open(beginning: Beginning, format: FileFormat, scorer: &Scorer) -> Result
         known: lineup.champion.model.known_texts(),
         columns: &shape.columns,
         outputs: signature.written(shape.probabilities),
-        prefix: &scorer.prefix,
+        prefix: &shape.prefix,
         version: shape.model_version.then_some(lineup.champion.identity.version),
         observed: &scorer.observed,
         seconds: &seconds,

@@ -35,12 +35,12 @@ pub fn scan(
     format: FileFormat,
     mut look: impl FnMut(&mut Scanned) -> bool,
 ) -> Result<(), Failure> {
-    let size = size.filter(|_| scorer.shape.encoding.is_utf8());
     let cutting = Cutting {
         format,
         encoding: scorer.shape.encoding,
         dialect: scorer.shape.dialect,
         size,
+        limits: scorer.shape.limits(0),
     };
     let mut blocks = Blocks::new(input, &cutting);
     let cut = |e: CutError, lines: u64| match e {

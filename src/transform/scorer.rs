@@ -1,7 +1,7 @@
 //! A lineup and the settings that it scores by.
 
 use super::Shape;
-use crate::format::{Input, OutputFormat};
+use crate::format::Input;
 use crate::model::Model;
 use crate::monitor::Counter;
 use crate::score::binding::features;
@@ -14,9 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Scorer {
     pub lineup: Arc<Lineup>,
     pub shape: Shape,
-    /// The format of outputs, and what stands in front of the names of the columns that are written behind the kept ones.
-    pub output: OutputFormat,
-    pub prefix: String,
     /// Of the columns that the lineup takes.
     pub features: Arc<[Feature]>,
     /// The models on trial: of each shadow, then of each challenger that can be used. Empty where none is to score.
@@ -66,8 +63,6 @@ impl Scorer {
             observed: Vec::new(),
             lineup,
             shape,
-            output: OutputFormat::Same,
-            prefix: String::new(),
             counter: None,
             challenger_counters: Vec::new(),
             last: Mutex::default(),

@@ -1,5 +1,6 @@
 //! The settings that shape an output, beside its input and the lineup: their meaning, and their canonical text.
 
+use crate::format::compression::Limits;
 pub use crate::format::{Columns, Dialect, Encoding, Header, OutputFormat};
 use crate::score::Spelling;
 pub use crate::share::Share;
@@ -71,6 +72,16 @@ impl Shape {
         prefix: String::new(),
         max_expansion: 1000,
     };
+
+    /// What a compressed input may ask for. `memory`: bytes for all that is in flight.
+    pub fn limits(&self, memory: u64) -> Limits {
+        /// Of what most compress with, and RFC 8878 has every decoder take.
+        const WINDOW: u64 = 8 << 20;
+        Limits {
+            max_expansion: self.max_expansion,
+            max_window: memory.max(WINDOW),
+        }
+    }
 
     /// The canonical text: a line `key = value` for each key that differs from the frozen defaults. The ledger keeps it; an
     /// output is stale once it differs.

@@ -12,7 +12,7 @@ struct Done {
 
 fn scorer(columns: Columns, output: OutputFormat) -> Scorer {
     let mut scorer = Scorer::new(lineup(), shape(columns, Limit::Share(Share::ALL)));
-    scorer.output = output;
+    scorer.shape.output = output;
     scorer
 }
 
@@ -169,7 +169,7 @@ fn a_member_with_the_name_of_an_output_fails_the_file_on_its_line() {
     assert_eq!((found.code, found.line), (problem::Code::DuplicateColumn, Some(3)));
     assert!(found.hint.contains("output.prefix"), "{}", found.hint);
     let mut prefixed = scorer(Columns::Prediction, OutputFormat::Same);
-    prefixed.prefix = "m_".into();
+    prefixed.shape.prefix = "m_".into();
     let done = run(text.as_bytes(), RowFormat::JsonLines, &prefixed);
     assert!(
         done.out.contains("\"predict\\u0069on\":3,\"m_prediction\":4.5}"),
@@ -316,7 +316,7 @@ proptest! {
         let share = |percent| Limit::Share(Share::parse(percent).unwrap());
         let limit = [Limit::Count(3), share("10"), share("50"), share("100")][limit];
         let mut scorer = Scorer::new(lineup(), shape(columns, limit)).counting(Some(counter().into()));
-        scorer.output = if csv { OutputFormat::Csv } else { OutputFormat::Same };
+        scorer.shape.output = if csv { OutputFormat::Csv } else { OutputFormat::Same };
         let format = FileFormat { rows: RowFormat::JsonLines, compression: Compression::None };
         let run = Run { size: Some(text.len() as u64), format, ..Run::default() };
         let text = text.as_bytes();

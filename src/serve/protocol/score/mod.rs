@@ -6,6 +6,7 @@ mod csv;
 mod lines;
 
 use super::Ask;
+use crate::format::OutputFormat;
 use crate::serve::answer::Answer;
 use crate::serve::refusal::{Cause, Refusal};
 use crate::serve::request::MediaType;
@@ -36,6 +37,8 @@ fn shape(ask: &Ask, usual: &Shape) -> Result<Shape, Refusal> {
         columns,
         probabilities,
         encoding: ask.request.charset()?.unwrap_or(usual.encoding),
+        // In what a body is, its answer is.
+        output: OutputFormat::Same,
         ..usual.clone()
     })
 }
