@@ -1,6 +1,6 @@
 //! Batch scoring that an operator can trust.
 //!
-//! Drop a CSV into `spool/input`; predictions by the latest approved model appear in `spool/output`. The output folder is
+//! Drop a CSV (or another file of rows: [`format`]) into `spool/input`; predictions by the latest approved model appear in `spool/output`. The output folder is
 //! a function of the input folder, the latest approved model and the configuration: whatever wakes the worker, it
 //! compares what is with what should be, and makes what is stale. A missed event, a crash, a second start, a new approval
 //! and a deleted output are all the same case.
@@ -56,9 +56,9 @@
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;
-//! - what a first line is: `format::csv::first`; what is no CSV: `format::foreign`;
+//! - what a first line is: `format::csv::first`; what is no CSV: `format::foreign`; no JSON Lines: [`format::json::foreign()`];
 //! - a reason in the rejects file: of a cell [`score::cell::CellError`], of a record [`format::csv::cause`];
-//!   the file itself: [`format::rejects`];
+//!   of a line of JSON [`format::json::cause`]; the file itself: [`format::rejects`];
 //! - what `status` says: `worker::status` (looked at in `survey`, judged in `check`), and config/schemas;
 //! - who may ask the server, and how much: [`serve::keys`];
 //! - a key: the section's file in [`config`], and its line in `config/transform.toml`; if it shapes outputs, also

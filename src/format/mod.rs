@@ -2,15 +2,15 @@
 //! [`Binding`](crate::score::Binding), and writes predictions.
 //!
 //! `transform` names no format, only what stands here: [`Blocks`] cut an input, [`Input`] is an opened one, [`Rows`] are those of
-//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. CSV is the only format
-//! of files, so most of these are CSV's own; [`json`] is one of requests, which are whole in memory. A second format of files is a
-//! folder beside `csv`, and here:
+//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. [`csv`] and [`json`] are
+//! formats of files and of requests. Another one is a folder beside them, and here:
 //!
-//! - [`Blocks`], [`Input`] and [`Rows`] become enums of both that pass calls on. [`csv::source`] reads and hashes for both;
-//! - [`Cause`] stays one enum, and what is in its `Malformed` becomes an enum of both: `transform::Part` moves the index of a refusal
-//!   whatever the format, and a reject has few bytes;
-//! - the input's name says which one it is. `worker::job` knows names, and puts it into `transform::Run`, beside the size;
-//!   `transform::transform` cuts by it, and opens by it.
+//! - a variant of [`Input`] and [`Rows`], which pass calls on, and of [`Blocks`] if it is no text: [`csv::cut`] reads, hashes and cuts
+//!   what has lines;
+//! - a variant of [`Malformed`]: `transform::Part` moves the index of a refusal whatever the format, and a reject has few bytes;
+//! - its kept cells, as texts and as JSON (`kept`): `writing` knows outputs by these alone, and so any format goes to any other;
+//! - the input's name says which one it is ([`FileFormat::of`]). `transform::Run` has it beside the size; `transform::transform` cuts by
+//!   it, and opens by it.
 
 mod blocks;
 mod cause;

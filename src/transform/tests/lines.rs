@@ -376,3 +376,29 @@ proptest! {
         prop_assert_eq!((of_json.rows, of_json.bad_rows, of_json.not_finite), (of_csv.rows, of_csv.bad_rows, of_csv.not_finite));
     }
 }
+
+/// As pandas, polars, DuckDB, jq, Python and Spark write the same rows.
+#[test]
+fn other_programs_lines_are_the_same_rows() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/formats");
+    for name in ["pandas", "polars", "duckdb", "jq", "python", "spark-like"] {
+        let text = std::fs::read(format!("{folder}/{name}.jsonl")).unwrap();
+        let columns = Columns::Named(vec!["id".into(), "note".into()]);
+        let done = run(&text, RowFormat::JsonLines, &scorer(columns, OutputFormat::Csv));
+        assert_eq!(
+            done.out,
+            "id,note,prediction\na,\"quote \"\" and \\ and \u{e4}\",1.7\nb/2,,2.9999998\n007,\"two\nlines, \u{1f600}\",\n\
+             d,,2e+22\ne,tab\tand \u{2028},10.75\n",
+            "{name}"
+        );
+        assert!(
+            done.rejects
+                .lines()
+                .nth(1)
+                .unwrap()
+                .starts_with("3,,3,y,missing value,"),
+            "{}",
+            done.rejects
+        );
+    }
+}
