@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::shape;
+use crate::format::{OutputFormat, RowFormat};
 use crate::model::{Format, Model};
 use crate::score::{Arm, Challenger, Identity, Lineup, Member, Phase, Shadow, Split};
 use proptest::prelude::*;
@@ -314,6 +315,68 @@ proptest! {
             let sides = [0, 1].map(|side| [tried.sides[side].rows, tried.sides[side].bad_rows]);
             prop_assert_eq!((sides, tried.unassigned), ([sums[0], sums[1]], sums[2][0]));
             prop_assert_eq!(summary.bad_rows, sums.iter().map(|[_, bad]| bad).sum::<u64>());
+        }
+    }
+
+    /// Trials see rows of JSON Lines as they see those of a CSV.
+    #[test]
+    fn trials_of_json_lines_are_those_of_the_same_csv(
+        rows in prop::collection::vec(prop::array::uniform4(cell()), 1..40),
+        raw in prop::collection::vec(any::<bool>(), 40),
+        pair in prop::sample::select(vec![(0, 1), (1, 0), (2, 4), (3, 1)]),
+    ) {
+        const COLUMNS: [&str; 4] = ["x", "y", "city", "id"];
+        let (mut csv, mut json) = (COLUMNS.join(",") + "\n", String::new());
+        for ((place, row), raw) in rows.iter().enumerate().zip(raw) {
+            // Lines are counted.
+            let row = row.clone().map(|cell| cell.replace('\n', " "));
+            csv += &(row.join(",") + "\n");
+            let member = |(name, text): (&str, String)| match serde_json::from_str::<serde_json::Number>(&text) {
+                Ok(_) if raw => Some(format!("\"{name}\":{text}")),
+                _ if text.is_empty() && place > 0 => raw.then(|| format!("\"{name}\" : null")),
+                _ => Some(format!("\"{name}\":{}", serde_json::to_string(&text).unwrap())),
+            };
+            let cells = row.iter().map(|cell| cell.trim_matches('"').replace("\"\"", "\""));
+            json += &format!("{{{}}}\n", COLUMNS.into_iter().zip(cells).filter_map(member).collect::<Vec<_>>().join(","));
+        }
+        // Its first line is the CSV's second.
+        json = "\n".to_string() + &json;
+        let score = |text: &str, rows: RowFormat, mut scorer: Scorer, trial: Trial, phase: Option<&str>| {
+            scorer.output = OutputFormat::Csv;
+            let (mut out, mut rejects, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+            let run = Run { phase, format: FileFormat { rows, ..FileFormat::default() }, ..Run::default() };
+            let sink = Sink { trial, out: &mut kept };
+            let done = transform_beside(text.as_bytes(), &scorer, &mut out, &mut rejects, vec![sink], &run);
+            let done = done.map_err(|e| format!("{e:?}"))?;
+            let tried = done.trials[0].1.clone();
+            let sides = tried.sides.map(|side| (side.rows, side.bad_rows, side.predictions));
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            Ok::<_, String>((text(out), text(kept), sides, tried.unassigned, tried.has_key))
+        };
+        let (champion, other) = pair;
+        for phase in [None, Some("ab/1")] {
+            let scorer = || match phase {
+                None => scorer(champion, &[other]),
+                Some(_) => divided(champion, other),
+            };
+            if phase.is_some() && champion == 3 {
+                continue;
+            }
+            let trial = if phase.is_some() { Trial::Challenger(0) } else { Trial::Shadow(0) };
+            let of_csv = score(&csv, RowFormat::Csv, scorer(), trial, phase);
+            let of_json = score(&json, RowFormat::JsonLines, scorer(), trial, phase);
+            let (Ok(of_csv), Ok(mut of_json)) = (of_csv.clone(), of_json.clone()) else {
+                panic!("{of_csv:?} {of_json:?}");
+            };
+            // The empty line in front is a bad row that no key assigns.
+            let without_first = |text: &str| text.split_inclusive('\n').enumerate().filter(|(i, _)| *i != 1).map(|(_, line)| line).collect::<String>();
+            of_json.0 = without_first(&of_json.0);
+            of_json.1 = without_first(&of_json.1);
+            match phase {
+                None => of_json.2.iter_mut().for_each(|side| (side.0, side.1) = (side.0 - 1, side.1 - 1)),
+                Some(_) => of_json.3 -= 1,
+            }
+            prop_assert_eq!(of_json, of_csv);
         }
     }
 }
