@@ -289,6 +289,14 @@ impl Rows<'_> {
         }
     }
 
+    /// For each feature, how many rows so far have no such key, and so a missing value; nothing where rows have columns.
+    pub fn lacking(&self) -> &[u64] {
+        match self {
+            Rows::Csv(_) => &[],
+            Rows::Json(rows) => rows.lacking(),
+        }
+    }
+
     /// Why nothing behind the batch can be read. Its line is counted from 1 at the beginning of the block.
     pub fn problem(&self) -> Option<Problem> {
         match self {

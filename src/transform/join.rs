@@ -104,7 +104,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             self.keys.add(&part.keys, part.keyed);
             self.opened.keys.store(self.keys.limit(), Ordering::Relaxed);
         }
-        unknown::add(&mut self.summary.unknown, self.opened.lineup.signature(), &part.unknown);
+        let signature = self.opened.lineup.signature();
+        unknown::add(&mut self.summary.unknown, signature, &part.unknown);
+        unknown::add(&mut self.summary.lacking, signature, &part.lacking);
         write(self.assembly.add(&mut part.out), self.out, &mut self.checksums)?;
         for (trial, part) in self.trials.iter_mut().zip(&part.trials) {
             trial.add(part, self.lines);

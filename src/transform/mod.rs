@@ -52,6 +52,8 @@ pub struct Summary {
     pub not_finite: u64,
     /// Categories that the model doesn't know.
     pub unknown: UnknownCounts,
+    /// Rows without a key that the model takes, by its name: their values are missing, or the rows bad.
+    pub lacking: UnknownCounts,
     /// By the baseline's bins; nothing, where there is none.
     pub counts: Counts,
     pub bytes: u64,

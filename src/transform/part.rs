@@ -26,6 +26,8 @@ pub struct Part {
     pub not_finite: u64,
     /// For each feature, how many cells of good rows have a category that the model doesn't know.
     pub unknown: Vec<u64>,
+    /// For each feature, how many rows have no such key; nothing where rows have columns.
+    pub lacking: Vec<u64>,
     /// What was counted by the baseline; nothing, if there is none.
     pub counts: Counts,
     /// Fingerprints of the keys of its good rows, where there is a key.
@@ -114,6 +116,7 @@ impl Opened {
             lines: 0,
             not_finite: 0,
             unknown: vec![0; self.lineup.signature().inputs.len()],
+            lacking: Vec::new(),
             counts: self.counter.as_ref().map(|counter| counter.zero()).unwrap_or_default(),
             keys: Vec::new(),
             keyed: 0,
@@ -179,6 +182,7 @@ impl Opened {
             part.rows += count as u64;
         }
         part.lines = rows.lines();
+        part.lacking = rows.lacking().to_vec();
         part.problem = rows.problem();
         let (arms, kept) = arms.map(ArmsScoring::end).unzip();
         let shadows = shadows.into_iter().map(ShadowScoring::end);
@@ -296,6 +300,9 @@ impl Part {
             .iter_mut()
             .zip(next.unknown)
             .for_each(|(sum, count)| *sum += count);
+        self.lacking.resize(self.lacking.len().max(next.lacking.len()), 0);
+        let lacking = self.lacking.iter_mut().zip(next.lacking);
+        lacking.for_each(|(sum, count)| *sum += count);
         self.counts.add(&next.counts);
         self.keys.extend(next.keys);
         self.keyed += next.keyed;

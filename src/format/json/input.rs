@@ -109,7 +109,7 @@ impl Input {
             Cause::Field { field, .. } => field as usize,
             Cause::Malformed(_) | Cause::Refused(_) => return "",
         };
-        &self.layout.names[field]
+        &self.layout.columns[field]
     }
 
     /// What may mend all rows at once that are bad for the same. `record`: one of them.

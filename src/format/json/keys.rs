@@ -114,7 +114,7 @@ impl<'a> Keys<'a> {
             field: layout.fields.get(unicode::name(&key).as_ref()).copied(),
             clashes: layout.written.iter().any(|name| *name == key),
         };
-        if self.known.len() < layout.names.len() + MOST {
+        if self.known.len() < layout.columns.len() + MOST {
             let row = self.row;
             self.places.insert(key, self.known.len());
             self.known.push(Known { raw, meant, row });

@@ -20,7 +20,7 @@ const COMPARED: usize = 64;
 
 pub struct Layout {
     /// The columns: the keys of the first block, and what is wanted beside.
-    pub names: Vec<String>,
+    pub columns: Vec<String>,
     /// By the name of a key the place of its column.
     pub fields: HashMap<String, usize>,
     /// For each column, what it is needed for.
@@ -128,7 +128,7 @@ impl Layout {
             names, fields, first, ..
         } = columns;
         Ok(Layout {
-            names,
+            columns: names,
             fields,
             roles,
             binding,

@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
             malformed: Vec::new(),
             keys: Keys::default(),
             row: 0,
-            stamps: vec![0; layout.names.len()],
+            stamps: vec![0; layout.columns.len()],
             lacking: vec![0; layout.binding.features.len()],
             long: false,
             characters: String::new(),

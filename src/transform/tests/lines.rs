@@ -233,6 +233,9 @@ fn a_missing_key_is_a_missing_value() {
         done.out,
         "{\"prediction\":2.0}\n{\"prediction\":1.0}\n{\"prediction\":1.0}\n{\"prediction\":1.0}\n"
     );
+    let lacking = done.summary.unwrap().lacking;
+    let counts: Vec<(&str, u64)> = lacking.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(counts, [("age", 1), ("height_10", 4), ("w", 2)]);
     // Another column of numbered ones is no misspelling, but a name in other letters is one; and rows with none of the features are
     // others than the model's.
     score("{\"age\":7,\"height_11\":1}\n").summary.unwrap();
