@@ -50,6 +50,7 @@
 //!
 //! - what a cell means: [`score::cell`]; how producers spell it: [`score::spelling`]; what parts and escapes it:
 //!   [`format::csv::dialect`];
+//! - which types of Parquet and Arrow are cells, and by which text: [`format::table`]; how much of them is in memory at once: there;
 //! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
 //! - what a file's name tells of its format, and what its output is called: [`format::FileFormat`], `spool::results`;
 //! - how files are compressed: [`format::compression`];

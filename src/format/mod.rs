@@ -25,6 +25,7 @@ pub mod json;
 mod kept;
 mod out;
 pub mod rejects;
+pub mod table;
 pub mod tensors;
 mod writing;
 

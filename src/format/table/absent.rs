@@ -1,0 +1,192 @@
+//! What stands here where the program is built without tables: their opening refuses a file by name, so that no table is ever open.
+
+use super::source::Source;
+use crate::format::{Cause, CutError, Record, RowFormat, RowWriting, Wanted};
+use crate::problem::{Code, Problem};
+use crate::score::batch::Flaw;
+use crate::score::{Batch, Derivation};
+use std::borrow::Cow;
+use std::io::Read;
+use std::marker::PhantomData;
+
+#[derive(Debug)]
+pub enum Table {}
+#[derive(Clone, Debug)]
+pub enum Column {}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub rows: u64,
+    pub bytes: u64,
+}
+#[derive(Clone, Debug)]
+pub struct RowGroup {
+    pub index: usize,
+    pub rows: usize,
+    none: Never,
+}
+pub enum Input {}
+pub struct Rows<'a>(Never, PhantomData<&'a ()>);
+pub struct Stream<R>(Never, PhantomData<R>);
+
+#[derive(Clone, Copy, Debug)]
+enum Never {}
+
+impl Table {
+    pub fn open(_: &Source, _: RowFormat, _: u64) -> Result<Table, CutError> {
+        Err(not_built_in().into())
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        match *self {}
+    }
+
+    pub fn groups(&self) -> &[Group] {
+        match *self {}
+    }
+
+    pub fn rows(&self) -> u64 {
+        match *self {}
+    }
+
+    pub fn read(&self, _: &Source, _: usize, _: &[usize]) -> Result<RowGroup, CutError> {
+        match *self {}
+    }
+}
+
+impl<R: Read> Stream<R> {
+    pub fn open(_: R, _: u64) -> Result<Stream<R>, CutError> {
+        Err(not_built_in().into())
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        match self.0 {}
+    }
+
+    pub fn next(&mut self, _: &[usize]) -> Result<Option<RowGroup>, CutError> {
+        match self.0 {}
+    }
+}
+
+impl Input {
+    pub fn open(table: &Table, _: &Wanted) -> Result<Input, Problem> {
+        match *table {}
+    }
+
+    pub fn of(_: &[Column], _: &Wanted) -> Result<Input, Problem> {
+        Err(not_built_in())
+    }
+
+    pub fn needed(&self) -> &[usize] {
+        match *self {}
+    }
+
+    pub fn kept(&self) -> &[usize] {
+        match *self {}
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        match *self {}
+    }
+
+    pub fn names(&self) -> &[String] {
+        match *self {}
+    }
+
+    pub fn writing(&self) -> &RowWriting {
+        match *self {}
+    }
+
+    pub fn column(&self, _: Cause) -> &str {
+        match *self {}
+    }
+
+    pub fn reason<'r>(&self, _: Cause, _: impl FnOnce(u32) -> &'r str) -> Cow<'static, str> {
+        match *self {}
+    }
+
+    pub fn observes(&self, _: usize) -> bool {
+        match *self {}
+    }
+
+    pub fn derivation(&self, _: usize) -> Result<&Derivation, &Problem> {
+        match *self {}
+    }
+}
+
+impl<'a> Rows<'a> {
+    pub fn new(_: &'a Input, group: &'a RowGroup) -> Rows<'a> {
+        match group.none {}
+    }
+
+    pub fn fill(&mut self) -> bool {
+        match self.0 {}
+    }
+
+    pub fn read(&self) -> &Batch {
+        match self.0 {}
+    }
+
+    pub fn batch(&mut self) -> &mut Batch {
+        match self.0 {}
+    }
+
+    pub fn observed(&self, _: usize, _: usize) -> Option<Cow<'a, [u8]>> {
+        match self.0 {}
+    }
+
+    pub fn derive(&self, _: &Derivation, _: &mut Batch) {
+        match self.0 {}
+    }
+
+    pub fn line(&self, _: usize) -> u32 {
+        match self.0 {}
+    }
+
+    pub fn record(&mut self, _: u32) -> Record {
+        match self.0 {}
+    }
+
+    pub fn text(&self, _: &Record) -> &[u8] {
+        match self.0 {}
+    }
+
+    pub fn into_records(self) -> Vec<u8> {
+        match self.0 {}
+    }
+
+    pub fn push_json(&self, _: usize, _: usize, _: &mut Vec<u8>) {
+        match self.0 {}
+    }
+
+    pub fn push_text(&self, _: usize, _: usize, _: &mut Vec<u8>) {
+        match self.0 {}
+    }
+
+    pub fn cause(&self, _: Flaw) -> Cause {
+        match self.0 {}
+    }
+
+    pub fn cause_of_second(&self, _: Flaw, _: &Derivation) -> Cause {
+        match self.0 {}
+    }
+
+    pub fn reason(&self, _: Flaw) -> (Option<&str>, Cow<'static, str>) {
+        match self.0 {}
+    }
+
+    pub fn lines(&self) -> u64 {
+        match self.0 {}
+    }
+
+    pub fn problem(&self) -> Option<Problem> {
+        match self.0 {}
+    }
+}
+
+fn not_built_in() -> Problem {
+    Problem::new(
+        Code::NotBuiltIn,
+        "the file is a Parquet or Arrow file, and this program was built without them",
+        "build it with them (cargo build --release --features parquet), or write the file as CSV",
+    )
+}

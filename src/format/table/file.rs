@@ -1,0 +1,127 @@
+//! A table file that is open, and a row group of it.
+
+use super::column::Column;
+use super::fault::damaged;
+use super::ipc;
+use super::parquet::Footer;
+use super::source::Source;
+use crate::format::{CutError, RowFormat};
+use polars_arrow::array::Array;
+
+/// Where which rows of a file stand; its columns.
+#[derive(Debug)]
+pub struct Table {
+    layout: Layout,
+    /// Bytes, for what is in memory of one row group.
+    bound: u64,
+}
+
+#[derive(Debug)]
+enum Layout {
+    Parquet(Footer),
+    Arrow(ipc::File),
+}
+
+/// A row group, before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub rows: u64,
+    /// In the file, of all columns.
+    pub bytes: u64,
+}
+
+/// Columns of a row group.
+#[derive(Clone, Debug)]
+pub struct RowGroup {
+    /// Its place in the file, from 0.
+    pub index: usize,
+    pub rows: usize,
+    /// By the place of the column in the file; none of those that weren't asked for.
+    arrays: Vec<Option<Box<dyn Array>>>,
+}
+
+impl Table {
+    /// `bound`: bytes, for all that is in memory of one row group at once.
+    ///
+    /// # Errors
+    /// The file can't be read, is damaged, encrypted, or no file of this format.
+    pub fn open(source: &Source, format: RowFormat, bound: u64) -> Result<Table, CutError> {
+        let layout = match format {
+            RowFormat::Arrow => Layout::Arrow(ipc::File::open(source, bound)?),
+            _ => Layout::Parquet(Footer::read(source, bound)?),
+        };
+        Ok(Table { layout, bound })
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        match &self.layout {
+            Layout::Parquet(footer) => &footer.columns,
+            Layout::Arrow(file) => &file.columns,
+        }
+    }
+
+    pub fn groups(&self) -> &[Group] {
+        match &self.layout {
+            Layout::Parquet(footer) => &footer.groups,
+            Layout::Arrow(file) => &file.groups,
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.groups().iter().map(|group| group.rows).sum()
+    }
+
+    /// Reads some columns of a row group. `columns`: their places, ascending.
+    ///
+    /// # Errors
+    /// The file can't be read or is damaged, or they would need more than the bound.
+    pub fn read(&self, source: &Source, group: usize, columns: &[usize]) -> Result<RowGroup, CutError> {
+        let arrays = match &self.layout {
+            Layout::Parquet(footer) => footer.arrays(source, group, columns, self.bound),
+            Layout::Arrow(file) => file.arrays(source, group, columns, self.bound),
+        }?;
+        let rows = self.groups()[group].rows as usize;
+        RowGroup::of(group, rows, self.columns().len(), columns, arrays)
+    }
+}
+
+impl RowGroup {
+    /// `all`: how many columns the file has. `columns`: the places of the arrays.
+    ///
+    /// # Errors
+    /// An array is of another length.
+    pub fn of(
+        index: usize,
+        rows: usize,
+        all: usize,
+        columns: &[usize],
+        arrays: Vec<Box<dyn Array>>,
+    ) -> Result<RowGroup, CutError> {
+        let mut places = vec![None; all];
+        for (column, array) in columns.iter().zip(arrays) {
+            if array.len() != rows {
+                let values = array.len();
+                return Err(damaged(format!(
+                    "row group {index}: a column has {values} values for {rows} rows"
+                ))
+                .into());
+            }
+            places[*column] = Some(array);
+        }
+        Ok(RowGroup {
+            index,
+            rows,
+            arrays: places,
+        })
+    }
+
+    /// A column, if it was read.
+    pub fn array(&self, column: usize) -> Option<&dyn Array> {
+        self.arrays.get(column)?.as_deref()
+    }
+
+    /// Takes a column out, for a writer.
+    pub fn take(&mut self, column: usize) -> Option<Box<dyn Array>> {
+        self.arrays.get_mut(column)?.take()
+    }
+}

@@ -1,0 +1,192 @@
+//! The rows of a row group, batch by batch.
+
+use super::file::RowGroup;
+use super::fill::{From, Scratch, fill};
+use super::input::Input;
+use super::value::{push_cell, push_json, push_object, texts};
+use crate::format::{Cause, Record};
+use crate::problem::Problem;
+use crate::score::batch::{Flaw, ROWS, Reason};
+use crate::score::cell::trim;
+use crate::score::{Batch, Derivation};
+use std::borrow::Cow;
+
+pub struct Rows<'a> {
+    input: &'a Input,
+    group: &'a RowGroup,
+    batch: Batch,
+    /// Where the batch begins, and where the next one does.
+    start: usize,
+    at: usize,
+    scratch: Scratch,
+    /// The rows that were asked for, as JSON.
+    records: Vec<u8>,
+}
+
+impl<'a> Rows<'a> {
+    /// `group`: with the columns that the input needs.
+    pub fn new(input: &'a Input, group: &'a RowGroup) -> Rows<'a> {
+        Rows {
+            input,
+            group,
+            batch: Batch::new(&input.binding, group.rows),
+            start: 0,
+            at: 0,
+            scratch: Scratch::default(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Fills the batch with the next rows; false at the end.
+    pub fn fill(&mut self) -> bool {
+        let rows = (self.group.rows - self.at).min(ROWS);
+        self.start = self.at;
+        if rows == 0 {
+            return false;
+        }
+        self.batch.clear();
+        for feature in &self.input.order {
+            let of = &self.input.binding.features[*feature];
+            let from = self.from(self.input.binding.fields[*feature]);
+            fill(from, *feature, of, rows, &mut self.batch, &mut self.scratch);
+        }
+        self.batch.end_rows(rows);
+        self.batch.end();
+        self.at += rows;
+        true
+    }
+
+    fn from(&self, column: usize) -> From<'a> {
+        From {
+            array: self.group.array(column).expect("the columns that are needed were read"),
+            dtype: &self.input.columns[column].dtype,
+            start: self.start,
+        }
+    }
+
+    /// The batch, to be looked at.
+    pub fn read(&self) -> &Batch {
+        &self.batch
+    }
+
+    pub fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// The text of a cell of an observed column in a row of the batch, without spaces around it. `column`: as it was wanted. None of
+    /// a column that isn't there.
+    pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'a, [u8]>> {
+        Some(match self.cell(self.input.observed[column]?, row) {
+            Cow::Borrowed(text) => trim(text).into(),
+            Cow::Owned(text) => match trim(&text) {
+                trimmed if trimmed.len() < text.len() => trimmed.to_vec().into(),
+                _ => text.into(),
+            },
+        })
+    }
+
+    /// As it would stand in a CSV.
+    fn cell(&self, column: usize, row: usize) -> Cow<'a, [u8]> {
+        let from = self.from(column);
+        match texts(from.array, from.dtype) {
+            Some(texts) => texts(from.start + row).unwrap_or_default().into(),
+            None => {
+                let mut cell = Vec::new();
+                push_cell(from.array, from.dtype, from.start + row, self.input.mark, &mut cell);
+                cell.into()
+            }
+        }
+    }
+
+    /// Fills a batch with the same rows for a second model.
+    pub fn derive(&self, derivation: &Derivation, second: &mut Batch) {
+        derivation.fill(&self.batch, |column, row| self.cell(column, row), second);
+    }
+
+    /// The number of a row of the batch in the row group, from 0.
+    pub fn line(&self, row: usize) -> u32 {
+        (self.start + row) as u32
+    }
+
+    /// Writes a row of the batch as one JSON object of the columns that were read, and tells where it stands among such.
+    pub fn record(&mut self, row: u32) -> Record {
+        let start = self.records.len();
+        let row = self.start + row as usize;
+        let members = self.input.needed().iter().filter_map(|place| {
+            let column = &self.input.columns[*place];
+            Some((&*column.original, self.group.array(*place)?, &column.dtype, row))
+        });
+        push_object(members, &mut self.records);
+        Record {
+            line: Some(row as u32),
+            start: start as u32,
+            end: self.records.len() as u32,
+        }
+    }
+
+    /// The text of a record, by its place.
+    pub fn text(&self, record: &Record) -> &[u8] {
+        &self.records[record.start as usize..record.end as usize]
+    }
+
+    /// What records stand in.
+    pub fn into_records(self) -> Vec<u8> {
+        self.records
+    }
+
+    /// Appends a value of a column that was read as JSON, of a row of the batch.
+    pub fn push_json(&self, column: usize, row: usize, out: &mut Vec<u8>) {
+        let from = self.from(column);
+        push_json(from.array, from.dtype, from.start + row, out);
+    }
+
+    /// Appends a value of a column that was read as it would stand in a CSV, of a row of the batch, without the quotes that it may
+    /// need; nested ones as JSON.
+    pub fn push_text(&self, column: usize, row: usize, out: &mut Vec<u8>) {
+        let from = self.from(column);
+        match self.input.columns[column].has_cells() {
+            true => {
+                push_cell(from.array, from.dtype, from.start + row, b'.', out);
+            }
+            false if from.array.is_null(from.start + row) => {}
+            false => push_json(from.array, from.dtype, from.start + row, out),
+        }
+    }
+
+    pub fn cause(&self, flaw: Flaw) -> Cause {
+        match flaw.reason {
+            Reason::Cell { feature, error } => Cause::Cell { feature, error },
+            Reason::Refused(why) => Cause::Refused(why),
+            Reason::Malformed => unreachable!("the rows of a table are whole"),
+        }
+    }
+
+    /// The same of a flaw of the batch that was derived for a second model.
+    pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
+        match flaw.reason {
+            Reason::Cell { feature, error } => Cause::Field {
+                field: derivation.field(feature as usize) as u32,
+                error,
+            },
+            _ => self.cause(flaw),
+        }
+    }
+
+    /// The column that a row of the batch is bad for, if it is one, and why; in words.
+    pub fn reason(&self, flaw: Flaw) -> (Option<&str>, Cow<'static, str>) {
+        let cause = self.cause(flaw);
+        let column = self.input.column(cause);
+        let reason = self.input.reason(cause, |why| self.batch.refusal(why));
+        ((!column.is_empty()).then_some(column), reason)
+    }
+
+    /// The rows in front of what is read next.
+    pub fn lines(&self) -> u64 {
+        self.at as u64
+    }
+
+    /// A row group is decoded as a whole: nothing behind the batch can't be read.
+    pub fn problem(&self) -> Option<Problem> {
+        None
+    }
+}
