@@ -89,7 +89,7 @@ pub fn width(dtype: &ArrowDataType) -> Option<u64> {
 }
 
 /// As Arrow's own tools name it.
-fn type_name(dtype: &ArrowDataType) -> String {
+pub fn type_name(dtype: &ArrowDataType) -> String {
     use ArrowDataType::*;
     match dtype {
         Float16 => "halffloat".into(),

@@ -136,3 +136,28 @@ pub fn of_decoding(place: &str, error: &dyn Display) -> Problem {
     }
     damaged(why)
 }
+
+/// Of a column that is kept.
+pub fn unwritable(column: &str, type_name: &str) -> Problem {
+    Problem::new(
+        Code::ColumnType,
+        format!(
+            "column {:?} is of type {type_name}, which can't be written to Parquet here, and output.columns keeps it",
+            excerpt(column.as_bytes(), 80)
+        ),
+        "choose the kept columns in output.columns without it, or have another output.format",
+    )
+    .column(column)
+}
+
+/// Neither the file's fault nor the disk's.
+pub fn unwritten(why: &str) -> Problem {
+    Problem::new(
+        Code::Internal,
+        format!(
+            "the output's columns can't be written: {}",
+            excerpt(why.as_bytes(), 200)
+        ),
+        "please report it; output.columns = \"prediction\", or another output.format, may do meanwhile",
+    )
+}

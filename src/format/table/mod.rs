@@ -18,6 +18,8 @@ mod absent;
 #[cfg(feature = "parquet")]
 mod column;
 #[cfg(feature = "parquet")]
+pub mod columns;
+#[cfg(feature = "parquet")]
 mod decimal;
 #[cfg(feature = "parquet")]
 mod fault;
@@ -43,6 +45,8 @@ mod tests;
 mod time;
 #[cfg(feature = "parquet")]
 mod value;
+#[cfg(feature = "parquet")]
+pub mod write;
 
 #[cfg(not(feature = "parquet"))]
 pub use absent::{Column, Group, Input, RowGroup, Rows, Stream, Table};
