@@ -1,14 +1,19 @@
 //! An input, cut into blocks of whole rows.
 
+use super::Input;
 use super::compression::{Limits, Unpacked};
 use super::csv::cut;
 use super::csv::dialect::Dialect;
+use super::table::{RowGroup, RowGroups, Table, Undecoded};
 use super::{Compression, CutError, Encoding, FileFormat, PieceHash, RowFormat};
-use std::io::Read;
+use crate::problem::{Code, Problem};
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 /// How an input is cut.
 #[derive(Clone, Copy, Debug)]
-pub struct Cutting {
+pub struct Cutting<'a> {
     pub format: FileFormat,
     pub encoding: Encoding,
     pub dialect: Dialect,
@@ -16,25 +21,37 @@ pub struct Cutting {
     pub size: Option<u64>,
     /// What a compressed input may ask for.
     pub limits: Limits,
+    /// The input, where it can be read at any place.
+    pub file: Option<&'a File>,
+    /// Bytes, for what is in memory of a table at once.
+    pub bound: u64,
 }
 
-impl Cutting {
+impl Cutting<'_> {
     /// How long the text is, if it is known: where it is decoded or unpacked, it isn't as long as the file.
     pub fn text_size(&self) -> Option<u64> {
         let is_utf8 = self.encoding.is_utf8() || self.format.rows == RowFormat::JsonLines;
         self.size
-            .filter(|_| is_utf8 && self.format.compression == Compression::None)
+            .filter(|_| self.format.is_text() && is_utf8 && self.format.compression == Compression::None)
     }
 }
 
 /// The blocks of one input, in order.
 pub enum Blocks<R> {
     Text(cut::Blocks<Unpacked<R>>),
+    /// At first its beginning, without rows; then its row groups.
+    Table {
+        groups: RowGroups,
+        begun: bool,
+    },
 }
 
 /// Whole rows: what becomes a part.
 pub enum Block {
     Text(Vec<u8>),
+    /// A table's beginning, without rows.
+    Table(Arc<Table>),
+    RowGroup(RowGroup),
 }
 
 /// The beginning of an input, by which it is opened.
@@ -42,15 +59,20 @@ pub enum Block {
 pub enum Beginning<'a> {
     /// Its first block, without a byte order mark.
     Text(&'a [u8]),
+    Table(&'a Table),
 }
 
 /// A block, and what was read with it.
 pub enum Unhashed {
     Text(cut::Unhashed),
+    Table(Arc<Table>),
+    RowGroup(Undecoded),
 }
 
 impl<R: Read> Blocks<R> {
-    pub fn new(input: R, cutting: &Cutting) -> Blocks<R> {
+    /// # Errors
+    /// A table can't be read, or isn't one.
+    pub fn new(input: R, cutting: &Cutting) -> Result<Blocks<R>, CutError> {
         let Cutting {
             format,
             encoding,
@@ -59,18 +81,28 @@ impl<R: Read> Blocks<R> {
             ..
         } = *cutting;
         let size = cutting.text_size();
+        if !format.is_text() {
+            if format.compression != Compression::None {
+                return Err(compressed(format.compression).into());
+            }
+            return Ok(Blocks::Table {
+                groups: RowGroups::open(input, cutting.file, format.rows, cutting.bound)?,
+                begun: false,
+            });
+        }
         let input = Unpacked::new(input, format.compression, limits);
-        Blocks::Text(match format.rows {
+        Ok(Blocks::Text(match format.rows {
             // JSON is UTF-8 (RFC 8259), whatever CSVs are.
             RowFormat::JsonLines => cut::Blocks::unpacked(input, Encoding::UTF_8, dialect, size).of_lines(),
             rows => cut::Blocks::unpacked(input, encoding, dialect.of(rows), size),
-        })
+        }))
     }
 
     /// The next block, or `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Block>, CutError> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.next_block()?.map(Block::Text)),
+            Blocks::Table { .. } => self.next_unhashed()?.map(Unhashed::block).transpose(),
         }
     }
 
@@ -78,6 +110,18 @@ impl<R: Read> Blocks<R> {
     pub fn next_unhashed(&mut self) -> Result<Option<Unhashed>, CutError> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.next_unhashed()?.map(Unhashed::Text)),
+            Blocks::Table { groups, begun: true } => Ok(groups.next().map(Unhashed::RowGroup)),
+            Blocks::Table { groups, begun } => {
+                *begun = true;
+                Ok(Some(Unhashed::Table(groups.table().clone())))
+            }
+        }
+    }
+
+    /// Reads no more than an opened input takes.
+    pub fn open(&mut self, input: &Input) {
+        if let (Blocks::Table { groups, .. }, Some(columns)) = (self, input.columns()) {
+            groups.need(columns);
         }
     }
 
@@ -85,6 +129,7 @@ impl<R: Read> Blocks<R> {
     pub fn add(&mut self, piece: Option<PieceHash>) {
         match self {
             Blocks::Text(blocks) => blocks.add(piece),
+            Blocks::Table { .. } => {}
         }
     }
 
@@ -92,6 +137,7 @@ impl<R: Read> Blocks<R> {
     pub fn recycle(&mut self, memory: Vec<u8>) {
         match self {
             Blocks::Text(blocks) => blocks.recycle(memory),
+            Blocks::Table { .. } => {}
         }
     }
 
@@ -99,6 +145,7 @@ impl<R: Read> Blocks<R> {
     pub fn ended(&self) -> bool {
         match self {
             Blocks::Text(blocks) => blocks.ended(),
+            Blocks::Table { groups, begun } => *begun && groups.ended(),
         }
     }
 
@@ -106,12 +153,16 @@ impl<R: Read> Blocks<R> {
     pub fn bytes(&self) -> u64 {
         match self {
             Blocks::Text(blocks) => blocks.bytes(),
+            Blocks::Table { groups, .. } => groups.bytes(),
         }
     }
 
-    pub fn hash(&self) -> blake3::Hash {
+    /// # Errors
+    /// A table is read for it, and can't be.
+    pub fn hash(&self) -> io::Result<blake3::Hash> {
         match self {
-            Blocks::Text(blocks) => blocks.hash(),
+            Blocks::Text(blocks) => Ok(blocks.hash()),
+            Blocks::Table { groups, .. } => groups.hash(),
         }
     }
 }
@@ -128,6 +179,9 @@ impl Block {
     pub fn beginning(&self) -> Beginning<'_> {
         match self {
             Block::Text(text) => Beginning::Text(text),
+            Block::Table(table) => Beginning::Table(table),
+            // Row groups are none.
+            Block::RowGroup(_) => Beginning::Text(&[]),
         }
     }
 
@@ -135,6 +189,15 @@ impl Block {
     pub fn text(&self) -> &[u8] {
         match self {
             Block::Text(text) => text,
+            _ => &[],
+        }
+    }
+
+    /// The number of a table's row group, from 0.
+    pub fn row_group(&self) -> Option<u32> {
+        match self {
+            Block::RowGroup(group) => Some(group.index as u32),
+            _ => None,
         }
     }
 
@@ -142,6 +205,7 @@ impl Block {
     pub fn into_memory(self) -> Vec<u8> {
         match self {
             Block::Text(text) => text,
+            _ => Vec::new(),
         }
     }
 
@@ -152,6 +216,7 @@ impl Block {
                 text.drain(..front);
                 Block::Text(text)
             }
+            table => table,
         }
     }
 
@@ -159,6 +224,8 @@ impl Block {
     pub fn length(&self) -> usize {
         match self {
             Block::Text(text) => text.len(),
+            Block::Table(_) => 0,
+            Block::RowGroup(group) => group.memory,
         }
     }
 }
@@ -168,12 +235,16 @@ impl Unhashed {
     pub fn hashed(block: Block) -> Unhashed {
         match block {
             Block::Text(text) => Unhashed::Text(cut::Unhashed::hashed(text)),
+            Block::Table(table) => Unhashed::Table(table),
+            Block::RowGroup(_) => unreachable!("a table begins with its columns"),
         }
     }
 
     pub fn length(&self) -> usize {
         match self {
             Unhashed::Text(block) => block.length(),
+            Unhashed::Table(_) => 0,
+            Unhashed::RowGroup(group) => group.memory(),
         }
     }
 
@@ -181,12 +252,27 @@ impl Unhashed {
     pub fn hash(&self) -> Option<PieceHash> {
         match self {
             Unhashed::Text(block) => block.hash(),
+            _ => None,
         }
     }
 
-    pub fn block(self) -> Block {
-        match self {
+    /// # Errors
+    /// A row group can't be read or decoded.
+    pub fn block(self) -> Result<Block, CutError> {
+        Ok(match self {
             Unhashed::Text(block) => Block::Text(block.block()),
-        }
+            Unhashed::Table(table) => Block::Table(table),
+            Unhashed::RowGroup(group) => Block::RowGroup(group.decode()?),
+        })
     }
+}
+
+/// Of a table: it compresses its columns itself, and is read at any place.
+fn compressed(compression: Compression) -> Problem {
+    let name = compression.name();
+    Problem::new(
+        Code::FormatMismatch,
+        format!("the file is a table that was compressed as a whole ({name}), which can't be read at any place"),
+        "send it as it is: Parquet and Arrow files compress their columns themselves",
+    )
 }

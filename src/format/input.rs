@@ -4,6 +4,7 @@ use super::blocks::{Beginning, Block};
 use super::csv::head::Wanted;
 use super::csv::input as csv;
 use super::json::input as json;
+use super::table;
 use super::{Cause, FileFormat, Out, Record, RowFormat, RowWriting, Said};
 use crate::problem::Problem;
 use crate::score::batch::Flaw;
@@ -14,12 +15,14 @@ use std::borrow::Cow;
 pub enum Input {
     Csv(csv::Input),
     Json(json::Input),
+    Table(table::Input),
 }
 
 /// The rows of a block, batch by batch.
 pub enum Rows<'a> {
     Csv(csv::Rows<'a>),
     Json(json::Rows<'a>),
+    Table(table::Rows<'a>),
 }
 
 impl Input {
@@ -31,6 +34,7 @@ impl Input {
                 Ok(Input::Json(json::Input::open(first, wanted)?))
             }
             Beginning::Text(first) => Ok(Input::Csv(csv::Input::open(first, wanted)?)),
+            Beginning::Table(table) => Ok(Input::Table(table::Input::open(table, wanted)?)),
         }
     }
 
@@ -40,6 +44,15 @@ impl Input {
             (Input::Csv(input), Beginning::Text(first)) => input.begins(first),
             // Its keys are those of all of its first block.
             (Input::Json(_), Beginning::Text(_)) => false,
+            _ => false,
+        }
+    }
+
+    /// The places of the columns that are read of a table; none where rows are read as a whole.
+    pub fn columns(&self) -> Option<&[usize]> {
+        match self {
+            Input::Table(input) => Some(input.needed()),
+            _ => None,
         }
     }
 
@@ -48,6 +61,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.out(),
             Input::Json(input) => input.out(),
+            Input::Table(input) => input.out(),
         }
     }
 
@@ -55,6 +69,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.format(),
             Input::Json(input) => input.format(),
+            Input::Table(input) => input.format(),
         }
     }
 
@@ -63,6 +78,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.output(),
             Input::Json(input) => input.output(),
+            Input::Table(input) => input.output(),
         }
     }
 
@@ -70,7 +86,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.has_header(),
             // Each row has its names.
-            Input::Json(_) => true,
+            Input::Json(_) | Input::Table(_) => true,
         }
     }
 
@@ -79,6 +95,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.writing(),
             Input::Json(input) => input.writing(),
+            Input::Table(input) => input.writing(),
         }
     }
 
@@ -86,7 +103,7 @@ impl Input {
     pub fn delimiter(&self) -> u8 {
         match self {
             Input::Csv(input) => input.delimiter(),
-            Input::Json(_) => b',',
+            Input::Json(_) | Input::Table(_) => b',',
         }
     }
 
@@ -94,7 +111,7 @@ impl Input {
     pub fn end(&self) -> usize {
         match self {
             Input::Csv(input) => input.end(),
-            Input::Json(_) => 0,
+            Input::Json(_) | Input::Table(_) => 0,
         }
     }
 
@@ -102,7 +119,7 @@ impl Input {
     pub fn lines(&self) -> u64 {
         match self {
             Input::Csv(input) => input.lines(),
-            Input::Json(_) => 0,
+            Input::Json(_) | Input::Table(_) => 0,
         }
     }
 
@@ -111,6 +128,9 @@ impl Input {
         match (self, block) {
             (Input::Csv(input), Block::Text(text)) => Rows::Csv(input.rows(&text[front..])),
             (Input::Json(input), Block::Text(text)) => Rows::Json(input.rows(&text[front..])),
+            (Input::Table(input), Block::RowGroup(group)) => Rows::Table(table::Rows::new(input, group)),
+            (Input::Table(input), _) => Rows::Table(input.no_rows()),
+            _ => unreachable!("an input's blocks are of its format"),
         }
     }
 
@@ -119,6 +139,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.column(cause),
             Input::Json(input) => input.column(cause),
+            Input::Table(input) => input.column(cause),
         }
     }
 
@@ -127,6 +148,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.hint(cause, record),
             Input::Json(input) => input.hint(cause, record),
+            Input::Table(_) => None,
         }
     }
 
@@ -135,6 +157,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.reason(cause, refusal),
             Input::Json(input) => input.reason(cause, record, refusal),
+            Input::Table(input) => input.reason(cause, refusal),
         }
     }
 
@@ -143,6 +166,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.names(),
             Input::Json(input) => input.names(),
+            Input::Table(input) => input.names(),
         }
     }
 
@@ -151,6 +175,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.observes(column),
             Input::Json(input) => input.observes(column),
+            Input::Table(input) => input.observes(column),
         }
     }
 
@@ -162,6 +187,7 @@ impl Input {
         match self {
             Input::Csv(input) => input.derivation(second),
             Input::Json(input) => input.derivation(second),
+            Input::Table(input) => input.derivation(second),
         }
     }
 
@@ -170,6 +196,7 @@ impl Input {
         match self {
             Input::Csv(input) => Some(input.least()),
             Input::Json(input) => Some(input.least()),
+            Input::Table(_) => None,
         }
     }
 }
@@ -180,6 +207,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.fill(),
             Rows::Json(rows) => rows.fill(),
+            Rows::Table(rows) => rows.fill(),
         }
     }
 
@@ -188,6 +216,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.read(),
             Rows::Json(rows) => rows.read(),
+            Rows::Table(rows) => rows.read(),
         }
     }
 
@@ -195,6 +224,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.batch(),
             Rows::Json(rows) => rows.batch(),
+            Rows::Table(rows) => rows.batch(),
         }
     }
 
@@ -204,6 +234,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.observed(column, row),
             Rows::Json(rows) => rows.observed(column, row),
+            Rows::Table(rows) => rows.observed(column, row),
         }
     }
 
@@ -212,6 +243,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.derive(derivation, second),
             Rows::Json(rows) => rows.derive(derivation, second),
+            Rows::Table(rows) => rows.derive(derivation, second),
         }
     }
 
@@ -221,23 +253,26 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.line(row, seen),
             Rows::Json(rows) => rows.line(row),
+            Rows::Table(rows) => rows.line(row),
         }
     }
 
     /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
     /// prediction that is not finite.
     pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
-        match (self, out) {
-            (Rows::Csv(rows), Out::Text(out)) => rows.write(predictions, out),
-            (Rows::Json(rows), Out::Text(out)) => rows.write(predictions, out),
+        match self {
+            Rows::Csv(rows) => rows.write(predictions, out),
+            Rows::Json(rows) => rows.write(predictions, out),
+            Rows::Table(rows) => rows.write(predictions, out),
         }
     }
 
     /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
     pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
-        match (self, out) {
-            (Rows::Csv(rows), Out::Text(out)) => rows.write_arms(said, of, out),
-            (Rows::Json(rows), Out::Text(out)) => rows.write_arms(said, of, out),
+        match self {
+            Rows::Csv(rows) => rows.write_arms(said, of, out),
+            Rows::Json(rows) => rows.write_arms(said, of, out),
+            Rows::Table(rows) => rows.write_arms(said, of, out),
         }
     }
 
@@ -247,6 +282,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.record(row),
             Rows::Json(rows) => Some(rows.record(row)),
+            Rows::Table(rows) => Some(rows.record(row)),
         }
     }
 
@@ -255,6 +291,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.text(record),
             Rows::Json(rows) => rows.text(record),
+            Rows::Table(rows) => rows.text(record),
         }
     }
 
@@ -262,6 +299,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.cause(flaw),
             Rows::Json(rows) => rows.cause(flaw),
+            Rows::Table(rows) => rows.cause(flaw),
         }
     }
 
@@ -270,6 +308,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.cause_of_second(flaw, derivation),
             Rows::Json(rows) => rows.cause_of_second(flaw, derivation),
+            Rows::Table(rows) => rows.cause_of_second(flaw, derivation),
         }
     }
 
@@ -278,6 +317,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.reason(flaw),
             Rows::Json(rows) => rows.reason(flaw),
+            Rows::Table(rows) => rows.reason(flaw),
         }
     }
 
@@ -286,13 +326,14 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.lines(),
             Rows::Json(rows) => rows.lines(),
+            Rows::Table(rows) => rows.lines(),
         }
     }
 
     /// For each feature, how many rows so far have no such key, and so a missing value; nothing where rows have columns.
     pub fn lacking(&self) -> &[u64] {
         match self {
-            Rows::Csv(_) => &[],
+            Rows::Csv(_) | Rows::Table(_) => &[],
             Rows::Json(rows) => rows.lacking(),
         }
     }
@@ -302,6 +343,7 @@ impl Rows<'_> {
         match self {
             Rows::Csv(rows) => rows.problem(),
             Rows::Json(rows) => rows.problem(),
+            Rows::Table(rows) => rows.problem(),
         }
     }
 
@@ -309,6 +351,7 @@ impl Rows<'_> {
     pub fn into_records(self) -> Option<Vec<u8>> {
         match self {
             Rows::Csv(_) | Rows::Json(_) => None,
+            Rows::Table(rows) => Some(rows.into_records()),
         }
     }
 }

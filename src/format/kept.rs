@@ -2,8 +2,10 @@
 
 use super::csv::record::quote;
 use super::json::writer::push_text;
+use super::table::Columns;
 use super::writing::Front;
 use std::borrow::Cow;
+use std::str::from_utf8;
 
 /// Of a batch of rows, the cells of the kept columns. `column`: its place among them.
 pub trait KeptCells {
@@ -35,6 +37,20 @@ impl<K: KeptCells> Front for Fields<'_, K> {
             }
             out.push(self.delimiter);
         }
+    }
+}
+
+/// Keeps the cells of a row as texts of `columns` columns; an empty one is a missing one.
+pub fn keep_texts(cells: &impl KeptCells, columns: usize, row: usize, malformed: bool, out: &mut Columns) {
+    let hidden = malformed && cells.hidden(row).is_some();
+    for column in 0..columns {
+        let text = if hidden {
+            (&b""[..]).into()
+        } else {
+            cells.text(column, row)
+        };
+        // What isn't UTF-8 has ended the file before.
+        out.keep_text(column, from_utf8(&text).ok().filter(|text| !text.is_empty()));
     }
 }
 

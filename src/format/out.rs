@@ -1,16 +1,23 @@
 //! What rows are written into, and how parts of an output become its bytes.
 
+use super::table::{Columns, Writer};
+use super::writing::Style;
 use super::{Input, compression};
+use crate::problem::Problem;
 use std::mem::take;
 
 /// What the rows of a part are written into.
 pub enum Out {
     Text(Vec<u8>),
+    Columns(Columns),
 }
 
 impl Out {
-    pub fn new() -> Out {
-        Out::Text(Vec::new())
+    pub fn new(input: &Input) -> Out {
+        match input.writing().style() {
+            Style::Columns(schema) => Out::Columns(Columns::new(schema.clone())),
+            _ => Out::Text(Vec::new()),
+        }
     }
 
     /// Empties it, and keeps its memory. `room`: for how many bytes there should be some.
@@ -20,6 +27,7 @@ impl Out {
                 text.clear();
                 text.reserve(room);
             }
+            Out::Columns(columns) => columns.clear(),
         }
     }
 
@@ -27,13 +35,8 @@ impl Out {
     pub fn append(&mut self, next: Out) {
         match (self, next) {
             (Out::Text(text), Out::Text(next)) => text.extend(next),
-        }
-    }
-
-    /// BLAKE3 of what it holds.
-    pub fn hash(&self) -> blake3::Hash {
-        match self {
-            Out::Text(text) => blake3::hash(text),
+            (Out::Columns(columns), Out::Columns(next)) => columns.append(next),
+            _ => unreachable!("parts of an output are alike"),
         }
     }
 
@@ -41,13 +44,8 @@ impl Out {
     pub fn memory(&self) -> usize {
         match self {
             Out::Text(text) => text.capacity(),
+            Out::Columns(columns) => columns.memory(),
         }
-    }
-}
-
-impl Default for Out {
-    fn default() -> Out {
-        Out::new()
     }
 }
 
@@ -85,37 +83,53 @@ pub enum Assembly<'a> {
         front: &'a [u8],
     },
     Packed(Packed<'a>),
+    Table(Box<Writer>),
 }
 
 impl<'a> Assembly<'a> {
-    pub fn new(input: &'a Input) -> Assembly<'a> {
+    /// # Errors
+    /// A kept column can't be written.
+    pub fn new(input: &'a Input) -> Result<Assembly<'a>, Problem> {
+        if let Style::Columns(schema) = input.writing().style() {
+            let writer = Writer::new(schema, input.output().rows, input.format().is_text())?;
+            return Ok(Assembly::Table(Box::new(writer)));
+        }
         let front = input.out();
-        match compression::Writer::new(input.output().compression) {
+        Ok(match compression::Writer::new(input.output().compression) {
             None => Assembly::Text { front },
             Some(writer) => Assembly::Packed(Packed {
                 front,
                 writer: Some(writer),
                 bytes: Vec::new(),
             }),
-        }
+        })
     }
 
     /// The next bytes.
-    pub fn add<'b>(&'b mut self, out: &'b mut Out) -> &'b [u8] {
-        match (self, out) {
+    ///
+    /// # Errors
+    /// Columns can't be written: a defect of this program, or of its libraries.
+    pub fn add<'b>(&'b mut self, out: &'b mut Out) -> Result<&'b [u8], Problem> {
+        Ok(match (self, out) {
             (Assembly::Text { front }, Out::Text(text)) => {
                 text.splice(..0, take(front).iter().copied());
                 text
             }
             (Assembly::Packed(packed), Out::Text(text)) => packed.add(text),
-        }
+            (Assembly::Table(writer), Out::Columns(columns)) => writer.add(columns)?,
+            _ => unreachable!("parts of an output are alike"),
+        })
     }
 
     /// The last bytes.
-    pub fn end(&mut self) -> &[u8] {
-        match self {
+    ///
+    /// # Errors
+    /// As of [`Assembly::add`].
+    pub fn end(&mut self) -> Result<&[u8], Problem> {
+        Ok(match self {
             Assembly::Text { front } => take(front),
             Assembly::Packed(packed) => packed.end(),
-        }
+            Assembly::Table(writer) => writer.end()?,
+        })
     }
 }

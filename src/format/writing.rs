@@ -4,9 +4,11 @@ use super::csv::VERSION;
 use super::csv::record::quote;
 use super::json::writer::push_category;
 use super::kept::key;
+use super::table::{Columns, Schema};
 use crate::model::{Category, Column, Type};
 use crate::score::Batch;
 use crate::score::batch::Reason;
+use std::sync::Arc;
 
 /// How what is said of a row is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum Style {
     Fields { delimiter: u8 },
     /// The members of an object, `prefix` in front of their names.
     Members { prefix: String },
+    /// The columns of a table.
+    Columns(Arc<Schema>),
 }
 
 /// How what a version says of a row is written.
@@ -25,6 +29,7 @@ pub struct RowWriting {
     columns: Vec<Output>,
     /// What stands behind them: the version, if it is written.
     end: Vec<u8>,
+    version: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ struct Output {
     /// Its name as a key. Fields have none.
     key: Vec<u8>,
     writing: Writing,
+    /// What it is, where it becomes a column of a table.
+    column: Option<Column>,
 }
 
 impl RowWriting {
@@ -52,14 +59,23 @@ impl RowWriting {
                 place,
                 key: Vec::new(),
                 writing: Writing::of(column, *delimiter),
+                column: None,
+            },
+            Style::Columns(_) => Output {
+                place,
+                key: Vec::new(),
+                writing: Writing::Float64,
+                column: Some(column.clone()),
             },
             Style::Members { prefix } => Output {
                 place,
                 key: key(&format!("{prefix}{}", column.name)),
                 writing: Writing::in_json(column),
+                column: None,
             },
         };
         let end = version.map(|version| match style {
+            Style::Columns(_) => Vec::new(),
             Style::Fields { delimiter } => format!("{}{version}", char::from(*delimiter)).into_bytes(),
             Style::Members { prefix } => {
                 let key = key(&format!("{prefix}{VERSION}"));
@@ -68,6 +84,7 @@ impl RowWriting {
         });
         RowWriting {
             style: style.clone(),
+            version,
             columns: outputs.map(output).collect(),
             end: end.unwrap_or_default(),
         }
@@ -93,6 +110,7 @@ impl RowWriting {
                 out.extend_from_slice(b"\"\"");
             }
             (Style::Fields { delimiter }, None) => out.extend(columns[1..].iter().map(|_| *delimiter)),
+            (Style::Columns(_), _) => unreachable!("columns are no text"),
             (Style::Members { .. }, x) => {
                 for output in columns {
                     // Only the brace stands there where the object has no members.
@@ -231,7 +249,39 @@ pub fn rows<const N: usize>(
         match writing.style {
             Style::Fields { .. } => out.push(b'\n'),
             Style::Members { .. } => out.extend_from_slice(b"}\n"),
+            Style::Columns(_) => unreachable!("columns are no text"),
         }
+    }
+    not_finite
+}
+
+/// The same as columns. `keep`: takes what is kept of a row.
+pub fn columns<const N: usize>(
+    rows: usize,
+    keep: impl Fn(usize, bool, &mut Columns),
+    said: [Said; N],
+    of: impl Fn(usize) -> (usize, usize),
+    out: &mut Columns,
+) -> u64 {
+    let mut not_finite = 0;
+    let mut flaws = said.map(|said| said.batch.bad().peekable());
+    for row in 0..rows {
+        let (who, place) = of(row);
+        let flaw = flaws[who].next_if(|f| f.row as usize == place);
+        keep(row, flaw.is_some_and(|f| f.reason == Reason::Malformed), out);
+        let Said {
+            writing,
+            batch,
+            predictions,
+        } = said[who];
+        let mut finite = true;
+        for (i, output) in writing.columns.iter().enumerate() {
+            let x = flaw.is_none().then(|| predictions[output.place * batch.rows() + place]);
+            let column = output.column.as_ref().expect("it is written as a column");
+            finite &= out.push(i, column, x);
+        }
+        not_finite += u64::from(!finite);
+        out.end_row(writing.version);
     }
     not_finite
 }

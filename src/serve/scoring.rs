@@ -4,7 +4,7 @@ use super::division::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks, Columns, Cutting, FileFormat, Input, Wanted};
+use crate::format::{self, Blocks, Columns, CutError, Cutting, FileFormat, Input, Wanted};
 use crate::problem::internal;
 use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
@@ -313,13 +313,18 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
 }
 
 /// A body, cut as an input is.
-pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Blocks<&'a [u8]> {
+///
+/// # Errors
+/// A table can't be read, or isn't one.
+pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Result<Blocks<&'a [u8]>, CutError> {
     let cutting = Cutting {
         format: FileFormat::default(),
         encoding: shape.encoding,
         dialect: shape.dialect,
         size: Some(body.len() as u64),
         limits: shape.limits(0),
+        file: None,
+        bound: u64::MAX,
     };
     Blocks::new(body, &cutting)
 }
@@ -366,7 +371,7 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     let served = side.served;
     let other = said.map(|shape| served.scorer.with(shape.clone()));
     let scorer = other.as_ref().unwrap_or(&served.scorer);
-    let mut blocks = blocks(body, &scorer.shape);
+    let mut blocks = blocks(body, &scorer.shape)?;
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, block.text(), scorer.shape.dialect.delimiter)?;
     let opened = open(block.beginning(), FileFormat::default(), scorer)?;
@@ -419,7 +424,7 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
         observed: &observed,
         seconds: &[],
     };
-    let mut blocks = blocks(body, shape);
+    let mut blocks = blocks(body, shape)?;
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, block.text(), shape.dialect.delimiter)?;
     let input = Input::open(block.beginning(), &wanted)?;

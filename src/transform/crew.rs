@@ -32,6 +32,8 @@ struct Cutter<R> {
 struct Bounds {
     blocks: u64,
     bytes: u64,
+    /// Of blocks that are longer than one usually is.
+    long: u64,
 }
 
 /// What was cut, and isn't joined.
@@ -80,6 +82,10 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
                 // A block's output can be some ten times its size (short cells, long predictions).
                 blocks: memory / (12 * BLOCK as u64),
                 bytes: memory,
+                long: match opened.input.format().is_text() {
+                    true => RECORD_MAX as u64,
+                    false => memory / 2,
+                },
             },
         }
     }
@@ -103,7 +109,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
         match (flight.failure, stop) {
             (Some(failure), _) => Err(failure),
             (None, Some(e)) => Err(join.cut_error(e)),
-            (None, None) => join.finish(blocks.bytes(), blocks.hash()),
+            (None, None) => join.finish(blocks.bytes(), blocks.hash()?),
         }
     }
 
@@ -116,7 +122,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
         let mut hash = None;
         while let Some((index, block, out)) = self.next(hash) {
             hash = block.hash();
-            let part = self.opened.part(block.block(), out);
+            let part = self.opened.part_of(block.block(), out);
             self.put(index, part);
             // Small inputs don't wait until a large one is done.
             let _ = pool.yield_now();
@@ -153,7 +159,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
                 let mut flight = lock(&self.flight);
                 flight.cut += 1;
                 flight.long += long_bytes(block.length());
-                Some((index, block, outs.pop().unwrap_or_default()))
+                Some((index, block, outs.pop().unwrap_or_else(|| Out::new(&self.opened.input))))
             }
             Ok(None) => None,
             Err(e) => {
@@ -174,7 +180,7 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
         flight.joining = true;
         while let Some(part) = flight.next() {
             drop(flight);
-            let long = long_bytes(part.source.len());
+            let long = long_bytes(part.length);
             let added = lock(&self.join).add(part);
             flight = lock(&self.flight);
             match added {
@@ -199,7 +205,7 @@ impl Flight {
     /// May one more be cut?
     fn has_room(&self, bounds: &Bounds) -> bool {
         let count = self.cut - self.joined;
-        count == 0 || count < bounds.blocks && self.long < RECORD_MAX as u64 && count * self.largest < bounds.bytes
+        count == 0 || count < bounds.blocks && self.long < bounds.long && count * self.largest < bounds.bytes
     }
 
     /// The part whose turn it is to be joined, if it has come.

@@ -51,8 +51,16 @@ struct Bad {
 }
 
 impl<'a, O: Write, J: Write> Join<'a, O, J> {
-    pub fn new(opened: &'a Opened, shape: &'a Shape, out: &'a mut O, rejects: &'a mut J, run: &'a Run<'a>) -> Self {
-        Join {
+    /// # Errors
+    /// A kept column can't be written.
+    pub fn new(
+        opened: &'a Opened,
+        shape: &'a Shape,
+        out: &'a mut O,
+        rejects: &'a mut J,
+        run: &'a Run<'a>,
+    ) -> Result<Self, Problem> {
+        Ok(Join {
             opened,
             shape,
             out,
@@ -62,12 +70,12 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             bytes: opened.input.end() as u64,
             lines: opened.input.lines(),
             first: None,
-            assembly: Assembly::new(&opened.input),
+            assembly: Assembly::new(&opened.input)?,
             checksums: Checksums::new(run.sha256_most),
             keys: Keys::default(),
             arms: None,
             trials: Vec::new(),
-        }
+        })
     }
 
     /// The same, and what is kept of the opened input's trials goes there: a sink for each, that of the arms first.
@@ -95,7 +103,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         }
         self.add_rejects(&part)?;
         if let Some(problem) = part.problem {
-            return Err(problem.behind(self.lines).into());
+            return Err(self.cut_error(problem));
         }
         self.summary.rows += part.rows;
         self.summary.not_finite += part.not_finite;
@@ -107,7 +115,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         let signature = self.opened.lineup.signature();
         unknown::add(&mut self.summary.unknown, signature, &part.unknown);
         unknown::add(&mut self.summary.lacking, signature, &part.lacking);
-        write(self.assembly.add(&mut part.out), self.out, &mut self.checksums)?;
+        write(self.assembly.add(&mut part.out)?, self.out, &mut self.checksums)?;
         for (trial, part) in self.trials.iter_mut().zip(&part.trials) {
             trial.add(part, self.lines);
         }
@@ -139,7 +147,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             let column = self.opened.column(reject);
             let reason = self.opened.reason(part, reject);
             let record = &part.range()[reject.start as usize..reject.end as usize];
-            let listed = reject.listed(self.lines, self.summary.rows);
+            let listed = reject.listed(part.row_group, self.lines, self.summary.rows);
             rejects::push(format, listed, column, &reason, record, &mut text);
             self.first.get_or_insert_with(|| Bad {
                 place,
@@ -191,7 +199,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
 
     /// `bytes`, `hash`: of the input.
     pub fn finish(mut self, bytes: u64, hash: blake3::Hash) -> Result<Summary, Failure> {
-        write(self.assembly.end(), self.out, &mut self.checksums)?;
+        write(self.assembly.end()?, self.out, &mut self.checksums)?;
         if let Limit::Share(share) = self.shape.max_bad_rows
             && share.is_exceeded(self.summary.bad_rows, self.summary.rows)
         {
@@ -283,7 +291,10 @@ impl Bad {
     fn locate(&self, problem: Problem) -> Problem {
         let problem = match self.place {
             Place::Line(line) => problem.line(line),
-            Place::Row(_) => problem,
+            Place::Row(row) => Problem {
+                message: format!("row {row}: {}", problem.message),
+                ..problem
+            },
         };
         match self.column.is_empty() {
             true => problem,

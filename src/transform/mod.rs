@@ -39,6 +39,7 @@ use crate::format::{Block, Blocks, CutError, Cutting, FileFormat};
 use crate::monitor::Counts;
 use crate::problem::Problem;
 use crew::Crew;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -87,6 +88,21 @@ pub enum Destination {
     Rejects,
 }
 
+impl From<CutError> for Failure {
+    fn from(error: CutError) -> Failure {
+        match error {
+            CutError::Read(e) => Failure::Read(e),
+            error => error.problem(0).into(),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Failure {
+        Failure::Read(e)
+    }
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
         Failure::Problem(Box::new(problem))
@@ -111,6 +127,8 @@ pub struct Run<'a> {
     pub rejects: Option<&'a str>,
     /// How the input's rows stand in it.
     pub format: FileFormat,
+    /// The input, where it can be read at any place: a table else is taken into memory as a whole.
+    pub file: Option<&'a File>,
     /// The phase of an experiment that the input is of: a challenger answers for a share of its keys.
     pub phase: Option<&'a str>,
     /// What came of the arms so far is added there, also of an input that fails.
@@ -144,31 +162,36 @@ pub fn transform_beside(
         dialect: shape.dialect,
         size: run.size,
         limits: shape.limits(run.memory),
+        file: run.file,
+        bound: table_bound(run.memory),
     };
     let run = &Run {
         size: cutting.text_size(),
         ..*run
     };
-    let mut blocks = Blocks::new(input, &cutting);
-    let first = match blocks.next_block() {
-        Ok(first) => first.unwrap_or_default(),
-        Err(CutError::Read(e)) => return Err(Failure::Read(e)),
-        Err(e) => return Err(e.problem(0).into()),
-    };
+    let mut blocks = Blocks::new(input, &cutting)?;
+    let first = blocks.next_block()?.unwrap_or_default();
     let mut opened = open(first.beginning(), run.format, scorer)?.in_phase(scorer, run.phase)?;
+    blocks.open(&opened.input);
     for sink in &sinks {
         match sink.trial {
             Trial::Shadow(place) => opened.shadows.push(scorer.beside(place)),
             Trial::Challenger(_) => opened.keeps_arms = true,
         }
     }
-    let join = Join::new(&opened, shape, out, rejects, run).with_trials(sinks);
+    let join = Join::new(&opened, shape, out, rejects, run)?.with_trials(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {
             Crew::new(first.behind(opened.input.end()), blocks, &opened, join, run.memory).work(pool)
         }
         _ => in_line(first, blocks, &opened, join),
     }
+}
+
+/// Bytes for what is in memory of one row group: two may be in flight. Without a bound on memory, as much as the shipped one gives.
+fn table_bound(memory: u64) -> u64 {
+    const USUAL: u64 = 256 << 20;
+    if memory == 0 { USUAL } else { memory / 2 }
 }
 
 fn in_line<R: Read, O: Write, J: Write>(
@@ -183,7 +206,7 @@ fn in_line<R: Read, O: Write, J: Write>(
         blocks.recycle(source);
         match blocks.next_block() {
             Ok(Some(block)) => part = opened.part(block, out),
-            Ok(None) => return join.finish(blocks.bytes(), blocks.hash()),
+            Ok(None) => return join.finish(blocks.bytes(), blocks.hash()?),
             Err(e) => return Err(join.cut_error(e)),
         }
     }

@@ -2,10 +2,10 @@
 
 use super::open::Opened;
 use super::trial::{ArmsPart, ArmsScoring, ShadowScoring, TrialPart};
-use crate::format::{BLOCK, Block, Cause, Out, Rows, rejects};
+use crate::format::{BLOCK, Block, Cause, CutError, Out, Rows, rejects};
 use crate::monitor::Counts;
 use crate::monitor::counts::{Observed, Scratch};
-use crate::problem::{Problem, internal};
+use crate::problem::internal;
 use crate::score::batch::Flaw;
 use crate::score::predict;
 use std::borrow::Cow;
@@ -42,7 +42,11 @@ pub struct Part {
     /// Why the model refuses rows.
     pub refusals: Vec<String>,
     /// Why nothing behind it was scored. Its line is counted from 1 at the beginning of the range.
-    pub problem: Option<Problem>,
+    pub problem: Option<CutError>,
+    /// Bytes of memory that its block took.
+    pub length: usize,
+    /// Of a table, the number of its row group, from 0.
+    pub row_group: Option<u32>,
 }
 
 /// A bad row: places in the range, in words only once it is joined. A bad row can be two bytes long, and a file of them must
@@ -77,11 +81,12 @@ impl Place {
 
 impl Reject {
     /// The same, as it is listed.
-    pub fn listed(&self, lines: u64, rows: u64) -> rejects::Place {
+    pub fn listed(&self, row_group: Option<u32>, lines: u64, rows: u64) -> rejects::Place {
+        let in_front = if row_group.is_none() { rows } else { 0 };
         rejects::Place {
             line: self.line.map(|line| lines + u64::from(line) + 1),
-            row_group: None,
-            row: Some(rows + u64::from(self.row) + 1),
+            row_group: row_group.map(|group| u64::from(group) + 1),
+            row: Some(in_front + u64::from(self.row) + 1),
         }
     }
 
@@ -101,9 +106,20 @@ impl Opened {
         self.part_behind(0, block, out)
     }
 
+    /// The same of a block that may be unreadable.
+    pub fn part_of(&self, block: Result<Block, CutError>, out: Out) -> Part {
+        match block {
+            Ok(block) => self.part(block, out),
+            Err(e) => Part {
+                problem: Some(e),
+                ..self.part(Block::default(), out)
+            },
+        }
+    }
+
     /// The same of an input's first block as it was opened.
     pub fn first_part(&self, first: Block) -> Part {
-        self.part_behind(self.input.end(), first, Out::new())
+        self.part_behind(self.input.end(), first, Out::new(&self.input))
     }
 
     fn part_behind(&self, front: usize, block: Block, mut out: Out) -> Part {
@@ -125,12 +141,14 @@ impl Opened {
             rejects: Vec::new(),
             refusals: Vec::new(),
             problem: None,
+            length: block.length(),
+            row_group: block.row_group(),
         };
         if catch_unwind(AssertUnwindSafe(|| self.score(block, &mut part))).is_err() {
             // The range went with it.
             part.front = 0;
             part.rejects.clear();
-            part.problem = Some(internal());
+            part.problem = Some(internal().into());
         }
         part
     }
@@ -183,7 +201,7 @@ impl Opened {
         }
         part.lines = rows.lines();
         part.lacking = rows.lacking().to_vec();
-        part.problem = rows.problem();
+        part.problem = rows.problem().map(CutError::from);
         let (arms, kept) = arms.map(ArmsScoring::end).unzip();
         let shadows = shadows.into_iter().map(ShadowScoring::end);
         part.trials = kept.flatten().into_iter().chain(shadows).collect();
@@ -306,11 +324,6 @@ impl Part {
         self.counts.add(&next.counts);
         self.keys.extend(next.keys);
         self.keyed += next.keyed;
-    }
-
-    /// BLAKE3 of its bytes of the output.
-    pub fn hash(&self) -> blake3::Hash {
-        self.out.hash()
     }
 
     /// The memory that it holds.

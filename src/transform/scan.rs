@@ -1,6 +1,6 @@
 //! An input's rows and what is predicted for them, batch by batch. Nothing is written.
 
-use super::{Failure, Scorer, open};
+use super::{Failure, Scorer, open, table_bound};
 use crate::format::{Blocks, CutError, Cutting, FileFormat, Record, Rows};
 use crate::score::{Batch, predict};
 use std::io::Read;
@@ -41,8 +41,10 @@ pub fn scan(
         dialect: scorer.shape.dialect,
         size,
         limits: scorer.shape.limits(0),
+        file: None,
+        bound: table_bound(0),
     };
-    let mut blocks = Blocks::new(input, &cutting);
+    let mut blocks = Blocks::new(input, &cutting)?;
     let cut = |e: CutError, lines: u64| match e {
         CutError::Read(e) => Failure::Read(e),
         e => e.problem(lines).into(),
@@ -50,6 +52,7 @@ pub fn scan(
     let first = blocks.next_block().map_err(|e| cut(e, 0))?;
     let first = first.unwrap_or_default();
     let opened = open(first.beginning(), format, scorer)?;
+    blocks.open(&opened.input);
     let (mut block, mut front) = (first, opened.input.end());
     let mut lines = opened.input.lines();
     let model = &opened.lineup.champion.model;

@@ -288,12 +288,13 @@ impl Context<'_> {
             sha256_most: config.output.sha256_most,
             rejects: Some(&rejects_name),
             format: FileFormat::of(job.name.bytes()),
+            file: Some(&file),
             phase: job.phase.as_deref(),
             tried: Some(&tried),
         };
         let unchanged = || self.is_unchanged(job);
         if matches!(job.task, Task::Trial(_)) {
-            let result = transform_beside(file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
+            let result = transform_beside(&file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
             // It may be read once more.
             let outcome = self.tried(job, result, trials);
             return match unchanged()? {
@@ -301,7 +302,7 @@ impl Context<'_> {
                 false => Ok(Outcome::Changed),
             };
         }
-        let result = transform_beside(file, &self.pin.scorer, &mut output, &mut rejects, sinks, &run);
+        let result = transform_beside(&file, &self.pin.scorer, &mut output, &mut rejects, sinks, &run);
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }

@@ -8,6 +8,7 @@ use super::input::Input;
 use super::source::Source;
 use super::table::Table;
 use super::texts;
+use crate::format::Out;
 use crate::format::{Columns, Encoding, FileFormat};
 use crate::model::{Column, Signature, Type};
 use crate::score::Spelling;
@@ -169,7 +170,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         seconds: &[],
     };
     let input = Input::open(&all[0], &wanted).expect("it has a header");
-    let mut out = input.out().to_vec();
+    let mut out = Out::Text(input.out().to_vec());
     let (mut place, mut lines) = (1, 1);
     for (i, block) in all.iter().enumerate() {
         let range = if i == 0 { &block[input.end()..] } else { &block[..] };
@@ -214,7 +215,10 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         texts::read(&table, &(0..expected.len()).collect::<Vec<_>>())
     };
     // What is kept is as RFC 4180 has it.
-    let (escaped, kept) = (read(text, DIALECT), read(&out, Dialect::plain(b',')));
+    let Out::Text(kept_text) = out else {
+        unreachable!("a CSV becomes a CSV")
+    };
+    let (escaped, kept) = (read(text, DIALECT), read(&kept_text, Dialect::plain(b',')));
     assert_eq!((escaped.len(), kept.len()), (expected.len(), expected.len()));
     for (((_, record), escaped), kept) in expected.iter().zip(escaped).zip(kept) {
         if !record.after_quote {

@@ -5,6 +5,7 @@ use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
 use super::roles::{Needed, Role};
+use crate::format::table::Schema;
 use crate::format::writing::Style;
 use crate::format::{Columns, FileFormat, RowFormat};
 use crate::model::{Column, KnownTexts, Signature, unicode};
@@ -60,8 +61,10 @@ impl Wanted<'_> {
     }
 
     /// How rows are written. `own`: what parts the input's fields, if it has such.
-    pub fn style(&self, own: Option<u8>) -> Style {
+    /// `schema`: of a table.
+    pub fn style(&self, own: Option<u8>, schema: impl FnOnce() -> Arc<Schema>) -> Style {
         let delimiter = match self.output.rows {
+            RowFormat::Parquet | RowFormat::Arrow => return Style::Columns(schema()),
             RowFormat::JsonLines => {
                 let prefix = self.prefix.into();
                 return Style::Members { prefix };

@@ -4,9 +4,10 @@ use super::head::{self, Head, Kept, Layout, Wanted, nul_byte};
 use super::reader::Reader;
 use super::writer;
 use crate::format::cause::Cause;
-use crate::format::kept::{Fields, Members, key};
+use crate::format::kept::{Fields, Members, keep_texts, key};
+use crate::format::table::Schema;
 use crate::format::writing::{self, RowWriting, Said, Style};
-use crate::format::{FileFormat, Record};
+use crate::format::{FileFormat, Out, Record};
 use crate::problem::{Code, Problem};
 use crate::score::batch::{Flaw, Reason};
 use crate::score::cell::Kind;
@@ -37,6 +38,8 @@ enum Keeping {
     },
     /// The keys of their members.
     Members(Vec<Vec<u8>>),
+    /// So many columns of texts.
+    Columns(usize),
 }
 
 /// The rows of a range of whole records, batch by batch.
@@ -62,17 +65,19 @@ impl Input {
     pub fn open(first: &[u8], wanted: &Wanted) -> Result<Input, Problem> {
         let head = Head::read(first, wanted)?;
         let layout = head.layout;
-        let style = wanted.style(Some(layout.dialect.delimiter));
         let kept: Vec<&str> = match &layout.kept {
             Kept::Some(indices) => indices.iter().map(|&i| &layout.names[i][..]).collect(),
             Kept::None | Kept::All => Vec::new(),
         };
+        let schema = || Schema::of_texts(kept.iter().copied(), wanted);
+        let style = wanted.style(Some(layout.dialect.delimiter), schema);
         let is_own = wanted.output.rows == wanted.format.rows;
         let (keeping, kept_header) = match &style {
             Style::Members { .. } => (
                 Keeping::Members(kept.iter().map(|name| key(name)).collect()),
                 Vec::new(),
             ),
+            Style::Columns(_) => (Keeping::Columns(kept.len()), Vec::new()),
             Style::Fields { .. } if is_own => (Keeping::Raw, writer::kept_header(&layout, &first[head.record.clone()])),
             &Style::Fields { delimiter } => (
                 Keeping::Fields {
@@ -160,11 +165,13 @@ impl Input {
     fn damage(&self, range: &[u8]) -> Option<usize> {
         let nul = memchr(0, range);
         match &self.keeping {
-            // JSON is UTF-8.
-            Keeping::Members(_) => match std::str::from_utf8(&range[..nul.unwrap_or(range.len())]) {
-                Err(e) => Some(e.valid_up_to()),
-                Ok(_) => nul,
-            },
+            // JSON is UTF-8, and so are the texts of a table.
+            Keeping::Members(_) | Keeping::Columns(_) => {
+                match std::str::from_utf8(&range[..nul.unwrap_or(range.len())]) {
+                    Err(e) => Some(e.valid_up_to()),
+                    Ok(_) => nul,
+                }
+            }
             Keeping::Raw | Keeping::Fields { .. } => nul,
         }
     }
@@ -215,7 +222,7 @@ impl Input {
 fn not_utf8() -> Problem {
     Problem::new(
         Code::BadEncoding,
-        "the line has bytes that are not UTF-8, and an output of JSON Lines is UTF-8",
+        "the line has bytes that are not UTF-8, and an output of this format is UTF-8",
         "set input.encoding to the encoding of the files, or write the file again in UTF-8",
     )
 }
@@ -276,7 +283,7 @@ impl Rows<'_> {
 
     /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
     /// prediction that is not finite.
-    pub fn write(&self, predictions: &[f64], out: &mut Vec<u8>) -> u64 {
+    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
         let said = Said {
             writing: &self.input.writing,
             batch: &self.reader.batch,
@@ -286,25 +293,20 @@ impl Rows<'_> {
     }
 
     /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
-    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Vec<u8>) -> u64 {
+    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         self.write_said(said, of, out)
     }
 
-    fn write_said<const N: usize>(
-        &self,
-        said: [Said; N],
-        of: impl Fn(usize) -> (usize, usize),
-        out: &mut Vec<u8>,
-    ) -> u64 {
+    fn write_said<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         let rows = self.reader.batch.rows();
         let cells = writer::Batch {
             layout: &self.input.layout,
             block: self.range,
             reader: &self.reader,
         };
-        match &self.input.keeping {
-            Keeping::Raw => writing::rows(rows, &cells, said, of, out),
-            &Keeping::Fields { columns, delimiter } => {
+        match (&self.input.keeping, out) {
+            (Keeping::Raw, Out::Text(out)) => writing::rows(rows, &cells, said, of, out),
+            (&Keeping::Fields { columns, delimiter }, Out::Text(out)) => {
                 let front = Fields {
                     cells: &cells,
                     columns,
@@ -312,7 +314,14 @@ impl Rows<'_> {
                 };
                 writing::rows(rows, &front, said, of, out)
             }
-            Keeping::Members(keys) => writing::rows(rows, &Members { cells: &cells, keys }, said, of, out),
+            (Keeping::Members(keys), Out::Text(out)) => {
+                writing::rows(rows, &Members { cells: &cells, keys }, said, of, out)
+            }
+            (&Keeping::Columns(columns), Out::Columns(out)) => {
+                let keep = |row, malformed, out: &mut _| keep_texts(&cells, columns, row, malformed, out);
+                writing::columns(rows, keep, said, of, out)
+            }
+            _ => unreachable!("what is written is what is kept"),
         }
     }
 

@@ -7,9 +7,10 @@ use crate::format::cause::{Cause, Malformed as Any};
 use crate::format::csv::cause::decimal_hint;
 use crate::format::csv::head::{Wanted, stands_already};
 use crate::format::csv::writer::{header, name_fields};
-use crate::format::kept::{Fields, KeptCells, Members, key, push_hidden};
+use crate::format::kept::{Fields, KeptCells, Members, keep_texts, key, push_hidden};
+use crate::format::table::Schema;
 use crate::format::writing::{self, Front, RowWriting, Said, Style};
-use crate::format::{FileFormat, Record};
+use crate::format::{FileFormat, Out, Record};
 use crate::model::unicode;
 use crate::problem::Problem;
 use crate::score::batch::{Flaw, Reason, refused};
@@ -46,12 +47,14 @@ impl Input {
     /// No object of it has a column that is needed; or the output's columns can't be told.
     pub fn open(first: &[u8], wanted: &Wanted) -> Result<Input, Problem> {
         let layout = Layout::of(first, wanted)?;
-        let style = wanted.style(None);
         let names = match &layout.kept {
             Kept::Whole => &[][..],
             Kept::Named(names) => names,
         };
+        let schema = || Schema::of_texts(names.iter().map(String::as_str), wanted);
+        let style = wanted.style(None, schema);
         let (keys, out) = match &style {
+            Style::Columns(_) => (Vec::new(), Vec::new()),
             Style::Members { .. } => (names.iter().map(|name| key(name)).collect(), Vec::new()),
             &Style::Fields { delimiter } => {
                 let kept = name_fields(names.iter().map(String::as_str), delimiter);
@@ -221,7 +224,7 @@ impl Rows<'_> {
 
     /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
     /// prediction that is not finite.
-    pub fn write(&self, predictions: &[f64], out: &mut Vec<u8>) -> u64 {
+    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
         let said = Said {
             writing: &self.input.writing,
             batch: &self.reader.batch,
@@ -231,21 +234,16 @@ impl Rows<'_> {
     }
 
     /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
-    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Vec<u8>) -> u64 {
+    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         self.write_said(said, of, out)
     }
 
-    fn write_said<const N: usize>(
-        &self,
-        said: [Said; N],
-        of: impl Fn(usize) -> (usize, usize),
-        out: &mut Vec<u8>,
-    ) -> u64 {
+    fn write_said<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         let rows = self.reader.batch.rows();
         let cells = &self.reader;
-        match (&self.input.layout.kept, self.input.writing.style()) {
-            (Kept::Whole, _) => writing::rows(rows, cells, said, of, out),
-            (Kept::Named(names), &Style::Fields { delimiter }) => {
+        match (&self.input.layout.kept, self.input.writing.style(), out) {
+            (Kept::Whole, _, Out::Text(out)) => writing::rows(rows, cells, said, of, out),
+            (Kept::Named(names), &Style::Fields { delimiter }, Out::Text(out)) => {
                 let columns = names.len();
                 let front = Fields {
                     cells,
@@ -254,10 +252,15 @@ impl Rows<'_> {
                 };
                 writing::rows(rows, &front, said, of, out)
             }
-            (Kept::Named(_), Style::Members { .. }) => {
+            (Kept::Named(names), Style::Columns(_), Out::Columns(out)) => {
+                let keep = |row, malformed, out: &mut _| keep_texts(cells, names.len(), row, malformed, out);
+                writing::columns(rows, keep, said, of, out)
+            }
+            (Kept::Named(_), Style::Members { .. }, Out::Text(out)) => {
                 let keys = &self.input.keys;
                 writing::rows(rows, &Members { cells, keys }, said, of, out)
             }
+            _ => unreachable!("what is written is what is kept"),
         }
     }
 

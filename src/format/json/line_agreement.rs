@@ -3,6 +3,7 @@
 use super::input::Input;
 use super::line::text;
 use super::{Cursor, Document, Kind};
+use crate::format::Out;
 use crate::format::csv::cut::Blocks;
 use crate::format::csv::dialect::Dialect;
 use crate::format::csv::head::{Header, Wanted};
@@ -72,7 +73,6 @@ pub fn agree(bytes: &[u8]) {
     loop {
         let mut rows = input.rows(&block);
         let mut lines = block.split(|b| *b == b'\n');
-        let mut out = Vec::new();
         while rows.fill() {
             let count = rows.read().rows();
             let mut simple = Batch::new(&binding, count);
@@ -97,8 +97,9 @@ pub fn agree(bytes: &[u8]) {
                 assert!(found.is_none_or(|i| i == cells[3].trim_matches([' ', '\t']).as_bytes()));
             }
             let bad: HashSet<u32> = simple.bad().map(|flaw| flaw.row).collect();
-            out.clear();
+            let mut out = Out::Text(Vec::new());
             assert_eq!(rows.write(&vec![1.5; count], &mut out), 0);
+            let Out::Text(out) = out else { unreachable!() };
             let written: Vec<&[u8]> = out.split(|b| *b == b'\n').collect();
             assert_eq!((written.len(), written[count]), (count + 1, &b""[..]));
             for (row, ((written, line), object)) in written.iter().zip(taken).zip(&seen).enumerate() {

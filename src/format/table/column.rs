@@ -17,6 +17,8 @@ pub struct Column {
     pub dtype: ArrowDataType,
     /// As it is decoded; none of one that has no values at all, or can't be.
     pub stored: Option<Field>,
+    /// As Arrow's own schema, which stands beside Parquet's, tells it.
+    pub told: Option<ArrowDataType>,
 }
 
 impl Column {
@@ -28,7 +30,19 @@ impl Column {
                 .as_ref()
                 .map_or(ArrowDataType::Struct(Vec::new()), |field| field.dtype.clone()),
             stored,
+            told: None,
         }
+    }
+
+    /// As it is decoded, and as it is told.
+    pub fn fields(&self) -> Option<(Field, Field)> {
+        let stored = self.stored.clone()?;
+        let dtype = self.told.clone().unwrap_or(stored.dtype.clone());
+        let told = Field {
+            dtype,
+            ..stored.clone()
+        };
+        Some((stored, told))
     }
 
     /// Can its values be cells?

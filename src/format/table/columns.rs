@@ -1,18 +1,21 @@
 //! Rows of an output as columns: what is kept of the input, and what is said of its rows.
 
+use crate::format::Wanted;
 use crate::model::{Category, Column, Type};
 use polars_arrow::array::{
     Array, BooleanArray, Float32Array, Float64Array, Int64Array, MutableBooleanArray, MutablePrimitiveArray,
 };
-use polars_arrow::array::{MutableArray, MutableBinaryViewArray, UInt32Array};
+use polars_arrow::array::{MutableArray, MutableBinaryViewArray, UInt32Array, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
 use std::sync::Arc;
 
 /// The columns of an output.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Schema {
     /// Those of the input that are kept; then what is said of a row, and who said it.
     pub fields: Vec<Field>,
+    /// The same, as the input's own schema tells those that are kept.
+    pub told: Vec<Field>,
     kept: usize,
     outputs: Vec<Kind>,
     has_version: bool,
@@ -60,14 +63,28 @@ pub fn text_field(name: &str) -> Field {
 }
 
 impl Schema {
+    /// Of an output whose kept columns are texts.
+    pub fn of_texts<'n>(kept: impl Iterator<Item = &'n str>, wanted: &Wanted) -> Arc<Schema> {
+        let fields = kept.map(text_field);
+        Schema::wanted(fields.map(|field| (field.clone(), field)).collect(), wanted)
+    }
+
+    /// `kept`: the columns of the input, as they are and as they are told.
+    pub fn wanted(kept: Vec<(Field, Field)>, wanted: &Wanted) -> Arc<Schema> {
+        let mut names = wanted.written().into_iter();
+        let outputs: Vec<(String, &Column)> = names.by_ref().zip(wanted.outputs).collect();
+        Schema::new(kept, outputs.into_iter(), names.next())
+    }
+
     /// `outputs`: the columns of what is said, by the names under which they are written. `version`: the name of the column of who said
     /// it, if it is written.
     pub fn new<'a>(
-        kept: Vec<Field>,
+        kept: Vec<(Field, Field)>,
         outputs: impl Iterator<Item = (String, &'a Column)>,
         version: Option<String>,
     ) -> Arc<Schema> {
-        let (mut fields, count) = (kept.clone(), kept.len());
+        let (mut fields, mut told): (Vec<Field>, Vec<Field>) = kept.into_iter().unzip();
+        let count = fields.len();
         let mut kinds = Vec::new();
         for (name, column) in outputs {
             let kind = Kind::of(column);
@@ -76,7 +93,9 @@ impl Schema {
         }
         let has_version = version.is_some();
         fields.extend(version.map(|name| Field::new(name.into(), ArrowDataType::UInt32, true)));
+        told.extend_from_slice(&fields[count..]);
         Arc::new(Schema {
+            told,
             fields,
             kept: count,
             outputs: kinds,
@@ -120,6 +139,11 @@ enum Output {
     Texts(MutableBinaryViewArray<str>),
 }
 
+fn views(from: MutableBinaryViewArray<str>, push: impl FnMut(Option<&str>)) {
+    let array: Utf8ViewArray = from.freeze();
+    array.iter().for_each(push);
+}
+
 impl Output {
     fn of(kind: Kind) -> Output {
         match kind {
@@ -128,6 +152,17 @@ impl Output {
             Kind::Integers => Output::Integers(MutablePrimitiveArray::new()),
             Kind::Flags => Output::Flags(MutableBooleanArray::new()),
             Kind::Texts => Output::Texts(MutableBinaryViewArray::new()),
+        }
+    }
+
+    fn append(&mut self, next: Output) {
+        match (self, next) {
+            (Output::Float64(values), Output::Float64(next)) => values.extend(next.iter().map(|x| x.copied())),
+            (Output::Float32(values), Output::Float32(next)) => values.extend(next.iter().map(|x| x.copied())),
+            (Output::Integers(values), Output::Integers(next)) => values.extend(next.iter().map(|x| x.copied())),
+            (Output::Flags(values), Output::Flags(next)) => next.iter().for_each(|x| values.push(x)),
+            (Output::Texts(values), Output::Texts(next)) => views(next, |x| values.push(x)),
+            _ => unreachable!("parts of an output are alike"),
         }
     }
 
@@ -206,6 +241,24 @@ impl Columns {
         if self.schema.has_version {
             self.versions.push(version);
         }
+    }
+
+    /// Takes the rows behind its own, which are none of a table's: those are a part each.
+    pub fn append(&mut self, next: Columns) {
+        self.rows += next.rows;
+        if self.kept.is_empty() {
+            self.kept = next.kept;
+        } else {
+            for (kept, next) in self.kept.iter_mut().zip(next.kept) {
+                if let (Kept::Texts(texts), Kept::Texts(next)) = (kept, next) {
+                    views(next, |text| texts.push(text));
+                }
+            }
+        }
+        for (output, next) in self.outputs.iter_mut().zip(next.outputs) {
+            output.append(next);
+        }
+        self.versions.extend(next.versions);
     }
 
     /// Empties it, and keeps what it is.

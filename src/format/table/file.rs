@@ -36,6 +36,8 @@ pub struct RowGroup {
     /// Its place in the file, from 0.
     pub index: usize,
     pub rows: usize,
+    /// Bytes that its columns took while they were read, or so.
+    pub memory: usize,
     /// By the place of the column in the file; none of those that weren't asked for.
     arrays: Vec<Option<Box<dyn Array>>>,
 }
@@ -71,6 +73,14 @@ impl Table {
         self.groups().iter().map(|group| group.rows).sum()
     }
 
+    /// Bytes of memory that some columns of a row group take.
+    pub fn memory(&self, group: usize, columns: &[usize]) -> u64 {
+        match &self.layout {
+            Layout::Parquet(footer) => footer.memory(group, columns),
+            Layout::Arrow(file) => file.groups[group].bytes,
+        }
+    }
+
     /// Reads some columns of a row group. `columns`: their places, ascending.
     ///
     /// # Errors
@@ -81,7 +91,11 @@ impl Table {
             Layout::Arrow(file) => file.arrays(source, group, columns, self.bound),
         }?;
         let rows = self.groups()[group].rows as usize;
-        RowGroup::of(group, rows, self.columns().len(), columns, arrays)
+        let read = RowGroup::of(group, rows, self.columns().len(), columns, arrays)?;
+        Ok(RowGroup {
+            memory: self.memory(group, columns) as usize,
+            ..read
+        })
     }
 }
 
@@ -111,6 +125,7 @@ impl RowGroup {
         Ok(RowGroup {
             index,
             rows,
+            memory: 0,
             arrays: places,
         })
     }
@@ -120,8 +135,13 @@ impl RowGroup {
         self.arrays.get(column)?.as_deref()
     }
 
-    /// Takes a column out, for a writer.
-    pub fn take(&mut self, column: usize) -> Option<Box<dyn Array>> {
-        self.arrays.get_mut(column)?.take()
+    /// Without columns, and so without rows.
+    pub fn empty() -> RowGroup {
+        RowGroup {
+            index: 0,
+            rows: 0,
+            memory: 0,
+            arrays: Vec::new(),
+        }
     }
 }

@@ -1,12 +1,19 @@
 //! An opened table: which of its columns are needed, and for what.
 
 use super::column::Column;
+use super::columns::Schema;
 use super::fault::{no_cell, unreadable};
-use super::file::Table;
-use crate::format::csv::VERSION;
+use super::file::{RowGroup, Table};
+use super::rows::Rows;
+use super::write::look;
+use crate::format::FileFormat;
+use crate::format::csv::head::stands_already;
+use crate::format::csv::writer::{header, name_fields};
+use crate::format::kept::key;
+use crate::format::writing::Style;
 use crate::format::{Cause, Columns, RowWriting, Wanted};
 use crate::model::unicode;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::score::batch::refused;
 use crate::score::binding::{Places, no_such_column, stands_twice};
 use crate::score::{Binding, Derivation};
@@ -29,6 +36,14 @@ pub struct Input {
     /// What stands in front of a fraction in the text of a number, as it would in a CSV.
     pub(super) mark: u8,
     writing: RowWriting,
+    /// Of the kept columns' members, if they become such.
+    pub(super) keys: Vec<Vec<u8>>,
+    /// What a text of its output begins with.
+    out: Vec<u8>,
+    format: FileFormat,
+    output: FileFormat,
+    /// A row group without rows, which its beginning stands for.
+    nothing: RowGroup,
 }
 
 impl Input {
@@ -76,6 +91,26 @@ impl Input {
         needed.dedup();
         let mut order: Vec<usize> = (0..binding.fields.len()).collect();
         order.sort_by_key(|feature| binding.fields[*feature]);
+        let schema = || {
+            Schema::wanted(
+                kept.iter().filter_map(|place| columns[*place].fields()).collect(),
+                wanted,
+            )
+        };
+        let style = wanted.style(None, schema);
+        let kept_names = kept.iter().map(|place| columns[*place].original.as_str());
+        let (keys, out) = match &style {
+            Style::Columns(_) => {
+                let fields = kept.iter().filter_map(|place| columns[*place].stored.as_ref());
+                fields.clone().try_for_each(|field| look(field, wanted.output.rows))?;
+                (Vec::new(), Vec::new())
+            }
+            Style::Members { .. } => (kept_names.map(key).collect(), Vec::new()),
+            &Style::Fields { delimiter } => {
+                let kept = name_fields(kept_names, delimiter);
+                (Vec::new(), header(&kept, &wanted.written(), delimiter))
+            }
+        };
         Ok(Input {
             columns: columns.into(),
             names,
@@ -86,8 +121,31 @@ impl Input {
             derivations,
             needed,
             mark: if wanted.spelling.comma() { b',' } else { b'.' },
-            writing: RowWriting::new(wanted.outputs.iter().enumerate(), wanted.version, &wanted.style(None)),
+            writing: RowWriting::new(wanted.outputs.iter().enumerate(), wanted.version, &style),
+            keys,
+            out,
+            format: wanted.format,
+            output: wanted.output,
+            nothing: RowGroup::empty(),
         })
+    }
+
+    pub fn out(&self) -> &[u8] {
+        &self.out
+    }
+
+    pub fn format(&self) -> FileFormat {
+        self.format
+    }
+
+    /// The format of its output.
+    pub fn output(&self) -> FileFormat {
+        self.output
+    }
+
+    /// The rows of the table's beginning: none.
+    pub fn no_rows(&self) -> Rows<'_> {
+        Rows::new(self, &self.nothing)
     }
 
     /// The places of the columns that are to be read.
@@ -164,15 +222,8 @@ fn kept(columns: &[Column], names: &[String], wanted: &Wanted) -> Result<Vec<usi
     if let Some(twice) = stands_twice(names, is_kept) {
         return Err(twice);
     }
-    let outputs = wanted.outputs.iter().map(|output| output.name.as_str());
-    let mut written = outputs.chain(wanted.version.map(|_| VERSION));
-    if let Some(output) = written.find(|output| is_kept(output)) {
-        return Err(Problem::new(
-            Code::DuplicateColumn,
-            format!("the input has a column {output:?}, and the output would have two"),
-            "rename the column, or choose the kept columns in output.columns without it",
-        )
-        .column(output));
+    if let Some(output) = wanted.written().iter().find(|output| is_kept(output)) {
+        return Err(stands_already(output));
     }
     match kept
         .iter()

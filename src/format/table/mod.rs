@@ -18,7 +18,7 @@ mod absent;
 #[cfg(feature = "parquet")]
 mod column;
 #[cfg(feature = "parquet")]
-pub mod columns;
+mod columns;
 #[cfg(feature = "parquet")]
 mod decimal;
 #[cfg(feature = "parquet")]
@@ -27,6 +27,7 @@ mod fault;
 mod file;
 #[cfg(feature = "parquet")]
 mod fill;
+mod groups;
 #[cfg(feature = "parquet")]
 mod hint;
 #[cfg(feature = "parquet")]
@@ -46,18 +47,21 @@ mod time;
 #[cfg(feature = "parquet")]
 mod value;
 #[cfg(feature = "parquet")]
-pub mod write;
+mod write;
 
 #[cfg(not(feature = "parquet"))]
-pub use absent::{Column, Group, Input, RowGroup, Rows, Stream, Table};
+pub use absent::{Column, Columns, Group, Input, RowGroup, Rows, Schema, Stream, Table, Writer};
+pub use groups::{RowGroups, Undecoded};
 pub use source::Source;
 #[cfg(feature = "parquet")]
 pub use {
     column::Column,
+    columns::{Columns, Schema},
     file::{Group, RowGroup, Table},
     input::Input,
     ipc::Stream,
     rows::Rows,
+    write::Writer,
 };
 
 /// Opens what may be a table, and reads all that can be read of it: for fuzzing.

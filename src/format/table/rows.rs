@@ -4,7 +4,9 @@ use super::file::RowGroup;
 use super::fill::{From, Scratch, fill};
 use super::input::Input;
 use super::value::{push_cell, push_json, push_object, texts};
-use crate::format::{Cause, Record};
+use crate::format::kept::{Fields, KeptCells, Members};
+use crate::format::writing::{self, Said, Style};
+use crate::format::{Cause, Out, Record};
 use crate::problem::Problem;
 use crate::score::batch::{Flaw, ROWS, Reason};
 use crate::score::cell::trim;
@@ -118,7 +120,7 @@ impl<'a> Rows<'a> {
         });
         push_object(members, &mut self.records);
         Record {
-            line: Some(row as u32),
+            line: None,
             start: start as u32,
             end: self.records.len() as u32,
         }
@@ -134,12 +136,6 @@ impl<'a> Rows<'a> {
         self.records
     }
 
-    /// Appends a value of a column that was read as JSON, of a row of the batch.
-    pub fn push_json(&self, column: usize, row: usize, out: &mut Vec<u8>) {
-        let from = self.from(column);
-        push_json(from.array, from.dtype, from.start + row, out);
-    }
-
     /// Appends a value of a column that was read as it would stand in a CSV, of a row of the batch, without the quotes that it may
     /// need; nested ones as JSON.
     pub fn push_text(&self, column: usize, row: usize, out: &mut Vec<u8>) {
@@ -150,6 +146,49 @@ impl<'a> Rows<'a> {
             }
             false if from.array.is_null(from.start + row) => {}
             false => push_json(from.array, from.dtype, from.start + row, out),
+        }
+    }
+
+    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
+    /// prediction that is not finite.
+    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
+        let said = Said {
+            writing: self.input.writing(),
+            batch: &self.batch,
+            predictions,
+        };
+        self.write_said([said], |row| (0, row), out)
+    }
+
+    /// Writes the batch as two say, each of its own rows. Returns the same.
+    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+        self.write_said(said, of, out)
+    }
+
+    fn write_said<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+        let (rows, columns) = (self.batch.rows(), self.input.kept().len());
+        match (self.input.writing().style(), out) {
+            (&Style::Fields { delimiter }, Out::Text(out)) => {
+                let front = Fields {
+                    cells: self,
+                    columns,
+                    delimiter,
+                };
+                writing::rows(rows, &front, said, of, out)
+            }
+            (Style::Members { .. }, Out::Text(out)) => {
+                let keys = &self.input.keys;
+                writing::rows(rows, &Members { cells: self, keys }, said, of, out)
+            }
+            (Style::Columns(_), Out::Columns(out)) => {
+                // A part is a row group.
+                if !out.has_kept() {
+                    let kept = self.input.kept().iter();
+                    out.keep(kept.filter_map(|place| Some(self.group.array(*place)?.to_boxed())));
+                }
+                writing::columns(rows, |_, _, _| (), said, of, out)
+            }
+            _ => unreachable!("what is written is what is kept"),
         }
     }
 
@@ -188,5 +227,22 @@ impl<'a> Rows<'a> {
     /// A row group is decoded as a whole: nothing behind the batch can't be read.
     pub fn problem(&self) -> Option<Problem> {
         None
+    }
+}
+
+impl KeptCells for Rows<'_> {
+    fn hidden(&self, _: usize) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+
+    fn text(&self, column: usize, row: usize) -> Cow<'_, [u8]> {
+        let mut text = Vec::new();
+        self.push_text(self.input.kept()[column], row, &mut text);
+        text.into()
+    }
+
+    fn push_json(&self, column: usize, row: usize, out: &mut Vec<u8>) {
+        let from = self.from(self.input.kept()[column]);
+        push_json(from.array, from.dtype, from.start + row, out);
     }
 }

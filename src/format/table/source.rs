@@ -1,5 +1,7 @@
 //! Bytes that can be read at any place.
 
+use crate::format::CutError;
+use crate::problem::{Code, Problem};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -22,6 +24,19 @@ impl Source {
         let size = file.metadata()?.len();
         let file = file.try_clone()?;
         Ok(Source::File { file, size })
+    }
+
+    /// All of an input.
+    ///
+    /// # Errors
+    /// It can't be read, or is larger than `bound` bytes.
+    pub fn whole(input: impl Read, bound: u64) -> Result<Source, CutError> {
+        let mut bytes = Vec::new();
+        input.take(bound + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > bound {
+            true => Err(too_large(bound).into()),
+            false => Ok(Source::Bytes(bytes)),
+        }
     }
 
     pub fn size(&self) -> u64 {
@@ -54,6 +69,17 @@ impl Source {
     pub fn reader(&self) -> Reader<'_> {
         Reader { source: self, at: 0 }
     }
+}
+
+fn too_large(bound: u64) -> Problem {
+    Problem::new(
+        Code::RowGroupTooLarge,
+        format!(
+            "the table comes as a stream, which is taken into memory as a whole, and is larger than {} MiB",
+            bound >> 20
+        ),
+        "give it as a file (transform score < FILE), or raise worker.memory",
+    )
 }
 
 /// Reads on from any place.

@@ -5,6 +5,7 @@ mod answer;
 use super::keys::{Denial, Remaining, fields};
 use super::route::Protocol;
 use super::served::Served;
+use crate::format::CutError;
 use crate::problem::{Code, Problem};
 use hyper::StatusCode;
 use serde::Serialize;
@@ -257,6 +258,13 @@ impl Refusal {
 }
 
 /// What is wrong with the body as a whole.
+/// A body is in memory, and can be read.
+impl From<CutError> for Refusal {
+    fn from(error: CutError) -> Refusal {
+        error.problem(0).into()
+    }
+}
+
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
         if problem.code == Code::Internal {

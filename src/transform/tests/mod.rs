@@ -56,7 +56,7 @@ fn joined(
         .filter(|&&end| end > opened.input.end())
         .chain([&text.len()])
     {
-        parts.push(opened.part(Block::Text(text[start..end].to_vec()), Out::new()));
+        parts.push(opened.part(Block::Text(text[start..end].to_vec()), Out::new(&opened.input)));
         start = end;
     }
     if appended {
@@ -66,7 +66,7 @@ fn joined(
         });
         parts = whole.into_iter().collect();
     }
-    let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run);
+    let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run).unwrap();
     let shown = |failure: Failure| match failure {
         Failure::Problem(problem) => format!("{problem:?}"),
         failure => format!("{failure:?}"),
@@ -251,7 +251,10 @@ fn rejects_take_a_few_bytes_each() {
     let text = [&b"x,y\n"[..], &b"!\n".repeat(100_000)].concat();
     let scorer = Scorer::new(lineup(), shape(Columns::Prediction, Limit::Share(Share::ALL)));
     let opened = open(Beginning::Text(&text), FileFormat::default(), &scorer).unwrap();
-    let part = opened.part(Block::Text(text[opened.input.end()..].to_vec()), Out::new());
+    let part = opened.part(
+        Block::Text(text[opened.input.end()..].to_vec()),
+        Out::new(&opened.input),
+    );
     assert_eq!(part.rejects.len(), 100_000);
     assert!(part.memory() < 80 * 100_000, "{} bytes", part.memory());
 }

@@ -342,7 +342,7 @@ proptest! {
         // Its first line is the CSV's second.
         json = "\n".to_string() + &json;
         let score = |text: &str, rows: RowFormat, mut scorer: Scorer, trial: Trial, phase: Option<&str>| {
-            scorer.output = OutputFormat::Csv;
+            scorer.shape.output = OutputFormat::Csv;
             let (mut out, mut rejects, mut kept) = (Vec::new(), Vec::new(), Vec::new());
             let run = Run { phase, format: FileFormat { rows, ..FileFormat::default() }, ..Run::default() };
             let sink = Sink { trial, out: &mut kept };

@@ -86,7 +86,11 @@ impl Footer {
             let count = leaf_count(field);
             leaves.push(next..next + count);
             next += count;
-            columns.push(column(field, hints.get(field.name())));
+            let hint = hints.get(field.name());
+            columns.push(Column {
+                told: hint.cloned(),
+                ..column(field, hint)
+            });
         }
         let mut groups = Vec::with_capacity(metadata.row_groups.len());
         let mut rows = 0;

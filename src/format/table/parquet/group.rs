@@ -26,13 +26,7 @@ impl Footer {
         bound: u64,
     ) -> Result<Vec<Box<dyn Array>>, CutError> {
         let rows = self.groups[group].rows;
-        let mut need = Need::default();
-        for column in columns {
-            let chunks = self.chunks(group, *column);
-            let uncompressed = chunks.iter().map(|chunk| chunk.uncompressed_size() as u64).sum();
-            need.add(&self.columns[*column], chunks, rows, uncompressed);
-        }
-        need.check(group, rows, bound)?;
+        self.need(group, columns).check(group, rows, bound)?;
         let mut need = Need::default();
         let read = |column: &usize| {
             let place = || format!("row group {group}, column {:?}", self.columns[*column].name);
@@ -46,6 +40,22 @@ impl Footer {
             })
         };
         columns.iter().map(read).collect()
+    }
+
+    /// Bytes that some columns of a row group take, as the footer says it.
+    pub fn memory(&self, group: usize, columns: &[usize]) -> u64 {
+        let need = self.need(group, columns);
+        need.arrays.saturating_add(need.pages)
+    }
+
+    fn need(&self, group: usize, columns: &[usize]) -> Need {
+        let mut need = Need::default();
+        for column in columns {
+            let chunks = self.chunks(group, *column);
+            let uncompressed = chunks.iter().map(|chunk| chunk.uncompressed_size() as u64).sum();
+            need.add(&self.columns[*column], chunks, self.groups[group].rows, uncompressed);
+        }
+        need
     }
 
     fn chunks(&self, group: usize, column: usize) -> &[ColumnChunkMetadata] {

@@ -3,7 +3,7 @@
 use super::super::value::push_cell;
 use super::super::{Column, Input, RowGroup, Rows};
 use crate::format::csv::dialect::Dialect;
-use crate::format::{Columns, Header, Wanted};
+use crate::format::{Columns, FileFormat, Header, Wanted};
 use crate::model::{Category, Column as ModelColumn, Marker, Signature, Type};
 use crate::score::batch::ROWS;
 use crate::score::binding::features;
@@ -178,6 +178,9 @@ fn opened(array: &dyn Array, column: &ModelColumn, spelling: &Spelling) -> (Inpu
         features: &features,
         known: &[None],
         columns: &Columns::All,
+        format: FileFormat::of(b"x.parquet"),
+        output: FileFormat::default(),
+        prefix: "",
         outputs: &[],
         version: None,
         observed: &["x".into()],
@@ -255,7 +258,7 @@ fn a_row_group_is_many_batches() {
             let record = rows.record(flaw.row);
             assert_eq!(rows.text(&record), br#"{"x":null}"#);
             assert_eq!(rows.reason(flaw), (Some("x"), "missing value".into()));
-            bad.push(record.line.unwrap());
+            bad.push(rows.line(flaw.row as usize));
         }
         let last = rows.read().rows() - 1;
         let shown = rows.observed(0, last).unwrap();

@@ -64,7 +64,11 @@ impl Writer {
         let encodings = encodings.collect();
         let parquet = to_parquet_schema(&stored).map_err(super::unwritten)?;
         Ok(Writer {
-            told: storable::told(&stored),
+            told: schema
+                .told
+                .iter()
+                .map(|field| (field.name.clone(), storable::told(field)))
+                .collect(),
             file: FileWriter::new_with_parquet_schema(sink, stored.clone(), parquet, options),
             schema: Arc::new(stored),
             encodings,
@@ -73,7 +77,7 @@ impl Writer {
     }
 
     pub fn write(&mut self, rows: usize, arrays: Vec<Box<dyn Array>>) -> PolarsResult<()> {
-        let arrays: Vec<Box<dyn Array>> = arrays.into_iter().map(storable).collect();
+        let arrays: Vec<Box<dyn Array>> = arrays.into_iter().map(storable).collect::<PolarsResult<_>>()?;
         let chunk = RecordBatchT::try_new(rows, self.schema.clone(), arrays)?;
         let types = self.file.parquet_schema().fields().to_vec();
         let group = row_group_iter(chunk, self.encodings.clone().into(), types, self.options);

@@ -22,7 +22,7 @@ fn outputs() -> Vec<Column> {
 
 fn schema(outputs: &[Column]) -> Arc<Schema> {
     Schema::new(
-        vec![text_field("id"), text_field("note")],
+        ["id", "note"].map(|name| (text_field(name), text_field(name))).into(),
         outputs.iter().map(|output| (format!("m.{}", output.name), output)),
         Some("m.model_version".into()),
     )

@@ -27,14 +27,14 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
     };
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let body = &ask.request.body[..];
-    let mut blocks = scoring::blocks(body, &scorer.shape);
+    let mut blocks = scoring::blocks(body, &scorer.shape)?;
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     scoring::check_columns(served, first.text(), scorer.shape.dialect.delimiter)?;
     let phase = mixed.map(|arms| &*arms.phase);
     let opened = open(first.beginning(), FileFormat::default(), scorer)?.in_phase(scorer, phase)?;
     let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
-    let mut output = Output::begin(&opened, in_parts);
+    let mut output = Output::begin(&opened, in_parts)?;
     let mut tried = Tried::default();
     let mut part = opened.first_part(first);
     loop {
@@ -53,7 +53,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
         scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
         part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
-            Some(block) => opened.part(block, Out::new()),
+            Some(block) => opened.part(block, Out::new(&opened.input)),
             None => break,
         };
     }
@@ -109,17 +109,17 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn begin(opened: &Opened, with_rejects: bool) -> Output<'_> {
-        Output {
+    fn begin(opened: &Opened, with_rejects: bool) -> Result<Output<'_>, Refusal> {
+        Ok(Output {
             opened,
-            assembly: Assembly::new(&opened.input),
+            assembly: Assembly::new(&opened.input)?,
             out: Vec::new(),
             rejects: with_rejects.then(Vec::new),
             named: Vec::new(),
             rows: 0,
             bad_rows: 0,
             lines: opened.input.lines(),
-        }
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -140,7 +140,7 @@ impl Output<'_> {
                     rejects.extend_from_slice(rejects::header(RowFormat::Csv));
                 }
                 let record = &part.range()[reject.start as usize..reject.end as usize];
-                let listed = reject.listed(self.lines, self.rows);
+                let listed = reject.listed(part.row_group, self.lines, self.rows);
                 rejects::push(RowFormat::Csv, listed, column, &reason, record, rejects);
             }
             if self.named.len() < NAMED {
@@ -159,7 +159,7 @@ impl Output<'_> {
         self.bad_rows += part.rejects.len() as u64;
         self.rows += part.rows;
         self.lines += part.lines;
-        self.out.extend_from_slice(self.assembly.add(&mut part.out));
+        self.out.extend_from_slice(self.assembly.add(&mut part.out)?);
         Ok(part.source)
     }
 }
