@@ -37,6 +37,7 @@ impl Cutting<'_> {
 }
 
 /// The blocks of one input, in order.
+#[expect(clippy::large_enum_variant, reason = "there is one of an input")]
 pub enum Blocks<R> {
     Text(cut::Blocks<Unpacked<R>>),
     /// At first its beginning, without rows; then its row groups.
@@ -110,7 +111,7 @@ impl<R: Read> Blocks<R> {
     pub fn next_unhashed(&mut self) -> Result<Option<Unhashed>, CutError> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.next_unhashed()?.map(Unhashed::Text)),
-            Blocks::Table { groups, begun: true } => Ok(groups.next().map(Unhashed::RowGroup)),
+            Blocks::Table { groups, begun: true } => Ok(groups.next_group().map(Unhashed::RowGroup)),
             Blocks::Table { groups, begun } => {
                 *begun = true;
                 Ok(Some(Unhashed::Table(groups.table().clone())))

@@ -54,7 +54,7 @@ impl RowGroups {
         self.needed = columns.into();
     }
 
-    pub fn next(&mut self) -> Option<Undecoded> {
+    pub fn next_group(&mut self) -> Option<Undecoded> {
         let index = self.next;
         (index < self.table.groups().len()).then(|| {
             self.next += 1;

@@ -35,8 +35,8 @@ pub struct Writer {
 }
 
 enum To {
-    Parquet(parquet::Writer),
-    Arrow(ipc::Writer),
+    Parquet(Box<parquet::Writer>),
+    Arrow(Box<ipc::Writer>),
 }
 
 /// What is written, to be taken away.
@@ -76,8 +76,8 @@ impl Writer {
     pub fn new(schema: &Schema, format: RowFormat, gathers: bool) -> Result<Writer, Problem> {
         let sink = Sink::default();
         let to = match format {
-            RowFormat::Parquet => To::Parquet(parquet::Writer::new(sink.clone(), schema)?),
-            _ => To::Arrow(ipc::Writer::new(sink.clone(), schema).map_err(unwritten)?),
+            RowFormat::Parquet => To::Parquet(Box::new(parquet::Writer::new(sink.clone(), schema)?)),
+            _ => To::Arrow(Box::new(ipc::Writer::new(sink.clone(), schema).map_err(unwritten)?)),
         };
         Ok(Writer {
             to,

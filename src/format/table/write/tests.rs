@@ -33,8 +33,8 @@ fn rows(schema: &Arc<Schema>, outputs: &[Column], from: usize, to: usize) -> Col
     let mut columns = Columns::new(schema.clone());
     for i in from..to {
         columns.keep_text(0, Some(&i.to_string()));
-        columns.keep_text(1, (i % 5 != 0).then_some("ä, \"x\""));
-        let good = i % 3 != 0;
+        columns.keep_text(1, (!i.is_multiple_of(5)).then_some("ä, \"x\""));
+        let good = !i.is_multiple_of(3);
         columns.push(0, &outputs[0], good.then_some((i % 2) as f64));
         columns.push(1, &outputs[1], good.then_some(i as f64 / 7.0));
         columns.push(2, &outputs[2], good.then_some((i % 2) as f64));
@@ -60,7 +60,7 @@ fn written(format: RowFormat, ends: &[usize]) -> Vec<u8> {
 fn what_is_written_reads_back() {
     const ROWS: usize = ROW_GROUP + 1000;
     for format in [RowFormat::Parquet, RowFormat::Arrow] {
-        let source = Source::Bytes(written(format, &[ROWS]).into());
+        let source = Source::Bytes(written(format, &[ROWS]));
         let table = Table::open(&source, format, 1 << 30).unwrap();
         let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["id", "note", "m.label", "m.p", "m.name", "m.model_version"]);
@@ -74,7 +74,7 @@ fn what_is_written_reads_back() {
         let versions: &UInt32Array = group.array(5).unwrap().as_any().downcast_ref().unwrap();
         for row in 0..1000 {
             let i = ROW_GROUP + row;
-            let good = i % 3 != 0;
+            let good = !i.is_multiple_of(3);
             assert_eq!(numbers.get(row), good.then_some(i as f64 / 7.0));
             assert_eq!(labels.get(row), good.then_some([-3, 8][i % 2]));
             assert_eq!(versions.get(row), Some(4));
@@ -89,7 +89,7 @@ fn what_is_written_reads_back() {
 #[test]
 fn a_file_without_rows_has_its_columns() {
     for format in [RowFormat::Parquet, RowFormat::Arrow] {
-        let source = Source::Bytes(written(format, &[]).into());
+        let source = Source::Bytes(written(format, &[]));
         let table = Table::open(&source, format, 1 << 30).unwrap();
         assert_eq!((table.columns().len(), table.rows()), (6, 0));
     }
