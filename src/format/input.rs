@@ -29,6 +29,10 @@ impl Input {
     /// # Errors
     /// Why the rows can't be told, or aren't the model's.
     pub fn open(beginning: Beginning, wanted: &Wanted) -> Result<Input, Problem> {
+        #[cfg(not(feature = "parquet"))]
+        if !wanted.output.is_text() {
+            return Err(table::not_built_in());
+        }
         match beginning {
             Beginning::Text(first) if wanted.format.rows == RowFormat::JsonLines => {
                 Ok(Input::Json(json::Input::open(first, wanted)?))

@@ -13,6 +13,10 @@ pub enum Out {
 }
 
 impl Out {
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(unreachable_code, reason = "there are no columns then")
+    )]
     pub fn new(input: &Input) -> Out {
         match input.writing().style() {
             Style::Columns(schema) => Out::Columns(Columns::new(schema.clone())),

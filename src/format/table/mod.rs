@@ -50,7 +50,7 @@ mod value;
 mod write;
 
 #[cfg(not(feature = "parquet"))]
-pub use absent::{Column, Columns, Group, Input, RowGroup, Rows, Schema, Stream, Table, Writer};
+pub use absent::{Column, Columns, Group, Input, RowGroup, Rows, Schema, Stream, Table, Writer, not_built_in};
 pub use groups::{RowGroups, Undecoded};
 pub use source::Source;
 #[cfg(feature = "parquet")]
