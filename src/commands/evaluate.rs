@@ -1,10 +1,9 @@
 //! `transform evaluate`: how well a registered version predicts fresh labelled rows.
 
-use super::{count, now, print_json, print_line, print_table, read_text, with_group};
+use super::{count, now, print_json, print_line, print_table, read_rows, with_group};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::evaluate::{Comparison, Evaluation, Score};
-use crate::format::csv::table::Table;
 use crate::registry::Registry;
 use crate::registry::evaluation::registered::{Csv, Labelled, Registered};
 use crate::spool::durable;
@@ -27,25 +26,20 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     let config = with_group(config, question.group.clone())?;
     let registry = Registry::new(&config.models.path, &config.models.group);
     let version = Registered::open(&registry, question.version, question.threshold)?;
-    let encoding = config.shape.encoding;
-    let rows = read_text(&question.data, EXAMPLES_MAX, encoding)?;
+    let rows = read_rows(&config, &question.data, EXAMPLES_MAX)?;
     let labels = match &question.target_file {
-        Some(path) => Some((path, read_text(path, EXAMPLES_MAX, encoding)?)),
+        Some(path) => Some((path, read_rows(&config, path, EXAMPLES_MAX)?)),
         None => None,
     };
-    let table = |bytes| Table {
-        bytes,
-        dialect: config.shape.dialect,
-        spelling: &config.shape.spelling,
-    };
+    let spelling = &config.shape.spelling;
     let labelled = Labelled {
         rows: Csv {
             path: &question.data,
-            table: table(&rows),
+            table: rows.table(spelling),
         },
-        labels: labels.as_ref().map(|(path, bytes)| Csv {
+        labels: labels.as_ref().map(|(path, rows)| Csv {
             path,
-            table: table(bytes),
+            table: rows.table(spelling),
         }),
         target: question.target.as_deref(),
     };

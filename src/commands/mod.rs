@@ -21,8 +21,11 @@ use crate::cli::{Cli, Command, LogFormat, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
-use crate::format::{Encoding, FileFormat, decoded};
+use crate::format::{FileFormat, RowFormat};
+use crate::format::as_csv::{AsCsv, Reading, unpacked};
+use crate::labels::are_ground_truth;
 use crate::onnxruntime;
+use crate::problem::Problem;
 use crate::registry::read_source;
 use crate::report::text::Line;
 use crate::service::{Progress, logs};
@@ -323,10 +326,44 @@ fn time(micros: i64) -> String {
     Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.strftime("%F %T").to_string())
 }
 
-/// Reads a CSV that a person named, of at most `most` bytes, as UTF-8.
-fn read_text(path: &Path, most: u64, encoding: Encoding) -> Result<Vec<u8>> {
+/// Reads rows that a person named, of at most `most` bytes, unpacked and as a CSV. Their format is told by the file's name.
+fn read_rows(config: &Config, path: &Path, most: u64) -> Result<AsCsv> {
     let bytes = read_source(path, most).map_err(Error::of_a_persons_file)?;
-    decoded(bytes, encoding).map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
+    AsCsv::of(bytes, format_of(path), &reading(config, most)).map_err(|problem| faulty(path, &problem))
+}
+
+/// The same of labels, which may also stand as ground truth is captured: as JSON Lines, whatever the file's name.
+fn read_labels(config: &Config, path: &Path, most: u64) -> Result<AsCsv> {
+    let bytes = read_source(path, most).map_err(Error::of_a_persons_file)?;
+    let (format, reading) = (format_of(path), reading(config, most));
+    let read = match format.is_text() {
+        false => AsCsv::of(bytes, format, &reading),
+        true => unpacked(bytes, format, &reading).and_then(|text| match format.rows == RowFormat::JsonLines && are_ground_truth(&text) {
+            true => Ok(AsCsv::as_it_stands(text, reading.dialect)),
+            false => AsCsv::of_text(text, format.rows, &reading),
+        }),
+    };
+    read.map_err(|problem| faulty(path, &problem))
+}
+
+fn reading(config: &Config, most: u64) -> Reading<'_> {
+    let shape = &config.shape;
+    Reading {
+        encoding: shape.encoding,
+        dialect: shape.dialect,
+        spelling: &shape.spelling,
+        limits: shape.limits(config.worker.memory),
+        most,
+    }
+}
+
+fn format_of(path: &Path) -> FileFormat {
+    FileFormat::of(path.as_os_str().as_encoded_bytes())
+}
+
+/// A person's file can't be read.
+fn faulty(path: &Path, problem: &Problem) -> Error {
+    Error::config(path, format!("{problem}; {}", problem.hint))
 }
 
 /// RFC 3339, UTC, whole seconds.

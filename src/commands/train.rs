@@ -1,4 +1,4 @@
-//! `transform train`: from a CSV of examples to a version that waits for approval.
+//! `transform train`: from a file of examples to a version that waits for approval.
 
 use super::evaluate::figures;
 use super::invocation::Invocation;
@@ -28,7 +28,8 @@ pub fn train(
     wishes: &Wishes,
     invocation: &Invocation,
 ) -> Result<u8> {
-    let pipeline = Pipeline::read(file, &overrides.0)?;
+    let mut pipeline = Pipeline::read(file, &overrides.0)?;
+    pipeline.data.limits = config.shape.limits(config.worker.memory);
     let plan = Plan::new(file, pipeline, &config.models.path, &config.models.group)?;
     let bar = progress(plan.fits()?);
     let fitted = plan.fit(|| bar.inc(1));

@@ -83,6 +83,8 @@ pub struct Scored {
     pub unknown: UnknownCounts,
     /// Why rows are bad: how many are for each reason, and the line of the first.
     pub bad: BTreeMap<String, (u64, u64)>,
+    /// What such a line is in the file.
+    pub unit: &'static str,
 }
 
 impl Scored {
@@ -91,7 +93,7 @@ impl Scored {
         let mut reasons: Vec<_> = self.bad.iter().collect();
         reasons.sort_by_key(|(_, (rows, _))| Reverse(*rows));
         let shown = |(reason, (rows, line)): &(&String, &(u64, u64))| {
-            format!("{reason} ({}, the first on line {line})", count(*rows, "row"))
+            format!("{reason} ({}, the first on {} {line})", count(*rows, "row"), self.unit)
         };
         let mut shown: Vec<String> = reasons.iter().take(3).map(shown).collect();
         if reasons.len() > 3 {
@@ -135,6 +137,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
                 predicted,
                 unknown,
                 bad,
+                unit: table.origin.unit(),
             })
         }
         // The hint to this one is about files without a header.

@@ -12,6 +12,7 @@
 //! - the input's name says which one it is ([`FileFormat::of`]). `transform::Run` has it beside the size; `transform::transform` cuts by
 //!   it, and opens by it.
 
+pub mod as_csv;
 mod blocks;
 mod cause;
 pub mod compression;

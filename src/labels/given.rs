@@ -79,7 +79,7 @@ impl Given {
         let names = names(table)?;
         for (column, who) in [(key, "is the key"), (target, "is the target")] {
             if let Some(column) = column.filter(|column| !names.iter().any(|name| name == column)) {
-                return Err(no_such_column(column, &names, who));
+                return Err(table.origin.told(no_such_column(column, &names, who)));
             }
         }
         let others: Vec<&String> = names.iter().filter(|name| Some(name.as_str()) != key).collect();
@@ -91,12 +91,14 @@ impl Given {
                     "there is no column with labels beside the key {:?}",
                     key.unwrap_or_default()
                 );
-                return Err(Problem::new(Code::NoSuchColumn, message, "add the column with what came true").line(1));
+                let problem = Problem::new(Code::NoSuchColumn, message, "add the column with what came true");
+                return Err(table.origin.told(problem.line(1)));
             }
             (None, several) => {
                 let several: Vec<String> = several.iter().map(|name| format!("{name:?}")).collect();
                 let message = format!("which column has the labels can't be told: {}", several.join(", "));
-                return Err(Problem::new(Code::NoSuchColumn, message, "say it with --target COLUMN").line(1));
+                let problem = Problem::new(Code::NoSuchColumn, message, "say it with --target COLUMN");
+                return Err(table.origin.told(problem.line(1)));
             }
         };
         let columns: Vec<&str> = key.into_iter().chain([target]).collect();
@@ -184,20 +186,20 @@ fn texts(table: &Table, columns: &[&str], mut each: impl FnMut(&[&str], u64)) ->
         if let Some(flaw) = reader.batch.bad().next() {
             let message = reader.reason(flaw);
             let problem = Problem::new(Code::BadRow, message, "mend or remove the row");
-            return Err(problem.line(page.line(reader, flaw.row as usize)));
+            return Err(page.place(problem, reader, flaw.row as usize));
         }
         let (mut line, mut before) = (0, 0);
         let mut cells = Vec::with_capacity(columns.len());
         for row in 0..reader.batch.rows() {
             let (start, _) = reader.record(row);
             line = match row {
-                0 => page.line(reader, 0),
+                0 => page.line_of_text(reader, 0),
                 _ => line + memchr::memchr_iter(b'\n', &page.block[before..start]).count() as u64,
             };
             before = start;
             cells.clear();
             cells.extend(text_cells(reader, columns.len()).map(|column| column[row].as_str()));
-            each(&cells, line);
+            each(&cells, page.number(line));
         }
         Ok(())
     })
@@ -227,12 +229,14 @@ pub fn text_cells<'a>(reader: &'a crate::format::csv::Reader, columns: usize) ->
 mod tests {
     use super::*;
     use crate::format::Dialect;
+    use crate::format::csv::table::Origin;
 
     fn read(csv: &str, key: Option<&str>, target: Option<&str>) -> Result<Given, Problem> {
         let table = Table {
             bytes: csv.as_bytes(),
             dialect: Dialect::plain(b','),
             spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
         };
         Given::read(&table, key, target, &HashSet::new())
     }

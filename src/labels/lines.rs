@@ -31,6 +31,14 @@ pub fn are_lines(bytes: &[u8]) -> bool {
     object.is_some_and(|text| text.trim_ascii_start().starts_with(b"\""))
 }
 
+/// Are lines of JSON such ones, and no rows?
+pub fn are_ground_truth(bytes: &[u8]) -> bool {
+    const KEY: &str = "groundTruthData";
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|value| value.get(KEY).is_some())
+}
+
 /// Keys (`eventId`) and labels.
 pub fn records(bytes: &[u8]) -> Result<Vec<(String, Label)>, Problem> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);

@@ -3,7 +3,7 @@
 use super::given::{text_cells, text_columns};
 use crate::format::csv::columns::names;
 use crate::format::csv::stream::{Stream, StreamError};
-use crate::format::csv::table::Table;
+use crate::format::csv::table::{Origin, Table};
 use crate::format::{Compression, Dialect, Encoding, FileFormat, RowFormat};
 use crate::ledger::{HalfHash, Scored};
 use crate::spool::{Dir, Name, results};
@@ -156,6 +156,7 @@ fn table<'a>(bytes: &'a [u8], dialect: Dialect, shape: &'a Shape) -> Table<'a> {
         bytes,
         dialect,
         spelling: &shape.spelling,
+        origin: Origin::Csv,
     }
 }
 

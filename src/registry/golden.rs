@@ -280,6 +280,7 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::format::Dialect;
+    use crate::format::csv::table::Origin;
     use crate::model::{Category, Format};
     use proptest::prelude::*;
 
@@ -293,6 +294,7 @@ mod tests {
             bytes,
             dialect: Dialect::plain(b';'),
             spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
         }
     }
 

@@ -5,11 +5,11 @@ pub use super::missing::ReadAsMissing;
 use super::pipeline::{Data, Pipeline, Source, Split, Trainer};
 use super::split::{self, Parts};
 use crate::error::{Error, Result};
-use crate::format::Dialect;
+use crate::format::FileFormat;
+use crate::format::as_csv::{AsCsv, Reading};
 use crate::format::csv::cause;
 use crate::format::csv::columns::{self, ReadAs, Wanted};
 use crate::format::csv::table::Table;
-use crate::format::decoded;
 use crate::model::unicode;
 use crate::problem::{Problem, excerpt};
 use crate::registry::read_source;
@@ -41,8 +41,8 @@ pub struct File {
     pub path: PathBuf,
     /// BLAKE3, hexadecimal.
     pub hash: String,
-    /// All of it, as UTF-8: what is asked of it later is of the same reading.
-    bytes: Arc<Vec<u8>>,
+    /// All of it: what is asked of it later is of the same reading.
+    rows: Arc<AsCsv>,
 }
 
 impl Dataset {
@@ -112,11 +112,7 @@ impl Dataset {
             _ => (features(&pipeline.data.source), 0),
         };
         let file = self.files.iter().find(|file| file.path == path).expect("it was read");
-        let table = Table {
-            bytes: &file.bytes,
-            dialect: pipeline.data.dialect,
-            spelling: &pipeline.data.spelling,
-        };
+        let table = file.rows.table(&pipeline.data.spelling);
         (table, rows.iter().map(|row| row - before).collect())
     }
 
@@ -230,10 +226,8 @@ fn read(
     };
     if let Some(text) = data.texts.iter().find(|text| wanted.iter().all(|w| w.name != **text)) {
         let names: Vec<String> = wanted.iter().map(|w| w.name.clone()).collect();
-        return Err(faulty(
-            &sheet.path,
-            &columns::no_such_column(text, &names, "data.texts names among the features"),
-        ));
+        let problem = columns::no_such_column(text, &names, "data.texts names among the features");
+        return Err(faulty(&sheet.path, &sheet.table().origin.told(problem)));
     }
     let (features, missing) = sheet.features(wanted)?;
     if let Cells::Numbers(numbers) = &target.cells
@@ -282,11 +276,10 @@ fn wanted(name: &str, kind: ReadAs) -> Wanted {
     }
 }
 
-/// One CSV, in memory.
+/// One file, in memory.
 struct Sheet {
     path: PathBuf,
-    bytes: Arc<Vec<u8>>,
-    dialect: Dialect,
+    rows: Arc<AsCsv>,
     spelling: Spelling,
     names: Vec<String>,
 }
@@ -295,17 +288,24 @@ impl Sheet {
     fn read(path: &Path, data: &Data, files: &mut Vec<File>) -> Result<Sheet> {
         let bytes = read_source(path, EXAMPLES_MAX).map_err(Error::of_a_persons_file)?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
-        let text = decoded(bytes, data.encoding).map_err(|problem| faulty(path, &problem))?;
-        let bytes = Arc::new(text);
+        let reading = Reading {
+            encoding: data.encoding,
+            dialect: data.dialect,
+            spelling: &data.spelling,
+            limits: data.limits,
+            most: EXAMPLES_MAX,
+        };
+        let format = FileFormat::of(path.as_os_str().as_encoded_bytes());
+        let rows = AsCsv::of(bytes, format, &reading).map_err(|problem| faulty(path, &problem))?;
+        let rows = Arc::new(rows);
         files.push(File {
             path: path.into(),
             hash,
-            bytes: bytes.clone(),
+            rows: rows.clone(),
         });
         let mut sheet = Sheet {
             path: path.into(),
-            bytes,
-            dialect: data.dialect,
+            rows,
             spelling: data.spelling.clone(),
             names: Vec::new(),
         };
@@ -314,11 +314,7 @@ impl Sheet {
     }
 
     fn table(&self) -> Table<'_> {
-        Table {
-            bytes: &self.bytes,
-            dialect: self.dialect,
-            spelling: &self.spelling,
-        }
+        self.rows.table(&self.spelling)
     }
 
     /// A column without missing values.
@@ -388,7 +384,10 @@ impl Sheet {
     fn require(&self, name: &str, who: &str) -> Result<()> {
         match self.names.iter().any(|n| *n == unicode::name(name)) {
             true => Ok(()),
-            false => Err(faulty(&self.path, &columns::no_such_column(name, &self.names, who))),
+            false => {
+                let problem = columns::no_such_column(name, &self.names, who);
+                Err(faulty(&self.path, &self.table().origin.told(problem)))
+            }
         }
     }
 }

@@ -269,6 +269,7 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
                     bytes: b"x\n1\n2\n",
                     dialect: Dialect::plain(b','),
                     spelling: &Spelling::USUAL,
+                    origin: Default::default(),
                 },
                 among: None,
                 source: Path::new("examples.csv"),

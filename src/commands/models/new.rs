@@ -2,13 +2,12 @@
 
 use super::super::invocation::Invocation;
 use super::super::monitor::baseline::{read, rows as baseline_rows};
-use super::super::{count, now, print_line, read_text, sandbox};
+use super::super::{count, now, print_line, read_rows, sandbox};
 use super::{print_ended, vote};
 use crate::cli;
 use crate::config::Config;
 use crate::digits;
 use crate::error::{Error, Result};
-use crate::format::csv::table::Table;
 use crate::model::ensemble::{Combine, Plan};
 use crate::model::{Declared, Format};
 use crate::registry::ensemble::Recipe;
@@ -16,7 +15,7 @@ use crate::registry::golden::Rows;
 use crate::registry::{Candidate, Details, Registered, Registry, read_artifact};
 use std::path::Path;
 
-/// A CSV to take golden rows from is held in memory.
+/// Rows to take golden rows from is held in memory.
 const GOLDEN_MAX: u64 = 64 << 20;
 
 /// Where a version is added, and how people are told.
@@ -71,27 +70,23 @@ impl New<'_> {
             return Err(Error::config("--baseline", message));
         }
         let examples = baseline.as_deref().map(|path| read(config, path)).transpose()?;
-        let csv = golden
+        let raw = golden
             .as_deref()
-            .map(|path| read_text(path, GOLDEN_MAX, config.shape.encoding))
+            .map(|path| read_rows(config, path, GOLDEN_MAX))
             .transpose()?;
-        let rows = |(bytes, source)| Rows {
-            table: Table {
-                bytes,
-                dialect: config.shape.dialect,
-                spelling: &config.shape.spelling,
-            },
+        let golden_rows = raw.as_ref().zip(golden.as_deref()).map(|(rows, source)| Rows {
+            table: rows.table(&config.shape.spelling),
             among: None,
             source,
-        };
+        });
         let Registered { version, remarks } = add(Details {
             description,
             metrics: metric.into_iter().map(|(name, number)| (name, number.into())).collect(),
-            golden: csv.as_deref().zip(golden.as_deref()).map(rows),
+            golden: golden_rows,
             baseline: examples
-                .as_deref()
+                .as_ref()
                 .zip(baseline.as_deref())
-                .map(|(bytes, path)| baseline_rows(config, path, bytes, columns)),
+                .map(|(rows, path)| baseline_rows(config, path, rows, columns)),
             ..Details::default()
         })?;
         let golden = registry.golden(version)?.map(|golden| golden.rows.len() as u64);

@@ -1,6 +1,6 @@
 //! `transform monitor check`: what the policy would say of a file. Nothing is published or kept.
 
-use crate::commands::{count, input_name, print_json, print_line};
+use crate::commands::{count, format_of, input_name, print_json, print_line};
 use crate::config::Config;
 use crate::digits::short;
 use crate::error::{Error, Result, exit};
@@ -232,6 +232,7 @@ fn count_phase(config: &Config, scorer: &Scorer, path: &Path, phase: Option<&str
         size: input.metadata().ok().map(|metadata| metadata.len()),
         memory: config.worker.memory,
         phase,
+        format: format_of(path),
         ..Run::default()
     };
     transform(input, scorer, &mut io::sink(), &mut io::sink(), &run).map_err(unreadable(path))

@@ -1,11 +1,10 @@
 //! What in an input made a check go beyond its bar: the first rows, or the bins that moved most.
 
 use super::check::{count_all, scorer, unreadable};
-use crate::commands::print_line;
+use crate::commands::{format_of, print_line};
 use crate::config::Config;
 use crate::digits::{short, significant};
 use crate::error::{Error, Result};
-use crate::format::FileFormat;
 use crate::model::Signature;
 use crate::monitor::baseline::{Column, Values};
 use crate::monitor::bins::{Bin, Of, bins};
@@ -83,7 +82,7 @@ pub fn print(
             input,
             &scorer,
             None,
-            FileFormat::of(path.as_os_str().as_encoded_bytes()),
+            format_of(path),
             |scanned| {
                 look(&mut searches, scanned);
                 searches.iter().any(|search| search.rows.len() < SHOWN)

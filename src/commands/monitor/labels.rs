@@ -2,11 +2,10 @@
 
 use crate::cli::Since;
 use crate::commands::spool::require_spool;
-use crate::commands::{count, few, input_name, print_json, print_line, print_table, read_text};
+use crate::commands::{count, faulty, few, input_name, print_json, print_line, print_table, read_labels};
 use crate::config::Config;
 use crate::digits::short;
 use crate::error::{Error, Result, exit};
-use crate::format::csv::table::Table;
 use crate::labels::{Few, Given, Joined, OfVersion, Request, Window, classes, join, report};
 use crate::ledger::Ledger;
 use crate::monitor::{Action, Check};
@@ -83,14 +82,9 @@ fn read(config: &Config, path: &Path, question: &Question, classes: &HashSet<Str
             Error::config(path, message)
         })?),
     };
-    let bytes = read_text(path, EXAMPLES_MAX, config.shape.encoding)?;
-    let table = Table {
-        bytes: &bytes,
-        dialect: config.shape.dialect,
-        spelling: &config.shape.spelling,
-    };
-    Given::read(&table, key, question.target.as_deref(), classes)
-        .map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
+    let rows = read_labels(config, path, EXAMPLES_MAX)?;
+    let table = rows.table(&config.shape.spelling);
+    Given::read(&table, key, question.target.as_deref(), classes).map_err(|problem| faulty(path, &problem))
 }
 
 fn print_given(given: &Given, joined: &Joined) {

@@ -19,6 +19,17 @@ pub struct Limits {
     pub max_window: u64,
 }
 
+impl Limits {
+    /// Of what most compress with, and RFC 8878 has every decoder take.
+    pub const WINDOW: u64 = 8 << 20;
+
+    /// Where nothing is said.
+    pub const USUAL: Limits = Limits {
+        max_expansion: 1000,
+        max_window: Limits::WINDOW,
+    };
+}
+
 /// So many bytes come out of any file: one of a few rows that are alike is no bomb.
 const SMALL: u64 = 1 << 20;
 

@@ -6,7 +6,7 @@ use super::dialect::Dialect;
 use super::head::Wanted;
 use super::input::Input;
 use super::source::Source;
-use super::table::Table;
+use super::table::{Origin, Table};
 use super::texts;
 use crate::format::Out;
 use crate::format::{Columns, Encoding, FileFormat};
@@ -211,6 +211,7 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
             bytes,
             dialect,
             spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
         };
         texts::read(&table, &(0..expected.len()).collect::<Vec<_>>())
     };

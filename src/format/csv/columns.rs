@@ -5,7 +5,7 @@ use super::dialect::ESCAPE_HINT;
 use super::head::{empty, without_mark};
 use super::record::{self, first_record, raw_fields};
 use super::stream::Page;
-use super::table::Table;
+use super::table::{Origin, Table};
 use crate::format::RECORD_MAX;
 use crate::format::cause::Cause;
 use crate::model::{Column, Signature, Type};
@@ -78,7 +78,8 @@ pub fn names(table: &Table) -> Result<Vec<String>, Problem> {
     let start = &input[front..input.len().min(RECORD_MAX)];
     let (line, record) = first_record(start, dialect).ok_or_else(empty)?;
     let names = record::names(record, dialect);
-    if names.iter().all(|name| table.spelling.is_value(name.as_bytes())) {
+    let is_header = matches!(table.origin, Origin::Csv);
+    if is_header && names.iter().all(|name| table.spelling.is_value(name.as_bytes())) {
         return Err(Problem::new(
             Code::NoSuchColumn,
             "the first line has values, not the names of the columns",
@@ -204,11 +205,8 @@ fn add(columns: &mut [Read], reader: &Reader, wanted: &[Wanted], page: &Page) ->
                     let Wanted { name, optional, kind } = &wanted[feature];
                     let is_missing = *kind != ReadAs::AsTheyStand && of.is_missing(text);
                     if is_missing && !optional {
-                        return Err(
-                            Problem::new(Code::BadRow, format!("column {name:?}: missing value"), MEND)
-                                .line(page.line(reader, row))
-                                .column(name),
-                        );
+                        let problem = Problem::new(Code::BadRow, format!("column {name:?}: missing value"), MEND);
+                        return Err(page.place(problem.column(name), reader, row));
                     }
                     if is_missing {
                         *missing.entry(text.clone()).or_default() += 1;
@@ -238,12 +236,12 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
     let row = flaw.row as usize;
     let (start, end) = reader.record(row);
     let record = &page.block[start..end];
-    let line = page.line(reader, row);
+    let placed = |problem| page.place(problem, reader, row);
     let cause = reader.cause(flaw);
     let why = layout.reason(cause, |index| reader.batch.refusal(index));
     let Some((field, name)) = layout.field(cause).zip(layout.column(cause)) else {
         let message = format!("{why}: {}", excerpt(record, 80));
-        return Problem::new(Code::BadRow, message, mend(layout.hint(cause, record))).line(line);
+        return placed(Problem::new(Code::BadRow, message, mend(layout.hint(cause, record))));
     };
     let raw = raw_fields(record, layout.dialect);
     let cell = layout.dialect.text(raw.get(field).copied().unwrap_or_default());
@@ -261,7 +259,7 @@ fn flaw_problem(reader: &Reader, flaw: Flaw, page: &Page) -> Problem {
         } => RECODE.into(),
         cause => mend(layout.hint(cause, record)),
     };
-    Problem::new(Code::BadRow, message, hint).line(line).column(name)
+    placed(Problem::new(Code::BadRow, message, hint).column(name))
 }
 
 fn mend(hint: Option<&str>) -> String {
@@ -303,6 +301,7 @@ mod tests {
             bytes,
             dialect: Dialect::plain(b','),
             spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
         }
     }
 

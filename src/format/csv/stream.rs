@@ -4,6 +4,7 @@ use super::cut::Blocks;
 use super::dialect::Dialect;
 use super::head::{self, Head, Wanted, nul_byte};
 use super::record::{self, first_record, raw_fields};
+use super::table::Origin;
 use super::{Header, Reader};
 use crate::format::{Columns, CutError, Encoding, FileFormat};
 use crate::model::Signature;
@@ -27,11 +28,35 @@ pub struct Page<'a> {
     pub block: &'a [u8],
     /// The line feeds in front of it.
     lines: u64,
+    origin: Origin<'a>,
+}
+
+/// How a CSV is written, and what it was made of.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub dialect: Dialect,
+    pub spelling: &'a Spelling,
+    pub origin: Origin<'a>,
 }
 
 impl Page<'_> {
-    /// The line on which a row begins, counted from 1.
+    /// The line of the file on which a row begins, or its number where it has no lines; counted from 1.
     pub fn line(&self, reader: &Reader, row: usize) -> u64 {
+        self.number(self.line_of_text(reader, row))
+    }
+
+    /// A problem with a row, as one with its place.
+    pub fn place(&self, problem: Problem, reader: &Reader, row: usize) -> Problem {
+        self.origin.told(problem.line(self.line_of_text(reader, row)))
+    }
+
+    /// What a line of the text is in the file.
+    pub fn number(&self, line: u64) -> u64 {
+        self.origin.number(line).unwrap_or_default()
+    }
+
+    /// The line of the text on which a row begins.
+    pub fn line_of_text(&self, reader: &Reader, row: usize) -> u64 {
         let (start, _) = reader.record(row);
         self.lines + memchr_iter(b'\n', &self.block[..start]).count() as u64 + 1
     }
@@ -74,18 +99,15 @@ impl<R: Read> Stream<'_, R> {
         let dialect = self.dialect.with_delimiter(delimiter);
         let (_, header) = first_record(&first[front..], dialect).ok_or_else(head::empty)?;
         let signature = choose(&record::names(header, dialect))?;
-        batches(
-            &mut blocks,
-            first,
-            self.dialect,
-            self.spelling,
-            &signature,
-            error,
-            |reader, page| {
-                take(reader, page);
-                Ok(())
-            },
-        )
+        let how = How {
+            dialect: self.dialect,
+            spelling: self.spelling,
+            origin: Origin::Csv,
+        };
+        batches(&mut blocks, first, how, &signature, error, |reader, page| {
+            take(reader, page);
+            Ok(())
+        })
     }
 }
 
@@ -100,8 +122,11 @@ fn error(e: CutError, lines: u64) -> StreamError {
 pub(super) fn batches<R: Read, E: From<Problem>>(
     blocks: &mut Blocks<R>,
     mut block: Vec<u8>,
-    dialect: Dialect,
-    spelling: &Spelling,
+    How {
+        dialect,
+        spelling,
+        origin,
+    }: How,
     signature: &Signature,
     cut: impl Fn(CutError, u64) -> E,
     mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
@@ -122,17 +147,22 @@ pub(super) fn batches<R: Read, E: From<Problem>>(
         observed: &[],
         seconds: &[],
     };
-    let head = Head::read(&block, &wanted)?;
+    let head = Head::read(&block, &wanted).map_err(|problem| origin.told(problem))?;
     let mut reader = Reader::new(&head.layout, usize::MAX);
     let (mut at, mut lines) = (head.end, 0);
     loop {
         let in_front = |at: usize| memchr_iter(b'\n', &block[..at]).count() as u64;
         if let Some(problem) = nul_byte(&block[at..]) {
-            return Err(problem.behind(lines + in_front(at)).into());
+            return Err(origin.told(problem.behind(lines + in_front(at))).into());
         }
         while at < block.len() {
             at = reader.fill(&block, at, &mut 0);
-            take(&mut reader, &Page { block: &block, lines })?;
+            let page = Page {
+                block: &block,
+                lines,
+                origin,
+            };
+            take(&mut reader, &page)?;
         }
         lines += in_front(block.len());
         blocks.recycle(block);

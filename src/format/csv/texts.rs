@@ -60,6 +60,7 @@ pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Origin;
     use super::*;
     use crate::score::Spelling;
     use proptest::prelude::*;
@@ -69,6 +70,7 @@ mod tests {
             bytes: csv,
             dialect: Dialect::plain(delimiter),
             spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
         };
         super::read(&table, &rows.into_iter().collect::<Vec<_>>())
     }

@@ -28,4 +28,5 @@ pub mod writer;
 pub use check::{DEPTH, Document, Malformed};
 pub use cursor::{Cursor, Duplicate, Elements, Kind, Members};
 pub use foreign::foreign;
+pub use line::text;
 pub use reader::{Form, Reader};

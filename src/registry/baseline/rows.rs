@@ -280,7 +280,7 @@ impl Classes {
 fn read(table: &Table, name: &str, kind: ReadAs) -> Result<Cells, String> {
     let names = columns::names(table).map_err(shown)?;
     if !names.iter().any(|n| unicode::name(n) == unicode::name(name)) {
-        let problem = columns::no_such_column(name, &names, "was named");
+        let problem = table.origin.told(columns::no_such_column(name, &names, "was named"));
         return Err(format!("{problem}; {}", problem.hint));
     }
     let wanted = Wanted {

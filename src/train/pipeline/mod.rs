@@ -9,6 +9,7 @@ use crate::config::layers::{self, Assignment, Content, Layers, Origin};
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
 use crate::format::csv::columns::ReadAs;
+use crate::format::compression::Limits;
 use crate::format::{Dialect, Encoding};
 use crate::score::Spelling;
 use raw::Raw;
@@ -47,6 +48,8 @@ pub struct Data {
     pub dialect: Dialect,
     /// What means a missing value, and what stands in front of a fraction.
     pub spelling: Spelling,
+    /// What compressed files may ask for.
+    pub limits: Limits,
 }
 
 impl Data {

@@ -2,6 +2,7 @@
 
 use super::{Data, Register, Source, Split, Trainer};
 use crate::config::Decimal;
+use crate::format::compression::Limits;
 use crate::format::{Dialect, Encoding};
 use crate::model::Marker;
 use crate::model::pipeline::{POWER_MAX, Unknown};
@@ -235,6 +236,7 @@ pub fn data(raw: RawData) -> Checked<Data> {
             Some(missing) => Spelling::new(&missing, comma),
             None => Spelling::usual(comma),
         },
+        limits: Limits::USUAL,
     })
 }
 

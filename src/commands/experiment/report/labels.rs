@@ -1,10 +1,9 @@
 //! What came true, as a person gave it, by key.
 
 use crate::cli::Labelled;
-use crate::commands::{count, read_text};
+use crate::commands::{count, faulty, read_labels};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::format::csv::table::Table;
 use crate::labels::{Given, Of};
 use crate::model::{Signature, Type};
 use crate::registry::Experiment;
@@ -167,12 +166,7 @@ fn read(
         Some(label) if label.kind == Type::Category => label.categories.iter().map(ToString::to_string).collect(),
         _ => HashSet::new(),
     };
-    let bytes = read_text(path, EXAMPLES_MAX, config.shape.encoding)?;
-    let table = Table {
-        bytes: &bytes,
-        dialect: config.shape.dialect,
-        spelling: &config.shape.spelling,
-    };
-    Given::read(&table, key, labelled.target.as_deref(), &classes)
-        .map_err(|problem| Error::config(path, format!("{problem}; {}", problem.hint)))
+    let rows = read_labels(config, path, EXAMPLES_MAX)?;
+    let table = rows.table(&config.shape.spelling);
+    Given::read(&table, key, labelled.target.as_deref(), &classes).map_err(|problem| faulty(path, &problem))
 }

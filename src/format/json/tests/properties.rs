@@ -1,7 +1,7 @@
 //! Any rows are the same by JSON and by CSV; any text is JSON if it is so to serde_json.
 
 use crate::format::csv::dialect::Dialect;
-use crate::format::csv::table::Table;
+use crate::format::csv::table::{Origin, Table};
 use crate::format::json::agreement::{Read, agree, signature};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Document, Form};
@@ -67,6 +67,7 @@ fn by_csv(names: &[String], rows: &[Vec<String>], signature: &Signature) -> Vec<
         bytes: text.as_bytes(),
         dialect: Dialect::plain(b','),
         spelling: &Spelling::USUAL,
+            origin: Origin::Csv,
     };
     let mut all = Vec::new();
     let read = table.batches::<Problem>(signature, |reader, _| {

@@ -1,0 +1,213 @@
+//! A file of rows in any format as the text of a CSV, in memory: what people train with, evaluate by and hold against others. Nothing is
+//! lost: a cell is its text, by the rule of all formats.
+
+mod json;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use super::compression::{Limits, Unpacked};
+use super::csv::dialect::Dialect;
+use super::csv::record::quote;
+use super::csv::table::{Origin, Table};
+use super::{CutError, Encoding, FileFormat, RowFormat, decoded};
+use crate::problem::{Code, Problem};
+use crate::score::Spelling;
+use std::io::Read;
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Of CSVs; JSON is UTF-8.
+    pub encoding: Encoding,
+    pub dialect: Dialect,
+    pub spelling: &'a Spelling,
+    pub limits: Limits,
+    /// Bytes that it may have, unpacked and as a CSV.
+    pub most: u64,
+}
+
+/// The text, and where its lines come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsCsv {
+    bytes: Vec<u8>,
+    dialect: Dialect,
+    rows: RowFormat,
+    feeds: Feeds,
+}
+
+/// Line feeds in the texts of a CSV that was made of records: each shifts the records behind it by a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Feeds {
+    /// Lines of the header.
+    header: u64,
+    /// The line on which a record begins, and the line feeds in all texts in front of it; only where there are more of them.
+    shifts: Vec<(u64, u64)>,
+}
+
+impl AsCsv {
+    /// `bytes`: the file.
+    ///
+    /// # Errors
+    /// It isn't what its name says, is damaged or larger than `most`; or a record of it can't be one of a CSV.
+    pub fn of(bytes: Vec<u8>, format: FileFormat, reading: &Reading) -> Result<AsCsv, Problem> {
+        match format.is_text() {
+            true => AsCsv::of_text(unpacked(bytes, format, reading)?, format.rows, reading),
+            false => table::convert(&bytes, format, reading),
+        }
+    }
+
+    /// The same of a text that is unpacked.
+    ///
+    /// # Errors
+    /// As [`AsCsv::of`].
+    pub fn of_text(text: Vec<u8>, rows: RowFormat, reading: &Reading) -> Result<AsCsv, Problem> {
+        match rows {
+            RowFormat::JsonLines => json::convert(&text, reading),
+            rows => Ok(AsCsv {
+                bytes: decoded(text, reading.encoding)?,
+                dialect: reading.dialect.of(rows),
+                rows,
+                feeds: Feeds::default(),
+            }),
+        }
+    }
+
+    /// A text that is read as it stands.
+    pub fn as_it_stands(bytes: Vec<u8>, dialect: Dialect) -> AsCsv {
+        AsCsv {
+            bytes,
+            dialect,
+            rows: RowFormat::Csv,
+            feeds: Feeds::default(),
+        }
+    }
+
+    pub fn table<'a>(&'a self, spelling: &'a Spelling) -> Table<'a> {
+        Table {
+            bytes: &self.bytes,
+            dialect: self.dialect,
+            spelling,
+            origin: match self.rows {
+                RowFormat::Csv | RowFormat::Tsv => Origin::Csv,
+                RowFormat::JsonLines => Origin::JsonLines(&self.feeds),
+                RowFormat::Parquet | RowFormat::Arrow => Origin::Table(&self.feeds),
+            },
+        }
+    }
+}
+
+/// The text of a file of a text format, in its own encoding.
+///
+/// # Errors
+/// It isn't compressed as its name says, is damaged or larger than `reading.most`.
+pub fn unpacked(bytes: Vec<u8>, format: FileFormat, reading: &Reading) -> Result<Vec<u8>, Problem> {
+    use super::Compression;
+    if format.compression == Compression::None {
+        return Ok(bytes);
+    }
+    let mut text = Vec::new();
+    let input = Unpacked::new(&bytes[..], format.compression, reading.limits);
+    match input.take(reading.most.saturating_add(1)).read_to_end(&mut text) {
+        Ok(_) if text.len() as u64 > reading.most => Err(too_large(reading.most)),
+        Ok(_) => Ok(text),
+        Err(e) => match CutError::from(e) {
+            CutError::Problem(problem) => Err(*problem),
+            CutError::Read(e) => Err(Problem::new(
+                Code::CompressedDamaged,
+                e.to_string(),
+                "take fewer rows, or a machine with more memory",
+            )),
+        },
+    }
+}
+
+fn too_large(most: u64) -> Problem {
+    let message = format!("as text it is larger than {} MiB", most >> 20);
+    Problem::new(Code::RecordTooLong, message, "take fewer rows: they are held in memory")
+}
+
+/// A CSV that is being made of records.
+struct Making {
+    bytes: Vec<u8>,
+    feeds: Feeds,
+    most: u64,
+    /// The line on which the next record begins, and the line feeds in all texts so far.
+    line: u64,
+    shift: u64,
+    columns: usize,
+    column: usize,
+}
+
+impl Making {
+    fn new<'n>(names: impl ExactSizeIterator<Item = &'n str>, most: u64) -> Making {
+        let mut making = Making {
+            bytes: Vec::new(),
+            feeds: Feeds::default(),
+            most,
+            line: 1,
+            shift: 0,
+            columns: names.len(),
+            column: 0,
+        };
+        for name in names {
+            // Alone it would be Excel's line that names the delimiter. Spaces around names mean nothing.
+            let front = if making.columns == 1 && name.starts_with("sep=") { " " } else { "" };
+            making.cell(format!("{front}{name}").as_bytes());
+        }
+        (making.feeds.header, making.shift) = (making.line - 1, 0);
+        making.feeds.shifts.clear();
+        making
+    }
+
+    /// Writes the next cell; behind the last column the record ends.
+    fn cell(&mut self, text: &[u8]) {
+        if self.column > 0 {
+            self.bytes.push(b',');
+        }
+        let start = self.bytes.len();
+        // An empty line is no record.
+        let is_blank = self.columns == 1 && text.iter().all(|b| b.is_ascii_whitespace() || *b == 0x1A);
+        match is_blank {
+            true => self.bytes.extend([b"\"", text, b"\""].concat()),
+            false => quote(text, b',', &mut self.bytes),
+        }
+        let feeds = memchr::memchr_iter(b'\n', &self.bytes[start..]).count() as u64;
+        (self.line, self.shift) = (self.line + feeds, self.shift + feeds);
+        self.column += 1;
+        if self.column == self.columns {
+            self.bytes.push(b'\n');
+            self.line += 1;
+            self.column = 0;
+            let before = self.feeds.shifts.last().map_or(0, |(_, shift)| *shift);
+            if self.shift > before {
+                self.feeds.shifts.push((self.line, self.shift));
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        match self.bytes.len() as u64 > self.most {
+            true => Err(too_large(self.most)),
+            false => Ok(()),
+        }
+    }
+
+    fn end(self, rows: RowFormat) -> AsCsv {
+        AsCsv {
+            bytes: self.bytes,
+            dialect: Dialect::plain(b','),
+            rows,
+            feeds: self.feeds,
+        }
+    }
+}
+
+impl Feeds {
+    /// The record, counted from 1, that begins on a line of the CSV. None: the line is the header's.
+    pub fn record(&self, line: u64) -> Option<u64> {
+        let behind = self.shifts.partition_point(|(begins, _)| *begins <= line);
+        let shift = behind.checked_sub(1).map_or(0, |last| self.shifts[last].1);
+        line.checked_sub(self.header + shift).filter(|record| *record > 0)
+    }
+}
