@@ -19,6 +19,8 @@ pub use since::Since;
 pub use until::Until;
 
 use crate::serve::Stage;
+use crate::format::{FileFormat, OutputFormat};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -199,6 +201,12 @@ pub enum Command {
         /// Write the rows that can't be scored here, each with its line, column and reason; empty if there are none
         #[arg(long, value_name = "FILE")]
         rejects: Option<PathBuf>,
+        /// How the rows stand in standard input, as the end of a file's name would say it [default: csv]
+        #[arg(long, value_name = "FORMAT", value_parser = formats())]
+        format: Option<FileFormat>,
+        /// How they shall stand in standard output, uncompressed unless it is the same [default: output.format of the configuration]
+        #[arg(long, value_name = "FORMAT", value_parser = output_formats())]
+        output_format: Option<OutputFormat>,
     },
     /// Register, compare, approve and reject model versions
     Models {
@@ -256,7 +264,7 @@ pub enum Command {
     },
     /// Evaluate a registered version on fresh labelled rows
     Evaluate {
-        /// A CSV with the model's columns and the target
+        /// Rows with the model's columns and the target, in any format
         data: PathBuf,
         /// The version [default: the latest approved one]
         #[arg(long, value_name = "N")]
@@ -264,7 +272,7 @@ pub enum Command {
         /// The target's column [default: the one that the version was trained on]
         #[arg(long, value_name = "COLUMN")]
         target: Option<String>,
-        /// A CSV with the target alone
+        /// A file with the target alone, in any format
         #[arg(long, value_name = "FILE")]
         target_file: Option<PathBuf>,
         /// Of a classification: yes from this probability on [default: as it was trained, or 0.5]
@@ -291,6 +299,18 @@ pub enum Command {
     },
     /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
     Completions { shell: clap_complete::Shell },
+}
+
+fn formats() -> impl TypedValueParser<Value = FileFormat> {
+    let names = [
+        "csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "tsv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow",
+    ];
+    PossibleValuesParser::new(names).map(|name| FileFormat::of(format!(".{name}").as_bytes()))
+}
+
+fn output_formats() -> impl TypedValueParser<Value = OutputFormat> {
+    let names = OutputFormat::ALL.map(OutputFormat::name);
+    PossibleValuesParser::new(names).map(|name| OutputFormat::parse(&name).unwrap_or_default())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

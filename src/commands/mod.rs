@@ -157,8 +157,19 @@ pub fn run(cli: Cli) -> u8 {
             };
             load().and_then(|config| check::check(config, &wishes, &invocation))
         }
-        Some(Command::Score { model, rejects }) => {
-            load().and_then(|config| score::score(&config, model.as_deref(), rejects.as_deref(), &invocation))
+        Some(Command::Score {
+            model,
+            rejects,
+            format,
+            output_format,
+        }) => {
+            let question = score::Question {
+                model,
+                rejects,
+                format: format.unwrap_or_default(),
+                output_format,
+            };
+            load().and_then(|config| score::score(&config, &question, &invocation))
         }
         Some(Command::Models { command, group }) => {
             load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))

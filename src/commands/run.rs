@@ -180,6 +180,9 @@ fn describe(tally: &Tally, end: End, took: Duration) -> String {
         if !tally.unknown.is_empty() {
             rows += &format!(", unknown categories: {}", shown(&tally.unknown));
         }
+        if !tally.lacking.is_empty() {
+            rows += &format!(", rows without a key: {}", shown(&tally.lacking));
+        }
         let ms = took.as_millis();
         parts.push(format!(
             "scored {} ({rows}) by {model} in {ms} ms",

@@ -4,21 +4,28 @@ use super::invocation::Invocation;
 use super::{count, print_error};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
+use crate::format::{FileFormat, OutputFormat};
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
 use crate::transform::{Destination, Failure, Run, Scorer, Shape, Summary, pool, shown, transform};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub fn score(
-    config: &Config,
-    model: Option<&Path>,
-    rejects_file: Option<&Path>,
-    invocation: &Invocation,
-) -> Result<u8> {
-    let model = match model {
+pub struct Question {
+    /// The folder of a version.
+    pub model: Option<PathBuf>,
+    pub rejects: Option<PathBuf>,
+    /// How rows stand in standard input.
+    pub format: FileFormat,
+    /// None: as the configuration says.
+    pub output_format: Option<OutputFormat>,
+}
+
+pub fn score(config: &Config, question: &Question, invocation: &Invocation) -> Result<u8> {
+    let rejects_file = question.rejects.as_deref();
+    let model = match question.model.as_deref() {
         Some(folder) => registry::load_named(folder)?,
         None => {
             let registry = Registry::new(&config.models.path, &config.models.group);
@@ -31,6 +38,7 @@ pub fn score(
         pool: Some(&pool),
         memory: config.worker.memory,
         rejects: Some(&list),
+        format: question.format,
         ..Run::default()
     };
     let mut out = io::stdout();
@@ -41,6 +49,7 @@ pub fn score(
     let shape = Shape {
         // A model in a folder is no version.
         model_version: false,
+        output: question.output_format.unwrap_or(config.shape.output),
         ..config.shape.clone()
     };
     let result = transform(
@@ -60,6 +69,7 @@ pub fn score(
             rows,
             bad_rows,
             unknown,
+            lacking,
             ..
         }) => {
             if bad_rows > 0 {
@@ -74,6 +84,13 @@ pub fn score(
                 let text = format!(
                     "transform: categories that the model doesn't know: {}\n",
                     shown(&unknown)
+                );
+                let _ = io::stderr().write_all(text.as_bytes());
+            }
+            if !lacking.is_empty() {
+                let text = format!(
+                    "transform: rows without a key, whose value is missing then: {}\n",
+                    shown(&lacking)
                 );
                 let _ = io::stderr().write_all(text.as_bytes());
             }

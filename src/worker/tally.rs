@@ -25,6 +25,8 @@ pub struct Tally {
     pub not_finite: u64,
     /// By column, the cells with a category that the model doesn't know.
     pub unknown: UnknownCounts,
+    /// By column, the rows of JSON Lines that have no such key.
+    pub lacking: UnknownCounts,
     /// Some of the inputs with a column in which the model knows no category: its producer seems to spell them otherwise.
     pub unknown_files: Vec<String>,
     /// Inputs that have their output already.

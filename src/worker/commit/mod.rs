@@ -37,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Fault, Formats, Ledger};
 use crate::registry::Baselines;
 use crate::score::Lineup;
+use crate::score::unknown::UnknownCounts;
 use crate::service::clock::wall_clock;
 use crate::spool::Name;
 use crate::spool::scan::Inputs;
@@ -59,6 +60,8 @@ pub struct Commit {
     census: Census,
     /// Inputs that were scored since the start.
     scored: u64,
+    /// By column, the rows that have no such key, of all that was scored since the start. The ledger doesn't keep it.
+    lacking: UnknownCounts,
     /// Inputs that failed and weren't dismissed; `None`: to be counted anew.
     failed: Option<u64>,
     model: Option<String>,
@@ -87,6 +90,7 @@ impl Commit {
             agenda: Agenda::default(),
             faults: Faults::default(),
             scored: 0,
+            lacking: UnknownCounts::new(),
             failed: None,
             model: None,
             monitors: Monitors::default(),
@@ -108,6 +112,7 @@ impl Commit {
         let mut tally = Tally::of(&self.census, self.model.clone(), self.ledger.last_transformation()?);
         let waiting: HashSet<&Name> = self.agenda.iter().map(|(name, _)| name).collect();
         tally.shadowed = self.trials.made;
+        tally.lacking = self.lacking.clone();
         self.ledger.work_since(self.census.start, |work| {
             tally.count_work(&work, !waiting.contains(&work.input));
         })?;

@@ -216,6 +216,9 @@ impl Commit {
         }
         self.faults.clear(&mut self.ledger, &done.input)?;
         self.scored += u64::from(done.verdict != Verdict::Fail);
+        for (column, rows) in &done.summary.lacking {
+            *self.lacking.entry(column.clone()).or_default() += rows;
+        }
         log(done);
         Ok(())
     }

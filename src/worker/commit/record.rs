@@ -74,6 +74,21 @@ pub fn log(done: &Transformation) {
                     "categories that the model doesn't know: scored as it takes what it doesn't know"
                 );
             }
+            let lacking = &done.summary.lacking;
+            // What no row has may be misspelled; what some lack is how many say that a value is missing.
+            match lacking.values().max() {
+                None => {}
+                Some(most) if rows > 0 && *most >= rows - bad_rows => tracing::warn!(
+                    input = %done.input,
+                    rows = shown(lacking),
+                    "rows without a key that the model takes, and of one of them no row has it: their values are missing"
+                ),
+                Some(_) => tracing::info!(
+                    input = %done.input,
+                    rows = shown(lacking),
+                    "rows without a key that the model takes: their values are missing"
+                ),
+            }
             tracing::info!(
                 input = %done.input,
                 rows,
