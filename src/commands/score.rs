@@ -10,6 +10,7 @@ use crate::score::Lineup;
 use crate::transform::{Destination, Failure, Run, Scorer, Shape, Summary, pool, shown, transform};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,11 +35,13 @@ pub fn score(config: &Config, question: &Question, invocation: &Invocation) -> R
     };
     let pool = pool(config.worker.threads)?;
     let list = rejects_file.map_or("--rejects FILE".into(), |file| file.display().to_string());
+    let file = redirected()?;
     let run = Run {
         pool: Some(&pool),
         memory: config.worker.memory,
         rejects: Some(&list),
         format: question.format,
+        file: file.as_ref(),
         ..Run::default()
     };
     let mut out = io::stdout();
@@ -118,6 +121,14 @@ pub fn score(config: &Config, question: &Question, invocation: &Invocation) -> R
         // The model scores alone.
         Err(Failure::Cancelled | Failure::Unanswered(_)) => Ok(exit::TRY_AGAIN),
     }
+}
+
+/// Standard input, if it is a regular file: a table is then read at any place, else as a whole into memory.
+fn redirected() -> Result<Option<File>> {
+    let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let input = input.map_err(Error::io("read", "standard input"))?;
+    let is_regular = input.metadata().is_ok_and(|metadata| metadata.is_file());
+    Ok(is_regular.then_some(input))
 }
 
 /// Where bad rows go.

@@ -233,9 +233,10 @@ fn count_phase(config: &Config, scorer: &Scorer, path: &Path, phase: Option<&str
         memory: config.worker.memory,
         phase,
         format: format_of(path),
+        file: Some(&input),
         ..Run::default()
     };
-    transform(input, scorer, &mut io::sink(), &mut io::sink(), &run).map_err(unreadable(path))
+    transform(&input, scorer, &mut io::sink(), &mut io::sink(), &run).map_err(unreadable(path))
 }
 
 /// Why a file can't be counted.

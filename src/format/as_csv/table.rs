@@ -14,6 +14,8 @@ pub fn convert(bytes: &[u8], format: FileFormat, reading: &Reading) -> Result<As
         dialect: reading.dialect,
         size: Some(bytes.len() as u64),
         limits: reading.limits,
+        file: None,
+        bound: reading.most,
     };
     let signature = Signature {
         inputs: Vec::new(),
@@ -35,7 +37,7 @@ pub fn convert(bytes: &[u8], format: FileFormat, reading: &Reading) -> Result<As
         observed: &[],
         seconds: &[],
     };
-    let mut blocks = Blocks::new(bytes, &cutting);
+    let mut blocks = Blocks::new(bytes, &cutting).map_err(unread)?;
     let first = blocks.next_block().map_err(unread)?.unwrap_or_default();
     let names = Input::open(first.beginning(), &wanted)?.names().to_vec();
     let observing = Wanted {
@@ -43,6 +45,7 @@ pub fn convert(bytes: &[u8], format: FileFormat, reading: &Reading) -> Result<As
         ..wanted
     };
     let input = Input::open(first.beginning(), &observing)?;
+    blocks.open(&input);
     let columns: Vec<usize> = (0..names.len()).filter(|column| input.observes(*column)).collect();
     let shown: Vec<&str> = columns.iter().map(|column| names[*column].as_str()).collect();
     let mut making = Making::new(shown.into_iter(), reading.most);
