@@ -11,7 +11,7 @@ use hyper::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
 pub const JSON: &str = "application/json";
-pub const JSON_LINES: &str = "application/jsonlines";
+pub use super::file_type::JSON_LINES;
 pub const CSV: &str = "text/csv; charset=utf-8";
 pub const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -202,11 +202,24 @@ pub fn decoded(headers: &HeaderMap, body: Bytes, most: u64, hold: &Hold) -> Resu
             return Err(Refusal::new(Cause::MediaType, message));
         }
     };
+    unpacked(compression, body, most, hold)
+}
+
+/// Undoes a compression.
+///
+/// # Errors
+/// It is damaged, or gives more than a body may have.
+pub fn unpacked(compression: Compression, body: Bytes, most: u64, hold: &Hold) -> Result<Bytes, Refusal> {
+    let name = match compression {
+        Compression::None => return Ok(body),
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+    };
     let decompressed = decompress(Reader::new(&body[..], compression, PACKING), most, hold);
     decompressed.map(Bytes::from).map_err(|stopped| match stopped {
         Stopped::TooLarge => too_large(most),
         Stopped::Refused(refusal) => *refusal,
-        Stopped::Damaged(e) => damaged(&name, e),
+        Stopped::Damaged(e) => damaged(name, e),
     })
 }
 

@@ -19,6 +19,7 @@ use super::telemetry::{Exchange, Telemetry};
 use super::vertex::Vertex;
 use crate::config::{Config, Serve};
 use crate::error::Result as Outcome;
+use crate::format::Compression;
 use crate::problem::internal;
 use crate::service::clock::monotonic;
 use crate::service::exposition;
@@ -171,7 +172,7 @@ impl Endpoint {
         let hold = self.memory.hold();
         let sent = body::read(&head.headers, body, &limits, &hold).await?;
         let permit = Permit::of(&self.in_flight, self.settings.max_in_flight)?;
-        let compressed = head.headers.contains_key(CONTENT_ENCODING);
+        let encoded = head.headers.contains_key(CONTENT_ENCODING);
         let request = Request {
             query: head.uri.query().unwrap_or_default().into(),
             route,
@@ -179,6 +180,7 @@ impl Endpoint {
             body: sent,
         };
         let (group, version) = request.target()?;
+        let compressed = encoded || request.packing() != Compression::None;
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
             return self.score(request, hold);
         }
@@ -186,7 +188,8 @@ impl Endpoint {
             let mut request = request;
             let _permit = permit;
             let body = take(&mut request.body);
-            request.body = body::decoded(&request.headers, body, endpoint.settings.max_body, &hold)?;
+            let body = body::decoded(&request.headers, body, endpoint.settings.max_body, &hold)?;
+            request.body = body::unpacked(request.packing(), body, endpoint.settings.max_body, &hold)?;
             endpoint.score(request, hold)
         })
         .await

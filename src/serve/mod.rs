@@ -21,6 +21,7 @@ mod capture;
 mod connections;
 mod division;
 mod endpoint;
+mod file_type;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod guard;

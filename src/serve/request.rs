@@ -1,8 +1,9 @@
 //! A request, once its body is there.
 
+use super::file_type;
 use super::refusal::{Cause, Refusal};
 use super::route::Route;
-use crate::format::Encoding;
+use crate::format::{Compression, Encoding, FileFormat};
 use crate::problem::excerpt;
 use hyper::HeaderMap;
 use hyper::body::Bytes;
@@ -104,6 +105,19 @@ impl Request {
         }
     }
 
+    /// The format of files that the body is said to be.
+    pub fn format(&self) -> Option<FileFormat> {
+        file_type::format(self.headers.get(CONTENT_TYPE)?.to_str().ok()?)
+    }
+
+    /// How the body is packed, once what it was for the way is undone: a compressed file.
+    pub fn packing(&self) -> Compression {
+        match self.route {
+            Route::Score => self.format().unwrap_or_default().compression,
+            _ => Compression::None,
+        }
+    }
+
     /// A parameter of the content type, such as `header` of `text/csv;header=present`.
     pub fn content_parameter(&self, name: &str) -> Option<&str> {
         let parameters = self.headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').skip(1);
@@ -166,7 +180,11 @@ fn media_type(value: &str) -> MediaType {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     if is("application/json") || is("text/json") {
         MediaType::Json
-    } else if is("application/jsonlines") || is("application/x-ndjson") || is("application/jsonl") {
+    } else if is("application/jsonlines")
+        || is("application/x-ndjson")
+        || is("application/jsonl")
+        || is("application/x-jsonlines")
+    {
         MediaType::JsonLines
     } else if is("text/csv") || is("application/csv") {
         MediaType::Csv

@@ -4,7 +4,7 @@ use super::division::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks, Columns, CutError, Cutting, FileFormat, Input, Wanted};
+use crate::format::{self, Blocks, Columns, Compression, CutError, Cutting, FileFormat, Input, Wanted};
 use crate::problem::internal;
 use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
@@ -312,13 +312,16 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
     Ok(predictions)
 }
 
-/// A body, cut as an input is.
+/// A body, cut as an input is. `format`: that it was sent in; it is unpacked by now.
 ///
 /// # Errors
 /// A table can't be read, or isn't one.
-pub fn blocks<'a>(body: &'a [u8], shape: &Shape) -> Result<Blocks<&'a [u8]>, CutError> {
+pub fn blocks<'a>(body: &'a [u8], format: FileFormat, shape: &Shape) -> Result<Blocks<&'a [u8]>, CutError> {
     let cutting = Cutting {
-        format: FileFormat::default(),
+        format: FileFormat {
+            compression: Compression::None,
+            ..format
+        },
         encoding: shape.encoding,
         dialect: shape.dialect,
         size: Some(body.len() as u64),
@@ -371,7 +374,7 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     let served = side.served;
     let other = said.map(|shape| served.scorer.with(shape.clone()));
     let scorer = other.as_ref().unwrap_or(&served.scorer);
-    let mut blocks = blocks(body, &scorer.shape)?;
+    let mut blocks = blocks(body, FileFormat::default(), &scorer.shape)?;
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
     check_columns(served, block.text(), scorer.shape.dialect.delimiter)?;
     let opened = open(block.beginning(), FileFormat::default(), scorer)?;
@@ -398,21 +401,28 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
     })
 }
 
-/// The keys of a CSV's rows, if it has their column; what else is wrong with it, scoring it says. The same arguments, of the version
+/// The keys of a body's rows, if it has their column; what else is wrong with it, scoring it says. The same arguments, of the version
 /// that answers by itself.
 ///
 /// # Errors
 /// It has the column twice, or can't be read.
-pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut Keys) -> Result<(), Refusal> {
+pub fn keys(
+    served: &Served,
+    said: Option<&Shape>,
+    format: FileFormat,
+    body: &[u8],
+    keys: &mut Keys,
+) -> Result<(), Refusal> {
     let shape = said.unwrap_or(&served.scorer.shape);
     let signature = served.lineup.signature();
     let features = features(signature.inputs.iter(), &shape.spelling).into();
     let observed = [keys.column().to_string()];
+    let dialect = shape.dialect.of(format.rows);
     let wanted = Wanted {
-        format: FileFormat::default(),
+        format,
         output: FileFormat::default(),
         header: shape.header,
-        dialect: shape.dialect,
+        dialect,
         spelling: &shape.spelling,
         signature,
         features: &features,
@@ -424,9 +434,9 @@ pub fn csv_keys(served: &Served, said: Option<&Shape>, body: &[u8], keys: &mut K
         observed: &observed,
         seconds: &[],
     };
-    let mut blocks = blocks(body, shape)?;
+    let mut blocks = blocks(body, format, shape)?;
     let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    check_columns(served, block.text(), shape.dialect.delimiter)?;
+    check_columns(served, block.text(), dialect.delimiter)?;
     let input = Input::open(block.beginning(), &wanted)?;
     if input.names().iter().filter(|name| keys.is_column(name)).count() > 1 {
         return Err(keys.twice());

@@ -135,10 +135,20 @@ impl Payload {
 fn encoding(content_type: &str, text: &str) -> Option<&'static str> {
     let name = content_type.split(';').next().unwrap_or_default().trim();
     match &*name.to_ascii_lowercase() {
-        "text/csv" | "application/csv" => Some("CSV"),
-        "application/json" | "text/json" | "application/jsonlines" | "application/x-ndjson" | "application/jsonl" => {
-            Some("JSON")
-        }
+        // What was compressed isn't any more: a CSV.
+        "text/csv"
+        | "application/csv"
+        | "text/tab-separated-values"
+        | "application/gzip"
+        | "application/x-gzip"
+        | "application/zstd"
+        | "application/x-zstd" => Some("CSV"),
+        "application/json"
+        | "text/json"
+        | "application/jsonlines"
+        | "application/x-ndjson"
+        | "application/jsonl"
+        | "application/x-jsonlines" => Some("JSON"),
         // What curl says of every body.
         "" | "application/x-www-form-urlencoded" | "*/*" => match text.trim_start().starts_with(['{', '[']) {
             true => Some("JSON"),

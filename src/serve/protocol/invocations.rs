@@ -6,7 +6,7 @@
 
 use super::{Ask, keys, mlflow, rows, sagemaker};
 use crate::format::json::Kind;
-use crate::format::{Encoding, Header};
+use crate::format::{Encoding, FileFormat, Header};
 use crate::serve::answer::Answer;
 use crate::serve::answering::Candidates;
 use crate::serve::refusal::{Cause, Refusal};
@@ -91,7 +91,7 @@ fn csv(ask: &Ask, candidates: &Candidates) -> Result<Answer, Refusal> {
     let body = &request.body[..];
     let by = ask
         .choose(candidates, |found| {
-            scoring::csv_keys(&candidates.champion, said.as_ref(), body, found)
+            scoring::keys(&candidates.champion, said.as_ref(), FileFormat::default(), body, found)
         })
         .map_err(unclear)?;
     let read = Cell::new((false, b','));

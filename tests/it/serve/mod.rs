@@ -4,6 +4,7 @@ mod arms;
 mod attacks;
 mod capture;
 mod connections;
+mod file_types;
 mod gateway;
 mod guard;
 mod hostile;

@@ -1,11 +1,12 @@
-//! A CSV in, and out as the spool writes it. Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects
+//! What would be a file of the spool in, and out as the spool writes it. Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects
 //! file has them.
 
 use super::super::Ask;
 use crate::config::BadRows;
-use crate::format::{Assembly, FileFormat, Out, RowFormat, rejects};
+use crate::format::{Assembly, FileFormat, Out, rejects};
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::answering::Candidates;
+use crate::serve::file_type;
 use crate::serve::refusal::{BadRow, NAMED, Refusal};
 use crate::serve::scoring;
 use crate::serve::telemetry::counters::Rows;
@@ -13,10 +14,15 @@ use crate::transform::{Opened, Part, Place, Shape, Tried, open};
 use hyper::header::ACCEPT;
 use std::time::Instant;
 
-/// Where both versions answer, the engine scores each row by its own, as in a file of the phase.
-pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer, Refusal> {
+/// `format`: of the body. Where both versions answer, the engine scores each row by its own, as in a file of the phase.
+pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape, format: FileFormat) -> Result<Answer, Refusal> {
+    let accept = ask.request.header(&ACCEPT).unwrap_or_default();
+    let shape = Shape {
+        output: file_type::accepted(accept, format),
+        ..shape
+    };
     let by = ask.choose(candidates, |found| {
-        scoring::csv_keys(&candidates.champion, Some(&shape), &ask.request.body, found)
+        scoring::keys(&candidates.champion, Some(&shape), format, &ask.request.body, found)
     })?;
     let served = &by.served;
     let begun = Instant::now();
@@ -27,13 +33,12 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
     };
     let scorer = other.as_ref().unwrap_or(&served.scorer);
     let body = &ask.request.body[..];
-    let mut blocks = scoring::blocks(body, &scorer.shape)?;
+    let mut blocks = scoring::blocks(body, format, &scorer.shape)?;
     let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    scoring::check_columns(served, first.text(), scorer.shape.dialect.delimiter)?;
+    scoring::check_columns(served, first.text(), scorer.shape.dialect.of(format.rows).delimiter)?;
     let phase = mixed.map(|arms| &*arms.phase);
-    let opened = open(first.beginning(), FileFormat::default(), scorer)?.in_phase(scorer, phase)?;
-    let accept = ask.request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let in_parts = ask.bad_rows == BadRows::Null && accept.is_some_and(|accept| accept.contains("multipart/mixed"));
+    let opened = open(first.beginning(), format, scorer)?.in_phase(scorer, phase)?;
+    let in_parts = ask.bad_rows == BadRows::Null && accept.contains("multipart/mixed");
     let mut output = Output::begin(&opened, in_parts)?;
     let mut tried = Tried::default();
     let mut part = opened.first_part(first);
@@ -57,6 +62,9 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
             None => break,
         };
     }
+    let before = output.bytes();
+    output.end()?;
+    ask.room.grow((output.bytes() - before) as u64)?;
     match mixed {
         Some(arms) => arms.count_tried(output.rows, output.bad_rows, &tried),
         None => by.count(output.rows, output.bad_rows, begun.elapsed()),
@@ -68,12 +76,13 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape) -> Result<Answer
             output.named,
         ));
     }
+    let media_type = file_type::media_type(opened.input.output());
     let answer = match output.rejects {
         Some(rejects) if !rejects.is_empty() => {
             ask.room.grow((output.out.len() + rejects.len()) as u64)?;
-            parts(&output.out, &rejects)
+            parts(media_type, &output.out, &rejects)
         }
-        _ => Answer::ok(CSV, output.out),
+        _ => Answer::ok(media_type, output.out),
     };
     let (rows, bad_rows) = (output.rows, output.bad_rows);
     let challenger = mixed.and_then(|arms| arms.challenger().ok().cloned());
@@ -128,6 +137,7 @@ impl Output<'_> {
 
     /// Gives the memory of its range back.
     fn add(&mut self, mut part: Part) -> Result<Vec<u8>, Refusal> {
+        let format = self.opened.input.format().rows;
         for reject in &part.rejects {
             if self.rejects.is_none() && self.named.len() == NAMED {
                 break;
@@ -137,11 +147,11 @@ impl Output<'_> {
             let reason = self.opened.reason(&part, reject);
             if let Some(rejects) = &mut self.rejects {
                 if rejects.is_empty() {
-                    rejects.extend_from_slice(rejects::header(RowFormat::Csv));
+                    rejects.extend_from_slice(rejects::header(format));
                 }
                 let record = &part.range()[reject.start as usize..reject.end as usize];
                 let listed = reject.listed(part.row_group, self.lines, self.rows);
-                rejects::push(RowFormat::Csv, listed, column, &reason, record, rejects);
+                rejects::push(format, listed, column, &reason, record, rejects);
             }
             if self.named.len() < NAMED {
                 let row = self.rows + u64::from(reject.row) + 1;
@@ -162,17 +172,25 @@ impl Output<'_> {
         self.out.extend_from_slice(self.assembly.add(&mut part.out)?);
         Ok(part.source)
     }
+
+    /// What stands behind all parts.
+    fn end(&mut self) -> Result<(), Refusal> {
+        self.out.extend_from_slice(self.assembly.end()?);
+        Ok(())
+    }
 }
 
-/// A text that no line of a CSV of ours begins with.
+/// A text that no line of ours begins with.
 const BOUNDARY: &str = "--transform-8f6d2c1be0a94735";
 
-fn parts(out: &[u8], rejects: &[u8]) -> Answer {
+fn parts(media_type: &str, out: &[u8], rejects: &[u8]) -> Answer {
     let mut body = Vec::with_capacity(out.len() + rejects.len() + 400);
-    for (name, part) in [("predictions", out), ("rejects", rejects)] {
+    for (name, media_type, part) in [("predictions", media_type, out), ("rejects", CSV, rejects)] {
         body.extend_from_slice(
-            format!("--{BOUNDARY}\r\nContent-Type: {CSV}\r\nContent-Disposition: inline; name=\"{name}\"\r\n\r\n")
-                .as_bytes(),
+            format!(
+                "--{BOUNDARY}\r\nContent-Type: {media_type}\r\nContent-Disposition: inline; name=\"{name}\"\r\n\r\n"
+            )
+            .as_bytes(),
         );
         body.extend_from_slice(part);
         body.extend_from_slice(b"\r\n");
