@@ -4,7 +4,8 @@ use super::Input;
 use super::compression::{Limits, Unpacked};
 use super::csv::cut;
 use super::csv::dialect::Dialect;
-use super::table::{RowGroup, RowGroups, Table, Undecoded};
+use super::digest::Hashed;
+use super::table::{RowGroup, RowGroups, Stream, Table, Undecoded};
 use super::{Compression, CutError, Encoding, FileFormat, PieceHash, RowFormat};
 use crate::problem::{Code, Problem};
 use std::fs::File;
@@ -45,6 +46,14 @@ pub enum Blocks<R> {
         groups: RowGroups,
         begun: bool,
     },
+    /// The same, of record batches as they come.
+    Stream {
+        stream: Box<Stream<Hashed<R>>>,
+        table: Arc<Table>,
+        needed: Vec<usize>,
+        begun: bool,
+        ended: bool,
+    },
 }
 
 /// Whole rows: what becomes a part.
@@ -68,6 +77,8 @@ pub enum Unhashed {
     Text(cut::Unhashed),
     Table(Arc<Table>),
     RowGroup(Undecoded),
+    /// Of a stream, whose batches are read in order.
+    Decoded(RowGroup),
 }
 
 impl<R: Read> Blocks<R> {
@@ -86,6 +97,16 @@ impl<R: Read> Blocks<R> {
             if format.compression != Compression::None {
                 return Err(compressed(format.compression).into());
             }
+            if format.rows == RowFormat::ArrowStream {
+                let stream = Stream::open(Hashed::new(input), cutting.bound)?;
+                return Ok(Blocks::Stream {
+                    table: Arc::new(stream.table()),
+                    stream: Box::new(stream),
+                    needed: Vec::new(),
+                    begun: false,
+                    ended: false,
+                });
+            }
             return Ok(Blocks::Table {
                 groups: RowGroups::open(input, cutting.file, format.rows, cutting.bound)?,
                 begun: false,
@@ -103,7 +124,7 @@ impl<R: Read> Blocks<R> {
     pub fn next_block(&mut self) -> Result<Option<Block>, CutError> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.next_block()?.map(Block::Text)),
-            Blocks::Table { .. } => self.next_unhashed()?.map(Unhashed::block).transpose(),
+            Blocks::Table { .. } | Blocks::Stream { .. } => self.next_unhashed()?.map(Unhashed::block).transpose(),
         }
     }
 
@@ -116,13 +137,34 @@ impl<R: Read> Blocks<R> {
                 *begun = true;
                 Ok(Some(Unhashed::Table(groups.table().clone())))
             }
+            Blocks::Stream {
+                stream,
+                table,
+                needed,
+                begun,
+                ended,
+            } => {
+                if !*begun {
+                    *begun = true;
+                    return Ok(Some(Unhashed::Table(table.clone())));
+                }
+                let group = if *ended { None } else { stream.next(needed)? };
+                if group.is_none() && !*ended {
+                    *ended = true;
+                    // What stands behind its end is hashed, too.
+                    stream.drain()?;
+                }
+                Ok(group.map(Unhashed::Decoded))
+            }
         }
     }
 
     /// Reads no more than an opened input takes.
     pub fn open(&mut self, input: &Input) {
-        if let (Blocks::Table { groups, .. }, Some(columns)) = (self, input.columns()) {
-            groups.need(columns);
+        match (self, input.columns()) {
+            (Blocks::Table { groups, .. }, Some(columns)) => groups.need(columns),
+            (Blocks::Stream { needed, .. }, Some(columns)) => *needed = columns.into(),
+            _ => {}
         }
     }
 
@@ -130,7 +172,7 @@ impl<R: Read> Blocks<R> {
     pub fn add(&mut self, piece: Option<PieceHash>) {
         match self {
             Blocks::Text(blocks) => blocks.add(piece),
-            Blocks::Table { .. } => {}
+            Blocks::Table { .. } | Blocks::Stream { .. } => {}
         }
     }
 
@@ -138,7 +180,7 @@ impl<R: Read> Blocks<R> {
     pub fn recycle(&mut self, memory: Vec<u8>) {
         match self {
             Blocks::Text(blocks) => blocks.recycle(memory),
-            Blocks::Table { .. } => {}
+            Blocks::Table { .. } | Blocks::Stream { .. } => {}
         }
     }
 
@@ -147,6 +189,7 @@ impl<R: Read> Blocks<R> {
         match self {
             Blocks::Text(blocks) => blocks.ended(),
             Blocks::Table { groups, begun } => *begun && groups.ended(),
+            Blocks::Stream { ended, .. } => *ended,
         }
     }
 
@@ -155,6 +198,7 @@ impl<R: Read> Blocks<R> {
         match self {
             Blocks::Text(blocks) => blocks.bytes(),
             Blocks::Table { groups, .. } => groups.bytes(),
+            Blocks::Stream { stream, .. } => stream.source().bytes(),
         }
     }
 
@@ -164,6 +208,7 @@ impl<R: Read> Blocks<R> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.hash()),
             Blocks::Table { groups, .. } => groups.hash(),
+            Blocks::Stream { stream, .. } => Ok(stream.source().hash()),
         }
     }
 }
@@ -246,6 +291,7 @@ impl Unhashed {
             Unhashed::Text(block) => block.length(),
             Unhashed::Table(_) => 0,
             Unhashed::RowGroup(group) => group.memory(),
+            Unhashed::Decoded(group) => group.memory,
         }
     }
 
@@ -264,6 +310,7 @@ impl Unhashed {
             Unhashed::Text(block) => Block::Text(block.block()),
             Unhashed::Table(table) => Block::Table(table),
             Unhashed::RowGroup(group) => Block::RowGroup(group.decode()?),
+            Unhashed::Decoded(group) => Block::RowGroup(group),
         })
     }
 }

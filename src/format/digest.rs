@@ -5,6 +5,7 @@
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use blake3::{Hash, Hasher};
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 /// The hash of a piece.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,35 @@ impl PieceHash {
                 _ => Hash::from_bytes([0; 32]),
             },
         }
+    }
+}
+
+/// Counts and hashes what is read, from the beginning to the end.
+pub struct Hashed<R> {
+    reader: R,
+    hasher: Hasher,
+}
+
+impl<R> Hashed<R> {
+    pub fn new(reader: R) -> Hashed<R> {
+        let hasher = Hasher::new();
+        Hashed { reader, hasher }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.hasher.count()
+    }
+
+    pub fn hash(&self) -> Hash {
+        self.hasher.finalize()
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(into)?;
+        self.hasher.update(&into[..read]);
+        Ok(read)
     }
 }
 

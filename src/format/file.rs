@@ -11,6 +11,8 @@ pub enum RowFormat {
     Parquet,
     /// An Arrow IPC file, which Feather is, too.
     Arrow,
+    /// An Arrow IPC stream: between programs. No file's name tells it.
+    ArrowStream,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -87,7 +89,10 @@ impl FileFormat {
 
     /// Are its rows text, with lines?
     pub fn is_text(self) -> bool {
-        !matches!(self.rows, RowFormat::Parquet | RowFormat::Arrow)
+        !matches!(
+            self.rows,
+            RowFormat::Parquet | RowFormat::Arrow | RowFormat::ArrowStream
+        )
     }
 
     /// Of an input's output.
@@ -120,6 +125,8 @@ impl FileFormat {
             // These compress their columns themselves.
             (RowFormat::Parquet, _) => ".out.parquet",
             (RowFormat::Arrow, _) => ".out.arrow",
+            // Arrow's own extension of streams.
+            (RowFormat::ArrowStream, _) => ".out.arrows",
         }
     }
 }

@@ -64,7 +64,7 @@ impl Wanted<'_> {
     /// `schema`: of a table.
     pub fn style(&self, own: Option<u8>, schema: impl FnOnce() -> Arc<Schema>) -> Style {
         let delimiter = match self.output.rows {
-            RowFormat::Parquet | RowFormat::Arrow => return Style::Columns(schema()),
+            RowFormat::Parquet | RowFormat::Arrow | RowFormat::ArrowStream => return Style::Columns(schema()),
             RowFormat::JsonLines => {
                 let prefix = self.prefix.into();
                 return Style::Members { prefix };

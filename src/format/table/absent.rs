@@ -6,7 +6,7 @@ use crate::problem::{Code, Problem};
 use crate::score::batch::Flaw;
 use crate::score::{Batch, Derivation};
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -72,7 +72,19 @@ impl<R: Read> Stream<R> {
         match self.0 {}
     }
 
+    pub fn table(&self) -> Table {
+        match self.0 {}
+    }
+
     pub fn next(&mut self, _: &[usize]) -> Result<Option<RowGroup>, CutError> {
+        match self.0 {}
+    }
+
+    pub fn source(&self) -> &R {
+        match self.0 {}
+    }
+
+    pub fn drain(&mut self) -> io::Result<()> {
         match self.0 {}
     }
 }

@@ -20,6 +20,8 @@ pub struct Table {
 enum Layout {
     Parquet(Footer),
     Arrow(ipc::File),
+    /// The columns of a stream, whose record batches come with it.
+    Stream(Vec<Column>),
 }
 
 /// A row group, before it is read.
@@ -55,10 +57,19 @@ impl Table {
         Ok(Table { layout, bound })
     }
 
+    /// The beginning of a stream.
+    pub fn of_stream(columns: &[Column]) -> Table {
+        Table {
+            layout: Layout::Stream(columns.into()),
+            bound: 0,
+        }
+    }
+
     pub fn columns(&self) -> &[Column] {
         match &self.layout {
             Layout::Parquet(footer) => &footer.columns,
             Layout::Arrow(file) => &file.columns,
+            Layout::Stream(columns) => columns,
         }
     }
 
@@ -66,6 +77,7 @@ impl Table {
         match &self.layout {
             Layout::Parquet(footer) => &footer.groups,
             Layout::Arrow(file) => &file.groups,
+            Layout::Stream(_) => &[],
         }
     }
 
@@ -78,6 +90,7 @@ impl Table {
         match &self.layout {
             Layout::Parquet(footer) => footer.memory(group, columns),
             Layout::Arrow(file) => file.groups[group].bytes,
+            Layout::Stream(_) => 0,
         }
     }
 
@@ -89,6 +102,7 @@ impl Table {
         let arrays = match &self.layout {
             Layout::Parquet(footer) => footer.arrays(source, group, columns, self.bound),
             Layout::Arrow(file) => file.arrays(source, group, columns, self.bound),
+            Layout::Stream(_) => Ok(Vec::new()),
         }?;
         let rows = self.groups()[group].rows as usize;
         let read = RowGroup::of(group, rows, self.columns().len(), columns, arrays)?;

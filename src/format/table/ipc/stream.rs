@@ -6,7 +6,7 @@ use super::message::{MESSAGE_MAX, Place, look};
 use crate::format::CutError;
 use crate::format::table::column::Column;
 use crate::format::table::fault::{damaged, guarded, of_decoding, of_read};
-use crate::format::table::file::RowGroup;
+use crate::format::table::file::{RowGroup, Table};
 use polars_arrow::io::ipc::read::{
     Dictionaries, FileMetadata, StreamMetadata, read_batch, read_dictionary_block, read_stream_metadata,
 };
@@ -61,6 +61,24 @@ impl<R: Read> Stream<R> {
 
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Its beginning.
+    pub fn table(&self) -> Table {
+        Table::of_stream(&self.columns)
+    }
+
+    /// What it is read from.
+    pub fn source(&self) -> &R {
+        &self.reader
+    }
+
+    /// Reads what stands behind its end.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn drain(&mut self) -> io::Result<()> {
+        io::copy(&mut self.reader, &mut io::sink()).map(drop)
     }
 
     /// Some columns, ascending, of the next record batch; none at the end.
@@ -161,7 +179,9 @@ impl<R: Read> Stream<R> {
                 .map_err(said)?
             }
         };
-        RowGroup::of(self.index, told.rows as usize, self.columns.len(), columns, arrays).map(Some)
+        let mut group = RowGroup::of(self.index, told.rows as usize, self.columns.len(), columns, arrays)?;
+        group.memory = bytes.len().saturating_add(told.bytes as usize);
+        Ok(Some(group))
     }
 }
 

@@ -37,6 +37,7 @@ pub struct Writer {
 enum To {
     Parquet(Box<parquet::Writer>),
     Arrow(Box<ipc::Writer>),
+    Stream(Box<ipc::StreamWriter>),
 }
 
 /// What is written, to be taken away.
@@ -77,6 +78,9 @@ impl Writer {
         let sink = Sink::default();
         let to = match format {
             RowFormat::Parquet => To::Parquet(Box::new(parquet::Writer::new(sink.clone(), schema)?)),
+            RowFormat::ArrowStream => {
+                To::Stream(Box::new(ipc::StreamWriter::new(sink.clone(), schema).map_err(unwritten)?))
+            }
             _ => To::Arrow(Box::new(ipc::Writer::new(sink.clone(), schema).map_err(unwritten)?)),
         };
         Ok(Writer {
@@ -118,6 +122,7 @@ impl Writer {
         match &mut self.to {
             To::Parquet(writer) => writer.end(),
             To::Arrow(writer) => writer.end(),
+            To::Stream(writer) => writer.end(),
         }
         .map_err(unwritten)?;
         Ok(self.take())
@@ -130,6 +135,7 @@ impl Writer {
         match &mut self.to {
             To::Parquet(writer) => writer.write(rows, arrays),
             To::Arrow(writer) => writer.write(rows, arrays),
+            To::Stream(writer) => writer.write(rows, arrays),
         }
         .map_err(unwritten)
     }
