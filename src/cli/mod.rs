@@ -18,8 +18,8 @@ pub use overrides::Overrides;
 pub use since::Since;
 pub use until::Until;
 
-use crate::serve::Stage;
 use crate::format::{FileFormat, OutputFormat};
+use crate::serve::Stage;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -303,7 +303,17 @@ pub enum Command {
 
 fn formats() -> impl TypedValueParser<Value = FileFormat> {
     let names = [
-        "csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "tsv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow",
+        "csv",
+        "csv.gz",
+        "csv.zst",
+        "tsv",
+        "tsv.gz",
+        "tsv.zst",
+        "jsonl",
+        "jsonl.gz",
+        "jsonl.zst",
+        "parquet",
+        "arrow",
     ];
     PossibleValuesParser::new(names).map(|name| FileFormat::of(format!(".{name}").as_bytes()))
 }

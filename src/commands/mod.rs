@@ -21,8 +21,8 @@ use crate::cli::{Cli, Command, LogFormat, LogLevel};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
-use crate::format::{FileFormat, RowFormat};
 use crate::format::as_csv::{AsCsv, Reading, unpacked};
+use crate::format::{FileFormat, RowFormat};
 use crate::labels::are_ground_truth;
 use crate::onnxruntime;
 use crate::problem::Problem;
@@ -349,9 +349,11 @@ fn read_labels(config: &Config, path: &Path, most: u64) -> Result<AsCsv> {
     let (format, reading) = (format_of(path), reading(config, most));
     let read = match format.is_text() {
         false => AsCsv::of(bytes, format, &reading),
-        true => unpacked(bytes, format, &reading).and_then(|text| match format.rows == RowFormat::JsonLines && are_ground_truth(&text) {
-            true => Ok(AsCsv::as_it_stands(text, reading.dialect)),
-            false => AsCsv::of_text(text, format.rows, &reading),
+        true => unpacked(bytes, format, &reading).and_then(|text| {
+            match format.rows == RowFormat::JsonLines && are_ground_truth(&text) {
+                true => Ok(AsCsv::as_it_stands(text, reading.dialect)),
+                false => AsCsv::of_text(text, format.rows, &reading),
+            }
         }),
     };
     read.map_err(|problem| faulty(path, &problem))

@@ -19,7 +19,7 @@ mod version;
 
 pub use find::Few;
 pub use given::{Conflict, Given, Of, text_cells, text_columns};
-pub use lines::are_ground_truth;
 pub use join::{Joined, Request, join};
+pub use lines::are_ground_truth;
 pub use report::{OfVersion, Window, report};
 pub use version::classes;

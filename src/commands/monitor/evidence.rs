@@ -78,16 +78,10 @@ pub fn print(
         .collect();
     if !searches.is_empty() {
         let input = File::open(path).map_err(Error::io("open", path))?;
-        scan(
-            input,
-            &scorer,
-            None,
-            format_of(path),
-            |scanned| {
-                look(&mut searches, scanned);
-                searches.iter().any(|search| search.rows.len() < SHOWN)
-            },
-        )
+        scan(input, &scorer, None, format_of(path), |scanned| {
+            look(&mut searches, scanned);
+            searches.iter().any(|search| search.rows.len() < SHOWN)
+        })
         .map_err(unreadable(path))?;
     }
     // Bins are of the file alone, also where it was judged with others.

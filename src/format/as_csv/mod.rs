@@ -91,7 +91,7 @@ impl AsCsv {
             origin: match self.rows {
                 RowFormat::Csv | RowFormat::Tsv => Origin::Csv,
                 RowFormat::JsonLines => Origin::JsonLines(&self.feeds),
-                RowFormat::Parquet | RowFormat::Arrow => Origin::Table(&self.feeds),
+                RowFormat::Parquet | RowFormat::Arrow | RowFormat::ArrowStream => Origin::Table(&self.feeds),
             },
         }
     }
@@ -152,7 +152,11 @@ impl Making {
         };
         for name in names {
             // Alone it would be Excel's line that names the delimiter. Spaces around names mean nothing.
-            let front = if making.columns == 1 && name.starts_with("sep=") { " " } else { "" };
+            let front = if making.columns == 1 && name.starts_with("sep=") {
+                " "
+            } else {
+                ""
+            };
             making.cell(format!("{front}{name}").as_bytes());
         }
         (making.feeds.header, making.shift) = (making.line - 1, 0);

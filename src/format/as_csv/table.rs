@@ -68,6 +68,10 @@ pub fn convert(bytes: &[u8], format: FileFormat, reading: &Reading) -> Result<As
 fn unread(e: CutError) -> Problem {
     match e {
         CutError::Problem(problem) => *problem,
-        CutError::Read(e) => Problem::new(Code::FormatMismatch, e.to_string(), "write the file again, or send it whole"),
+        CutError::Read(e) => Problem::new(
+            Code::FormatMismatch,
+            e.to_string(),
+            "write the file again, or send it whole",
+        ),
     }
 }

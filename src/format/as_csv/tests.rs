@@ -39,7 +39,8 @@ fn cells(csv: &AsCsv, name: &str) -> Vec<String> {
 
 #[test]
 fn the_columns_are_the_keys_of_all_objects() {
-    let csv = json("\u{feff}{\"b\": 1.50, \" a \": \"x,\\n\"}\r\n{}\n{\"c\": null, \"b\": [1, 2]}\n{\"a\": true}\n \n").unwrap();
+    let csv = json("\u{feff}{\"b\": 1.50, \" a \": \"x,\\n\"}\r\n{}\n{\"c\": null, \"b\": [1, 2]}\n{\"a\": true}\n \n")
+        .unwrap();
     let table = csv.table(&Spelling::USUAL);
     assert_eq!(columns::names(&table).unwrap(), ["b", "a", "c"]);
     assert_eq!(cells(&csv, "b"), ["1.50", "", "[1, 2]", ""]);
@@ -112,12 +113,15 @@ fn texts_are_unpacked_within_bounds() {
         let format = FileFormat::of(name.as_bytes());
         let csv = AsCsv::of(packed.clone(), format, &semicolon).unwrap();
         assert_eq!(csv.table(&Spelling::USUAL).bytes, text);
+        assert_eq!(csv.dialect.delimiter, if name.contains("tsv") { b'\t' } else { b';' });
+        let small = Reading {
+            most: 1000,
+            ..semicolon
+        };
         assert_eq!(
-            csv.dialect.delimiter,
-            if name.contains("tsv") { b'\t' } else { b';' }
+            AsCsv::of(packed.clone(), format, &small).unwrap_err().code,
+            Code::RecordTooLong
         );
-        let small = Reading { most: 1000, ..semicolon };
-        assert_eq!(AsCsv::of(packed.clone(), format, &small).unwrap_err().code, Code::RecordTooLong);
         packed.truncate(packed.len() - 5);
         let problem = AsCsv::of(packed, format, &semicolon).unwrap_err();
         assert_eq!(problem.code, Code::CompressedDamaged, "{problem}");

@@ -80,7 +80,10 @@ impl Table<'_> {
             origin,
         } = *self;
         let mut blocks = Blocks::new(bytes, Encoding::UTF_8, dialect, Some(bytes.len() as u64));
-        let first = blocks.next_block().map_err(|e| origin.told(e.problem(0)))?.unwrap_or_default();
+        let first = blocks
+            .next_block()
+            .map_err(|e| origin.told(e.problem(0)))?
+            .unwrap_or_default();
         let cut = |e: CutError, lines| origin.told(e.problem(lines)).into();
         let how = stream::How {
             dialect,

@@ -191,7 +191,11 @@ impl<'a> Registered<'a> {
                 .ok_or_else(|| Error::config(path, "which column is the target can't be told; say it with --target"))?,
         };
         if !names.contains(&name) {
-            return Err(faulty(table.origin.told(columns::no_such_column(&name, &names, "is the target"))));
+            return Err(faulty(table.origin.told(columns::no_such_column(
+                &name,
+                &names,
+                "is the target",
+            ))));
         }
         let wanted = Wanted {
             name: name.clone(),

@@ -67,7 +67,7 @@ fn by_csv(names: &[String], rows: &[Vec<String>], signature: &Signature) -> Vec<
         bytes: text.as_bytes(),
         dialect: Dialect::plain(b','),
         spelling: &Spelling::USUAL,
-            origin: Origin::Csv,
+        origin: Origin::Csv,
     };
     let mut all = Vec::new();
     let read = table.batches::<Problem>(signature, |reader, _| {

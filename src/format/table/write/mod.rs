@@ -78,9 +78,9 @@ impl Writer {
         let sink = Sink::default();
         let to = match format {
             RowFormat::Parquet => To::Parquet(Box::new(parquet::Writer::new(sink.clone(), schema)?)),
-            RowFormat::ArrowStream => {
-                To::Stream(Box::new(ipc::StreamWriter::new(sink.clone(), schema).map_err(unwritten)?))
-            }
+            RowFormat::ArrowStream => To::Stream(Box::new(
+                ipc::StreamWriter::new(sink.clone(), schema).map_err(unwritten)?,
+            )),
             _ => To::Arrow(Box::new(ipc::Writer::new(sink.clone(), schema).map_err(unwritten)?)),
         };
         Ok(Writer {
