@@ -367,6 +367,7 @@ fn reading(config: &Config, most: u64) -> Reading<'_> {
         spelling: &shape.spelling,
         limits: shape.limits(config.worker.memory),
         most,
+        blank: false,
     }
 }
 

@@ -48,23 +48,28 @@ pub fn measure(
 ) -> Result<Outcome, String> {
     let first = &*by.champion;
     let sheet = Sheet::output(root, scored, &config.shape, &first.prediction)?;
-    let mut columns = vec![first.prediction.as_str()];
+    let prefixed = |name: &str| format!("{}{name}", config.shape.prefix);
+    let mut columns = vec![prefixed(&first.prediction)];
     // By each version's order of its classes.
     let versions = [Some(first), by.challenger.as_deref()].into_iter().flatten();
     let mut scores = Vec::new();
     for version in versions.clone() {
         let from = columns.len();
-        if version.probabilities.iter().all(|name| sheet.has(name)) {
-            columns.extend(version.probabilities.iter().map(String::as_str));
+        let probabilities: Vec<String> = version.probabilities.iter().map(|name| prefixed(name)).collect();
+        if probabilities.iter().all(|name| sheet.has(name)) {
+            columns.extend(probabilities);
         }
         scores.push(from..columns.len());
     }
     let answered = columns.len();
     if by.challenger.is_some() {
-        if sheet.names.last().is_none_or(|name| name != VERSION) {
+        let number = prefixed(VERSION);
+        // Of objects, others may have more keys than the first.
+        let is_last = sheet.names.last() == Some(&number);
+        if !is_last && !(config.shape.model_version && sheet.has(&number)) {
             return Err("the output doesn't say which version answered a row (output.model_version)".into());
         }
-        columns.push(VERSION);
+        columns.push(number);
     }
     let mut outcome = Outcome {
         versions: Vec::new(),
@@ -78,7 +83,7 @@ pub fn measure(
             (config.monitor.watch.segments.iter().map(String::as_str)).partition(|column| sheet.has(column));
         for column in kept {
             segments.push((Segment::new(column, favourable), Place::Output(columns.len())));
-            columns.push(column);
+            columns.push(column.to_string());
         }
         if !others.is_empty() {
             match segments::of_input(config, scored, &others, |row| labels.get(row).is_some()) {
@@ -107,6 +112,7 @@ pub fn measure(
         })
         .collect();
     let mut probabilities = Vec::new();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     sheet.read(&columns, |row, cells| {
         let who = match &by.challenger {
             Some(challenger) => usize::from(cells[answered] == challenger.number),

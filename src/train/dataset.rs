@@ -294,6 +294,7 @@ impl Sheet {
             spelling: &data.spelling,
             limits: data.limits,
             most: EXAMPLES_MAX,
+            blank: false,
         };
         let format = FileFormat::of(path.as_os_str().as_encoded_bytes());
         let rows = AsCsv::of(bytes, format, &reading).map_err(|problem| faulty(path, &problem))?;

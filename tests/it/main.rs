@@ -21,6 +21,7 @@ mod ensembles;
 mod escapes;
 mod experiment;
 mod failures;
+mod formats_commands;
 mod golden;
 mod headers;
 mod history;

@@ -77,9 +77,12 @@ pub fn print(
         .filter_map(|found| Search::of(found, baseline, scorer.lineup.signature()))
         .collect();
     if !searches.is_empty() {
+        let format = format_of(path);
+        let mut before = 0;
         let input = File::open(path).map_err(Error::io("open", path))?;
-        scan(input, &scorer, None, format_of(path), |scanned| {
-            look(&mut searches, scanned);
+        scan(input, &scorer, None, format, |scanned| {
+            look(&mut searches, scanned, (!format.is_text()).then_some(before));
+            before += scanned.batch().rows() as u64;
             searches.iter().any(|search| search.rows.len() < SHOWN)
         })
         .map_err(unreadable(path))?;
@@ -90,7 +93,8 @@ pub fn print(
         print_line(format!("    {}", title(found)));
         let search = searches.iter().find(|search| search.is_of(found));
         for (line, text) in search.into_iter().flat_map(|search| &search.rows) {
-            print_line(format!("        line {line}: {text}"));
+            let unit = if format_of(path).is_text() { "line" } else { "row" };
+            print_line(format!("        {unit} {line}: {text}"));
         }
         if let ("psi" | "distance", Some((i, column))) = (found.check.as_str(), place(baseline, &found.column)) {
             if counts.is_none() {
@@ -152,8 +156,8 @@ fn lists(column: Option<&Column>, category: &str) -> bool {
     }
 }
 
-/// Rows are asked for in order, whoever looks for them.
-fn look(searches: &mut [Search], scanned: &mut Scanned) {
+/// Rows are asked for in order, whoever looks for them. `before`: the rows in front of the batch, where they have no lines.
+fn look(searches: &mut [Search], scanned: &mut Scanned, before: Option<u64>) {
     let found: Vec<Vec<usize>> = searches.iter().map(|search| search.find(scanned)).collect();
     let rows: BTreeSet<usize> = found.iter().flatten().copied().collect();
     for row in rows {
@@ -164,6 +168,7 @@ fn look(searches: &mut [Search], scanned: &mut Scanned) {
             .iter_mut()
             .zip(&found)
             .filter(|(_, found)| found.contains(&row));
+        let line = before.map_or(line, |before| before + row as u64 + 1);
         its.for_each(|(search, _)| search.rows.push((line, excerpt(text, 120))));
     }
 }
@@ -178,7 +183,7 @@ struct Search<'b> {
     known: Option<&'b Column>,
     /// By the model's code of a category: does the baseline list it?
     listed: Vec<bool>,
-    /// Line, and text.
+    /// Line, or the number of a row without one; and text.
     rows: Vec<(u64, String)>,
 }
 

@@ -19,28 +19,39 @@ pub fn convert(text: &[u8], reading: &Reading) -> Result<AsCsv, Problem> {
     let text = text.strip_suffix(b"\x1A").unwrap_or(text).trim_ascii_end();
     let mut columns = Columns::default();
     for (object, line) in lines(text).zip(1..) {
-        let document = checked(object, line)?;
+        let document = match checked(object, line) {
+            Err(_) if reading.blank => continue,
+            checked => checked?,
+        };
         for (key, _) in document.root().members() {
-            if !columns.add(&key, line) {
+            if !columns.add(&key, line) && !reading.blank {
                 return Err(bad(Malformed::Twice, object, line));
             }
         }
     }
     let mut making = Making::new(columns.names.iter().map(String::as_str), reading.most);
     for (object, line) in lines(text).zip(1..) {
-        let document = checked(object, line)?;
-        let mut cells: Vec<Cow<str>> = vec!["".into(); columns.names.len()];
-        for (key, value) in document.root().members() {
-            cells[columns.places[unicode::name(&key).as_ref()]] = cell(value.raw(), value.kind(), reading);
+        let document = checked(object, line).ok();
+        let members = document.iter().flat_map(|document| document.root().members());
+        let mut cells: Vec<Option<Cow<str>>> = vec![None; columns.names.len()];
+        for (key, value) in members {
+            let cell = &mut cells[columns.places[unicode::name(&key).as_ref()]];
+            // Of two, which is meant can't be told.
+            *cell = Some(match cell {
+                None => of_value(value.raw(), value.kind(), reading),
+                Some(_) => "".into(),
+            });
         }
-        cells.iter().for_each(|cell| making.cell(cell.as_bytes()));
+        for cell in &cells {
+            making.cell(cell.as_deref().unwrap_or_default().as_bytes());
+        }
         making.check()?;
     }
     Ok(making.end(RowFormat::JsonLines))
 }
 
 /// A value as it would stand in a CSV, whose numbers have the fraction's mark that is set.
-fn cell<'a>(value: &'a str, kind: Kind, reading: &Reading) -> Cow<'a, str> {
+fn of_value<'a>(value: &'a str, kind: Kind, reading: &Reading) -> Cow<'a, str> {
     match kind {
         Kind::Number if reading.spelling.comma() => value.replace('.', ",").into(),
         _ => text(value),

@@ -25,6 +25,8 @@ pub struct Reading<'a> {
     pub limits: Limits,
     /// Bytes that it may have, unpacked and as a CSV.
     pub most: u64,
+    /// Lines of JSON that are no rows have empty cells, and so has a key that stands twice; else they are errors.
+    pub blank: bool,
 }
 
 /// The text, and where its lines come from.
@@ -81,6 +83,11 @@ impl AsCsv {
             rows: RowFormat::Csv,
             feeds: Feeds::default(),
         }
+    }
+
+    /// Has it no columns, and so no rows?
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     pub fn table<'a>(&'a self, spelling: &'a Spelling) -> Table<'a> {

@@ -12,6 +12,7 @@ fn reading(spelling: &Spelling) -> Reading<'_> {
         spelling,
         limits: Limits::USUAL,
         most: 1 << 20,
+        blank: false,
     }
 }
 
@@ -54,6 +55,17 @@ fn a_fraction_has_the_mark_that_is_set() {
     let text = b"{\"x\": 1.5, \"t\": \"1.5\"}\n";
     let csv = AsCsv::of_text(text.to_vec(), RowFormat::JsonLines, &reading(&comma)).unwrap();
     assert_eq!(csv.table(&comma).bytes, b"x,t\n\"1,5\",1.5\n");
+}
+
+#[test]
+fn what_cannot_be_a_row_may_be_empty() {
+    let blank = Reading {
+        blank: true,
+        ..reading(&Spelling::USUAL)
+    };
+    let text = b"{\"a\":1}\n\n[2]\n{\"a\":3,\"a\":3,\"b\":4}\n{\"a\":5}\n";
+    let csv = AsCsv::of_text(text.to_vec(), RowFormat::JsonLines, &blank).unwrap();
+    assert_eq!(csv.table(&Spelling::USUAL).bytes, b"a,b\n1,\n,\n,\n,4\n5,\n");
 }
 
 #[test]
@@ -149,4 +161,42 @@ proptest! {
             prop_assert_eq!(found, expected, "{:?} of {:?}", key, csv);
         }
     }
+}
+
+/// Tables as others write them, by the cells that their writers read.
+#[test]
+fn the_cells_of_tables_are_those_of_their_writers() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats");
+    let all: Map<String, Value> = serde_json::from_slice(&std::fs::read(folder.join("tables.json")).unwrap()).unwrap();
+    let mut read = 0;
+    for (name, entry) in &all {
+        let format = FileFormat::of(name.as_bytes());
+        let Some(columns) = entry["columns"].as_object().filter(|_| !format.is_text()) else {
+            continue;
+        };
+        let bytes = std::fs::read(folder.join("tables").join(name)).unwrap();
+        let large = Reading {
+            most: 1 << 28,
+            ..reading(&Spelling::USUAL)
+        };
+        let csv = match AsCsv::of(bytes, format, &large) {
+            Ok(csv) => csv,
+            Err(problem) => panic!("{name}: {problem}"),
+        };
+        let names = columns::names(&csv.table(&Spelling::USUAL)).unwrap();
+        // What can't be a cell is left out.
+        for (column, expected) in columns.iter().filter(|(column, _)| names.contains(column)) {
+            let expected: Vec<&str> = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|cell| cell.as_str().unwrap_or("").trim())
+                .collect();
+            let found = cells(&csv, column);
+            let found: Vec<&str> = found.iter().map(|cell| cell.trim()).collect();
+            assert_eq!(found, expected, "{name} {column}");
+        }
+        read += 1;
+    }
+    assert!(read > 10, "{read}");
 }
