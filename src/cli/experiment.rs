@@ -118,7 +118,7 @@ pub enum Experiment {
 /// What a report is of, beside what was scored.
 #[derive(Debug, Args)]
 pub struct Labelled {
-    /// What came true: a CSV with the key's column and the target's
+    /// What came true: a file with the key's column and the target's, in any format
     #[arg(long, value_name = "LABELS.csv")]
     pub labels: Option<PathBuf>,
     /// The labels' column with the key [default: the experiment's]

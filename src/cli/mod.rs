@@ -243,7 +243,7 @@ pub enum Command {
         #[command(subcommand)]
         command: Keys,
     },
-    /// Train a model version from a CSV of examples: preprocess, train, evaluate, check the gate, register as pending
+    /// Train a model version from a file of examples, in any format: preprocess, train, evaluate, check the gate, register as pending
     ///
     /// A pipeline file says how; config/diabetes.toml has every key. Each key is also a flag, which counts more. Nothing is
     /// registered if the evaluation doesn't pass the gate (exit code 2), and nothing is approved.

@@ -132,11 +132,11 @@ pub struct Details {
     /// A figure of its evaluation; may be given again
     #[arg(long, value_name = "NAME=NUMBER", value_parser = metric)]
     pub metric: Vec<(String, f64)>,
-    /// A CSV with a header, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
+    /// Rows in any format, of at most 64 MiB: up to 32 of its rows, and their predictions, are kept with the
     /// version, which must reproduce them before it is put to use
     #[arg(long, value_name = "ROWS.csv")]
     pub golden: Option<PathBuf>,
-    /// A CSV with a header that later rows are held against, as `train` keeps one: see `transform monitor baseline`
+    /// Rows in any format that later rows are held against, as `train` keeps one: see `transform monitor baseline`
     #[arg(long, value_name = "ROWS.csv")]
     pub baseline: Option<PathBuf>,
     #[command(flatten)]

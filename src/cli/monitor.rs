@@ -47,7 +47,7 @@ pub enum Monitor {
     /// worth when they were approved, and whether groups of people were treated alike. Exit code 1 if a check is beyond its bar
     /// whose area isn't off. Without labels: what is known so far.
     Labels {
-        /// A CSV with the key's column and the target's; or Amazon SageMaker's ground truth, a JSON object a line
+        /// A file with the key's column and the target's, in any format; or Amazon SageMaker's ground truth, a JSON object a line
         labels: Option<PathBuf>,
         /// The input whose rows they are of, one by one, in order
         #[arg(long, value_name = "INPUT", requires = "labels")]
@@ -101,7 +101,7 @@ pub enum Monitor {
     /// Rows of a time that was good, read as inputs are; the version predicts them. Without it, what was registered with the
     /// version counts: `train` leaves a baseline, and `models register --baseline` makes one.
     Baseline {
-        /// A CSV with the model's columns
+        /// Rows with the model's columns, in any format
         rows: PathBuf,
         /// The version [default: the latest approved one]
         #[arg(long, value_name = "N")]

@@ -23,18 +23,23 @@ enum Kind {
 
 /// Flag, key and help.
 const FLAGS: [(&str, &str, Kind, &str); 42] = [
-    ("file", "data.file", Kind::Text, "CSV with the features and the target"),
+    (
+        "file",
+        "data.file",
+        Kind::Text,
+        "File with the features and the target, in any format",
+    ),
     (
         "features-file",
         "data.features_file",
         Kind::Text,
-        "CSV with the features alone",
+        "File with the features alone",
     ),
     (
         "target-file",
         "data.target_file",
         Kind::Text,
-        "CSV with the target alone",
+        "File with the target alone",
     ),
     ("target", "data.target", Kind::Text, "The column to predict"),
     (
@@ -86,13 +91,13 @@ const FLAGS: [(&str, &str, Kind, &str); 42] = [
         "test-file",
         "split.test_file",
         Kind::Text,
-        "Evaluate on the rows of this CSV",
+        "Evaluate on the rows of this file",
     ),
     (
         "test-target-file",
         "split.test_target_file",
         Kind::Text,
-        "CSV with their target alone",
+        "File with their target alone",
     ),
     (
         "missing",
