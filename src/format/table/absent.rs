@@ -89,6 +89,12 @@ impl<R: Read> Stream<R> {
     }
 }
 
+impl RowGroup {
+    pub fn text_bytes(&self) -> u64 {
+        match self.none {}
+    }
+}
+
 impl Input {
     pub fn open(table: &Table, _: &Wanted) -> Result<Input, Problem> {
         match *table {}

@@ -1,6 +1,7 @@
 //! A table file that is open, and a row group of it.
 
 use super::column::Column;
+use super::extent::text_bytes;
 use super::fault::damaged;
 use super::ipc;
 use super::parquet::Footer;
@@ -147,6 +148,13 @@ impl RowGroup {
     /// A column, if it was read.
     pub fn array(&self, column: usize) -> Option<&dyn Array> {
         self.arrays.get(column)?.as_deref()
+    }
+
+    /// Bytes of all its values as a text, or so: whoever has few bytes of it can't know.
+    pub fn text_bytes(&self) -> u64 {
+        let arrays = self.arrays.iter().flatten();
+        let bytes = arrays.map(|array| text_bytes(&**array, array.dtype()));
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// Without columns, and so without rows.

@@ -22,6 +22,8 @@ mod columns;
 #[cfg(feature = "parquet")]
 mod decimal;
 #[cfg(feature = "parquet")]
+mod extent;
+#[cfg(feature = "parquet")]
 mod fault;
 #[cfg(feature = "parquet")]
 mod file;

@@ -308,7 +308,7 @@ fn of_dictionary<'a>(
 }
 
 /// The values of a dictionary, and the place among them of a row's.
-fn keyed(array: &dyn Array, keys: IntegerType, row: Option<usize>) -> Option<(&dyn Array, Option<usize>)> {
+pub fn keyed(array: &dyn Array, keys: IntegerType, row: Option<usize>) -> Option<(&dyn Array, Option<usize>)> {
     fn of<K: DictionaryKey>(array: &dyn Array, row: Option<usize>) -> Option<(&dyn Array, Option<usize>)> {
         let array = get::<DictionaryArray<K>>(array);
         let key = row.filter(|row| array.is_valid(*row)).map(|row| array.key_value(row));
