@@ -74,6 +74,12 @@ impl Hold {
         Ok(())
     }
 
+    /// Gives so many back, of those that it took.
+    pub fn release(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Holds so many from now on.
     ///
     /// # Errors
@@ -175,7 +181,7 @@ async fn collect(mut body: Incoming, declared: Option<u64>, most: u64, hold: &Ho
     Ok(if whole.is_empty() { first } else { whole.into() })
 }
 
-fn too_large(most: u64) -> Refusal {
+pub fn too_large(most: u64) -> Refusal {
     let most = bytesize::ByteSize(most);
     Refusal::new(
         Cause::TooLarge,

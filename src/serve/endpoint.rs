@@ -19,7 +19,6 @@ use super::telemetry::{Exchange, Telemetry};
 use super::vertex::Vertex;
 use crate::config::{Config, Serve};
 use crate::error::Result as Outcome;
-use crate::format::Compression;
 use crate::problem::internal;
 use crate::service::clock::monotonic;
 use crate::service::exposition;
@@ -180,7 +179,8 @@ impl Endpoint {
             body: sent,
         };
         let (group, version) = request.target()?;
-        let compressed = encoded || request.packing() != Compression::None;
+        // What few bytes become may take long.
+        let compressed = encoded || request.is_packed();
         if request.body.len() <= INLINE && !compressed && self.models.is_loaded(group, version) {
             return self.score(request, hold);
         }
@@ -221,7 +221,13 @@ impl Endpoint {
     /// Answers a request whose body is there, and keeps both. `hold`: for the body, and from now on for the answer.
     fn score(&self, mut request: Request, hold: Hold) -> Result<Answer, Refusal> {
         let by = By::Asked(&self.models);
-        let mut answer = protocol::answer(&Ask::new(&request, by, self.settings.bad_rows, &hold))?;
+        let mut answer = protocol::answer(&Ask::new(
+            &request,
+            by,
+            self.settings.bad_rows,
+            &hold,
+            self.settings.max_body,
+        ))?;
         let predictions = answer.scored.as_mut().and_then(|scored| scored.predictions.take());
         if let (Some(capture), Some(thread)) = (&self.capture, &self.shadows)
             && let Some(stamp) = capture.offer(&mut request, &answer)

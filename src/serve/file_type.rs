@@ -6,7 +6,7 @@ use crate::format::{Compression, FileFormat, OutputFormat, RowFormat};
 pub const JSON_LINES: &str = "application/jsonlines";
 
 /// The first of a format is what its answers are called.
-const TYPES: [(&str, RowFormat, Compression); 9] = [
+const TYPES: [(&str, RowFormat, Compression); 11] = [
     (CSV, RowFormat::Csv, Compression::None),
     ("application/csv", RowFormat::Csv, Compression::None),
     (
@@ -21,6 +21,12 @@ const TYPES: [(&str, RowFormat, Compression); 9] = [
     ("application/zstd", RowFormat::Csv, Compression::Zstd),
     ("application/x-zstd", RowFormat::Csv, Compression::Zstd),
     ("application/vnd.apache.parquet", RowFormat::Parquet, Compression::None),
+    ("application/vnd.apache.arrow.file", RowFormat::Arrow, Compression::None),
+    (
+        "application/vnd.apache.arrow.stream",
+        RowFormat::ArrowStream,
+        Compression::None,
+    ),
 ];
 
 /// What stands in front of the parameters.

@@ -176,7 +176,7 @@ pub fn answer(bytes: &[u8]) {
     let memory = Memory::new(1 << 30);
     for bad_rows in [BadRows::Refuse, BadRows::Null] {
         let room = memory.hold();
-        let ask = Ask::new(&request, By::Asked(&MODELS), bad_rows, &room);
+        let ask = Ask::new(&request, By::Asked(&MODELS), bad_rows, &room, 16 << 20);
         match protocol::answer(&ask) {
             Ok(answer) => {
                 assert!(answer.status.is_success());

@@ -19,6 +19,7 @@ mod base64;
 mod body;
 mod capture;
 mod connections;
+mod cut;
 mod division;
 mod endpoint;
 mod file_type;

@@ -118,6 +118,12 @@ impl Request {
         }
     }
 
+    /// May it be many times its bytes?
+    pub fn is_packed(&self) -> bool {
+        let format = self.format().unwrap_or_default();
+        self.route == Route::Score && (format.compression != Compression::None || !format.is_text())
+    }
+
     /// A parameter of the content type, such as `header` of `text/csv;header=present`.
     pub fn content_parameter(&self, name: &str) -> Option<&str> {
         let parameters = self.headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').skip(1);

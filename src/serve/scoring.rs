@@ -1,10 +1,11 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
+use super::cut::Body;
 use super::division::Keys;
 use super::refusal::{BadRow, Cause, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Blocks, Columns, Compression, CutError, Cutting, FileFormat, Input, Wanted};
+use crate::format::{self, Columns, FileFormat, Input, Wanted};
 use crate::problem::internal;
 use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
@@ -312,26 +313,6 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
     Ok(predictions)
 }
 
-/// A body, cut as an input is. `format`: that it was sent in; it is unpacked by now.
-///
-/// # Errors
-/// A table can't be read, or isn't one.
-pub fn blocks<'a>(body: &'a [u8], format: FileFormat, shape: &Shape) -> Result<Blocks<&'a [u8]>, CutError> {
-    let cutting = Cutting {
-        format: FileFormat {
-            compression: Compression::None,
-            ..format
-        },
-        encoding: shape.encoding,
-        dialect: shape.dialect,
-        size: Some(body.len() as u64),
-        limits: shape.limits(0),
-        file: None,
-        bound: u64::MAX,
-    };
-    Blocks::new(body, &cutting)
-}
-
 /// Columns of a CSV beside the model's: the name of each takes a hundred times its bytes while it is read.
 const OTHER_COLUMNS: usize = 65_536;
 
@@ -370,14 +351,13 @@ pub struct Csv {
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal> {
+pub fn csv(side: Side, said: Option<&Shape>, body: Body) -> Result<Csv, Refusal> {
     let served = side.served;
     let other = said.map(|shape| served.scorer.with(shape.clone()));
     let scorer = other.as_ref().unwrap_or(&served.scorer);
-    let mut blocks = blocks(body, FileFormat::default(), &scorer.shape)?;
-    let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    check_columns(served, block.text(), scorer.shape.dialect.delimiter)?;
-    let opened = open(block.beginning(), FileFormat::default(), scorer)?;
+    let mut blocks = body.cut(served, &scorer.shape)?;
+    let mut block = blocks.first(served, &scorer.shape)?;
+    let opened = open(block.beginning(), body.format, scorer)?;
     let (mut front, mut lines) = (opened.input.end(), opened.input.lines());
     let mut predictions = Predictions::of(served);
     loop {
@@ -389,7 +369,7 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
         lines += rows.lines();
         blocks.recycle(block.into_memory());
         front = 0;
-        block = match blocks.next_block().map_err(|e| e.problem(lines))? {
+        block = match blocks.next(lines)? {
             Some(block) => block,
             None => break,
         };
@@ -406,23 +386,16 @@ pub fn csv(side: Side, said: Option<&Shape>, body: &[u8]) -> Result<Csv, Refusal
 ///
 /// # Errors
 /// It has the column twice, or can't be read.
-pub fn keys(
-    served: &Served,
-    said: Option<&Shape>,
-    format: FileFormat,
-    body: &[u8],
-    keys: &mut Keys,
-) -> Result<(), Refusal> {
+pub fn keys(served: &Served, said: Option<&Shape>, body: Body, keys: &mut Keys) -> Result<(), Refusal> {
     let shape = said.unwrap_or(&served.scorer.shape);
     let signature = served.lineup.signature();
     let features = features(signature.inputs.iter(), &shape.spelling).into();
     let observed = [keys.column().to_string()];
-    let dialect = shape.dialect.of(format.rows);
     let wanted = Wanted {
-        format,
+        format: body.format,
         output: FileFormat::default(),
         header: shape.header,
-        dialect,
+        dialect: shape.dialect.of(body.format.rows),
         spelling: &shape.spelling,
         signature,
         features: &features,
@@ -434,10 +407,10 @@ pub fn keys(
         observed: &observed,
         seconds: &[],
     };
-    let mut blocks = blocks(body, format, shape)?;
-    let mut block = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    check_columns(served, block.text(), dialect.delimiter)?;
+    let mut blocks = body.cut(served, shape)?;
+    let mut block = blocks.first(served, shape)?;
     let input = Input::open(block.beginning(), &wanted)?;
+    blocks.open(&input);
     if input.names().iter().filter(|name| keys.is_column(name)).count() > 1 {
         return Err(keys.twice());
     }
@@ -461,7 +434,7 @@ pub fn keys(
         }
         blocks.recycle(block.into_memory());
         front = 0;
-        block = match blocks.next_block() {
+        block = match blocks.next(0) {
             Ok(Some(block)) => block,
             _ => return Ok(()),
         };

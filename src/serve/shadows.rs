@@ -154,7 +154,7 @@ fn score(shadow: &Shadow, request: &Request, room: &Hold, keep: impl FnOnce(&Ans
     let scored = catch_unwind(AssertUnwindSafe(|| -> Result<bool, Refusal> {
         let start = Instant::now();
         let by = By::Version(shadow.served());
-        let answer = protocol::answer(&Ask::new(request, by, BadRows::Null, room))?;
+        let answer = protocol::answer(&Ask::new(request, by, BadRows::Null, room, ROOM))?;
         shadow.time(start.elapsed());
         Ok(keep(&answer))
     }));

@@ -88,10 +88,10 @@ fn csv(ask: &Ask, candidates: &Candidates) -> Result<Answer, Refusal> {
         encoding: encoding.unwrap_or(usual.encoding),
         ..usual.clone()
     });
-    let body = &request.body[..];
+    let body = ask.body(FileFormat::default());
     let by = ask
         .choose(candidates, |found| {
-            scoring::keys(&candidates.champion, said.as_ref(), FileFormat::default(), body, found)
+            scoring::keys(&candidates.champion, said.as_ref(), body, found)
         })
         .map_err(unclear)?;
     let read = Cell::new((false, b','));

@@ -14,6 +14,7 @@ mod writing;
 use super::answer::Answer;
 use super::answering::{Answering, Candidates, KEY};
 use super::body::Hold;
+use super::cut::Body;
 use super::division::Keys;
 use super::models::Models;
 use super::refusal::{Cause, Refusal};
@@ -21,6 +22,7 @@ use super::request::Request;
 use super::route::Route;
 use super::served::Served;
 use crate::config::BadRows;
+use crate::format::FileFormat;
 use crate::problem::internal;
 pub use sagemaker::execution_parameters;
 use std::cell::OnceCell;
@@ -33,6 +35,8 @@ pub struct Ask<'a> {
     pub bad_rows: BadRows,
     /// For what the predictions and the answer take.
     pub room: &'a Hold,
+    /// Bytes that the body may be, unpacked.
+    pub most: u64,
     /// Whose key it is, once that is known.
     chosen: OnceCell<Arc<Served>>,
 }
@@ -47,13 +51,24 @@ pub enum By<'a> {
 }
 
 impl<'a> Ask<'a> {
-    pub fn new(request: &'a Request, by: By<'a>, bad_rows: BadRows, room: &'a Hold) -> Ask<'a> {
+    pub fn new(request: &'a Request, by: By<'a>, bad_rows: BadRows, room: &'a Hold, most: u64) -> Ask<'a> {
         Ask {
             request,
             by,
             bad_rows,
             room,
+            most,
             chosen: OnceCell::new(),
+        }
+    }
+
+    /// The body, in the format of files that it is in.
+    fn body(&self, format: FileFormat) -> Body<'_> {
+        Body {
+            bytes: &self.request.body,
+            format,
+            most: self.most,
+            room: self.room,
         }
     }
 

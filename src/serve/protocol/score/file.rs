@@ -22,7 +22,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape, format: FileForm
         ..shape
     };
     let by = ask.choose(candidates, |found| {
-        scoring::keys(&candidates.champion, Some(&shape), format, &ask.request.body, found)
+        scoring::keys(&candidates.champion, Some(&shape), ask.body(format), found)
     })?;
     let served = &by.served;
     let begun = Instant::now();
@@ -32,13 +32,16 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape, format: FileForm
         None => (shape != served.scorer.shape).then(|| served.scorer.with(shape)),
     };
     let scorer = other.as_ref().unwrap_or(&served.scorer);
-    let body = &ask.request.body[..];
-    let mut blocks = scoring::blocks(body, format, &scorer.shape)?;
-    let first = blocks.next_block().map_err(|e| e.problem(0))?.unwrap_or_default();
-    scoring::check_columns(served, first.text(), scorer.shape.dialect.of(format.rows).delimiter)?;
+    let mut blocks = ask.body(format).cut(served, &scorer.shape)?;
+    let first = blocks.first(served, &scorer.shape)?;
     let phase = mixed.map(|arms| &*arms.phase);
     let opened = open(first.beginning(), format, scorer)?.in_phase(scorer, phase)?;
     let in_parts = ask.bad_rows == BadRows::Null && accept.contains("multipart/mixed");
+    blocks.open(&opened.input);
+    // Rows become row groups first.
+    if format.is_text() && !opened.input.output().is_text() {
+        ask.room.grow(ask.request.body.len() as u64)?;
+    }
     let mut output = Output::begin(&opened, in_parts)?;
     let mut tried = Tried::default();
     let mut part = opened.first_part(first);
@@ -57,7 +60,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape, format: FileForm
         ask.room.grow((output.bytes() - before) as u64)?;
         scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
-        part = match blocks.next_block().map_err(|e| e.problem(output.lines))? {
+        part = match blocks.next(output.lines)? {
             Some(block) => opened.part(block, Out::new(&opened.input)),
             None => break,
         };
