@@ -59,7 +59,7 @@ pub fn keys(text: &[u8]) {
 /// Bytes of settings in front of the body of [`answer`].
 pub const SETTINGS: usize = 6;
 
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 13] = [
     "",
     "application/json",
     "text/csv",
@@ -69,6 +69,10 @@ const TYPES: [&str; 9] = [
     "application/octet-stream",
     "application/x-ndjson",
     "application/x-recordio-protobuf",
+    "text/tab-separated-values",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.arrow.file",
+    "application/vnd.apache.parquet",
 ];
 const ACCEPTED: [&str; 5] = [
     "",
@@ -224,7 +228,7 @@ mod tests {
             b"\xff[{",
         ];
         for body in bodies {
-            for choice in 0u16..(8 * 5 * 9) {
+            for choice in 0u16..(8 * 5 * 13) {
                 let settings = [
                     choice % 8,
                     choice / 8 % 5,

@@ -232,7 +232,7 @@ mod tests {
         let rows = r#"{"x": [[1, 2], ["?", 1]]}"#;
         // As the version would answer where bad rows refuse nothing.
         let (asked, room) = (request(rows), memory.hold());
-        let ask = Ask::new(&asked, By::Asked(&MODELS), BadRows::Null, &room);
+        let ask = Ask::new(&asked, By::Asked(&MODELS), BadRows::Null, &room, 1 << 20);
         let answer = protocol::answer(&ask).unwrap();
         let said = Some(String::from_utf8_lossy(&answer.body).into_owned());
         assert_eq!(score(rows, &memory, true), (said.clone(), [1, 0, 0]));

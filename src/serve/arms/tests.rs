@@ -96,7 +96,7 @@ fn ask(models: &Models, path: &str, headers: &[(&'static str, &[u8])], body: &[u
         body: body.to_vec().into(),
     };
     let room = Memory::new(1 << 30).hold();
-    protocol::answer(&Ask::new(&request, By::Asked(models), BadRows::Null, &room))
+    protocol::answer(&Ask::new(&request, By::Asked(models), BadRows::Null, &room, 1 << 20))
 }
 
 fn by(answer: &Answer) -> String {
