@@ -22,6 +22,7 @@ mod escapes;
 mod experiment;
 mod failures;
 mod formats_commands;
+mod formats;
 mod golden;
 mod headers;
 mod history;

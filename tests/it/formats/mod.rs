@@ -1,0 +1,8 @@
+//! Every format of files: what is promised of CSVs holds for all.
+
+pub mod dress;
+mod promises;
+mod sheet;
+
+pub use dress::{Dress, GROUP, INCLUDE};
+pub use sheet::Sheet;
