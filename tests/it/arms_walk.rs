@@ -1,10 +1,12 @@
 //! Random sequences of what people do with A/B tests and files, against a naive model: who answers for a key depends on the key and on
 //! the phase in which its file was first seen, and on nothing else.
 
+use crate::formats::{Dress, INCLUDE};
 use crate::spool::Spool;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
+use transform::format::OutputFormat;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -78,27 +80,26 @@ fn expected(x: u8, phase: Phase) -> String {
     "prediction,model_version\n".to_owned() + &(0..ROWS).map(row).collect::<String>()
 }
 
-fn name(file: u8) -> String {
-    format!("f{file}.csv")
-}
-
-fn walk(steps: Vec<Step>) {
-    let spool = Spool::new().set("output.model_version=true");
+fn walk(steps: Vec<Step>, dresses: [Dress; 3]) {
+    let dress = |file: u8| dresses[usize::from(file)];
+    let name = |file: u8| dress(file).name(&format!("f{file}"));
+    let spool = Spool::new().set(INCLUDE).set("output.model_version=true");
     spool.register_line(3.0, 5.0);
     let decide = |command: &[&str]| spool.run(&[&["experiment"], command].concat());
     let mut naive = Naive::default();
     for step in steps {
         match step {
             Step::Drop { file, x } => {
-                spool.drop_file(&name(file), text(x));
+                spool.drop_file(&name(file), dress(file).file(&text(x)));
                 naive.inputs.insert(file, x);
             }
             Step::DeleteOutput { file } => {
-                let _ = fs::remove_file(spool.path(format!("output/{}.out", name(file))));
+                let _ = fs::remove_file(spool.path("output").join(Spool::output_name(&name(file))));
             }
             Step::DeleteKept { file } => {
                 if let Some((experiment, _)) = naive.running {
-                    let _ = fs::remove_file(spool.path(format!("spool/shadow/e{experiment}/{}.out", name(file))));
+                    let kept = OutputFormat::Csv.suffix(name(file).as_bytes());
+                    let _ = fs::remove_file(spool.path(format!("spool/shadow/e{experiment}/{}{kept}", name(file))));
                 }
             }
             Step::StartOrStop { share } => match naive.running.take() {
@@ -140,7 +141,9 @@ fn walk(steps: Vec<Step>) {
                             }
                         })
                         .or_insert((*x, naive.running));
-                    assert_eq!(spool.output(&name(*file)).unwrap(), expected(*x, phase), "{file}");
+                    let output = spool.output_bytes(&name(*file)).unwrap();
+                    let output = dress(*file).csv(&output, &["prediction", "model_version"]);
+                    assert_eq!(output, expected(*x, phase), "{}", name(*file));
                 }
                 spool.once().exits(0).says("nothing to do");
             }
@@ -152,8 +155,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn who_answers_depends_on_the_key_and_on_when_its_file_came(mut steps in proptest::collection::vec(step(), 1..25)) {
+    fn who_answers_depends_on_the_key_and_on_when_its_file_came(
+        mut steps in proptest::collection::vec(step(), 1..25),
+        dresses in proptest::array::uniform3(prop::sample::select(Dress::all().collect::<Vec<_>>())),
+    ) {
         steps.push(Step::Once { threads: 2 });
-        walk(steps);
+        walk(steps, dresses);
     }
 }

@@ -1,5 +1,6 @@
 //! Random sequences of what people do, against a naive model of what the output folder should be.
 
+use crate::formats::{Dress, INCLUDE};
 use crate::spool::{Daemon, Spool, line, wait_until, xs};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// What the folders should hold.
 #[derive(Default)]
 struct Naive {
+    /// The format of each file.
+    dresses: [Option<Dress>; 4],
     /// `None`: an input that can't be scored.
     inputs: BTreeMap<u8, Option<i8>>,
     /// What was there after the last convergence, of inputs that have gone since or wait for a model.
@@ -68,49 +71,72 @@ impl Naive {
         }
         Some(version)
     }
+
+    fn dress(&self, file: u8) -> Dress {
+        self.dresses[usize::from(file)].unwrap_or(Dress::Csv)
+    }
+
+    fn name(&self, file: u8) -> String {
+        self.dress(file).name(&format!("f{file}"))
+    }
+
+    /// The names of all outputs that there should be.
+    fn outputs(&self) -> Vec<String> {
+        let name = |file: &u8| Spool::output_name(&self.name(*file));
+        self.outputs.keys().map(name).collect()
+    }
+
+    /// The names of all reports.
+    fn reports(&self) -> Vec<String> {
+        let bad = self.inputs.iter().filter(|(_, input)| input.is_none());
+        bad.map(|(file, _)| format!("{}.error.json", self.name(*file)))
+            .collect()
+    }
 }
 
-fn name(file: u8) -> String {
-    format!("f{file}.csv")
+fn output(spool: &Spool, naive: &Naive, file: u8) -> Option<String> {
+    let bytes = spool.output_bytes(&naive.name(file))?;
+    Some(naive.dress(file).csv(&bytes, &["prediction"]))
 }
 
 fn check(spool: &Spool, naive: &Naive) {
-    let expected: Vec<String> = naive.outputs.keys().map(|f| format!("{}.out", name(*f))).collect();
-    assert_eq!(spool.names("output"), expected);
-    for (file, output) in &naive.outputs {
-        assert_eq!(&spool.output(&name(*file)).unwrap(), output, "{file}");
+    assert_eq!(spool.names("output"), naive.outputs());
+    for (file, expected) in &naive.outputs {
+        assert_eq!(&output(spool, naive, *file).unwrap(), expected, "{file}");
     }
-    let bad = naive.inputs.iter().filter(|(_, input)| input.is_none());
-    let expected: Vec<String> = bad.map(|(f, _)| format!("{}.error.json", name(*f))).collect();
-    assert_eq!(spool.names("failed"), expected);
+    assert_eq!(spool.names("failed"), naive.reports());
 }
 
-fn walk(steps: Vec<Step>) {
-    let spool = Spool::without_model();
+/// `dresses`: of each file; CSVs where there are none.
+fn walk(steps: Vec<Step>, dresses: [Option<Dress>; 4]) {
+    let spool = Spool::without_model().set(INCLUDE);
     for version in 1..=3 {
         spool.register_line(f64::from(version), 0.5);
     }
-    let mut naive = Naive::default();
+    let mut naive = Naive {
+        dresses,
+        ..Naive::default()
+    };
     let mut daemon: Option<Daemon> = None;
     for step in steps {
         // While a daemon runs, what it makes between two steps is its own business; what counts is where it ends.
         match step {
             Step::Drop { file, x } => {
-                spool.drop_file(&name(file), xs(&[f64::from(x)]));
+                spool.drop_file(&naive.name(file), naive.dress(file).file(&xs(&[f64::from(x)])));
                 naive.inputs.insert(file, Some(x));
             }
             Step::DropBad { file } => {
-                spool.drop_file(&name(file), "z\n1\n");
+                spool.drop_file(&naive.name(file), naive.dress(file).file("z\n1\n"));
                 naive.inputs.insert(file, None);
             }
             Step::DeleteInput { file } => {
                 if daemon.is_none() {
-                    let _ = fs::remove_file(spool.path("input").join(name(file)));
+                    let _ = fs::remove_file(spool.path("input").join(naive.name(file)));
                     naive.inputs.remove(&file);
                 }
             }
             Step::DeleteOutput { file } => {
-                let _ = fs::remove_file(spool.path("output").join(format!("{}.out", name(file))));
+                let _ = fs::remove_file(spool.path("output").join(Spool::output_name(&naive.name(file))));
                 naive.outputs.remove(&file);
             }
             Step::Approve { version } => {
@@ -174,7 +200,6 @@ fn walk(steps: Vec<Step>) {
 
 fn settles(spool: &Spool, naive: &Naive) {
     wait_until("the folders are as they should be", || {
-        let outputs: Vec<String> = naive.outputs.keys().map(|f| format!("{}.out", name(*f))).collect();
         let visible = |folder: &str| -> Vec<String> {
             spool
                 .names(folder)
@@ -182,14 +207,12 @@ fn settles(spool: &Spool, naive: &Naive) {
                 .filter(|n| !n.starts_with('.'))
                 .collect()
         };
-        let bad = naive.inputs.iter().filter(|(_, input)| input.is_none());
-        let failed: Vec<String> = bad.map(|(f, _)| format!("{}.error.json", name(*f))).collect();
-        visible("output") == outputs
-            && visible("failed") == failed
+        visible("output") == naive.outputs()
+            && visible("failed") == naive.reports()
             && naive
                 .outputs
                 .iter()
-                .all(|(file, output)| spool.output(&name(*file)).as_ref() == Some(output))
+                .all(|(file, expected)| output(spool, naive, *file).as_ref() == Some(expected))
     });
 }
 
@@ -197,10 +220,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_output_folder_is_what_a_naive_model_says(mut steps in proptest::collection::vec(step(), 1..25)) {
+    fn the_output_folder_is_what_a_naive_model_says(
+        mut steps in proptest::collection::vec(step(), 1..25),
+        dresses in proptest::array::uniform4(prop::sample::select(Dress::all().collect::<Vec<_>>()).prop_map(Some)),
+    ) {
         steps.insert(0, Step::Approve { version: 1 });
         steps.push(Step::Once);
-        walk(steps);
+        walk(steps, dresses);
     }
 }
 
@@ -208,13 +234,16 @@ proptest! {
 #[test]
 fn a_failure_that_another_worker_was_about_to_read_again_is_counted() {
     for _ in 0..5 {
-        walk(vec![
-            Step::Approve { version: 1 },
-            Step::DropBad { file: 0 },
-            Step::Once,
-            Step::DropBad { file: 0 },
-            Step::StartOrKill,
-            Step::Once,
-        ]);
+        walk(
+            vec![
+                Step::Approve { version: 1 },
+                Step::DropBad { file: 0 },
+                Step::Once,
+                Step::DropBad { file: 0 },
+                Step::StartOrKill,
+                Step::Once,
+            ],
+            [None; 4],
+        );
     }
 }

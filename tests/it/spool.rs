@@ -134,8 +134,12 @@ impl Spool {
     }
 
     pub fn output_bytes(&self, name: &str) -> Option<Vec<u8>> {
-        let suffix = OutputFormat::Same.suffix(name.as_bytes());
-        fs::read(self.path("output").join(format!("{name}{suffix}"))).ok()
+        fs::read(self.path("output").join(Spool::output_name(name))).ok()
+    }
+
+    /// Of an input, in its own format.
+    pub fn output_name(input: &str) -> String {
+        input.to_string() + OutputFormat::Same.suffix(input.as_bytes())
     }
 
     pub fn report(&self, name: &str) -> Option<Value> {
