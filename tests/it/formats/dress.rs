@@ -196,8 +196,8 @@ impl Dress {
         self.sheet(output, columns).write(',')
     }
 
-    /// The bad rows of a file that was made of a CSV: of each its place among the rows from 0, its column, and what is wrong with it.
-    pub fn bad_rows(self, rejects: &str, csv: &str) -> Vec<(usize, String, String)> {
+    /// The bad rows of a file that was made of a CSV, in groups of so many rows: of each its place among the rows from 0, its column, and what is wrong with it.
+    pub fn bad_rows(self, rejects: &str, csv: &str, group: usize) -> Vec<(usize, String, String)> {
         if rejects.is_empty() {
             return Vec::new();
         }
@@ -210,7 +210,7 @@ impl Dress {
         let (column, reason) = (rejects.column("column"), rejects.column("reason"));
         let cell = |row: &Vec<String>, name: &str| row[rejects.column(name)].parse::<usize>().expect("a number");
         let place = |row: &Vec<String>| match self {
-            Dress::Parquet | Dress::Arrow => (cell(row, "row_group") - 1) * GROUP + cell(row, "row") - 1,
+            Dress::Parquet | Dress::Arrow => (cell(row, "row_group") - 1) * group + cell(row, "row") - 1,
             _ if self.is_json() => {
                 assert_eq!(cell(row, "row"), cell(row, "line"));
                 cell(row, "row") - 1
@@ -251,6 +251,14 @@ fn kinds(sheet: &Sheet) -> Vec<Kind> {
     (0..sheet.names.len())
         .map(|c| Kind::of(sheet.rows.iter().map(|row| row[c].as_str())))
         .collect()
+}
+
+/// The same with numbers as a column of numbers says them, where it can be one.
+pub fn typed(sheet: &Sheet) -> Sheet {
+    of_frame(
+        &frame(sheet),
+        &sheet.names.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
 }
 
 /// With types where all cells of a column have one, or none.

@@ -1,6 +1,7 @@
 //! Every format of files: what is promised of CSVs holds for all.
 
 pub mod dress;
+mod parity;
 mod promises;
 mod sheet;
 

@@ -105,7 +105,7 @@ fn promise_2_rows_in_rows_out_in_order() {
             let output = dress.csv(&spool.output_bytes(&name).unwrap(), &["id", "prediction"]);
             assert!(output == expected, "another output of {name}");
             let rejects = spool.rejects(&name).unwrap();
-            assert_eq!(dress.bad_rows(&rejects, &text), bad, "{name}");
+            assert_eq!(dress.bad_rows(&rejects, &text, GROUP), bad, "{name}");
             if dress.is_json() || dress.is_table() {
                 let first: serde_json::Value = serde_json::from_str(&rejected_text(&rejects)).unwrap();
                 assert_eq!(first["id"], "k0", "{name}");
