@@ -180,6 +180,14 @@ fn column(field: &ParquetType, hint: Option<&ArrowDataType>) -> Column {
             {
                 stored.dtype = ArrowDataType::Decimal256(*precision, *scale);
             }
+            // Parquet says that they are of UTC, not in which zone people read them.
+            (ArrowDataType::Timestamp(unit, Some(_)), ..) => {
+                let zone = match hint {
+                    Some(ArrowDataType::Timestamp(_, Some(zone))) => zone.clone(),
+                    _ => "UTC".into(),
+                };
+                stored.dtype = ArrowDataType::Timestamp(*unit, Some(zone));
+            }
             _ => {}
         }
         column.dtype = match logical {
