@@ -24,7 +24,7 @@ pub enum Dress {
 /// `input.include` for all of them.
 pub const INCLUDE: &str = r#"input.include=["*.csv", "*.tsv", "*.csv.gz", "*.csv.zst", "*.jsonl", "*.jsonl.gz", "*.jsonl.zst", "*.parquet", "*.arrow"]"#;
 
-const TABLES: bool = false;
+const TABLES: bool = cfg!(feature = "parquet");
 
 /// Rows of a row group of Parquet, or a record batch of Arrow.
 pub const GROUP: usize = 1000;
@@ -136,8 +136,14 @@ impl Dress {
     fn table(self, mut frame: DataFrame, group: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self == Dress::Parquet {
-            let writer = ParquetWriter::new(&mut bytes).with_row_group_size(Some(group));
-            writer.finish(&mut frame).unwrap();
+            // Asked for a size of groups, polars makes some that are smaller.
+            let mut writer = ParquetWriter::new(&mut bytes).batched(frame.schema()).unwrap();
+            for start in (0..frame.height()).step_by(group) {
+                let mut rows = frame.slice(start as i64, group);
+                rows.rechunk_mut();
+                writer.write_batch(&rows).unwrap();
+            }
+            writer.finish().unwrap();
         } else {
             let writer = IpcWriter::new(&mut bytes).with_record_batch_size(Some(group));
             { writer }.finish(&mut frame).unwrap();
