@@ -217,7 +217,7 @@ fn a_filter_writes_what_the_spool_writes() {
             // A flag says it as the configuration does; and a pipe gives what a file gives.
             let other = spool_with_flag();
             let mut child = other.command(&[&args[..3], &["--output-format", output]].concat());
-            let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut child = child.spawn().unwrap();
             let mut stdin = child.stdin.take().unwrap();
             let bytes = fs::read(input).unwrap();
