@@ -1,4 +1,5 @@
 """Kills the worker at each system call of a run, at random moments under a stream of changes, and cuts its ledger's log."""
+import gzip
 import json
 import random
 import shutil
@@ -451,6 +452,62 @@ def test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another(room):
 
 
 test_a_model_that_comes_back_after_a_kill_finds_no_output_of_another.limit = 600
+
+
+def test_inputs_of_other_formats_survive_a_kill_at_every_system_call(room):
+    """Killed while outputs of compressed, JSON Lines and Parquet inputs are replaced by those of another version in another format:
+    each name has a whole output or none, and the next run leaves those of the new format alone."""
+    values = range(40)
+    template = Copied(room, threads=1, **{"input.include": ["*.csv", "*.csv.gz", "*.csv.zst", "*.jsonl", "*.parquet"], "output.columns": ["x"]})
+    template.register(2, approve=True)
+    inputs = template.root / "input"
+    # A Parquet file by ourselves: the rows of a CSV, kept in an output.
+    template.drop("made.csv", rows(values))
+    assert template.run("--once", "--set", "output.format=parquet").returncode == 0
+    (template.root / "output/made.csv.out.parquet").rename(inputs / "p.parquet")
+    (inputs / "made.csv").unlink()
+    (inputs / "g.csv.gz").write_bytes(gzip.compress(rows(values).encode()))
+    (inputs / "l.jsonl").write_text("".join(f'{{"x":{value}}}\n' for value in values))
+    before = {"g.csv.gz": "csv.gz", "l.jsonl": "jsonl", "p.parquet": "parquet"}
+    argv = ["--once", "--strict", "--set", "output.prefix=our_"]
+    assert template.run(*argv).returncode == 0
+    template.register(3, approve=True)
+    later = [*argv, "--set", "output.format=jsonl"]
+
+    def outputs(spool):
+        return {p.name: p.read_bytes() for p in (spool.root / "output").iterdir() if not p.name.startswith(".")}
+
+    former = outputs(template)
+    assert set(former) == {f"{name}.out.{end}" for name, end in before.items()}, set(former)
+    whole = template.copy()
+    assert whole.run(*later).returncode == 0
+    final = outputs(whole)
+    assert set(final) == {f"{name}.out.jsonl" for name in before}, set(final)
+    for text in final.values():
+        predictions = [json.loads(line)["our_prediction"] for line in text.splitlines()]
+        assert predictions == [3 * value + 1 for value in values], predictions
+    kills = 0
+    for call in ("openat", "read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "renameat", "unlinkat"):
+        for n in range(1, 100_000):
+            spool = template.copy()
+            ran = spool.run(*later, prefix=killed_at(call, n))
+            ended = ran.returncode == 0
+            assert ended or ran.returncode in (-9, 137), ran
+            for name, text in outputs(spool).items():
+                # Of the JSON Lines the name is the same in both.
+                assert text in (former.get(name), final.get(name)), (call, n, name)
+            assert spool.run(*later).returncode == 0, (call, n)
+            assert outputs(spool) == final, (call, n, set(outputs(spool)))
+            assert leftovers(spool) == []
+            check_ledger(spool)
+            spool.remove()
+            if ended:
+                break
+            kills += 1
+    assert kills > 100, kills
+
+
+test_inputs_of_other_formats_survive_a_kill_at_every_system_call.limit = 600
 
 
 def test_killed_at_random_under_a_stream_of_changes(room):
