@@ -5,6 +5,7 @@ use super::{count, print_error};
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::format::{FileFormat, OutputFormat};
+use crate::problem::Code;
 use crate::registry::{self, Registry};
 use crate::score::Lineup;
 use crate::transform::{Destination, Failure, Run, Scorer, Shape, Summary, pool, shown, transform};
@@ -100,9 +101,13 @@ pub fn score(config: &Config, question: &Question, invocation: &Invocation) -> R
             Ok(exit::CONVERGED)
         }
         Err(Failure::Problem(problem)) => {
+            let hint = match problem.code {
+                Code::FormatMismatch | Code::NotJsonLines => "say with --format what it is",
+                _ => &problem.hint,
+            };
             let text = format!(
-                "transform: standard input: {problem}\n  hint: {} ({})\n",
-                problem.hint, problem.code
+                "transform: standard input: {problem}\n  hint: {hint} ({})\n",
+                problem.code
             );
             let _ = io::stderr().write_all(text.as_bytes());
             Ok(exit::SOME_FAILED)
