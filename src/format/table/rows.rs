@@ -13,6 +13,10 @@ use crate::score::cell::trim;
 use crate::score::{Batch, Derivation};
 use std::borrow::Cow;
 
+/// Bytes of a bad row that are shown of it, and of all that are shown of a row group.
+const RECORD_MAX: usize = 64 << 10;
+const RECORDS_MAX: usize = 64 << 20;
+
 pub struct Rows<'a> {
     input: &'a Input,
     group: &'a RowGroup,
@@ -118,7 +122,12 @@ impl<'a> Rows<'a> {
             let column = &self.input.columns[*place];
             Some((&*column.original, self.group.array(*place)?, &column.dtype, row))
         });
-        push_object(members, &mut self.records);
+        // What many rows share stands once in a column, and would stand as often in them as there are bad rows.
+        if start < RECORDS_MAX {
+            push_object(members, &mut self.records);
+            let end = start + floor(&self.records[start..], RECORD_MAX);
+            self.records.truncate(end);
+        }
         Record {
             line: None,
             start: start as u32,
@@ -228,6 +237,16 @@ impl<'a> Rows<'a> {
     pub fn problem(&self) -> Option<Problem> {
         None
     }
+}
+
+/// Where a text ends that has at most so many bytes, and whole characters.
+fn floor(text: &[u8], most: usize) -> usize {
+    let is_begun = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut end = text.len().min(most);
+    while is_begun(&end) {
+        end -= 1;
+    }
+    end
 }
 
 impl KeptCells for Rows<'_> {
