@@ -66,7 +66,7 @@ pub fn measure(
         let number = prefixed(VERSION);
         // Of objects, others may have more keys than the first.
         let is_last = sheet.names.last() == Some(&number);
-        if !is_last && !(config.shape.model_version && sheet.has(&number)) {
+        if !(is_last || config.shape.model_version && sheet.has(&number)) {
             return Err("the output doesn't say which version answered a row (output.model_version)".into());
         }
         columns.push(number);
