@@ -133,7 +133,7 @@ impl Input {
             (Input::Csv(input), Block::Text(text)) => Rows::Csv(input.rows(&text[front..])),
             (Input::Json(input), Block::Text(text)) => Rows::Json(input.rows(&text[front..])),
             (Input::Table(input), Block::RowGroup(group)) => Rows::Table(table::Rows::new(input, group)),
-            (Input::Table(input), _) => Rows::Table(input.no_rows()),
+            (Input::Table(input), _) => Rows::Table(table::Rows::new(input, input.beginning())),
             _ => unreachable!("an input's blocks are of its format"),
         }
     }

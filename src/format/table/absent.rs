@@ -116,7 +116,7 @@ impl Input {
         match *self {}
     }
 
-    pub fn no_rows(&self) -> Rows<'_> {
+    pub fn beginning(&self) -> &RowGroup {
         match *self {}
     }
 

@@ -4,7 +4,6 @@ use super::column::Column;
 use super::columns::Schema;
 use super::fault::{no_cell, unreadable};
 use super::file::{RowGroup, Table};
-use super::rows::Rows;
 use super::write::look;
 use crate::format::FileFormat;
 use crate::format::csv::head::stands_already;
@@ -143,9 +142,9 @@ impl Input {
         self.output
     }
 
-    /// The rows of the table's beginning: none.
-    pub fn no_rows(&self) -> Rows<'_> {
-        Rows::new(self, &self.nothing)
+    /// What stands for the table's beginning: a row group without rows.
+    pub fn beginning(&self) -> &RowGroup {
+        &self.nothing
     }
 
     /// The places of the columns that are to be read.
