@@ -97,9 +97,10 @@ impl Derivation {
                 Source::Feature { index, optional } => {
                     second.next_cells(feature, rows).copy_from_slice(first.column(index));
                     if optional && !of.optional {
-                        let missing = first.column(index).iter().enumerate().filter(|(_, x)| x.is_nan());
-                        for (row, _) in missing {
-                            second.mark(flaw(row as u32, feature, CellError::Missing));
+                        let cells = first.column(index).iter().zip(0..);
+                        // What can't be read is no number either, and is marked by its own reason below.
+                        for (_, row) in cells.filter(|(x, row)| x.is_nan() && !is_bad_cell(first, *row, index)) {
+                            second.mark(flaw(row, feature, CellError::Missing));
                         }
                     }
                 }
@@ -124,6 +125,14 @@ impl Derivation {
         second.end_rows(rows);
         second.end();
     }
+}
+
+/// Is the row bad for its cell of this feature? Flaws stand in the order of rows.
+fn is_bad_cell(batch: &Batch, row: u32, index: usize) -> bool {
+    let flaws = batch.flaws();
+    let of_row = &flaws[flaws.partition_point(|flaw| flaw.row < row)..];
+    let mut of_row = of_row.iter().take_while(|flaw| flaw.row == row);
+    of_row.any(|flaw| matches!(flaw.reason, Reason::Cell { feature, .. } if feature as usize == index))
 }
 
 fn flaw(row: u32, feature: usize, error: CellError) -> Flaw {
