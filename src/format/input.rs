@@ -7,7 +7,7 @@ use super::json::input as json;
 use super::table;
 use super::{Cause, FileFormat, Out, Record, RowFormat, RowWriting, Said};
 use crate::problem::Problem;
-use crate::score::batch::Flaw;
+use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, Derivation};
 use std::borrow::Cow;
 
@@ -261,22 +261,36 @@ impl Rows<'_> {
         }
     }
 
-    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
-    /// prediction that is not finite.
-    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
+    fn writing(&self) -> &RowWriting {
         match self {
-            Rows::Csv(rows) => rows.write(predictions, out),
-            Rows::Json(rows) => rows.write(predictions, out),
-            Rows::Table(rows) => rows.write(predictions, out),
+            Rows::Csv(rows) => rows.writing(),
+            Rows::Json(rows) => rows.writing(),
+            Rows::Table(rows) => rows.writing(),
         }
     }
 
-    /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
-    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
+    /// prediction that is not finite.
+    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
+        let said = Said {
+            writing: self.writing(),
+            batch: self.read(),
+            predictions,
+        };
+        self.write_said([said], |row| (0, row), out)
+    }
+
+    /// Writes the batch as several say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
+    pub fn write_said<const N: usize>(
+        &self,
+        said: [Said; N],
+        of: impl Fn(usize) -> (usize, usize),
+        out: &mut Out,
+    ) -> u64 {
         match self {
-            Rows::Csv(rows) => rows.write_arms(said, of, out),
-            Rows::Json(rows) => rows.write_arms(said, of, out),
-            Rows::Table(rows) => rows.write_arms(said, of, out),
+            Rows::Csv(rows) => rows.write(said, of, out),
+            Rows::Json(rows) => rows.write(said, of, out),
+            Rows::Table(rows) => rows.write(said, of, out),
         }
     }
 
@@ -309,10 +323,12 @@ impl Rows<'_> {
 
     /// The same of a flaw of the batch that was derived for a second model.
     pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
-        match self {
-            Rows::Csv(rows) => rows.cause_of_second(flaw, derivation),
-            Rows::Json(rows) => rows.cause_of_second(flaw, derivation),
-            Rows::Table(rows) => rows.cause_of_second(flaw, derivation),
+        match flaw.reason {
+            Reason::Cell { feature, error } => Cause::Field {
+                field: derivation.field(feature as usize) as u32,
+                error,
+            },
+            _ => self.cause(flaw),
         }
     }
 

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::table::{Origin, Table};
 use super::texts;
 use crate::format::Out;
-use crate::format::{Columns, Encoding, FileFormat};
+use crate::format::{Columns, Encoding, FileFormat, Said};
 use crate::model::{Column, Signature, Type};
 use crate::score::Spelling;
 use crate::score::batch::{Flaw, Reason};
@@ -177,7 +177,12 @@ pub fn agree(bytes: &[u8], width: usize, size: usize) {
         let mut rows = input.rows(range);
         while rows.fill() {
             let predictions = vec![0.0; rows.batch().rows()];
-            rows.write(&predictions, &mut out);
+            let said = Said {
+                writing: rows.writing(),
+                batch: rows.read(),
+                predictions: &predictions,
+            };
+            rows.write([said], |row| (0, row), &mut out);
             let bad: Vec<Flaw> = rows.batch().bad().collect();
             let good = (0..rows.batch().rows()).map(|row| bad.iter().all(|flaw| flaw.row as usize != row));
             let good: Vec<bool> = good.collect();

@@ -9,7 +9,7 @@ use crate::format::table::Schema;
 use crate::format::writing::{self, RowWriting, Said, Style};
 use crate::format::{FileFormat, Out, Record};
 use crate::problem::{Code, Problem};
-use crate::score::batch::{Flaw, Reason};
+use crate::score::batch::Flaw;
 use crate::score::cell::Kind;
 use crate::score::{Batch, Derivation};
 use memchr::{memchr, memchr_iter};
@@ -255,6 +255,11 @@ impl Rows<'_> {
         &mut self.reader.batch
     }
 
+    /// How the rows are written, as they were wanted.
+    pub fn writing(&self) -> &RowWriting {
+        &self.input.writing
+    }
+
     /// The text of a cell of an observed column in a good row of the batch, without spaces around it. `column`: as it was wanted.
     /// None of a column that isn't there.
     pub fn observed(&self, column: usize, row: usize) -> Option<Cow<'_, [u8]>> {
@@ -281,23 +286,8 @@ impl Rows<'_> {
         &self.range[record.start as usize..record.end as usize]
     }
 
-    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
-    /// prediction that is not finite.
-    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
-        let said = Said {
-            writing: &self.input.writing,
-            batch: &self.reader.batch,
-            predictions,
-        };
-        self.write_said([said], |row| (0, row), out)
-    }
-
-    /// Writes the batch as two say, each of its own rows. `of`: of a row, who, and the row among its own. Returns the same.
-    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
-        self.write_said(said, of, out)
-    }
-
-    fn write_said<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+    /// Writes the batch as each of those says of its own rows: see [`writing::rows`].
+    pub fn write<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         let rows = self.reader.batch.rows();
         let cells = writer::Batch {
             layout: &self.input.layout,
@@ -343,17 +333,6 @@ impl Rows<'_> {
 
     pub fn cause(&self, flaw: Flaw) -> Cause {
         self.reader.cause(flaw)
-    }
-
-    /// The same of a flaw of the batch that was derived for a second model.
-    pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
-        match flaw.reason {
-            Reason::Cell { feature, error } => Cause::Field {
-                field: derivation.field(feature as usize) as u32,
-                error,
-            },
-            _ => self.reader.cause(flaw),
-        }
     }
 
     /// The column that a row of the batch is bad for, if it is one, and why; in words.

@@ -7,7 +7,7 @@ use crate::format::Out;
 use crate::format::csv::cut::Blocks;
 use crate::format::csv::dialect::Dialect;
 use crate::format::csv::head::{Header, Wanted};
-use crate::format::{Columns, Compression, Encoding, FileFormat, RowFormat};
+use crate::format::{Columns, Compression, Encoding, FileFormat, RowFormat, Said};
 use crate::model::{Category, Column, Signature, Type, unicode};
 use crate::problem::Code;
 use crate::score::batch::Reason;
@@ -98,7 +98,12 @@ pub fn agree(bytes: &[u8]) {
             }
             let bad: HashSet<u32> = simple.bad().map(|flaw| flaw.row).collect();
             let mut out = Out::Text(Vec::new());
-            assert_eq!(rows.write(&vec![1.5; count], &mut out), 0);
+            let said = Said {
+                writing: rows.writing(),
+                batch: rows.read(),
+                predictions: &vec![1.5; count],
+            };
+            assert_eq!(rows.write([said], |row| (0, row), &mut out), 0);
             let Out::Text(out) = out else { unreachable!() };
             let written: Vec<&[u8]> = out.split(|b| *b == b'\n').collect();
             assert_eq!((written.len(), written[count]), (count + 1, &b""[..]));

@@ -198,19 +198,15 @@ impl<'a> Rows<'a> {
         match self.0 {}
     }
 
-    pub fn write(&self, _: &[f64], _: &mut Out) -> u64 {
+    pub fn writing(&self) -> &RowWriting {
         match self.0 {}
     }
 
-    pub fn write_arms(&self, _: [Said; 2], _: impl Fn(usize) -> (usize, usize), _: &mut Out) -> u64 {
+    pub fn write<const N: usize>(&self, _: [Said; N], _: impl Fn(usize) -> (usize, usize), _: &mut Out) -> u64 {
         match self.0 {}
     }
 
     pub fn cause(&self, _: Flaw) -> Cause {
-        match self.0 {}
-    }
-
-    pub fn cause_of_second(&self, _: Flaw, _: &Derivation) -> Cause {
         match self.0 {}
     }
 

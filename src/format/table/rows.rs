@@ -5,7 +5,7 @@ use super::fill::{From, Scratch, fill};
 use super::input::Input;
 use super::value::{push_cell, push_json, push_object, texts};
 use crate::format::kept::{Fields, KeptCells, Members};
-use crate::format::writing::{self, Said, Style};
+use crate::format::writing::{self, RowWriting, Said, Style};
 use crate::format::{Cause, Out, Record};
 use crate::problem::Problem;
 use crate::score::batch::{Flaw, ROWS, Reason};
@@ -77,6 +77,11 @@ impl<'a> Rows<'a> {
 
     pub fn batch(&mut self) -> &mut Batch {
         &mut self.batch
+    }
+
+    /// How the rows are written, as they were wanted.
+    pub fn writing(&self) -> &RowWriting {
+        self.input.writing()
     }
 
     /// The text of a cell of an observed column in a row of the batch, without spaces around it. `column`: as it was wanted. None of
@@ -158,23 +163,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Writes the batch as the model whose signature was wanted says. `predictions`: `[output][row]`. Returns how many good rows have a
-    /// prediction that is not finite.
-    pub fn write(&self, predictions: &[f64], out: &mut Out) -> u64 {
-        let said = Said {
-            writing: self.input.writing(),
-            batch: &self.batch,
-            predictions,
-        };
-        self.write_said([said], |row| (0, row), out)
-    }
-
-    /// Writes the batch as two say, each of its own rows. Returns the same.
-    pub fn write_arms(&self, said: [Said; 2], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
-        self.write_said(said, of, out)
-    }
-
-    fn write_said<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
+    /// Writes the batch as each of those says of its own rows: see [`writing::rows`].
+    pub fn write<const N: usize>(&self, said: [Said; N], of: impl Fn(usize) -> (usize, usize), out: &mut Out) -> u64 {
         let (rows, columns) = (self.batch.rows(), self.input.kept().len());
         match (self.input.writing().style(), out) {
             (&Style::Fields { delimiter }, Out::Text(out)) => {
@@ -206,17 +196,6 @@ impl<'a> Rows<'a> {
             Reason::Cell { feature, error } => Cause::Cell { feature, error },
             Reason::Refused(why) => Cause::Refused(why),
             Reason::Malformed => unreachable!("the rows of a table are whole"),
-        }
-    }
-
-    /// The same of a flaw of the batch that was derived for a second model.
-    pub fn cause_of_second(&self, flaw: Flaw, derivation: &Derivation) -> Cause {
-        match flaw.reason {
-            Reason::Cell { feature, error } => Cause::Field {
-                field: derivation.field(feature as usize) as u32,
-                error,
-            },
-            _ => self.cause(flaw),
         }
     }
 

@@ -176,7 +176,7 @@ impl<'a> ArmsScoring<'a> {
             batch: self.answering[who].batch.as_ref().unwrap_or(rows.read()),
             predictions: &self.answering[who].predictions,
         });
-        rows.write_arms(said, |row| self.of[row], out)
+        rows.write_said(said, |row| self.of[row], out)
     }
 
     /// Counts the batch: the champion's rows there, the challenger's among its own. Returns the fingerprints of keys, whoever answers
