@@ -247,15 +247,6 @@ impl Block {
         }
     }
 
-    /// The bytes of all its values as a text, or so.
-    pub fn text_bytes(&self) -> u64 {
-        match self {
-            Block::Text(text) => text.len() as u64,
-            Block::Table(_) => 0,
-            Block::RowGroup(group) => group.text_bytes(),
-        }
-    }
-
     /// Its memory, for another one; of a text it holds the text.
     pub fn into_memory(self) -> Vec<u8> {
         match self {

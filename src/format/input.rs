@@ -38,7 +38,7 @@ impl Input {
                 Ok(Input::Json(json::Input::open(first, wanted)?))
             }
             Beginning::Text(first) => Ok(Input::Csv(csv::Input::open(first, wanted)?)),
-            Beginning::Table(table) => Ok(Input::Table(table::Input::open(table, wanted)?)),
+            Beginning::Table(table) => Ok(Input::Table(table::Input::open(table.columns(), wanted)?)),
         }
     }
 

@@ -68,10 +68,6 @@ impl<R: Read> Stream<R> {
         Err(not_built_in().into())
     }
 
-    pub fn columns(&self) -> &[Column] {
-        match self.0 {}
-    }
-
     pub fn table(&self) -> Table {
         match self.0 {}
     }
@@ -96,11 +92,7 @@ impl RowGroup {
 }
 
 impl Input {
-    pub fn open(table: &Table, _: &Wanted) -> Result<Input, Problem> {
-        match *table {}
-    }
-
-    pub fn of(_: &[Column], _: &Wanted) -> Result<Input, Problem> {
+    pub fn open(_: &[Column], _: &Wanted) -> Result<Input, Problem> {
         Err(not_built_in())
     }
 
@@ -121,14 +113,6 @@ impl Input {
     }
 
     pub fn needed(&self) -> &[usize] {
-        match *self {}
-    }
-
-    pub fn kept(&self) -> &[usize] {
-        match *self {}
-    }
-
-    pub fn columns(&self) -> &[Column] {
         match *self {}
     }
 

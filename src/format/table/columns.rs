@@ -6,7 +6,7 @@ use polars_arrow::array::{
     Array, BooleanArray, Float32Array, Float64Array, Int64Array, MutableBooleanArray, MutablePrimitiveArray,
 };
 use polars_arrow::array::{MutableArray, MutableBinaryViewArray, UInt32Array, Utf8ViewArray};
-use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
+use polars_arrow::datatypes::{ArrowDataType, Field};
 use std::sync::Arc;
 
 /// The columns of an output.
@@ -103,14 +103,6 @@ impl Schema {
         })
     }
 
-    /// As arrays of these columns have it.
-    pub fn arrow(&self) -> ArrowSchema {
-        self.fields
-            .iter()
-            .map(|field| (field.name.clone(), field.clone()))
-            .collect()
-    }
-
     /// How many columns are kept of the input.
     pub fn kept(&self) -> usize {
         self.kept
@@ -197,7 +189,7 @@ impl Columns {
         self.kept = arrays.map(Kept::Whole).collect();
     }
 
-    /// Has the input's columns been kept as a whole?
+    /// Have the input's columns been kept as a whole?
     pub fn has_kept(&self) -> bool {
         !self.kept.is_empty()
     }

@@ -3,7 +3,7 @@
 use super::column::Column;
 use super::columns::Schema;
 use super::fault::{no_cell, unreadable};
-use super::file::{RowGroup, Table};
+use super::file::RowGroup;
 use super::write::look;
 use crate::format::FileFormat;
 use crate::format::csv::head::stands_already;
@@ -48,15 +48,7 @@ pub struct Input {
 impl Input {
     /// # Errors
     /// The columns aren't the model's, or are of types that can't be cells.
-    pub fn open(table: &Table, wanted: &Wanted) -> Result<Input, Problem> {
-        Input::of(table.columns(), wanted)
-    }
-
-    /// The same, of the columns of a stream.
-    ///
-    /// # Errors
-    /// As [`Input::open`].
-    pub fn of(columns: &[Column], wanted: &Wanted) -> Result<Input, Problem> {
+    pub fn open(columns: &[Column], wanted: &Wanted) -> Result<Input, Problem> {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let binding = Binding::by_place(&Places::of(&names), wanted.signature, wanted.features)?;
         let cells = |place: usize, who: &str| match columns[place].has_cells() {
@@ -155,10 +147,6 @@ impl Input {
     /// The places of the columns that stand in front of the predictions, in the order of the output.
     pub fn kept(&self) -> &[usize] {
         &self.kept
-    }
-
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
     }
 
     pub fn names(&self) -> &[String] {

@@ -59,10 +59,6 @@ impl<R: Read> Stream<R> {
         })
     }
 
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
     /// Its beginning.
     pub fn table(&self) -> Table {
         Table::of_stream(&self.columns)

@@ -3,7 +3,7 @@
 use super::thrift;
 use crate::format::CutError;
 use crate::format::table::Group;
-use crate::format::table::column::Column;
+use crate::format::table::column::{Column, UUID};
 use crate::format::table::fault::{damaged, encrypted, guarded, mismatch, of_decoding, of_read};
 use crate::format::table::hint;
 use crate::format::table::source::Source;
@@ -192,7 +192,7 @@ fn column(field: &ParquetType, hint: Option<&ArrowDataType>) -> Column {
         }
         column.dtype = match logical {
             Some(PrimitiveLogicalType::Uuid) => ArrowDataType::Extension(Box::new(ExtensionType {
-                name: "arrow.uuid".into(),
+                name: UUID.into(),
                 inner: stored.dtype.clone(),
                 metadata: None,
             })),

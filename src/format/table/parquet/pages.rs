@@ -12,9 +12,8 @@ use std::io::Cursor;
 /// What the pages of a chunk come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pages {
-    /// Bytes of all pages, and of the largest.
+    /// Bytes of all pages.
     pub uncompressed: u64,
-    pub largest: u64,
     /// Texts are written by what they have in common with the one before, so that few bytes are many.
     pub delta_texts: bool,
 }
@@ -43,7 +42,6 @@ pub fn look(chunk: &[u8], column: &ColumnChunkMetadata) -> Result<Pages, String>
         }
         let uncompressed = u64::try_from(header.uncompressed_page_size).map_err(|_| "a page of a negative size")?;
         pages.uncompressed += uncompressed;
-        pages.largest = pages.largest.max(uncompressed);
         let (count, encoding) = checked(&header, bytes, uncompressed, first)?;
         pages.delta_texts |= encoding == Some(Encoding::DELTA_BYTE_ARRAY);
         values += i64::from(count);

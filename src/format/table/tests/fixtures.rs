@@ -12,7 +12,8 @@ fn manifest() -> Map<String, Value> {
 
 fn stream(bytes: Vec<u8>) -> Result<(Vec<Column>, Vec<RowGroup>), Problem> {
     let mut stream = Stream::open(&bytes[..], BOUND).map_err(said)?;
-    let columns = stream.columns().iter().enumerate();
+    let table = stream.table();
+    let columns = table.columns().iter().enumerate();
     let columns: Vec<usize> = columns
         .filter(|(_, column)| column.is_readable())
         .map(|(place, _)| place)
@@ -21,7 +22,7 @@ fn stream(bytes: Vec<u8>) -> Result<(Vec<Column>, Vec<RowGroup>), Problem> {
     while let Some(group) = stream.next(&columns).map_err(said)? {
         groups.push(group);
     }
-    Ok((stream.columns().to_vec(), groups))
+    Ok((table.columns().to_vec(), groups))
 }
 
 fn groups(name: &str) -> Result<(Vec<Column>, Vec<RowGroup>), Problem> {

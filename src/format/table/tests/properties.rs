@@ -189,7 +189,7 @@ fn opened(array: &dyn Array, column: &ModelColumn, spelling: &Spelling) -> (Inpu
             features: &features,
         }],
     };
-    let input = Input::of(&[Column::of("x", Some(stored))], &wanted).unwrap();
+    let input = Input::open(&[Column::of("x", Some(stored))], &wanted).unwrap();
     let group = RowGroup::of(0, array.len(), 1, &[0], vec![array.to_boxed()]).unwrap();
     (input, group)
 }

@@ -1,9 +1,14 @@
 //! Runs of rows -> row groups, whose ends don't depend on where the runs end.
 
-use super::{ROW_GROUP, ROW_GROUP_BYTES};
 use polars_arrow::array::{Array, Utf8ViewArray};
 use polars_arrow::compute::concatenate::concatenate;
 use std::mem::take;
+
+/// Rows of a row group of what comes without any: as many as DuckDB's have, and of whole vectors of 2,048.
+pub const ROW_GROUP: usize = 122_880;
+
+/// Bytes of texts that such a row group holds at most, or one row.
+const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Rows that wait for more.
 #[derive(Default)]

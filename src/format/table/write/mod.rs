@@ -19,12 +19,6 @@ use std::io::{self, Write};
 use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows of a row group of what comes without any: as many as DuckDB's have, and of whole vectors of 2,048.
-pub const ROW_GROUP: usize = 122_880;
-
-/// Bytes of texts that such a row group holds at most, or one row.
-pub const ROW_GROUP_BYTES: usize = 32 << 20;
-
 /// Writes a file.
 pub struct Writer {
     to: To,

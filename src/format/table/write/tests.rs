@@ -1,5 +1,6 @@
 use super::super::columns::{Columns, Schema, text_field};
 use super::super::{Source, Table};
+use super::gather::ROW_GROUP;
 use super::*;
 use crate::model::{Category, Column, Type};
 use polars_arrow::array::StaticArray;
