@@ -1,7 +1,7 @@
 //! The columns that are kept in front of predictions, by their cells: whatever format they come from, and whatever they go to.
 
 use super::csv::record::quote;
-use super::json::writer::push_text;
+use super::json::writer::{key, push_text};
 use super::table::Columns;
 use super::writing::Front;
 use std::borrow::Cow;
@@ -62,15 +62,7 @@ pub struct Members<'a, K> {
 }
 
 /// The name of what a row was whose cells can't be told.
-pub const HIDDEN: &str = "input";
-
-/// A name as a key, and its colon.
-pub fn key(name: &str) -> Vec<u8> {
-    let mut key = Vec::new();
-    push_text(&mut key, name);
-    key.push(b':');
-    key
-}
+const HIDDEN: &str = "input";
 
 /// Writes a row whose cells can't be told, behind its outputs. What is no UTF-8 in it is replaced: JSON has no bytes.
 pub fn push_hidden(row: &[u8], out: &mut Vec<u8>) {

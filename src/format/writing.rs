@@ -2,8 +2,7 @@
 
 use super::csv::VERSION;
 use super::csv::record::quote;
-use super::json::writer::push_category;
-use super::kept::key;
+use super::json::writer::{key, push_category};
 use super::table::{Columns, Schema};
 use crate::model::{Category, Column, Type};
 use crate::score::Batch;

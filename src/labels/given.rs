@@ -229,7 +229,7 @@ pub fn text_cells<'a>(reader: &'a crate::format::csv::Reader, columns: usize) ->
 mod tests {
     use super::*;
     use crate::format::Dialect;
-    use crate::format::csv::table::Origin;
+    use crate::format::csv::origin::Origin;
 
     fn read(csv: &str, key: Option<&str>, target: Option<&str>) -> Result<Given, Problem> {
         let table = Table {

@@ -280,7 +280,7 @@ pub fn rehearse(model: &Model) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::format::Dialect;
-    use crate::format::csv::table::Origin;
+    use crate::format::csv::origin::Origin;
     use crate::model::{Category, Format};
     use proptest::prelude::*;
 

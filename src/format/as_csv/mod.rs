@@ -9,7 +9,8 @@ mod tests;
 use super::compression::{Limits, Unpacked};
 use super::csv::dialect::Dialect;
 use super::csv::record::quote;
-use super::csv::table::{Origin, Table};
+use super::csv::origin::{Feeds, Origin};
+use super::csv::table::Table;
 use super::{CutError, Encoding, FileFormat, RowFormat, decoded};
 use crate::problem::{Code, Problem};
 use crate::score::Spelling;
@@ -36,15 +37,6 @@ pub struct AsCsv {
     dialect: Dialect,
     rows: RowFormat,
     feeds: Feeds,
-}
-
-/// Line feeds in the texts of a CSV that was made of records: each shifts the records behind it by a line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feeds {
-    /// Lines of the header.
-    header: u64,
-    /// The line on which a record begins, and the line feeds in all texts in front of it; only where there are more of them.
-    shifts: Vec<(u64, u64)>,
 }
 
 impl AsCsv {
@@ -211,14 +203,5 @@ impl Making {
             rows,
             feeds: self.feeds,
         }
-    }
-}
-
-impl Feeds {
-    /// The record, counted from 1, that begins on a line of the CSV. None: the line is the header's.
-    pub fn record(&self, line: u64) -> Option<u64> {
-        let behind = self.shifts.partition_point(|(begins, _)| *begins <= line);
-        let shift = behind.checked_sub(1).map_or(0, |last| self.shifts[last].1);
-        line.checked_sub(self.header + shift).filter(|record| *record > 0)
     }
 }

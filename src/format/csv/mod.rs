@@ -5,8 +5,8 @@
 //! names to features; [`reader`] fills batches: where a record is as most are, by its [`structure`], column by column, else field
 //! by field; it tells the [`cause`] of a bad row. [`plain`] and [`vector`] are how bytes are looked at, without vectors and with
 //! them, and `decimal` how long numbers are rounded; [`writer`] writes predictions; [`input`] is what `transform` sees of all that.
-//! [`table`] and [`columns`] read a whole CSV in memory, for golden rows, evaluation and training, and [`stream`] one that isn't;
-//! [`texts`] reads and writes a few records as texts.
+//! [`table`] and [`columns`] read a whole CSV in memory, for golden rows, evaluation and training, and [`stream`] one that isn't; [`origin`]
+//! tells the places of one that was made of another file; [`texts`] reads and writes a few records as texts.
 
 #[cfg(any(test, fuzzing))]
 pub mod agreement;
@@ -19,6 +19,7 @@ pub mod dialect;
 mod first;
 pub mod head;
 pub mod input;
+pub mod origin;
 mod padding;
 mod plain;
 pub mod reader;

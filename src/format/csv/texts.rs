@@ -60,7 +60,7 @@ pub fn write<S: AsRef<str>>(cells: &[S], delimiter: u8, csv: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::Origin;
+    use super::super::origin::Origin;
     use super::*;
     use crate::score::Spelling;
     use proptest::prelude::*;

@@ -3,11 +3,12 @@
 use super::cause::Malformed;
 use super::layout::{Kept, Layout};
 use super::line::{Reader, text};
+use super::writer::key;
 use crate::format::cause::{Cause, Malformed as Any};
 use crate::format::csv::cause::decimal_hint;
 use crate::format::csv::head::{Wanted, stands_already};
 use crate::format::csv::writer::{header, name_fields};
-use crate::format::kept::{Fields, KeptCells, Members, keep_texts, key, push_hidden};
+use crate::format::kept::{Fields, KeptCells, Members, keep_texts, push_hidden};
 use crate::format::table::Schema;
 use crate::format::writing::{self, Front, RowWriting, Said, Style};
 use crate::format::{FileFormat, Out, Record};

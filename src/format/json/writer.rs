@@ -28,6 +28,14 @@ impl NotFinite {
     }
 }
 
+/// A name as a key, and its colon.
+pub fn key(name: &str) -> Vec<u8> {
+    let mut key = Vec::new();
+    push_text(&mut key, name);
+    key.push(b':');
+    key
+}
+
 /// A prediction as it is written into a CSV: the shortest text that reads back as the same number, of the column's precision, or the
 /// class whose index it is.
 pub fn push_prediction(out: &mut Vec<u8>, column: &Column, x: f64, not_finite: NotFinite) {

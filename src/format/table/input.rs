@@ -8,7 +8,7 @@ use super::write::look;
 use crate::format::FileFormat;
 use crate::format::csv::head::stands_already;
 use crate::format::csv::writer::{header, name_fields};
-use crate::format::kept::key;
+use crate::format::json::writer::key;
 use crate::format::writing::Style;
 use crate::format::{Cause, Columns, RowWriting, Wanted};
 use crate::model::unicode;

@@ -1,7 +1,8 @@
 //! Any rows are the same by JSON and by CSV; any text is JSON if it is so to serde_json.
 
 use crate::format::csv::dialect::Dialect;
-use crate::format::csv::table::{Origin, Table};
+use crate::format::csv::origin::Origin;
+use crate::format::csv::table::Table;
 use crate::format::json::agreement::{Read, agree, signature};
 use crate::format::json::writer::push_text;
 use crate::format::json::{Document, Form};
