@@ -67,6 +67,13 @@ fn extensions(name: &[u8]) -> (Option<(&'static str, RowFormat)>, (&'static str,
     (EXTENSIONS.into_iter().find(|(end, _)| has(stem, end)), packed)
 }
 
+impl RowFormat {
+    /// Has it fields, parted by a delimiter?
+    pub fn is_csv(self) -> bool {
+        matches!(self, RowFormat::Csv | RowFormat::Tsv)
+    }
+}
+
 impl FileFormat {
     /// By a file's name; in upper or lower case. What has no known extension is a CSV: people name theirs as they like.
     pub fn of(name: &[u8]) -> FileFormat {

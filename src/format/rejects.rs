@@ -14,20 +14,16 @@ pub struct Place {
 
 /// The list's first line. Of CSVs it is as it was before there were other formats.
 pub fn header(format: RowFormat) -> &'static [u8] {
-    match has_line_alone(format) {
+    match format.is_csv() {
         true => b"line,column,reason,text\n",
         false => b"line,row_group,row,column,reason,text\n",
     }
 }
 
-fn has_line_alone(format: RowFormat) -> bool {
-    matches!(format, RowFormat::Csv | RowFormat::Tsv)
-}
-
 /// One line of it. `record`: the row as it stands in the input.
 pub fn push(format: RowFormat, place: Place, column: &str, reason: &str, record: &[u8], out: &mut Vec<u8>) {
     let places = [place.line, place.row_group, place.row];
-    let count = if has_line_alone(format) { 1 } else { places.len() };
+    let count = if format.is_csv() { 1 } else { places.len() };
     for place in &places[..count] {
         if let Some(number) = place {
             out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());

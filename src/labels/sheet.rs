@@ -5,10 +5,10 @@ use crate::format::as_csv::{AsCsv, Reading};
 use crate::format::compression::{Limits, Unpacked};
 use crate::format::csv::Reader;
 use crate::format::csv::columns::names;
-use crate::format::csv::stream::{Stream, StreamError};
 use crate::format::csv::origin::Origin;
+use crate::format::csv::stream::{Stream, StreamError};
 use crate::format::csv::table::Table;
-use crate::format::{Compression, Dialect, Encoding, FileFormat, RowFormat};
+use crate::format::{Compression, Dialect, Encoding, FileFormat};
 use crate::ledger::{HalfHash, Scored};
 use crate::problem::Problem;
 use crate::score::Spelling;
@@ -69,7 +69,7 @@ impl<'a> Sheet<'a> {
             count: scored.rows,
             names,
         };
-        if !is_stream(format) {
+        if !format.rows.is_csv() {
             let (rows, names) = whole(&file, format, shape, "the output")?;
             return match has(&names) || names.is_empty() {
                 true => Ok(sheet(rows, names)),
@@ -106,7 +106,7 @@ impl<'a> Sheet<'a> {
         let mut file = open(root, &scored.input)
             .map_err(|e| e.to_string())?
             .ok_or("the input is gone")?;
-        let (rows, names) = match is_stream(format) {
+        let (rows, names) = match format.rows.is_csv() {
             false => whole(&file, format, shape, "the input")?,
             true => {
                 let limits = shape.limits(MEMORY);
@@ -223,10 +223,6 @@ fn open(root: &Dir, name: &Name) -> crate::error::Result<Option<File>> {
         return Ok(None);
     };
     Ok(dir.open_file(file)?.map(|(file, _)| file))
-}
-
-fn is_stream(format: FileFormat) -> bool {
-    matches!(format.rows, RowFormat::Csv | RowFormat::Tsv)
 }
 
 /// All of a file of JSON Lines, or a table; and the names of its columns. `what` it is.

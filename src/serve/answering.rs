@@ -1,9 +1,10 @@
 //! Who answers a request: the version that is asked for, or that of its arm; where rows are of both arms, both, each its own rows.
 
 use super::arms::Arms;
+use super::bounds::bounded;
 use super::division::{Keys, Rows};
 use super::refusal::{Cause, Refusal};
-use super::scoring::{Own, Predictions, Side, bounded};
+use super::scoring::{Own, Predictions, Side};
 use super::served::Served;
 use super::telemetry::counters;
 use crate::model::{Column, Signature};

@@ -1,8 +1,8 @@
 //! A body that would be a file, cut as an input is, within what a request may take.
 
 use super::body::{Hold, too_large};
+use super::bounds::{bounded, check_columns};
 use super::refusal::Refusal;
-use super::scoring::{bounded, check_columns};
 use super::served::Served;
 use crate::format::{Block, Blocks, Compression, CutError, Cutting, FileFormat, Input};
 use crate::problem::Code;

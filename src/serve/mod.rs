@@ -17,6 +17,7 @@ mod answering;
 mod arms;
 mod base64;
 mod body;
+mod bounds;
 mod capture;
 mod connections;
 mod cut;

@@ -1,8 +1,9 @@
 //! Rows -> predictions, by a served version. The same for all protocols; pure.
 
+use super::bounds::bounded;
 use super::cut::Body;
 use super::division::Keys;
-use super::refusal::{BadRow, Cause, NAMED, Refusal};
+use super::refusal::{BadRow, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
 use crate::format::{self, Columns, FileFormat, Input, Wanted};
@@ -260,22 +261,6 @@ fn by_row(values: &mut [f64], outputs: usize) {
     }
 }
 
-/// The most predictions of a request, rows times outputs: 64 MiB of numbers. Else a body of `[0],[0],...` for a model of a thousand
-/// classes would take a thousand times its size.
-pub const PREDICTIONS: usize = 8 << 20;
-
-/// # Errors
-/// More than a request may ask for.
-pub fn bounded(rows: usize, outputs: usize) -> Result<(), Refusal> {
-    match rows.saturating_mul(outputs) > PREDICTIONS {
-        true => {
-            let message = format!("more than {PREDICTIONS} predictions, of {outputs} a row");
-            Err(Refusal::new(Cause::TooLarge, message).hint("send the rows in parts"))
-        }
-        false => Ok(()),
-    }
-}
-
 /// What is read of a request: batches, and why rows of them are bad.
 pub trait Rows {
     /// Fills the batch with the next rows; false: there are no more.
@@ -311,33 +296,6 @@ pub fn score(side: Side, rows: &mut impl Rows) -> Result<Predictions, Refusal> {
     let mut predictions = Predictions::of(side.served);
     predictions.add_all(side, rows)?;
     Ok(predictions)
-}
-
-/// Columns of a CSV beside the model's: the name of each takes a hundred times its bytes while it is read.
-const OTHER_COLUMNS: usize = 65_536;
-
-/// # Errors
-/// A record of its first block has more columns than a body may have. Delimiters in quotes count, too: who sends so many, sends them
-/// for no other reason.
-pub fn check_columns(served: &Served, first: &[u8], delimiter: u8) -> Result<(), Refusal> {
-    let most = served.width() + OTHER_COLUMNS;
-    if first.len() <= most {
-        return Ok(());
-    }
-    let (mut columns, mut is_quoted) = (1, false);
-    for &byte in first {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\n' | b'\r' if !is_quoted => columns = 1,
-            _ if byte == delimiter => columns += 1,
-            _ => {}
-        }
-        if columns > most {
-            let message = format!("more than {most} columns, where the model takes {}", served.width());
-            return Err(Refusal::bad(message).hint("leave out those that it doesn't take"));
-        }
-    }
-    Ok(())
 }
 
 /// What a CSV of rows came to, and how it was read.

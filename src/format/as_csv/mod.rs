@@ -8,8 +8,8 @@ mod tests;
 
 use super::compression::{Limits, Unpacked};
 use super::csv::dialect::Dialect;
-use super::csv::record::quote;
 use super::csv::origin::{Feeds, Origin};
+use super::csv::record::quote;
 use super::csv::table::Table;
 use super::{CutError, Encoding, FileFormat, RowFormat, decoded};
 use crate::problem::{Code, Problem};

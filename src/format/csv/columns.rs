@@ -3,9 +3,9 @@
 use super::Reader;
 use super::dialect::ESCAPE_HINT;
 use super::head::{empty, without_mark};
+use super::origin::Origin;
 use super::record::{self, first_record, raw_fields};
 use super::stream::Page;
-use super::origin::Origin;
 use super::table::Table;
 use crate::format::RECORD_MAX;
 use crate::format::cause::Cause;

@@ -3,8 +3,8 @@
 use super::cut::Blocks;
 use super::dialect::Dialect;
 use super::head::{self, Head, Wanted, nul_byte};
-use super::record::{self, first_record, raw_fields};
 use super::origin::Origin;
+use super::record::{self, first_record, raw_fields};
 use super::{Header, Reader};
 use crate::format::{Columns, CutError, Encoding, FileFormat};
 use crate::model::Signature;

@@ -3,6 +3,7 @@
 use crate::format::json::writer::push_text;
 use crate::serve::base64;
 use crate::serve::division::{Rows, name};
+use crate::serve::file_type;
 use crate::serve::queue::Item;
 use hyper::body::Bytes;
 use jiff::Timestamp;
@@ -134,15 +135,11 @@ impl Payload {
 /// How a text is kept: as itself where its type says that it is one. Where no type does, its first character tells.
 fn encoding(content_type: &str, text: &str) -> Option<&'static str> {
     let name = content_type.split(';').next().unwrap_or_default().trim();
+    // What was compressed isn't any more.
+    if file_type::format(name).is_some_and(|format| format.rows.is_csv()) {
+        return Some("CSV");
+    }
     match &*name.to_ascii_lowercase() {
-        // What was compressed isn't any more: a CSV.
-        "text/csv"
-        | "application/csv"
-        | "text/tab-separated-values"
-        | "application/gzip"
-        | "application/x-gzip"
-        | "application/zstd"
-        | "application/x-zstd" => Some("CSV"),
         "application/json"
         | "text/json"
         | "application/jsonlines"

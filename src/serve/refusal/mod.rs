@@ -257,7 +257,6 @@ impl Refusal {
     }
 }
 
-/// What is wrong with the body as a whole.
 /// A body is in memory, and can be read.
 impl From<CutError> for Refusal {
     fn from(error: CutError) -> Refusal {
@@ -265,6 +264,7 @@ impl From<CutError> for Refusal {
     }
 }
 
+/// What is wrong with the body as a whole.
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
         if problem.code == Code::Internal {

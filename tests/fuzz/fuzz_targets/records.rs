@@ -93,6 +93,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         bytes: &input,
         dialect: Dialect::plain(b','),
         spelling: &Spelling::USUAL,
+        origin: Default::default(),
     };
     let found = read(&table, &wanted);
     // Texts must be UTF-8 there.

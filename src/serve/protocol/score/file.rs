@@ -1,11 +1,12 @@
-//! What would be a file of the spool in, and out as the spool writes it. Who accepts `multipart/mixed` gets bad rows as a second part, as the spool's rejects
-//! file has them.
+//! What would be a file of the spool in, and out as the spool writes it. Who accepts `multipart/mixed` gets bad rows as a second
+//! part, as the spool's rejects file has them.
 
 use super::super::Ask;
 use crate::config::BadRows;
 use crate::format::{Assembly, FileFormat, Out, rejects};
 use crate::serve::answer::{Answer, CSV, Scored};
 use crate::serve::answering::Candidates;
+use crate::serve::bounds::bounded;
 use crate::serve::file_type;
 use crate::serve::refusal::{BadRow, NAMED, Refusal};
 use crate::serve::scoring;
@@ -58,7 +59,7 @@ pub fn answer(ask: &Ask, candidates: &Candidates, shape: Shape, format: FileForm
         let before = output.bytes();
         let source = output.add(part)?;
         ask.room.grow((output.bytes() - before) as u64)?;
-        scoring::bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
+        bounded(output.rows as usize, served.lineup.signature().outputs.len())?;
         blocks.recycle(source);
         part = match blocks.next(output.lines)? {
             Some(block) => opened.part(block, Out::new(&opened.input)),
