@@ -1,7 +1,7 @@
 //! `transform check`: is everything ready? Also the service's ExecStartPre.
 
 use super::invocation::Invocation;
-use super::{few, lacking, print_error, print_line};
+use super::{few, missing_globs, print_error, print_line};
 use crate::config::{Config, Input, Watch, has_segments, says_who_answers};
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
@@ -121,7 +121,7 @@ fn input(input: &Input) -> Result<String> {
         found += &format!(
             "; ignored, for no glob of input.include has them: {ignored} ({}){}",
             few(ignored, &named),
-            lacking(&named)
+            missing_globs(&named)
         );
     }
     Ok(found)

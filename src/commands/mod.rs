@@ -48,7 +48,7 @@ fn few(all: u64, named: &[String]) -> String {
 }
 
 /// What input.include lacks for those of the ignored files whose formats are known, for the end of a sentence.
-fn lacking(named: &[String]) -> String {
+fn missing_globs(named: &[String]) -> String {
     let mut globs: Vec<String> = named
         .iter()
         .filter_map(|name| FileFormat::glob(name.as_bytes()))

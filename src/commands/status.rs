@@ -1,6 +1,6 @@
 //! `transform status`. It works while a worker runs, and when none does.
 
-use super::{count, few, lacking, print_json, print_line, print_table, time};
+use super::{count, few, missing_globs, print_json, print_line, print_table, time};
 use crate::config::{Config, OnTaken};
 use crate::error::{Error, Result, exit};
 use crate::transform::shown;
@@ -114,8 +114,8 @@ fn ignored(status: &Status) -> String {
         0 => "0".into(),
         n => {
             let files = &status.ignored_files;
-            let (named, lacking) = (few(n, files), lacking(files));
-            format!("{n} (no glob of input.include has {named}{lacking})")
+            let (named, globs) = (few(n, files), missing_globs(files));
+            format!("{n} (no glob of input.include has {named}{globs})")
         }
     }
 }

@@ -252,10 +252,7 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
     }
 
     pub fn cut_error(&self, error: CutError) -> Failure {
-        match error {
-            CutError::Read(e) => Failure::Read(e),
-            error => error.problem(self.lines).into(),
-        }
+        error.behind(self.lines).into()
     }
 
     fn bad_row(&self) -> Problem {

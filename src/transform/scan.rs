@@ -1,14 +1,14 @@
 //! An input's rows and what is predicted for them, batch by batch. Nothing is written.
 
 use super::{Failure, Scorer, open, table_bound};
-use crate::format::{Blocks, CutError, Cutting, FileFormat, Record, Rows};
+use crate::format::{Blocks, Cutting, FileFormat, Rows};
 use crate::score::{Batch, predict};
-use std::io::Read;
+use std::fs::File;
 
 /// A batch of an input.
 pub struct Scanned<'a, 'r> {
     rows: &'a mut Rows<'r>,
-    /// The line feeds in front of the range.
+    /// The lines, or rows, in front of the block.
     lines: u64,
     /// `[output][row]`
     pub predictions: &'a [f64],
@@ -19,19 +19,19 @@ impl Scanned<'_, '_> {
         self.rows.batch()
     }
 
-    /// The line of a row, counted from 1, and its text; rows are asked for in order. `None`: the rest can't be read.
+    /// The line of a row, or its number where its format has no lines, counted from 1; and its text. Rows are asked for in order.
+    /// `None`: the rest can't be read.
     pub fn record(&mut self, row: usize) -> Option<(u64, &[u8])> {
-        let record: Record = self.rows.record(row as u32)?;
-        let line = self.lines + record.line.map_or(0, u64::from) + 1;
-        Some((line, self.rows.text(&record)))
+        let record = self.rows.record(row as u32)?;
+        let line = record.line.unwrap_or_else(|| self.rows.line(row, &mut (0, 0)));
+        Some((self.lines + u64::from(line) + 1, self.rows.text(&record)))
     }
 }
 
-/// Goes through an input until `look` has seen enough, and says false. `size`: in bytes, if it is known.
+/// Goes through an input until `look` has seen enough, and says false.
 pub fn scan(
-    input: impl Read,
+    input: &File,
     scorer: &Scorer,
-    size: Option<u64>,
     format: FileFormat,
     mut look: impl FnMut(&mut Scanned) -> bool,
 ) -> Result<(), Failure> {
@@ -39,18 +39,13 @@ pub fn scan(
         format,
         encoding: scorer.shape.encoding,
         dialect: scorer.shape.dialect,
-        size,
+        size: None,
         limits: scorer.shape.limits(0),
-        file: None,
+        file: Some(input),
         bound: table_bound(0),
     };
     let mut blocks = Blocks::new(input, &cutting)?;
-    let cut = |e: CutError, lines: u64| match e {
-        CutError::Read(e) => Failure::Read(e),
-        e => e.problem(lines).into(),
-    };
-    let first = blocks.next_block().map_err(|e| cut(e, 0))?;
-    let first = first.unwrap_or_default();
+    let first = blocks.next_block()?.unwrap_or_default();
     let opened = open(first.beginning(), format, scorer)?;
     blocks.open(&opened.input);
     let (mut block, mut front) = (first, opened.input.end());
@@ -75,7 +70,7 @@ pub fn scan(
             return Err(problem.behind(lines).into());
         }
         lines += rows.lines();
-        match blocks.next_block().map_err(|e| cut(e, lines))? {
+        match blocks.next_block().map_err(|e| e.behind(lines))? {
             Some(next) => (block, front) = (next, 0),
             None => return Ok(()),
         }

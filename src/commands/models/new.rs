@@ -15,7 +15,7 @@ use crate::registry::golden::Rows;
 use crate::registry::{Candidate, Details, Registered, Registry, read_artifact};
 use std::path::Path;
 
-/// Rows to take golden rows from is held in memory.
+/// Rows to take golden rows from are held in memory.
 const GOLDEN_MAX: u64 = 64 << 20;
 
 /// Where a version is added, and how people are told.

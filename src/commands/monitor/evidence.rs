@@ -77,12 +77,9 @@ pub fn print(
         .filter_map(|found| Search::of(found, baseline, scorer.lineup.signature()))
         .collect();
     if !searches.is_empty() {
-        let format = format_of(path);
-        let mut before = 0;
         let input = File::open(path).map_err(Error::io("open", path))?;
-        scan(input, &scorer, None, format, |scanned| {
-            look(&mut searches, scanned, (!format.is_text()).then_some(before));
-            before += scanned.batch().rows() as u64;
+        scan(&input, &scorer, format_of(path), |scanned| {
+            look(&mut searches, scanned);
             searches.iter().any(|search| search.rows.len() < SHOWN)
         })
         .map_err(unreadable(path))?;
@@ -156,8 +153,8 @@ fn lists(column: Option<&Column>, category: &str) -> bool {
     }
 }
 
-/// Rows are asked for in order, whoever looks for them. `before`: the rows in front of the batch, where they have no lines.
-fn look(searches: &mut [Search], scanned: &mut Scanned, before: Option<u64>) {
+/// Rows are asked for in order, whoever looks for them.
+fn look(searches: &mut [Search], scanned: &mut Scanned) {
     let found: Vec<Vec<usize>> = searches.iter().map(|search| search.find(scanned)).collect();
     let rows: BTreeSet<usize> = found.iter().flatten().copied().collect();
     for row in rows {
@@ -168,7 +165,6 @@ fn look(searches: &mut [Search], scanned: &mut Scanned, before: Option<u64>) {
             .iter_mut()
             .zip(&found)
             .filter(|(_, found)| found.contains(&row));
-        let line = before.map_or(line, |before| before + row as u64 + 1);
         its.for_each(|(search, _)| search.rows.push((line, excerpt(text, 120))));
     }
 }
