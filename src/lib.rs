@@ -1,16 +1,16 @@
 //! Batch scoring that an operator can trust.
 //!
-//! Drop a CSV (or another file of rows: [`format`]) into `spool/input`; predictions by the latest approved model appear in `spool/output`. The output folder is
-//! a function of the input folder, the latest approved model and the configuration: whatever wakes the worker, it
-//! compares what is with what should be, and makes what is stale. A missed event, a crash, a second start, a new approval
-//! and a deleted output are all the same case.
+//! Drop a CSV, or another file of rows ([`format`]), into `spool/input`; predictions by the latest approved model appear in
+//! `spool/output`. The output folder is a function of the input folder, the latest approved model and the configuration: whatever
+//! wakes the worker, it compares what is with what should be, and makes what is stale. A missed event, a crash, a second start, a new
+//! approval and a deleted output are all the same case.
 //!
-//! # The way of one CSV
+//! # The way of one file
 //!
 //! An event or a timer adds to the worker's inbox. The loop in [`worker`] looks at the input (its fingerprint, its record
 //! in the [`ledger`], its output) and asks the pure `plan` what to do (`worker::commit` decides on each input, for it owns
-//! all that is known of them). A stale input is cut into blocks of whole records ([`format::csv::cut`]). The first one is
-//! opened: its head tells which field is which feature ([`transform::open`]). Each block becomes a part, on any thread: a
+//! all that is known of them). Its name tells its format. A stale input is cut into blocks of whole records, or row groups
+//! ([`format::Blocks`]). The first one is opened: its head tells which field is which feature ([`transform::open`]). Each block becomes a part, on any thread: a
 //! reader fills batches of rows by the rule of what a cell means ([`score::cell`]), the lineup's [`model`] predicts, a
 //! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held.
 //! The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
@@ -18,18 +18,18 @@
 //! # The way of one request
 //!
 //! [`serve`] answers over HTTP, in a process of its own. A request's route is found by its path, its key is checked and charged,
-//! its body is taken in within limits; then it goes the way of a CSV without its first and last steps: the protocol of its route
-//! makes rows of the body ([`format::json`], [`format::csv`], tensors), a batch is filled by the rule of a cell, the version that
+//! its body is taken in within limits; then it goes the way of a file without its first and last steps: the protocol of its route
+//! makes rows of the body (what a file could be, [`format::json`] or tensors), a batch is filled by the rule of a cell, the version that
 //! answers predicts, and the protocol writes what came of it. Which versions answer, a thread beside keeps looking up in the
 //! [`registry`] with a [`registry::Current`] for each group, as the worker does for its own.
 //!
 //! `transform score` reads standard input and writes standard output by [`transform::transform`], with a lineup of one version.
-//! Golden rows and evaluation write no bytes at all: a [`score::Batch`] is filled, from a CSV in memory
-//! ([`format::csv::table`]) or from texts, and [`score::predict`] is asked.
+//! Golden rows and evaluation write no bytes at all: a [`score::Batch`] is filled, from a file that is read as a CSV in memory
+//! ([`format::as_csv`], [`format::csv::table`]) or from texts, and [`score::predict`] is asked.
 //!
 //! # The way of one version
 //!
-//! [`train`] makes a candidate from a CSV of examples: a pipeline file says how, preprocessing is fitted and becomes part
+//! [`train`] makes a candidate from a file of examples: a pipeline file says how, preprocessing is fitted and becomes part
 //! of the artifact, a trainer gives coefficients. [`evaluate`] holds its predictions against what came true, beside a
 //! baseline and the approved version; a gate decides ([`train::candidate`]). Or `models register` takes what another
 //! library wrote; `models ensemble` makes one of several versions ([`registry::ensemble`], [`model::ensemble`]). The [`registry`] keeps it as pending, with all that was found, and a [`monitor::Baseline`] of the rows that it
@@ -53,7 +53,8 @@
 //! - which types of Parquet and Arrow are cells, and by which text: [`format::table`]; how much of them is in memory at once: there;
 //! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
 //! - what a file's name tells of its format, and what its output is called: [`format::FileFormat`], `spool::results`;
-//! - how files are compressed: [`format::compression`];
+//! - how files are compressed: [`format::compression`]; how training, evaluation and labels take them: [`format::as_csv`]; which media
+//!   types they are over HTTP: `serve::file_type`;
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
 //!   [`format`] names for [`transform`], which knows no other; the steps stand there;
 //! - when a file is scored, whom a fault charges, how long it waits: `worker::plan`;

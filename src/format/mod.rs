@@ -2,12 +2,15 @@
 //! [`Binding`](crate::score::Binding), and writes predictions.
 //!
 //! `transform` names no format, only what stands here: [`Blocks`] cut an input, [`Input`] is an opened one, [`Rows`] are those of
-//! a range, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`rejects`] are for people. [`csv`] and [`json`] are
-//! formats of files and of requests. Another one is a folder beside them, and here:
+//! a block, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`Assembly`] makes an output of parts, [`rejects`] are
+//! for people. [`csv`], [`json`] and [`table`] (Parquet, Arrow) are formats of files and of requests, and [`tensors`] of requests alone;
+//! [`compression`] stands in front of texts. Whoever trains, evaluates or joins labels takes a file [`as_csv`]. Another format is a folder
+//! beside them, and here:
 //!
-//! - a variant of [`Input`] and [`Rows`], which pass calls on, and of [`Blocks`] if it is no text: [`csv::cut`] reads, hashes and cuts
-//!   what has lines;
-//! - a variant of [`Malformed`]: `transform::Part` moves the index of a refusal whatever the format, and a reject has few bytes;
+//! - a variant of [`Input`] and [`Rows`], which pass calls on, and of [`Blocks`] if it has neither lines nor row groups: [`csv::cut`]
+//!   reads, hashes and cuts what has lines;
+//! - a variant of [`Malformed`], if its rows can be: `transform::Part` moves the index of a refusal whatever the format, and a reject
+//!   has few bytes;
 //! - its kept cells, as texts and as JSON (`kept`): `writing` knows outputs by these alone, and so any format goes to any other;
 //! - the input's name says which one it is ([`FileFormat::of`]). `transform::Run` has it beside the size; `transform::transform` cuts by
 //!   it, and opens by it.
@@ -78,9 +81,7 @@ impl CutError {
             CutError::Problem(problem) => problem.behind(lines),
         }
     }
-}
 
-impl CutError {
     /// The same, with `lines` more in front of it.
     pub fn behind(self, lines: u64) -> CutError {
         match self {

@@ -1,4 +1,4 @@
-//! CSVs of examples -> features, target and their split.
+//! Files of examples -> features, target and their split.
 
 use super::frame::{Cells, Frame, Series};
 pub use super::missing::ReadAsMissing;
