@@ -1,11 +1,10 @@
 //! An opened input, and the rows of its blocks.
 
 use super::blocks::{Beginning, Block};
-use super::csv::head::Wanted;
 use super::csv::input as csv;
 use super::json::input as json;
 use super::table;
-use super::{Cause, FileFormat, Out, Record, RowFormat, RowWriting, Said};
+use super::{Cause, FileFormat, Out, Record, RowFormat, RowWriting, Said, Wanted};
 use crate::problem::Problem;
 use crate::score::batch::{Flaw, Reason};
 use crate::score::{Batch, Derivation};

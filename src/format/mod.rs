@@ -31,13 +31,12 @@ mod out;
 pub mod rejects;
 pub mod table;
 pub mod tensors;
+mod wanted;
 mod writing;
 
 pub use blocks::{Beginning, Block, Blocks, Cutting, Unhashed};
 pub use cause::{Cause, Malformed};
-pub use csv::Header;
 pub use csv::dialect::Dialect;
-pub use csv::head::Wanted;
 pub use csv::record::quote;
 pub use csv::source::decoded;
 pub use digest::PieceHash;
@@ -45,7 +44,8 @@ pub use encoding::Encoding;
 pub use file::{Compression, FileFormat, OutputFormat, RowFormat};
 pub use input::{Input, Rows};
 pub use out::{Assembly, Out};
-pub use writing::{RowWriting, Said, Style, Writing};
+pub use wanted::{Header, Wanted};
+pub use writing::{RowWriting, Said, Style, VERSION, Writing};
 
 use crate::model::{Column, Type};
 use crate::problem::Problem;

@@ -1,6 +1,5 @@
 //! What is said of rows, written behind what is kept of them: as fields of a line, or as members of an object.
 
-use super::csv::VERSION;
 use super::csv::record::quote;
 use super::json::writer::{key, push_category};
 use super::table::{Columns, Schema};
@@ -8,6 +7,9 @@ use crate::model::{Category, Column, Type};
 use crate::score::Batch;
 use crate::score::batch::Reason;
 use std::sync::Arc;
+
+/// The column that says which version predicted.
+pub const VERSION: &str = "model_version";
 
 /// How what is said of a row is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::segments::{self, Values};
 use super::sheet::Sheet;
 use super::version::{Answering, Version};
 use crate::config::Config;
-use crate::format::csv::VERSION;
+use crate::format::VERSION;
 use crate::ledger::{OfOne, Scored};
 use crate::monitor::counts::group;
 use crate::monitor::labels::{Label, Labels};

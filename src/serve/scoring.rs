@@ -6,7 +6,7 @@ use super::division::Keys;
 use super::refusal::{BadRow, NAMED, Refusal};
 use super::served::Served;
 use crate::config::BadRows;
-use crate::format::{self, Columns, FileFormat, Input, Wanted};
+use crate::format::{self, Input, Wanted};
 use crate::problem::internal;
 use crate::score::arm::Arm;
 use crate::score::batch::{Flaw, Reason};
@@ -349,21 +349,13 @@ pub fn keys(served: &Served, said: Option<&Shape>, body: Body, keys: &mut Keys) 
     let signature = served.lineup.signature();
     let features = features(signature.inputs.iter(), &shape.spelling).into();
     let observed = [keys.column().to_string()];
+    let dialect = shape.dialect.of(body.format.rows);
     let wanted = Wanted {
         format: body.format,
-        output: FileFormat::default(),
         header: shape.header,
-        dialect: shape.dialect.of(body.format.rows),
-        spelling: &shape.spelling,
-        signature,
-        features: &features,
         known: served.lineup.champion.model.known_texts(),
-        columns: &Columns::Prediction,
-        outputs: &[],
-        prefix: "",
-        version: None,
         observed: &observed,
-        seconds: &[],
+        ..Wanted::unwritten(signature, &features, dialect, &shape.spelling)
     };
     let mut blocks = body.cut(served, shape)?;
     let mut block = blocks.first(served, shape)?;

@@ -1,7 +1,7 @@
 //! Parquet and Arrow: what can be a cell. Columns that can't, such as lists, are left out.
 
 use super::{AsCsv, Making, Reading};
-use crate::format::{Blocks, Columns, CutError, Cutting, FileFormat, Header, Input, Wanted};
+use crate::format::{Blocks, CutError, Cutting, FileFormat, Input, Wanted};
 use crate::model::Signature;
 use crate::problem::{Code, Problem};
 
@@ -21,21 +21,10 @@ pub fn convert(bytes: &[u8], format: FileFormat, reading: &Reading) -> Result<As
         inputs: Vec::new(),
         outputs: Vec::new(),
     };
+    let features = Vec::new().into();
     let wanted = Wanted {
         format,
-        output: FileFormat::default(),
-        prefix: "",
-        header: Header::Present,
-        dialect: reading.dialect,
-        spelling: reading.spelling,
-        signature: &signature,
-        features: &Vec::new().into(),
-        known: &[],
-        columns: &Columns::Prediction,
-        outputs: &[],
-        version: None,
-        observed: &[],
-        seconds: &[],
+        ..Wanted::unwritten(&signature, &features, reading.dialect, reading.spelling)
     };
     let mut blocks = Blocks::new(bytes, &cutting).map_err(unread)?;
     let first = blocks.next_block().map_err(unread)?.unwrap_or_default();

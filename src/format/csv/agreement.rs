@@ -1,16 +1,14 @@
 //! A CSV with an escape, as all that read bytes see it, held against a parser that is as simple as can be.
 
-use super::Header;
 use super::cut::Blocks;
 use super::dialect::Dialect;
-use super::head::Wanted;
 use super::input::Input;
 use super::origin::Origin;
 use super::source::Source;
 use super::table::Table;
 use super::texts;
 use crate::format::Out;
-use crate::format::{Columns, Encoding, FileFormat, Said};
+use crate::format::{Columns, Encoding, FileFormat, Header, Said, Wanted};
 use crate::model::{Column, Signature, Type};
 use crate::score::Spelling;
 use crate::score::batch::{Flaw, Reason};

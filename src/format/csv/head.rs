@@ -5,80 +5,15 @@ use super::dialect::{Dialect, ESCAPE_HINT};
 use super::first::First;
 use super::record::{BYTE_ORDER_MARK, carriage_return, first_record, names, raw_fields, record, separator};
 use super::roles::{Needed, Role};
-use crate::format::table::Schema;
-use crate::format::writing::Style;
-use crate::format::{Columns, FileFormat, RowFormat};
-use crate::model::{Column, KnownTexts, Signature, unicode};
+use crate::format::Columns;
+use crate::format::wanted::{Header, Wanted, stands_already};
+use crate::model::unicode;
 use crate::problem::{Code, Problem, excerpt};
 use crate::score::binding::{Places, no_such_column, stands_twice, unmarked};
-use crate::score::cell::Feature;
-use crate::score::{Binding, Derivation, Second, Spelling};
+use crate::score::{Binding, Derivation, Second};
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
-    Auto,
-    Present,
-    Absent,
-}
-
-/// What is asked of an input beside its rows.
-#[derive(Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The input's format, and its output's.
-    pub format: FileFormat,
-    pub output: FileFormat,
-    pub header: Header,
-    pub dialect: Dialect,
-    pub spelling: &'a Spelling,
-    pub signature: &'a Signature,
-    /// Of the signature's inputs, spelled so.
-    pub features: &'a Arc<[Feature]>,
-    /// Of each feature of text, what the model tells from other texts.
-    pub known: &'a [Option<KnownTexts>],
-    /// Columns to keep.
-    pub columns: &'a Columns,
-    /// The columns that are written behind the kept ones, and what stands in front of their names.
-    pub outputs: &'a [Column],
-    pub prefix: &'a str,
-    /// A last column says which version predicted: its number.
-    pub version: Option<u32>,
-    /// Names of columns whose cells are to be looked at, each once. An input needn't have them.
-    pub observed: &'a [String],
-    /// Models that score the same rows beside the one whose signature this is.
-    pub seconds: &'a [Second<'a>],
-}
-
-impl Wanted<'_> {
-    /// The names of the columns that are written behind the kept ones.
-    pub fn written(&self) -> Vec<String> {
-        let outputs = self.outputs.iter().map(|output| output.name.as_str());
-        let names = outputs.chain(self.version.map(|_| VERSION));
-        names.map(|name| format!("{}{name}", self.prefix)).collect()
-    }
-
-    /// How rows are written. `own`: what parts the input's fields, if it has such.
-    /// `schema`: of a table.
-    pub fn style(&self, own: Option<u8>, schema: impl FnOnce() -> Arc<Schema>) -> Style {
-        let delimiter = match self.output.rows {
-            RowFormat::Parquet | RowFormat::Arrow | RowFormat::ArrowStream => return Style::Columns(schema()),
-            RowFormat::JsonLines => {
-                let prefix = self.prefix.into();
-                return Style::Members { prefix };
-            }
-            rows if rows == self.format.rows => own.unwrap_or(b','),
-            RowFormat::Tsv => b'\t',
-            _ => b',',
-        };
-        Style::Fields { delimiter }
-    }
-}
-
-/// The column that says which version predicted.
-pub const VERSION: &str = "model_version";
 
 /// What stands in front of the rows.
 #[derive(Clone, Debug)]
@@ -322,16 +257,6 @@ impl Layout {
             header,
         })
     }
-}
-
-/// The error that what is kept has the name of a column that is written behind it.
-pub fn stands_already(output: &str) -> Problem {
-    Problem::new(
-        Code::DuplicateColumn,
-        format!("the input has a column {output:?}, and the output would have two"),
-        "set output.prefix, which stands in front of the names of predictions; or choose the kept columns in output.columns without it",
-    )
-    .column(output)
 }
 
 /// The fields of observed columns: of one that the model takes, the one that it takes it from.

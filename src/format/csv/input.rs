@@ -1,6 +1,6 @@
 //! An opened CSV: its rows in any range of it, what is written of them, and why one is bad.
 
-use super::head::{self, Head, Kept, Layout, Wanted, nul_byte};
+use super::head::{self, Head, Kept, Layout, nul_byte};
 use super::reader::Reader;
 use super::writer;
 use crate::format::cause::Cause;
@@ -8,7 +8,7 @@ use crate::format::json::writer::key;
 use crate::format::kept::{Fields, Members, keep_texts};
 use crate::format::table::Schema;
 use crate::format::writing::{self, RowWriting, Said, Style};
-use crate::format::{FileFormat, Out, Record};
+use crate::format::{FileFormat, Out, Record, Wanted};
 use crate::problem::{Code, Problem};
 use crate::score::batch::Flaw;
 use crate::score::cell::Kind;

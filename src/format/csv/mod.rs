@@ -35,5 +35,5 @@ mod unpacked;
 mod vector;
 pub mod writer;
 
-pub use head::{Head, Header, VERSION};
+pub use head::Head;
 pub use reader::Reader;

@@ -1,12 +1,12 @@
 //! A CSV with a header that needn't be in memory, read as inputs are read when they are scored.
 
+use super::Reader;
 use super::cut::Blocks;
 use super::dialect::Dialect;
-use super::head::{self, Head, Wanted, nul_byte};
+use super::head::{self, Head, nul_byte};
 use super::origin::Origin;
 use super::record::{self, first_record, raw_fields};
-use super::{Header, Reader};
-use crate::format::{Columns, CutError, Encoding, FileFormat};
+use crate::format::{CutError, Encoding, Wanted};
 use crate::model::Signature;
 use crate::problem::Problem;
 use crate::score::Spelling;
@@ -131,22 +131,8 @@ pub(super) fn batches<R: Read, E: From<Problem>>(
     cut: impl Fn(CutError, u64) -> E,
     mut take: impl FnMut(&mut Reader, &Page) -> Result<(), E>,
 ) -> Result<(), E> {
-    let wanted = Wanted {
-        format: FileFormat::default(),
-        output: FileFormat::default(),
-        prefix: "",
-        header: Header::Present,
-        dialect,
-        spelling,
-        signature,
-        features: &features(signature.inputs.iter(), spelling).into(),
-        known: &[],
-        columns: &Columns::Prediction,
-        outputs: &[],
-        version: None,
-        observed: &[],
-        seconds: &[],
-    };
+    let features = features(signature.inputs.iter(), spelling).into();
+    let wanted = Wanted::unwritten(signature, &features, dialect, spelling);
     let head = Head::read(&block, &wanted).map_err(|problem| origin.told(problem))?;
     let mut reader = Reader::new(&head.layout, usize::MAX);
     let (mut at, mut lines) = (head.end, 0);

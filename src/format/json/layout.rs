@@ -3,8 +3,8 @@
 
 use super::check::Document;
 use super::cursor::Kind;
-use crate::format::csv::head::{Wanted, stands_already};
 use crate::format::csv::roles::Role;
+use crate::format::wanted::{Wanted, stands_already};
 use crate::format::{Columns, RowFormat};
 use crate::model::{Signature, unicode};
 use crate::problem::{Code, Problem};
