@@ -82,9 +82,11 @@ impl<'a, R: Read + Send, O: Write + Send, J: Write + Send> Crew<'a, R, O, J> {
                 // A block's output can be some ten times its size (short cells, long predictions).
                 blocks: memory / (12 * BLOCK as u64),
                 bytes: memory,
-                long: match opened.input.format().is_text() {
-                    true => RECORD_MAX as u64,
-                    false => memory / 2,
+                long: match (opened.input.format().is_text(), opened.input.output().is_text()) {
+                    (true, _) => RECORD_MAX as u64,
+                    (false, true) => memory / 2,
+                    // What is kept of a row group is in memory again while it is written.
+                    (false, false) => memory / 4,
                 },
             },
         }
