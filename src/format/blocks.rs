@@ -84,6 +84,10 @@ pub enum Unhashed {
 impl<R: Read> Blocks<R> {
     /// # Errors
     /// A table can't be read, or isn't one.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(unreachable_code, reason = "there are no tables then")
+    )]
     pub fn new(input: R, cutting: &Cutting) -> Result<Blocks<R>, CutError> {
         let Cutting {
             format,
