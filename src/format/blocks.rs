@@ -166,7 +166,7 @@ impl<R: Read> Blocks<R> {
     /// Reads no more than an opened input takes.
     pub fn open(&mut self, input: &Input) {
         match (self, input.columns()) {
-            (Blocks::Table { groups, .. }, Some(columns)) => groups.need(columns),
+            (Blocks::Table { groups, .. }, Some(columns)) => groups.need(columns, input.texts()),
             (Blocks::Stream { needed, .. }, Some(columns)) => *needed = columns.into(),
             _ => {}
         }

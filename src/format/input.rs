@@ -59,6 +59,14 @@ impl Input {
         }
     }
 
+    /// Of a table that becomes text, the places of the columns that are kept.
+    pub fn texts(&self) -> &[usize] {
+        match self {
+            Input::Table(input) if input.output().is_text() => input.kept(),
+            _ => &[],
+        }
+    }
+
     /// What a text of its output begins with.
     pub fn out(&self) -> &[u8] {
         match self {

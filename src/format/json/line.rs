@@ -306,14 +306,15 @@ impl<'a> Reader<'a> {
                     return Some((end, None));
                 }
             }
-            self.read_text(feature, &line[at..end]);
+            self.read_number(feature, &line[at..end]);
             return Some((end, None));
         }
         let end = self.skip(bytes, at)?;
         match Found::of(first) {
             nested @ (Found::Array | Found::Object) => return Some((end, Some(nested))),
             Found::Null => self.read_text(feature, ""),
-            Found::Number | Found::Boolean => self.read_text(feature, &line[at..end]),
+            Found::Number => self.read_number(feature, &line[at..end]),
+            Found::Boolean => self.read_text(feature, &line[at..end]),
             Found::Text => {
                 let raw = &line[at + 1..end - 1];
                 match memchr(b'\\', raw.as_bytes()) {
@@ -329,6 +330,14 @@ impl<'a> Reader<'a> {
             }
         }
         Some((end, None))
+    }
+
+    /// JSON's numbers have a point, however texts are spelled.
+    fn read_number(&mut self, feature: usize, number: &str) {
+        match self.layout.binding.features[feature].spelling.comma() {
+            true => self.read_text(feature, &number.replace('.', ",")),
+            false => self.read_text(feature, number),
+        }
     }
 
     fn read_text(&mut self, feature: usize, cell: &str) {

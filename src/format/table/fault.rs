@@ -56,12 +56,21 @@ pub fn encrypted() -> Problem {
 
 /// `needed`, `bound`: bytes.
 pub fn too_large(group: usize, rows: u64, needed: u64, bound: u64) -> Problem {
+    over("whose columns that are read here need", group, rows, needed, bound)
+}
+
+/// The same of what is kept, as text.
+pub fn too_long(group: usize, rows: u64, needed: u64, bound: u64) -> Problem {
+    over("whose kept columns need, as text,", group, rows, needed, bound)
+}
+
+fn over(what: &str, group: usize, rows: u64, needed: u64, bound: u64) -> Problem {
     // Half of what would just fit: the next group may have longer texts.
     let fitting = (u128::from(rows) * u128::from(bound) / u128::from(needed.max(1)) / 2).max(1);
     Problem::new(
         Code::RowGroupTooLarge,
         format!(
-            "row group {group} has {rows} rows, whose columns that are read here need {}; {} is allowed",
+            "row group {group} has {rows} rows, {what} {}; {} is allowed",
             size(needed),
             size(bound)
         ),

@@ -2,7 +2,7 @@
 
 use super::column::Column;
 use super::extent::text_bytes;
-use super::fault::damaged;
+use super::fault::{damaged, too_large, too_long};
 use super::ipc;
 use super::parquet::Footer;
 use super::source::Source;
@@ -100,17 +100,39 @@ impl Table {
     /// # Errors
     /// The file can't be read or is damaged, or they would need more than the bound.
     pub fn read(&self, source: &Source, group: usize, columns: &[usize]) -> Result<RowGroup, CutError> {
+        let rows = self.groups()[group].rows;
+        // What is made of rows takes memory, too, of whatever type their columns are.
+        if rows.saturating_mul(ROW) > self.bound {
+            return Err(too_large(group, rows, rows.saturating_mul(ROW), self.bound).into());
+        }
         let arrays = match &self.layout {
             Layout::Parquet(footer) => footer.arrays(source, group, columns, self.bound),
             Layout::Arrow(file) => file.arrays(source, group, columns, self.bound),
             Layout::Stream(_) => Ok(Vec::new()),
         }?;
-        let rows = self.groups()[group].rows as usize;
+        let rows = rows as usize;
         let read = RowGroup::of(group, rows, self.columns().len(), columns, arrays)?;
         Ok(RowGroup {
             memory: self.memory(group, columns) as usize,
             ..read
         })
+    }
+}
+
+/// Bytes that a row takes, whatever is read of it: its prediction, as a number and as text.
+const ROW: u64 = 16;
+
+impl Table {
+    /// # Errors
+    /// A row group would be too long as text. `columns`: those that are written so.
+    pub fn check_text(&self, group: &RowGroup, columns: &[usize]) -> Result<(), CutError> {
+        let arrays = columns.iter().filter_map(|column| group.array(*column));
+        let bytes = arrays.map(|array| text_bytes(array, array.dtype()));
+        let bytes = bytes.fold(group.rows as u64 * ROW, u64::saturating_add);
+        match bytes > self.bound {
+            true => Err(too_long(group.index, group.rows as u64, bytes, self.bound).into()),
+            false => Ok(()),
+        }
     }
 }
 

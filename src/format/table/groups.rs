@@ -15,6 +15,8 @@ pub struct RowGroups {
     source: Arc<Source>,
     /// The places of the columns that are read.
     needed: Arc<[usize]>,
+    /// Of those, the ones that become text.
+    texts: Arc<[usize]>,
     next: usize,
 }
 
@@ -23,6 +25,7 @@ pub struct Undecoded {
     table: Arc<Table>,
     source: Arc<Source>,
     needed: Arc<[usize]>,
+    texts: Arc<[usize]>,
     index: usize,
 }
 
@@ -41,6 +44,7 @@ impl RowGroups {
             table: Arc::new(Table::open(&source, format, bound)?),
             source: Arc::new(source),
             needed: Arc::default(),
+            texts: Arc::default(),
             next: 0,
         })
     }
@@ -49,9 +53,10 @@ impl RowGroups {
         &self.table
     }
 
-    /// `columns`: the places of those that are read from now on, ascending.
-    pub fn need(&mut self, columns: &[usize]) {
+    /// `columns`: the places of those that are read from now on, ascending. `texts`: of those that become text.
+    pub fn need(&mut self, columns: &[usize], texts: &[usize]) {
         self.needed = columns.into();
+        self.texts = texts.into();
     }
 
     pub fn next_group(&mut self) -> Option<Undecoded> {
@@ -62,6 +67,7 @@ impl RowGroups {
                 table: self.table.clone(),
                 source: self.source.clone(),
                 needed: self.needed.clone(),
+                texts: self.texts.clone(),
                 index,
             }
         })
@@ -95,7 +101,9 @@ impl Undecoded {
     /// # Errors
     /// It can't be read, is damaged, or needs more memory than there may be.
     pub fn decode(&self) -> Result<RowGroup, CutError> {
-        self.table.read(&self.source, self.index, &self.needed)
+        let group = self.table.read(&self.source, self.index, &self.needed)?;
+        self.table.check_text(&group, &self.texts)?;
+        Ok(group)
     }
 
     /// Bytes of memory that it takes.

@@ -92,8 +92,8 @@ impl Input {
         let kept_names = kept.iter().map(|place| columns[*place].original.as_str());
         let (keys, out) = match &style {
             Style::Columns(_) => {
-                let fields = kept.iter().filter_map(|place| columns[*place].stored.as_ref());
-                fields.clone().try_for_each(|field| look(field, wanted.output.rows))?;
+                let mut fields = kept.iter().filter_map(|place| columns[*place].fields());
+                fields.try_for_each(|(stored, told)| look(&stored, &told, wanted.output.rows))?;
                 (Vec::new(), Vec::new())
             }
             Style::Members { .. } => (kept_names.map(key).collect(), Vec::new()),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::format::{Compression, FileFormat, OutputFormat, RowFormat};
+use crate::score::Spelling;
 
 /// What came of an input: its summary or problem, its output, its rejects.
 struct Done {
@@ -404,4 +405,18 @@ fn other_programs_lines_are_the_same_rows() {
             done.rejects
         );
     }
+}
+
+/// Numbers were none where texts have decimal commas.
+#[test]
+fn numbers_have_points_however_texts_are_spelled() {
+    let mut scorer = scorer(Columns::Prediction, OutputFormat::Csv);
+    scorer.shape.spelling = Spelling::new(&[], true);
+    scorer.shape.dialect = Dialect::plain(b';');
+    let scorer = Scorer::new(scorer.lineup.clone(), scorer.shape.clone());
+    let text = b"{\"x\":1.5,\"y\":2}\n{\"x\":\"1,5\",\"y\":\"2\"}\n{\"x\":15e-1,\"y\":2.0}\n{\"x\":1.50000000000000000,\"y\":2}\n";
+    assert_eq!(
+        run(text, RowFormat::JsonLines, &scorer).out,
+        "prediction\n5.5\n5.5\n5.5\n5.5\n"
+    );
 }

@@ -56,9 +56,9 @@ impl Write for Sink {
 ///
 /// # Errors
 /// By name, that it can't.
-pub fn look(field: &Field, format: RowFormat) -> Result<(), Problem> {
+pub fn look(field: &Field, told: &Field, format: RowFormat) -> Result<(), Problem> {
     match format {
-        RowFormat::Parquet => parquet::look(field),
+        RowFormat::Parquet => parquet::look(field, told),
         _ => Ok(()),
     }
 }

@@ -31,7 +31,10 @@ pub struct Writer {
 
 /// # Errors
 /// Parquet has no such type, or its writer doesn't know it.
-pub fn look(field: &Field) -> Result<(), Problem> {
+pub fn look(field: &Field, told: &Field) -> Result<(), Problem> {
+    if !storable::is_storable(&field.dtype) || !storable::is_storable(&told.dtype) {
+        return Err(fault::unwritable(&field.name, &type_name(&told.dtype)));
+    }
     let stored = storable::field(field);
     let known = catch_unwind(|| to_parquet_type(&stored).is_ok());
     match known {
