@@ -23,6 +23,6 @@ pub enum Cause {
 /// Why the cells of a row can't be told, as its format knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    Csv(csv::cause::Malformed),
+    Csv(csv::malformed::Malformed),
     Json(json::cause::Malformed),
 }

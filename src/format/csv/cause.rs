@@ -2,6 +2,7 @@
 
 use super::dialect::ESCAPE_HINT;
 use super::head::Layout;
+use super::malformed::Malformed;
 use super::record::raw_fields;
 use crate::format::cause::Cause;
 use crate::format::cause::Malformed::Csv;
@@ -10,15 +11,6 @@ use crate::score::batch::refused;
 use crate::score::cell::{CellError, trim};
 use crate::score::spelling::Number;
 use std::borrow::Cow;
-
-/// Why the fields of a record can't be told. `unescaped`: it has backslashes that would be escapes if there were any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// It has another number of fields than the header.
-    FieldCount { found: u32, unescaped: bool },
-    /// A quoted field has text behind its closing quote.
-    AfterQuote { field: u32, unescaped: bool },
-}
 
 impl From<Malformed> for Cause {
     fn from(malformed: Malformed) -> Cause {

@@ -4,9 +4,9 @@
 pub mod fuzzing;
 mod numbers;
 
-use super::cause::Malformed;
 use super::dialect::{closing_quote, unquote};
 use super::head::{Kept, Layout};
+use super::malformed::Malformed;
 use super::plain;
 use super::roles::{Needed, Role};
 use super::structure::Window;
