@@ -172,6 +172,16 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    /// Reads no more than what an output keeps of a table.
+    pub fn open_kept(&mut self, input: &Input) {
+        let kept = input.kept();
+        match self {
+            Blocks::Table { groups, .. } => groups.need(&kept, &[]),
+            Blocks::Stream { needed, .. } => *needed = kept,
+            Blocks::Text(_) => {}
+        }
+    }
+
     /// Takes the hash of what was read with a block. They may come in any order.
     pub fn add(&mut self, piece: Option<PieceHash>) {
         match self {
@@ -197,7 +207,8 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there. Once all blocks are hashed.
+    /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there. Once all blocks are hashed. Of a text's range: those
+    /// in front of it, too; it has a hash of its own ([`Blocks::verify`]).
     pub fn bytes(&self) -> u64 {
         match self {
             Blocks::Text(blocks) => blocks.bytes(),
@@ -208,6 +219,9 @@ impl<R: Read> Blocks<R> {
 
     /// # Errors
     /// A table is read for it, and can't be.
+    ///
+    /// # Panics
+    /// On a text's range.
     pub fn hash(&self) -> io::Result<blake3::Hash> {
         match self {
             Blocks::Text(blocks) => Ok(blocks.hash()),

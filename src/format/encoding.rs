@@ -1,9 +1,11 @@
 //! Encodings of texts, by their names.
 
 use encoding_rs::UTF_8;
+use serde::Serialize;
 
 /// One of the WHATWG Encoding Standard's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
 impl Encoding {
@@ -18,6 +20,11 @@ impl Encoding {
         self == Encoding::UTF_8
     }
 
+    /// Is each character a byte, and each ASCII character itself?
+    pub fn is_single_byte(self) -> bool {
+        self.0.is_single_byte() && self.0.is_ascii_compatible()
+    }
+
     pub fn get(self) -> &'static encoding_rs::Encoding {
         self.0
     }
@@ -25,5 +32,11 @@ impl Encoding {
     /// The standard's own, in small letters.
     pub fn name(self) -> String {
         self.0.name().to_lowercase()
+    }
+}
+
+impl From<Encoding> for String {
+    fn from(encoding: Encoding) -> String {
+        encoding.name()
     }
 }

@@ -1,7 +1,10 @@
 //! What a file holds, by its name; and by that, the name of its output.
 
+use serde::{Deserialize, Serialize};
+
 /// How rows stand in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RowFormat {
     #[default]
     Csv,

@@ -67,6 +67,17 @@ impl Input {
         }
     }
 
+    /// Of a table, the places of the columns that are kept, ascending.
+    pub fn kept(&self) -> Vec<usize> {
+        let mut kept = match self {
+            Input::Table(input) => input.kept().to_vec(),
+            _ => Vec::new(),
+        };
+        kept.sort_unstable();
+        kept.dedup();
+        kept
+    }
+
     /// What a text of its output begins with.
     pub fn out(&self) -> &[u8] {
         match self {
@@ -169,6 +180,15 @@ impl Input {
             Input::Csv(input) => input.reason(cause, refusal),
             Input::Json(input) => input.reason(cause, record, refusal),
             Input::Table(input) => input.reason(cause, refusal),
+        }
+    }
+
+    /// How many columns rows may be bad for.
+    pub fn width(&self) -> usize {
+        match self {
+            Input::Csv(input) => input.width(),
+            Input::Json(input) => input.width(),
+            Input::Table(input) => input.names().len(),
         }
     }
 

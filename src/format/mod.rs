@@ -4,13 +4,13 @@
 //! `transform` names no format, only what stands here: [`Blocks`] cut an input, [`Input`] is an opened one, [`Rows`] are those of
 //! a block, [`Record`] is where one of them stands, [`Cause`] is why it is bad, [`Assembly`] makes an output of parts, [`rejects`] are
 //! for people. [`csv`], [`json`] and [`table`] (Parquet, Arrow) are formats of files and of requests, and [`tensors`] of requests alone;
-//! [`compression`] stands in front of texts. Whoever trains, evaluates or joins labels takes a file [`as_csv`]. Another format is a folder
-//! beside them, and here:
+//! [`compression`] stands in front of texts. [`ranges`] divide an input among machines. Whoever trains, evaluates or joins labels takes
+//! a file [`as_csv`]. Another format is a folder beside them, and here:
 //!
 //! - a variant of [`Input`] and [`Rows`], which pass calls on, and of [`Blocks`] if it has neither lines nor row groups: [`csv::cut`]
 //!   reads, hashes and cuts what has lines;
-//! - a variant of [`Malformed`], if its rows can be: `transform::Part` moves the index of a refusal whatever the format, and a reject
-//!   has few bytes;
+//! - a variant of [`Malformed`], if its rows can be, with numbers of its own by which another machine tells it ([`Cause::numbers`]): a
+//!   reject has few bytes;
 //! - its kept cells, as texts and as JSON (`kept`): `writing` knows outputs by these alone, and so any format goes to any other;
 //! - the input's name says which one it is ([`FileFormat::of`]). `transform::Run` has it beside the size; `transform::transform` cuts by
 //!   it, and opens by it.
@@ -28,6 +28,7 @@ mod input;
 pub mod json;
 mod kept;
 mod out;
+pub mod ranges;
 pub mod rejects;
 pub mod table;
 pub mod tensors;
@@ -39,7 +40,7 @@ pub use cause::{Cause, Malformed};
 pub use csv::dialect::Dialect;
 pub use csv::record::quote;
 pub use csv::source::decoded;
-pub use digest::PieceHash;
+pub use digest::{Digest, Hashed, HexHash, PieceHash};
 pub use encoding::Encoding;
 pub use file::{Compression, FileFormat, OutputFormat, RowFormat};
 pub use input::{Input, Rows};

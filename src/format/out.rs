@@ -2,7 +2,7 @@
 
 use super::table::{Columns, Writer};
 use super::writing::Style;
-use super::{Input, compression};
+use super::{Block, Input, compression};
 use crate::problem::Problem;
 use std::mem::take;
 
@@ -35,12 +35,49 @@ impl Out {
         }
     }
 
-    /// Takes the rows behind its own.
-    pub fn append(&mut self, next: Out) {
-        match (self, next) {
-            (Out::Text(text), Out::Text(next)) => text.extend(next),
-            (Out::Columns(columns), Out::Columns(next)) => columns.append(next),
-            _ => unreachable!("parts of an output are alike"),
+    /// Its rows, as they are told to another program; of columns, what they keep of a table isn't among them, and they are gone then.
+    /// `room`: memory for that.
+    pub fn bytes<'b>(&'b mut self, room: &'b mut Vec<u8>) -> &'b [u8] {
+        match self {
+            Out::Text(text) => text,
+            Out::Columns(columns) => {
+                room.clear();
+                columns.push_bytes(room);
+                room
+            }
+        }
+    }
+
+    /// Takes such rows instead of its own. None if they are none of this output.
+    pub fn set(&mut self, bytes: Vec<u8>) -> Option<()> {
+        match self {
+            Out::Text(text) => *text = bytes,
+            Out::Columns(columns) => columns.set_bytes(&bytes)?,
+        }
+        Some(())
+    }
+
+    /// Is what it keeps of a table still to be read?
+    pub fn lacks_kept(&self) -> bool {
+        matches!(self, Out::Columns(columns) if columns.lacks_kept())
+    }
+
+    /// Keeps what there is to be kept of the row group that its rows are of. False: it is none of these.
+    pub fn keep(&mut self, input: &Input, block: &Block) -> bool {
+        match (self, input, block) {
+            (Out::Columns(columns), Input::Table(input), Block::RowGroup(group)) if group.rows == columns.rows() => {
+                columns.keep_of(group, input.kept());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many rows it has, where that can be told.
+    pub fn rows(&self) -> Option<u64> {
+        match self {
+            Out::Text(_) => None,
+            Out::Columns(columns) => Some(columns.rows() as u64),
         }
     }
 

@@ -6,9 +6,11 @@
 
 use crate::format::RowFormat;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dialect {
     pub delimiter: u8,
     /// Not the delimiter, nor what [`Dialect::parse_escape`] refuses.

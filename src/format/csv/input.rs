@@ -192,6 +192,10 @@ impl Input {
         self.layout.reason(cause, refusal)
     }
 
+    pub fn width(&self) -> usize {
+        self.layout.roles.len()
+    }
+
     /// The columns' names; none where there is no header.
     pub fn names(&self) -> &[String] {
         if self.layout.header { &self.layout.names } else { &[] }

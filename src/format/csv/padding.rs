@@ -38,6 +38,11 @@ impl Held {
         self.runs.iter().map(|run| run.times).sum()
     }
 
+    /// Runs of equal lines: a line, and how often it stands there.
+    pub fn runs(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.runs.iter().map(|run| (&run.line[..], run.times))
+    }
+
     /// Bytes in memory, or so.
     pub fn size(&self) -> usize {
         self.runs.iter().map(|run| size_of::<Run>() + run.line.len()).sum()

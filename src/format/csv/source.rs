@@ -1,6 +1,6 @@
 //! The bytes of an input as text in UTF-8, whatever its encoding. Its hash and size stay those of the input itself.
 
-use crate::format::digest::{Digest, PieceHash};
+use crate::format::digest::{Digest, Grouped, PieceHash, PieceHasher};
 use crate::format::foreign::foreign;
 use crate::format::{CutError, Encoding};
 use crate::problem::{Code, Problem};
@@ -30,6 +30,12 @@ enum Hashing<R> {
     Whole(Box<blake3::Hasher>),
     /// By whoever has what was read.
     Pieces(Digest),
+    /// The same, of a part of the input; what comes of it are larger pieces.
+    Grouped(Grouped),
+    /// As it is read, in such pieces.
+    InOrder(Box<PieceHasher>),
+    /// By nobody.
+    None,
     /// By the input, which gives other bytes than it has: it unpacks them.
     Input(fn(&R) -> (u64, blake3::Hash)),
 }
@@ -95,7 +101,38 @@ impl<R: Read> Source<R> {
         }
     }
 
+    /// Begins `bytes` behind the input's beginning.
+    pub fn behind(mut self, bytes: u64) -> Source<R> {
+        if bytes > 0
+            && let Some(decoding) = &mut self.decoding
+        {
+            decoding.decoder = decoding.encoding.get().new_decoder_without_bom_handling();
+        }
+        self.bytes = bytes;
+        self
+    }
+
+    /// Hashes pieces of `large` bytes, of the input from where it begins. `small`: whoever reads it hashes pieces of that many, where
+    /// it is in UTF-8.
+    pub fn in_large_pieces(self, large: u64, small: Option<u64>) -> Source<R> {
+        Source {
+            hashing: match small.filter(|_| self.decoding.is_none()) {
+                Some(small) => Hashing::Grouped(Grouped::new(self.bytes / small, large / small)),
+                None => Hashing::InOrder(Box::new(PieceHasher::new(self.bytes / large, large))),
+            },
+            ..self
+        }
+    }
+
+    pub fn unhashed(self) -> Source<R> {
+        Source {
+            hashing: Hashing::None,
+            ..self
+        }
+    }
+
     /// Reads until `text` has `target` bytes or some more; what stands behind `from` is written over. True once the input has ended.
+    /// Where each character is a byte, as many bytes of the input are read as of a text in UTF-8: so it is known where, whatever they are.
     ///
     /// # Errors
     /// Its line is counted from 1 where `text` begins.
@@ -105,23 +142,24 @@ impl<R: Read> Source<R> {
             let rest = self.size.and_then(|size| size.checked_sub(self.bytes));
             let filled = read(&mut self.input, text, from, target, rest);
             filled.map_err(|e| reached(e.into(), text))?;
-            if let Hashing::Whole(hasher) = &mut self.hashing {
-                hasher.update(&text[from..]);
-            }
+            self.hashing.update(&text[from..]);
             self.bytes += (text.len() - from) as u64;
             return Ok(text.len() < target);
         };
         text.truncate(from);
+        let until = self.bytes.saturating_add((target - from) as u64);
         loop {
             if decoding.at == decoding.piece.len() && !decoding.ended {
                 let first = self.bytes == 0;
+                let wanted = match decoding.is_single_byte() {
+                    true => PIECE.min(usize::try_from(until - self.bytes).unwrap_or(PIECE)),
+                    false => PIECE,
+                };
                 decoding.at = 0;
-                read(&mut self.input, &mut decoding.piece, 0, PIECE, None)?;
-                if let Hashing::Whole(hasher) = &mut self.hashing {
-                    hasher.update(&decoding.piece);
-                }
+                read(&mut self.input, &mut decoding.piece, 0, wanted, None)?;
+                self.hashing.update(&decoding.piece);
                 self.bytes += decoding.piece.len() as u64;
-                decoding.ended = decoding.piece.len() < PIECE;
+                decoding.ended = decoding.piece.len() < wanted;
                 if first && let Some(problem) = foreign(&decoding.piece, unpacks).or_else(|| decoding.narrow()) {
                     return Err(problem.into());
                 }
@@ -129,10 +167,27 @@ impl<R: Read> Source<R> {
             if decoding.decode(text)? {
                 return Ok(true);
             }
-            if text.len() >= target {
+            let is_filled = match decoding.is_single_byte() {
+                true => self.bytes >= until,
+                false => text.len() >= target,
+            };
+            if is_filled {
                 return Ok(false);
             }
         }
+    }
+
+    /// Adds to `text` what stands in front of where the input begins.
+    ///
+    /// # Errors
+    /// It is none of the encoding's; its line is counted from 1 where `text` begins.
+    pub fn decode(&mut self, bytes: &[u8], text: &mut Vec<u8>) -> Result<(), CutError> {
+        let Some(decoding) = &mut self.decoding else {
+            text.extend_from_slice(bytes);
+            return Ok(());
+        };
+        (decoding.piece, decoding.at) = (bytes.into(), 0);
+        decoding.decode(text).map(|_| ())
     }
 
     /// Does the input hold other bytes than it gives?
@@ -153,22 +208,51 @@ impl<R: Read> Source<R> {
             Hashing::Whole(hasher) => hasher.finalize(),
             Hashing::Pieces(digest) => digest.hash(),
             Hashing::Input(hashed) => hashed(&self.input).1,
+            Hashing::Grouped(_) | Hashing::InOrder(_) | Hashing::None => unreachable!("it isn't hashed as a whole"),
+        }
+    }
+
+    /// Those of [`Source::in_large_pieces`].
+    pub fn large_pieces(&self) -> Vec<PieceHash> {
+        match &self.hashing {
+            Hashing::Grouped(grouped) => grouped.pieces(),
+            Hashing::InOrder(hasher) => hasher.pieces(),
+            _ => Vec::new(),
         }
     }
 
     /// Must pieces be hashed?
     pub fn has_pieces(&self) -> bool {
-        matches!(self.hashing, Hashing::Pieces(_))
+        matches!(self.hashing, Hashing::Pieces(_) | Hashing::Grouped(_))
     }
 
     pub fn add(&mut self, piece: PieceHash) {
-        if let Hashing::Pieces(digest) = &mut self.hashing {
-            digest.add(piece);
+        match &mut self.hashing {
+            Hashing::Pieces(digest) => digest.add(piece),
+            Hashing::Grouped(grouped) => grouped.add(piece),
+            _ => {}
+        }
+    }
+}
+
+impl<R> Hashing<R> {
+    fn update(&mut self, read: &[u8]) {
+        match self {
+            Hashing::Whole(hasher) => {
+                hasher.update(read);
+            }
+            Hashing::InOrder(hasher) => hasher.update(read),
+            _ => {}
         }
     }
 }
 
 impl Decoding {
+    /// Once it is known whether a byte order mark says otherwise.
+    fn is_single_byte(&self) -> bool {
+        self.decoder.encoding().is_single_byte()
+    }
+
     /// Decodes the rest of the piece; true if it was the last.
     fn decode(&mut self, text: &mut Vec<u8>) -> Result<bool, CutError> {
         loop {

@@ -147,6 +147,10 @@ impl Input {
         }
     }
 
+    pub fn width(&self) -> usize {
+        self.layout.columns.len()
+    }
+
     /// The keys of the first object.
     pub fn names(&self) -> &[String] {
         &self.layout.first

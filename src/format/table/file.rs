@@ -8,6 +8,7 @@ use super::parquet::Footer;
 use super::source::Source;
 use crate::format::{CutError, RowFormat};
 use polars_arrow::array::Array;
+use std::ops::Range;
 
 /// Where which rows of a file stand; its columns.
 #[derive(Debug)]
@@ -79,6 +80,33 @@ impl Table {
             Layout::Parquet(footer) => &footer.groups,
             Layout::Arrow(file) => &file.groups,
             Layout::Stream(_) => &[],
+        }
+    }
+
+    /// Runs of row groups that take about so many bytes of the file each.
+    pub fn runs(&self, bytes: u64) -> Vec<Range<usize>> {
+        let (mut runs, mut begin, mut sum) = (Vec::new(), 0, 0u64);
+        for (index, group) in self.groups().iter().enumerate() {
+            sum = sum.saturating_add(group.bytes);
+            if sum >= bytes {
+                runs.push(begin..index + 1);
+                (begin, sum) = (index + 1, 0);
+            }
+        }
+        // A table without row groups has a run without any.
+        if begin < self.groups().len() || runs.is_empty() {
+            runs.push(begin..self.groups().len());
+        }
+        runs
+    }
+
+    /// Where in the file stands what is read for a run of row groups, whatever columns are needed. What an Arrow file says of its other
+    /// record batches is looked at, too, when it is opened; but nothing of it is used.
+    pub fn extents(&self, groups: Range<usize>) -> Vec<Range<u64>> {
+        match &self.layout {
+            Layout::Parquet(footer) => footer.extents(groups),
+            Layout::Arrow(file) => file.extents(groups),
+            Layout::Stream(_) => Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::format::digest::{Digest, PieceHash};
 use crate::format::{CutError, RowFormat};
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What is hashed at once of a file.
@@ -18,6 +19,8 @@ pub struct RowGroups {
     /// Of those, the ones that become text.
     texts: Arc<[usize]>,
     next: usize,
+    /// Behind the last one.
+    end: usize,
 }
 
 /// A row group that is still to be read and decoded, by whoever has it.
@@ -40,13 +43,24 @@ impl RowGroups {
             Some(file) => Source::of(file)?,
             None => Source::whole(input, bound)?,
         };
+        let table = Table::open(&source, format, bound)?;
         Ok(RowGroups {
-            table: Arc::new(Table::open(&source, format, bound)?),
+            next: 0,
+            end: table.groups().len(),
+            table: Arc::new(table),
             source: Arc::new(source),
             needed: Arc::default(),
             texts: Arc::default(),
-            next: 0,
         })
+    }
+
+    /// No others than those of a run.
+    pub fn of_run(self, groups: Range<usize>) -> RowGroups {
+        RowGroups {
+            next: groups.start.min(self.end),
+            end: groups.end.min(self.end),
+            ..self
+        }
     }
 
     pub fn table(&self) -> &Arc<Table> {
@@ -61,7 +75,7 @@ impl RowGroups {
 
     pub fn next_group(&mut self) -> Option<Undecoded> {
         let index = self.next;
-        (index < self.table.groups().len()).then(|| {
+        (index < self.end).then(|| {
             self.next += 1;
             Undecoded {
                 table: self.table.clone(),
@@ -74,7 +88,7 @@ impl RowGroups {
     }
 
     pub fn ended(&self) -> bool {
-        self.next == self.table.groups().len()
+        self.next >= self.end
     }
 
     /// Bytes of the file.

@@ -16,6 +16,9 @@ use crate::problem::{Code, Problem};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::Read;
 
+mod range;
+pub use range::{Part, Sizes, TextRules, line_begin};
+
 /// The blocks of one input, in order, without a byte order mark in front, and without the padding at the end. Every block
 /// ends with a line feed, also where the input's last line has none.
 pub struct Blocks<R> {
@@ -35,6 +38,10 @@ pub struct Blocks<R> {
     /// What was read last, if it isn't hashed yet.
     piece: Option<Piece>,
     pieces: u64,
+    /// Nothing behind it is read.
+    until: u64,
+    /// Of what stands in front of what is read.
+    head: blake3::Hasher,
 }
 
 /// What a record is.
@@ -95,7 +102,7 @@ impl<R: Read> Blocks<R> {
         Blocks::with_sizes(source, dialect, block, RECORD_MAX)
     }
 
-    pub(in crate::format::csv) fn with_sizes(
+    pub(in crate::format) fn with_sizes(
         source: Source<R>,
         dialect: Dialect,
         block: usize,
@@ -114,6 +121,8 @@ impl<R: Read> Blocks<R> {
             ended: false,
             piece: None,
             pieces: 0,
+            until: u64::MAX,
+            head: blake3::Hasher::new(),
         }
     }
 
@@ -141,7 +150,7 @@ impl<R: Read> Blocks<R> {
         if let Some((held, records)) = self.ready.take() {
             return Ok(Some(self.give(held, records)));
         }
-        if self.ended {
+        if self.ended || self.is_read() {
             return Ok(None);
         }
         // The memory that was given back last is the likeliest to be in this core's cache. What it holds is written over.
@@ -155,7 +164,9 @@ impl<R: Read> Blocks<R> {
         self.tail.shrink_to(self.block);
         loop {
             let start = self.source.bytes() == 0;
-            let target = before + self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
+            let block = self.block.max(if start { BYTE_ORDER_MARK.len() } else { 0 });
+            let left = usize::try_from(self.until - self.source.bytes()).unwrap_or(usize::MAX);
+            let target = before + block.min(left);
             self.hash_piece(&bytes);
             let filled = self.source.fill(&mut bytes, before, target);
             self.ended = filled.map_err(|e| e.behind(self.held.lines()))?;
@@ -218,7 +229,16 @@ impl<R: Read> Blocks<R> {
                     None => self.too_long(&bytes),
                 });
             }
+            if self.is_read() {
+                self.tail = bytes;
+                return Ok(None);
+            }
         }
+    }
+
+    /// Is what stands behind it for others?
+    fn is_read(&self) -> bool {
+        self.source.bytes() >= self.until
     }
 
     /// What the input is instead, by what it begins with.
@@ -317,7 +337,7 @@ impl<R: Read> Blocks<R> {
 
     /// True once the last block has been given out.
     pub fn ended(&self) -> bool {
-        self.ended && self.ready.is_none()
+        (self.ended || self.is_read()) && self.ready.is_none()
     }
 
     /// Bytes of the input read so far, and their BLAKE3 hash: as they stand there, whatever their encoding. Once all blocks are

@@ -16,9 +16,13 @@ use polars_arrow::io::ipc::{IpcField, IpcSchema};
 use polars_arrow_format::ipc::planus::ReadAsRoot;
 use polars_arrow_format::ipc::{Block, FooterRef, SchemaRef};
 use polars_utils::bool::UnsafeBool;
+use std::ops::Range;
 
 /// The longest footer: a few hundred bytes for each column, and 24 for each record batch.
 const FOOTER_MAX: u64 = 64 << 20;
+
+/// What is read of a file's beginning at most, to tell what it is.
+const FRONT: u64 = 64;
 
 const MAGIC: &[u8] = b"ARROW1";
 
@@ -32,6 +36,10 @@ pub struct File {
     dictionaries: Dictionaries,
     /// Bytes of them in memory.
     shared: u64,
+    /// Where the rows end, and the footer begins.
+    end: u64,
+    /// Of the file.
+    size: u64,
 }
 
 impl File {
@@ -56,7 +64,7 @@ impl File {
             return Err(of_decoding("Feather V1 is not supported", &"it is Arrow's old format").into());
         }
         if head != MAGIC {
-            return Err(mismatch("Arrow", &source.read(0..size.min(64)).map_err(of_read)?).into());
+            return Err(mismatch("Arrow", &source.read(0..size.min(FRONT)).map_err(of_read)?).into());
         }
         if tail[4..] != *MAGIC {
             return Err(damaged("it doesn't end with ARROW1, as an Arrow file does").into());
@@ -89,6 +97,8 @@ impl File {
             metadata,
             dictionaries: Dictionaries::default(),
             shared: 0,
+            end,
+            size: source.size(),
         };
         file.read_dictionaries(source, end, bound)?;
         for index in 0..file.metadata.blocks.len() {
@@ -103,6 +113,19 @@ impl File {
             });
         }
         Ok(file)
+    }
+
+    /// Where stands what is read for some record batches.
+    pub fn extents(&self, groups: Range<usize>) -> Vec<Range<u64>> {
+        let dictionaries = self.metadata.dictionaries.iter().flatten();
+        let blocks = dictionaries.chain(&self.metadata.blocks[groups]);
+        // All places were looked at when it was opened.
+        let places = blocks.filter_map(|block| place(block, self.end).ok());
+        let around = [0..self.size.min(FRONT), self.end..self.size];
+        around
+            .into_iter()
+            .chain(places.map(|place| place.start..place.end))
+            .collect()
     }
 
     fn read_dictionaries(&mut self, source: &Source, end: u64, bound: u64) -> Result<(), CutError> {

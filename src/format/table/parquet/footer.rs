@@ -18,6 +18,9 @@ use std::ops::Range;
 /// The longest footer. That of a thousand columns in a thousand row groups has some hundred MB; few files have a tenth.
 const FOOTER_MAX: u64 = 64 << 20;
 
+/// What is read of a file's beginning at most, to tell what it is.
+const FRONT: u64 = 64;
+
 const MAGIC: &[u8] = b"PAR1";
 const MAGIC_ENCRYPTED: &[u8] = b"PARE";
 
@@ -29,6 +32,10 @@ pub struct Footer {
     pub leaves: Vec<Range<usize>>,
     pub groups: Vec<Group>,
     pub(super) metadata: FileMetadata,
+    /// Where the rows end, and the footer begins.
+    end: u64,
+    /// Of the file.
+    size: u64,
 }
 
 impl Footer {
@@ -53,7 +60,7 @@ impl Footer {
             return Err(encrypted().into());
         }
         if head != MAGIC {
-            return Err(mismatch("Parquet", &source.read(0..size.min(64)).map_err(of_read)?).into());
+            return Err(mismatch("Parquet", &source.read(0..size.min(FRONT)).map_err(of_read)?).into());
         }
         if tail[4..] != *MAGIC {
             return Err(damaged("it doesn't end with PAR1, as a Parquet file does").into());
@@ -70,11 +77,11 @@ impl Footer {
         if thrift::look(&footer).map_err(damaged)?.encrypted {
             return Err(encrypted().into());
         }
-        guarded("its footer", || Footer::decode(footer, start))
+        guarded("its footer", || Footer::decode(footer, start, size))
     }
 
     /// `end`: where the rows end, and the footer begins.
-    fn decode(footer: Vec<u8>, end: u64) -> Result<Footer, CutError> {
+    fn decode(footer: Vec<u8>, end: u64, size: u64) -> Result<Footer, CutError> {
         let decoded = deserialize_metadata(Buffer::from_vec(footer));
         let metadata = decoded.map_err(|e| of_decoding("its footer", &e))?;
         let fields = metadata.schema().fields();
@@ -111,7 +118,18 @@ impl Footer {
             leaves,
             groups,
             metadata,
+            end,
+            size,
         })
+    }
+
+    /// Where stands what is read for some row groups.
+    pub fn extents(&self, groups: Range<usize>) -> Vec<Range<u64>> {
+        let chunks = self.metadata.row_groups[groups]
+            .iter()
+            .flat_map(|group| group.parquet_columns());
+        let around = [0..self.size.min(FRONT), self.end..self.size];
+        around.into_iter().chain(chunks.filter_map(range)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ mod bounds;
 mod damage;
 mod fixtures;
 mod properties;
+mod runs;
 
 use super::source::Source;
 use super::{RowGroup, Table};

@@ -1,11 +1,13 @@
 //! Rows of an output as columns: what is kept of the input, and what is said of its rows.
 
+mod bytes;
+
 use crate::format::Wanted;
 use crate::model::{Category, Column, Type};
 use polars_arrow::array::{
     Array, BooleanArray, Float32Array, Float64Array, Int64Array, MutableBooleanArray, MutablePrimitiveArray,
 };
-use polars_arrow::array::{MutableArray, MutableBinaryViewArray, UInt32Array, Utf8ViewArray};
+use polars_arrow::array::{MutableArray, MutableBinaryViewArray, UInt32Array};
 use polars_arrow::datatypes::{ArrowDataType, Field};
 use std::sync::Arc;
 
@@ -131,11 +133,6 @@ enum Output {
     Texts(MutableBinaryViewArray<str>),
 }
 
-fn views(from: MutableBinaryViewArray<str>, push: impl FnMut(Option<&str>)) {
-    let array: Utf8ViewArray = from.freeze();
-    array.iter().for_each(push);
-}
-
 impl Output {
     fn of(kind: Kind) -> Output {
         match kind {
@@ -144,17 +141,6 @@ impl Output {
             Kind::Integers => Output::Integers(MutablePrimitiveArray::new()),
             Kind::Flags => Output::Flags(MutableBooleanArray::new()),
             Kind::Texts => Output::Texts(MutableBinaryViewArray::new()),
-        }
-    }
-
-    fn append(&mut self, next: Output) {
-        match (self, next) {
-            (Output::Float64(values), Output::Float64(next)) => values.extend(next.iter().map(|x| x.copied())),
-            (Output::Float32(values), Output::Float32(next)) => values.extend(next.iter().map(|x| x.copied())),
-            (Output::Integers(values), Output::Integers(next)) => values.extend(next.iter().map(|x| x.copied())),
-            (Output::Flags(values), Output::Flags(next)) => next.iter().for_each(|x| values.push(x)),
-            (Output::Texts(values), Output::Texts(next)) => views(next, |x| values.push(x)),
-            _ => unreachable!("parts of an output are alike"),
         }
     }
 
@@ -233,24 +219,6 @@ impl Columns {
         if self.schema.has_version {
             self.versions.push(version);
         }
-    }
-
-    /// Takes the rows behind its own, which are none of a table's: those are a part each.
-    pub fn append(&mut self, next: Columns) {
-        self.rows += next.rows;
-        if self.kept.is_empty() {
-            self.kept = next.kept;
-        } else {
-            for (kept, next) in self.kept.iter_mut().zip(next.kept) {
-                if let (Kept::Texts(texts), Kept::Texts(next)) = (kept, next) {
-                    views(next, |text| texts.push(text));
-                }
-            }
-        }
-        for (output, next) in self.outputs.iter_mut().zip(next.outputs) {
-            output.append(next);
-        }
-        self.versions.extend(next.versions);
     }
 
     /// Empties it, and keeps what it is.
