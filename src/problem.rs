@@ -78,6 +78,10 @@ impl Code {
         Code::WrongDelimiter,
     ];
 
+    pub fn parse(name: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Code::BadEncoding => "bad_encoding",

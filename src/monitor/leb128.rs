@@ -1,4 +1,5 @@
-//! Whole numbers in as many bytes as they need (LEB128), texts and floats behind each other: what the ledger keeps.
+//! Whole numbers in as many bytes as they need (LEB128), texts and floats behind each other: what the ledger keeps, and
+//! parts from elsewhere are told in.
 
 pub fn push(mut x: u64, out: &mut Vec<u8>) {
     while x >= 0x80 {

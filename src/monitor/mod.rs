@@ -10,7 +10,7 @@ pub mod bins;
 pub mod check;
 pub mod counts;
 pub mod labels;
-mod leb128;
+pub mod leb128;
 pub mod performance;
 pub mod policy;
 pub mod sizes;

@@ -50,7 +50,8 @@ pub struct Policy {
 }
 
 /// What is looked at beside what a model takes and says, by names of columns.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Watch {
     pub columns: Vec<String>,
     /// Rows are counted by the value of each of these, too.

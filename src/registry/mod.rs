@@ -20,7 +20,7 @@ mod manifest;
 mod register;
 mod retire;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod store;
 
 pub use approval::{Decision, Status, Vote};
@@ -252,6 +252,22 @@ impl Registry {
             None => rehearse(&model).map_err(|message| Error::model(&folder, message))?,
         }
         let identity = self.identity_of(version, &manifest, hash);
+        Ok(Member { identity, model })
+    }
+
+    /// Reads a version's model that was proven elsewhere, and is not tried again. `manifest`: the SHA-256 of the one it had there.
+    ///
+    /// # Errors
+    /// It is another one by now, or here, or isn't whole.
+    pub fn open(&self, version: u32, manifest: &str) -> Result<Member> {
+        let folder = self.folder(version);
+        let (found, hash) = Manifest::read_hashed(&folder)?;
+        if hash != manifest {
+            let message = format!("another one was proven, of SHA-256 {manifest}; here it has {hash}");
+            return Err(Error::model(folder.join(MANIFEST), message));
+        }
+        let model = Arc::new(load_by(&found, &folder)?);
+        let identity = self.identity_of(version, &found, hash);
         Ok(Member { identity, model })
     }
 

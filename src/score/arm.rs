@@ -1,6 +1,7 @@
 //! Which version answers for a key: by the key alone, so that it is the same one in every file, after every restart and over HTTP.
 
 use super::cell::trim;
+use serde::{Deserialize, Serialize};
 
 /// Who answers for a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub enum Arm {
 }
 
 /// How keys are split between the champion and one challenger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Split {
     salt: String,
     /// The challenger's share: `part` of `whole`.

@@ -2,7 +2,7 @@
 
 use super::arm::Split;
 use crate::model::{Model, Signature};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -79,7 +79,8 @@ impl Challenger {
 }
 
 /// A time in which a challenger has the same share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Phase {
     /// From 1.
     pub number: u32,

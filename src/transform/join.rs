@@ -126,9 +126,9 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
             }
         }
         self.lines += part.lines;
-        self.bytes += part.range().len() as u64;
+        self.bytes += part.bytes();
         if let Some(progress) = self.run.progress {
-            progress.fetch_add(part.range().len() as u64, Ordering::Relaxed);
+            progress.fetch_add(part.bytes(), Ordering::Relaxed);
         }
         Ok((part.source, part.out))
     }
@@ -142,11 +142,10 @@ impl<'a, O: Write, J: Write> Join<'a, O, J> {
         if self.first.is_none() {
             text.extend_from_slice(rejects::header(format));
         }
-        for reject in &part.rejects {
+        for (reject, record) in part.bad_rows() {
             let place = reject.place(self.lines, self.summary.rows);
             let column = self.opened.column(reject);
-            let reason = self.opened.reason(part, reject);
-            let record = &part.range()[reject.start as usize..reject.end as usize];
+            let reason = self.opened.reason(part, reject, record);
             let listed = reject.listed(part.row_group, self.lines, self.summary.rows);
             rejects::push(format, listed, column, &reason, record, &mut text);
             self.first.get_or_insert_with(|| Bad {

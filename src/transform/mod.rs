@@ -1,7 +1,8 @@
 //! One input -> one output's bytes: [`open`] its beginning, make a [`part`] of each run of records, [`join`] the parts.
 //!
-//! On one machine a part is one block. Blocks are scored in parallel and joined in order, so the bytes don't depend on who
-//! computed them; nor on where the input was cut.
+//! A part is one block. Blocks are scored in parallel and joined in order, so the bytes don't depend on who computed them; nor do
+//! they on where the input was cut. Those of a range of an input may be scored on another machine ([`score_range`]) and sent as
+//! files ([`wire`]): it has the same blocks, so that counts and rows of columns are the same, too.
 
 mod arms;
 mod crew;
@@ -9,6 +10,7 @@ mod join;
 mod open;
 mod part;
 mod pool;
+mod ranges;
 mod report;
 mod scan;
 mod scorer;
@@ -18,6 +20,7 @@ mod tests;
 mod trial;
 mod value;
 mod verdict;
+pub mod wire;
 
 pub use crate::format::{Encoding, OUTPUT_FORMAT};
 pub use crate::problem::{self, internal};
@@ -26,6 +29,7 @@ pub use join::Join;
 pub use open::{Opened, open};
 pub use part::{Part, Place, Reject};
 pub use pool::pool;
+pub use ranges::{FirstBlock, Next, Prepared, RangeFailure, Scored, score_range};
 pub use report::Report;
 pub use scan::{Scanned, scan};
 pub use scorer::Scorer;
@@ -135,6 +139,20 @@ pub struct Run<'a> {
     pub tried: Option<&'a Mutex<Tried>>,
 }
 
+impl<'a> Run<'a> {
+    fn cutting(&self, shape: &Shape) -> Cutting<'a> {
+        Cutting {
+            format: self.format,
+            encoding: shape.encoding,
+            dialect: shape.dialect,
+            size: self.size,
+            limits: shape.limits(self.memory),
+            file: self.file,
+            bound: table_bound(self.memory),
+        }
+    }
+}
+
 /// Scores `input` into `out`, and its bad rows into `rejects` (nothing is written there if there are none).
 pub fn transform(
     input: impl Read + Send,
@@ -156,29 +174,17 @@ pub fn transform_beside(
     run: &Run,
 ) -> Result<Summary, Failure> {
     let shape = &scorer.shape;
-    let cutting = Cutting {
-        format: run.format,
-        encoding: shape.encoding,
-        dialect: shape.dialect,
-        size: run.size,
-        limits: shape.limits(run.memory),
-        file: run.file,
-        bound: table_bound(run.memory),
-    };
+    let cutting = run.cutting(shape);
     let run = &Run {
         size: cutting.text_size(),
         ..*run
     };
     let mut blocks = Blocks::new(input, &cutting)?;
     let first = blocks.next_block()?.unwrap_or_default();
-    let mut opened = open(first.beginning(), run.format, scorer)?.in_phase(scorer, run.phase)?;
+    let opened = open(first.beginning(), run.format, scorer)?
+        .in_phase(scorer, run.phase)?
+        .with_trials(scorer, sinks.iter().map(|sink| sink.trial));
     blocks.open(&opened.input);
-    for sink in &sinks {
-        match sink.trial {
-            Trial::Shadow(place) => opened.shadows.push(scorer.beside(place)),
-            Trial::Challenger(_) => opened.keeps_arms = true,
-        }
-    }
     let join = Join::new(&opened, shape, out, rejects, run)?.with_trials(sinks);
     match run.pool {
         Some(pool) if !blocks.ended() => {

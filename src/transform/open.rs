@@ -1,8 +1,8 @@
 //! The beginning of an input -> how all of it is read, scored and written.
 
-use super::Scorer;
 use super::arms::Arms;
 use super::scorer::{Beside, SecondModel};
+use super::{Scorer, Trial};
 use crate::format::{Beginning, FileFormat, Input, Wanted};
 use crate::monitor::Counter;
 use crate::problem::Problem;
@@ -89,5 +89,16 @@ impl Opened {
             arms: arms.flatten(),
             ..self
         })
+    }
+
+    /// The same, with what is kept of trials.
+    pub fn with_trials(mut self, scorer: &Scorer, trials: impl Iterator<Item = Trial>) -> Opened {
+        for trial in trials {
+            match trial {
+                Trial::Shadow(place) => self.shadows.push(scorer.beside(place)),
+                Trial::Challenger(_) => self.keeps_arms = true,
+            }
+        }
+        self
     }
 }

@@ -9,16 +9,18 @@ use crate::problem::internal;
 use crate::score::batch::Flaw;
 use crate::score::predict;
 use std::borrow::Cow;
-use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// What came of a range of an input. Parts of neighbouring ranges make the part of both: [`Part::append`].
+/// What came of a range of an input.
 pub struct Part {
-    /// What its bad rows stand in: of text the range itself, whole records; in front of it, what stands in front of the rows.
+    /// What its bad rows stand in: of text the range itself, whole records; in front of it, what stands in front of the rows. Of a
+    /// range that was scored elsewhere, the records of its bad rows alone, one behind the other.
     pub source: Vec<u8>,
-    front: usize,
+    pub(super) front: usize,
+    /// The bytes of a range that was scored elsewhere.
+    pub(super) elsewhere: Option<u64>,
     pub out: Out,
     pub rows: u64,
     /// The line feeds in the range.
@@ -128,6 +130,7 @@ impl Opened {
             out,
             source: Vec::new(),
             front,
+            elsewhere: None,
             rows: 0,
             lines: 0,
             not_finite: 0,
@@ -241,8 +244,8 @@ impl Opened {
         self.input.column(reject.cause)
     }
 
-    pub fn reason(&self, part: &Part, reject: &Reject) -> Cow<'static, str> {
-        let record = &part.range()[reject.start as usize..reject.end as usize];
+    /// `record`: the row, as [`Part::bad_rows`] has it.
+    pub fn reason(&self, part: &Part, reject: &Reject, record: &[u8]) -> Cow<'static, str> {
         let refusal = |why| &part.refusals[why as usize][..];
         self.input.reason(reject.cause, record, refusal)
     }
@@ -280,50 +283,29 @@ impl Part {
         true
     }
 
-    pub fn range(&self) -> &[u8] {
-        &self.source[self.front..]
+    /// Each with its record.
+    pub fn bad_rows(&self) -> impl Iterator<Item = (&Reject, &[u8])> {
+        let mut before = 0;
+        self.rejects.iter().map(move |reject| {
+            let start = match self.elsewhere {
+                None => self.front + reject.start as usize,
+                Some(_) => before,
+            };
+            let length = (reject.end - reject.start) as usize;
+            before += length;
+            (reject, &self.source[start..start + length])
+        })
     }
 
-    /// Takes the part of the range behind its own.
-    pub fn append(&mut self, mut next: Part) {
-        if self.problem.is_some() {
-            return;
-        }
-        let bytes = self.range().len() as u32;
-        let shifted = |reject: Reject| Reject {
-            row: reject.row + self.rows as u32,
-            line: reject.line.map(|line| line + self.lines as u32),
-            start: reject.start + bytes,
-            end: reject.end + bytes,
-            cause: match reject.cause {
-                Cause::Refused(why) => Cause::Refused(why + self.refusals.len() as u32),
-                cause => cause,
-            },
-        };
-        for (trial, next) in self.trials.iter_mut().zip(take(&mut next.trials)) {
-            trial.append(next, self.lines as u32);
-        }
-        if let (Some(arms), Some(next)) = (&mut self.arms, &next.arms) {
-            arms.append(next);
-        }
-        self.source.extend(next.range());
-        self.rejects.extend(next.rejects.into_iter().map(shifted));
-        self.problem = next.problem.map(|problem| problem.behind(self.lines));
-        self.refusals.extend(next.refusals);
-        self.out.append(next.out);
-        self.rows += next.rows;
-        self.lines += next.lines;
-        self.not_finite += next.not_finite;
-        self.unknown
-            .iter_mut()
-            .zip(next.unknown)
-            .for_each(|(sum, count)| *sum += count);
-        self.lacking.resize(self.lacking.len().max(next.lacking.len()), 0);
-        let lacking = self.lacking.iter_mut().zip(next.lacking);
-        lacking.for_each(|(sum, count)| *sum += count);
-        self.counts.add(&next.counts);
-        self.keys.extend(next.keys);
-        self.keyed += next.keyed;
+    /// Can what is behind it be joined, too?
+    pub fn is_whole(&self) -> bool {
+        let is_unanswered = self.arms.as_ref().is_some_and(|arms| arms.is_unanswered);
+        self.problem.is_none() && !is_unanswered
+    }
+
+    /// Bytes of the range; of a table, of what its bad rows stand in.
+    pub fn bytes(&self) -> u64 {
+        self.elsewhere.unwrap_or((self.source.len() - self.front) as u64)
     }
 
     /// The memory that it holds.

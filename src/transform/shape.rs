@@ -2,6 +2,7 @@
 
 use crate::format::compression::Limits;
 pub use crate::format::{Columns, Dialect, Encoding, Header, OutputFormat};
+use crate::model::Marker;
 use crate::score::Spelling;
 pub use crate::share::Share;
 use std::fmt;
@@ -153,6 +154,50 @@ impl Shape {
         text
     }
 
+    /// The shape of a canonical text; none of any other text.
+    pub fn parse(text: &str) -> Option<Shape> {
+        let byte = |value: &str| match value.as_bytes() {
+            b"\\t" => Some(b'\t'),
+            [b'\\', byte] | [byte] => Some(*byte),
+            _ => None,
+        };
+        let mut shape = Shape::FROZEN;
+        let (mut missing, mut comma) = (None, false);
+        for line in text.split_terminator('\n') {
+            let (key, value) = line.split_once(" = ")?;
+            match key {
+                "header" if value == "true" => shape.header = Header::Present,
+                "header" => shape.header = Header::Absent,
+                "delimiter" => shape.dialect.delimiter = byte(value)?,
+                "missing" => missing = Some(serde_json::from_str::<Vec<Marker>>(value).ok()?),
+                "decimal" => comma = true,
+                "bad_rows" => shape.bad_rows = BadRows::Fail,
+                "max_bad_rows" => {
+                    shape.max_bad_rows = match value.parse() {
+                        Ok(most) => Limit::Count(most),
+                        Err(_) => Limit::Share(value.parse().ok()?),
+                    }
+                }
+                "columns" if value == "all" => shape.columns = Columns::All,
+                "columns" => shape.columns = Columns::Named(serde_json::from_str(value).ok()?),
+                "probabilities" => shape.probabilities = true,
+                "model_version" => shape.model_version = true,
+                "encoding" => shape.encoding = Encoding::parse(value)?,
+                "escape" => shape.dialect.escape = Some(byte(value)?),
+                FORMAT => shape.output = OutputFormat::parse(value)?,
+                "prefix" => shape.prefix = value.into(),
+                "max_expansion" => shape.max_expansion = value.parse().ok()?,
+                _ => return None,
+            }
+        }
+        shape.spelling = match missing {
+            Some(markers) => Spelling::new(&markers, comma),
+            None => Spelling::usual(comma),
+        };
+        // What was taken for something else, or left out, isn't written again.
+        (shape.text() == text).then_some(shape)
+    }
+
     /// The format of outputs of a shape, by its canonical text.
     pub fn output_of(text: &str) -> OutputFormat {
         let value = |line: &'_ str| {
@@ -210,7 +255,7 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Marker;
+    use proptest::prelude::*;
 
     fn share(percent: &str) -> Share {
         Share::parse(percent).unwrap()
@@ -241,6 +286,75 @@ mod tests {
             "header = false\ndelimiter = \\t\nmissing = [\"?\",-999.0]\ndecimal = ,\nbad_rows = fail\nmax_bad_rows = 7%\ncolumns = [\"a\\nb\",\"\\\"\"]\nprobabilities = \
              true\nmodel_version = true\nencoding = windows-1252\nescape = \\\\\nformat = jsonl\nprefix = our_\nmax_expansion = 7\n"
         );
+    }
+
+    fn shapes() -> impl Strategy<Value = Shape> {
+        let limit = prop_oneof![
+            any::<u64>().prop_map(Limit::Count),
+            (0u32..=100_000).prop_map(|n| Limit::Share(share(&format!("{}.{:03}", n / 1000, n % 1000)))),
+        ];
+        let name = || prop_oneof!["[ -~\u{e4}\n\"\\\\]{0,8}", Just("format = csv".to_string())];
+        let columns = prop_oneof![
+            Just(Columns::Prediction),
+            Just(Columns::All),
+            prop::collection::vec(name(), 0..3).prop_map(Columns::Named),
+        ];
+        let marker = prop_oneof![name().prop_map(Marker::Text), (-1e9..1e9).prop_map(Marker::Number)];
+        let missing = prop::option::of(prop::collection::vec(marker.prop_map(Marker::read), 0..4));
+        let delimiter = prop::sample::select(br"\t,;|:~\^ !#$%&()*/<=>?@[]_`{}".map(char::from).to_vec());
+        let settings = (
+            prop::sample::select(vec!["utf-8", "latin1", "utf-16le", "shift_jis"]),
+            prop::sample::select(vec![Header::Auto, Header::Present, Header::Absent]),
+            (delimiter, prop::option::of(prop::sample::select(br"\^~!#".to_vec()))),
+            (missing, any::<bool>()),
+            prop::sample::select(vec![BadRows::Blank, BadRows::Fail]),
+            limit,
+            columns,
+            any::<(bool, bool)>(),
+            prop::sample::select(OutputFormat::ALL.to_vec()),
+            ("[ -~\u{e4}]{0,8}", any::<u32>()),
+        );
+        settings.prop_map(
+            |(encoding, header, dialect, spelling, bad_rows, max_bad_rows, columns, flags, output, (prefix, most))| {
+                Shape {
+                    encoding: Encoding::parse(encoding).unwrap(),
+                    header,
+                    dialect: Dialect {
+                        delimiter: dialect.0 as u8,
+                        escape: dialect.1,
+                    },
+                    spelling: match spelling {
+                        (Some(markers), comma) => Spelling::new(&markers, comma),
+                        (None, comma) => Spelling::usual(comma),
+                    },
+                    bad_rows,
+                    max_bad_rows,
+                    columns,
+                    probabilities: flags.0,
+                    model_version: flags.1,
+                    output,
+                    prefix,
+                    max_expansion: most,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_shape_is_read_from_its_text(shape in shapes()) {
+            prop_assert_eq!(Shape::parse(&shape.text()), Some(shape));
+        }
+
+        #[test]
+        fn no_other_text_is_a_shape(shape in shapes(), at in any::<prop::sample::Index>(), byte in "[ -~\n]?") {
+            let mut text = shape.text();
+            let at = at.index(text.len() + 1);
+            if text.is_char_boundary(at) {
+                text.insert_str(at, &byte);
+                prop_assert!(Shape::parse(&text).is_none_or(|shape| shape.text() == text));
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::{ColumnCounts, Counts, GroupCounts, SegmentCounts};
 use crate::monitor::leb128::{push, push_text, take, take_float, take_text};
 use crate::monitor::performance::Tally;
+use std::ops::{Deref, DerefMut};
 
 /// Of the encoding.
 const FORMAT: u8 = 2;
@@ -15,8 +16,29 @@ const COUNTED: u8 = 1;
 const RANGE: u8 = 2;
 const SUM: u8 = 4;
 
-/// Of any baseline; what claims more is damaged.
-const BINS: u64 = 1 << 20;
+/// Of all columns of any baseline together; what claims more is damaged: a few bytes can claim many.
+const BINS: u64 = 1 << 24;
+
+/// What is read.
+struct Encoded<'b> {
+    bytes: &'b [u8],
+    /// How many more there may be.
+    bins: u64,
+}
+
+impl<'b> Deref for Encoded<'b> {
+    type Target = &'b [u8];
+
+    fn deref(&self) -> &&'b [u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Encoded<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.bytes
+    }
+}
 
 impl Counts {
     pub fn bytes(&self) -> Vec<u8> {
@@ -40,10 +62,10 @@ impl Counts {
 
     /// None if these bytes are no counts.
     pub fn of(bytes: &[u8]) -> Option<Counts> {
-        let (&format @ 1..=FORMAT, mut rest) = bytes.split_first()? else {
+        let (&format @ 1..=FORMAT, bytes) = bytes.split_first()? else {
             return None;
         };
-        let rest = &mut rest;
+        let rest = &mut Encoded { bytes, bins: BINS };
         let mut counts = Counts {
             rows: take(rest)?,
             bad_rows: take(rest)?,
@@ -65,7 +87,7 @@ impl Counts {
             counts.duplicates = Some(take(rest)?);
             counts.halvings = take(rest)?.try_into().ok()?;
         }
-        counts.absent = take_all(rest, take_text)?;
+        counts.absent = take_all(rest, |rest| take_text(rest))?;
         rest.is_empty().then_some(counts)
     }
 }
@@ -81,7 +103,7 @@ impl SegmentCounts {
         }
     }
 
-    fn read(bytes: &mut &[u8]) -> Option<SegmentCounts> {
+    fn read(bytes: &mut Encoded) -> Option<SegmentCounts> {
         Some(SegmentCounts {
             column: take_text(bytes)?,
             other: GroupCounts::read(bytes)?,
@@ -98,7 +120,7 @@ impl GroupCounts {
         push_all(&self.outputs, out, ColumnCounts::write);
     }
 
-    fn read(bytes: &mut &[u8]) -> Option<GroupCounts> {
+    fn read(bytes: &mut Encoded) -> Option<GroupCounts> {
         Some(GroupCounts {
             rows: take(bytes)?,
             favourable: take(bytes)?,
@@ -155,7 +177,7 @@ impl ColumnCounts {
         floats.for_each(|x| out.extend(x.to_le_bytes()));
     }
 
-    fn read(bytes: &mut &[u8]) -> Option<ColumnCounts> {
+    fn read(bytes: &mut Encoded) -> Option<ColumnCounts> {
         let [flags @ 0..=7] = take_chunk(bytes)? else {
             return None;
         };
@@ -175,7 +197,7 @@ impl ColumnCounts {
         Some(column)
     }
 
-    fn read_as_format_1(bytes: &mut &[u8]) -> Option<ColumnCounts> {
+    fn read_as_format_1(bytes: &mut Encoded) -> Option<ColumnCounts> {
         let length = take(bytes)?;
         let mut numbers = [0; 8];
         take_each(bytes, &mut numbers)?;
@@ -206,30 +228,32 @@ fn push_counts(counts: &[u64], out: &mut Vec<u8>) {
     }
 }
 
-fn take_each(bytes: &mut &[u8], numbers: &mut [u64]) -> Option<()> {
+fn take_each(bytes: &mut Encoded, numbers: &mut [u64]) -> Option<()> {
     numbers.iter_mut().try_for_each(|number| {
         *number = take(bytes)?;
         Some(())
     })
 }
 
-fn take_chunk<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
-    let (chunk, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
+fn take_chunk<const N: usize>(bytes: &mut Encoded) -> Option<[u8; N]> {
+    let (chunk, rest) = bytes.bytes.split_first_chunk()?;
+    let chunk = *chunk;
+    bytes.bytes = rest;
     Some(chunk)
 }
 
-fn take_all<T>(bytes: &mut &[u8], mut take_one: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
+fn take_all<T>(bytes: &mut Encoded, mut take_one: impl FnMut(&mut Encoded) -> Option<T>) -> Option<Vec<T>> {
     (0..take(bytes)?).map(|_| take_one(bytes)).collect()
 }
 
-fn take_counts(bytes: &mut &[u8]) -> Option<Vec<u64>> {
+fn take_counts(bytes: &mut Encoded) -> Option<Vec<u64>> {
     let length = take(bytes)?;
     take_bins(bytes, length)
 }
 
-fn take_bins(bytes: &mut &[u8], length: u64) -> Option<Vec<u64>> {
-    let length = (length <= BINS).then_some(length as usize)?;
+fn take_bins(bytes: &mut Encoded, length: u64) -> Option<Vec<u64>> {
+    bytes.bins = bytes.bins.checked_sub(length)?;
+    let length = length as usize;
     let mut bins = Vec::new();
     while bins.len() < length {
         let count = take(bytes)?;
@@ -324,6 +348,22 @@ mod tests {
             bytes.insert(0, format);
             let _ = Counts::of(&bytes);
         }
+    }
+
+    /// Six bytes claimed a million bins each.
+    #[test]
+    fn bins_that_are_claimed_in_few_bytes_are_bounded() {
+        let column = ColumnCounts {
+            bins: vec![0; 1 << 20],
+            ..ColumnCounts::default()
+        };
+        let counts = Counts {
+            columns: vec![column; 17],
+            ..Counts::default()
+        };
+        let bytes = counts.bytes();
+        assert!(bytes.len() < 200, "{}", bytes.len());
+        assert_eq!(Counts::of(&bytes), None);
     }
 
     fn numbers(bins: Vec<u64>, range: Option<(f64, f64)>, sum: f64) -> ColumnCounts {

@@ -85,6 +85,21 @@ impl Registry {
             .transpose()
     }
 
+    /// A baseline of a version that was in force elsewhere, by the SHA-256 of its file; whatever was decided since.
+    ///
+    /// # Errors
+    /// It isn't there, damaged, or of another model.
+    pub fn baseline_of(&self, version: u32, sha256: Sha256Sum) -> Result<InForce> {
+        let folder = self.folder(version);
+        let manifest = self.manifest(version)?;
+        let digits = sha256.to_string();
+        let attached = manifest.attachments.iter().find(|attached| attached.sha256 == digits);
+        match attached {
+            Some(attached) => in_force(&attached.file_in(&folder), &manifest.signature),
+            None => in_force(&file(&folder, &digits), &manifest.signature),
+        }
+    }
+
     /// Did nobody decide for another baseline than the one that is known? What stands in it isn't read again.
     pub fn is_baseline_in_force(&self, version: u32, known: Option<Sha256Sum>) -> bool {
         let given = self.baselines_given(version).map(|mut given| given.pop());

@@ -306,7 +306,7 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Wherever an input is cut into parts, and whether they are joined one by one or made one first.
+    /// Wherever an input is cut into parts, and wherever they are scored.
     #[test]
     fn any_parts_of_lines_give_the_same(
         rows in prop::collection::vec(line(), 1..40),
@@ -327,8 +327,8 @@ proptest! {
         let whole = joined(text, &scorer, &run, &[], false);
         let ends: Vec<usize> = text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1).collect();
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
-        for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(text, &scorer, &run, ends, appended), &whole);
+        for (ends, sent) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
+            prop_assert_eq!(&joined(text, &scorer, &run, ends, sent), &whole);
         }
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let done = transform(text, &scorer, &mut out, &mut rejects, &run);

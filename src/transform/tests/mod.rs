@@ -13,8 +13,10 @@ use std::time::Duration;
 use watched::counter;
 
 mod lines;
+mod ranges;
 mod trials;
 mod watched;
+mod wire;
 
 fn lineup() -> Arc<Lineup> {
     let json = br#"{"features":["x","y"],"coefficients":[2,1],"intercept":0.5}"#;
@@ -36,13 +38,13 @@ fn shape(columns: Columns, max_bad_rows: Limit) -> Shape {
 }
 
 /// What comes of an input that is cut into parts where `cut` says so, or why there is none; with its output and rejects.
-/// `appended`: neighbouring parts are made one before they are joined.
+/// `sent`: the parts are those of a part file.
 fn joined(
     text: &[u8],
     scorer: &Scorer,
     run: &Run,
     ends: &[usize],
-    appended: bool,
+    sent: bool,
 ) -> (Result<Summary, String>, Vec<u8>, Vec<u8>) {
     let (mut out, mut rejects) = (Vec::new(), Vec::new());
     let opened = match open(Beginning::Text(text), run.format, scorer) {
@@ -59,12 +61,8 @@ fn joined(
         parts.push(opened.part(Block::Text(text[start..end].to_vec()), Out::new(&opened.input)));
         start = end;
     }
-    if appended {
-        let whole = parts.into_iter().reduce(|mut whole, next| {
-            whole.append(next);
-            whole
-        });
-        parts = whole.into_iter().collect();
+    if sent {
+        parts = wire::sent(parts, &opened);
     }
     let mut join = Join::new(&opened, &scorer.shape, &mut out, &mut rejects, run).unwrap();
     let shown = |failure: Failure| match failure {
@@ -97,7 +95,7 @@ fn record_ends(text: &[u8]) -> Vec<usize> {
 }
 
 proptest! {
-    /// Wherever an input is cut into parts, and whether they are joined one by one or made one first.
+    /// Wherever an input is cut into parts, and wherever they are scored.
     #[test]
     fn any_parts_give_the_same_bytes_rejects_counts_lines_and_limits(
         rows in prop::collection::vec(
@@ -123,8 +121,8 @@ proptest! {
         let whole = joined(&text, &scorer, &run, &[], false);
         let ends = record_ends(&text);
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
-        for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(&text, &scorer, &run, ends, appended), &whole);
+        for (ends, sent) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
+            prop_assert_eq!(&joined(&text, &scorer, &run, ends, sent), &whole);
         }
         let (mut out, mut rejects) = (Vec::new(), Vec::new());
         let done = transform(&text[..], &scorer, &mut out, &mut rejects, &run);
@@ -159,8 +157,8 @@ proptest! {
         let whole = joined(&text, &scorer, &run, &[], false);
         let ends = record_ends(&text);
         let some: Vec<usize> = ends.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(end, _)| *end).collect();
-        for (ends, appended) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
-            prop_assert_eq!(&joined(&text, &scorer, &run, ends, appended), &whole);
+        for (ends, sent) in [(&ends, false), (&ends, true), (&some, false), (&some, true)] {
+            prop_assert_eq!(&joined(&text, &scorer, &run, ends, sent), &whole);
         }
         prop_assert_eq!(whole.0.unwrap().rows as usize, lines.len() + 1);
         text.extend_from_slice(padding.as_bytes());

@@ -57,7 +57,7 @@ fn member(of: usize) -> Member {
     }
 }
 
-fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
+pub fn scorer(champion: usize, shadows: &[usize]) -> Scorer {
     let shadow = |&of: &usize| Shadow {
         experiment: format!("e{of}"),
         member: member(of),
@@ -85,7 +85,7 @@ fn all_outputs() -> Shape {
 const SPLIT: (u64, u64) = (1, 2);
 
 /// An A/B test by `id` in its first phase; outputs say who answered.
-fn divided(champion: usize, challenger: usize) -> Scorer {
+pub fn divided(champion: usize, challenger: usize) -> Scorer {
     let phase = Phase {
         number: 1,
         name: "ab/1".into(),
@@ -183,7 +183,7 @@ fn cell() -> impl Strategy<Value = String> {
     .prop_map(String::from)
 }
 
-fn table() -> impl Strategy<Value = String> {
+pub fn table() -> impl Strategy<Value = String> {
     let header = prop::sample::select(vec![
         "x,y,city,id",
         "id,city,y,x",

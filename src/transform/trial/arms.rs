@@ -25,7 +25,7 @@ pub struct ArmsPart {
 
 impl ArmsPart {
     /// Of a range of which nothing was read.
-    fn of(arms: &Arms, lineup: &Lineup) -> ArmsPart {
+    pub fn of(arms: &Arms, lineup: &Lineup) -> ArmsPart {
         let model = arms.challenger(lineup).model.as_ref();
         let counter = arms.sides[1].counter.as_ref();
         ArmsPart {

@@ -99,25 +99,15 @@ impl Tried {
 #[derive(Default)]
 pub struct TrialPart {
     /// Lines without their numbers, one behind the other.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// Of each row, the line on which it begins, counted from 0 at the beginning of the range; and where its text ends.
-    rows: Vec<(u32, usize)>,
-    tally: Tried,
+    pub(super) rows: Vec<(u32, usize)>,
+    pub(super) tally: Tried,
     /// A defect of this program kept it from being made.
-    is_lost: bool,
+    pub(super) is_lost: bool,
 }
 
 impl TrialPart {
-    /// Takes the part of the range behind its own, `lines` of which stand in front of it.
-    pub fn append(&mut self, next: TrialPart, lines: u32) {
-        let text = self.text.len();
-        self.text.extend(next.text);
-        self.rows
-            .extend(next.rows.into_iter().map(|(line, end)| (line + lines, end + text)));
-        self.tally.add(&next.tally);
-        self.is_lost |= next.is_lost;
-    }
-
     /// The memory that it holds.
     pub fn memory(&self) -> usize {
         self.text.capacity() + self.rows.capacity() * size_of::<(u32, usize)>()

@@ -142,18 +142,17 @@ impl Output<'_> {
     /// Gives the memory of its range back.
     fn add(&mut self, mut part: Part) -> Result<Vec<u8>, Refusal> {
         let format = self.opened.input.format().rows;
-        for reject in &part.rejects {
+        for (reject, record) in part.bad_rows() {
             if self.rejects.is_none() && self.named.len() == NAMED {
                 break;
             }
             let place = reject.place(self.lines, self.rows);
             let column = self.opened.column(reject);
-            let reason = self.opened.reason(&part, reject);
+            let reason = self.opened.reason(&part, reject, record);
             if let Some(rejects) = &mut self.rejects {
                 if rejects.is_empty() {
                     rejects.extend_from_slice(rejects::header(format));
                 }
-                let record = &part.range()[reject.start as usize..reject.end as usize];
                 let listed = reject.listed(part.row_group, self.lines, self.rows);
                 rejects::push(format, listed, column, &reason, record, rejects);
             }
