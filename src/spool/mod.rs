@@ -6,6 +6,7 @@ mod folder;
 pub mod lease;
 mod links;
 mod name;
+pub mod parts;
 mod place;
 mod probe;
 pub mod publish;
