@@ -12,8 +12,12 @@
 //! all that is known of them). Its name tells its format. A stale input is cut into blocks of whole records, or row groups
 //! ([`format::Blocks`]). The first one is opened: its head tells which field is which feature ([`transform::open`]). Each block becomes a part, on any thread: a
 //! reader fills batches of rows by the rule of what a cell means ([`score::cell`]), the lineup's [`model`] predicts, a
-//! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held.
+//! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held. Ranges of a
+//! large input may be scored on other machines, which send parts of the same blocks ([`transform::wire`]).
 //! The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
+//!
+//! An input that outgrows one machine goes the same way in ranges: [`engine`] has `transform part run` score them on nodes of a cluster,
+//! each into a file of parts, and the worker joins these as if it had made them.
 //!
 //! # The way of one request
 //!
@@ -53,6 +57,7 @@
 //! - which types of Parquet and Arrow are cells, and by which text: [`format::table`]; how much of them is in memory at once: there;
 //! - how rows stand in JSON: a variant of [`format::json::Form`]; in tensors: [`format::tensors`];
 //! - what a file's name tells of its format, and what its output is called: [`format::FileFormat`], `spool::results`;
+//! - where an input may be cut for several machines: [`format::ranges`];
 //! - how files are compressed: [`format::compression`]; how training, evaluation and labels take them: [`format::as_csv`]; which media
 //!   types they are over HTTP: `serve::file_type`;
 //! - an input format: a folder beside [`format::csv`], and a variant of each type that
@@ -67,6 +72,8 @@
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
 //!   ledger), `worker::commit` (with it: whose rows are held against which baseline, `monitors`; what becomes of a group, `sorting`);
+//! - what a node is told and reports: [`engine::task`]; where a task goes, and when again: [`engine::attempts`]; what is spoken with Ray:
+//!   `src/engine/bridge.py`; what `check` asks of nodes: [`engine::probe`];
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`], and words of commands: [`shell`];
@@ -86,7 +93,7 @@
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
+//! golden rows. [`worker`] and [`commands`] know [`engine`], which knows [`transform`], [`registry`] and [`format`]. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! [`experiment`] compares two versions by what they said, and knows of [`monitor`] the index and how far chance goes,
 //! of [`evaluate`] the histograms, of [`report`] how times and shares are written.
@@ -100,6 +107,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod digits;
+pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod experiment;

@@ -297,8 +297,30 @@ pub enum Command {
         #[arg(long, value_name = "STAGE", default_value = "production")]
         stage: Stage,
     },
+    /// Work for an engine, on a node of it
+    #[command(hide = true)]
+    Part {
+        #[command(subcommand)]
+        command: Part,
+    },
     /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Part {
+    /// Do the tasks of a file, a line of JSON each, and print a report of each
+    ///
+    /// Exit codes: 0, all are done; 75, this machine can't, another one may; 70, a panic; else, none can. Why stands on stderr, as
+    /// JSON. The configuration isn't read: tasks say all.
+    Run {
+        /// The file; - is standard input
+        #[arg(long, value_name = "FILE")]
+        tasks: PathBuf,
+        /// End when this process does, which must be the one that starts this
+        #[arg(long, value_name = "PID")]
+        parent: Option<u32>,
+    },
 }
 
 fn formats() -> impl TypedValueParser<Value = FileFormat> {

@@ -3,6 +3,7 @@
 use super::invocation::Invocation;
 use super::{few, missing_globs, print_error, print_line};
 use crate::config::{Config, Input, Watch, has_segments, says_who_answers};
+use crate::engine;
 use crate::error::{Error, Result, exit};
 use crate::ledger::{Found, Ledger};
 use crate::registry::Registry;
@@ -89,6 +90,10 @@ pub fn check(config: Config, wishes: &Wishes, invocation: &Invocation) -> Result
             print_line("warning  experiments: what is on trial can't be tried as it should");
             print_error(&error, invocation);
         }
+    }
+    if let Some(engine) = &config.engine {
+        let found = engine::rehearse(&config, engine);
+        found.into_iter().for_each(|(what, found)| note(&what, found));
     }
     if serve {
         serve::rehearse(&config)

@@ -9,6 +9,7 @@ mod invocation;
 mod keys;
 mod models;
 mod monitor;
+mod part;
 mod retry;
 mod run;
 mod sandbox;
@@ -17,7 +18,7 @@ mod spool;
 mod status;
 mod train;
 
-use crate::cli::{Cli, Command, LogFormat, LogLevel};
+use crate::cli::{Cli, Command, LogFormat, LogLevel, Part};
 use crate::config::{Config, Sources, is_group};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
@@ -215,6 +216,9 @@ pub fn run(cli: Cli) -> u8 {
             load().and_then(|config| evaluate::evaluate(config, &question))
         }
         Some(Command::Serve { stage }) => crate::serve::run(load, stage),
+        Some(Command::Part {
+            command: Part::Run { tasks, parent },
+        }) => Ok(part::run(&tasks, parent)),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "transform", &mut script);

@@ -38,11 +38,29 @@ pub fn check(config: &Config, layers: &Layers) -> Result<()> {
             apart(layers, own, other, "")?;
         }
     }
+    // What runs left in it is removed.
+    let engine = config.engine.as_ref().map(|engine| ("engine.parts", &engine.parts));
+    if let Some(own) = engine {
+        let others = [input, models, shadow]
+            .into_iter()
+            .chain(written)
+            .chain(alerts)
+            .chain(capture);
+        for other in others {
+            apart(layers, own, other, "")?;
+        }
+    }
     // By a link to an output, each output would be an input.
     if let Links::Within(folders) = config.input.rules.links() {
         let why = ": what is written there is no input; name the folders below it that links lead to";
         for folder in folders {
-            for other in written.into_iter().chain(capture).chain(alerts).chain([shadow]) {
+            for other in written
+                .into_iter()
+                .chain(capture)
+                .chain(alerts)
+                .chain([shadow])
+                .chain(engine)
+            {
                 apart(layers, ("input.links", folder), other, why)?;
             }
         }

@@ -6,6 +6,7 @@
 
 mod capture;
 mod disjoint;
+mod engine;
 mod input;
 pub mod layers;
 mod models;
@@ -20,6 +21,7 @@ mod value;
 mod worker;
 
 pub use capture::Capture;
+pub use engine::Engine;
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use monitor::has_segments;
@@ -70,6 +72,8 @@ pub struct Config {
     pub serve: Serve,
     /// `None`: nothing is captured.
     pub capture: Option<Capture>,
+    /// `None`: this machine alone scores.
+    pub engine: Option<Engine>,
 }
 
 /// As it is written: a field a section.
@@ -89,6 +93,7 @@ struct Raw {
     alerts: monitor::Alerts,
     serve: serve::Raw,
     capture: capture::Raw,
+    engine: engine::Raw,
 }
 
 impl Raw {
@@ -122,6 +127,7 @@ impl Raw {
             alerts: self.alerts.path,
             serve: self.serve.validate(),
             capture: self.capture.validate(),
+            engine: self.engine.validate(layers)?,
         };
         disjoint::check(&config, layers)?;
         monitor::has_names(&config, layers)?;

@@ -51,6 +51,49 @@ pub enum Error {
     /// A mount that is gone or gives back other than was put in.
     #[error("{}: {message}", path.display())]
     Mount { path: PathBuf, message: String },
+    /// Of an engine that scores parts of inputs on other machines.
+    #[error("{}: {message}", path.display())]
+    Engine {
+        fault: EngineFault,
+        path: PathBuf,
+        message: String,
+    },
+}
+
+/// What is wrong with an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EngineFault {
+    /// It doesn't answer, or can do no work.
+    Unavailable,
+    /// Of Ray, of Python, or of transform on a node: another version than is needed.
+    Version,
+    /// A node can't do what this machine can.
+    Node,
+    /// A node sees another model.
+    Model,
+    /// A node sees another input.
+    Input,
+}
+
+impl EngineFault {
+    pub const ALL: [EngineFault; 5] = [
+        EngineFault::Unavailable,
+        EngineFault::Version,
+        EngineFault::Node,
+        EngineFault::Model,
+        EngineFault::Input,
+    ];
+
+    /// Stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            EngineFault::Unavailable => "engine_unavailable",
+            EngineFault::Version => "engine_version",
+            EngineFault::Node => "engine_node",
+            EngineFault::Model => "engine_model",
+            EngineFault::Input => "engine_input",
+        }
+    }
 }
 
 impl Error {
@@ -104,6 +147,14 @@ impl Error {
         }
     }
 
+    pub fn engine(fault: EngineFault, path: impl AsRef<Path>, message: impl Into<String>) -> Error {
+        Error::Engine {
+            fault,
+            path: path.as_ref().into(),
+            message: message.into(),
+        }
+    }
+
     /// Stable name, for `status` and the logs. TROUBLESHOOTING.md has an entry for each.
     pub fn code(&self) -> &'static str {
         match self {
@@ -123,6 +174,7 @@ impl Error {
             Error::Busy { .. } => "another_worker",
             Error::Owned { .. } => "output_owned",
             Error::Mount { .. } => "mount",
+            Error::Engine { fault, .. } => fault.code(),
         }
     }
 
@@ -132,7 +184,12 @@ impl Error {
             Error::Config { .. } | Error::Keys { .. } | Error::Owned { .. } => exit::USAGE,
             Error::NoModel { .. } | Error::Model { .. } => exit::NO_MODEL,
             Error::Ledger { passing: false, .. } => exit::USAGE,
+            Error::Engine {
+                fault: EngineFault::Version,
+                ..
+            } => exit::USAGE,
             Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
+            Error::Engine { .. } => exit::TRY_AGAIN,
         }
     }
 
@@ -178,6 +235,22 @@ impl Error {
                 "two workers would overwrite each other's results: give this one its own output.path and failed.path; if their \
                  inputs never have the same names, set output.shared = true for both; if the other one is gone, 'transform check \
                  --take-output' takes the folder over",
+            ),
+            "engine_unavailable" => Some(
+                "'ray status' on a node of the cluster tells how it is; engine.address names it. A worker that runs tries again by \
+                 itself; engine.kind = \"local\" does without",
+            ),
+            "engine_version" => Some(
+                "all nodes need the transform of this machine and its Python and Ray; see engine_version in TROUBLESHOOTING.md",
+            ),
+            "engine_node" => {
+                Some("mend that node, or take it from the cluster: 'ray stop' on it; 'transform check' asks all nodes")
+            }
+            "engine_model" => Some(
+                "all nodes must see models.path as this machine does, at the same path: does the node's mount keep old contents?",
+            ),
+            "engine_input" => Some(
+                "all nodes must see input.path as this machine does, at the same path: does the node's mount keep old contents?",
             ),
             _ => None,
         }

@@ -4,14 +4,15 @@ use super::agenda::Shortage;
 use super::no_file::{name_too_long, not_a_file};
 use super::pin::Pin;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
-use crate::config::Config;
+use super::setup::Setup;
+use crate::engine::Scoring;
 use crate::error::{Error, Result};
 use crate::format::FileFormat;
 use crate::ledger::{HalfHash, Taken};
 use crate::score::Lineup;
 use crate::service::clock::wall_clock;
 use crate::spool::lease::{Writers, writers};
-use crate::spool::publish::{Publisher, TrialDraft};
+use crate::spool::publish::TrialDraft;
 use crate::spool::results::{self, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Name};
@@ -25,15 +26,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// What the worker and the threads that score share until the configuration is read again.
-pub struct Setup {
-    pub config: Config,
-    pub publisher: Publisher,
-    pub pool: rayon::ThreadPool,
-    /// The one-shot, which comes back to nothing: it leaves what goes on changing to the next run.
-    pub once: bool,
-}
 
 /// The phase that an input is of if it has the contents that were recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,6 +258,33 @@ impl Context<'_> {
         Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
     }
 
+    /// Here, or elsewhere. `out`: the output and the rejects.
+    fn transform<W: Write + Send>(
+        &self,
+        job: &Job,
+        file: &File,
+        [output, rejects]: [&mut W; 2],
+        sinks: Vec<Sink>,
+        run: &Run,
+    ) -> Result<Result<Summary, Failure>> {
+        let Setup { config, engine, .. } = self.setup;
+        let scorer = &self.pin.scorer;
+        match (engine, &self.pin.members) {
+            (Some(engine), Some(members)) if self.setup.scores_elsewhere(job) => {
+                let path = config.input.path.join(job.name.path());
+                let scoring = Scoring {
+                    path: &path,
+                    file,
+                    scorer,
+                    members,
+                    run,
+                };
+                engine.transform(&scoring, [output, rejects], sinks)
+            }
+            _ => Ok(transform_beside(file, scorer, output, rejects, sinks, run)),
+        }
+    }
+
     fn score(&self, job: &Job, file: File, racy: bool, mut rejects: Draft) -> Result<Outcome> {
         let Setup {
             config,
@@ -294,7 +313,7 @@ impl Context<'_> {
         };
         let unchanged = || self.is_unchanged(job);
         if matches!(job.task, Task::Trial(_)) {
-            let result = transform_beside(&file, &self.pin.scorer, &mut io::sink(), &mut io::sink(), sinks, &run);
+            let result = self.transform(job, &file, [&mut io::sink(), &mut io::sink()], sinks, &run)?;
             // It may be read once more.
             let outcome = self.tried(job, result, trials);
             return match unchanged()? {
@@ -302,7 +321,7 @@ impl Context<'_> {
                 false => Ok(Outcome::Changed),
             };
         }
-        let result = transform_beside(&file, &self.pin.scorer, &mut output, &mut rejects, sinks, &run);
+        let result = self.transform(job, &file, [&mut output, &mut rejects], sinks, &run)?;
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }

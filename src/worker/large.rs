@@ -1,19 +1,35 @@
-//! A large input that is scored beside the loop, on a thread of its own and on the pool's.
+//! Large inputs, which are scored beside the loop: one on the pool's threads, a few by an engine on other machines.
 
 use super::inbox::Inbox;
-use super::job::{Context, Done, Job, Setup};
+use super::job::{Context, Done, Job};
 use super::pin::Pin;
 use super::plan::Word;
+use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::spool::Name;
 use crate::spool::scan::Inputs;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread::JoinHandle;
 
+/// So many at once are scored elsewhere: while one is joined, the machines work on the next.
+const ELSEWHERE: usize = 4;
+
+/// Those under way, in the order in which they began. They are judged and published in it, too: what comes of them doesn't depend on
+/// who is done first.
+#[derive(Default)]
+pub struct Larges {
+    under_way: VecDeque<Large>,
+    /// Threads of those that were given up.
+    ending: Vec<JoinHandle<()>>,
+}
+
 pub struct Large {
     pub name: Name,
+    /// An engine has it scored.
+    elsewhere: bool,
     done: mpsc::Receiver<Done>,
     cancel: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -29,6 +45,57 @@ pub enum State {
     Lost,
 }
 
+impl Larges {
+    pub fn len(&self) -> usize {
+        self.under_way.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    pub fn get_mut(&mut self, name: &Name) -> Option<&mut Large> {
+        self.under_way.iter_mut().find(|large| large.name == *name)
+    }
+
+    pub fn has(&self, name: &Name) -> bool {
+        self.under_way.iter().any(|large| large.name == *name)
+    }
+
+    /// May one more begin?
+    pub fn has_room(&self, elsewhere: bool) -> bool {
+        let same = self.under_way.iter().filter(|large| large.elsewhere == elsewhere);
+        same.count() < if elsewhere { ELSEWHERE } else { 1 }
+    }
+
+    pub fn push(&mut self, large: Large) {
+        self.under_way.push_back(large);
+    }
+
+    /// The one that began first.
+    pub fn first(&self) -> Option<&Large> {
+        self.under_way.front()
+    }
+
+    pub fn take_first(&mut self) -> Option<Large> {
+        self.under_way.pop_front()
+    }
+
+    /// Gives them up, without waiting for their threads to notice.
+    pub fn drop_all(&mut self) {
+        self.ending.extend(self.under_way.drain(..).map(Large::cancel));
+        self.ending.retain(|thread| !thread.is_finished());
+    }
+
+    /// Gives them up, and waits until their threads have put everything away.
+    pub fn end(&mut self) {
+        self.drop_all();
+        for thread in self.ending.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Where the input is, and who counts its bytes.
 pub struct Source {
     pub inputs: Inputs,
@@ -38,6 +105,7 @@ pub struct Source {
 impl Large {
     pub fn start(job: Job, setup: Arc<Setup>, pin: Pin, inbox: Arc<Inbox>, source: Source) -> Result<Large> {
         let name = job.name.clone();
+        let elsewhere = setup.scores_elsewhere(&job);
         let cancel = Arc::new(AtomicBool::new(false));
         let (sender, done) = mpsc::sync_channel(1);
         let stop = cancel.clone();
@@ -57,10 +125,16 @@ impl Large {
         Ok(Large {
             thread: thread.map_err(Error::io("start a thread for", name.path()))?,
             name,
+            elsewhere,
             done,
             cancel,
             word: None,
         })
+    }
+
+    /// Its thread has nothing more to do.
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
     }
 
     pub fn state(&self) -> State {
@@ -72,7 +146,7 @@ impl Large {
     }
 
     /// Gives it up. Its thread takes a while to notice.
-    pub fn cancel(self) -> JoinHandle<()> {
+    fn cancel(self) -> JoinHandle<()> {
         self.cancel.store(true, Ordering::Relaxed);
         self.thread
     }

@@ -4,14 +4,13 @@
 use super::commit::Commit;
 use super::descriptors;
 use super::inbox::Inbox;
-use super::job::Setup;
 use super::lock::Lock;
 use super::look::now;
 use super::noticed::Noticed;
 use super::outage::Outage;
-use super::owner::claim_folders;
 use super::pass::{Pass, Step};
 use super::plan::Word;
+use super::setup::Setup;
 use super::stamp::stamp;
 use super::status::{Counts, Last, Live, Mode, Reporter};
 use super::tally::Tally;
@@ -19,11 +18,9 @@ use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
-use crate::registry::{Current, Registry};
+use crate::registry::Current;
 use crate::service::{Progress, ServiceManager};
-use crate::spool::publish::Publisher;
 use crate::spool::{Dir, Name};
-use crate::transform::pool;
 use std::io;
 use std::path::{self, Path};
 use std::sync::Arc;
@@ -449,31 +446,6 @@ impl Due {
             next_relist: Duration::ZERO,
             next_folders: Duration::ZERO,
         }
-    }
-}
-
-impl Setup {
-    fn open(config: Config, ledger: &Ledger, once: bool, heartbeat: impl FnMut()) -> Result<Setup> {
-        // Before anything is made: folders below a missing mount would be in its way.
-        for path in [&config.output.path, &config.failed] {
-            ledger.remember_place(path, Dir::nearest(path)?.is_mount()?)?;
-        }
-        let publisher = Publisher::open(&config.publishing(&ledger.instance()?))?;
-        claim_folders(&config, ledger, &publisher, false, heartbeat)?;
-        let pool = pool(config.worker.threads)?;
-        Ok(Setup {
-            config,
-            publisher,
-            pool,
-            once,
-        })
-    }
-
-    fn current(&self) -> Current {
-        let registry = Registry::new(&self.config.models.path, &self.config.models.group);
-        Current::new(registry)
-            .watched(self.config.monitor.is_on())
-            .with_experiments(&self.config.state.path)
     }
 }
 

@@ -25,6 +25,7 @@ mod pin;
 mod plan;
 mod prune;
 mod queue;
+mod setup;
 mod stamp;
 pub mod status;
 mod tally;

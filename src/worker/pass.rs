@@ -2,14 +2,15 @@
 
 use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
-use super::job::{Context, Done, Setup};
-use super::large::{self, Large, Source};
+use super::job::{Context, Done, Job};
+use super::large::{self, Large, Larges, Source};
 use super::lineup::fits;
 use super::look::{asked, want};
 use super::owner::claim_folders;
 use super::pin::Pin;
 use super::plan::{Want, Word};
 use super::queue::Queue;
+use super::setup::Setup;
 use crate::config::Config;
 use crate::error::Result;
 use crate::registry::{Baselines, Current};
@@ -20,7 +21,6 @@ use crate::spool::{Home, Name};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// Names that are looked at in one go.
 const CHUNK: usize = 4096;
@@ -54,11 +54,9 @@ pub struct Pass {
     together: usize,
     /// Small inputs that were scored, to be published while the next are.
     scored: Vec<Done>,
-    large: Option<Large>,
+    large: Larges,
     /// A large input's result that is being published.
     publishing: Option<Publishing>,
-    /// Threads of large inputs that were given up.
-    ending: Vec<JoinHandle<()>>,
     /// Inputs that somebody writes to, by the word of events.
     writing: HashSet<Name>,
 }
@@ -77,9 +75,8 @@ impl Pass {
             queue: Queue::default(),
             together,
             scored: Vec::new(),
-            large: None,
+            large: Larges::default(),
             publishing: None,
-            ending: Vec::new(),
             writing: HashSet::new(),
         }
     }
@@ -136,7 +133,7 @@ impl Pass {
 
     /// What was planned, or is being scored, was for another model or configuration: it is planned again.
     pub fn start_over(&mut self) {
-        self.drop_large();
+        self.large.drop_all();
         self.queue = Queue::default();
         self.scored.clear();
         self.listing = None;
@@ -249,7 +246,7 @@ impl Pass {
     /// Sorts out what events said. Returns what to look at.
     pub fn sort_news(&mut self, news: News) -> Vec<(Name, Word)> {
         for (name, word) in &news.names {
-            if let Some(large) = self.large.as_mut().filter(|l| l.name == *name) {
+            if let Some(large) = self.large.get_mut(name) {
                 large.word = Some(*word);
             }
             if let Some(publishing) = self.publishing.as_mut().filter(|p| p.name == *name) {
@@ -265,9 +262,7 @@ impl Pass {
             return Ok(());
         };
         let (large, publishing) = (&self.large, &self.publishing);
-        looks.retain(|(name, _)| {
-            large.as_ref().is_none_or(|l| l.name != *name) && publishing.as_ref().is_none_or(|p| p.name != *name)
-        });
+        looks.retain(|(name, _)| !large.has(name) && publishing.as_ref().is_none_or(|p| p.name != *name));
         for (name, word) in &mut looks {
             if self.writing.contains(name) {
                 *word = Word::Writing;
@@ -364,28 +359,25 @@ impl Pass {
     }
 
     fn start_large(&mut self) -> Result<()> {
-        let (Some(pin), Some(home), None, None) = (&self.pin, self.home, &self.large, &self.publishing) else {
+        let (Some(pin), Some(home), None) = (&self.pin, self.home, &self.publishing) else {
             return Ok(());
         };
-        let Some(job) = self.queue.next_large() else {
+        let setup = &self.setup;
+        let may_begin = |job: &Job| self.large.has_room(setup.scores_elsewhere(job));
+        let Some(job) = self.queue.next_large(may_begin) else {
             return Ok(());
         };
-        self.setup.publisher.release();
+        setup.publisher.release();
         let inputs = self.open_input(home)?;
         let bytes = self.progress.bytes.clone();
         let context = Source { inputs, bytes };
-        self.large = Some(Large::start(
-            job,
-            self.setup.clone(),
-            pin.clone(),
-            self.inbox.clone(),
-            context,
-        )?);
+        let large = Large::start(job, setup.clone(), pin.clone(), self.inbox.clone(), context)?;
+        self.large.push(large);
         Ok(())
     }
 
     fn finish_large(&mut self, current: &mut Current) -> Result<Step> {
-        let (Some(large), Some(pin)) = (&self.large, &self.pin) else {
+        let (Some(large), Some(pin), None) = (self.large.first(), &self.pin, &self.publishing) else {
             return Ok(Step::Done);
         };
         let done = match large.state() {
@@ -396,11 +388,11 @@ impl Pass {
             }
             // That must not hold up the others.
             large::State::Lost => {
-                self.large = None;
+                self.large.take_first();
                 return Ok(Step::Relist);
             }
         };
-        let Large { name, word, .. } = self.large.take().expect("just seen");
+        let Large { name, word, .. } = self.large.take_first().expect("just seen");
         let step = match current.look() {
             true => Step::NewLineup,
             false => {
@@ -439,38 +431,30 @@ impl Pass {
         }
     }
 
-    /// Gives up the large input that is being scored, without waiting for its thread to notice.
-    pub fn drop_large(&mut self) {
-        if let Some(large) = self.large.take() {
-            self.ending.push(large.cancel());
-        }
-        self.ending.retain(|thread| !thread.is_finished());
-    }
-
-    /// Gives up the large input, and waits until its thread has put everything away.
+    /// Gives up the large inputs, and waits until their threads have put everything away.
     pub fn end_large(&mut self) {
-        self.drop_large();
-        for thread in self.ending.drain(..) {
-            let _ = thread.join();
-        }
+        self.large.end();
     }
 
     /// Is there more to do at once?
     pub fn busy(&self) -> bool {
-        let large = self.large.is_none() && self.publishing.is_none() && self.queue.has_large();
+        let may_begin = |job: &Job| self.large.has_room(self.setup.scores_elsewhere(job));
+        // One that was done before the one in front of it woke nobody.
+        let is_over = self.large.first().is_some_and(Large::is_over);
+        let large = self.publishing.is_none() && (is_over || self.queue.has_large(may_begin));
         let listing = self.listing.is_some() && self.queue.has_room();
         listing || self.queue.has_small() || !self.scored.is_empty() || large || self.commit.is_pruning()
     }
 
     /// Is nothing under way that was found to do?
     pub fn is_idle(&self) -> bool {
-        let large = self.large.is_some() || self.publishing.is_some();
+        let large = !self.large.is_empty() || self.publishing.is_some();
         self.queue.len() == 0 && self.scored.is_empty() && !large
     }
 
     /// Inputs that are known to lack a result.
     pub fn pending(&self) -> usize {
-        let large = usize::from(self.large.is_some()) + usize::from(self.publishing.is_some());
+        let large = self.large.len() + usize::from(self.publishing.is_some());
         self.queue.len() + self.scored.len() + large + self.commit.waiting()
     }
 
@@ -482,6 +466,6 @@ impl Pass {
 
     /// Is there nothing that the one-shot waits for?
     pub fn converged(&self) -> bool {
-        self.large.is_none() && self.publishing.is_none() && self.commit.converged()
+        self.large.is_empty() && self.publishing.is_none() && self.commit.converged()
     }
 }

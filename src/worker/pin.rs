@@ -2,9 +2,9 @@
 
 use super::look::recipe;
 use crate::config::Config;
+use crate::engine::lineup::{Members, scorer};
 use crate::ledger::Recipe;
 use crate::registry::Baselines;
-use crate::registry::baseline::InForce;
 use crate::score::Lineup;
 use crate::transform::Scorer;
 use std::sync::Arc;
@@ -15,26 +15,20 @@ pub struct Pin {
     pub scorer: Arc<Scorer>,
     /// Of what the champion makes alone.
     pub recipe: Recipe,
+    /// What scores, as other machines are told of it; none where there are none.
+    pub members: Option<Arc<Members>>,
 }
 
 impl Pin {
     /// `baselines`: by which rows are counted.
     pub fn of(lineup: &Arc<Lineup>, config: &Config, baselines: &Baselines) -> Pin {
         let Config { shape, monitor, .. } = config;
-        let counter = |baseline: &InForce, signature| Arc::new(baseline.counter(&monitor.watch, signature));
-        let champion = baselines.champion.as_ref();
-        let challengers = lineup.challengers.iter().zip(&baselines.challengers);
-        let challengers = challengers.map(|(challenger, baseline)| {
-            let model = challenger.model.as_ref().ok()?;
-            Some(counter(baseline.as_ref()?, model.signature()))
-        });
-        let scorer = Scorer::new(lineup.clone(), shape.clone())
-            .with_trials()
-            .counting(champion.map(|baseline| counter(baseline, lineup.signature())))
-            .counting_challengers(challengers.collect());
+        let scorer = scorer(lineup, shape, &monitor.watch, baselines);
+        let members = || Members::of(config, lineup, baselines).into();
         Pin {
             recipe: recipe(lineup.champion.identity.made_by(), shape),
             scorer: scorer.into(),
+            members: config.engine.as_ref().map(|_| members()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is old in the ledger goes, a little at a time, while nothing else is to be done.
 
-use super::job::Setup;
 use super::look::Published;
+use super::setup::Setup;
 use crate::error::Result;
 use crate::ledger::{Ledger, Pruning};
 use crate::service::clock::wall_clock;

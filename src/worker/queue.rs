@@ -49,8 +49,17 @@ impl Queue {
         !self.small.is_empty()
     }
 
-    pub fn has_large(&self) -> bool {
-        !self.large.is_empty()
+    /// Is there a large input that may begin?
+    pub fn has_large(&self, may_begin: impl Fn(&Job) -> bool) -> bool {
+        self.place_of_large(may_begin).is_some()
+    }
+
+    /// The first of those few that are looked at.
+    fn place_of_large(&self, may_begin: impl Fn(&Job) -> bool) -> Option<usize> {
+        /// Those behind wait: the queue may be long, and is asked often.
+        const LOOKS: usize = 64;
+        let mut first = self.large.iter().take(LOOKS);
+        first.position(|name| self.jobs.get(name).is_some_and(&may_begin))
     }
 
     /// The next small inputs, to be scored together; at most `most`.
@@ -76,8 +85,9 @@ impl Queue {
         jobs
     }
 
-    pub fn next_large(&mut self) -> Option<Job> {
-        let name = self.large.pop_front()?;
+    pub fn next_large(&mut self, may_begin: impl Fn(&Job) -> bool) -> Option<Job> {
+        let place = self.place_of_large(may_begin)?;
+        let name = self.large.remove(place).expect("it was found there");
         Some(self.jobs.remove(&name).expect("what is queued has a job"))
     }
 }
@@ -139,7 +149,7 @@ mod tests {
         queue.push(job("a", 1));
         queue.push(job("a", 2 << 20));
         assert!(queue.next_group(10, false).is_empty());
-        assert_eq!(queue.next_large().map(|j| j.fingerprint.size), Some(2 << 20));
+        assert_eq!(queue.next_large(|_| true).map(|j| j.fingerprint.size), Some(2 << 20));
     }
 
     #[test]

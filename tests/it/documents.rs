@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use transform::error::EngineFault;
 use transform::transform::problem::Code;
 
 fn read(name: &str) -> String {
@@ -28,7 +29,8 @@ fn every_error_code_has_its_entry() {
         "output_owned",
         "mount",
     ];
-    for code in Code::ALL.iter().map(|c| c.name()).chain(errors) {
+    let engine = EngineFault::ALL.map(EngineFault::code);
+    for code in Code::ALL.iter().map(|c| c.name()).chain(errors).chain(engine) {
         assert!(text.contains(&format!("## `{code}`")), "no entry for {code}");
     }
 }

@@ -17,6 +17,7 @@ mod csv;
 mod daemon;
 mod differential;
 mod documents;
+mod engine;
 mod ensembles;
 mod escapes;
 mod experiment;

@@ -8,8 +8,8 @@ use crate::ledger::{Ledger, TrialRecord, TrialSum};
 use crate::registry::Halt;
 use crate::score::Lineup;
 use crate::worker::alerts::event;
-use crate::worker::job::Setup;
 use crate::worker::look::now;
+use crate::worker::setup::Setup;
 use jiff::Timestamp;
 
 /// The experiments of the lineup at work that have guards.

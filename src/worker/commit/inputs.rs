@@ -10,9 +10,10 @@ use crate::spool::scan::Inputs;
 use crate::transform::{Trial, Verdict};
 use crate::worker::agenda::{Note, Shortage};
 use crate::worker::faults::as_fault;
-use crate::worker::job::{Job, Setup, Task};
+use crate::worker::job::{Job, Task};
 use crate::worker::look::{self, Found, Published, There, now};
 use crate::worker::plan::{self, Before, Charge, Decision, Now, Sighting, Want, Word, racy_until};
+use crate::worker::setup::Setup;
 use std::collections::HashSet;
 use std::time::Duration;
 

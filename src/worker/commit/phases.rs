@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::ledger::Record;
 use crate::spool::{Fingerprint, Name};
 use crate::transform::Verdict;
-use crate::worker::job::{Recorded, Setup};
+use crate::worker::job::Recorded;
 use crate::worker::look::{Published, now};
+use crate::worker::setup::Setup;
 
 impl Commit {
     /// The phase that an input is of, and those that it is of if it has contents that are known. `published`: the folders.

@@ -1,0 +1,34 @@
+//! Large inputs on other machines: an engine runs this program there on parts of them.
+//!
+//! The worker stays the one that plans, joins, publishes and records. It says what is to be done as a [`Task`]; a [`Session`] has
+//! it done on some node of a Ray cluster, where `transform part run` is [`node::run`]; a [`Report`] says what came of it. Rows go
+//! through no engine: nodes read the input and write part files, on storage that all see.
+//!
+//! For whoever drives: [`Session::start`] returns at once, and so does [`Session::submit`], also before the cluster answers.
+//! [`Session::next`] gives what happened, waits as long as it is told, and is to be called again and again; an error of it ends the
+//! session. A task comes to one [`Event`]: whatever passes is tried again elsewhere before. [`Session::cpus`] says how many tasks go
+//! on at a time. What is left of attempts that nobody heard of are files whose names begin with that of the task's part.
+//!
+//! Which node is tried, when another one, and when it is given up: [`attempts`], pure. What is spoken with Ray, and nothing of our
+//! files: [`bridge`], and the Python beside it.
+
+pub mod attempts;
+mod bridge;
+mod driver;
+pub mod lineup;
+pub mod node;
+pub mod outcome;
+mod plan;
+pub mod probe;
+mod reading;
+mod rehearsal;
+mod sandbox;
+mod session;
+pub mod task;
+
+pub use attempts::Node;
+pub use driver::{Engine, Scoring};
+pub use probe::Question;
+pub use rehearsal::rehearse;
+pub use session::{Event, Place, Session};
+pub use task::{Answer, Report, Task, Work};

@@ -1,0 +1,79 @@
+//! A part file, read here: it must be what its node said that it wrote.
+
+use super::task::PartFile;
+use crate::error::{EngineFault, Error, Result};
+use crate::format::{Hashed, Out};
+use crate::spool::parts;
+use crate::transform::wire::{Damaged, PartReader};
+use crate::transform::{Part, Prepared, Scored};
+use std::fs::File;
+use std::io::BufReader;
+
+/// A part file, as a node says.
+#[derive(Debug)]
+pub struct Made {
+    pub file: PartFile,
+    /// For people.
+    pub node: String,
+}
+
+/// Reads it, and removes it at its end.
+pub struct Reading<'a> {
+    made: Made,
+    reader: PartReader<'a, Hashed<BufReader<File>>>,
+    read: Scored,
+}
+
+impl<'a> Reading<'a> {
+    /// # Errors
+    /// It can't be opened.
+    pub fn open(made: Made, prepared: &'a Prepared) -> Result<Reading<'a>> {
+        const BUFFER: usize = 256 << 10;
+        let path = &made.file.path;
+        let file = File::open(path).map_err(|e| made.unlike(format!("it can't be opened: {e}")))?;
+        Ok(Reading {
+            reader: prepared.reader(Hashed::new(BufReader::with_capacity(BUFFER, file))),
+            made,
+            read: Scored::default(),
+        })
+    }
+
+    /// The next part in it. None: it was read to its end, and is whole. What was joined of it before counts for nothing if it isn't.
+    ///
+    /// # Errors
+    /// It isn't what its node said.
+    pub fn next(&mut self, memory: Out) -> Result<Option<Part>> {
+        match self.reader.next(memory) {
+            Ok(Some(part)) => {
+                self.read.rows += part.rows;
+                self.read.bad_rows += part.rejects.len() as u64;
+                self.read.lines += part.lines;
+                self.read.parts += 1;
+                Ok(Some(part))
+            }
+            Ok(None) => self.check().map(|()| None),
+            Err(Damaged::Read(e)) => Err(Error::io("read", &self.made.file.path)(e)),
+            Err(damaged) => Err(self.made.unlike(damaged.to_string())),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let file = &self.made.file;
+        let source = self.reader.source();
+        if (source.bytes(), source.hash(), self.read) != (file.size, file.hash.0, file.scored) {
+            return Err(self.made.unlike("it has other contents".into()));
+        }
+        parts::remove(&file.path);
+        Ok(())
+    }
+}
+
+impl Made {
+    fn unlike(&self, what: String) -> Error {
+        let message = format!(
+            "the part isn't here as node {} says that it wrote it: {what}",
+            self.node
+        );
+        Error::engine(EngineFault::Node, &self.file.path, message)
+    }
+}
