@@ -1,6 +1,6 @@
 """Tries, as the service's user, what the service must not be able to do. Prints each try and what came of it.
 
-Runs with Debian's python3-minimal, as the `worker`, the `server` or its `staging`. `may ...` must work, all else must not.
+Runs with Debian's python3-minimal, as the `worker`, the worker beside a cluster (`ray`), the `server` or its `staging`. `may ...` must work, all else must not.
 """
 
 import errno
@@ -12,10 +12,13 @@ import sys
 
 SPOOL = "spool"
 KIND = sys.argv[1]
-SERVER = KIND != "worker"
+SERVER = KIND not in ("worker", "ray")
+# What Ray needs, and nobody else has.
+FOR_RAY = "may " if KIND == "ray" else ""
 # What it may write.
 OWN = {
     "worker": ("output", "failed", "state"),
+    "ray": ("output", "failed", "state"),
     "server": ("state/serve", "state/halts", "capture"),
     "staging": ("state/serve", "capture"),
 }[KIND]
@@ -157,10 +160,10 @@ attempt("map memory to write and run", lambda: perl("syscall(9, 0, 4096, 7, 0x22
 attempt("become root by a setuid program", become_root)
 attempt("make a setuid program", setuid_bit)
 attempt("make a user namespace", lambda: run("unshare", "-U", "true"))
-attempt("see others' processes", lambda: os.stat("/proc/1"))
-attempt("see what the kernel says of itself", lambda: open("/proc/version").close())
+attempt(f"{FOR_RAY}see others' processes", lambda: os.stat("/proc/1"))
+attempt(f"{FOR_RAY}see what the kernel says of itself", lambda: open("/proc/version").close())
 attempt("run under another personality", lambda: perl("syscall(135, 0x0004000)"))
-attempt("speak to loopback", reach_loopback)
+attempt(f"{FOR_RAY}speak to loopback", reach_loopback)
 attempt("write outside of the umask", lambda: None if os.umask(0) != 0o027 else os.stat("/nowhere"))
 
 attempt("own setuid", lambda: os.setuid(0))
@@ -183,4 +186,5 @@ attempt("own write to the program", lambda: write("/usr/local/bin/transform"))
 # Every family of sockets that Linux has. AF_UNIX is 1.
 for family in range(2, 46):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
-        attempt(f"socket {family}/{int(kind)}", lambda: speak(family, kind))
+        internet = family in (socket.AF_INET, socket.AF_INET6) and kind != socket.SOCK_RAW
+        attempt(f"{FOR_RAY if internet else ''}socket {family}/{int(kind)}", lambda: speak(family, kind))
