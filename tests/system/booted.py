@@ -311,10 +311,10 @@ def test_the_sandbox_holds(room):
     for unit in UNITS:
         text = (CRATE / "systemd" / unit).read_text()
         outcomes[unit] = sandbox.probe(machine, "probe@x" if "@" in unit else "probe", text)
+    ray = sandbox.probe(machine, "probe", (CRATE / "systemd" / RAY).read_text(), "ray")
     sandbox.assert_untouched(machine)
     bare = "[Unit]\n[Service]\nType=oneshot\nUser=transform\nGroup=transform\nWorkingDirectory=/var/lib/transform\nExecStart=\n"
     sandbox.judge(outcomes, sandbox.probe(machine, "probe", bare))
-    beside_ray = {RAY: sandbox.probe(machine, "probe", (CRATE / "systemd" / RAY).read_text(), "ray")}
-    sandbox.judge(beside_ray, sandbox.probe(machine, "probe", bare, "ray"))
+    sandbox.judge({RAY: ray}, sandbox.probe(machine, "probe", bare, "ray"))
     sandbox.tidy(machine)
     machine.sh("rm -rf /var/lib/transform/x")

@@ -28,7 +28,7 @@ def tidy(machine):
 
 def probe(machine, name, unit, kind="worker", start="systemctl start {0} || {{ journalctl -u {0} -n 20; exit 1; }}"):
     """Runs the probe in place of the program, with all other lines of the unit."""
-    unit = re.sub(r"(?m)^(ExecStart|ExecStartPre|ExecReload|Type|NotifyAccess|Restart\w*|WatchdogSec)=.*\n", "", unit)
+    unit = re.sub(r"(?m)^(ExecStart|ExecStartPre|ExecReload|Type|NotifyAccess|Restart\w*|WatchdogSec|Conflicts)=.*\n", "", unit)
     run = f"Type=oneshot\nExecStart=/usr/bin/python3 /usr/local/lib/probe.py {kind}\n"
     unit = unit.replace("\n[Service]\n", f"\n[Service]\n{run}", 1)
     machine.write(f"/etc/systemd/system/{name.split('@')[0]}{'@' * ('@' in name)}.service", unit)
