@@ -46,7 +46,7 @@ class Cluster:
         self.head = self.start(["--head", "--port", str(PORT), "--num-cpus", "0", "--include-dashboard", "false"])
         self.head.ready()
         self.address = f"{self.head.address}:{PORT}"
-        self.add(nodes)
+        self.add(*[()] * nodes)
 
     def start(self, arguments, mounts=()):
         self.started += 1
@@ -61,19 +61,19 @@ class Cluster:
         self.room.processes.append(node)
         return node
 
-    def add(self, count=1, mounts=()):
-        """Nodes on which these commands have mounted something."""
-        added = [self.start(["--address", self.address, "--num-cpus", "1"], mounts) for _ in range(count)]
+    def add(self, *mounts):
+        """A node for each of these lists of commands that mount something."""
+        added = [self.start(["--address", self.address, "--num-cpus", "1"], commands) for commands in mounts]
         for node in added:
             node.ready()
         self.nodes += added
-        return added[0]
+        return added
 
     def whole(self, nodes=2):
         """Has so many nodes, none with mounts of a test: those that died or were ended are replaced."""
         self.nodes = [node for node in self.nodes if node.alive()]
         if len(self.nodes) < nodes:
-            self.add(nodes - len(self.nodes))
+            self.add(*[()] * (nodes - len(self.nodes)))
         return self
 
     def end(self, node):

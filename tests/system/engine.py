@@ -406,92 +406,125 @@ def test_an_input_that_changes_in_mid_run_is_scored_as_it_is_in_the_end(room):
 
 # What is wrong with one node.
 
-def with_a_bad_node(room, mounts, words, **settings):
-    """One good node, and one with these mounts. The good one does it all, and the other is named."""
-    ray = cluster(room)
-    scored = spool(room, ray, **settings)
-    want = reference(room, scored)
-    ray.end(ray.nodes[0])
-    bad = ray.add(mounts=mounts(scored))
-    try:
-        said = once(scored, ray, codes=(0, 75))
-        assert re.search(words, said), said
-        assert bad.address in said or bad.address in checked(scored, ray), said
-        if not large(scored).exists():
-            ray.end(bad)
-            once(scored, ray)
-        same(made(scored), want)
-        cleared(scored, ray)
-    finally:
-        if bad.alive():
-            ray.end(bad)
-
-
-def checked(scored, ray):
-    argv = [*ray.inside, *scored.argv("check")]
-    ran = subprocess.run(argv, cwd=scored.folder, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode in (64, 75), ran
-    return ran.stdout + ran.stderr
-
-
 def copy(scored, path):
     """Of a folder or file, in the room."""
-    at = scored.room.folder / f"copy-of-{path.name}"
+    at = scored.room.folder / f"copy-of-{path.name}-{len(list(scored.room.folder.iterdir()))}"
     (shutil.copytree if path.is_dir() else shutil.copy)(path, at)
     return at
 
 
+def no_inputs(scored):
+    return [f"mount -t tmpfs none {scored.input}"]
+
+
+def no_parts(scored):
+    return [f"mount -t tmpfs none {scored.parts}"]
+
+
+def another_artifact(scored):
+    stale = copy(scored, scored.models)
+    artifact = stale / "lines" / "1" / "linear.json"
+    artifact.write_text(artifact.read_text().replace("0.1", "0.2"))
+    return [f"mount --bind {stale} {scored.models}"]
+
+
+def another_manifest(scored):
+    stale = copy(scored, scored.models)
+    manifest = stale / "lines" / "1" / "model.toml"
+    manifest.write_text(manifest.read_text() + "# of another day\n")
+    return [f"mount --bind {stale} {scored.models}"]
+
+
+def no_version(scored):
+    stale = copy(scored, scored.models)
+    shutil.rmtree(stale / "lines" / "1")
+    return [f"mount --bind {stale} {scored.models}"]
+
+
+def another_program(scored):
+    other = copy(scored, Path(scored.room.transform))
+    with open(other, "ab") as file:
+        file.write(b"another")
+    return [f"mount --bind {other} {scored.room.transform}"]
+
+
+def other_bytes(scored):
+    """Of the same size and time."""
+    other = copy(scored, scored.input)
+    file = other / "large.csv"
+    text = file.read_text()
+    at = text.rindex("1")
+    file.write_text(text[:at] + "2" + text[at + 1 :])
+    subprocess.run(["touch", "-r", scored.input / "large.csv", file], check=True)
+    return [f"mount --bind {other} {scored.input}"]
+
+
+# What is said of each.
+UNFIT = {
+    no_inputs: "engine_input|input",
+    no_parts: "parts",
+    another_artifact: "model",
+    another_manifest: "model",
+    no_version: "model",
+    another_program: "install the same",
+}
+
+
+def test_check_names_each_node_that_is_unfit(room):
+    ray = cluster(room)
+    scored = spool(room, ray)
+    # A sample of the inputs that has stood for a while.
+    subprocess.run(["touch", "-d", "1 hour ago", *scored.input.iterdir()], check=True)
+    unfit = dict(zip(UNFIT, ray.add(*[mounts(scored) for mounts in UNFIT])))
+    try:
+        argv = [*ray.inside, *scored.argv("check")]
+        ran = subprocess.run(argv, cwd=scored.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        assert ran.returncode in (64, 75), ran
+        lines = {node.address: [line for line in ran.stdout.splitlines() if node.address in line] for node in ray.nodes}
+        for mounts, node in unfit.items():
+            assert any(re.search(UNFIT[mounts], line) for line in lines[node.address]), (mounts.__name__, ran.stdout)
+        for node in set(ray.nodes) - set(unfit.values()):
+            assert all(line.startswith("ok") or "the same program" in line for line in lines[node.address]), ran.stdout
+        cleared(scored, ray)
+    finally:
+        for node in unfit.values():
+            ray.end(node)
+
+
+def with_a_bad_node(room, mounts, words):
+    """One good node, and one with these mounts. The good one does it all, and the other is named."""
+    ray = cluster(room)
+    scored = spool(room, ray)
+    want = reference(room, scored)
+    ray.end(ray.nodes[0])
+    [bad] = ray.add(mounts(scored))
+    try:
+        said = once(scored, ray)
+        assert bad.address in said and re.search(words, said), said
+        same(made(scored), want)
+        cleared(scored, ray)
+    finally:
+        ray.end(bad)
+
+
 def test_a_stale_model_on_one_node_is_never_used(room):
-    def mounts(scored):
-        stale = copy(scored, scored.models)
-        artifact = next(path for path in (stale / "lines" / "1").glob("*.json"))
-        artifact.write_text(artifact.read_text().replace("0.1", "0.2"))
-        return [f"mount --bind {stale} {scored.models}"]
-
-    with_a_bad_node(room, mounts, "model|sha|damaged")
-
-
-def test_a_node_that_lacks_a_version_is_named(room):
-    def mounts(scored):
-        stale = copy(scored, scored.models)
-        shutil.rmtree(stale / "lines" / "1")
-        return [f"mount --bind {stale} {scored.models}"]
-
-    with_a_bad_node(room, mounts, "model|version")
+    with_a_bad_node(room, another_manifest, "model")
 
 
 def test_a_node_that_does_not_see_the_inputs_is_named(room):
-    with_a_bad_node(room, lambda scored: [f"mount -t tmpfs none {scored.input}"], "input")
+    with_a_bad_node(room, no_inputs, "input")
 
 
 def test_a_node_with_other_bytes_of_an_input_never_scores_them(room):
-    """Of the same size and time."""
-
-    def mounts(scored):
-        other = copy(scored, scored.input)
-        file = other / "large.csv"
-        text, stat = file.read_text(), (scored.input / "large.csv").stat()
-        at = text.rindex("1")
-        file.write_text(text[:at] + "2" + text[at + 1 :])
-        subprocess.run(["touch", "-r", scored.input / "large.csv", file], check=True)
-        assert file.stat().st_size == stat.st_size
-        return [f"mount --bind {other} {scored.input}"]
-
-    with_a_bad_node(room, mounts, "input|large.csv")
+    with_a_bad_node(room, other_bytes, "input|large.csv")
 
 
 def test_a_node_that_does_not_see_the_parts_is_named(room):
-    with_a_bad_node(room, lambda scored: [f"mount -t tmpfs none {scored.parts}"], "parts")
+    with_a_bad_node(room, no_parts, "parts")
 
 
 def test_a_node_with_another_program_is_named(room):
-    def mounts(scored):
-        other = copy(scored, Path(room.transform))
-        with open(other, "ab") as file:
-            file.write(b"another")
-        return [f"mount --bind {other} {room.transform}"]
-
-    with_a_bad_node(room, mounts, "program|binary|version")
+    with_a_bad_node(room, another_program, "install the same")
 
 
 def test_a_full_disk_of_one_node_stops_nobody(room):
@@ -571,7 +604,7 @@ def test_a_daemon_heals_when_the_engine_comes(room):
     worker = start(scored, *ray.inside)
     until("small inputs are scored", (scored.output / "small.csv.out").exists, 60)
     fault(scored, "engine_unavailable")
-    ray.add()
+    ray.add(())
     until("it is scored", large(scored).exists, 120)
     healed(scored)
     assert worker.stop()[0] == 0
