@@ -164,13 +164,13 @@ def test_parts_that_one_node_keeps_to_itself_are_not_missed(room):
 
 
 def test_a_missing_python_is_named(room):
-    unavailable(room, "engine_unavailable", "/nowhere/python", 64, 75, python="/nowhere/python")
+    unavailable(room, "", "/nowhere/python", 64, 75, python="/nowhere/python")
 
 
 def test_a_python_without_ray_is_named(room):
     python = room.folder / "bare" / "bin" / "python"
     subprocess.run(["python3", "-m", "venv", "--without-pip", python.parent.parent], check=True)
-    unavailable(room, "engine_", "(?i)ray", 64, 75, python=python)
+    unavailable(room, "", "has no Ray", 64, python=python)
 
 
 def test_a_daemon_heals_when_the_engine_comes(room):
