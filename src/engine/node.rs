@@ -1,16 +1,12 @@
 //! What a node does of a task.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "part files are no results: the worker makes those of them"
-)]
-
 use super::task::{Answer, HashPieces, PartFile, Report, ScoreRange, Source, SurveyPieces, Task, Work};
 use crate::error::{EngineFault, Error, Result};
 use crate::format::ranges::{Survey, hash_pieces, survey};
 use crate::format::{FileFormat, HexHash, PieceHash};
+use crate::spool::parts;
 use crate::transform::{RangeFailure, Run, Scorer, Shape, Trial, score_range};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -57,10 +53,10 @@ impl ScoreRange {
         let shape = Shape::parse(&self.shape).ok_or_else(|| wrong("the shape of its output can't be read here"))?;
         let file = self.input.open()?;
         let scorer = self.members.open(&shape)?;
-        let part = File::create_new(&self.part).map_err(Error::io("make", &self.part))?;
+        let part = parts::create(&self.part)?;
         let written = self.write(&file, &scorer, &part);
         // What is of no use to anybody isn't left to fill a disk.
-        written.inspect_err(|_| drop(fs::remove_file(&self.part)))
+        written.inspect_err(|_| parts::remove(&self.part))
     }
 
     fn write(&self, file: &File, scorer: &Scorer, part: &File) -> Result<PartFile> {

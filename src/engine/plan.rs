@@ -50,6 +50,7 @@ pub struct Plan<P> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of an input")]
 enum Looking {
     Text(Ranges),
     Hashes {

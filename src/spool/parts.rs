@@ -98,16 +98,12 @@ impl Drop for PartsOfInput {
 }
 
 /// Makes the file of a part, on a node.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a part is no result: it is read once, and known by its hash"
-)]
 pub fn create(path: &Path) -> Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
     file.map_err(Error::io("make", path))
 }
 
-/// Removes the file of a part that was read.
+/// Removes the file of a part that was read, or is of no use to anybody.
 #[expect(clippy::disallowed_methods, reason = "a part is no result")]
 pub fn remove(path: &Path) {
     // Its folder goes soon.

@@ -5,7 +5,6 @@ use super::no_file::{name_too_long, not_a_file};
 use super::pin::Pin;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use super::setup::Setup;
-use crate::engine::Scoring;
 use crate::error::{Error, Result};
 use crate::format::FileFormat;
 use crate::ledger::{HalfHash, Taken};
@@ -17,9 +16,7 @@ use crate::spool::results::{self, REJECTS};
 use crate::spool::scan::Inputs;
 use crate::spool::{Dir, Draft, Fingerprint, Name};
 use crate::transform::problem::{Code, Problem};
-use crate::transform::{
-    Destination, Failure, Report, Run, Sink, Summary, Trial, Tried, Verdict, internal, transform_beside,
-};
+use crate::transform::{Destination, Failure, Report, Run, Sink, Summary, Trial, Tried, Verdict, internal};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -258,33 +255,6 @@ impl Context<'_> {
         Ok(now.map(|s| s.fingerprint) == Some(job.fingerprint))
     }
 
-    /// Here, or elsewhere. `out`: the output and the rejects.
-    fn transform<W: Write + Send>(
-        &self,
-        job: &Job,
-        file: &File,
-        [output, rejects]: [&mut W; 2],
-        sinks: Vec<Sink>,
-        run: &Run,
-    ) -> Result<Result<Summary, Failure>> {
-        let Setup { config, engine, .. } = self.setup;
-        let scorer = &self.pin.scorer;
-        match (engine, &self.pin.members) {
-            (Some(engine), Some(members)) if self.setup.scores_elsewhere(job) => {
-                let path = config.input.path.join(job.name.path());
-                let scoring = Scoring {
-                    path: &path,
-                    file,
-                    scorer,
-                    members,
-                    run,
-                };
-                engine.transform(&scoring, [output, rejects], sinks)
-            }
-            _ => Ok(transform_beside(file, scorer, output, rejects, sinks, run)),
-        }
-    }
-
     fn score(&self, job: &Job, file: File, racy: bool, mut rejects: Draft) -> Result<Outcome> {
         let Setup {
             config,
@@ -313,7 +283,9 @@ impl Context<'_> {
         };
         let unchanged = || self.is_unchanged(job);
         if matches!(job.task, Task::Trial(_)) {
-            let result = self.transform(job, &file, [&mut io::sink(), &mut io::sink()], sinks, &run)?;
+            let result = self
+                .setup
+                .transform(job, &file, self.pin, [&mut io::sink(), &mut io::sink()], sinks, &run)?;
             // It may be read once more.
             let outcome = self.tried(job, result, trials);
             return match unchanged()? {
@@ -321,7 +293,9 @@ impl Context<'_> {
                 false => Ok(Outcome::Changed),
             };
         }
-        let result = self.transform(job, &file, [&mut output, &mut rejects], sinks, &run)?;
+        let result = self
+            .setup
+            .transform(job, &file, self.pin, [&mut output, &mut rejects], sinks, &run)?;
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }

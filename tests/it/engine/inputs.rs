@@ -40,9 +40,9 @@ fn table() -> String {
         let x = f64::from(i.wrapping_mul(2_654_435_761) >> 8) / 64.0;
         match i % 97 {
             3 => write!(text, "C{i},\"a note, in \"\"quotes\"\"\nof two lines {i}\n\",{x}\n").unwrap(),
-            11 => write!(text, "C{i},,not a number {i}\n").unwrap(),
+            11 => writeln!(text, "C{i},,not a number {i}").unwrap(),
             12 => write!(text, "C{},,{x}\n\n", i - 1).unwrap(),
-            _ => write!(text, "C{i},a plain note that takes its room,{x}\n").unwrap(),
+            _ => writeln!(text, "C{i},a plain note that takes its room,{x}").unwrap(),
         }
     }
     text
