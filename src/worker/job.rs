@@ -5,6 +5,7 @@ use super::no_file::{name_too_long, not_a_file};
 use super::pin::Pin;
 use super::plan::{Before, Decision, is_large, racy_until, refusal};
 use super::setup::Setup;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::FileFormat;
 use crate::ledger::{HalfHash, Taken};
@@ -79,6 +80,12 @@ impl Job {
         if let Some(place) = place.filter(|place| lineup.challengers[*place].is_open) {
             self.trials.insert(0, Trial::Challenger(place));
         }
+    }
+
+    /// Who scores it on other machines, if anybody does.
+    pub fn engine<'a>(&self, setup: &'a Setup) -> Option<&'a Engine> {
+        let engine = setup.engine.as_ref();
+        engine.filter(|engine| self.is_large() && engine.takes(self.fingerprint.size))
     }
 
     /// Is it more than one block of work, so that others shouldn't wait for it?
@@ -282,10 +289,12 @@ impl Context<'_> {
             tried: Some(&tried),
         };
         let unchanged = || self.is_unchanged(job);
+        let path = config.input.path.join(job.name.path());
+        let engine = job.engine(self.setup);
         if matches!(job.task, Task::Trial(_)) {
             let result = self
-                .setup
-                .transform(job, &file, self.pin, [&mut io::sink(), &mut io::sink()], sinks, &run)?;
+                .pin
+                .score(engine, (&path, &file), [&mut io::sink(), &mut io::sink()], sinks, &run)?;
             // It may be read once more.
             let outcome = self.tried(job, result, trials);
             return match unchanged()? {
@@ -294,15 +303,14 @@ impl Context<'_> {
             };
         }
         let result = self
-            .setup
-            .transform(job, &file, self.pin, [&mut output, &mut rejects], sinks, &run)?;
+            .pin
+            .score(engine, (&path, &file), [&mut output, &mut rejects], sinks, &run)?;
         if matches!(result, Err(Failure::Cancelled)) {
             return Ok(Outcome::Cancelled);
         }
         if !unchanged()? {
             return Ok(Outcome::Changed);
         }
-        let path = config.input.path.join(job.name.path());
         match result {
             Ok(summary) => {
                 let made = summary

@@ -105,7 +105,7 @@ pub struct Source {
 impl Large {
     pub fn start(job: Job, setup: Arc<Setup>, pin: Pin, inbox: Arc<Inbox>, source: Source) -> Result<Large> {
         let name = job.name.clone();
-        let elsewhere = setup.scores_elsewhere(&job);
+        let elsewhere = job.engine(&setup).is_some();
         let cancel = Arc::new(AtomicBool::new(false));
         let (sender, done) = mpsc::sync_channel(1);
         let stop = cancel.clone();

@@ -363,7 +363,7 @@ impl Pass {
             return Ok(());
         };
         let setup = &self.setup;
-        let may_begin = |job: &Job| self.large.has_room(setup.scores_elsewhere(job));
+        let may_begin = |job: &Job| self.large.has_room(job.engine(setup).is_some());
         let Some(job) = self.queue.next_large(may_begin) else {
             return Ok(());
         };
@@ -438,7 +438,7 @@ impl Pass {
 
     /// Is there more to do at once?
     pub fn busy(&self) -> bool {
-        let may_begin = |job: &Job| self.large.has_room(self.setup.scores_elsewhere(job));
+        let may_begin = |job: &Job| self.large.has_room(job.engine(&self.setup).is_some());
         // One that was done before the one in front of it woke nobody.
         let is_over = self.large.first().is_some_and(Large::is_over);
         let large = self.publishing.is_none() && (is_over || self.queue.has_large(may_begin));

@@ -3,10 +3,15 @@
 use super::look::recipe;
 use crate::config::Config;
 use crate::engine::lineup::{Members, scorer};
+use crate::engine::{Engine, Scoring};
+use crate::error::Result;
 use crate::ledger::Recipe;
 use crate::registry::Baselines;
 use crate::score::Lineup;
-use crate::transform::Scorer;
+use crate::transform::{Failure, Run, Scorer, Sink, Summary, transform_beside};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What scores, and how what it makes is known.
@@ -29,6 +34,34 @@ impl Pin {
             recipe: recipe(lineup.champion.identity.made_by(), shape),
             scorer: scorer.into(),
             members: config.engine.as_ref().map(|_| members()),
+        }
+    }
+
+    /// Scores an input, here or by an engine: its output and its rejects. `path`: for other machines.
+    ///
+    /// # Errors
+    /// The outer ones: of an engine, which tell nothing of the input.
+    pub fn score(
+        &self,
+        engine: Option<&Engine>,
+        (path, file): (&Path, &File),
+        [output, rejects]: [&mut (impl Write + Send); 2],
+        sinks: Vec<Sink>,
+        run: &Run,
+    ) -> Result<Result<Summary, Failure>> {
+        let scorer = &self.scorer;
+        match (engine, &self.members) {
+            (Some(engine), Some(members)) => {
+                let scoring = Scoring {
+                    path,
+                    file,
+                    scorer,
+                    members,
+                    run,
+                };
+                engine.transform(&scoring, [output, rejects], sinks)
+            }
+            _ => Ok(transform_beside(file, scorer, output, rejects, sinks, run)),
         }
     }
 
