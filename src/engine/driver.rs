@@ -268,7 +268,7 @@ impl<'a> Drive<'a> {
                 self.reading = None;
             }
             if let Some(made) = self.plan.next_part() {
-                self.reading = Some(Reading::open(made, self.prepared)?);
+                self.reading = Some(Reading::open(made, &self.parts, self.prepared)?);
                 continue;
             }
             if self.plan.is_done() {
@@ -356,6 +356,7 @@ impl<'a> Drive<'a> {
             (Answer::Score(file), Some(number)) => self.plan.take_part(
                 number,
                 Made {
+                    number,
                     file,
                     node: node.into(),
                 },

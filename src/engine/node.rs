@@ -9,7 +9,7 @@ use crate::transform::{RangeFailure, Run, Scorer, Shape, Trial, score_range};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Does it, in the calling thread.
@@ -146,7 +146,12 @@ impl Source {
     /// [`EngineFault::Input`]: it isn't the driver's by its size or time, or isn't there.
     pub fn open(&self) -> Result<File> {
         let unlike = |message: String| Error::engine(EngineFault::Input, &self.path, message);
-        let file = match File::open(&self.path) {
+        // Of a pipe that waits for who writes, too.
+        let opened = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&self.path);
+        let file = match opened {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Err(unlike("it isn't there, as it is for the worker".into()));
             }

@@ -3,7 +3,7 @@
 use super::task::PartFile;
 use crate::error::{EngineFault, Error, Result};
 use crate::format::{Hashed, Out};
-use crate::spool::parts;
+use crate::spool::parts::{self, PartsOfInput};
 use crate::transform::wire::{Damaged, PartReader};
 use crate::transform::{Part, Prepared, Scored};
 use std::fs::File;
@@ -12,6 +12,7 @@ use std::io::BufReader;
 /// A part file, as a node says.
 #[derive(Debug)]
 pub struct Made {
+    pub number: u64,
     pub file: PartFile,
     /// For people.
     pub node: String,
@@ -20,19 +21,19 @@ pub struct Made {
 /// Reads it, and removes it at its end.
 pub struct Reading<'a> {
     made: Made,
-    reader: PartReader<'a, Hashed<BufReader<File>>>,
+    reader: PartReader<'a, BufReader<Hashed<File>>>,
     read: Scored,
 }
 
 impl<'a> Reading<'a> {
     /// # Errors
     /// It can't be opened.
-    pub fn open(made: Made, prepared: &'a Prepared) -> Result<Reading<'a>> {
+    pub fn open(made: Made, parts: &PartsOfInput, prepared: &'a Prepared) -> Result<Reading<'a>> {
         const BUFFER: usize = 256 << 10;
-        let path = &made.file.path;
-        let file = File::open(path).map_err(|e| made.unlike(format!("it can't be opened: {e}")))?;
+        let file = parts.open(made.number, &made.file.path);
+        let file = file.map_err(|e| made.unlike(format!("it can't be opened: {e}")))?;
         Ok(Reading {
-            reader: prepared.reader(Hashed::new(BufReader::with_capacity(BUFFER, file))),
+            reader: prepared.reader(BufReader::with_capacity(BUFFER, Hashed::new(file))),
             made,
             read: Scored::default(),
         })
@@ -59,7 +60,7 @@ impl<'a> Reading<'a> {
 
     fn check(&self) -> Result<()> {
         let file = &self.made.file;
-        let source = self.reader.source();
+        let source = self.reader.source().get_ref();
         if (source.bytes(), source.hash(), self.read) != (file.size, file.hash.0, file.scored) {
             return Err(self.made.unlike("it has other contents".into()));
         }

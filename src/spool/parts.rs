@@ -3,8 +3,10 @@
 
 use super::Dir;
 use crate::error::{Error, Result};
+use rustix::fs::OFlags;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -86,6 +88,26 @@ impl PartsOfInput {
     pub fn part(&self, number: u64) -> PathBuf {
         self.path.join(format!("{number:06}"))
     }
+
+    /// Opens the file of a part, by the path that a node told.
+    ///
+    /// # Errors
+    /// It isn't one of this part's attempts, or is no file.
+    pub fn open(&self, number: u64, path: &Path) -> io::Result<File> {
+        let is_its = |name: &OsStr| {
+            let attempt = name.as_encoded_bytes().strip_prefix(format!("{number:06}").as_bytes());
+            attempt.is_some_and(|attempt| attempt.starts_with(b"."))
+        };
+        if path.parent() != Some(&self.path) || !path.file_name().is_some_and(is_its) {
+            return Err(io::Error::other("its path is none of this part's"));
+        }
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::other("it is no file")),
+        }
+    }
 }
 
 /// An attempt that comes too late finds no folder.
@@ -138,6 +160,20 @@ mod tests {
         let late = two.part(0);
         create(&late).unwrap();
         assert!(create(&late).is_err(), "a file of another attempt is written over");
+        // A node names what it wrote, and nothing else is opened.
+        let attempt = two.part(1).with_extension("7");
+        create(&attempt).unwrap();
+        assert!(two.open(1, &attempt).is_ok());
+        for (number, path) in [
+            (0, attempt.clone()),
+            (1, two.part(1)),
+            (1, folder.path().join("000001.7")),
+        ] {
+            assert!(two.open(number, &path).is_err(), "{}", path.display());
+        }
+        let link = two.part(1).with_extension("8");
+        std::os::unix::fs::symlink(&attempt, &link).unwrap();
+        assert!(two.open(1, &link).is_err());
         drop(two);
         assert!(create(&late).is_err(), "what comes too late stays");
         let killed = folder.path().join("w/1-2-0/0");
