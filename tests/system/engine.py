@@ -140,7 +140,7 @@ def test_another_ray_is_named(room):
     [packages] = bare.glob("lib/python*/site-packages")
     (packages / "ray").mkdir()
     (packages / "ray" / "__init__.py").write_text('__version__ = "1.13.0"\ndef remote(**_): return lambda f: f\n')
-    unavailable(room, "", r"has Ray 1\.13\.0", 64, python=bare / "bin" / "python")
+    unavailable(room, "", r"has Ray 1\.13\.0", 64, 75, python=bare / "bin" / "python")
 
 for name in [name for name in vars() if name.startswith("test_")]:
     vars()[name].limit = LIMIT

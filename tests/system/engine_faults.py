@@ -72,7 +72,7 @@ def test_a_part_that_takes_long_is_waited_for(room):
         slow, quick = ray.nodes
         part = stopped_part(slow)
         seen = set()
-        until("the other node goes on", lambda: seen.update(quick.parts_at_work()) or len(seen) >= 3, 60)
+        until("the other node goes on", lambda: seen.update(quick.parts_at_work()) or len(seen) >= 2, 60)
         send(part, signal.SIGCONT)
 
     disturbed(room, disturb)
@@ -170,7 +170,7 @@ def test_a_missing_python_is_named(room):
 def test_a_python_without_ray_is_named(room):
     python = room.folder / "bare" / "bin" / "python"
     subprocess.run(["python3", "-m", "venv", "--without-pip", python.parent.parent], check=True)
-    unavailable(room, "", "has no Ray", 64, python=python)
+    unavailable(room, "", "has no Ray", 64, 75, python=python)
 
 
 def test_a_daemon_heals_when_the_engine_comes(room):

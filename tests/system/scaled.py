@@ -254,12 +254,10 @@ def another_program(scored):
 
 
 def other_bytes(scored):
-    """Of the same size and time."""
+    """Of the same size and time, and others everywhere."""
     other = copy(scored, scored.input)
     file = other / "large.csv"
-    text = file.read_text()
-    at = text.rindex("1")
-    file.write_text(text[:at] + "2" + text[at + 1 :])
+    file.write_text(file.read_text().replace("k1", "k2"))
     subprocess.run(["touch", "-r", scored.input / "large.csv", file], check=True)
     return [f"mount --bind {other} {scored.input}"]
 
