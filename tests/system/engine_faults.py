@@ -5,7 +5,7 @@ import subprocess
 
 from cluster import Cluster, DEBIAN, parent, send, stopped_part
 from harness import until
-from machine import fault, healed, start
+from machine import healed, start, status
 from scaled import (
     FOLDERS, LIMIT, PART, PYPI, another_program, begin, bridges, cleared, cluster, csv, disturbed, in_mid_run, large,
     made, no_inputs, no_parts, once, other_bytes, quoted, reference, same, spool, unavailable, with_a_bad_node,
@@ -179,7 +179,7 @@ def test_a_daemon_heals_when_the_engine_comes(room):
     want = reference(room, scored)
     worker = start(scored, *ray.inside)
     until("small inputs are scored", (scored.output / "small.csv.out").exists, 60)
-    fault(scored, "engine_unavailable")
+    until("it is said", lambda: any(fault["code"] == "engine_unavailable" for fault in status(scored)["faults"]), 100)
     ray.add(())
     until("it is scored", large(scored).exists, 120)
     healed(scored)
