@@ -4,6 +4,7 @@ and how both are compared."""
 import contextlib
 import gzip
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -174,12 +175,17 @@ def cleared(spool, cluster):
 
 
 def leftovers(spool):
-    return [path for path in spool.parts.rglob("*") if path.is_file()] + spool.leftovers(spool.output, spool.failed, spool.state)
+    return parts_of(spool) + spool.leftovers(spool.output, spool.failed, spool.state)
+
+
+def parts_of(spool):
+    """Files of parts, done or not; folders may go while they are looked for."""
+    return [Path(folder, name) for folder, _, names in os.walk(spool.parts) for name in names]
 
 
 def in_mid_run(spool):
-    """Waits until a part is done, and the file isn't."""
-    until("a part is done", lambda: any(path.is_file() and path.stat().st_size for path in spool.parts.rglob("*")), 60)
+    """Waits until a part is begun."""
+    until("a part is there", lambda: parts_of(spool), 60)
 
 
 def large(spool):
