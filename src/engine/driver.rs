@@ -2,10 +2,11 @@
 
 use super::lineup::Members;
 use super::plan::{Division, Plan, Step};
-use super::probe::Question;
+use super::question::Question;
 use super::reading::{Made, Reading};
 use super::session::{Event, Place, Session};
-use super::task::{Answer, HashPieces, Report, ScoreRange, Source, SurveyPieces, Task, Work};
+use super::source::Source;
+use super::task::{Answer, HashPieces, Report, ScoreRange, SurveyPieces, Task, Work};
 use crate::config;
 use crate::error::{EngineFault, Error, Result};
 use crate::format::Out;

@@ -12,23 +12,24 @@
 //! Which node is tried, when another one, and when it is given up: [`attempts`], pure. What is spoken with Ray, and nothing of our
 //! files: [`bridge`], and the Python beside it.
 
-pub mod attempts;
+mod attempts;
 mod bridge;
 mod driver;
 pub mod lineup;
 pub mod node;
 pub mod outcome;
+mod paths;
 mod plan;
-pub mod probe;
+mod probe;
+mod question;
 mod reading;
 mod rehearsal;
 mod sandbox;
 mod session;
+mod source;
 pub mod task;
 
-pub use attempts::Node;
 pub use driver::{Engine, Scoring};
-pub use probe::Question;
 pub use rehearsal::rehearse;
-pub use session::{Event, Place, Session};
+pub use source::Source;
 pub use task::{Answer, Report, Task, Work};

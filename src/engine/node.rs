@@ -1,6 +1,6 @@
 //! What a node does of a task.
 
-use super::task::{Answer, HashPieces, PartFile, Report, ScoreRange, Source, SurveyPieces, Task, Work};
+use super::task::{Answer, HashPieces, PartFile, Report, ScoreRange, SurveyPieces, Task, Work};
 use crate::error::{EngineFault, Error, Result};
 use crate::format::ranges::{Survey, hash_pieces, survey};
 use crate::format::{FileFormat, HexHash, PieceHash};
@@ -9,8 +9,6 @@ use crate::transform::{RangeFailure, Run, Scorer, Shape, Trial, score_range};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
 
 /// Does it, in the calling thread.
 ///
@@ -123,58 +121,5 @@ impl<W: Write> Write for Hashing<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
-    }
-}
-
-/// The host's name, for people.
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-impl Source {
-    /// An input as it is now. `path`: on this machine, and on all others.
-    pub fn of(path: &Path, file: &File) -> Result<Source> {
-        let found = file.metadata().map_err(Error::io("look at", path))?;
-        Ok(Source {
-            path: std::path::absolute(path).map_err(Error::io("find", path))?,
-            size: found.size(),
-            mtime: found.mtime(),
-        })
-    }
-
-    /// # Errors
-    /// [`EngineFault::Input`]: it isn't the driver's by its size or time, or isn't there.
-    pub fn open(&self) -> Result<File> {
-        let unlike = |message: String| Error::engine(EngineFault::Input, &self.path, message);
-        // Of a pipe that waits for who writes, too.
-        let opened = File::options()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(&self.path);
-        let file = match opened {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(unlike("it isn't there, as it is for the worker".into()));
-            }
-            opened => opened.map_err(Error::io("open", &self.path))?,
-        };
-        self.check(&file)?;
-        Ok(file)
-    }
-
-    /// # Errors
-    /// [`EngineFault::Input`]: it isn't the driver's any more by its size or time.
-    pub fn check(&self, file: &File) -> Result<()> {
-        let found = file.metadata().map_err(Error::io("look at", &self.path))?;
-        if (found.size(), found.mtime()) == (self.size, self.mtime) {
-            return Ok(());
-        }
-        let message = format!(
-            "it is another one than the worker's: {} bytes of {}, not {} bytes of {} (seconds since 1970)",
-            found.size(),
-            found.mtime(),
-            self.size,
-            self.mtime
-        );
-        Err(Error::engine(EngineFault::Input, &self.path, message))
     }
 }

@@ -5,40 +5,34 @@
     reason = "what is written is no result: a file by which a folder is known again"
 )]
 
-use super::attempts::Node;
 use super::lineup::Members;
-use super::node::host;
-use super::session::{Event, Place, Session};
-use super::task::{Answer, Source, Task, Work, bytes};
+use super::paths;
+use super::source::Source;
 use crate::error::{EngineFault, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 /// Its own executable, which stays the one it was when its file is replaced.
 const SELF: &str = "/proc/self/exe";
-/// How long nodes may take: models are read and proven on each.
-const WITHIN: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// BLAKE3 of the driver's executable, hexadecimal.
-    executable: String,
+    pub(super) executable: String,
     /// The folder of inputs.
-    #[serde(with = "bytes")]
-    input: PathBuf,
+    #[serde(with = "paths")]
+    pub(super) input: PathBuf,
     /// One of them.
-    sample: Option<Source>,
-    members: Option<Members>,
+    pub(super) sample: Option<Source>,
+    pub(super) members: Option<Members>,
     /// The folder of parts.
-    #[serde(with = "bytes")]
-    parts: PathBuf,
+    #[serde(with = "paths")]
+    pub(super) parts: PathBuf,
     /// What stands in a file there; its name ends in it, too.
-    nonce: String,
+    pub(super) nonce: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,110 +43,9 @@ pub struct Probed {
     pub file: String,
 }
 
-/// What is asked of nodes. Removes what it wrote when it is dropped.
-pub struct Question {
-    probe: Probe,
-}
-
-impl Question {
-    /// Writes a file into the folder of parts, which is made if it is missing.
-    pub fn new(parts: &Path, input: &Path, sample: Option<Source>, members: Option<Members>) -> Result<Question> {
-        fs::create_dir_all(parts).map_err(Error::io("make folder", parts))?;
-        let probe = Probe {
-            executable: hash(SELF.as_ref())?,
-            input: std::path::absolute(input).unwrap_or_else(|_| input.into()),
-            sample,
-            members,
-            parts: parts.into(),
-            nonce: format!("{:032x}", rand::random::<u128>()),
-        };
-        write(&probe.asked(), &probe.nonce)?;
-        Ok(Question { probe })
-    }
-
-    /// Asks these nodes, all at once; those without CPUs needn't answer. No other task may go on in the session meanwhile.
-    ///
-    /// # Errors
-    /// Of the session. Those of nodes stand beside them.
-    pub fn ask(&self, session: &mut Session, cancel: &AtomicBool) -> Result<Vec<(Node, Result<Probed>)>> {
-        let workers = session.nodes().iter().filter(|node| node.cpus >= 1.0);
-        let mut asked: Vec<(u64, Node)> = Vec::new();
-        for node in workers.cloned().collect::<Vec<_>>() {
-            let id = session.next_id();
-            session.submit(
-                Task::new(id, Work::Probe(Box::new(self.probe.clone()))),
-                Place::Node(node.id.clone()),
-            );
-            asked.push((id, node));
-        }
-        let mut answers = Vec::new();
-        let deadline = Instant::now() + WITHIN;
-        while !asked.is_empty() && !cancel.load(Ordering::Relaxed) && Instant::now() < deadline {
-            let Some(event) = session.next(Duration::from_millis(200))? else {
-                continue;
-            };
-            if let Some(place) = asked.iter().position(|(id, _)| *id == event.id()) {
-                let (_, node) = asked.swap_remove(place);
-                let answer = self.check(event, &node);
-                answers.push((node, answer));
-            }
-        }
-        for (id, node) in asked {
-            session.cancel(id);
-            let message = format!("it has not answered within {WITHIN:?}: does one of its mounts hang?");
-            let error = fault(&node, message);
-            answers.push((node, Err(error)));
-        }
-        answers.sort_by(|(a, _), (b, _)| (&a.host, &a.address).cmp(&(&b.host, &b.address)));
-        Ok(answers)
-    }
-
-    /// The node's word, and whether its file is seen from here.
-    fn check(&self, event: Event, node: &Node) -> Result<Probed> {
-        let probed = match event {
-            Event::Done { report, .. } => match report.answer {
-                Answer::Probe(probed) => *probed,
-                _ => return Err(fault(node, "it answers another question".into())),
-            },
-            Event::Failed { error, .. } => return Err(error),
-            Event::Panicked { message, .. } => return Err(fault(node, format!("it panicked: {message}"))),
-        };
-        let file = self
-            .probe
-            .parts
-            .join(Path::new(&probed.file).file_name().unwrap_or_default());
-        let seen = fs::read_to_string(&file);
-        let _ = fs::remove_file(&file);
-        match seen {
-            Ok(text) if text == self.probe.nonce => Ok(probed),
-            Ok(_) => Err(fault(
-                node,
-                format!(
-                    "what it writes into {} comes with other bytes",
-                    self.probe.parts.display()
-                ),
-            )),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(fault(
-                node,
-                format!(
-                    "what it writes into {} isn't seen from here: it is another folder there",
-                    self.probe.parts.display()
-                ),
-            )),
-            Err(e) => Err(Error::io("read", &file)(e)),
-        }
-    }
-}
-
-impl Drop for Question {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.probe.asked());
-    }
-}
-
 impl Probe {
     /// The driver's file.
-    fn asked(&self) -> PathBuf {
+    pub(super) fn asked(&self) -> PathBuf {
         self.parts.join(format!(".probe-{}", self.nonce))
     }
 
@@ -161,7 +54,7 @@ impl Probe {
     /// # Errors
     /// What it can't do, or sees otherwise.
     pub fn run(&self) -> Result<Probed> {
-        let own = hash(SELF.as_ref())?;
+        let own = executable()?;
         if own != self.executable {
             let program = std::env::current_exe().unwrap_or_else(|_| SELF.into());
             let message = format!(
@@ -208,20 +101,22 @@ impl Probe {
     }
 }
 
-fn fault(node: &Node, message: String) -> Error {
-    Error::engine(EngineFault::Node, format!("node {node}"), message)
+/// The host's name, for people.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// A new file, on the disk before it is told of.
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let mut file = File::create_new(path).map_err(Error::io("make", path))?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(Error::io("write", path))
 }
 
-fn hash(path: &Path) -> Result<String> {
+/// The hash of this program's.
+pub(super) fn executable() -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    let read = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
-    read.map_err(Error::io("read", path))?;
+    let read = File::open(SELF).and_then(|file| hasher.update_reader(file).map(|_| ()));
+    read.map_err(Error::io("read", SELF))?;
     Ok(hasher.finalize().to_hex().to_string())
 }

@@ -1,14 +1,13 @@
 //! `transform check`: does the cluster answer, and is each node fit to work?
 
 use super::lineup::Members;
-use super::probe::Question;
+use super::question::Question;
 use super::session::Session;
-use super::task::Source;
+use super::source::Source;
 use crate::config::{Config, Engine};
 use crate::error::Result;
 use crate::registry::{Current, Registry};
 use crate::spool::scan::Listing;
-use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
@@ -67,12 +66,7 @@ fn sample(config: &Config) -> Result<Option<Source>> {
             .modified()
             .is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > OLD));
         if found.is_file() && is_old {
-            let input = std::path::absolute(&config.input.path).unwrap_or_else(|_| config.input.path.clone());
-            return Ok(Some(Source {
-                path: input.join(name.path()),
-                size: found.size(),
-                mtime: found.mtime(),
-            }));
+            return Source::of(&config.input.path.join(name.path()), &file).map(Some);
         }
     }
     Ok(None)

@@ -2,7 +2,7 @@
 
 use crate::checksum::Sha256Sum;
 use crate::config::{Config, Models};
-use crate::engine::task::bytes;
+use crate::engine::paths;
 use crate::error::{EngineFault, Error, Result};
 use crate::model::{Model, Signature};
 use crate::monitor::Watch;
@@ -36,11 +36,11 @@ pub fn scorer(lineup: &Arc<Lineup>, shape: &Shape, watch: &Watch, baselines: &Ba
 #[serde(deny_unknown_fields)]
 pub struct Members {
     /// The folder of all groups; absolute.
-    #[serde(with = "bytes")]
+    #[serde(with = "paths")]
     models: PathBuf,
     group: String,
     /// The library for ONNX models, as it is configured.
-    #[serde(with = "bytes")]
+    #[serde(with = "paths")]
     onnxruntime: PathBuf,
     champion: Version,
     challengers: Vec<Challenger>,

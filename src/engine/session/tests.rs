@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::engine::attempts::ATTEMPTS;
-use crate::engine::task::{HashPieces, Source, Work};
+use crate::engine::source::Source;
+use crate::engine::task::{HashPieces, Work};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,16 +1,16 @@
 //! What a node is told to do, and what it reports: JSON, a line each, the same for every engine.
 
 use crate::engine::lineup::Members;
+use crate::engine::paths;
 use crate::engine::probe::{Probe, Probed};
+use crate::engine::source::Source;
 use crate::error::{EngineFault, Error, Result};
 use crate::format::ranges::{InputRange, Survey, TextRules};
 use crate::format::{HexHash, OUTPUT_FORMAT, PieceHash};
 use crate::transform::{FirstBlock, Scored, Trial};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::ffi::OsString;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Of tasks and reports.
 pub const FORMAT: u32 = 1;
@@ -78,7 +78,7 @@ pub struct ScoreRange {
     /// Bound on the bytes of blocks in flight.
     pub memory: u64,
     /// Where the part file goes; each attempt adds to its name.
-    #[serde(with = "bytes")]
+    #[serde(with = "paths")]
     pub part: PathBuf,
 }
 
@@ -115,23 +115,12 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartFile {
-    #[serde(with = "bytes")]
+    #[serde(with = "paths")]
     pub path: PathBuf,
     /// Bytes.
     pub size: u64,
     pub hash: HexHash,
     pub scored: Scored,
-}
-
-/// An input as the driver sees it. Nodes compare no more than mounts keep: no ctime, no parts of a second.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    #[serde(with = "bytes")]
-    pub path: PathBuf,
-    pub size: u64,
-    /// Whole seconds since 1970.
-    pub mtime: i64,
 }
 
 /// Why a task failed, as a node says it on stderr.
@@ -232,35 +221,11 @@ impl Fault {
     }
 }
 
-/// Paths are bytes; JSON has texts. One that is no UTF-8 is an array of its bytes.
-pub mod bytes {
-    use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-        match path.to_str() {
-            Some(text) => serializer.serialize_str(text),
-            None => path.as_os_str().as_bytes().serialize(serializer),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-        Ok(match Either::deserialize(deserializer)? {
-            Either::Text(text) => text.into(),
-            Either::Bytes(bytes) => OsString::from_vec(bytes).into(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
 
     fn task(path: PathBuf) -> Task {
         let input = Source {
