@@ -76,7 +76,7 @@ fn elsewhere(input: &File, scorer: &impl Fn() -> Scorer, run: &Run, trials: &[Tr
         let mut reader = readers.next();
         let next = |mut memory: Out| {
             while let Some(from) = &mut reader {
-                match from.next(memory).map_err(io::Error::from)? {
+                match from.next(memory).map_err(|e| io::Error::other(e.to_string()))? {
                     Some(part) => return Ok(Next::Part(part)),
                     None => (reader, memory) = (readers.next(), Out::new(&prepared.opened().input)),
                 }

@@ -1,6 +1,6 @@
 //! Bad rows: where they stand, and why they are bad.
 
-use super::part::{push_all, take_all};
+use super::lists::{push_all, take_all};
 use crate::format::Cause;
 use crate::monitor::leb128::{push as push_number, take as take_number};
 use crate::transform::{Opened, Part, Reject};

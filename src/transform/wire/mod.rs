@@ -8,11 +8,15 @@
 //! What is read may be damaged, or of anybody: it is a part of the opened input, or [`Damaged`].
 
 mod bad;
+mod counts;
+mod damaged;
+mod lists;
 mod part;
 mod reader;
 mod trial;
 
-pub use reader::{Damaged, PartReader};
+pub use damaged::Damaged;
+pub use reader::PartReader;
 
 use super::Part;
 use std::io::{self, Write};

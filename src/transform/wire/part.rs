@@ -1,9 +1,9 @@
 //! The head of a part: all that is no text.
 
-use super::reader::Damaged;
-use super::{bad, trial};
+use super::damaged::Damaged;
+use super::lists::{push_all, push_numbers, take_all, take_optional};
+use super::{bad, counts, trial};
 use crate::format::{CutError, Out};
-use crate::monitor::Counts;
 use crate::monitor::leb128::{push as push_number, push_text, take, take_text};
 use crate::problem::{Code, Problem};
 use crate::transform::{Opened, Part};
@@ -24,7 +24,7 @@ pub fn push(part: &Part, out: &mut Vec<u8>) {
     }
     push_numbers(&part.unknown, out);
     push_numbers(&part.lacking, out);
-    push_counts(&part.counts, out);
+    counts::push(&part.counts, out);
     push_number(part.keyed, out);
     push_number(part.keys.len() as u64, out);
     part.keys.iter().for_each(|key| out.extend(key.to_le_bytes()));
@@ -67,7 +67,7 @@ fn take_part(rest: &mut &[u8], out: Out, source: Vec<u8>) -> Option<Part> {
         },
         unknown: take_all(rest, take)?,
         lacking: take_all(rest, take)?,
-        counts: take_counts(rest)?,
+        counts: counts::take(rest)?,
         keyed: take(rest)?,
         keys: take_all(rest, |rest| {
             let (key, behind) = rest.split_first_chunk()?;
@@ -103,26 +103,9 @@ fn check(part: &Part, opened: &Opened) -> bool {
         && part.unknown.len() == features
         && (part.lacking.is_empty() || part.lacking.len() == features)
         && part.keyed >= part.keys.len() as u64
-        && are_alike(&part.counts, &zero)
+        && counts::are_alike(&part.counts, &zero)
         && part.arms.as_ref().is_none_or(|arms| trial::check_arms(arms, opened))
         && bad::check(part, opened)
-}
-
-/// By what is counted.
-pub fn are_alike(counts: &Counts, zero: &Counts) -> bool {
-    let bins = |counts: &Counts| {
-        counts
-            .columns
-            .iter()
-            .map(|column| column.bins.len())
-            .collect::<Vec<_>>()
-    };
-    let segments = counts.segments.iter().map(|segment| &segment.column);
-    bins(counts) == bins(zero)
-        && segments.eq(zero.segments.iter().map(|segment| &segment.column))
-        && counts.tallies.len() == zero.tallies.len()
-        && counts.duplicates.is_none()
-        && counts.absent.is_empty()
 }
 
 fn push_problem(problem: &Problem, out: &mut Vec<u8>) {
@@ -141,43 +124,4 @@ fn take_problem(rest: &mut &[u8]) -> Option<Problem> {
         message: take_text(rest)?,
         hint: take_text(rest)?,
     })
-}
-
-pub fn push_counts(counts: &Counts, out: &mut Vec<u8>) {
-    let bytes = counts.bytes();
-    push_number(bytes.len() as u64, out);
-    out.extend(bytes);
-}
-
-pub fn take_counts(rest: &mut &[u8]) -> Option<Counts> {
-    Counts::of(take_run(rest)?)
-}
-
-/// Bytes behind their number.
-pub fn take_run<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
-    let length = usize::try_from(take(rest)?).ok()?;
-    let (run, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some(run)
-}
-
-pub fn push_numbers(numbers: &[u64], out: &mut Vec<u8>) {
-    push_all(numbers, out, |number, out| push_number(*number, out));
-}
-
-/// How many there are, then each.
-pub fn push_all<T>(all: &[T], out: &mut Vec<u8>, push: impl Fn(&T, &mut Vec<u8>)) {
-    push_number(all.len() as u64, out);
-    all.iter().for_each(|one| push(one, out));
-}
-
-/// Each of them takes a byte at least, so that no number of them is believed that isn't there.
-pub fn take_all<T>(rest: &mut &[u8], mut take_one: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
-    (0..take(rest)?).map(|_| take_one(rest)).collect()
-}
-
-/// None or one of them.
-fn take_optional<T>(rest: &mut &[u8], take_one: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Option<T>> {
-    let mut all = take_all(rest, take_one)?;
-    (all.len() <= 1).then(|| all.pop())
 }

@@ -1,49 +1,11 @@
 //! Part files, read part by part.
 
+use super::damaged::Damaged;
 use super::{BEGINNING, END, LENGTHS, PART, part};
 use crate::format::Out;
 use crate::transform::{Opened, Part};
-use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::mem::take;
-
-/// A part file can't be read, or isn't one of the opened input.
-#[derive(Debug)]
-pub enum Damaged {
-    Read(io::Error),
-    /// It ends where more should follow.
-    Short,
-    /// What isn't as it should be.
-    Content(&'static str),
-}
-
-impl From<io::Error> for Damaged {
-    fn from(e: io::Error) -> Damaged {
-        match e.kind() {
-            io::ErrorKind::UnexpectedEof => Damaged::Short,
-            _ => Damaged::Read(e),
-        }
-    }
-}
-
-impl From<Damaged> for io::Error {
-    fn from(damaged: Damaged) -> io::Error {
-        match damaged {
-            Damaged::Read(e) => e,
-            damaged => io::Error::new(io::ErrorKind::InvalidData, format!("a part file is damaged: {damaged}")),
-        }
-    }
-}
-
-impl fmt::Display for Damaged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Damaged::Read(e) => write!(f, "{e}"),
-            Damaged::Short => write!(f, "it ends too early"),
-            Damaged::Content(what) => write!(f, "{what}"),
-        }
-    }
-}
 
 /// Reads the parts of a file, one at a time.
 pub struct PartReader<'a, R> {

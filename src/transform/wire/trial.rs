@@ -1,6 +1,7 @@
 //! What is kept of trials, and of arms.
 
-use super::part::{are_alike, push_all, push_counts, push_numbers, take_all, take_counts, take_run};
+use super::counts;
+use super::lists::{push_all, push_numbers, take_all, take_run};
 use crate::monitor::leb128::{push as push_number, take as take_number};
 use crate::monitor::sketch::Sketch;
 use crate::transform::Opened;
@@ -44,7 +45,7 @@ pub fn take(rest: &mut &[u8]) -> Option<TrialPart> {
 pub fn push_arms(part: &ArmsPart, out: &mut Vec<u8>) {
     out.push(part.is_unanswered.into());
     push_tally(&part.tried, out);
-    push_counts(&part.counts, out);
+    counts::push(&part.counts, out);
     push_numbers(&part.unknown, out);
 }
 
@@ -52,7 +53,7 @@ pub fn take_arms(rest: &mut &[u8]) -> Option<ArmsPart> {
     Some(ArmsPart {
         is_unanswered: take_flag(rest)?,
         tried: take_tally(rest)?,
-        counts: take_counts(rest)?,
+        counts: counts::take(rest)?,
         unknown: take_all(rest, take_number)?,
     })
 }
@@ -61,7 +62,7 @@ pub fn take_arms(rest: &mut &[u8]) -> Option<ArmsPart> {
 pub fn check_arms(part: &ArmsPart, opened: &Opened) -> bool {
     let Some(arms) = &opened.arms else { return false };
     let zero = ArmsPart::of(arms, &opened.lineup);
-    part.unknown.len() == zero.unknown.len() && are_alike(&part.counts, &zero.counts)
+    part.unknown.len() == zero.unknown.len() && counts::are_alike(&part.counts, &zero.counts)
 }
 
 /// What is known of a part: nothing of a file.
