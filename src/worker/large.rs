@@ -17,8 +17,8 @@ use std::thread::JoinHandle;
 /// So many at once are scored elsewhere: while one is joined, the machines work on the next.
 const ELSEWHERE: usize = 4;
 
-/// Those under way, in the order in which they began. They are judged and published in it, too: what comes of them doesn't depend on
-/// who is done first.
+/// Those under way, in the order in which they began. Those elsewhere are judged and published in it, too: what comes of them doesn't
+/// depend on who is done first. One here waits for none of them, nor for their cluster.
 #[derive(Default)]
 pub struct Larges {
     under_way: VecDeque<Large>,
@@ -35,14 +35,6 @@ pub struct Large {
     thread: JoinHandle<()>,
     /// What events said of it meanwhile.
     pub word: Option<Word>,
-}
-
-/// How it stands with it.
-pub enum State {
-    Scoring,
-    Done(Box<Done>),
-    /// Its thread ended without a result.
-    Lost,
 }
 
 impl Larges {
@@ -72,13 +64,27 @@ impl Larges {
         self.under_way.push_back(large);
     }
 
-    /// The one that began first.
-    pub fn first(&self) -> Option<&Large> {
-        self.under_way.front()
+    /// The places of the first one here, and of the first elsewhere.
+    fn firsts(&self) -> impl Iterator<Item = usize> {
+        let first = |elsewhere| self.under_way.iter().position(|large| large.elsewhere == elsewhere);
+        [false, true].into_iter().filter_map(first)
     }
 
-    pub fn take_first(&mut self) -> Option<Large> {
-        self.under_way.pop_front()
+    /// Takes one whose turn it is and that is done, with what came of it: nothing, if its thread ended without a result.
+    pub fn take_done(&mut self) -> Option<(Large, Option<Done>)> {
+        let done = self
+            .firsts()
+            .find_map(|place| match self.under_way[place].done.try_recv() {
+                Err(TryRecvError::Empty) => None,
+                done => Some((place, done.ok())),
+            });
+        let (place, done) = done?;
+        Some((self.under_way.remove(place)?, done))
+    }
+
+    /// Has one whose turn it is ended? It may have done so before its turn came.
+    pub fn has_ended(&self) -> bool {
+        self.firsts().any(|place| self.under_way[place].thread.is_finished())
     }
 
     /// Gives them up, without waiting for their threads to notice.
@@ -130,19 +136,6 @@ impl Large {
             cancel,
             word: None,
         })
-    }
-
-    /// Its thread has nothing more to do.
-    pub fn is_over(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    pub fn state(&self) -> State {
-        match self.done.try_recv() {
-            Ok(done) => State::Done(done.into()),
-            Err(TryRecvError::Empty) => State::Scoring,
-            Err(TryRecvError::Disconnected) => State::Lost,
-        }
     }
 
     /// Gives it up. Its thread takes a while to notice.

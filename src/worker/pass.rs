@@ -2,8 +2,8 @@
 
 use super::commit::{Commit, Publishing};
 use super::inbox::{Inbox, News};
-use super::job::{Context, Done, Job};
-use super::large::{self, Large, Larges, Source};
+use super::job::{Context, Done};
+use super::large::{Large, Larges, Source};
 use super::lineup::fits;
 use super::look::{asked, want};
 use super::owner::claim_folders;
@@ -64,6 +64,7 @@ pub struct Pass {
 impl Pass {
     /// `together`: how many small inputs may be worked on together.
     pub fn new(setup: Setup, commit: Commit, inbox: Arc<Inbox>, progress: Progress, together: usize) -> Pass {
+        let queue = Queue::new(setup.part_size());
         Pass {
             setup: setup.into(),
             commit,
@@ -72,7 +73,7 @@ impl Pass {
             pin: None,
             home: None,
             listing: None,
-            queue: Queue::default(),
+            queue,
             together,
             scored: Vec::new(),
             large: Larges::default(),
@@ -134,7 +135,7 @@ impl Pass {
     /// What was planned, or is being scored, was for another model or configuration: it is planned again.
     pub fn start_over(&mut self) {
         self.large.drop_all();
-        self.queue = Queue::default();
+        self.queue = Queue::new(self.setup.part_size());
         self.scored.clear();
         self.listing = None;
         self.commit.start_over();
@@ -358,15 +359,23 @@ impl Pass {
         Ok(Step::Done)
     }
 
+    /// Where a large input may begin that waits, if there is one: elsewhere?
+    fn next_large(&self) -> Option<bool> {
+        let may_begin = |elsewhere: &bool| self.large.has_room(*elsewhere) && self.queue.has_large(*elsewhere);
+        [false, true].into_iter().find(may_begin)
+    }
+
     fn start_large(&mut self) -> Result<()> {
         let (Some(pin), Some(home), None) = (&self.pin, self.home, &self.publishing) else {
             return Ok(());
         };
-        let setup = &self.setup;
-        let may_begin = |job: &Job| self.large.has_room(job.engine(setup).is_some());
-        let Some(job) = self.queue.next_large(may_begin) else {
+        let Some(elsewhere) = self.next_large() else {
             return Ok(());
         };
+        let Some(job) = self.queue.next_large(elsewhere) else {
+            return Ok(());
+        };
+        let setup = &self.setup;
         setup.publisher.release();
         let inputs = self.open_input(home)?;
         let bytes = self.progress.bytes.clone();
@@ -377,27 +386,24 @@ impl Pass {
     }
 
     fn finish_large(&mut self, current: &mut Current) -> Result<Step> {
-        let (Some(large), Some(pin), None) = (self.large.first(), &self.pin, &self.publishing) else {
+        let (Some(pin), None) = (&self.pin, &self.publishing) else {
             return Ok(Step::Done);
         };
-        let done = match large.state() {
-            large::State::Done(done) => done,
-            large::State::Scoring => {
+        let Some((Large { name, word, .. }, done)) = self.large.take_done() else {
+            if !self.large.is_empty() {
                 self.progress.draw();
-                return Ok(Step::Done);
             }
-            // That must not hold up the others.
-            large::State::Lost => {
-                self.large.take_first();
-                return Ok(Step::Relist);
-            }
+            return Ok(Step::Done);
         };
-        let Large { name, word, .. } = self.large.take_first().expect("just seen");
+        // That must not hold up the others.
+        let Some(done) = done else {
+            return Ok(Step::Relist);
+        };
         let step = match current.look() {
             true => Step::NewLineup,
             false => {
                 self.progress.file_done();
-                self.publishing = self.commit.publish_large(*done, pin, &self.setup, &self.inbox)?;
+                self.publishing = self.commit.publish_large(done, pin, &self.setup, &self.inbox)?;
                 Step::Done
             }
         };
@@ -438,10 +444,7 @@ impl Pass {
 
     /// Is there more to do at once?
     pub fn busy(&self) -> bool {
-        let may_begin = |job: &Job| self.large.has_room(job.engine(&self.setup).is_some());
-        // One that was done before the one in front of it woke nobody.
-        let is_over = self.large.first().is_some_and(Large::is_over);
-        let large = self.publishing.is_none() && (is_over || self.queue.has_large(may_begin));
+        let large = self.publishing.is_none() && (self.large.has_ended() || self.next_large().is_some());
         let listing = self.listing.is_some() && self.queue.has_room();
         listing || self.queue.has_small() || !self.scored.is_empty() || large || self.commit.is_pruning()
     }

@@ -2,7 +2,6 @@
 
 use super::job::Job;
 use crate::spool::Name;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 /// Jobs that wait; the listing pauses until there are fewer.
@@ -18,19 +17,43 @@ const GROUP_ON_MOUNT: usize = 16;
 #[derive(Default)]
 pub struct Queue {
     small: VecDeque<Name>,
+    /// For this machine.
     large: VecDeque<Name>,
+    /// For others.
+    elsewhere: VecDeque<Name>,
     jobs: HashMap<Name, Job>,
+    /// Large inputs of so many bytes are scored elsewhere; none, if there is no elsewhere.
+    part_size: Option<u64>,
 }
 
 impl Queue {
+    pub fn new(part_size: Option<u64>) -> Queue {
+        Queue {
+            part_size,
+            ..Queue::default()
+        }
+    }
+
+    fn is_elsewhere(&self, job: &Job) -> bool {
+        self.part_size.is_some_and(|size| job.fingerprint.size >= size)
+    }
+
+    /// Of large inputs.
+    fn line(&mut self, elsewhere: bool) -> &mut VecDeque<Name> {
+        match elsewhere {
+            true => &mut self.elsewhere,
+            false => &mut self.large,
+        }
+    }
+
     /// True if the input wasn't queued yet; else the job takes the place of the one that was.
     pub fn push(&mut self, job: Job) -> bool {
-        let (name, large) = (job.name.clone(), job.is_large());
+        let (name, large, elsewhere) = (job.name.clone(), job.is_large(), self.is_elsewhere(&job));
         if self.jobs.insert(name.clone(), job).is_some() {
             return false;
         }
         match large {
-            true => self.large.push_back(name),
+            true => self.line(elsewhere).push_back(name),
             false => self.small.push_back(name),
         }
         true
@@ -49,17 +72,9 @@ impl Queue {
         !self.small.is_empty()
     }
 
-    /// Is there a large input that may begin?
-    pub fn has_large(&self, may_begin: impl Fn(&Job) -> bool) -> bool {
-        self.place_of_large(may_begin).is_some()
-    }
-
-    /// The first of those few that are looked at.
-    fn place_of_large(&self, may_begin: impl Fn(&Job) -> bool) -> Option<usize> {
-        /// Those behind wait: the queue may be long, and is asked often.
-        const LOOKS: usize = 64;
-        let mut first = self.large.iter().take(LOOKS);
-        first.position(|name| self.jobs.get(name).is_some_and(&may_begin))
+    pub fn has_large(&self, elsewhere: bool) -> bool {
+        let line = if elsewhere { &self.elsewhere } else { &self.large };
+        !line.is_empty()
     }
 
     /// The next small inputs, to be scored together; at most `most`.
@@ -71,24 +86,29 @@ impl Queue {
             let Some(name) = self.small.pop_front() else {
                 break;
             };
-            let Entry::Occupied(job) = self.jobs.entry(name) else {
-                continue;
-            };
+            let Some(job) = self.jobs.get(&name) else { continue };
             // It may have grown since it was queued.
-            if job.get().is_large() {
-                self.large.push_back(job.key().clone());
+            if job.is_large() {
+                let elsewhere = self.is_elsewhere(job);
+                self.line(elsewhere).push_back(name);
                 continue;
             }
-            bytes += job.get().fingerprint.size;
-            jobs.push(job.remove());
+            bytes += job.fingerprint.size;
+            jobs.extend(self.jobs.remove(&name));
         }
         jobs
     }
 
-    pub fn next_large(&mut self, may_begin: impl Fn(&Job) -> bool) -> Option<Job> {
-        let place = self.place_of_large(may_begin)?;
-        let name = self.large.remove(place).expect("it was found there");
-        Some(self.jobs.remove(&name).expect("what is queued has a job"))
+    pub fn next_large(&mut self, elsewhere: bool) -> Option<Job> {
+        loop {
+            let name = self.line(elsewhere).pop_front()?;
+            let job = self.jobs.get(&name).expect("what is queued has a job");
+            // It may have another size than it had when it was queued.
+            match self.is_elsewhere(job) == elsewhere {
+                true => return self.jobs.remove(&name),
+                false => self.line(!elsewhere).push_back(name),
+            }
+        }
     }
 }
 
@@ -149,7 +169,26 @@ mod tests {
         queue.push(job("a", 1));
         queue.push(job("a", 2 << 20));
         assert!(queue.next_group(10, false).is_empty());
-        assert_eq!(queue.next_large(|_| true).map(|j| j.fingerprint.size), Some(2 << 20));
+        assert_eq!(queue.next_large(false).map(|j| j.fingerprint.size), Some(2 << 20));
+    }
+
+    /// However many are in front of it that wait for a cluster.
+    #[test]
+    fn large_inputs_of_this_machine_and_of_others_wait_apart() {
+        let mut queue = Queue::new(Some(8 << 20));
+        for (name, size) in [("a", 8 << 20), ("b", 9 << 20), ("c", 2 << 20), ("d", 3 << 20)] {
+            queue.push(job(name, size));
+        }
+        // It grew since.
+        queue.push(job("c", 10 << 20));
+        let mut next = |elsewhere| queue.next_large(elsewhere).map(|job| job.name.to_string());
+        assert_eq!(next(false).as_deref(), Some("d"));
+        assert_eq!(next(false), None);
+        assert_eq!(
+            [next(true), next(true), next(true)].map(Option::unwrap),
+            ["a", "b", "c"]
+        );
+        assert_eq!((next(true), queue.len()), (None, 0));
     }
 
     #[test]

@@ -46,4 +46,9 @@ impl Setup {
             .watched(self.config.monitor.is_on())
             .with_experiments(&self.config.state.path)
     }
+
+    /// Large inputs of so many bytes are scored by other machines; none, if there are none.
+    pub fn part_size(&self) -> Option<u64> {
+        self.config.engine.as_ref().map(|engine| engine.part_size)
+    }
 }
