@@ -14,6 +14,8 @@
 
 mod attempts;
 mod bridge;
+mod cluster;
+mod drive;
 mod driver;
 pub mod lineup;
 pub mod node;
@@ -29,7 +31,8 @@ mod session;
 mod source;
 pub mod task;
 
-pub use driver::{Engine, Scoring};
+pub use drive::Scoring;
+pub use driver::Engine;
 pub use rehearsal::rehearse;
 pub use source::Source;
 pub use task::{Answer, Report, Task, Work};

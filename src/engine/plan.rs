@@ -3,10 +3,8 @@
 //! First its pieces are looked at: hashed, and of a text also where they can be cut. Ranges are scored as soon as they are known. Not
 //! more than a window of parts is under way or waits for those in front of it: they take disk.
 
-use crate::format::Digest;
-use crate::format::HexHash;
-use crate::format::PieceHash;
 use crate::format::ranges::{InputRange, Ranges, Survey};
+use crate::format::{Digest, HexHash, PieceHash};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -20,18 +18,16 @@ pub enum Step {
     Score(u64, InputRange),
 }
 
-/// What an input is divided into.
-#[derive(Debug)]
-pub enum Division {
-    Text,
-    /// Runs of row groups, and for each the pieces that hold what is read for it, ascending.
-    Table(Vec<(Range<usize>, Vec<u64>)>),
-    Whole,
-}
+/// Row groups, and the pieces that hold what is read for them, ascending.
+pub type RowGroupRun = (Range<usize>, Vec<u64>);
 
 /// `P`: what a part is, once it is made.
 #[derive(Debug)]
 pub struct Plan<P> {
+    /// Bytes of the input.
+    size: u64,
+    /// Bytes of a piece.
+    piece: u64,
     looking: Looking,
     /// Those that no task has looked at yet.
     pieces: Range<u64>,
@@ -54,35 +50,38 @@ pub struct Plan<P> {
 enum Looking {
     Text(Ranges),
     Hashes {
-        size: u64,
-        piece: u64,
         /// By index.
         hashes: Vec<Option<PieceHash>>,
         missing: usize,
         /// None: the input is one range.
-        runs: Option<Vec<(Range<usize>, Vec<u64>)>>,
+        runs: Option<Vec<RowGroupRun>>,
     },
 }
 
 impl<P> Plan<P> {
-    /// `size`: of the input, in bytes; not 0. `piece`: bytes of a piece. `cpus`: those that the tasks may use.
-    pub fn new(division: Division, size: u64, piece: u64, cpus: u64) -> Plan<P> {
+    /// Of a text. `size`: of the input, in bytes. `piece`: bytes of a piece. `cpus`: those that the tasks may use.
+    pub fn of_text(size: u64, piece: u64, cpus: u64) -> Plan<P> {
+        Plan::new(Looking::Text(Ranges::new(size, piece)), size, piece, cpus)
+    }
+
+    /// Of a table: a range is a run of row groups.
+    pub fn of_table(runs: Vec<RowGroupRun>, size: u64, piece: u64, cpus: u64) -> Plan<P> {
+        Plan::new(Looking::hashes(size.div_ceil(piece), Some(runs)), size, piece, cpus)
+    }
+
+    /// Of what can't be cut.
+    pub fn of_whole(size: u64, piece: u64, cpus: u64) -> Plan<P> {
+        Plan::new(Looking::hashes(size.div_ceil(piece), None), size, piece, cpus)
+    }
+
+    fn new(looking: Looking, size: u64, piece: u64, cpus: u64) -> Plan<P> {
         /// Of a task that looks at pieces: enough that its start is nothing beside it.
         const MOST: u64 = 1 << 30;
         let count = size.div_ceil(piece);
-        let hashes = |runs| Looking::Hashes {
+        Plan {
             size,
             piece,
-            hashes: vec![None; count as usize],
-            missing: count as usize,
-            runs,
-        };
-        Plan {
-            looking: match division {
-                Division::Text => Looking::Text(Ranges::new(size, piece)),
-                Division::Table(runs) => hashes(Some(runs)),
-                Division::Whole => hashes(None),
-            },
+            looking,
             pieces: 0..count,
             batch: count.div_ceil(2 * cpus.max(1)).clamp(1, (MOST / piece).max(1)),
             looked_at: 0,
@@ -92,6 +91,11 @@ impl<P> Plan<P> {
             joined: 0,
             parts: BTreeMap::new(),
         }
+    }
+
+    /// Bytes of a piece.
+    pub fn piece(&self) -> u64 {
+        self.piece
     }
 
     /// How many tasks may be under way.
@@ -135,14 +139,7 @@ impl<P> Plan<P> {
     /// The same of hashes.
     pub fn take_hashes(&mut self, found: Vec<PieceHash>) {
         self.looked_at -= found.len() as u64;
-        let Looking::Hashes {
-            size,
-            piece,
-            hashes,
-            missing,
-            runs,
-        } = &mut self.looking
-        else {
+        let Looking::Hashes { hashes, missing, runs } = &mut self.looking else {
             return;
         };
         for hash in found {
@@ -157,11 +154,11 @@ impl<P> Plan<P> {
                 .ready
                 .extend(runs.drain(..).map(|(groups, pieces)| InputRange::RowGroups {
                     groups,
-                    piece: *piece,
+                    piece: self.piece,
                     pieces: pieces.into_iter().filter_map(|index| hashes[index as usize]).collect(),
                 })),
             None => self.ready.push_back(InputRange::Whole {
-                size: *size,
+                size: self.size,
                 hash: HexHash(hash_of(all())),
             }),
         }
@@ -194,6 +191,16 @@ impl<P> Plan<P> {
             Looking::Text(ranges) => ranges.hash(),
             Looking::Hashes { hashes, missing: 0, .. } => Some(hash_of(hashes.iter().flatten().copied())),
             Looking::Hashes { .. } => None,
+        }
+    }
+}
+
+impl Looking {
+    fn hashes(count: u64, runs: Option<Vec<RowGroupRun>>) -> Looking {
+        Looking::Hashes {
+            hashes: vec![None; count as usize],
+            missing: count as usize,
+            runs,
         }
     }
 }
@@ -243,12 +250,11 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|i| (i * 7 % 251) as u8).collect();
             let count = size.div_ceil(PIECE);
             let runs = (0..3usize).map(|run| (run..run + 1, (0..count).filter(|i| i % 3 == run as u64).collect()));
-            let division = match kind {
-                0 => Division::Text,
-                1 => Division::Table(runs.collect()),
-                _ => Division::Whole,
+            let mut plan = match kind {
+                0 => Plan::of_text(size, PIECE, cpus),
+                1 => Plan::of_table(runs.collect(), size, PIECE, cpus),
+                _ => Plan::of_whole(size, PIECE, cpus),
             };
-            let mut plan = Plan::new(division, size, PIECE, cpus);
             let (mut under_way, mut joined, mut scored) = (Vec::new(), Vec::new(), Vec::new());
             let mut order = order;
             while !plan.is_done() {

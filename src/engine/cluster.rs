@@ -1,0 +1,79 @@
+//! A cluster that answers, and which of its nodes can't work.
+
+use super::lineup::Members;
+use super::question::Question;
+use super::session::{Event, Place, Session};
+use super::source::Source;
+use super::task::{Task, Work};
+use crate::config;
+use crate::error::Result;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+pub struct Cluster {
+    session: Session,
+    /// The nodes that can't work, by their ids.
+    unfit: Vec<String>,
+}
+
+impl Cluster {
+    /// Asks each node whether it is fit to work, so that a person hears of those that aren't. None: it was cancelled.
+    ///
+    /// # Errors
+    /// It doesn't answer, or none of its nodes is fit.
+    pub fn connect(
+        engine: &config::Engine,
+        input: Source,
+        members: &Members,
+        cancel: &AtomicBool,
+    ) -> Result<Option<Cluster>> {
+        let mut session = Session::start(engine)?;
+        let folder = input.path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let question = Question::new(&engine.parts, &folder, Some(input), Some(members.clone()))?;
+        session.connect(cancel)?;
+        let answers = question.ask(&mut session, cancel)?;
+        if cancel.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let is_any_fit = answers.iter().any(|(_, answer)| answer.is_ok());
+        let mut unfit = Vec::new();
+        for (node, answer) in answers {
+            match answer {
+                Ok(_) => {}
+                Err(error) if !is_any_fit => return Err(error),
+                Err(error) => {
+                    tracing::error!(%node, %error, "a node of the cluster isn't fit to work, and gets nothing to do");
+                    unfit.push(node.id);
+                }
+            }
+        }
+        Ok(Some(Cluster { session, unfit }))
+    }
+
+    /// Are all of its nodes fit to work?
+    pub fn is_fit(&self) -> bool {
+        self.unfit.is_empty()
+    }
+
+    /// How many tasks may go on at a time.
+    pub fn cpus(&self) -> usize {
+        self.session.cpus()
+    }
+
+    /// Has it done by a node that is fit. The task's id.
+    pub fn submit(&mut self, work: Work) -> u64 {
+        let (id, avoid) = (self.session.next_id(), self.unfit.clone());
+        self.session.submit(Task::new(id, work), Place::Anywhere { avoid });
+        id
+    }
+
+    /// As [`Session::next`].
+    pub fn next(&mut self, timeout: Duration) -> Result<Option<Event>> {
+        self.session.next(timeout)
+    }
+
+    pub fn cancel(&mut self, task: u64) {
+        self.session.cancel(task);
+    }
+}
