@@ -15,6 +15,8 @@ pub struct Cluster {
     session: Session,
     /// The nodes that can't work, by their ids.
     unfit: Vec<String>,
+    /// What the others have proven.
+    members: Members,
 }
 
 impl Cluster {
@@ -48,7 +50,16 @@ impl Cluster {
                 }
             }
         }
-        Ok(Some(Cluster { session, unfit }))
+        Ok(Some(Cluster {
+            session,
+            unfit,
+            members: members.clone(),
+        }))
+    }
+
+    /// Have its nodes proven these models? No node may score by a version that was approved since.
+    pub fn has_proven(&self, members: &Members) -> bool {
+        self.members == *members
     }
 
     /// Are all of its nodes fit to work?

@@ -102,7 +102,7 @@ impl Engine {
     /// None: it was cancelled.
     fn cluster(&self, scoring: &Scoring, cancel: &AtomicBool) -> Result<Option<Cluster>> {
         let idle = lock(&self.idle).pop();
-        if let Some(mut cluster) = idle
+        if let Some(mut cluster) = idle.filter(|cluster| cluster.has_proven(scoring.members))
             && cluster.next(Duration::ZERO).is_ok()
         {
             return Ok(Some(cluster));
