@@ -49,10 +49,6 @@ impl Attempts {
         self.failed < ATTEMPTS
     }
 
-    pub fn count(&self) -> u32 {
-        self.failed
-    }
-
     /// The nodes that the next attempt is not to go to: none that could work would be worse than one where it failed.
     pub fn avoid(&self, nodes: &[Node], resting: &BTreeSet<String>) -> BTreeSet<String> {
         let all: BTreeSet<String> = self.avoided.union(resting).cloned().collect();

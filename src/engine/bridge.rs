@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const SCRIPT: &str = include_str!("bridge.py");
-/// Answers that nobody took yet; a bridge that says more waits. A session that nobody uses takes none.
+/// Messages that nobody took yet; a bridge that says more waits. A session that nobody uses takes none.
 const UNREAD: usize = 64;
 /// Bytes of one line, and more than any report.
 const LINE_MAX: u64 = 64 << 20;
@@ -25,7 +25,7 @@ const WORDS_MAX: u64 = 2048;
 /// What is asked of Ray.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Ask<'a> {
+pub enum Request<'a> {
     Run {
         id: u64,
         argv: &'a [String],
@@ -41,7 +41,7 @@ pub enum Ask<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-pub enum Answer {
+pub enum Message {
     Versions {
         ray: String,
         python: String,
@@ -64,7 +64,7 @@ pub enum Answer {
 }
 
 pub enum Received {
-    Answer(Answer),
+    Message(Message),
     Malformed(String),
     /// It closed its stdout: it has ended, or will at once.
     Ended,
@@ -103,7 +103,7 @@ impl Bridge {
             .map_err(|e| Error::config(python, format!("engine.python can't be run: {e}")))?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (to, lines) = channel();
-        let (answers, from) = sync_channel(UNREAD);
+        let (messages, from) = sync_channel(UNREAD);
         let last_words = Arc::<Mutex<VecDeque<String>>>::default();
         let heard = last_words.clone();
         let (speaking, speaks) = channel();
@@ -116,7 +116,7 @@ impl Bridge {
             end_within,
         };
         start_thread("bridge-in", move || write(stdin.expect("it is piped"), &lines))?;
-        start_thread("bridge-out", move || read(stdout.expect("it is piped"), &answers))?;
+        start_thread("bridge-out", move || read(stdout.expect("it is piped"), &messages))?;
         start_thread("bridge-err", move || {
             keep(stderr.expect("it is piped"), &heard);
             drop(speaking);
@@ -125,8 +125,8 @@ impl Bridge {
     }
 
     /// Never waits. What a bridge that ended isn't told, is lost.
-    pub fn ask(&self, ask: &Ask) {
-        let line = serde_json::to_string(ask).expect("it is JSON") + "\n";
+    pub fn send(&self, request: &Request) {
+        let line = serde_json::to_string(request).expect("it is JSON") + "\n";
         if let Some(to) = &self.to {
             let _ = to.send(line);
         }
@@ -184,20 +184,20 @@ fn write(mut stdin: ChildStdin, lines: &Receiver<String>) {
     }
 }
 
-fn read(stdout: impl Read, answers: &SyncSender<Received>) {
+fn read(stdout: impl Read, messages: &SyncSender<Received>) {
     let mut stdout = BufReader::new(stdout);
     let mut line = Vec::new();
     while let Ok(1..) = stdout.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
         let received = match serde_json::from_slice(&line) {
-            Ok(answer) => Received::Answer(answer),
+            Ok(message) => Received::Message(message),
             Err(_) => Received::Malformed(String::from_utf8_lossy(&line[..line.len().min(200)]).trim().into()),
         };
-        if answers.send(received).is_err() {
+        if messages.send(received).is_err() {
             return;
         }
         line.clear();
     }
-    let _ = answers.send(Received::Ended);
+    let _ = messages.send(Received::Ended);
 }
 
 fn keep(stderr: impl Read, last_words: &Mutex<VecDeque<String>>) {

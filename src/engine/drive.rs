@@ -3,7 +3,7 @@
 use super::cluster::Cluster;
 use super::lineup::Members;
 use super::plan::{Plan, Step};
-use super::reading::{Made, Reading};
+use super::reading::{NodePart, Reading};
 use super::session::Event;
 use super::source::Source;
 use super::task::{Answer, HashPieces, Report, ScoreRange, SurveyPieces, Work};
@@ -39,7 +39,7 @@ pub struct Drive<'a> {
     input: Source,
     prepared: &'a Prepared<'a>,
     cluster: Cluster,
-    plan: Plan<Made>,
+    plan: Plan<NodePart>,
     parts: PartsOfInput,
     trials: &'a [Trial],
     /// Tasks that came to nothing yet: the part that they make, if they do.
@@ -187,7 +187,7 @@ impl<'a> Drive<'a> {
             (Answer::Hash(hashes), None) => self.plan.take_hashes(hashes),
             (Answer::Score(file), Some(number)) => self.plan.take_part(
                 number,
-                Made {
+                NodePart {
                     number,
                     file,
                     node: node.into(),

@@ -11,7 +11,7 @@ use std::io::BufReader;
 
 /// A part file, as a node says.
 #[derive(Debug)]
-pub struct Made {
+pub struct NodePart {
     pub number: u64,
     pub file: PartFile,
     /// For people.
@@ -20,7 +20,7 @@ pub struct Made {
 
 /// Reads it, and removes it at its end.
 pub struct Reading<'a> {
-    made: Made,
+    part: NodePart,
     reader: PartReader<'a, BufReader<Hashed<File>>>,
     read: Scored,
 }
@@ -28,13 +28,13 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// # Errors
     /// It can't be opened.
-    pub fn open(made: Made, parts: &PartsOfInput, prepared: &'a Prepared) -> Result<Reading<'a>> {
+    pub fn open(part: NodePart, parts: &PartsOfInput, prepared: &'a Prepared) -> Result<Reading<'a>> {
         const BUFFER: usize = 256 << 10;
-        let file = parts.open(made.number, &made.file.path);
-        let file = file.map_err(|e| made.unlike(format!("it can't be opened: {e}")))?;
+        let file = parts.open(part.number, &part.file.path);
+        let file = file.map_err(|e| part.unlike(format!("it can't be opened: {e}")))?;
         Ok(Reading {
             reader: prepared.reader(BufReader::with_capacity(BUFFER, Hashed::new(file))),
-            made,
+            part,
             read: Scored::default(),
         })
     }
@@ -46,30 +46,27 @@ impl<'a> Reading<'a> {
     pub fn next(&mut self, memory: Out) -> Result<Option<Part>> {
         match self.reader.next(memory) {
             Ok(Some(part)) => {
-                self.read.rows += part.rows;
-                self.read.bad_rows += part.rejects.len() as u64;
-                self.read.lines += part.lines;
-                self.read.parts += 1;
+                self.read.add(&part);
                 Ok(Some(part))
             }
             Ok(None) => self.check().map(|()| None),
-            Err(Damaged::Read(e)) => Err(Error::io("read", &self.made.file.path)(e)),
-            Err(damaged) => Err(self.made.unlike(damaged.to_string())),
+            Err(Damaged::Read(e)) => Err(Error::io("read", &self.part.file.path)(e)),
+            Err(damaged) => Err(self.part.unlike(damaged.to_string())),
         }
     }
 
     fn check(&self) -> Result<()> {
-        let file = &self.made.file;
+        let file = &self.part.file;
         let source = self.reader.source().get_ref();
         if (source.bytes(), source.hash(), self.read) != (file.size, file.hash.0, file.scored) {
-            return Err(self.made.unlike("it has other contents".into()));
+            return Err(self.part.unlike("it has other contents".into()));
         }
         parts::remove(&file.path);
         Ok(())
     }
 }
 
-impl Made {
+impl NodePart {
     fn unlike(&self, what: String) -> Error {
         let message = format!(
             "the part isn't here as node {} says that it wrote it: {what}",

@@ -46,10 +46,6 @@ impl Parts {
         })
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// A folder for the parts of one input.
     pub fn begin(&self) -> Result<PartsOfInput> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +178,7 @@ mod tests {
         assert!(!killed.exists());
         assert!(one.part(0).exists(), "what this process has open went");
         drop((one, parts));
-        assert!(again.path().exists());
+        assert!(again.path.exists());
         drop(again);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -102,10 +102,6 @@ impl<'a> Prepared<'a> {
         self.table.as_deref()
     }
 
-    pub fn opened(&self) -> &Opened {
-        &self.opened
-    }
-
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
         self.size
@@ -208,6 +204,15 @@ pub struct Scored {
     pub parts: u64,
 }
 
+impl Scored {
+    pub fn add(&mut self, part: &Part) {
+        self.rows += part.rows;
+        self.bad_rows += part.rejects.len() as u64;
+        self.lines += part.lines;
+        self.parts += 1;
+    }
+}
+
 /// Why a range has no part file.
 #[derive(Debug)]
 pub enum RangeFailure {
@@ -259,7 +264,7 @@ pub fn score_range(
     };
     let mut blocks = Blocks::of_range(file, range, &cutting).map_err(|e| unopened(e, file, range))?;
     blocks.open(&opened.input);
-    let mut scoring = Scoring {
+    let mut scoring = RangeScoring {
         opened: &opened,
         scorer,
         keys: Keys::default(),
@@ -295,7 +300,7 @@ pub fn score_range(
 }
 
 /// Scores the blocks of a range.
-struct Scoring<'a, W> {
+struct RangeScoring<'a, W> {
     opened: &'a Opened,
     scorer: &'a Scorer,
     /// Of the range alone: what it lets go isn't among those of the whole input either.
@@ -305,7 +310,7 @@ struct Scoring<'a, W> {
     out: Option<Out>,
 }
 
-impl<W: Write> Scoring<'_, W> {
+impl<W: Write> RangeScoring<'_, W> {
     /// Gives the block's memory back. None: nothing behind it is needed any more.
     fn score(&mut self, block: Result<Block, CutError>, is_first: bool) -> io::Result<Option<Vec<u8>>> {
         let opened = self.opened;
@@ -319,10 +324,7 @@ impl<W: Write> Scoring<'_, W> {
             opened.keys.store(self.keys.limit(), Ordering::Relaxed);
         }
         self.writer.write(&mut part)?;
-        self.scored.rows += part.rows;
-        self.scored.bad_rows += part.rejects.len() as u64;
-        self.scored.lines += part.lines;
-        self.scored.parts += 1;
+        self.scored.add(&part);
         let is_over = match (self.scorer.shape.bad_rows, self.scorer.shape.max_bad_rows) {
             (BadRows::Fail, _) => self.scored.bad_rows > 0,
             (BadRows::Blank, Limit::Count(most)) => self.scored.bad_rows > most,

@@ -2,7 +2,7 @@
 
 use crate::config::Engine;
 use crate::engine::attempts::{ATTEMPTS, Attempts, Health, Node, is_left};
-use crate::engine::bridge::{Answer, Ask, Bridge, Received};
+use crate::engine::bridge::{Bridge, Message, Received, Request};
 use crate::engine::outcome::{Outcome, cause, fault, outcome, unfit};
 use crate::engine::sandbox;
 use crate::engine::task::{Report, Task};
@@ -31,9 +31,8 @@ pub enum Place {
 pub enum Event {
     Done {
         report: Report,
-        node: Node,
         /// Those where it failed before are said in the log.
-        attempts: u32,
+        node: Node,
     },
     /// It was tried where it could be, and given up.
     Failed { id: u64, error: Error },
@@ -151,11 +150,6 @@ impl Session {
         self.nodes.iter().map(|node| node.cpus as usize).sum()
     }
 
-    /// Tasks that came to no event yet.
-    pub fn in_flight(&self) -> usize {
-        self.flights.len()
-    }
-
     /// Waits until the cluster answers and has a CPU, or for `cancel`.
     pub fn connect(&mut self, cancel: &AtomicBool) -> Result<()> {
         while self.cpus() == 0 && !cancel.load(Ordering::Relaxed) {
@@ -215,12 +209,12 @@ impl Session {
     /// Takes what the bridge says next, and looks whether it says enough.
     fn step(&mut self, timeout: Duration) -> Result<()> {
         match self.bridge.receive(timeout) {
-            Some(Received::Answer(answer)) => {
+            Some(Received::Message(message)) => {
                 self.heard = Instant::now();
-                self.take(answer)
+                self.take(message)
             }
             Some(Received::Malformed(line)) => {
-                Err(self.unavailable(format!("the bridge to Ray says what is no answer: {line}")))
+                Err(self.unavailable(format!("the bridge to Ray says what is no message: {line}")))
             }
             Some(Received::Ended) => {
                 let (fault, message) = cause(&self.bridge.end());
@@ -262,16 +256,16 @@ impl Session {
         Error::engine(EngineFault::Unavailable, &self.address, message)
     }
 
-    fn take(&mut self, answer: Answer) -> Result<()> {
-        match answer {
-            Answer::Versions { ray, python } => {
+    fn take(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Versions { ray, python } => {
                 if let Some(message) = unfit(&ray) {
                     return Err(Error::engine(EngineFault::Version, &self.address, message));
                 }
                 tracing::debug!(ray, python, "connecting to the cluster");
                 self.stage = Stage::Connecting;
             }
-            Answer::Nodes { nodes } => {
+            Message::Nodes { nodes } => {
                 if self.stage != Stage::Connected {
                     tracing::info!(nodes = nodes.len(), address = %self.address.display(), "connected to the cluster");
                 }
@@ -285,7 +279,7 @@ impl Session {
                 // It goes on speaking; whether it has CPUs is to be borne, too.
                 return self.bear(Instant::now());
             }
-            Answer::Ran { id, node, rc, out, err } => {
+            Message::Ran { id, node, rc, out, err } => {
                 let Some(flight) = self.flights.remove(&id) else {
                     return Ok(()); // Nobody waits for it any more.
                 };
@@ -293,7 +287,7 @@ impl Session {
                 let outcome = outcome(rc, &out, &err, flight.task.id);
                 self.conclude(flight, node, outcome);
             }
-            Answer::Lost { id, lost } => {
+            Message::Lost { id, lost } => {
                 let Some(flight) = self.flights.remove(&id) else {
                     return Ok(());
                 };
@@ -318,8 +312,7 @@ impl Session {
         let (fault, message, is_passing) = match outcome {
             Outcome::Done(report) => {
                 self.health.succeed(&node.id);
-                let attempts = flight.attempts.count() + 1;
-                return self.events.push_back(Event::Done { report, node, attempts });
+                return self.events.push_back(Event::Done { report, node });
             }
             Outcome::Panicked(message) => return self.events.push_back(Event::Panicked { id, message }),
             Outcome::Failed(failed) => (Some(fault(&failed.code)), failed.message, true),
@@ -376,7 +369,7 @@ impl Session {
                 avoided.iter().cloned().collect::<Vec<_>>().join(",")
             )),
         };
-        self.bridge.ask(&Ask::Run {
+        self.bridge.send(&Request::Run {
             id: self.attempts,
             argv: &self.argv,
             stdin: task.attempt(&format!("{}-{}", self.nonce, self.attempts)).line() + "\n",
@@ -396,7 +389,7 @@ impl Session {
     }
 
     fn abandon(&mut self, attempt: u64) -> Option<Flight> {
-        self.bridge.ask(&Ask::Cancel { cancel: attempt });
+        self.bridge.send(&Request::Cancel { cancel: attempt });
         self.flights.remove(&attempt)
     }
 

@@ -147,19 +147,19 @@ impl Task {
     pub fn parse(line: &str) -> Result<Task> {
         /// What all versions have in common.
         #[derive(Deserialize)]
-        struct Head {
+        struct Common {
             format: u32,
             version: String,
             output_format: u32,
         }
         let malformed = |e: serde_json::Error| Error::config("--tasks", format!("a line is no task: {e}"));
-        let head: Head = serde_json::from_str(line).map_err(malformed)?;
-        if (head.format, &*head.version, head.output_format) != (FORMAT, VERSION, OUTPUT_FORMAT) {
+        let common: Common = serde_json::from_str(line).map_err(malformed)?;
+        if (common.format, &*common.version, common.output_format) != (FORMAT, VERSION, OUTPUT_FORMAT) {
             let program = std::env::current_exe().unwrap_or_else(|_| "transform".into());
             let message = format!(
                 "this is transform {VERSION} (output format {OUTPUT_FORMAT}, task format {FORMAT}), the worker that sends tasks is {} \
                  ({}, {}): install the same one here",
-                head.version, head.output_format, head.format
+                common.version, common.output_format, common.format
             );
             return Err(Error::engine(EngineFault::Version, program, message));
         }

@@ -3,7 +3,7 @@
 use super::piece::{hash_pieces, read_through};
 use super::{InputRange, Span, TextRange, TextRules};
 use crate::format::compression::Unpacked;
-use crate::format::csv::cut::{self, Part, Sizes};
+use crate::format::csv::cut::{self, Bounds, Sizes};
 use crate::format::digest::PieceHash;
 use crate::format::table::RowGroups;
 use crate::format::{BLOCK, Blocks, CutError, Cutting, RECORD_MAX};
@@ -157,13 +157,13 @@ pub(super) fn of_text_range<'a>(
     rules: &TextRules,
     sizes: Sizes,
 ) -> Result<cut::Blocks<Unpacked<Span<'a>>>, CutError> {
-    let part = Part {
+    let bounds = Bounds {
         from: range.from,
         until: (!range.is_last).then_some(range.to),
         piece: Some(range.piece),
     };
     let input = Unpacked::Plain(Span::new(file, range.from..range.to));
-    let mut blocks = cut::Blocks::of_part(input, *rules, part, sizes);
+    let mut blocks = cut::Blocks::bounded(input, *rules, bounds, sizes);
     let mut taken = Ok(());
     read_through(file, range.begin..range.from, |head| {
         if taken.is_ok() {

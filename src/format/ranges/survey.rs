@@ -4,7 +4,7 @@
 //! case. From there the cutter goes on by either; that the text is quoted is the same as a quote in front of it.
 
 use super::TextRules;
-use crate::format::csv::cut::{self, Blocks, Part, Sizes};
+use crate::format::csv::cut::{self, Blocks, Bounds, Sizes};
 use crate::format::digest::{HexHash, PieceHash, PieceHasher};
 use crate::format::{BLOCK, Encoding, RECORD_MAX, RowFormat};
 use memchr::memchr;
@@ -222,7 +222,7 @@ impl<'a> Cases<'a> {
             encoding: Encoding::UTF_8,
             ..*self.rules
         };
-        let part = Part {
+        let bounds = Bounds {
             from,
             until: Some(from),
             piece: None,
@@ -232,7 +232,7 @@ impl<'a> Cases<'a> {
             at: from,
         };
         Cutter {
-            blocks: Blocks::of_part(feed, text, part, self.sizes),
+            blocks: Blocks::bounded(feed, text, bounds, self.sizes),
             end: None,
         }
     }

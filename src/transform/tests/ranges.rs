@@ -78,7 +78,7 @@ fn elsewhere(input: &File, scorer: &impl Fn() -> Scorer, run: &Run, trials: &[Tr
             while let Some(from) = &mut reader {
                 match from.next(memory).map_err(|e| io::Error::other(e.to_string()))? {
                     Some(part) => return Ok(Next::Part(part)),
-                    None => (reader, memory) = (readers.next(), Out::new(&prepared.opened().input)),
+                    None => (reader, memory) = (readers.next(), prepared.memory()),
                 }
             }
             let bytes = prepared.size();

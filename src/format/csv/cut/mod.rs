@@ -17,7 +17,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use std::io::Read;
 
 mod range;
-pub use range::{Part, Sizes, TextRules, line_begin};
+pub use range::{Bounds, Sizes, TextRules, line_begin};
 
 /// The blocks of one input, in order, without a byte order mark in front, and without the padding at the end. Every block
 /// ends with a line feed, also where the input's last line has none.

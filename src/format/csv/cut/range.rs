@@ -1,4 +1,4 @@
-//! The blocks of a part of an input: those that are cut there of the whole.
+//! The blocks of a range of an input: those that are cut there of the whole.
 
 use super::{Blocks, Grammar, cut, cut_lines};
 use crate::format::csv::dialect::Dialect;
@@ -10,7 +10,7 @@ use std::io::Read;
 
 /// Where blocks begin and end.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub struct Bounds {
     /// The first byte that is read: a multiple of a block.
     pub from: u64,
     /// Nothing behind it is read, and what ends behind it is cut by whoever reads on. `None`: the input ends with them.
@@ -39,20 +39,20 @@ pub struct TextRules {
 
 impl<R: Read> Blocks<R> {
     /// `input`: from there on.
-    pub fn of_part(input: R, text: TextRules, part: Part, sizes: Sizes) -> Blocks<R> {
+    pub fn bounded(input: R, text: TextRules, bounds: Bounds, sizes: Sizes) -> Blocks<R> {
         let lines = text.rows == RowFormat::JsonLines;
         let encoding = if lines { Encoding::UTF_8 } else { text.encoding };
-        let source = Source::new(input, encoding).behind(part.from);
+        let source = Source::new(input, encoding).behind(bounds.from);
         let block = sizes.block as u64;
         // What is smaller is no subtree of BLAKE3's.
         let small = Some(block).filter(|block| *block >= 1024);
-        let source = match part.piece {
+        let source = match bounds.piece {
             Some(piece) => source.in_large_pieces(piece, small),
             None => source.unhashed(),
         };
         let blocks = Blocks {
-            until: part.until.unwrap_or(u64::MAX),
-            pieces: part.from / block,
+            until: bounds.until.unwrap_or(u64::MAX),
+            pieces: bounds.from / block,
             ..Blocks::with_sizes(source, text.dialect, sizes.block, sizes.record_max)
         };
         if lines { blocks.of_lines() } else { blocks }
@@ -118,7 +118,7 @@ impl<R: Read> Blocks<R> {
         each(&self.tail);
     }
 
-    /// The hashes of [`Part::piece`], once all blocks are hashed.
+    /// The hashes of [`Bounds::piece`], once all blocks are hashed.
     pub fn large_pieces(&self) -> Vec<PieceHash> {
         self.source.large_pieces()
     }
