@@ -73,10 +73,8 @@ impl ScoreRange {
         let scored = score_range(file, &self.range, scorer, &run, &trials, self.first.as_ref(), &mut to);
         let scored = scored.map_err(|failure| self.failed(failure))?;
         self.input.check(file)?;
-        // It is told of once it is on the storage that all see.
-        to.flush()
-            .and_then(|()| part.sync_all())
-            .map_err(Error::io("write", &self.part))?;
+        to.flush().map_err(Error::io("write", &self.part))?;
+        parts::hand_over(&self.part, part)?;
         Ok(PartFile {
             path: self.part.clone(),
             size: to.hasher.count(),

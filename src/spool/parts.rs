@@ -121,6 +121,16 @@ pub fn create(path: &Path) -> Result<File> {
     file.map_err(Error::io("make", path))
 }
 
+/// Sees to it that others see the file of a part, before they are told of it. On a local disk they do; a mount may say only now that it
+/// couldn't take it.
+pub fn hand_over(path: &Path, file: &File) -> Result<()> {
+    let folder = Dir::open(path.parent().unwrap_or(path))?;
+    match folder.is_mount()? {
+        true => file.sync_all().map_err(Error::io("write", path)),
+        false => Ok(()),
+    }
+}
+
 /// Removes the file of a part that was read, or is of no use to anybody.
 #[expect(clippy::disallowed_methods, reason = "a part is no result")]
 pub fn remove(path: &Path) {
