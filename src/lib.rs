@@ -12,12 +12,12 @@
 //! all that is known of them). Its name tells its format. A stale input is cut into blocks of whole records, or row groups
 //! ([`format::Blocks`]). The first one is opened: its head tells which field is which feature ([`transform::open`]). Each block becomes a part, on any thread: a
 //! reader fills batches of rows by the rule of what a cell means ([`score::cell`]), the lineup's [`model`] predicts, a
-//! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held. Ranges of a
-//! large input may be scored on other machines, which send parts of the same blocks ([`transform::wire`]).
+//! writer makes bytes. Parts are joined in order ([`transform::Join`]), where bad rows get their lines and limits are held.
 //! The bytes are a draft until [`spool::publish`] gives them their name; then the ledger commits.
 //!
-//! An input that outgrows one machine goes the same way in ranges: [`engine`] has `transform part run` score them on nodes of a cluster,
-//! each into a file of parts, and the worker joins these as if it had made them.
+//! An input that outgrows one machine goes the same way in ranges ([`format::ranges`]), which have the very blocks of one machine:
+//! [`engine`] has `transform part run` score them on nodes of a cluster, each into a file of parts ([`transform::wire`]), and the worker
+//! joins these as if it had made them.
 //!
 //! # The way of one request
 //!
@@ -72,8 +72,9 @@
 //!   [`transform::Shape`];
 //! - what happens between scoring and publishing (a verdict): [`transform::Verdict`], `worker::job` (on any thread, without the
 //!   ledger), `worker::commit` (with it: whose rows are held against which baseline, `monitors`; what becomes of a group, `sorting`);
-//! - what a node is told and reports: [`engine::task`]; where a task goes, and when again: [`engine::attempts`]; what is spoken with Ray:
-//!   `src/engine/bridge.py`; what `check` asks of nodes: [`engine::probe`];
+//! - what a node is told and reports: [`engine::task`]; what is done of one input, and in which order: `engine::plan`; where a task
+//!   goes, and when again: `engine::attempts`; what is spoken with Ray: `src/engine/bridge.py`; what `check` and a worker ask of nodes:
+//!   `engine::probe`;
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`], and words of commands: [`shell`];
@@ -93,7 +94,7 @@
 //!
 //! `main` → [`cli`], [`commands`] → [`worker`], [`serve`] → [`spool`], [`ledger`], [`registry`], [`transform`] → [`format`] →
 //! [`score`] → [`model`]; beside it [`commands`] → [`train`] → [`evaluate`], [`registry`] → [`format`], for predictions and
-//! golden rows. [`worker`] and [`commands`] know [`engine`], which knows [`transform`], [`registry`] and [`format`]. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
+//! golden rows. [`worker`] and [`commands`] know [`engine`], which knows [`transform`], [`registry`], [`spool`] and [`format`]. [`labels`] knows the ledger, the registry and the outputs; only [`commands`] know it. What scores, trains or registers knows [`monitor`], which knows [`score`], [`model`] and the metrics of
 //! [`evaluate`] alone. [`service`] knows none of them: signals, the service manager, clocks and logs, whatever the process does.
 //! [`experiment`] compares two versions by what they said, and knows of [`monitor`] the index and how far chance goes,
 //! of [`evaluate`] the histograms, of [`report`] how times and shares are written.

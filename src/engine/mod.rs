@@ -1,16 +1,12 @@
-//! Large inputs on other machines: an engine runs this program there on parts of them.
+//! Large inputs on other machines: an engine runs this program there on ranges of them.
 //!
-//! The worker stays the one that plans, joins, publishes and records. It says what is to be done as a [`Task`]; a [`Session`] has
-//! it done on some node of a Ray cluster, where `transform part run` is [`node::run`]; a [`Report`] says what came of it. Rows go
-//! through no engine: nodes read the input and write part files, on storage that all see.
+//! The worker stays the one that plans, joins, publishes and records. An [`Engine`] scores an input for it: a drive says what is to be
+//! done as a [`Task`]; a session has it done on some node of a Ray cluster, where `transform part run` is [`node::run`]; a [`Report`] says
+//! what came of it. Rows go through no engine: nodes read the input and write part files, on storage that all see.
 //!
-//! For whoever drives: [`Session::start`] returns at once, and so does [`Session::submit`], also before the cluster answers.
-//! [`Session::next`] gives what happened, waits as long as it is told, and is to be called again and again; an error of it ends the
-//! session. A task comes to one [`Event`]: whatever passes is tried again elsewhere before. [`Session::cpus`] says how many tasks go
-//! on at a time. What is left of attempts that nobody heard of are files whose names begin with that of the task's part.
-//!
-//! Which node is tried, when another one, and when it is given up: [`attempts`], pure. What is spoken with Ray, and nothing of our
-//! files: [`bridge`], and the Python beside it.
+//! What is done of one input, and in which order: `plan`, pure. Which node a task is tried on, when another one, and when it is given up:
+//! `attempts`, pure; what its exit means: [`outcome`], pure. What is spoken with Ray, and nothing of our files: `bridge`, and the Python
+//! beside it. A session is asked again and again: it never waits longer than it is told, for it is what sees that a cluster is gone.
 
 mod attempts;
 mod bridge;
