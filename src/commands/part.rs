@@ -15,7 +15,7 @@ use std::path::Path;
 /// Does the tasks of a file, a line each, as they come; prints a report of each, and ends at the first that fails, with why on
 /// stderr. `parent`: the process with which this one is to end.
 pub fn run(tasks: &Path, parent: Option<u32>) -> u8 {
-    let Err((fault, code)) = work(tasks, parent) else {
+    let Err(Failed(fault, code)) = work(tasks, parent) else {
         return exit::CONVERGED;
     };
     let line = serde_json::to_string(&fault).expect("a fault is JSON");
@@ -23,15 +23,21 @@ pub fn run(tasks: &Path, parent: Option<u32>) -> u8 {
     code
 }
 
-/// # Errors
 /// What is wrong, and the exit code for that.
-fn work(tasks: &Path, parent: Option<u32>) -> Result<(), (Fault, u8)> {
-    let told = |error: Error| (Fault::of(&error), error.exit_code());
-    if let Some(parent) = parent {
-        end_with(parent).map_err(told)?;
+struct Failed(Fault, u8);
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed(Fault::of(&error), error.exit_code())
     }
-    for line in open(tasks).map_err(told)?.lines() {
-        let line = line.map_err(Error::io("read", tasks)).map_err(told)?;
+}
+
+fn work(tasks: &Path, parent: Option<u32>) -> Result<(), Failed> {
+    if let Some(parent) = parent {
+        end_with(parent)?;
+    }
+    for line in open(tasks)?.lines() {
+        let line = line.map_err(Error::io("read", tasks))?;
         if !line.trim().is_empty() {
             print_line(attempt(&line)?.line());
         }
@@ -39,26 +45,24 @@ fn work(tasks: &Path, parent: Option<u32>) -> Result<(), (Fault, u8)> {
     Ok(())
 }
 
-/// What came of a task, or why it failed and the exit code for that.
-fn attempt(line: &str) -> Result<Report, (Fault, u8)> {
-    let task = Task::parse(line).map_err(|error| (Fault::of(&error), error.exit_code()))?;
+/// What came of a task.
+fn attempt(line: &str) -> Result<Report, Failed> {
+    let task = Task::parse(line)?;
     match catch_unwind(AssertUnwindSafe(|| node::run(&task))) {
         Ok(Ok(report)) => Ok(report),
         // Whatever it is, it may be this node's alone; of versions, nobody else's is mended by another try.
-        Ok(Err(error)) => Err((
-            Fault::of(&error),
-            match error.exit_code() {
-                exit::USAGE if matches!(error, Error::Engine { .. }) => exit::USAGE,
-                _ => exit::TRY_AGAIN,
-            },
-        )),
+        Ok(Err(error)) => {
+            let is_version = matches!(error, Error::Engine { .. }) && error.exit_code() == exit::USAGE;
+            let code = if is_version { exit::USAGE } else { exit::TRY_AGAIN };
+            Err(Failed(Fault::of(&error), code))
+        }
         Err(_) => {
             let problem = internal();
             let fault = Fault {
                 code: problem.code.name().into(),
                 message: problem.to_string(),
             };
-            Err((fault, PANICKED))
+            Err(Failed(fault, PANICKED))
         }
     }
 }

@@ -1,7 +1,7 @@
 """Takes commands to a Ray cluster. Knows neither files nor models: what runs where, and what is tried again, Rust decides.
 
 argv: the cluster's address. stdin, JSON lines: {id, argv, stdin, cpus, labels} runs argv on a node with such labels, {cancel: id}
-ends it. Its end ends this, at any time. Answers, JSON lines on a descriptor of their own, for Ray prints on stdout:
+ends it. Its end ends this, at any time. Messages, JSON lines on a descriptor of their own, for Ray prints on stdout:
 {ray, python}, then {nodes: [...]} again and again, {id, node, rc, out, err} of what ran, {id, lost} of what Ray couldn't run.
 """
 import json, os, platform, queue, sys, threading, time
@@ -9,8 +9,8 @@ import json, os, platform, queue, sys, threading, time
 out, inbox = os.fdopen(os.dup(1), "w"), queue.SimpleQueue()
 os.dup2(2, 1)
 
-def say(**answer):
-    print(json.dumps(answer), file=out, flush=True)
+def send(**message):
+    print(json.dumps(message), file=out, flush=True)
 
 def read():
     try:
@@ -22,7 +22,7 @@ def read():
 threading.Thread(target=read, daemon=True).start()
 import ray
 
-say(ray=ray.__version__, python=platform.python_version())
+send(ray=ray.__version__, python=platform.python_version())
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
 
 @ray.remote(max_retries=0)
@@ -41,11 +41,11 @@ def nodes():
     for n in filter(lambda n: n["Alive"], ray.nodes()):
         yield {"id": n["NodeID"], "host": n["NodeManagerHostname"], "address": n["NodeManagerAddress"], "cpus": n["Resources"].get("CPU", 0)}
 
-refs, told = {}, 0
+refs, listed = {}, 0
 while True:
-    if time.monotonic() - told > 3:
-        say(nodes=list(nodes()))
-        told = time.monotonic()
+    if time.monotonic() - listed > 3:
+        send(nodes=list(nodes()))
+        listed = time.monotonic()
     try:
         task = inbox.get(timeout=1)
     except queue.Empty:
@@ -53,9 +53,9 @@ while True:
     if "done" in task:
         refs.pop(task["done"], None)
         try:
-            say(id=task["done"], **task["future"].result())
+            send(id=task["done"], **task["future"].result())
         except Exception as e:
-            say(id=task["done"], lost=f"{type(e).__name__}: {e}")
+            send(id=task["done"], lost=f"{type(e).__name__}: {e}")
     elif "cancel" in task:
         if task["cancel"] in refs:
             ray.cancel(refs[task["cancel"]], force=True)

@@ -188,8 +188,11 @@ impl Error {
                 fault: EngineFault::Version,
                 ..
             } => exit::USAGE,
-            Error::Io { .. } | Error::Ledger { .. } | Error::Busy { .. } | Error::Mount { .. } => exit::TRY_AGAIN,
-            Error::Engine { .. } => exit::TRY_AGAIN,
+            Error::Io { .. }
+            | Error::Ledger { .. }
+            | Error::Busy { .. }
+            | Error::Mount { .. }
+            | Error::Engine { .. } => exit::TRY_AGAIN,
         }
     }
 

@@ -4,7 +4,7 @@ use super::task::{FORMAT, Fault, Report};
 use crate::error::{EngineFault, exit};
 
 /// Versions of Ray that the bridge was proven with, and those that keep its promises: from, and below.
-pub const RAY: ((u32, u32), (u32, u32)) = ((2, 60), (3, 0));
+const RAY: ((u32, u32), (u32, u32)) = ((2, 60), (3, 0));
 /// Exit code of a task that ended by a panic (EX_SOFTWARE of sysexits.h), and that of a panic that nothing caught.
 pub const PANICKED: u8 = 70;
 const UNCAUGHT: i32 = 101;
@@ -115,9 +115,11 @@ pub fn cause(last_words: &[String]) -> (EngineFault, String) {
             .unwrap_or_default()
     };
     if of("No module named 'ray'") {
-        let message =
-            "engine.python has no Ray: PYTHON -m pip install 'ray>=2.60,<3', or name the Python of its environment";
-        return (EngineFault::Version, message.into());
+        let ((major, minor), (below, _)) = RAY;
+        let message = format!(
+            "engine.python has no Ray: PYTHON -m pip install 'ray>={major}.{minor},<{below}', or name the Python of its environment"
+        );
+        return (EngineFault::Version, message);
     }
     if of("Version mismatch") {
         // Its lines say which versions; the last ones, of what to do.

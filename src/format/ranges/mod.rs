@@ -12,18 +12,18 @@
 //! input is composed of. All reading is positioned: the descriptor may be shared.
 
 mod blocks;
+mod division;
 mod fold;
 mod piece;
-mod rules;
 mod span;
 mod survey;
 #[cfg(test)]
 mod tests;
 
 pub use blocks::Mismatch;
+pub use division::Division;
 pub use fold::{Ranges, TextRange};
 pub use piece::{hash_pieces, overlapping};
-pub use rules::Division;
 pub use span::Span;
 pub use survey::{Found, Survey, survey};
 

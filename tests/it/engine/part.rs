@@ -252,19 +252,18 @@ fn a_task_of_another_version_is_refused_and_what_is_none() {
 #[test]
 fn a_part_that_cannot_be_written_is_tried_elsewhere() {
     let (spool, _, mut tasks) = ready(10);
-    let Work::Score(score) = &mut tasks[0].work else {
-        panic!()
+    let mut score_into = |part: &Path| {
+        let Work::Score(score) = &mut tasks[0].work else {
+            panic!()
+        };
+        score.part = part.into();
+        run(&spool, &tasks)
     };
-    score.part = spool.path("nowhere/part");
-    assert_fails(&spool, run(&spool, &tasks), 75, "not_found").says("can't make");
-    // Every write to it says that the disk is full, and a name in /dev is no part.
-    score_into(&mut tasks[0], "/dev/full/part");
-    assert_fails(&spool, run(&spool, &tasks), 75, "io_error");
-}
-
-fn score_into(task: &mut Task, part: &str) {
-    let Work::Score(score) = &mut task.work else { panic!() };
-    score.part = part.into();
+    let ran = score_into(&spool.path("nowhere/part"));
+    assert_fails(&spool, ran, 75, "not_found").says("can't make");
+    // A file stands where its folder should.
+    let ran = score_into(Path::new("/dev/full/part"));
+    assert_fails(&spool, ran, 75, "io_error");
 }
 
 #[test]
