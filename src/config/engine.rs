@@ -17,6 +17,17 @@ pub struct Engine {
     pub python: PathBuf,
     /// A folder that all nodes see; absolute.
     pub parts: PathBuf,
+    pub survey: Survey,
+}
+
+/// Who finds where a text can be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Survey {
+    /// The worker reads it once: nodes are held against what it saw.
+    Worker,
+    /// Nodes do, in a first wave; each part is then scored by another node than looked at it.
+    Nodes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -38,6 +49,7 @@ pub struct Raw {
     #[serde(deserialize_with = "python")]
     python: PathBuf,
     parts: PathBuf,
+    survey: Survey,
 }
 
 impl Raw {
@@ -55,6 +67,7 @@ impl Raw {
             part_size: self.part_size,
             python: self.python,
             parts: std::path::absolute(&self.parts).unwrap_or(self.parts),
+            survey: self.survey,
         }))
     }
 }

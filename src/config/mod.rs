@@ -21,7 +21,7 @@ mod value;
 mod worker;
 
 pub use capture::Capture;
-pub use engine::Engine;
+pub use engine::{Engine, Survey};
 pub use input::{Input, Watch};
 pub use models::{Models, OnApproval, is_group};
 pub use monitor::has_segments;

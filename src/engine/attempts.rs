@@ -30,15 +30,18 @@ impl std::fmt::Display for Node {
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
     failed: u32,
-    /// Where it failed, or is not to go.
+    /// Where it failed, or better doesn't go.
     avoided: BTreeSet<String>,
+    /// Where it mustn't go.
+    never: BTreeSet<String>,
 }
 
 impl Attempts {
-    pub fn avoiding<'a>(nodes: impl IntoIterator<Item = &'a String>) -> Attempts {
+    pub fn new(avoid: &[String], never: &[String]) -> Attempts {
         Attempts {
             failed: 0,
-            avoided: nodes.into_iter().cloned().collect(),
+            avoided: avoid.iter().cloned().collect(),
+            never: never.iter().cloned().collect(),
         }
     }
 
@@ -49,13 +52,54 @@ impl Attempts {
         self.failed < ATTEMPTS
     }
 
-    /// The nodes that the next attempt is not to go to: none that could work would be worse than one where it failed.
-    pub fn avoid(&self, nodes: &[Node], resting: &BTreeSet<String>) -> BTreeSet<String> {
-        let all: BTreeSet<String> = self.avoided.union(resting).cloned().collect();
-        [all, self.avoided.clone()]
-            .into_iter()
-            .find(|avoided| is_left(nodes, avoided))
-            .unwrap_or_default()
+    pub fn count(&self) -> u32 {
+        self.failed
+    }
+
+    /// The nodes that the next attempt is not to go to: none that could work would be worse than one where it failed. None: it mustn't go
+    /// to any that is there.
+    pub fn avoid(&self, nodes: &[Node], resting: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let avoided: BTreeSet<String> = self.avoided.union(&self.never).cloned().collect();
+        let all = avoided.union(resting).cloned().collect();
+        let mut by_wish = [all, avoided, self.never.clone()].into_iter();
+        let found = by_wish.find(|avoided| is_left(nodes, avoided));
+        // One that nobody may have waits for nodes, as one that all may have does while there are none.
+        found.or_else(|| self.never.is_empty().then(BTreeSet::new))
+    }
+}
+
+/// When a task takes so long that its end is in doubt.
+#[derive(Debug, Default)]
+pub struct Doubt {
+    /// The longest that came to an end.
+    longest: Option<Duration>,
+    /// When a node left the cluster last.
+    left: Option<Instant>,
+}
+
+impl Doubt {
+    /// A task ended in that time.
+    pub fn add(&mut self, took: Duration) {
+        self.longest = self.longest.max(Some(took));
+    }
+
+    /// A node left: most of what it had is told to be lost soon.
+    pub fn leave(&mut self, now: Instant) {
+        self.left = Some(now);
+    }
+
+    /// `since`: when its last attempt began. `told`: within that time it is told what was lost with a node.
+    pub fn is_due(&self, since: Instant, now: Instant, told: Duration) -> bool {
+        /// Of a task that waits for others, too.
+        const LEAST: Duration = Duration::from_secs(60);
+        /// While it isn't known how long they take.
+        const UNKNOWN: Duration = Duration::from_secs(1800);
+        let most = self.longest.map_or(UNKNOWN, |longest| LEAST.max(8 * longest));
+        let is_old = now.duration_since(since) > most;
+        let was_there = self
+            .left
+            .is_some_and(|left| since < left && now.duration_since(left) > told);
+        is_old || was_there
     }
 }
 
@@ -111,15 +155,42 @@ mod tests {
     #[test]
     fn a_task_goes_where_it_has_not_failed_while_there_is_such_a_node() {
         let mut task = Attempts::default();
-        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&[])), set(&[]));
+        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&[])).unwrap(), set(&[]));
         assert!(task.fail(Some("a")));
-        assert_eq!(task.avoid(&nodes(&["head", "a", "b"]), &set(&[])), set(&["a"]));
+        assert_eq!(task.avoid(&nodes(&["head", "a", "b"]), &set(&[])).unwrap(), set(&["a"]));
         // Nobody is left but a head without CPUs.
-        assert_eq!(task.avoid(&nodes(&["head", "a"]), &set(&[])), set(&[]));
+        assert_eq!(task.avoid(&nodes(&["head", "a"]), &set(&[])).unwrap(), set(&[]));
         // A node that rests is better than one where it failed.
-        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&["b"])), set(&["a"]));
-        assert_eq!(task.avoid(&nodes(&["a", "b", "c"]), &set(&["b"])), set(&["a", "b"]));
+        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&["b"])).unwrap(), set(&["a"]));
+        assert_eq!(
+            task.avoid(&nodes(&["a", "b", "c"]), &set(&["b"])).unwrap(),
+            set(&["a", "b"])
+        );
         assert!(task.fail(None) && task.fail(Some("b")) && !task.fail(Some("c")));
+    }
+
+    #[test]
+    fn a_task_does_not_go_where_it_must_not() {
+        let mut task = Attempts::new(&[], &["a".into()]);
+        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&["b"])), Some(set(&["a"])));
+        assert!(task.fail(Some("b")));
+        assert_eq!(task.avoid(&nodes(&["a", "b"]), &set(&[])), Some(set(&["a"])));
+        assert_eq!(task.avoid(&nodes(&["a", "head"]), &set(&[])), None);
+    }
+
+    #[test]
+    fn what_takes_much_longer_than_others_is_in_doubt_and_what_was_there_when_a_node_left() {
+        let (begun, mut doubt) = (Instant::now(), Doubt::default());
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let is_due = |doubt: &Doubt, since, now| doubt.is_due(since, now, Duration::from_secs(10));
+        assert!(!is_due(&doubt, begun, after(1700)) && is_due(&doubt, begun, after(1900)));
+        doubt.add(Duration::from_secs(1));
+        assert!(!is_due(&doubt, begun, after(59)) && is_due(&doubt, begun, after(61)));
+        doubt.add(Duration::from_secs(20));
+        assert!(!is_due(&doubt, begun, after(150)) && is_due(&doubt, begun, after(161)));
+        doubt.leave(after(5));
+        assert!(!is_due(&doubt, begun, after(14)) && is_due(&doubt, begun, after(16)));
+        assert!(!is_due(&doubt, after(6), after(16)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A cluster that answers, and which of its nodes can't work.
 
+use super::attempts::Node;
 use super::lineup::Members;
 use super::question::Question;
 use super::session::{Event, Place, Session};
@@ -72,10 +73,17 @@ impl Cluster {
         self.session.cpus()
     }
 
-    /// Has it done by a node that is fit. The task's id.
-    pub fn submit(&mut self, work: Work) -> u64 {
+    /// Are there two nodes, of which one may check what the other read?
+    pub fn has_two(&self) -> bool {
+        let fit = |node: &&Node| node.cpus >= 1.0 && !self.unfit.contains(&node.id);
+        self.session.nodes().iter().filter(fit).count() > 1
+    }
+
+    /// Has it done by a node that is fit, and none of these. The task's id.
+    pub fn submit(&mut self, work: Work, never: Vec<String>) -> u64 {
         let (id, avoid) = (self.session.next_id(), self.unfit.clone());
-        self.session.submit(Task::new(id, work), Place::Anywhere { avoid });
+        self.session
+            .submit(Task::new(id, work), Place::Anywhere { avoid, never });
         id
     }
 

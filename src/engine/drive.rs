@@ -1,20 +1,24 @@
 //! An input, scored elsewhere: its tasks go out, and its parts are joined here as they come, in order.
 
+use super::attempts::Node;
 use super::cluster::Cluster;
 use super::lineup::Members;
 use super::plan::{Plan, Step};
 use super::reading::{NodePart, Reading};
 use super::session::Event;
 use super::source::Source;
-use super::task::{Answer, HashPieces, Report, ScoreRange, SurveyPieces, Work};
+use super::task::{Answer, Report, ScoreRange, SurveyPieces, Work};
+use crate::config::{self, Survey};
 use crate::error::{EngineFault, Error, Result};
 use crate::format::Out;
-use crate::format::ranges::{Division, TABLE_PIECE, overlapping};
+use crate::format::ranges::{Division, InputRange, TABLE_PIECE, hash_pieces, overlapping, survey};
 use crate::problem::internal;
 use crate::spool::parts::PartsOfInput;
 use crate::transform::{Failure, Next, Prepared, Run, Scorer, Trial};
-use std::collections::HashMap;
+use rayon::prelude::*;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -44,6 +48,8 @@ pub struct Drive<'a> {
     trials: &'a [Trial],
     /// Tasks that came to nothing yet: the part that they make, if they do.
     tasks: HashMap<u64, Option<u64>>,
+    /// Of each piece, the node that looked at it. None: this machine does.
+    surveyors: Option<HashMap<u64, String>>,
     reading: Option<Reading<'a>>,
     /// Why the engine can't do it.
     error: Option<Error>,
@@ -55,11 +61,13 @@ impl<'a> Drive<'a> {
         prepared: &'a Prepared<'a>,
         cluster: Cluster,
         parts: PartsOfInput,
-        part_size: u64,
+        settings: &config::Engine,
         trials: &'a [Trial],
     ) -> Result<Drive<'a>> {
+        // Alone a node would check itself.
+        let by_nodes = settings.survey == Survey::Nodes && cluster.has_two();
         Ok(Drive {
-            plan: plan(prepared, part_size, cluster.cpus() as u64),
+            plan: plan(prepared, settings.part_size, cluster.cpus() as u64),
             input: Source::of(scoring.path, scoring.file)?,
             scoring,
             prepared,
@@ -67,6 +75,7 @@ impl<'a> Drive<'a> {
             parts,
             trials,
             tasks: HashMap::new(),
+            surveyors: by_nodes.then(HashMap::new),
             reading: None,
             error: None,
         })
@@ -94,7 +103,7 @@ impl<'a> Drive<'a> {
         loop {
             // Nodes don't wait while parts are joined.
             self.take_events(Duration::ZERO)?;
-            self.submit();
+            self.submit()?;
             if let Some(reading) = &mut self.reading {
                 let memory = memory.take().unwrap_or_else(|| self.prepared.memory());
                 if let Some(part) = reading.next(memory)? {
@@ -123,45 +132,84 @@ impl<'a> Drive<'a> {
         cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
     }
 
-    fn submit(&mut self) {
-        while self.tasks.len() < self.plan.window() {
-            let Some(step) = self.plan.next() else { return };
-            let part = match &step {
-                Step::Score(number, _) => Some(*number),
-                Step::Survey(_) | Step::Hash(_) => None,
-            };
-            let task = self.cluster.submit(self.work(step));
-            self.tasks.insert(task, part);
+    fn submit(&mut self) -> Result<(), Stop> {
+        while self.tasks.len() < self.plan.window() && !self.is_cancelled() {
+            match self.plan.next() {
+                None => break,
+                Some(Step::Hash(pieces)) => {
+                    let hashes = self.look(pieces, |file, size, piece, index| {
+                        hash_pieces(file, size, piece, [index])
+                    })?;
+                    self.plan.take_hashes(hashes.concat());
+                }
+                Some(Step::Survey(pieces)) if self.surveyors.is_some() => {
+                    let work = Work::Survey(SurveyPieces {
+                        input: self.input.clone(),
+                        piece: self.plan.piece(),
+                        indices: pieces,
+                        rules: self.prepared.rules(),
+                    });
+                    let task = self.cluster.submit(work, Vec::new());
+                    self.tasks.insert(task, None);
+                }
+                Some(Step::Survey(pieces)) => {
+                    let rules = self.prepared.rules();
+                    let surveys = self.look(pieces, |file, size, piece, index| {
+                        survey(file, size, piece, index, &rules)
+                    })?;
+                    self.plan.take_surveys(surveys);
+                }
+                Some(Step::Score(number, range)) => {
+                    let never = self.surveyors_of(&range);
+                    let work = self.score(number, range);
+                    let task = self.cluster.submit(work, never);
+                    self.tasks.insert(task, Some(number));
+                }
+            }
         }
+        Ok(())
     }
 
-    fn work(&self, step: Step) -> Work {
+    /// Looks at pieces here: what nodes read is held against what this machine saw.
+    fn look<T: Send>(
+        &self,
+        pieces: Range<u64>,
+        look: impl Fn(&File, u64, u64, u64) -> io::Result<T> + Sync,
+    ) -> Result<Vec<T>, Stop> {
+        let Scoring { file, run, .. } = self.scoring;
+        let (size, piece) = (self.prepared.size(), self.plan.piece());
+        let look = |index| look(file, size, piece, index);
+        let found: io::Result<Vec<T>> = match run.pool {
+            Some(pool) => pool.install(|| pieces.into_par_iter().map(look).collect()),
+            None => pieces.map(look).collect(),
+        };
+        found.map_err(|e| Failure::Read(e).into())
+    }
+
+    /// The nodes that looked at a range, and at the piece in front of it, which tells where it begins.
+    fn surveyors_of(&self, range: &InputRange) -> Vec<String> {
+        let (Some(surveyors), InputRange::Text(range)) = (&self.surveyors, range) else {
+            return Vec::new();
+        };
+        let first = (range.from / range.piece).saturating_sub(1);
+        let nodes = (first..range.to.div_ceil(range.piece)).filter_map(|piece| surveyors.get(&piece));
+        let nodes: BTreeSet<&String> = nodes.collect();
+        nodes.into_iter().cloned().collect()
+    }
+
+    fn score(&self, number: u64, range: InputRange) -> Work {
         let Scoring { members, run, .. } = self.scoring;
-        let input = &self.input;
-        match step {
-            Step::Survey(indices) => Work::Survey(SurveyPieces {
-                input: input.clone(),
-                piece: self.plan.piece(),
-                indices,
-                rules: self.prepared.rules(),
-            }),
-            Step::Hash(indices) => Work::Hash(HashPieces {
-                input: input.clone(),
-                piece: self.plan.piece(),
-                indices,
-            }),
-            Step::Score(number, range) => Work::Score(Box::new(ScoreRange {
-                input: input.clone(),
-                first: self.prepared.first(),
-                range,
-                members: (*members).clone(),
-                shape: self.scoring.scorer.shape.text(),
-                phase: run.phase.map(String::from),
-                trials: self.trials.iter().map(|trial| (*trial).into()).collect(),
-                memory: run.memory,
-                part: self.parts.part(number),
-            })),
-        }
+        Work::Score(Box::new(ScoreRange {
+            input: self.input.clone(),
+            first: self.prepared.first(),
+            range,
+            members: (*members).clone(),
+            shape: self.scoring.scorer.shape.text(),
+            phase: run.phase.map(String::from),
+            trials: self.trials.iter().map(|trial| (*trial).into()).collect(),
+            memory: run.memory,
+            part: self.parts.part(number),
+        }))
     }
 
     /// What happened, or happens within this time.
@@ -170,7 +218,7 @@ impl<'a> Drive<'a> {
             wait = Duration::ZERO;
             let part = self.tasks.remove(&event.id());
             match event {
-                Event::Done { report, node, .. } => self.take(report, part.flatten(), &node.to_string())?,
+                Event::Done { report, node } => self.take(report, part.flatten(), &node)?,
                 Event::Failed { error, .. } => return Err(error.into()),
                 Event::Panicked { message, .. } => {
                     tracing::error!(message, "a part ended by a defect of this program");
@@ -181,16 +229,19 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    fn take(&mut self, report: Report, part: Option<u64>, node: &str) -> Result<(), Stop> {
+    fn take(&mut self, report: Report, part: Option<u64>, node: &Node) -> Result<(), Stop> {
         match (report.answer, part) {
-            (Answer::Survey(surveys), None) => self.plan.take_surveys(surveys),
-            (Answer::Hash(hashes), None) => self.plan.take_hashes(hashes),
+            (Answer::Survey(surveys), None) => {
+                let pieces = surveys.iter().map(|survey| (survey.piece.index(), node.id.clone()));
+                self.surveyors.get_or_insert_default().extend(pieces);
+                self.plan.take_surveys(surveys);
+            }
             (Answer::Score(file), Some(number)) => self.plan.take_part(
                 number,
                 NodePart {
                     number,
                     file,
-                    node: node.into(),
+                    node: node.to_string(),
                 },
             ),
             _ => {

@@ -87,7 +87,7 @@ impl Engine {
             return Ok(Err(Failure::Cancelled));
         };
         let parts = self.parts()?.begin()?;
-        let mut drive = Drive::new(scoring, &prepared, cluster, parts, self.settings.part_size, &trials)?;
+        let mut drive = Drive::new(scoring, &prepared, cluster, parts, &self.settings, &trials)?;
         let result = prepared.join(|memory| drive.next(memory), out, rejects, sinks, run);
         let (input, ranges) = (scoring.path.display(), drive.ranges());
         let cluster = drive.end()?;

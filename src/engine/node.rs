@@ -1,9 +1,9 @@
 //! What a node does of a task.
 
-use super::task::{Answer, HashPieces, PartFile, Report, ScoreRange, SurveyPieces, Task, Work};
+use super::task::{Answer, PartFile, Report, ScoreRange, SurveyPieces, Task, Work};
 use crate::error::{EngineFault, Error, Result};
-use crate::format::ranges::{Survey, hash_pieces, survey};
-use crate::format::{FileFormat, HexHash, PieceHash};
+use crate::format::ranges::{Survey, survey};
+use crate::format::{FileFormat, HexHash};
 use crate::spool::parts;
 use crate::transform::{RangeFailure, Run, Scorer, Shape, Trial, score_range};
 use std::fs::File;
@@ -18,7 +18,6 @@ pub fn run(task: &Task) -> Result<Report> {
     let answer = match &task.work {
         Work::Probe(probe) => Answer::Probe(Box::new(probe.run()?)),
         Work::Survey(work) => Answer::Survey(work.run()?),
-        Work::Hash(work) => Answer::Hash(work.run()?),
         Work::Score(work) => Answer::Score(work.run()?),
     };
     Ok(Report::new(task.id, answer))
@@ -32,16 +31,6 @@ impl SurveyPieces {
         let surveys = surveys.map_err(Error::io("read", &self.input.path))?;
         self.input.check(&file)?;
         Ok(surveys)
-    }
-}
-
-impl HashPieces {
-    fn run(&self) -> Result<Vec<PieceHash>> {
-        let file = self.input.open()?;
-        let hashes = hash_pieces(&file, self.input.size, self.piece, self.indices.clone());
-        let hashes = hashes.map_err(Error::io("read", &self.input.path))?;
-        self.input.check(&file)?;
-        Ok(hashes)
     }
 }
 

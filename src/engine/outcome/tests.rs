@@ -3,7 +3,7 @@ use crate::engine::task::Answer;
 
 #[test]
 fn exits_are_told_apart() {
-    let report = Report::new(7, Answer::Hash(Vec::new()));
+    let report = Report::new(7, Answer::Survey(Vec::new()));
     let said = |code: &str| format!("a library warns\n{{\"code\":\"{code}\",\"message\":\"why\"}}\n");
     let failed = |code: &str, message: &str| {
         Outcome::Failed(Fault {

@@ -1,13 +1,14 @@
 //! Has tasks done by the nodes of a cluster, each until it is done or given up.
 
 use crate::config::Engine;
-use crate::engine::attempts::{ATTEMPTS, Attempts, Health, Node, is_left};
+use crate::engine::attempts::{ATTEMPTS, Attempts, Doubt, Health, Node, is_left};
 use crate::engine::bridge::{Bridge, Message, Received, Request};
 use crate::engine::outcome::{Outcome, cause, fault, outcome, unfit};
 use crate::engine::sandbox;
 use crate::engine::task::{Report, Task};
 use crate::error::{EngineFault, Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Where a task may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Wherever there is a CPU, on none of these nodes while there are others. It is tried again elsewhere.
-    Anywhere { avoid: Vec<String> },
+    /// Wherever there is a CPU: on none of the nodes to avoid while there are others, and never on the others. It is tried again elsewhere.
+    Anywhere { avoid: Vec<String>, never: Vec<String> },
     /// There alone, whatever else goes on there, and once.
     Node(String),
 }
@@ -51,6 +52,8 @@ pub(super) struct Patience {
     pub silence: Duration,
     /// Until a cluster without CPUs has some.
     pub no_cpus: Duration,
+    /// Until Ray tells what was lost with a node.
+    pub told: Duration,
     /// Until the bridge ends by itself.
     pub end: Duration,
 }
@@ -61,6 +64,7 @@ impl Patience {
         connect: Duration::from_secs(60),
         silence: Duration::from_secs(60),
         no_cpus: Duration::from_secs(60),
+        told: Duration::from_secs(10),
         end: Duration::from_secs(2),
     };
 }
@@ -75,6 +79,9 @@ enum Stage {
 
 pub struct Session {
     bridge: Bridge,
+    /// Of the cluster's head, as it is configured.
+    at: String,
+    /// The same, for people.
     address: PathBuf,
     /// What runs on nodes, but for its last words.
     argv: Vec<String>,
@@ -92,6 +99,7 @@ pub struct Session {
     attempts: u64,
     ids: u64,
     health: Health,
+    doubt: Doubt,
     events: VecDeque<Event>,
 }
 
@@ -101,6 +109,7 @@ struct Flight {
     place: Place,
     attempts: Attempts,
     avoided: BTreeSet<String>,
+    since: Instant,
 }
 
 impl Session {
@@ -124,6 +133,7 @@ impl Session {
         let argv = [path, "part", "run", "--tasks", "-"].map(String::from);
         Ok(Session {
             bridge: Bridge::start(&engine.python, &engine.address, patience.end)?,
+            at: engine.address.clone(),
             address: format!("engine {}", engine.address).into(),
             argv: argv.into(),
             nonce: format!("{:016x}", rand::random::<u64>()),
@@ -136,6 +146,7 @@ impl Session {
             attempts: 0,
             ids: 0,
             health: Health::default(),
+            doubt: Doubt::default(),
             events: VecDeque::new(),
         })
     }
@@ -152,10 +163,30 @@ impl Session {
 
     /// Waits until the cluster answers and has a CPU, or for `cancel`.
     pub fn connect(&mut self, cancel: &AtomicBool) -> Result<()> {
+        self.knock()?;
         while self.cpus() == 0 && !cancel.load(Ordering::Relaxed) {
             self.step(LOOK)?;
         }
         Ok(())
+    }
+
+    /// Ray itself waits for long where nobody listens.
+    fn knock(&self) -> Result<()> {
+        const WITHIN: Duration = Duration::from_secs(5);
+        let Some(addresses) = self.at.to_socket_addrs().ok().filter(|_| self.at != "auto") else {
+            return Ok(());
+        };
+        let mut failed = None;
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, WITHIN) {
+                Ok(_) => return Ok(()),
+                Err(e) => failed = Some(e),
+            }
+        }
+        match failed {
+            Some(e) => Err(self.unavailable(format!("no cluster answers there: {e}"))),
+            None => Ok(()),
+        }
     }
 
     /// An id for a task, which no other of this session has.
@@ -167,7 +198,7 @@ impl Session {
     /// Has it done; its id must be no other's of this session. Never waits.
     pub fn submit(&mut self, task: Task, place: Place) {
         let attempts = match &place {
-            Place::Anywhere { avoid } => Attempts::avoiding(avoid),
+            Place::Anywhere { avoid, never } => Attempts::new(avoid, never),
             Place::Node(_) => Attempts::default(),
         };
         self.send(task, place, attempts);
@@ -208,6 +239,7 @@ impl Session {
 
     /// Takes what the bridge says next, and looks whether it says enough.
     fn step(&mut self, timeout: Duration) -> Result<()> {
+        self.try_doubtful(Instant::now());
         match self.bridge.receive(timeout) {
             Some(Received::Message(message)) => {
                 self.heard = Instant::now();
@@ -270,6 +302,13 @@ impl Session {
                     tracing::info!(nodes = nodes.len(), address = %self.address.display(), "connected to the cluster");
                 }
                 self.stage = Stage::Connected;
+                if self
+                    .nodes
+                    .iter()
+                    .any(|known| nodes.iter().all(|node| node.id != known.id))
+                {
+                    self.doubt.leave(Instant::now());
+                }
                 self.nodes = nodes;
                 self.without_cpus = match self.cpus() {
                     0 => self.without_cpus.or(Some(Instant::now())),
@@ -309,6 +348,13 @@ impl Session {
 
     fn conclude(&mut self, mut flight: Flight, node: Node, outcome: Outcome) {
         let id = flight.task.id;
+        if let Outcome::Done(_) | Outcome::Panicked(_) = &outcome {
+            self.doubt.add(flight.since.elapsed());
+            self.cancel(id);
+        } else if self.goes_on(id) {
+            tracing::info!(%node, task = id, "an attempt failed, and another one goes on");
+            return;
+        }
         let (fault, message, is_passing) = match outcome {
             Outcome::Done(report) => {
                 self.health.succeed(&node.id);
@@ -339,6 +385,9 @@ impl Session {
     /// What ran it is gone, with its node or without.
     fn lose(&mut self, mut flight: Flight, why: String) {
         let id = flight.task.id;
+        if self.goes_on(id) {
+            return;
+        }
         let again = matches!(flight.place, Place::Anywhere { .. }) && flight.attempts.fail(None);
         tracing::info!(task = id, again, why, "a part was lost with what ran it");
         if again {
@@ -356,11 +405,17 @@ impl Session {
     }
 
     fn send(&mut self, task: Task, place: Place, attempts: Attempts) {
-        self.attempts += 1;
         let avoided = match &place {
             Place::Anywhere { .. } => attempts.avoid(&self.nodes, &self.health.resting(Instant::now())),
-            Place::Node(_) => BTreeSet::new(),
+            Place::Node(_) => Some(BTreeSet::new()),
         };
+        let Some(avoided) = avoided else {
+            let message =
+                "no node is left that may check what another one read: with engine.survey = \"worker\", any node may";
+            let error = Error::engine(EngineFault::Node, &self.address, message);
+            return self.events.push_back(Event::Failed { id: task.id, error });
+        };
+        self.attempts += 1;
         let label = match &place {
             Place::Node(id) => Some(id.clone()),
             Place::Anywhere { .. } if avoided.is_empty() => None,
@@ -384,8 +439,44 @@ impl Session {
             place,
             attempts,
             avoided,
+            since: Instant::now(),
         };
         self.flights.insert(self.attempts, flight);
+    }
+
+    /// Is there an attempt at it?
+    fn goes_on(&self, task: u64) -> bool {
+        self.flights.values().any(|flight| flight.task.id == task)
+    }
+
+    /// Of what takes too long another attempt is made, while the former goes on: nobody knows where that one is, nor whether it ends.
+    /// Ray says nothing of a task whose node stands still, or whose mount hangs.
+    fn try_doubtful(&mut self, now: Instant) {
+        let mut last: HashMap<u64, (u64, Instant, u32)> = HashMap::new();
+        for (number, flight) in &self.flights {
+            if let Place::Anywhere { .. } = flight.place {
+                let of = last.entry(flight.task.id).or_insert((*number, flight.since, 0));
+                of.2 += 1;
+                if *number > of.0 {
+                    (of.0, of.1) = (*number, flight.since);
+                }
+            }
+        }
+        for (task, (number, since, attempts)) in last {
+            if !self.doubt.is_due(since, now, self.patience.told) {
+                continue;
+            }
+            let flight = &self.flights[&number];
+            if flight.attempts.count() + attempts < ATTEMPTS {
+                tracing::warn!(task, "a part takes too long; another attempt is made at it");
+                self.send(flight.task.clone(), flight.place.clone(), flight.attempts.clone());
+                continue;
+            }
+            self.cancel(task);
+            let message = format!("{attempts} attempts at a task don't end: does a mount of its nodes hang?");
+            let error = Error::engine(EngineFault::Node, &self.address, message);
+            self.events.push_back(Event::Failed { id: task, error });
+        }
     }
 
     fn abandon(&mut self, attempt: u64) -> Option<Flight> {

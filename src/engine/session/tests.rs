@@ -1,9 +1,12 @@
 //! Against bridges that speak as they should, or misbehave: shell scripts in Python's place.
 
 use super::*;
+use crate::config::Survey;
 use crate::engine::attempts::ATTEMPTS;
 use crate::engine::source::Source;
-use crate::engine::task::{HashPieces, Work};
+use crate::engine::task::{SurveyPieces, Work};
+use crate::format::ranges::TextRules;
+use crate::format::{Dialect, Encoding, RowFormat};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -17,6 +20,7 @@ const PATIENT: Patience = Patience {
     connect: LONG,
     silence: LONG,
     no_cpus: LONG,
+    told: LONG,
     end: LONG,
 };
 
@@ -33,7 +37,7 @@ next() {
   id=${line#*'"id":'}; id=${id%%,*}
   task=${line#*'\"id\":'}; task=${task%%,*}
 }
-answer() { say "{\"id\":$id,\"node\":\"$1\",\"rc\":0,\"out\":\"{\\\"format\\\":1,\\\"id\\\":$task,\\\"answer\\\":{\\\"hash\\\":[]}}\\n\",\"err\":\"\"}"; }
+answer() { say "{\"id\":$id,\"node\":\"$1\",\"rc\":0,\"out\":\"{\\\"format\\\":1,\\\"id\\\":$task,\\\"answer\\\":{\\\"survey\\\":[]}}\\n\",\"err\":\"\"}"; }
 refuse() { say "{\"id\":$id,\"node\":\"$1\",\"rc\":$2,\"out\":\"\",\"err\":\"thread main\\n{\\\"code\\\":\\\"$3\\\",\\\"message\\\":\\\"$4\\\"}\\n\"}"; }
 "#;
 
@@ -59,10 +63,11 @@ impl Fake {
         .unwrap();
         assert!(writer.wait().unwrap().success());
         let engine = Engine {
-            address: "10.0.0.1:6379".into(),
+            address: "auto".into(),
             part_size: 1 << 20,
             python,
             parts: dir.path().into(),
+            survey: Survey::Worker,
         };
         let session = Session::with_patience(&engine, patience).unwrap();
         Fake { dir, session }
@@ -74,7 +79,7 @@ impl Fake {
 
     fn submit(&mut self) -> u64 {
         let id = self.session.next_id();
-        self.session.submit(task(id), Place::Anywhere { avoid: Vec::new() });
+        self.session.submit(task(id), anywhere());
         id
     }
 
@@ -96,18 +101,30 @@ impl Fake {
     }
 }
 
+fn anywhere() -> Place {
+    Place::Anywhere {
+        avoid: Vec::new(),
+        never: Vec::new(),
+    }
+}
+
 fn task(id: u64) -> Task {
     let input = Source {
         path: "/input/a.csv".into(),
         size: 1,
         mtime: 0,
     };
-    let work = HashPieces {
+    let work = SurveyPieces {
         input,
         piece: 1 << 20,
         indices: 0..1,
+        rules: TextRules {
+            rows: RowFormat::Csv,
+            encoding: Encoding::UTF_8,
+            dialect: Dialect::plain(b','),
+        },
     };
-    Task::new(id, Work::Hash(work))
+    Task::new(id, Work::Survey(work))
 }
 
 #[track_caller]
@@ -122,6 +139,7 @@ fn a_cluster_that_is_not_there_is_no_hang() {
         start: SHORT,
         connect: SHORT,
         silence: SHORT,
+        told: LONG,
         no_cpus: SHORT,
         end: SHORT,
     };
@@ -341,6 +359,7 @@ fn a_python_that_is_not_there_is_named() {
         part_size: 1 << 20,
         python: "/nowhere/python".into(),
         parts: "/".into(),
+        survey: Survey::Worker,
     };
     let error = Session::start(&engine).map(drop).unwrap_err();
     assert_eq!(error.code(), "configuration");
@@ -349,5 +368,62 @@ fn a_python_that_is_not_there_is_named() {
             .to_string()
             .starts_with("/nowhere/python: engine.python can't be run"),
         "{error}"
+    );
+}
+
+#[test]
+fn what_a_node_that_left_never_tells_of_is_tried_again_and_the_late_one_is_ended() {
+    let patience = Patience {
+        told: SHORT,
+        end: SHORT,
+        ..PATIENT
+    };
+    // The first attempt is where node a was, and nobody tells.
+    let script = "versions; nodes a b; next; nodes b; next; answer b; next; say \"$line\" >$folder/told; sleep 1000";
+    let mut fake = Fake::with(script, patience);
+    let task = fake.submit();
+    assert!(matches!(fake.event(), Event::Done { report, node } if report.id == task && node.id == "b"));
+    let told = fake.dir.path().join("told");
+    let deadline = Instant::now() + LONG;
+    while fs::read_to_string(&told).is_err() {
+        assert!(Instant::now() < deadline, "nobody ends the first attempt");
+        fake.session.next(SHORT).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&told).unwrap(), "{\"cancel\":1}\n");
+}
+
+#[test]
+fn what_one_node_read_no_other_than_another_checks() {
+    let patience = Patience { end: SHORT, ..PATIENT };
+    let mut fake = Fake::with("versions; nodes a; next; sleep 1000", patience);
+    fake.session.connect(&AtomicBool::new(false)).unwrap();
+    let id = fake.session.next_id();
+    let never = vec!["a".to_string()];
+    let avoid = Vec::new();
+    fake.session.submit(task(id), Place::Anywhere { avoid, never });
+    let Event::Failed { error, .. } = fake.event() else {
+        panic!("it is done by the node that mustn't")
+    };
+    assert_eq!(error.code(), "engine_node");
+}
+
+#[test]
+fn where_nobody_listens_nobody_is_waited_for() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let engine = Engine {
+        address: address.clone(),
+        part_size: 1 << 20,
+        python: "/bin/true".into(),
+        parts: "/".into(),
+        survey: Survey::Worker,
+    };
+    let mut session = Session::with_patience(&engine, PATIENT).unwrap();
+    let error = session.connect(&AtomicBool::new(false)).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        error.code() == "engine_unavailable" && said.contains(&address) && said.contains("refused"),
+        "{said}"
     );
 }

@@ -6,7 +6,7 @@ use crate::engine::probe::{Probe, Probed};
 use crate::engine::source::Source;
 use crate::error::{EngineFault, Error, Result};
 use crate::format::ranges::{InputRange, Survey, TextRules};
-use crate::format::{HexHash, OUTPUT_FORMAT, PieceHash};
+use crate::format::{HexHash, OUTPUT_FORMAT};
 use crate::transform::{FirstBlock, Scored, Trial};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -35,7 +35,6 @@ pub enum Work {
     /// Is the node fit to work?
     Probe(Box<Probe>),
     Survey(SurveyPieces),
-    Hash(HashPieces),
     Score(Box<ScoreRange>),
 }
 
@@ -48,16 +47,6 @@ pub struct SurveyPieces {
     pub piece: u64,
     pub indices: Range<u64>,
     pub rules: TextRules,
-}
-
-/// Hash pieces of an input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HashPieces {
-    pub input: Source,
-    /// Bytes of a piece.
-    pub piece: u64,
-    pub indices: Range<u64>,
 }
 
 /// Score a range of an input into a part file.
@@ -106,8 +95,6 @@ pub enum Answer {
     Probe(Box<Probed>),
     /// In the order of the pieces.
     Survey(Vec<Survey>),
-    /// The same.
-    Hash(Vec<PieceHash>),
     Score(PartFile),
 }
 
@@ -224,6 +211,7 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::{Dialect, Encoding, RowFormat};
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
@@ -233,12 +221,17 @@ mod tests {
             size: 7,
             mtime: -1,
         };
-        let work = HashPieces {
+        let work = SurveyPieces {
             input,
             piece: 1 << 20,
             indices: 0..3,
+            rules: TextRules {
+                rows: RowFormat::Csv,
+                encoding: Encoding::UTF_8,
+                dialect: Dialect::plain(b','),
+            },
         };
-        Task::new(5, Work::Hash(work))
+        Task::new(5, Work::Survey(work))
     }
 
     #[test]
@@ -250,7 +243,7 @@ mod tests {
             assert_eq!(Task::parse(&line).unwrap(), task);
         }
         let expected = format!(
-            r#"{{"format":1,"version":"{VERSION}","output_format":{OUTPUT_FORMAT},"id":5,"work":{{"hash":{{"input":{{"path":"/a","size":7,"mtime":-1}},"piece":1048576,"indices":{{"start":0,"end":3}}}}}}}}"#
+            r#"{{"format":1,"version":"{VERSION}","output_format":{OUTPUT_FORMAT},"id":5,"work":{{"survey":{{"input":{{"path":"/a","size":7,"mtime":-1}},"piece":1048576,"indices":{{"start":0,"end":3}},"rules":{{"rows":"csv","encoding":"utf-8","dialect":{{"delimiter":44,"escape":null}}}}}}}}}}"#
         );
         assert_eq!(task("/a".into()).line(), expected);
     }
