@@ -119,9 +119,8 @@ impl Cause {
             Cause::Cell { feature, .. } | Cause::Malformed(Malformed::Json(OfJson::Nested { feature, .. })) => {
                 (feature as usize) < features
             }
-            Cause::Field { field, .. } | Cause::Malformed(Malformed::Csv(OfCsv::AfterQuote { field, .. })) => {
-                (field as usize) < columns
-            }
+            Cause::Field { field, .. } => (field as usize) < columns,
+            // A malformed row may have more fields than there are columns.
             Cause::Malformed(_) | Cause::Refused(_) => true,
         }
     }
@@ -145,5 +144,17 @@ mod tests {
         assert!(known.iter().all(|(cause, numbers)| cause.numbers() == *numbers));
         // Cells and fields, by feature and error; refusals; two flags each of a CSV; of JSON, four, six, and six by feature.
         assert_eq!(known.len(), 2 * 5 * 6 + 5 + 2 * 5 * 2 + 4 + 6 + 5 * 6);
+    }
+
+    #[test]
+    fn a_quote_may_end_early_in_a_field_that_no_column_has() {
+        let of = |field| {
+            Cause::from(OfCsv::AfterQuote {
+                field,
+                unescaped: false,
+            })
+            .is_of(1, 2)
+        };
+        assert!(of(1) && of(2));
     }
 }
