@@ -231,6 +231,9 @@ impl From<Mismatch> for RangeFailure {
         match mismatch {
             Mismatch::Read(e) => RangeFailure::Read(e),
             Mismatch::Bytes { from, to } => RangeFailure::Changed(format!("bytes {from} to {to} are others")),
+            Mismatch::End { surveyed, found } => RangeFailure::Changed(format!(
+                "a record ends at byte {found} that was seen to end at {surveyed}"
+            )),
         }
     }
 }
@@ -262,8 +265,6 @@ pub fn score_range(
         dialect: rules.dialect,
         ..cutting
     };
-    let mut blocks = Blocks::of_range(file, range, &cutting).map_err(|e| unopened(e, file, range))?;
-    blocks.open(&opened.input);
     let mut scoring = RangeScoring {
         opened: &opened,
         scorer,
@@ -272,6 +273,19 @@ pub fn score_range(
         writer: PartWriter::new(to).map_err(RangeFailure::Write)?,
         out: Some(Out::new(&opened.input)),
     };
+    let mut blocks = match Blocks::of_range(file, range, &cutting) {
+        Ok(blocks) => blocks,
+        // The range in front of it has read its head, too, and is the last that is joined: here it is no fault of anybody's.
+        Err(CutError::Problem(problem)) if matches!(range, InputRange::Text(_)) => {
+            scoring
+                .score(Err(CutError::Problem(problem)), false)
+                .map_err(RangeFailure::Write)?;
+            range.verify(file)?;
+            return scoring.end();
+        }
+        Err(e) => return Err(unopened(e, file, range)),
+    };
+    blocks.open(&opened.input);
     let mut is_first = begins(range);
     let is_whole = loop {
         if run.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
@@ -295,8 +309,7 @@ pub fn score_range(
         true => blocks.verify(file, range)?,
         false => range.verify(file)?,
     }
-    scoring.writer.end().map_err(RangeFailure::Write)?;
-    Ok(scoring.scored)
+    scoring.end()
 }
 
 /// Scores the blocks of a range.
@@ -335,6 +348,11 @@ impl<W: Write> RangeScoring<'_, W> {
         }
         self.out = Some(part.out);
         Ok(Some(part.source))
+    }
+
+    fn end(self) -> Result<Scored, RangeFailure> {
+        self.writer.end().map_err(RangeFailure::Write)?;
+        Ok(self.scored)
     }
 }
 

@@ -190,6 +190,14 @@ impl<R: Read> Source<R> {
         decoding.decode(text).map(|_| ())
     }
 
+    /// How many bytes of the input a text is, where each of its characters is a byte, or it is in UTF-8.
+    pub fn bytes_of(&self, text: &[u8]) -> u64 {
+        match self.decoding {
+            None => text.len() as u64,
+            Some(_) => text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64,
+        }
+    }
+
     /// Does the input hold other bytes than it gives?
     pub fn unpacks(&self) -> bool {
         matches!(self.hashing, Hashing::Input(_))

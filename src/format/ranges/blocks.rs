@@ -21,6 +21,11 @@ pub enum Mismatch {
         from: u64,
         to: u64,
     },
+    /// Its last record ends elsewhere than a survey found by what stood in front of the range, or behind it.
+    End {
+        surveyed: u64,
+        found: u64,
+    },
 }
 
 impl From<io::Error> for Mismatch {
@@ -74,10 +79,18 @@ impl<'a> Blocks<Span<'a>> {
     /// It hasn't, or can't be read.
     pub fn verify(&self, file: &File, range: &InputRange) -> Result<(), Mismatch> {
         match (self, range) {
-            (Blocks::Text(blocks), InputRange::Text(range)) => range.check(&Found {
-                head: blocks.head(),
-                pieces: blocks.large_pieces(),
-            }),
+            (Blocks::Text(blocks), InputRange::Text(range)) => {
+                range.check(&Found {
+                    head: blocks.head(),
+                    pieces: blocks.large_pieces(),
+                })?;
+                // So each range begins where the one in front of it has ended, whatever was surveyed.
+                let (surveyed, found) = (range.end, blocks.bytes() - blocks.rest_bytes());
+                match range.is_last || surveyed == found {
+                    true => Ok(()),
+                    false => Err(Mismatch::End { surveyed, found }),
+                }
+            }
             (_, InputRange::Whole { size, hash }) => match self.bytes() == *size && self.hash()? == hash.0 {
                 true => Ok(()),
                 false => Err(Mismatch::Bytes { from: 0, to: *size }),

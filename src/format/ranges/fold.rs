@@ -13,6 +13,8 @@ pub struct TextRange {
     pub begin: u64,
     pub from: u64,
     pub to: u64,
+    /// Where its last record ends, padding aside, and the next range begins; or the input ends.
+    pub end: u64,
     /// Does the input end with it?
     pub is_last: bool,
     pub head: HexHash,
@@ -56,6 +58,7 @@ impl Ranges {
                 begin: 0,
                 from: 0,
                 to: 0,
+                end: 0,
                 is_last: false,
                 head: HexHash(blake3::hash(b"")),
                 piece,
@@ -111,11 +114,13 @@ impl Ranges {
             begin: cut,
             from: self.open.to,
             to: self.open.to,
+            end: 0,
             is_last: false,
             head,
             piece: self.piece,
             pieces: Vec::new(),
         };
+        self.open.end = cut;
         self.known.push_back(std::mem::replace(&mut self.open, next));
     }
 

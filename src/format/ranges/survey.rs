@@ -38,6 +38,13 @@ pub struct Found {
     pub in_quotes: bool,
 }
 
+impl Survey {
+    /// The piece's.
+    pub fn index(&self) -> u64 {
+        self.piece.index()
+    }
+}
+
 /// `size`: of the file. `piece`: bytes of a piece, a power of two and a multiple of a block. `index`: which one.
 ///
 /// # Errors

@@ -110,6 +110,7 @@ fn segment() -> impl Strategy<Value = (String, usize)> {
         Just("d,\u{e9},1e999,0.5".into()),
         Just("e,1".into()),
         Just("f,\"x\"x,1,2".into()),
+        Just("f,x,1,2,\"x\"x".into()),
         Just(String::new()),
         Just("g\\,,\"a\\\"b\n\",3,4".into()),
     ];
@@ -320,6 +321,25 @@ fn ranges_of_tables_come_to_the_same() {
         }
     }
     assert!(several > 0);
+}
+
+/// What is between the last record end of a range and its end is read with the next one, too, which is to go on without it.
+#[test]
+fn what_is_malformed_in_a_head_is_told_by_the_range_in_front() {
+    let lines = b"a,1,2\n".repeat(100_000);
+    let mut text = [&b"id,x,y\n"[..], &lines].concat();
+    let head = text[..2 * BLOCK].iter().rposition(|b| *b == b'\n').unwrap() + 1;
+    text.splice(head..head, *b"a\xFFa");
+    let scorer = || {
+        let mut scorer = Scorer::new(lineup(), shape(Columns::All, Limit::Share(Share::ALL)));
+        scorer.shape.encoding = Encoding::parse("windows-1253").unwrap();
+        scorer
+    };
+    let input = file(&text);
+    let (done, count) = elsewhere(&input, &scorer, &Run::default(), &[], PIECE);
+    assert_eq!(count, 3);
+    let expected = here(&input, &scorer, &Run::default(), &[]);
+    assert!(done == expected && expected.0.is_err(), "{:?}", expected.0);
 }
 
 /// Nothing of it is given away.

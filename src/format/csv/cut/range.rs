@@ -97,10 +97,11 @@ impl<R: Read> Blocks<R> {
         self.tail.is_empty()
     }
 
-    /// How much of the text was read and not given out.
+    /// How many bytes of the input were read and not given out.
     pub fn rest_bytes(&self) -> u64 {
-        let held = self.held.runs().map(|(line, times)| line.len() as u64 * times);
-        held.sum::<u64>() + self.tail.len() as u64
+        let bytes = |text| self.source.bytes_of(text);
+        let held = self.held.runs().map(|(line, times)| bytes(line) * times);
+        held.sum::<u64>() + bytes(&self.tail)
     }
 
     /// That, bit by bit: lines that are padding if nothing else follows, and the beginning of a record.

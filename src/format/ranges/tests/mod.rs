@@ -264,6 +264,32 @@ proptest! {
     }
 }
 
+/// What stands behind a piece has no hash in its survey. Who surveyed it may have seen an older text there.
+#[test]
+fn a_survey_that_saw_another_text_behind_its_piece_is_found_out() {
+    let front = [&b"1,2\n".repeat(250)[..], b"5,\"", &b"q".repeat(1024 - 1003)].concat();
+    let behind = [&b"1,2\n".repeat(255)[..], b"1\n\",2\n", &b"1,2\n".repeat(600)].concat();
+    let [old, new] = [&b"q\",\n"[..], b"qqq\n"].map(|line| [&front, line, &behind].concat());
+    let size = new.len() as u64;
+    let [old_file, new_file] = [&old, &new].map(|text| file(text));
+    let mut ranges = Ranges::new(size, 1024);
+    for index in 0..ranges.pieces() {
+        let seen = if index == 0 { &old_file } else { &new_file };
+        ranges.take(survey_by(seen, (size, 1024, index), &COMMAS, SMALL).unwrap());
+    }
+    assert_eq!(
+        ranges.hash(),
+        Some(blake3::hash(&new)),
+        "all pieces are those of the text"
+    );
+    let mut found = std::iter::from_fn(|| ranges.next_range());
+    let is_found_out = |range| match blocks_of(&new_file, &range, &COMMAS, SMALL) {
+        Ok((_, verified)) => matches!(verified, Err(Mismatch::End { .. })),
+        Err(_) => false,
+    };
+    assert!(found.any(is_found_out));
+}
+
 fn lengths(blocks: &[Vec<u8>]) -> Vec<usize> {
     blocks.iter().map(Vec::len).collect()
 }
