@@ -21,19 +21,21 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Asks each node whether it is fit to work, so that a person hears of those that aren't. None: it was cancelled.
+    /// Asks each node whether it is fit to work, so that a person hears of those that aren't. None: it was cancelled. `parts`: the
+    /// worker's own folder of them: what a killed one leaves of its question goes with that.
     ///
     /// # Errors
     /// It doesn't answer, or none of its nodes is fit.
     pub fn connect(
         engine: &config::Engine,
+        parts: &Path,
         input: Source,
         members: &Members,
         cancel: &AtomicBool,
     ) -> Result<Option<Cluster>> {
         let mut session = Session::start(engine)?;
         let folder = input.path.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let question = Question::new(&engine.parts, &folder, Some(input), Some(members.clone()))?;
+        let question = Question::new(parts, &folder, Some(input), Some(members.clone()))?;
         session.connect(cancel)?;
         let answers = question.ask(&mut session, cancel)?;
         if cancel.load(Ordering::Relaxed) {

@@ -111,7 +111,7 @@ impl Engine {
             return Err(error);
         }
         let input = Source::of(scoring.path, scoring.file)?;
-        let cluster = Cluster::connect(&self.settings, input, scoring.members, cancel);
+        let cluster = Cluster::connect(&self.settings, self.parts()?.path(), input, scoring.members, cancel);
         *lock(&self.outage) = match &cluster {
             Err(Error::Engine { fault, path, message }) => Some(Outage {
                 since: Instant::now(),

@@ -116,9 +116,15 @@ impl Question {
     }
 }
 
+/// Also what nodes wrote whose answers nobody waited for.
 impl Drop for Question {
     fn drop(&mut self) {
-        let _ = fs::remove_file(self.probe.asked());
+        let asked = self.probe.asked();
+        let asked = asked.file_name().unwrap_or_default().as_encoded_bytes();
+        let found = fs::read_dir(&self.probe.parts).into_iter().flatten().flatten();
+        for file in found.filter(|file| file.file_name().as_encoded_bytes().starts_with(asked)) {
+            let _ = fs::remove_file(file.path());
+        }
     }
 }
 

@@ -46,10 +46,17 @@ impl Parts {
         })
     }
 
+    /// Of all that it has there.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A folder for the parts of one input.
     pub fn begin(&self) -> Result<PartsOfInput> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let path = self.path.join(number.to_string());
+        // Somebody may have cleared the folder of parts.
+        fs::create_dir_all(&self.path).map_err(Error::io("make the folder", &self.path))?;
         make_folder(&path)?;
         Ok(PartsOfInput { path })
     }
@@ -156,6 +163,14 @@ fn remove_folder(path: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn a_folder_of_parts_that_was_cleared_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Parts::open(folder.path(), "w").unwrap();
+        fs::remove_dir_all(folder.path()).unwrap();
+        create(&parts.begin().unwrap().part(0)).unwrap();
+    }
 
     #[test]
     fn parts_go_with_their_input_and_what_a_killed_worker_left_at_the_next_start() {
