@@ -10,7 +10,7 @@ use crate::config;
 use crate::error::Result;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Cluster {
     session: Session,
@@ -18,6 +18,8 @@ pub struct Cluster {
     unfit: Vec<String>,
     /// What the others have proven.
     members: Members,
+    /// When its nodes were asked.
+    since: Instant,
 }
 
 impl Cluster {
@@ -57,6 +59,7 @@ impl Cluster {
             session,
             unfit,
             members: members.clone(),
+            since: Instant::now(),
         }))
     }
 
@@ -65,9 +68,10 @@ impl Cluster {
         self.members == *members
     }
 
-    /// Are all of its nodes fit to work?
-    pub fn is_fit(&self) -> bool {
-        self.unfit.is_empty()
+    /// May the next input have it? Nodes that weren't fit are asked again, but not for each input.
+    pub fn may_stay(&self) -> bool {
+        const AGAIN: Duration = Duration::from_secs(60);
+        self.unfit.is_empty() || self.since.elapsed() < AGAIN
     }
 
     /// How many tasks may go on at a time.

@@ -11,7 +11,7 @@ use super::task::{Answer, Report, ScoreRange, SurveyPieces, Work};
 use crate::config::{self, Survey};
 use crate::error::{EngineFault, Error, Result};
 use crate::format::Out;
-use crate::format::ranges::{Division, InputRange, TABLE_PIECE, hash_pieces, overlapping, survey};
+use crate::format::ranges::{Division, InputRange, Survey as Surveyed, TABLE_PIECE, hash_pieces, overlapping, survey};
 use crate::problem::internal;
 use crate::spool::parts::PartsOfInput;
 use crate::transform::{Failure, Next, Prepared, Run, Scorer, Trial};
@@ -37,17 +37,23 @@ pub struct Scoring<'a> {
     pub run: &'a Run<'a>,
 }
 
+/// What a task's report is to tell of. Another one would be waited for without end, or be of no piece.
+enum Asked {
+    Survey(Range<u64>),
+    Part(u64),
+}
+
 /// One input under way.
 pub struct Drive<'a> {
     scoring: &'a Scoring<'a>,
     input: Source,
     prepared: &'a Prepared<'a>,
     cluster: Cluster,
-    plan: Plan<NodePart>,
+    plan: Plan<Result<NodePart, Stop>>,
     parts: PartsOfInput,
     trials: &'a [Trial],
-    /// Tasks that came to nothing yet: the part that they make, if they do.
-    tasks: HashMap<u64, Option<u64>>,
+    /// Tasks that came to nothing yet.
+    tasks: HashMap<u64, Asked>,
     /// Of each piece, the node that looked at it. None: this machine does.
     surveyors: Option<HashMap<u64, String>>,
     reading: Option<Reading<'a>>,
@@ -112,7 +118,7 @@ impl<'a> Drive<'a> {
                 self.reading = None;
             }
             if let Some(made) = self.plan.next_part() {
-                self.reading = Some(Reading::open(made, &self.parts, self.prepared)?);
+                self.reading = Some(Reading::open(made?, &self.parts, self.prepared)?);
                 continue;
             }
             if self.plan.is_done() {
@@ -146,11 +152,11 @@ impl<'a> Drive<'a> {
                     let work = Work::Survey(SurveyPieces {
                         input: self.input.clone(),
                         piece: self.plan.piece(),
-                        indices: pieces,
+                        indices: pieces.clone(),
                         rules: self.prepared.rules(),
                     });
                     let task = self.cluster.submit(work, Vec::new());
-                    self.tasks.insert(task, None);
+                    self.tasks.insert(task, Asked::Survey(pieces));
                 }
                 Some(Step::Survey(pieces)) => {
                     let rules = self.prepared.rules();
@@ -163,7 +169,7 @@ impl<'a> Drive<'a> {
                     let never = self.surveyors_of(&range);
                     let work = self.score(number, range);
                     let task = self.cluster.submit(work, never);
-                    self.tasks.insert(task, Some(number));
+                    self.tasks.insert(task, Asked::Part(number));
                 }
             }
         }
@@ -216,36 +222,44 @@ impl<'a> Drive<'a> {
     fn take_events(&mut self, mut wait: Duration) -> Result<(), Stop> {
         while let Some(event) = self.cluster.next(wait)? {
             wait = Duration::ZERO;
-            let part = self.tasks.remove(&event.id());
-            match event {
-                Event::Done { report, node } => self.take(report, part.flatten(), &node)?,
-                Event::Failed { error, .. } => return Err(error.into()),
+            let Some(asked) = self.tasks.remove(&event.id()) else {
+                continue;
+            };
+            let failed = match event {
+                Event::Done { report, node } => {
+                    self.take(report, asked, &node)?;
+                    continue;
+                }
+                Event::Failed { error, .. } => error.into(),
                 Event::Panicked { message, .. } => {
                     tracing::error!(message, "a part ended by a defect of this program");
-                    return Err(Failure::Problem(internal().into()).into());
+                    Failure::Problem(internal().into()).into()
                 }
+            };
+            match asked {
+                // What stands in front of it may end the input otherwise.
+                Asked::Part(number) => self.plan.take_part(number, Err(failed)),
+                Asked::Survey(_) => return Err(failed),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, report: Report, part: Option<u64>, node: &Node) -> Result<(), Stop> {
-        match (report.answer, part) {
-            (Answer::Survey(surveys), None) => {
-                let pieces = surveys.iter().map(|survey| (survey.piece.index(), node.id.clone()));
-                self.surveyors.get_or_insert_default().extend(pieces);
+    fn take(&mut self, report: Report, asked: Asked, node: &Node) -> Result<(), Stop> {
+        match (report.answer, asked) {
+            (Answer::Survey(surveys), Asked::Survey(pieces))
+                if surveys.iter().map(Surveyed::index).eq(pieces.clone()) =>
+            {
+                let by = pieces.map(|piece| (piece, node.id.clone()));
+                self.surveyors.get_or_insert_default().extend(by);
                 self.plan.take_surveys(surveys);
             }
-            (Answer::Score(file), Some(number)) => self.plan.take_part(
-                number,
-                NodePart {
-                    number,
-                    file,
-                    node: node.to_string(),
-                },
-            ),
+            (Answer::Score(file), Asked::Part(number)) => {
+                let node = node.to_string();
+                self.plan.take_part(number, Ok(NodePart { number, file, node }));
+            }
             _ => {
-                let message = "its report is of another kind of task";
+                let message = "its report is of another task than it was given";
                 return Err(Error::engine(EngineFault::Node, format!("node {node}"), message).into());
             }
         }

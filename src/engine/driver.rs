@@ -92,8 +92,7 @@ impl Engine {
         let (input, ranges) = (scoring.path.display(), drive.ranges());
         let cluster = drive.end()?;
         tracing::debug!(%input, ranges, "scored on the cluster");
-        // Where a node wasn't fit, it is asked again.
-        if cluster.is_fit() {
+        if cluster.may_stay() {
             lock(&self.idle).push(cluster);
         }
         Ok(result)

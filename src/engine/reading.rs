@@ -32,6 +32,10 @@ impl<'a> Reading<'a> {
         const BUFFER: usize = 256 << 10;
         let file = parts.open(part.number, &part.file.path);
         let file = file.map_err(|e| part.unlike(format!("it can't be opened: {e}")))?;
+        let bytes = file.metadata().map_err(Error::io("look at", &part.file.path))?.len();
+        if bytes != part.file.size {
+            return Err(part.unlike(format!("it has {bytes} bytes, not {}", part.file.size)));
+        }
         Ok(Reading {
             reader: prepared.reader(BufReader::with_capacity(BUFFER, Hashed::new(file))),
             part,

@@ -348,7 +348,7 @@ impl Session {
 
     fn conclude(&mut self, mut flight: Flight, node: Node, outcome: Outcome) {
         let id = flight.task.id;
-        if let Outcome::Done(_) | Outcome::Panicked(_) = &outcome {
+        if let Outcome::Done(_) = &outcome {
             self.doubt.add(flight.since.elapsed());
             self.cancel(id);
         } else if self.goes_on(id) {
@@ -360,12 +360,18 @@ impl Session {
                 self.health.succeed(&node.id);
                 return self.events.push_back(Event::Done { report, node });
             }
+            // By another one, too, or it is that node's.
+            Outcome::Panicked(message) if flight.attempts.count() == 0 && flight.is_anywhere() => {
+                tracing::warn!(%node, task = id, message, "a part ended by a panic on a node; it is tried elsewhere");
+                flight.attempts.fail(Some(&node.id));
+                return self.send(flight.task, flight.place, flight.attempts);
+            }
             Outcome::Panicked(message) => return self.events.push_back(Event::Panicked { id, message }),
             Outcome::Failed(failed) => (Some(fault(&failed.code)), failed.message, true),
             Outcome::Refused(message) => (None, message, false),
         };
         let place = format!("node {node}");
-        if is_passing && matches!(flight.place, Place::Anywhere { .. }) {
+        if is_passing && flight.is_anywhere() {
             if self.health.fail(&node.id, Instant::now()) {
                 tracing::warn!(%node, message, "a node of the cluster fails whatever it gets; it gets nothing for a while");
             }
@@ -388,7 +394,7 @@ impl Session {
         if self.goes_on(id) {
             return;
         }
-        let again = matches!(flight.place, Place::Anywhere { .. }) && flight.attempts.fail(None);
+        let again = flight.is_anywhere() && flight.attempts.fail(None);
         tracing::info!(task = id, again, why, "a part was lost with what ran it");
         if again {
             return self.send(flight.task, flight.place, flight.attempts);
@@ -454,7 +460,7 @@ impl Session {
     fn try_doubtful(&mut self, now: Instant) {
         let mut last: HashMap<u64, (u64, Instant, u32)> = HashMap::new();
         for (number, flight) in &self.flights {
-            if let Place::Anywhere { .. } = flight.place {
+            if flight.is_anywhere() {
                 let of = last.entry(flight.task.id).or_insert((*number, flight.since, 0));
                 of.2 += 1;
                 if *number > of.0 {
@@ -504,6 +510,12 @@ impl Session {
                 Place::Anywhere { .. } => self.send(flight.task, flight.place, flight.attempts),
             }
         }
+    }
+}
+
+impl Flight {
+    fn is_anywhere(&self) -> bool {
+        matches!(self.place, Place::Anywhere { .. })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::spool::{Spool, wait_until};
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
+use std::path::PathBuf;
 
 impl Spool {
     /// All that stands in a folder, but what tells of a run.
@@ -105,6 +106,41 @@ fn a_cluster_makes_of_large_inputs_what_one_machine_makes() {
         assert_eq!(many.names("parts"), [""; 0], "parts are left");
         assert_eq!(clustered.stdout, ran.stdout);
     }
+}
+
+/// By an index of a piece, or a path, that is none of the task's.
+#[test]
+fn a_report_of_another_task_is_none() {
+    for (text, other) in [
+        (r#"{\"index\":1,"#, r#"{\"index\":1000,"#),
+        (r#"{\"survey\":["#, r#"{\"hash\":[],\"survey\":["#),
+    ] {
+        let says = format!(r#"{{"a": {{"says": {{"{text}": "{other}"}}}}}}"#);
+        let Some(spool) = cluster(settings(Spool::new()), &says) else {
+            return;
+        };
+        spool.drop_file("table.csv", table());
+        spool.once().exits(75).says("engine_node").says("report");
+        assert_eq!(spool.names("failed"), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn what_is_scored_here_does_not_wait_for_a_cluster() {
+    let Some(spool) = cluster(settings(Spool::new()), "{}") else {
+        return;
+    };
+    // As of Ray's, it takes a minute to see that nobody is there.
+    let spool = spool.set("engine.address=0.0.0.0:1").set("engine.part_size=2MiB");
+    let daemon = spool.daemon();
+    spool.drop_file("a.csv", table());
+    let first_in = |path: PathBuf| Some(fs::read_dir(path).ok()?.next()?.ok()?.path());
+    let asked = || first_in(first_in(first_in(spool.path("parts"))?)?);
+    wait_until("nodes are asked", || asked().is_some());
+    spool.drop_file("b.csv", "x\n".to_string() + &"1.25\n".repeat(300_000));
+    wait_until("it is scored", || spool.output("b.csv").is_some());
+    assert!(!daemon.log().contains("engine_unavailable"));
+    assert_eq!(daemon.stop(), 0);
 }
 
 #[test]
