@@ -8,6 +8,7 @@ use super::source::Source;
 use super::task::{Task, Work};
 use crate::config;
 use crate::error::Result;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -79,10 +80,10 @@ impl Cluster {
         self.session.cpus()
     }
 
-    /// Are there two nodes, of which one may check what the other read?
-    pub fn has_two(&self) -> bool {
-        let fit = |node: &&Node| node.cpus >= 1.0 && !self.unfit.contains(&node.id);
-        self.session.nodes().iter().filter(fit).count() > 1
+    /// Is there a node that can work beside these?
+    pub fn has_others(&self, nodes: &BTreeSet<&String>) -> bool {
+        let can = |node: &Node| node.cpus >= 1.0 && !self.unfit.contains(&node.id) && !nodes.contains(&node.id);
+        self.session.nodes().iter().any(can)
     }
 
     /// Has it done by a node that is fit, and none of these. The task's id.

@@ -70,8 +70,7 @@ impl<'a> Drive<'a> {
         settings: &config::Engine,
         trials: &'a [Trial],
     ) -> Result<Drive<'a>> {
-        // Alone a node would check itself.
-        let by_nodes = settings.survey == Survey::Nodes && cluster.has_two();
+        let by_nodes = settings.survey == Survey::Nodes;
         Ok(Drive {
             plan: plan(prepared, settings.part_size, cluster.cpus() as u64),
             input: Source::of(scoring.path, scoring.file)?,
@@ -166,7 +165,7 @@ impl<'a> Drive<'a> {
                     self.plan.take_surveys(surveys);
                 }
                 Some(Step::Score(number, range)) => {
-                    let never = self.surveyors_of(&range);
+                    let never = self.surveyors_of(&range)?;
                     let work = self.score(number, range);
                     let task = self.cluster.submit(work, never);
                     self.tasks.insert(task, Asked::Part(number));
@@ -192,15 +191,35 @@ impl<'a> Drive<'a> {
         found.map_err(|e| Failure::Read(e).into())
     }
 
-    /// The nodes that looked at a range, and at the piece in front of it, which tells where it begins.
-    fn surveyors_of(&self, range: &InputRange) -> Vec<String> {
+    /// The nodes that looked at a range, and so mustn't check it. Where no other is left, this machine looks, and any may.
+    ///
+    /// # Errors
+    /// A node saw other bytes than this machine.
+    fn surveyors_of(&self, range: &InputRange) -> Result<Vec<String>, Stop> {
         let (Some(surveyors), InputRange::Text(range)) = (&self.surveyors, range) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        let first = (range.from / range.piece).saturating_sub(1);
-        let nodes = (first..range.to.div_ceil(range.piece)).filter_map(|piece| surveyors.get(&piece));
-        let nodes: BTreeSet<&String> = nodes.collect();
-        nodes.into_iter().cloned().collect()
+        let pieces = range.from / range.piece..range.to.div_ceil(range.piece);
+        let nodes: BTreeSet<&String> = pieces.clone().filter_map(|piece| surveyors.get(&piece)).collect();
+        if self.cluster.has_others(&nodes) {
+            return Ok(nodes.into_iter().cloned().collect());
+        }
+        let seen = self.look(pieces, |file, size, piece, index| {
+            hash_pieces(file, size, piece, [index])
+        })?;
+        match seen.concat() == range.pieces {
+            true => Ok(Vec::new()),
+            false => {
+                let nodes: Vec<&str> = nodes.into_iter().map(String::as_str).collect();
+                let message = format!(
+                    "bytes {} to {} are others on node {}",
+                    range.from,
+                    range.to,
+                    nodes.join(" or ")
+                );
+                Err(Error::engine(EngineFault::Input, &self.input.path, message).into())
+            }
+        }
     }
 
     fn score(&self, number: u64, range: InputRange) -> Work {

@@ -1,5 +1,10 @@
 //! Has tasks done by the nodes of a cluster, each until it is done or given up.
 
+mod knock;
+mod patience;
+
+use self::knock::knock;
+use self::patience::Patience;
 use crate::config::Engine;
 use crate::engine::attempts::{ATTEMPTS, Attempts, Doubt, Health, Node, is_left};
 use crate::engine::bridge::{Bridge, Message, Received, Request};
@@ -8,7 +13,6 @@ use crate::engine::sandbox;
 use crate::engine::task::{Report, Task};
 use crate::error::{EngineFault, Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,34 +43,6 @@ pub enum Event {
     Failed { id: u64, error: Error },
     /// It ended by a panic, as it would on this machine.
     Panicked { id: u64, message: String },
-}
-
-/// How long the silence of another process is borne.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// Until Python has read Ray's modules.
-    pub start: Duration,
-    /// Until the cluster answers.
-    pub connect: Duration,
-    /// Between two lines.
-    pub silence: Duration,
-    /// Until a cluster without CPUs has some.
-    pub no_cpus: Duration,
-    /// Until Ray tells what was lost with a node.
-    pub told: Duration,
-    /// Until the bridge ends by itself.
-    pub end: Duration,
-}
-
-impl Patience {
-    pub const USUAL: Patience = Patience {
-        start: Duration::from_secs(60),
-        connect: Duration::from_secs(60),
-        silence: Duration::from_secs(60),
-        no_cpus: Duration::from_secs(60),
-        told: Duration::from_secs(10),
-        end: Duration::from_secs(2),
-    };
 }
 
 /// How far it came.
@@ -163,30 +139,12 @@ impl Session {
 
     /// Waits until the cluster answers and has a CPU, or for `cancel`.
     pub fn connect(&mut self, cancel: &AtomicBool) -> Result<()> {
-        self.knock()?;
+        // Ray itself waits for long where nobody listens.
+        knock(&self.at).map_err(|e| self.unavailable(format!("no cluster answers there: {e}")))?;
         while self.cpus() == 0 && !cancel.load(Ordering::Relaxed) {
             self.step(LOOK)?;
         }
         Ok(())
-    }
-
-    /// Ray itself waits for long where nobody listens.
-    fn knock(&self) -> Result<()> {
-        const WITHIN: Duration = Duration::from_secs(5);
-        let Some(addresses) = self.at.to_socket_addrs().ok().filter(|_| self.at != "auto") else {
-            return Ok(());
-        };
-        let mut failed = None;
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, WITHIN) {
-                Ok(_) => return Ok(()),
-                Err(e) => failed = Some(e),
-            }
-        }
-        match failed {
-            Some(e) => Err(self.unavailable(format!("no cluster answers there: {e}"))),
-            None => Ok(()),
-        }
     }
 
     /// An id for a task, which no other of this session has.

@@ -260,10 +260,7 @@ fn a_task_that_no_node_can_do_is_given_up_and_says_where() {
 /// The same exit would come of it anywhere.
 #[test]
 fn what_is_permanent_is_not_tried_again() {
-    let mut fake =
-        Fake::new("versions; nodes a b; next; refuse a 70 internal oops; next; refuse a 64 configuration bad; cat");
-    let id = fake.submit();
-    assert!(matches!(fake.event(), Event::Panicked { id: panicked, message } if panicked == id && message == "oops"));
+    let mut fake = Fake::new("versions; nodes a b; next; refuse a 64 configuration bad; cat");
     fake.submit();
     let Event::Failed { error, .. } = fake.event() else {
         panic!()
@@ -272,7 +269,19 @@ fn what_is_permanent_is_not_tried_again() {
         (error.exit_code(), error.to_string()),
         (64, "node host-a (10.0.0.1): bad".into())
     );
-    assert_eq!(fake.session.attempts, 2);
+    assert_eq!(fake.session.attempts, 1);
+}
+
+#[test]
+fn a_panic_counts_once_another_node_has_it_too() {
+    let script = "versions; nodes a b; next; refuse a 70 internal oops; next; answer b
+        next; refuse a 70 internal oops; next; refuse b 70 internal again; cat";
+    let mut fake = Fake::new(script);
+    let id = fake.submit();
+    assert!(matches!(fake.event(), Event::Done { report, node } if report.id == id && node.id == "b"));
+    let id = fake.submit();
+    assert!(matches!(fake.event(), Event::Panicked { id: panicked, message } if panicked == id && message == "again"));
+    assert_eq!(fake.session.attempts, 4);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::spool::{Spool, wait_until};
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 impl Spool {
@@ -93,10 +94,15 @@ fn a_cluster_makes_of_large_inputs_what_one_machine_makes() {
     let one = settings(Spool::new());
     drop_all(&one);
     let ran = one.once().exits(1);
-    for nodes in [r#"{"a": {"cpus": 1}}"#, r#"{"a": {}, "b": {"lose": 2}, "c": {}}"#] {
+    for (nodes, survey) in [
+        (r#"{"a": {"cpus": 1}}"#, "worker"),
+        (r#"{"a": {}, "b": {"lose": 2}, "c": {}}"#, "worker"),
+        (r#"{"a": {}, "b": {"cpus": 1}}"#, "nodes"),
+    ] {
         let Some(many) = cluster(settings(Spool::new()), nodes) else {
             return;
         };
+        let many = many.set(&format!("engine.survey={survey}"));
         drop_all(&many);
         let clustered = many.once().exits(1);
         assert_eq!(many.results("output"), one.results("output"));
@@ -115,10 +121,12 @@ fn a_report_of_another_task_is_none() {
         (r#"{\"index\":1,"#, r#"{\"index\":1000,"#),
         (r#"{\"survey\":["#, r#"{\"hash\":[],\"survey\":["#),
     ] {
-        let says = format!(r#"{{"a": {{"says": {{"{text}": "{other}"}}}}}}"#);
+        let node = format!(r#"{{"says": {{"{text}": "{other}"}}}}"#);
+        let says = format!(r#"{{"a": {node}, "b": {node}}}"#);
         let Some(spool) = cluster(settings(Spool::new()), &says) else {
             return;
         };
+        let spool = spool.set("engine.survey=nodes");
         spool.drop_file("table.csv", table());
         spool.once().exits(75).says("engine_node").says("report");
         assert_eq!(spool.names("failed"), [""; 0], "{text}");
@@ -130,8 +138,12 @@ fn what_is_scored_here_does_not_wait_for_a_cluster() {
     let Some(spool) = cluster(settings(Spool::new()), "{}") else {
         return;
     };
-    // As of Ray's, it takes a minute to see that nobody is there.
-    let spool = spool.set("engine.address=0.0.0.0:1").set("engine.part_size=2MiB");
+    // Somebody listens, and says nothing for a minute.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let spool = spool
+        .set(&format!("engine.address={address}"))
+        .set("engine.part_size=2MiB");
     let daemon = spool.daemon();
     spool.drop_file("a.csv", table());
     let first_in = |path: PathBuf| Some(fs::read_dir(path).ok()?.next()?.ok()?.path());
