@@ -91,7 +91,7 @@ impl Engine {
         let result = prepared.join(|memory| drive.next(memory), out, rejects, sinks, run);
         let (input, ranges) = (scoring.path.display(), drive.ranges());
         let cluster = drive.end()?;
-        tracing::debug!(%input, ranges, "scored on the cluster");
+        tracing::info!(%input, ranges, "its parts were scored on the cluster");
         if cluster.may_stay() {
             lock(&self.idle).push(cluster);
         }

@@ -12,6 +12,7 @@ use super::session::{Event, Place, Session};
 use super::source::Source;
 use super::task::{Answer, Task, Work};
 use crate::error::{EngineFault, Error, Result};
+use crate::spool::Dir;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -27,9 +28,9 @@ pub struct Question {
 }
 
 impl Question {
-    /// Writes a file into the folder of parts, which is made if it is missing.
+    /// Writes a file into the folder of parts.
     pub fn new(parts: &Path, input: &Path, sample: Option<Source>, members: Option<Members>) -> Result<Question> {
-        fs::create_dir_all(parts).map_err(Error::io("make folder", parts))?;
+        Dir::open(parts)?;
         let probe = Probe {
             executable: executable()?,
             input: std::path::absolute(input).unwrap_or_else(|_| input.into()),

@@ -29,7 +29,8 @@ impl Parts {
     pub fn open(parts: &Path, worker: &str) -> Result<Parts> {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let own = parts.join(worker);
-        Dir::open_or_make(parts)?;
+        // It isn't made: it may be a mount that isn't there.
+        Dir::open(parts)?;
         make_folder(&own)?;
         let process = format!("{}-{}-", std::process::id(), began());
         for entry in fs::read_dir(&own).map_err(Error::io("list", &own))? {
@@ -56,7 +57,8 @@ impl Parts {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let path = self.path.join(number.to_string());
         // Somebody may have cleared the folder of parts.
-        fs::create_dir_all(&self.path).map_err(Error::io("make the folder", &self.path))?;
+        self.path.parent().map_or(Ok(()), make_folder)?;
+        make_folder(&self.path)?;
         make_folder(&path)?;
         Ok(PartsOfInput { path })
     }
@@ -168,7 +170,9 @@ mod tests {
     fn a_folder_of_parts_that_was_cleared_is_made_again() {
         let folder = tempfile::tempdir().unwrap();
         let parts = Parts::open(folder.path(), "w").unwrap();
-        fs::remove_dir_all(folder.path()).unwrap();
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            fs::remove_dir_all(entry.unwrap().path()).unwrap();
+        }
         create(&parts.begin().unwrap().part(0)).unwrap();
     }
 

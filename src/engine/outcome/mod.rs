@@ -105,7 +105,7 @@ pub fn unfit(ray: &str) -> Option<String> {
 }
 
 /// Why the bridge ended. `last_words`: of its stderr, the last one first.
-pub fn cause(last_words: &[String]) -> (EngineFault, String) {
+pub fn cause(last_words: &[String], python: &str) -> (EngineFault, String) {
     let of = |text: &str| last_words.iter().any(|line| line.contains(text));
     let line = |text: &str| {
         last_words
@@ -117,7 +117,7 @@ pub fn cause(last_words: &[String]) -> (EngineFault, String) {
     if of("No module named 'ray'") {
         let ((major, minor), (below, _)) = RAY;
         let message = format!(
-            "engine.python has no Ray: PYTHON -m pip install 'ray>={major}.{minor},<{below}', or name the Python of its environment"
+            "engine.python has no Ray: {python} -m pip install 'ray>={major}.{minor},<{below}', or name the Python of its environment"
         );
         return (EngineFault::Version, message);
     }

@@ -59,6 +59,7 @@ pub struct Session {
     at: String,
     /// The same, for people.
     address: PathBuf,
+    python: String,
     /// What runs on nodes, but for its last words.
     argv: Vec<String>,
     /// Tells the part files of this session from those of others.
@@ -110,6 +111,7 @@ impl Session {
         Ok(Session {
             bridge: Bridge::start(&engine.python, &engine.address, patience.end)?,
             at: engine.address.clone(),
+            python: engine.python.display().to_string(),
             address: format!("engine {}", engine.address).into(),
             argv: argv.into(),
             nonce: format!("{:016x}", rand::random::<u64>()),
@@ -207,7 +209,7 @@ impl Session {
                 Err(self.unavailable(format!("the bridge to Ray says what is no message: {line}")))
             }
             Some(Received::Ended) => {
-                let (fault, message) = cause(&self.bridge.end());
+                let (fault, message) = cause(&self.bridge.end(), &self.python);
                 Err(Error::engine(fault, &self.address, message))
             }
             None => self.bear(Instant::now()),
@@ -257,7 +259,7 @@ impl Session {
             }
             Message::Nodes { nodes } => {
                 if self.stage != Stage::Connected {
-                    tracing::info!(nodes = nodes.len(), address = %self.address.display(), "connected to the cluster");
+                    tracing::info!(nodes = nodes.len(), address = self.at, "connected to the cluster");
                 }
                 self.stage = Stage::Connected;
                 if self

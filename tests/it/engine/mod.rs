@@ -30,6 +30,7 @@ pub fn cluster(spool: Spool, nodes: &str) -> Option<Spool> {
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let python = path.to_str().unwrap().to_string();
+    fs::create_dir(spool.path("parts")).unwrap();
     let parts = spool.path("parts").to_str().unwrap().to_string();
     let spool = spool.set("engine.kind=ray").set(&format!("engine.python={python}"));
     Some(spool.set(&format!("engine.parts={parts}")).set("engine.part_size=1MiB"))
