@@ -1,7 +1,7 @@
 """What a cluster costs beside one machine. Needs root (networks and processes of their own for each node) and a release build:
 
     cargo build --release
-    sudo python3 tests/benches/engine.py [--transform target/release/transform] [--runs 5] [--bytes 2000000000] [--only cpu,driver,drop] [--keep DIR]
+    sudo python3 tests/benches/engine.py [--transform target/release/transform] [--runs 5] [--bytes 2000000000] [--only cpu,driver,drop] [--keep DIR] [--model FILE --format xgboost]
 
 A Ray cluster of its own on the loopback, each node with one CPU (tests/system/cluster.py). All in turn, medians. CPU is user and system
 time: of the worker, of its bridge, of all processes that score parts, by what the kernel summed up of them in their parents; and apart
@@ -22,6 +22,8 @@ p.add_argument("--nodes", default="2,4")
 p.add_argument("--drops", type=int, default=300)
 p.add_argument("--only", default="cpu,driver,drop")
 p.add_argument("--keep", type=Path, help="a folder for the input, which is used again")
+p.add_argument("--model", type=Path, help="of the columns x0 to x9, in place of a linear one")
+p.add_argument("--format", default="linear")
 a = p.parse_args()
 program = a.transform.resolve()
 
@@ -59,7 +61,7 @@ class Spool:
         (self.root / "transform.toml").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()))
         model = {"features": FEATURES, "coefficients": [i / 7 for i in range(1, 11)], "intercept": 3.25}
         (self.root / "linear.json").write_text(json.dumps(model))
-        register = ["models", "register", self.root / "linear.json", "--format", "linear", "--approve"]
+        register = ["models", "register", (a.model or self.root / "linear.json").resolve(), "--format", a.format, "--approve"]
         subprocess.run(self.argv(*register), check=True, capture_output=True)
 
     def argv(self, *arguments):
