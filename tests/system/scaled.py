@@ -183,9 +183,13 @@ def parts_of(spool):
     return [Path(folder, name) for folder, _, names in os.walk(spool.parts) for name in names]
 
 
+def begun(spool):
+    return [path for path in parts_of(spool) if not path.name.startswith(".")]
+
+
 def in_mid_run(spool):
-    """Waits until a part is begun."""
-    until("a part is there", lambda: parts_of(spool), 60)
+    """Waits until a part is begun, which no question to nodes is."""
+    until("a part is there", lambda: begun(spool), 60)
 
 
 def large(spool):
