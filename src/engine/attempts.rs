@@ -88,18 +88,22 @@ impl Doubt {
         self.left = Some(now);
     }
 
-    /// `since`: when its last attempt began. `told`: within that time it is told what was lost with a node.
+    /// Is another attempt to be made? `since`: when its last one began. `told`: within that time it is told what was lost with a node.
     pub fn is_due(&self, since: Instant, now: Instant, told: Duration) -> bool {
+        let was_there = self
+            .left
+            .is_some_and(|left| since < left && now.duration_since(left) > told);
+        was_there || self.is_old(since, now)
+    }
+
+    /// Does it take much longer than any other did?
+    pub fn is_old(&self, since: Instant, now: Instant) -> bool {
         /// Of a task that waits for others, too.
         const LEAST: Duration = Duration::from_secs(60);
         /// While it isn't known how long they take.
         const UNKNOWN: Duration = Duration::from_secs(1800);
         let most = self.longest.map_or(UNKNOWN, |longest| LEAST.max(8 * longest));
-        let is_old = now.duration_since(since) > most;
-        let was_there = self
-            .left
-            .is_some_and(|left| since < left && now.duration_since(left) > told);
-        is_old || was_there
+        now.duration_since(since) > most
     }
 }
 
@@ -191,6 +195,8 @@ mod tests {
         doubt.leave(after(5));
         assert!(!is_due(&doubt, begun, after(14)) && is_due(&doubt, begun, after(16)));
         assert!(!is_due(&doubt, after(6), after(16)));
+        // That nodes come and go says nothing of how long it takes.
+        assert!(!doubt.is_old(begun, after(16)) && doubt.is_old(begun, after(161)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Does the sandbox of a service keep Ray from working? Those of the units that score on one machine do: they have no network.
 
 use crate::error::{Error, Result};
+use crate::service::unit_of;
 use rustix::fs::{Access, access};
 use std::fs;
 use std::net::UdpSocket;
@@ -23,41 +24,14 @@ pub fn check() -> Result<()> {
     match closed.is_empty() {
         true => Ok(()),
         false => {
-            let unit = unit(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
-            let unit = unit.unwrap_or_else(|| "this process".into());
+            let unit = unit_of(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+            let unit = unit.map_or("this process".into(), |unit| unit + ".service");
             let message = format!(
                 "engine.kind = \"ray\" needs the network and {SHARED_MEMORY}, which the sandbox of {unit} takes away ({}): run it as \
                  transform-ray.service, or set engine.kind = \"local\"",
                 closed.join(", ")
             );
             Err(Error::config(&unit, message))
-        }
-    }
-}
-
-/// The service that a process belongs to. `cgroups`: `/proc/self/cgroup`.
-fn unit(cgroups: &str) -> Option<String> {
-    let path = cgroups.lines().find_map(|line| line.rsplit_once(':'))?.1;
-    let unit = path.rsplit('/').find(|name| name.ends_with(".service"))?;
-    Some(unit.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_unit_is_named() {
-        for (cgroups, expected) in [
-            ("0::/system.slice/transform.service\n", Some("transform.service")),
-            (
-                "0::/system.slice/system-transform.slice/transform@a.service/work\n",
-                Some("transform@a.service"),
-            ),
-            ("0::/user.slice/user-0.slice/session-1.scope\n", None),
-            ("", None),
-        ] {
-            assert_eq!(unit(cgroups).as_deref(), expected, "{cgroups}");
         }
     }
 }

@@ -18,4 +18,4 @@ pub use lock::lock;
 pub use progress::Progress;
 pub use step::StepTimer;
 pub use stop::Stop;
-pub use systemd::{Heartbeat, ServiceManager, unit};
+pub use systemd::{Heartbeat, ServiceManager, unit, unit_of};

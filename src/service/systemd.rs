@@ -35,7 +35,7 @@ pub fn unit() -> Option<String> {
 }
 
 /// `cgroups`: `/proc/self/cgroup`.
-fn unit_of(cgroups: &str) -> Option<String> {
+pub fn unit_of(cgroups: &str) -> Option<String> {
     let path = cgroups.lines().find_map(|line| {
         line.strip_prefix("0::")
             .or(line.split_once(":name=systemd:").map(|l| l.1))

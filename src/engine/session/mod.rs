@@ -438,6 +438,10 @@ impl Session {
                 self.send(flight.task.clone(), flight.place.clone(), flight.attempts.clone());
                 continue;
             }
+            // Nodes may come and go while it takes its time.
+            if !self.doubt.is_old(since, now) {
+                continue;
+            }
             self.cancel(task);
             let message = format!("{attempts} attempts at a task don't end: does a mount of its nodes hang?");
             let error = Error::engine(EngineFault::Node, &self.address, message);
