@@ -123,6 +123,7 @@ pub mod plot;
 pub mod problem;
 pub mod quantile;
 pub mod registry;
+pub mod release;
 pub mod report;
 pub mod score;
 pub mod serve;

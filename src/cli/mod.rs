@@ -31,7 +31,7 @@ use std::time::Duration;
 /// missing or out of date, and ends. Both may be started again at any time: what is done is not done twice, and nothing
 /// that was dropped is lost.
 #[derive(Debug, Parser)]
-#[command(name = "transform", version, after_long_help = AFTER_HELP)]
+#[command(name = "transform", version = crate::release::BUILD, after_long_help = AFTER_HELP)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,

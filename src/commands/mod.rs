@@ -215,7 +215,9 @@ pub fn run(cli: Cli) -> u8 {
             };
             load().and_then(|config| evaluate::evaluate(config, &question))
         }
-        Some(Command::Serve { stage }) => crate::serve::run(load, stage),
+        Some(Command::Serve { stage }) => {
+            crate::serve::run(|| load().inspect(|config| run::announce("server", config)), stage)
+        }
         Some(Command::Part {
             command: Part::Run { tasks, parent },
         }) => Ok(part::run(&tasks, parent)),

@@ -3,22 +3,53 @@
 use super::invocation::Invocation;
 use super::{count, print_error};
 use crate::config::Config;
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
+use crate::registry::Registry;
+use crate::release::BUILD;
 use crate::service::{Progress, signals};
 use crate::transform::shown;
 use crate::worker::{End, Inbox, Tally, Until, Worker};
 use serde_json::json;
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub fn daemon(load: impl Fn() -> Result<Config> + Send) -> Result<u8> {
     let inbox = Inbox::new();
     signals::run("worker", inbox.handlers(exit::CONVERGED), || {
-        let mut worker = Worker::open(load()?, Until::Stopped, inbox, Progress::hidden())?;
+        let config = load()?;
+        announce("worker", &config);
+        let mut worker = Worker::open(config, Until::Stopped, inbox, Progress::hidden())?;
         worker.run(load)
     })??;
     tracing::info!("stopped");
     Ok(exit::CONVERGED)
+}
+
+/// The first line of a log: what runs, by which configuration, in which folders, by which model.
+pub fn announce(what: &str, config: &Config) {
+    let model = match Registry::new(&config.models.path, &config.models.group).latest_approved() {
+        Ok(identity) => identity.to_string(),
+        Err(Error::NoModel { .. }) => "none is approved".into(),
+        Err(error) => error.to_string(),
+    };
+    let file = config.file.as_deref().map_or("none: defaults".into(), absolute);
+    tracing::info!(
+        version = BUILD,
+        config = file,
+        input = absolute(&config.input.path),
+        output = absolute(&config.output.path),
+        failed = absolute(&config.failed),
+        models = absolute(&config.models.path),
+        state = absolute(&config.state.path),
+        model,
+        "{what} starts"
+    );
+}
+
+/// From wherever the log is read.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or(path.into()).display().to_string()
 }
 
 /// Of what `--json` prints: config/schemas/once.schema.json. Within a number, members come to be added, and none goes or changes.

@@ -254,7 +254,7 @@ impl Endpoint {
     /// What is asked beside predictions.
     async fn describe(self: &Arc<Self>, route: Route) -> Result<Answer, Refusal> {
         match route {
-            Route::Version => Ok(Answer::ok(TEXT, env!("CARGO_PKG_VERSION"))),
+            Route::Version => Ok(Answer::ok(TEXT, crate::release::VERSION)),
             Route::Metrics => {
                 let text = self.telemetry.metrics.text(&self.standing());
                 Ok(Answer::ok(exposition::CONTENT_TYPE, text).with("cache-control", "no-store"))

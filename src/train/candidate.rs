@@ -305,7 +305,7 @@ impl Candidate<'_> {
                 training: Some(Training {
                     rows: fitted.train.rows.len() as u64,
                     fingerprint: dataset.fingerprint(),
-                    crate_version: env!("CARGO_PKG_VERSION").into(),
+                    crate_version: crate::release::VERSION.into(),
                 }),
                 attachments,
                 golden: Some(Rows {

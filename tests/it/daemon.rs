@@ -13,6 +13,33 @@ fn by_events() -> Spool {
         .set("input.poll_interval=1h")
 }
 
+/// Who reads a log at night sees first what runs, and on what.
+#[test]
+fn the_first_line_of_a_log_says_what_runs_by_which_configuration_where_and_by_which_model() {
+    let spool = Spool::new();
+    let daemon = spool.daemon();
+    let log = daemon.log();
+    let first = log.lines().next().unwrap();
+    let version = spool.run(&["--version"]).exits(0).stdout;
+    let version = version.trim_start_matches("transform ").trim();
+    assert!(first.contains("worker starts"), "{first}");
+    assert!(first.contains(version), "{first}");
+    let config = spool.path("transform.toml").display().to_string();
+    assert!(first.contains(&format!("config={config:?}")), "{first}");
+    assert!(first.contains("model=\"lines/1\""), "{first}");
+    for folder in ["input", "output", "failed", "models", "state"] {
+        let path = spool.path(folder);
+        assert!(
+            first.contains(&format!("{folder}={:?}", path.display().to_string())),
+            "{folder}: {first}"
+        );
+    }
+    daemon.stop();
+    spool.reject(1);
+    let daemon = spool.daemon();
+    assert!(daemon.log().lines().next().unwrap().contains("model=\"none is approved\""));
+}
+
 #[test]
 fn files_are_scored_however_they_arrive() {
     let spool = by_events();

@@ -359,7 +359,30 @@ fn completions_and_help_are_there() {
         .run(&["models", "register", "--help"])
         .exits(0)
         .says("\"coefficients\"");
-    spool.run(&["--version"]).exits(0).says("transform 0.");
+}
+
+/// From a repository the commit that it was built of is told, from an archive none.
+#[test]
+fn the_version_has_the_commit() {
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8(output.stdout).unwrap().trim().to_string())
+    };
+    let top = git(&["rev-parse", "--show-toplevel"]).filter(|top| top == env!("CARGO_MANIFEST_DIR"));
+    let commit = top.and_then(|_| git(&["rev-parse", "--short=8", "HEAD"]));
+    let version = Spool::new().run(&["--version"]).exits(0).stdout;
+    let number = env!("CARGO_PKG_VERSION");
+    match commit {
+        Some(commit) => assert!(
+            version.starts_with(&format!("transform {number} ({}", &commit[..8])),
+            "{version} {commit}"
+        ),
+        None => assert_eq!(version, format!("transform {number}\n")),
+    }
 }
 
 /// `--set` and its like stood between `--rate` and `--quota`.

@@ -154,10 +154,16 @@ fn missing(column: &Column) -> String {
     numbers.join(" or ")
 }
 
-/// At most 20 names of a list.
+/// At most 20 names of a list; in quotes those that would seem to be several, or none.
 fn shorten(names: &[String]) -> String {
     let more = if names.len() > 20 { ", …" } else { "" };
-    names[..names.len().min(20)].join(", ") + more
+    let quoted =
+        |name: &String| match name.is_empty() || name.trim() != name || name.contains([',', '(', ')', '"', '…']) {
+            true => format!("{name:?}"),
+            false => name.clone(),
+        };
+    let names: Vec<String> = names.iter().take(20).map(quoted).collect();
+    names.join(", ") + more
 }
 
 /// Who asks: `user@host`.
@@ -175,5 +181,31 @@ pub fn vote(reason: String) -> Vote {
         by: person(),
         at: now(),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seen: `(Portland, OR, Lima)` for two.
+    #[test]
+    fn a_category_with_a_comma_seemed_to_be_two() {
+        let names = [
+            "Portland, OR",
+            "Lima",
+            " left",
+            "",
+            "a \"b\"",
+            "Oslo (old)",
+            "São Paulo",
+        ]
+        .map(String::from);
+        assert_eq!(
+            shorten(&names),
+            r#""Portland, OR", Lima, " left", "", "a \"b\"", "Oslo (old)", São Paulo"#
+        );
+        let many: Vec<String> = (0..21).map(|i| i.to_string()).collect();
+        assert!(shorten(&many).ends_with("18, 19, …"));
     }
 }

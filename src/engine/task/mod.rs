@@ -7,6 +7,7 @@ use crate::engine::source::Source;
 use crate::error::{EngineFault, Error, Result};
 use crate::format::ranges::{InputRange, Survey, TextRules};
 use crate::format::{HexHash, OUTPUT_FORMAT};
+use crate::release::VERSION;
 use crate::transform::{FirstBlock, Scored, Trial};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -14,7 +15,6 @@ use std::path::PathBuf;
 
 /// Of tasks and reports.
 pub const FORMAT: u32 = 1;
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What one process on a node does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

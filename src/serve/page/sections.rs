@@ -20,7 +20,7 @@ pub fn process(facts: &Facts, html: &mut String) -> fmt::Result {
     let of = |now: usize, most: usize| format!("{} of {}", thousands(now), thousands(most));
     let bytes = |bytes: u64| ByteSize(bytes).to_string();
     let mut pairs = vec![
-        ("Version", env!("CARGO_PKG_VERSION").to_string()),
+        ("Version", crate::release::BUILD.to_string()),
         (
             "Up",
             format!("{}, since {}", since(facts.started, facts.now), time(facts.started)),

@@ -354,7 +354,7 @@ fn capture(page: &mut Page, captured: &Captured) {
 fn process(page: &mut Page, started: f64) {
     let help = "Version of the server; always 1.";
     let mut family = page.family("transform_build_info", Kind::Gauge, help);
-    family.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    family.sample(&[("version", crate::release::VERSION)], 1);
     let help = "When the process started, in seconds since 1970.";
     page.single("process_start_time_seconds", Kind::Gauge, help, started);
     if let Some(bytes) = resident() {

@@ -13,7 +13,6 @@ pub mod line;
 mod monitored;
 mod news;
 mod process;
-mod release;
 mod reporter;
 mod reports;
 mod snapshot;

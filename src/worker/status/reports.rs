@@ -3,13 +3,13 @@
 use super::files::{Fault, at, hinted};
 use super::news::{Last, Live, Shared, Surveyed};
 use super::process::{Mode, Process, State};
-use super::release::{COMMIT, VERSION};
 use super::snapshot::Status;
 use super::survey::{self, absolute};
 use super::{inventory, line, textfile, written};
 use crate::config::Config;
 use crate::error::Error;
 use crate::registry::{Intact, Registry};
+use crate::release::{COMMIT, VERSION};
 use crate::service::{self, Heartbeat, ServiceManager};
 use crate::spool::Name;
 use crate::worker::lock::Lock;

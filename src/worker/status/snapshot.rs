@@ -3,9 +3,9 @@
 use super::files::{BadFile, DismissedFile, Fault, Pending, Reason, UnknownFile, Why, age, hinted};
 use super::monitored::Monitored;
 use super::process::Process;
-use super::release::{COMMIT, VERSION};
 use super::trial::Trial;
 use crate::ledger::Finding;
+use crate::release::{COMMIT, VERSION};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::path::PathBuf;

@@ -65,6 +65,7 @@ fn a_restart_behind_its_socket_drops_no_request() {
             .into();
         for _ in 0..3 {
             let server = serve_on(&socket, &spool);
+            server.logs("server starts version=");
             let before = answers.load(Ordering::Relaxed);
             wait_until("it answers", || {
                 let all_ask = clients.iter().all(|client| !client.is_finished());

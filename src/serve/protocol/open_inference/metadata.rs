@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub fn server() -> Answer {
     let server = json!({
         "name": "transform",
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": crate::release::VERSION,
         "extensions": ["binary_tensor_data"],
     });
     Answer::ok(JSON, server.to_string())
