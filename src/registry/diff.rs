@@ -3,7 +3,7 @@
 use super::manifest::{Manifest, Training, number};
 use crate::model::{Column, Format};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A version, as far as it is compared.
 pub struct Side {
@@ -13,6 +13,8 @@ pub struct Side {
     pub members: Vec<String>,
     /// By name; or why there are none.
     pub coefficients: Result<Vec<(String, f64)>, String>,
+    /// The keys of the pipeline that trained it, `section.key`, and their values as TOML; or why there are none.
+    pub settings: Result<BTreeMap<String, String>, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,7 +29,19 @@ pub struct Diff {
     pub coefficients: Coefficients,
     /// Of all metrics that either version has, by name.
     pub metrics: Vec<Figure>,
+    pub settings: Settings,
     pub training: Change<Option<Training>>,
+}
+
+/// How two pipelines differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Why they can't be compared.
+    pub incomparable: Option<String>,
+    /// By key.
+    pub changed: BTreeMap<String, Change<Option<String>>>,
+    /// How many keys both say alike.
+    pub same: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,6 +99,7 @@ impl Diff {
             outputs: Columns::between(&before.signature.outputs, &after.signature.outputs),
             coefficients: Coefficients::between(old, new),
             metrics: figures(&numbers(&before.metrics), &numbers(&after.metrics)),
+            settings: Settings::between(old, new),
             training: change(before.training.clone(), after.training.clone()),
         }
     }
@@ -148,6 +163,48 @@ impl Coefficients {
             same: 0,
         }
     }
+}
+
+impl Settings {
+    fn between(old: &Side, new: &Side) -> Settings {
+        let incomparable = |version: u32, why: &str| Settings {
+            incomparable: Some(format!("of version {version}: {why}")),
+            changed: BTreeMap::new(),
+            same: 0,
+        };
+        let (before, after) = match (&old.settings, &new.settings) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(why), _) => return incomparable(old.version, why),
+            (_, Err(why)) => return incomparable(new.version, why),
+        };
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let all = keys.len();
+        let pair = |key: &String| (key.clone(), change(before.get(key).cloned(), after.get(key).cloned()));
+        let changed: BTreeMap<_, _> = keys.into_iter().map(pair).filter(|(_, c)| !c.is_none()).collect();
+        Settings {
+            incomparable: None,
+            same: all - changed.len(),
+            changed,
+        }
+    }
+}
+
+/// The keys of a pipeline file, `section.key`, and their values as TOML.
+pub fn settings(pipeline: &toml::Table) -> BTreeMap<String, String> {
+    let mut keys = BTreeMap::new();
+    for (section, value) in pipeline {
+        match value {
+            toml::Value::Table(table) => {
+                keys.extend(
+                    table
+                        .iter()
+                        .map(|(key, value)| (format!("{section}.{key}"), value.to_string())),
+                );
+            }
+            value => drop(keys.insert(section.clone(), value.to_string())),
+        }
+    }
+    keys
 }
 
 impl Figure {
@@ -215,7 +272,34 @@ mod tests {
             members: Vec::new(),
             manifest,
             coefficients: Ok(coefficients.collect()),
+            settings: Err("it was not trained by transform".into()),
         }
+    }
+
+    #[test]
+    fn settings_that_differ_are_named() {
+        let (mut old, mut new) = (side(1, &[], &[]), side(2, &[], &[]));
+        let found = Diff::between(&old, &new).settings;
+        assert_eq!(
+            found.incomparable.as_deref(),
+            Some("of version 1: it was not trained by transform")
+        );
+        let keys = |text: &str| Ok(settings(&toml::from_str(text).unwrap()));
+        old.settings = keys("[data]\nfile = 'a.csv'\n[train]\nalpha = 0.0\nseed = 1");
+        new.settings = keys("[data]\nfile = 'a.csv'\n[train]\nalpha = 0.5\n[gate]\nr2 = '>= 0.2'");
+        let Settings {
+            incomparable,
+            changed,
+            same,
+        } = Diff::between(&old, &new).settings;
+        let said = |text: &str| Some(text.to_string());
+        let expected = [
+            ("gate.r2", change(None, said("\">= 0.2\""))),
+            ("train.alpha", change(said("0.0"), said("0.5"))),
+            ("train.seed", change(said("1"), None)),
+        ];
+        assert_eq!(changed, expected.map(|(key, change)| (key.to_string(), change)).into());
+        assert_eq!((incomparable, same), (None, 1));
     }
 
     #[test]

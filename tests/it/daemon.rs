@@ -37,7 +37,14 @@ fn the_first_line_of_a_log_says_what_runs_by_which_configuration_where_and_by_wh
     daemon.stop();
     spool.reject(1);
     let daemon = spool.daemon();
-    assert!(daemon.log().lines().next().unwrap().contains("model=\"none is approved\""));
+    assert!(
+        daemon
+            .log()
+            .lines()
+            .next()
+            .unwrap()
+            .contains("model=\"none is approved\"")
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use transform::error::EngineFault;
 use transform::transform::problem::Code;
 
@@ -110,4 +111,16 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(links > 20, "{links} links");
+}
+
+/// A drawing that isn't its source's any more tells of a program that was.
+#[test]
+fn the_drawing_is_what_its_source_draws() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(drawn) = Command::new("python3").arg(root.join("docs/architecture.py")).output() else {
+        assert!(std::env::var_os("CI").is_none(), "no python3");
+        return;
+    };
+    assert!(drawn.status.success());
+    assert_eq!(String::from_utf8(drawn.stdout).unwrap(), read("docs/architecture.svg"));
 }

@@ -51,6 +51,7 @@ mod spellings;
 mod spool;
 mod status;
 mod taken;
+mod tour;
 mod train;
 mod training;
 mod trees;

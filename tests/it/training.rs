@@ -110,7 +110,18 @@ fn all_that_training_knows_stands_with_the_version() {
     spool.run(&["train", again.to_str().unwrap()]).exits(0);
     let artifact = |version: u32| fs::read(spool.path(format!("models/lines/{version}/pipeline.json"))).unwrap();
     assert_eq!(artifact(1), artifact(2));
-    spool.run(&["models", "diff", "1", "2"]).exits(0).says("the same");
+    spool
+        .run(&["models", "diff", "1", "2"])
+        .exits(0)
+        .says("settings      the same");
+    train(&spool, &["--degree", "2"]).exits(0);
+    spool
+        .run(&["models", "diff", "1", "3"])
+        .exits(0)
+        .says("settings      preprocess.degree     (default) -> 2");
+    let diff = spool.run(&["models", "diff", "1", "3", "--json"]).exits(0).json();
+    let degree = serde_json::json!({"old": null, "new": "2"});
+    assert_eq!(diff["settings"]["changed"]["preprocess.degree"], degree);
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! `transform models diff`: what changed between two versions.
 
-use super::super::{align, print_json, print_line, print_table};
+use super::super::{align, count, print_json, print_line, print_table};
 use super::new::members;
 use super::{describe, missing, shorten};
 use crate::digits;
 use crate::error::{Error, Result};
 use crate::model::Column;
-use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Side};
-use crate::registry::{Registry, Status, Training, Version};
-use std::collections::HashSet;
+use crate::registry::diff::{Change, Coefficients, Columns, Diff, Figure, Settings, Side, settings};
+use crate::registry::{Attachment, Registry, Status, Training, Version};
+use std::collections::{BTreeMap, HashSet};
 
 /// So many coefficients are shown; with `--json` all that differ.
 const SHOWN: usize = 40;
@@ -41,12 +41,36 @@ fn side(registry: &Registry, version: u32) -> Result<Side> {
         Err(Error::Model { .. }) => None,
         Err(error) => return Err(error),
     };
+    let settings = settings_of(registry, version, status)?;
     Ok(Side {
         version,
+        settings,
         members: plan.as_ref().map_or(Vec::new(), members),
         manifest,
         coefficients,
     })
+}
+
+/// What its pipeline says, or why it has none. A damaged one hides itself alone.
+fn settings_of(
+    registry: &Registry,
+    version: u32,
+    status: Status,
+) -> Result<std::result::Result<BTreeMap<String, String>, String>> {
+    if status == Status::Retired {
+        return Ok(Err("it was retired".into()));
+    }
+    let text = match registry.attachment(version, Attachment::Pipeline) {
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|e| e.to_string()),
+        Ok(None) => Err("it was not trained by transform".into()),
+        Err(error @ Error::Model { .. }) => Err(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    Ok(text.and_then(|text| {
+        toml::from_str(&text)
+            .map(|keys| settings(&keys))
+            .map_err(|e| e.message().into())
+    }))
 }
 
 fn rows(diff: &Diff) -> Vec<Vec<String>> {
@@ -64,6 +88,7 @@ fn rows(diff: &Diff) -> Vec<Vec<String>> {
     add("outputs", columns(&diff.outputs));
     add("coefficients", coefficients(&diff.coefficients, &diff.versions));
     add("metrics", metrics(&diff.metrics, &diff.versions));
+    add("settings", changed_settings(&diff.settings));
     add("data", data(&diff.training));
     rows
 }
@@ -207,6 +232,24 @@ fn figures(figures: &[Figure], versions: &Change<u32>) -> Vec<String> {
         vec![f.name.clone(), cell(f.old), cell(f.new), difference]
     };
     align(&[vec![header], figures.iter().map(row).collect()].concat())
+}
+
+fn changed_settings(settings: &Settings) -> Vec<String> {
+    if let Some(why) = &settings.incomparable {
+        return vec![format!("can't be compared: {why}")];
+    }
+    if settings.changed.is_empty() {
+        return vec!["the same".into()];
+    }
+    let side = |value: &Option<String>| value.clone().unwrap_or("(default)".into());
+    let row = |(key, change): (&String, &Change<Option<String>>)| {
+        vec![key.clone(), format!("{} -> {}", side(&change.old), side(&change.new))]
+    };
+    let mut lines = align(&settings.changed.iter().map(row).collect::<Vec<_>>());
+    if settings.same > 0 {
+        lines.push(format!("and {} the same", count(settings.same as u64, "key")));
+    }
+    lines
 }
 
 fn data(training: &Change<Option<Training>>) -> Vec<String> {
