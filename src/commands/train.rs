@@ -52,7 +52,7 @@ pub fn train(
         print_json(&json);
     } else {
         print(&candidate, &findings);
-        conclude(&candidate, version, passed, invocation);
+        conclude(&candidate, version, &findings, invocation);
     }
     Ok(if passed { exit::CONVERGED } else { exit::GATE })
 }
@@ -106,14 +106,16 @@ fn print(candidate: &Candidate, findings: &Findings) {
     }
 }
 
-fn conclude(candidate: &Candidate, version: Option<u32>, passed: bool, invocation: &Invocation) {
+fn conclude(candidate: &Candidate, version: Option<u32>, findings: &Findings, invocation: &Invocation) {
+    let (passed, gated) = (findings.passed(), !findings.checks.is_empty());
     let registry = candidate.registry();
     let group = registry.group();
     match version {
         Some(version) => {
             let page = registry.folder(version).join("evaluation.html");
+            let gate = if gated { "" } else { ", without a gate" };
             print_line(format!(
-                "registered {group}/{version}, pending; look at {}",
+                "registered {group}/{version}, pending{gate}; look at {}",
                 page.display()
             ));
             let approve = invocation.next(&format!("models approve {version}"), group);

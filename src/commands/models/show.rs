@@ -12,7 +12,7 @@ use crate::registry::baseline::{Given, InForce};
 use crate::registry::experiment::{State, Step};
 use crate::registry::{Attachment, Experiment, Halt, Halts, Registry, Status, Version};
 use crate::transform::problem::excerpt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,16 @@ struct Shown {
     experiments: Vec<Entry>,
     /// The 95 % intervals of metrics, where the version was evaluated with them.
     intervals: BTreeMap<String, [f64; 2]>,
+    /// What its gate found when it was registered; empty: it had none. `null`: nobody wrote that down.
+    gate: Option<Vec<Check>>,
+}
+
+/// A check of a gate, as `evaluation.json` has it.
+#[derive(Serialize, Deserialize)]
+struct Check {
+    key: String,
+    holds: bool,
+    sentence: String,
 }
 
 #[derive(Serialize)]
@@ -102,7 +112,9 @@ pub fn show(config: &Config, registry: &Registry, number: u32, json: bool, invoc
     let folder = registry.folder(number);
     let kept = version.status != Status::Retired;
     let attached = version.manifest.attachments.iter().filter(|_| kept);
+    let evaluation = or_none(evaluation(registry, number), invocation);
     let shown = Shown {
+        gate: gate(evaluation.as_ref()),
         group: registry.group().into(),
         ensemble: or_none(registry.plan(number), invocation).map(|plan| Ensemble::of(plan, &folder)),
         artifact: folder.join(&version.manifest.artifact),
@@ -111,7 +123,7 @@ pub fn show(config: &Config, registry: &Registry, number: u32, json: bool, invoc
         golden_rows: or_none(registry.golden(number), invocation).map(|golden| golden.rows.len()),
         baseline: or_none(registry.baseline(number), invocation).map(Baseline::of),
         baselines_given: or_none(registry.baselines_given(number).map(Some), invocation).unwrap_or_default(),
-        intervals: or_none(evaluation(registry, number), invocation).map_or(BTreeMap::new(), |json| intervals(&json)),
+        intervals: evaluation.as_ref().map_or(BTreeMap::new(), intervals),
         experiments: or_none(tries(config, registry, number).map(Some), invocation).unwrap_or_default(),
         version,
     };
@@ -205,6 +217,14 @@ fn evaluation(registry: &Registry, version: u32) -> Result<Option<Value>> {
         .map_err(|e| Error::model(path, e.to_string()))
 }
 
+/// A version that wasn't evaluated when it was registered had no gate; earlier versions of transform didn't keep theirs.
+fn gate(evaluation: Option<&Value>) -> Option<Vec<Check>> {
+    match evaluation {
+        None => Some(Vec::new()),
+        Some(evaluation) => serde_json::from_value(evaluation.get("gate")?.clone()).ok(),
+    }
+}
+
 /// Of `{"regression_metrics": {"r2": {"value": 0.4, "interval": [0.2, 0.6]}}}`, and other kinds of metrics.
 fn intervals(evaluation: &Value) -> BTreeMap<String, [f64; 2]> {
     let kinds = evaluation.as_object().into_iter().flatten();
@@ -261,6 +281,21 @@ fn rows(shown: &Shown) -> Vec<Vec<String>> {
     add(
         "metrics",
         align(&manifest.metrics.iter().map(metric).collect::<Vec<_>>()),
+    );
+    let check = |check: &Check| {
+        format!(
+            "{}: {}",
+            if check.holds { "passed" } else { "FAILED" },
+            plain(&check.sentence)
+        )
+    };
+    add(
+        "gate",
+        match shown.gate.as_deref() {
+            Some([]) => vec!["none: nothing was asked of it when it was registered".into()],
+            Some(checks) => checks.iter().map(check).collect(),
+            None => vec!["not known: an earlier version of transform registered it".into()],
+        },
     );
     if let Some(training) = &manifest.training {
         let rows = format!(
@@ -342,5 +377,19 @@ mod tests {
         let expected = BTreeMap::from([("r2".to_string(), [0.2, 0.6]), ("mse".to_string(), [7.0, 11.5])]);
         assert_eq!(intervals(&evaluation), expected);
         assert!(intervals(&json!([1])).is_empty());
+    }
+
+    #[test]
+    fn a_gate_is_as_it_was_written_down() {
+        let holds = |evaluation: Option<Value>| {
+            let gate = gate(evaluation.as_ref());
+            gate.map(|checks| checks.iter().map(|check| check.holds).collect::<Vec<_>>())
+        };
+        let check =
+            json!({"key": "r2", "holds": true, "found": 0.4, "against": 0.2, "sentence": "r2 0.4000 is >= 0.2"});
+        assert_eq!(holds(Some(json!({"gate": [check]}))), Some(vec![true]));
+        assert_eq!(holds(Some(json!({"gate": []}))), Some(vec![]));
+        assert_eq!(holds(None), Some(vec![]));
+        assert_eq!(holds(Some(json!({"format_version": 1}))), None);
     }
 }
