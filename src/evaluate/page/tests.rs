@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "pages to look at are no results")]
 
 use super::*;
+use crate::evaluate::{Comparison, Examples, Task};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

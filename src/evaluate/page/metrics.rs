@@ -1,0 +1,144 @@
+//! The table of metrics: this model beside the baseline and the approved version, and how it came about.
+
+use crate::digits::significant;
+use crate::evaluate::report::Report;
+use crate::evaluate::{Comparison, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
+use crate::html::{Escaped, thousands};
+use std::fmt::{self, Write};
+
+pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
+    let Comparison {
+        candidate,
+        baseline,
+        approved,
+    } = report.comparison;
+    let task = candidate.task;
+    html.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    html.push_str(
+        "<th class=\"number\">this model</th><th class=\"number\">95 % interval</th><th class=\"number\">baseline</th>",
+    );
+    match approved {
+        Some(approved) => write!(
+            html,
+            "<th class=\"number\">{}, approved</th>",
+            Escaped(&approved.version)
+        )?,
+        None => html.push_str("<th class=\"number\">approved</th>"),
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for score in &candidate.scores {
+        let metric = score.metric;
+        let better = if metric.larger_is_better() {
+            "higher is better"
+        } else {
+            "lower is better"
+        };
+        write!(
+            html,
+            "<tr><th>{}<small>{better}</small></th><td class=\"number main\">{}</td><td class=\"number\">{}</td>",
+            title(report, metric),
+            value(score),
+            interval(score)
+        )?;
+        beside(Some(&baseline.evaluation), metric, html)?;
+        beside(approved.as_ref().map(|approved| &approved.evaluation), metric, html)?;
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    writeln!(
+        html,
+        "<p class=\"note\">{}</p>\n</section>",
+        Escaped(&basis(report, task))
+    )
+}
+
+/// How the table came about.
+fn basis(report: &Report, task: Task) -> String {
+    let Comparison {
+        candidate,
+        baseline,
+        approved,
+    } = report.comparison;
+    let rows = if candidate.rows == 1 {
+        "1 row".into()
+    } else {
+        format!("{} rows", thousands(candidate.rows))
+    };
+    let resamples = thousands(bootstrap::resamples(candidate.rows));
+    let of = report.baseline_of;
+    let constant = match task {
+        Task::Regression => format!("the mean of {of}"),
+        Task::Classification { .. } => format!("the share of {} in {of}", report.classes()[1]),
+    };
+    let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction, 4)));
+    let none = if approved.is_some() {
+        ""
+    } else {
+        " No version is approved to compare with."
+    };
+    let Examples { actual, predicted } = report.examples;
+    let infinite = actual
+        .iter()
+        .zip(predicted)
+        .filter(|pair| !pair.0.is_finite() || !pair.1.is_finite())
+        .count();
+    let infinite = match infinite {
+        0 => String::new(),
+        n => format!(
+            " Without a finite number: {} rows, so no metric is defined. Plots leave them out.",
+            thousands(n)
+        ),
+    };
+    let holes = candidate.scores.iter().any(|score| score.value.is_none());
+    let dashes = if holes { " A dash: undefined on these rows." } else { "" };
+    format!(
+        "On {rows}. Intervals: percentile bootstrap, {resamples} resamples. Baseline: {constant}.{none}{infinite}{dashes}"
+    )
+}
+
+fn title(report: &Report, metric: Metric) -> String {
+    let name = match metric {
+        Metric::R2 => "R\u{b2}",
+        Metric::Mse => "MSE",
+        Metric::Rmse => "RMSE",
+        Metric::Mae => "MAE",
+        Metric::LogLoss => "log loss",
+        Metric::RocAuc => "ROC AUC",
+        Metric::F1 => "F1",
+        Metric::Precision | Metric::Recall | Metric::Accuracy | Metric::Specificity => metric.name(),
+    };
+    match (metric, report.unit) {
+        (Metric::Mse, Some(unit)) => format!("{name} ({}\u{b2})", Escaped(unit)),
+        (Metric::Rmse | Metric::Mae, Some(unit)) => format!("{name} ({})", Escaped(unit)),
+        _ => name.into(),
+    }
+}
+
+fn value(score: &Score) -> String {
+    score
+        .value
+        .map_or("\u{2013}".into(), |value| thousands(score.metric.show(value)))
+}
+
+fn interval(score: &Score) -> String {
+    score.interval.map_or("\u{2013}".into(), |Interval { lower, upper }| {
+        let show = |end| thousands(score.metric.show(end));
+        format!("{} to {}", show(lower), show(upper))
+    })
+}
+
+/// A cell of a model to compare with.
+fn beside(evaluation: Option<&Evaluation>, metric: Metric, html: &mut String) -> fmt::Result {
+    match evaluation.and_then(|evaluation| evaluation.score(metric)) {
+        Some(score) if score.interval.is_some() => {
+            write!(
+                html,
+                "<td class=\"number\">{}<small>{}</small></td>",
+                value(score),
+                interval(score)
+            )
+        }
+        Some(score) => write!(html, "<td class=\"number\">{}</td>", value(score)),
+        None => write!(html, "<td class=\"number\">\u{2013}</td>"),
+    }
+}
