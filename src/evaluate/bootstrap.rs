@@ -15,6 +15,8 @@ const RESAMPLES_MIN: usize = 200;
 const DRAWS: usize = 100_000_000;
 /// Above these, this many rows, drawn once, stand for all.
 const ROWS: usize = 1_000_000;
+/// The same of several classes, each of which is ranked by its own probability, down to these.
+const ROWS_MIN: usize = 20_000;
 /// A metric that is undefined in more resamples than this has no interval.
 const UNDEFINED_MAX: f64 = 0.5;
 
@@ -26,8 +28,21 @@ pub struct Interval {
 }
 
 /// The resamples that `rows` rows get.
-pub fn resamples(rows: usize) -> usize {
-    (DRAWS / rows.clamp(1, ROWS)).clamp(RESAMPLES_MIN, RESAMPLES)
+pub fn resamples(task: Task, rows: usize) -> usize {
+    (DRAWS / (rows.clamp(1, most(task)) * rankings(task))).clamp(RESAMPLES_MIN, RESAMPLES)
+}
+
+/// The rows that are resampled at most.
+pub(super) fn most(task: Task) -> usize {
+    (ROWS / rankings(task)).max(ROWS_MIN)
+}
+
+/// How often a row is looked at for the metrics of a resample.
+fn rankings(task: Task) -> usize {
+    match task {
+        Task::Regression | Task::Classification { .. } => 1,
+        Task::Multiclass { classes } => classes.max(1),
+    }
 }
 
 /// The percentile interval of each metric (Efron and Tibshirani 1993, chapter 13), in the order of [`Metric::of`].
@@ -37,7 +52,7 @@ pub fn resamples(rows: usize) -> usize {
 /// The same seed gives the same intervals, whatever the number of threads. Resamples in which a metric is undefined are
 /// left out; a metric that is undefined in most of them has no interval.
 pub(super) fn intervals(task: Task, rows: &Rows, figures: &[Option<f64>], seed: u64) -> Vec<Option<Interval>> {
-    of_at_most(ROWS, task, rows, figures, seed)
+    of_at_most(most(task), task, rows, figures, seed)
 }
 
 fn of_at_most(most: usize, task: Task, rows: &Rows, figures: &[Option<f64>], seed: u64) -> Vec<Option<Interval>> {
@@ -46,13 +61,13 @@ fn of_at_most(most: usize, task: Task, rows: &Rows, figures: &[Option<f64>], see
         return vec![None; metrics];
     }
     if rows.len() <= most {
-        let drawn = resample(rows, resamples(rows.len()), seed);
+        let drawn = resample(rows, resamples(task, rows.len()), seed);
         return (0..metrics).map(|metric| interval(column(&drawn, metric))).collect();
     }
     let few = choose(rows, most, seed);
     let centres = few.metrics(|_| 1);
     let shorter = (few.len() as f64 / rows.len() as f64).sqrt();
-    let drawn = resample(&few, resamples(rows.len()), seed);
+    let drawn = resample(&few, resamples(task, rows.len()), seed);
     (0..metrics)
         .map(|metric| {
             let (figure, centre) = (figures[metric]?, centres[metric]?);
@@ -132,13 +147,7 @@ mod tests {
         let predicted: Vec<f64> = (0..n)
             .map(|i| actual[i] + ((i * 104729) % n) as f64 / n as f64 - 0.5)
             .collect();
-        Rows::new(
-            Task::Regression,
-            &Examples {
-                actual: &actual,
-                predicted: &predicted,
-            },
-        )
+        Rows::new(Task::Regression, &Examples::plain(&actual, &predicted))
     }
 
     fn all(rows: &Rows, seed: u64) -> Vec<Option<Interval>> {
@@ -177,13 +186,7 @@ mod tests {
         let actual: Vec<f64> = (0..1_000).map(|i| f64::from(i % 2)).collect();
         let predicted: Vec<f64> = (0..1_000).map(|i| f64::from(i) / 1_000.0).collect();
         let task = Task::Classification { threshold: 0.5 };
-        let rows = Rows::new(
-            task,
-            &Examples {
-                actual: &actual,
-                predicted: &predicted,
-            },
-        );
+        let rows = Rows::new(task, &Examples::plain(&actual, &predicted));
         let few = choose(&rows, 300, 3);
         assert_eq!(few.len(), 300);
         let (all, few) = (rows.metrics(|_| 1), few.metrics(|_| 1));
@@ -194,12 +197,21 @@ mod tests {
 
     #[test]
     fn work_is_bounded() {
-        assert_eq!(resamples(0), 1_000);
-        assert_eq!(resamples(20), 1_000);
-        assert_eq!(resamples(100_000), 1_000);
-        assert_eq!(resamples(250_000), 400);
-        assert_eq!(resamples(1_000_000), 200);
-        assert_eq!(resamples(1 << 40), 200);
+        assert_eq!(resamples(Task::Regression, 0), 1_000);
+        assert_eq!(resamples(Task::Regression, 20), 1_000);
+        assert_eq!(resamples(Task::Regression, 100_000), 1_000);
+        assert_eq!(resamples(Task::Regression, 250_000), 400);
+        assert_eq!(resamples(Task::Regression, 1_000_000), 200);
+        assert_eq!(resamples(Task::Regression, 1 << 40), 200);
+        let of = |classes, rows| resamples(Task::Multiclass { classes }, rows);
+        assert_eq!((of(3, 10_000), of(3, 100_000), of(3, 1 << 40)), (1_000, 333, 200));
+        assert_eq!(
+            (
+                most(Task::Multiclass { classes: 10 }),
+                most(Task::Multiclass { classes: 4_096 })
+            ),
+            (100_000, 20_000)
+        );
     }
 
     #[test]

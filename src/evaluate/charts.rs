@@ -36,6 +36,7 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
             figures.extend(roc_curve(report, &rows, threshold));
             figures
         }
+        Task::Multiclass { .. } => vec![],
     };
     figures.extend(loss(report.loss));
     figures.extend(coefficients(report.coefficients));
@@ -108,7 +109,7 @@ fn distribution(report: &Report, pairs: &[(f64, f64)]) -> Figure {
 }
 
 fn probabilities(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Figure {
-    let [no, yes] = report.classes();
+    let [no, yes] = report.no_and_yes();
     let class = |wanted: bool| rows.iter().filter(move |row| row.1 == wanted).map(|row| row.0);
     let bars = |wanted| {
         let whole = class(wanted).count().max(1) as f64;
@@ -134,7 +135,7 @@ fn probabilities(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Figur
 }
 
 fn reliability(report: &Report, rows: &[(f64, bool)]) -> Figure {
-    let [_, yes] = report.classes();
+    let [_, yes] = report.no_and_yes();
     let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
     let mut plot = Plot::new(
         axis(format!("mean probability of {yes}")),
@@ -167,7 +168,7 @@ fn reliability(report: &Report, rows: &[(f64, bool)]) -> Figure {
 }
 
 fn roc_curve(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
-    let [no, yes] = report.classes();
+    let [no, yes] = report.no_and_yes();
     let curve = roc(rows)?;
     // Along the curve both rates ascend, so their sum numbers its runs.
     let along: Vec<(f64, f64)> = curve.iter().map(|&(x, y)| (x + y, y)).collect();

@@ -264,6 +264,7 @@ mod tests {
             rows: 20,
             scores: vec![score(Metric::R2, r2), score(Metric::Mse, Some(mse))],
             confusion: None,
+            by_class: None,
         }
     }
 

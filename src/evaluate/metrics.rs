@@ -4,6 +4,7 @@
 //! called yes) has no value here, where others warn and say 0 or 1: a gate must not pass, or fail, on an invented
 //! figure. Everything else equals scikit-learn.
 
+use super::multiclass::{ByClass, Multiclass};
 use crate::digits::significant;
 use std::ops::Not;
 
@@ -14,15 +15,55 @@ pub enum Task {
     Regression,
     /// Yes or no: yes where its probability is at least `threshold`.
     Classification { threshold: f64 },
+    /// One of several classes.
+    Multiclass { classes: usize },
 }
 
 /// What came true, and what was predicted, by row.
 #[derive(Clone, Copy, Debug)]
 pub struct Examples<'a> {
-    /// Numbers; or 1 for yes, 0 for no.
+    /// Numbers; 1 for yes and 0 for no; of several classes the place of the class.
     pub actual: &'a [f64],
-    /// As many numbers; or probabilities of yes.
+    /// As many numbers; probabilities of yes; of several classes the place of the one that was called.
     pub predicted: &'a [f64],
+    /// Of several classes, `[class][row]`; empty for other tasks, and for models that give labels alone.
+    pub probabilities: &'a [Vec<f64>],
+}
+
+impl<'a> Examples<'a> {
+    /// Of a task without probabilities beside what is predicted.
+    pub fn plain(actual: &'a [f64], predicted: &'a [f64]) -> Examples<'a> {
+        Examples {
+            actual,
+            predicted,
+            probabilities: &[],
+        }
+    }
+}
+
+/// What a model says of some rows: [`Examples`] without what came true.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    pub predicted: Vec<f64>,
+    pub probabilities: Vec<Vec<f64>>,
+}
+
+impl Predictions {
+    /// Of a task without probabilities beside what is predicted.
+    pub fn plain(predicted: Vec<f64>) -> Predictions {
+        Predictions {
+            predicted,
+            probabilities: Vec::new(),
+        }
+    }
+
+    pub fn beside<'a>(&'a self, actual: &'a [f64]) -> Examples<'a> {
+        Examples {
+            actual,
+            predicted: &self.predicted,
+            probabilities: &self.probabilities,
+        }
+    }
 }
 
 /// A figure of merit. `y` is what came true, `p` what was predicted, `n` the number of rows; TP, FP, TN, FN are the
@@ -54,6 +95,20 @@ pub enum Metric {
     Accuracy,
     /// TN / (TN + FP): the recall of no. Undefined where nothing came true as no. No figure of an evaluation; a monitor's.
     Specificity,
+    /// Of several classes: the mean of F1 over those that came true or were called, each held against the rest. A mean is
+    /// undefined where one of its classes is. (`f1_score`, `average="macro"`.)
+    F1Macro,
+    /// The same, each class weighted by how often it came true; those that never did have no weight. (`average="weighted"`.)
+    F1Weighted,
+    PrecisionMacro,
+    PrecisionWeighted,
+    RecallMacro,
+    RecallWeighted,
+    /// The mean of each class's ROC AUC against the rest, by its own probability. Undefined where a class never came true, and
+    /// without probabilities. (`roc_auc_score`, `multi_class="ovr"`; Provost and Domingos 2000.)
+    RocAucOvr,
+    /// The same, each class weighted by how often it came true. (`average="weighted"`.)
+    RocAucOvrWeighted,
 }
 
 impl Metric {
@@ -70,14 +125,32 @@ impl Metric {
         Metric::Accuracy,
     ];
 
+    /// The main one first.
+    pub const MULTICLASS: [Metric; 10] = [
+        Metric::F1Macro,
+        Metric::F1Weighted,
+        Metric::PrecisionMacro,
+        Metric::PrecisionWeighted,
+        Metric::RecallMacro,
+        Metric::RecallWeighted,
+        Metric::RocAucOvr,
+        Metric::RocAucOvrWeighted,
+        Metric::LogLoss,
+        Metric::Accuracy,
+    ];
+
+    /// Each once.
     pub fn all() -> impl Iterator<Item = Metric> {
-        Metric::REGRESSION.into_iter().chain(Metric::CLASSIFICATION)
+        let of_two = Metric::REGRESSION.into_iter().chain(Metric::CLASSIFICATION);
+        let of_more = Metric::MULTICLASS.into_iter();
+        of_two.chain(of_more.filter(|metric| !Metric::CLASSIFICATION.contains(metric)))
     }
 
     pub fn of(task: Task) -> &'static [Metric] {
         match task {
             Task::Regression => &Metric::REGRESSION,
             Task::Classification { .. } => &Metric::CLASSIFICATION,
+            Task::Multiclass { .. } => &Metric::MULTICLASS,
         }
     }
 
@@ -103,6 +176,14 @@ impl Metric {
             Metric::F1 => "f1",
             Metric::Accuracy => "accuracy",
             Metric::Specificity => "specificity",
+            Metric::F1Macro => "f1_macro",
+            Metric::F1Weighted => "f1_weighted",
+            Metric::PrecisionMacro => "precision_macro",
+            Metric::PrecisionWeighted => "precision_weighted",
+            Metric::RecallMacro => "recall_macro",
+            Metric::RecallWeighted => "recall_weighted",
+            Metric::RocAucOvr => "roc_auc_ovr",
+            Metric::RocAucOvrWeighted => "roc_auc_ovr_weighted",
         }
     }
 
@@ -161,7 +242,7 @@ impl Confusion<f64> {
             Metric::Specificity => true_no / (true_no + false_yes),
             Metric::F1 => 2.0 * true_yes / (2.0 * true_yes + false_yes + false_no),
             Metric::Accuracy => (true_yes + true_no) / (true_yes + true_no + false_yes + false_no),
-            Metric::R2 | Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss | Metric::RocAuc => f64::NAN,
+            _ => f64::NAN,
         }
     }
 }
@@ -194,6 +275,7 @@ pub(super) enum Rows {
     Regression(Vec<Residual>),
     /// By ascending probability.
     Classification(Vec<Call>, f64),
+    Multiclass(Multiclass),
     /// A value is not finite: every metric is undefined.
     Undefined(Task),
 }
@@ -218,9 +300,14 @@ impl Rows {
     /// # Panics
     /// If there are not as many predictions as examples.
     pub(super) fn new(task: Task, examples: &Examples) -> Rows {
-        let Examples { actual, predicted } = *examples;
+        let Examples {
+            actual,
+            predicted,
+            probabilities,
+        } = *examples;
         assert_eq!(actual.len(), predicted.len(), "a prediction for each row");
-        if actual.iter().chain(predicted).any(|value| !value.is_finite()) {
+        let all = actual.iter().chain(predicted).chain(probabilities.iter().flatten());
+        if all.into_iter().any(|value| !value.is_finite()) {
             return Rows::Undefined(task);
         }
         let pairs = actual.iter().zip(predicted);
@@ -252,6 +339,7 @@ impl Rows {
                 calls.sort_by(|a, b| a.probability.total_cmp(&b.probability));
                 Rows::Classification(calls, threshold)
             }
+            Task::Multiclass { classes } => Rows::Multiclass(Multiclass::new(classes, examples)),
         }
     }
 
@@ -259,6 +347,7 @@ impl Rows {
         match self {
             Rows::Regression(rows) => rows.len(),
             Rows::Classification(rows, _) => rows.len(),
+            Rows::Multiclass(rows) => rows.len(),
             Rows::Undefined(_) => 0,
         }
     }
@@ -270,6 +359,7 @@ impl Rows {
             Rows::Classification(rows, threshold) => {
                 Rows::Classification(rows.iter().filter(|_| wanted()).copied().collect(), *threshold)
             }
+            Rows::Multiclass(rows) => Rows::Multiclass(rows.choose(wanted)),
             Rows::Undefined(task) => Rows::Undefined(*task),
         }
     }
@@ -279,6 +369,7 @@ impl Rows {
         let values = match self {
             Rows::Regression(rows) => regression(rows, weight).to_vec(),
             Rows::Classification(rows, threshold) => classification(rows, *threshold, weight).to_vec(),
+            Rows::Multiclass(rows) => rows.figures(weight).to_vec(),
             Rows::Undefined(task) => vec![f64::NAN; Metric::of(*task).len()],
         };
         values
@@ -287,10 +378,18 @@ impl Rows {
             .collect()
     }
 
-    /// None for a regression.
+    /// Of yes and no.
     pub(super) fn confusion(&self) -> Option<Confusion> {
         match self {
             Rows::Classification(rows, threshold) => Some(confusion(rows, *threshold, |_| 1)),
+            _ => None,
+        }
+    }
+
+    /// Of several classes.
+    pub(super) fn by_class(&self) -> Option<ByClass> {
+        match self {
+            Rows::Multiclass(rows) => Some(rows.by_class()),
             _ => None,
         }
     }

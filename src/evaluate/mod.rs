@@ -9,16 +9,19 @@ mod charts;
 pub(crate) mod curves;
 pub mod gate;
 pub mod metrics;
+mod multiclass;
 pub mod page;
 pub mod report;
 pub mod scoring;
 
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, GateCheck};
-pub use metrics::{Confusion, Examples, Metric, Ranking, Task};
+pub use metrics::{Confusion, Examples, Metric, Predictions, Ranking, Task};
+pub use multiclass::{ByClass, OneClass};
 pub use report::{Report, Trials};
 
 use metrics::Rows;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Of the intervals' resamples: the same figures each time.
@@ -34,8 +37,10 @@ pub struct Evaluation {
     pub rows: usize,
     /// The task's metrics, in the order of [`Metric::of`].
     pub scores: Vec<Score>,
-    /// None for a regression.
+    /// Of yes and no.
     pub confusion: Option<Confusion>,
+    /// Of several classes.
+    pub by_class: Option<ByClass>,
 }
 
 /// A metric's value.
@@ -70,6 +75,7 @@ impl Evaluation {
                 })
                 .collect(),
             confusion: rows.confusion(),
+            by_class: rows.by_class(),
         }
     }
 
@@ -88,16 +94,23 @@ impl Evaluation {
     }
 
     /// `{"rows": 20, "regression_metrics": {"r2": {"value": 0.47, "interval": {"lower": 0.05, "upper": 0.68}}, ...}}`;
-    /// for yes or no `binary_classification_metrics`, and `confusion`. What is undefined is null.
+    /// for yes or no `binary_classification_metrics`, and `confusion`; of several classes `multiclass_classification_metrics`,
+    /// and what is in [`ByClass`]. What is undefined is null.
     pub fn json(&self) -> Value {
         let metrics: Map<String, Value> = self.scores.iter().map(|s| (s.metric.name().into(), s.json())).collect();
-        match (self.task, self.confusion) {
-            (Task::Regression, _) => json!({ "rows": self.rows, "regression_metrics": metrics }),
-            (Task::Classification { threshold }, confusion) => json!({
+        match self.task {
+            Task::Regression => json!({ "rows": self.rows, "regression_metrics": metrics }),
+            Task::Multiclass { .. } => json!({
+                "rows": self.rows,
+                "multiclass_classification_metrics": metrics,
+                "confusion_matrix": self.by_class.as_ref().map(|by| &by.confusion_matrix),
+                "per_class": self.by_class.as_ref().map(|by| &by.per_class),
+            }),
+            Task::Classification { threshold } => json!({
                 "rows": self.rows,
                 "binary_classification_metrics": metrics,
                 "threshold": threshold,
-                "confusion": confusion.map(|Confusion { true_yes, false_yes, true_no, false_no }| json!({
+                "confusion": self.confusion.map(|Confusion { true_yes, false_yes, true_no, false_no }| json!({
                     "true_yes": true_yes, "false_yes": false_yes, "true_no": true_no, "false_no": false_no,
                 })),
             }),
@@ -108,15 +121,19 @@ impl Evaluation {
 impl Evaluation {
     /// What [`Evaluation::json`] wrote, or an `evaluation.json`. None if it is something else.
     pub fn of_json(json: &Value) -> Option<Evaluation> {
-        let (metrics, task) = match json.get("regression_metrics") {
-            Some(metrics) => (metrics, Task::Regression),
-            None => {
-                let threshold = json.get("threshold")?.as_f64()?;
-                (
-                    json.get("binary_classification_metrics")?,
-                    Task::Classification { threshold },
-                )
-            }
+        let metrics = |of: &str| json.get(of);
+        let (metrics, task) = if let Some(metrics) = metrics("regression_metrics") {
+            (metrics, Task::Regression)
+        } else if let Some(metrics) = metrics("binary_classification_metrics") {
+            let threshold = json.get("threshold")?.as_f64()?;
+            (metrics, Task::Classification { threshold })
+        } else {
+            let classes = ["classes", "per_class"].iter().find_map(|of| json.get(of)?.as_array());
+            let classes = classes?.len();
+            (
+                metrics("multiclass_classification_metrics")?,
+                Task::Multiclass { classes },
+            )
         };
         let count = |name: &str| json.get("confusion")?.get(name)?.as_u64();
         let confusion = || {
@@ -135,6 +152,7 @@ impl Evaluation {
                 .map(|&metric| Score::of_json(metric, metrics))
                 .collect(),
             confusion: confusion(),
+            by_class: ByClass::deserialize(json).ok(),
         })
     }
 }
@@ -165,13 +183,27 @@ pub struct Comparison {
     pub candidate: Evaluation,
     pub baseline: Baseline,
     pub approved: Option<Approved>,
+    /// The names of several classes; empty for other tasks.
+    pub classes: Vec<String>,
 }
 
-/// Always the same prediction: the mean of the training target, or the share of yes in it.
+/// Always the same prediction: the mean of the training target, or the share of yes in it; of several classes the share of
+/// each, which calls the most frequent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
-    pub prediction: f64,
+    /// One number, or one for each of several classes.
+    pub prediction: Vec<f64>,
     pub evaluation: Evaluation,
+}
+
+/// What another version predicts for the same rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Opponent<'a> {
+    /// `group/version`
+    pub version: &'a str,
+    /// With its own threshold, if it has one.
+    pub task: Task,
+    pub predictions: &'a Predictions,
 }
 
 /// The version that is approved now.
@@ -182,46 +214,92 @@ pub struct Approved {
     pub evaluation: Evaluation,
 }
 
+impl Baseline {
+    /// The mean of numbers, or the share of yes; of several classes the share of each.
+    pub fn of(task: Task, target: &[f64]) -> Vec<f64> {
+        let rows = target.len() as f64;
+        match task {
+            Task::Regression | Task::Classification { .. } => vec![target.iter().sum::<f64>() / rows],
+            Task::Multiclass { classes } => {
+                let mut counts = vec![0u64; classes];
+                target.iter().for_each(|&class| counts[class as usize] += 1);
+                counts.iter().map(|&count| count as f64 / rows).collect()
+            }
+        }
+    }
+
+    fn predictions(task: Task, always: &[f64], rows: usize) -> Predictions {
+        match task {
+            Task::Regression | Task::Classification { .. } => Predictions::plain(vec![always[0]; rows]),
+            Task::Multiclass { .. } => {
+                // Of equal shares the first.
+                let most = (0..always.len()).rev().max_by(|&a, &b| always[a].total_cmp(&always[b]));
+                Predictions {
+                    predicted: vec![most.unwrap_or(0) as f64; rows],
+                    probabilities: always.iter().map(|&share| vec![share; rows]).collect(),
+                }
+            }
+        }
+    }
+}
+
 impl Comparison {
-    /// `baseline`: the mean of the training target. `approved`: the approved version's name, its own threshold if it has
-    /// one, and its predictions for the same rows.
+    /// `baseline`: what is always predicted, as [`Baseline::prediction`]. `classes`: the names of several, in order.
     ///
     /// # Panics
-    /// If there are not as many predictions as examples.
+    /// If there are not as many predictions as examples, or of several classes not a baseline for each.
     pub fn of(
         task: Task,
         examples: &Examples,
-        baseline: f64,
-        approved: Option<(&str, Task, &[f64])>,
+        baseline: &[f64],
+        approved: Option<Opponent>,
+        classes: &[&str],
         seed: u64,
     ) -> Comparison {
         let actual = examples.actual;
-        let evaluate = |task, predicted: &[f64]| Evaluation::of(task, &Examples { actual, predicted }, seed);
+        let constant = Baseline::predictions(task, baseline, actual.len());
         Comparison {
-            candidate: evaluate(task, examples.predicted),
+            candidate: Evaluation::of(task, examples, seed),
             baseline: Baseline {
-                prediction: baseline,
-                evaluation: evaluate(task, &vec![baseline; actual.len()]),
+                prediction: baseline.to_vec(),
+                evaluation: Evaluation::of(task, &constant.beside(actual), seed),
             },
-            approved: approved.map(|(version, task, predicted)| Approved {
-                version: version.into(),
-                evaluation: evaluate(task, predicted),
+            approved: approved.map(|approved| Approved {
+                version: approved.version.into(),
+                evaluation: Evaluation::of(approved.task, &approved.predictions.beside(actual), seed),
             }),
+            classes: match task {
+                Task::Multiclass { .. } => classes.iter().map(|name| name.to_string()).collect(),
+                Task::Regression | Task::Classification { .. } => Vec::new(),
+            },
         }
     }
 
     /// `evaluation.json`: the candidate's [`Evaluation::json`] with `format_version`, `baseline` (and its `prediction`)
-    /// and `approved` (and its `version`; null if there is none), both of the same shape.
+    /// and `approved` (and its `version`; null if there is none), both of the same shape. Of several classes with their names,
+    /// `classes`.
     pub fn json(&self) -> Value {
         let mut json = self.candidate.json();
         json["format_version"] = FORMAT_VERSION.into();
         json["baseline"] = self.baseline.evaluation.json();
-        json["baseline"]["prediction"] = self.baseline.prediction.into();
+        json["baseline"]["prediction"] = match &self.baseline.prediction[..] {
+            [one] => (*one).into(),
+            shares => shares.into(),
+        };
         json["approved"] = self.approved.as_ref().map_or(Value::Null, |approved| {
             let mut json = approved.evaluation.json();
             json["version"] = approved.version.clone().into();
             json
         });
+        if !self.classes.is_empty() {
+            json["classes"] = self.classes.clone().into();
+            for of in ["/per_class", "/baseline/per_class", "/approved/per_class"] {
+                let of = json.pointer_mut(of).and_then(Value::as_array_mut);
+                for (class, name) in of.into_iter().flatten().zip(&self.classes) {
+                    class["class"] = name.clone().into();
+                }
+            }
+        }
         json
     }
 }

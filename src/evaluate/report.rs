@@ -14,8 +14,8 @@ pub struct Report<'a> {
     pub target: &'a str,
     /// The target's unit, where it is known.
     pub unit: Option<&'a str>,
-    /// The classes' names, no and yes; None for a regression.
-    pub classes: Option<[&'a str; 2]>,
+    /// The classes' names: no and yes, or several; empty for a regression.
+    pub classes: &'a [&'a str],
     pub comparison: &'a Comparison,
     /// What the baseline's constant is the mean of, such as `the training target`.
     pub baseline_of: &'a str,
@@ -57,9 +57,11 @@ impl Report<'_> {
         }
     }
 
-    /// No, and yes.
-    pub(super) fn classes(&self) -> [&str; 2] {
-        self.classes.unwrap_or(["no", "yes"])
+    pub(super) fn no_and_yes(&self) -> [&str; 2] {
+        match self.classes {
+            [no, yes] => [no, yes],
+            _ => ["no", "yes"],
+        }
     }
 }
 

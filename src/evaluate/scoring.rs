@@ -1,8 +1,8 @@
 //! A model's predictions of labelled rows, by the way that inputs take: whatever its format, what is evaluated is what would
 //! be published.
 
-use super::Task;
 use super::report::count;
+use super::{Predictions, Task};
 use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Model, Type};
@@ -17,15 +17,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     pub task: Task,
-    /// Of a classification: no, and yes.
-    pub classes: Option<[String; 2]>,
+    /// None of a number. Two: no, and yes; or more, or two without probabilities.
+    pub classes: Option<Vec<String>>,
 }
 
 impl Target {
     /// `threshold`: yes from this probability on.
     ///
     /// # Errors
-    /// If the model gives several numbers, or has other than two classes.
+    /// If the model gives several numbers, or one class.
     pub fn of(model: &Model, threshold: f64) -> Result<Target, String> {
         let outputs = &model.signature().outputs;
         match &outputs[..] {
@@ -33,17 +33,23 @@ impl Target {
                 task: Task::Regression,
                 classes: None,
             }),
-            [label, _, _] if label.categories.len() == 2 => {
-                let name = |category: &Category| category.to_string();
+            [label, probabilities @ ..] if label.kind == Type::Category => {
+                let task = match (label.categories.len(), probabilities.len()) {
+                    (2, 2) => Task::Classification { threshold },
+                    (classes @ 2.., 0) => Task::Multiclass { classes },
+                    (classes @ 2.., of) if of == classes => Task::Multiclass { classes },
+                    (classes, of) => {
+                        return Err(format!(
+                            "a model of {classes} classes and {of} probabilities can't be evaluated; one of two classes or \
+                             more, with a probability for each or none, can"
+                        ));
+                    }
+                };
                 Ok(Target {
-                    task: Task::Classification { threshold },
-                    classes: Some([name(&label.categories[0]), name(&label.categories[1])]),
+                    task,
+                    classes: Some(label.categories.iter().map(Category::to_string).collect()),
                 })
             }
-            [label, ..] if label.kind == Type::Category => Err(format!(
-                "a classification of {} classes can't be evaluated yet; two with probabilities can",
-                label.categories.len()
-            )),
             _ => Err(format!(
                 "a model of {} outputs can't be evaluated; one number can",
                 outputs.len()
@@ -51,34 +57,48 @@ impl Target {
         }
     }
 
-    /// The output column that is evaluated.
+    /// The output column that is evaluated: of yes and no the probability of yes, of several classes the label.
     fn column(&self) -> usize {
-        if self.classes.is_some() { 2 } else { 0 }
+        match self.task {
+            Task::Regression | Task::Multiclass { .. } => 0,
+            Task::Classification { .. } => 2,
+        }
     }
 
-    /// Labels as they stand in a CSV -> 1 for yes and 0 for no. `spelling`: of the CSV.
+    /// Labels as they stand in a CSV -> the places of their classes: 1 for yes and 0 for no. `spelling`: of the CSV.
     ///
     /// # Errors
-    /// The first label that is neither.
+    /// The first label that is none of them.
     pub fn actual(&self, labels: &[String], spelling: &Spelling) -> Result<Vec<f64>, String> {
         let Some(classes) = &self.classes else {
             return Err("numbers have no labels".into());
         };
         let place = |label: &String| match label::class(label, classes, spelling) {
             Some(place) => Ok(place as f64),
-            None => Err(format!(
-                "the label {label:?} is neither {:?} nor {:?}",
-                classes[0], classes[1]
-            )),
+            None => Err(match &classes[..] {
+                [no, yes] => format!("the label {label:?} is neither {no:?} nor {yes:?}"),
+                more => format!("the label {label:?} is none of the model's classes, {}", shown(more)),
+            }),
         };
         labels.iter().map(place).collect()
     }
 }
 
+/// The first names.
+fn shown(classes: &[String]) -> String {
+    let mut shown: Vec<String> = classes.iter().take(10).map(|name| format!("{name:?}")).collect();
+    if classes.len() > shown.len() {
+        shown.push(format!("and {} more", classes.len() - shown.len()));
+    }
+    shown.join(", ")
+}
+
 /// What a model says of a CSV.
 pub struct Scored {
-    /// Of each row the prediction, a number or the probability of yes; none for bad rows.
+    /// Of each row the prediction, a number, the probability of yes, or of several classes the place of one; none for bad rows.
     pub predicted: Vec<Option<f64>>,
+    /// Of several classes, `[class][row]`, where the model gives them.
+    pub probabilities: Vec<Vec<f64>>,
     /// Categories that it doesn't know.
     pub unknown: UnknownCounts,
     /// Why rows are bad: how many are for each reason, and the line of the first.
@@ -88,6 +108,29 @@ pub struct Scored {
 }
 
 impl Scored {
+    /// The rows that aren't bad.
+    pub fn good(&self) -> Vec<usize> {
+        (0..self.predicted.len())
+            .filter(|&row| self.predicted[row].is_some())
+            .collect()
+    }
+
+    /// Of some rows; or how many of them are bad.
+    ///
+    /// # Errors
+    /// That number.
+    pub fn of(&self, rows: &[usize]) -> Result<Predictions, usize> {
+        let predicted: Vec<f64> = rows.iter().filter_map(|&row| self.predicted[row]).collect();
+        if predicted.len() < rows.len() {
+            return Err(rows.len() - predicted.len());
+        }
+        let of_class = |all: &Vec<f64>| rows.iter().map(|&row| all[row]).collect();
+        Ok(Predictions {
+            predicted,
+            probabilities: self.probabilities.iter().map(of_class).collect(),
+        })
+    }
+
     /// The commonest reasons, for people; empty if no row is bad.
     pub fn reasons(&self) -> String {
         let mut reasons: Vec<_> = self.bad.iter().collect();
@@ -109,18 +152,31 @@ impl Scored {
 /// Why the CSV can't be scored.
 pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result<Scored, String> {
     let signature = model.signature();
-    let output = &signature.outputs[target.column()];
+    let outputs = &signature.outputs;
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
+    let mut probabilities = match target.task {
+        Task::Multiclass { .. } => vec![Vec::new(); outputs.len() - 1],
+        Task::Regression | Task::Classification { .. } => Vec::new(),
+    };
     let mut counts = vec![0; signature.inputs.len()];
     let mut bad = BTreeMap::new();
     let read = table.batches::<Problem>(signature, |reader, page| {
         let rows = reader.batch.rows();
-        out.resize(signature.outputs.len() * rows, 0.0);
+        out.resize(outputs.len() * rows, 0.0);
         predict(model, &mut reader.batch, &mut out);
         let start = predicted.len();
         // As it would be published: the digits of single precision are no more than it has.
-        let published = |&x: &f64| format::text(output, x).parse().ok();
-        predicted.extend(out[target.column() * rows..][..rows].iter().map(published));
+        let published = |output: usize| {
+            let label = outputs[output].kind == Type::Category;
+            out[output * rows..][..rows].iter().map(move |&x| match label {
+                true => x,
+                false => format::text(&outputs[output], x).parse().unwrap_or(f64::NAN),
+            })
+        };
+        predicted.extend(published(target.column()).map(Some));
+        for (class, all) in probabilities.iter_mut().enumerate() {
+            all.extend(published(1 + class));
+        }
         for flaw in reader.batch.bad() {
             predicted[start + flaw.row as usize] = None;
             let first = || (0, page.line(reader, flaw.row as usize));
@@ -135,6 +191,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
             unknown::add(&mut unknown, signature, &counts);
             Ok(Scored {
                 predicted,
+                probabilities,
                 unknown,
                 bad,
                 unit: table.origin.unit(),

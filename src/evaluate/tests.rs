@@ -19,7 +19,7 @@ fn pairs(name: &str) -> (Vec<f64>, Vec<f64>) {
 }
 
 fn evaluate(task: Task, actual: &[f64], predicted: &[f64]) -> Evaluation {
-    Evaluation::of(task, &Examples { actual, predicted }, 1)
+    Evaluation::of(task, &Examples::plain(actual, predicted), 1)
 }
 
 fn yes_no(threshold: f64) -> Task {
@@ -108,16 +108,18 @@ fn a_certainty_that_failed_costs_much_but_not_everything() {
 #[test]
 fn json_has_stable_keys() {
     let (actual, predicted) = pairs("diabetes.csv");
-    let approved = vec![150.0; 20];
-    let examples = Examples {
-        actual: &actual,
-        predicted: &predicted,
-    };
+    let approved = Predictions::plain(vec![150.0; 20]);
+    let examples = Examples::plain(&actual, &predicted);
     let json = Comparison::of(
         Task::Regression,
         &examples,
-        152.1,
-        Some(("diabetes/1", Task::Regression, &approved)),
+        &[152.1],
+        Some(Opponent {
+            version: "diabetes/1",
+            task: Task::Regression,
+            predictions: &approved,
+        }),
+        &[],
         1,
     )
     .json();
@@ -135,11 +137,8 @@ fn json_has_stable_keys() {
     assert_eq!(json["approved"]["version"], "diabetes/1");
 
     let (actual, predicted) = pairs("yes_no.csv");
-    let examples = Examples {
-        actual: &actual,
-        predicted: &predicted,
-    };
-    let json = Comparison::of(yes_no(0.5), &examples, 0.3, None, 1).json();
+    let examples = Examples::plain(&actual, &predicted);
+    let json = Comparison::of(yes_no(0.5), &examples, &[0.3], None, &[], 1).json();
     assert_eq!(
         keys(&json),
         "approved baseline binary_classification_metrics confusion format_version rows threshold"
@@ -185,11 +184,8 @@ fn intervals_hold_their_values() {
 fn the_baseline_of_its_own_rows_explains_nothing() {
     let (actual, predicted) = pairs("diabetes.csv");
     let mean = actual.iter().sum::<f64>() / actual.len() as f64;
-    let examples = Examples {
-        actual: &actual,
-        predicted: &predicted,
-    };
-    let comparison = Comparison::of(Task::Regression, &examples, mean, None, 1);
+    let examples = Examples::plain(&actual, &predicted);
+    let comparison = Comparison::of(Task::Regression, &examples, &[mean], None, &[], 1);
     let r2 = comparison.baseline.evaluation.main();
     assert!(r2.value.unwrap().abs() < 1e-12);
     assert_eq!(r2.metric.show(r2.value.unwrap()), "0.0000");
@@ -213,7 +209,7 @@ proptest! {
             }
         }
         let expected = (pairs > 0.0).then(|| ordered / pairs);
-        let rows = Rows::new(yes_no(0.5), &Examples { actual: &actual, predicted: &predicted });
+        let rows = Rows::new(yes_no(0.5), &Examples::plain(&actual, &predicted));
         prop_assert_eq!(rows.metrics(|_| 1)[0], expected);
     }
 
@@ -231,7 +227,7 @@ proptest! {
                 ordered.iter().map(|row| (f64::from(u8::from(row.0)), f64::from(row.1) / 12.0)).unzip();
             let repeated: (Vec<f64>, Vec<f64>) = repeated.iter().copied().unzip();
             let metrics = |pairs: &(Vec<f64>, Vec<f64>), weight: &dyn Fn(usize) -> u32| {
-                Rows::new(task, &Examples { actual: &pairs.0, predicted: &pairs.1 }).metrics(weight)
+                Rows::new(task, &Examples::plain(&pairs.0, &pairs.1)).metrics(weight)
             };
             let weighted = metrics(&single, &|row| ordered[row].2);
             let plain = metrics(&repeated, &|_| 1);

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::scoring::Target;
-use crate::evaluate::{Against, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
+use crate::evaluate::{Against, Baseline, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
 use crate::model::{Declared, Format};
 use crate::registry::evaluation::approved::Predictions;
 use crate::registry::golden::Rows;
@@ -194,22 +194,28 @@ impl Candidate<'_> {
         let (table, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
         let against = Target {
             task: self.pipeline.task(),
-            classes: self.dataset.classes.clone(),
+            classes: self.dataset.classes.as_ref().map(|classes| classes.to_vec()),
         };
         Predictions::find(&self.registry, &table, &rows, &against)
     }
 
     fn compare(&self, approved: &Predictions) -> Comparison {
-        let target = &self.fitted.train.actual;
-        let mean = target.iter().sum::<f64>() / target.len() as f64;
         let task = self.pipeline.task();
-        Comparison::of(task, &self.examples(), mean, approved.comparable(), SEED)
+        let baseline = Baseline::of(task, &self.fitted.train.actual);
+        let (examples, classes) = (self.examples(), self.classes());
+        Comparison::of(task, &examples, &baseline, approved.comparable(), &classes, SEED)
+    }
+
+    fn classes(&self) -> Vec<&str> {
+        let classes = self.dataset.classes.iter().flatten();
+        classes.map(String::as_str).collect()
     }
 
     fn examples(&self) -> Examples<'_> {
         Examples {
             actual: &self.fitted.test.actual,
             predicted: &self.fitted.test.predicted,
+            probabilities: &[],
         }
     }
 
@@ -250,7 +256,7 @@ impl Candidate<'_> {
             facts: &facts,
             target: &dataset.target_name,
             unit: None,
-            classes: dataset.classes.as_ref().map(|[no, yes]| [no.as_str(), yes.as_str()]),
+            classes: &self.classes(),
             comparison,
             baseline_of: "the training target",
             examples: self.examples(),

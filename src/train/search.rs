@@ -241,6 +241,7 @@ impl Search {
                 let examples = Examples {
                     actual: &fitted.test.actual,
                     predicted: &fitted.test.predicted,
+                    probabilities: &[],
                 };
                 let figure = metric.figure(pipeline.task(), &examples);
                 done();

@@ -10,7 +10,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
     let (Task::Classification { threshold }, Some(counts)) = (candidate.task, candidate.confusion) else {
         return Ok(());
     };
-    let [no, yes] = report.classes().map(Escaped);
+    let [no, yes] = report.no_and_yes().map(Escaped);
     let Confusion {
         true_yes,
         false_yes,

@@ -11,6 +11,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         candidate,
         baseline,
         approved,
+        ..
     } = report.comparison;
     let task = candidate.task;
     html.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
@@ -58,25 +59,30 @@ fn basis(report: &Report, task: Task) -> String {
         candidate,
         baseline,
         approved,
+        ..
     } = report.comparison;
     let rows = if candidate.rows == 1 {
         "1 row".into()
     } else {
         format!("{} rows", thousands(candidate.rows))
     };
-    let resamples = thousands(bootstrap::resamples(candidate.rows));
+    let resamples = thousands(bootstrap::resamples(task, candidate.rows));
     let of = report.baseline_of;
     let constant = match task {
         Task::Regression => format!("the mean of {of}"),
-        Task::Classification { .. } => format!("the share of {} in {of}", report.classes()[1]),
+        Task::Classification { .. } => format!("the share of {} in {of}", report.no_and_yes()[1]),
+        Task::Multiclass { .. } => format!("the share of each class in {of}"),
     };
-    let constant = format!("always {}, {constant}", thousands(significant(baseline.prediction, 4)));
+    let constant = match &baseline.prediction[..] {
+        [one] => format!("always {}, {constant}", thousands(significant(*one, 4))),
+        _ => format!("always {constant}"),
+    };
     let none = if approved.is_some() {
         ""
     } else {
         " No version is approved to compare with."
     };
-    let Examples { actual, predicted } = report.examples;
+    let Examples { actual, predicted, .. } = report.examples;
     let infinite = actual
         .iter()
         .zip(predicted)
@@ -105,6 +111,14 @@ fn title(report: &Report, metric: Metric) -> String {
         Metric::LogLoss => "log loss",
         Metric::RocAuc => "ROC AUC",
         Metric::F1 => "F1",
+        Metric::F1Macro => "F1, macro",
+        Metric::F1Weighted => "F1, weighted",
+        Metric::PrecisionMacro => "precision, macro",
+        Metric::PrecisionWeighted => "precision, weighted",
+        Metric::RecallMacro => "recall, macro",
+        Metric::RecallWeighted => "recall, weighted",
+        Metric::RocAucOvr => "ROC AUC, one-vs-rest",
+        Metric::RocAucOvrWeighted => "ROC AUC, one-vs-rest, weighted",
         Metric::Precision | Metric::Recall | Metric::Accuracy | Metric::Specificity => metric.name(),
     };
     match (metric, report.unit) {

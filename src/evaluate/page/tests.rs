@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "pages to look at are no results")]
 
 use super::*;
-use crate::evaluate::{Comparison, Examples, Task};
+use crate::evaluate::{Comparison, Examples, Opponent, Predictions, Task};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -44,15 +44,17 @@ impl Case {
     }
 
     fn page(&self, title: &str) -> String {
-        let examples = Examples {
-            actual: &self.actual,
-            predicted: &self.predicted,
-        };
+        let examples = Examples::plain(&self.actual, &self.predicted);
         let approved = self
             .approved
             .as_ref()
-            .map(|predicted| ("diabetes/1", self.task, predicted.as_slice()));
-        let comparison = Comparison::of(self.task, &examples, self.baseline, approved, 1);
+            .map(|predicted| Predictions::plain(predicted.clone()));
+        let approved = approved.as_ref().map(|predictions| Opponent {
+            version: "diabetes/1",
+            task: self.task,
+            predictions,
+        });
+        let comparison = Comparison::of(self.task, &examples, &[self.baseline], approved, &[], 1);
         let gate = super::super::Gate::parse(&toml::from_str(self.gate).unwrap()).unwrap();
         let approved = comparison.approved.as_ref().map(|approved| &approved.evaluation);
         page(&Report {
@@ -60,7 +62,7 @@ impl Case {
             facts: &self.facts,
             target: "y",
             unit: self.unit,
-            classes: None,
+            classes: &[],
             comparison: &comparison,
             baseline_of: "the training target",
             examples,

@@ -174,7 +174,7 @@ fn estimated_name(metric: Metric) -> &'static str {
         Metric::Specificity => "estimated_specificity",
         Metric::F1 => "estimated_f1",
         Metric::RocAuc => "estimated_roc_auc",
-        Metric::R2 | Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss => metric.name(),
+        other => other.name(),
     }
 }
 
@@ -254,10 +254,7 @@ mod tests {
                 .map(|(s, &p)| s * 0.4 + 0.4 * p as f64)
                 .collect();
             let actual: Vec<f64> = labels.iter().map(|&label| label as f64).collect();
-            let examples = Examples {
-                actual: &actual,
-                predicted: &scores,
-            };
+            let examples = Examples::plain(&actual, &scores);
             Evaluation::of(Task::Classification { threshold: 0.5 }, &examples, 0)
         };
         let approved = evaluation(80);

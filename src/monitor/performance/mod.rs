@@ -65,7 +65,7 @@ impl<T> Figures<T> {
             Metric::Specificity => Some(&self.specificity),
             Metric::F1 => Some(&self.f1),
             Metric::RocAuc => Some(&self.roc_auc),
-            Metric::R2 | Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss => None,
+            _ => None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What the version that is approved now predicts for some rows: what a candidate is held against.
 
 use crate::error::{Error, Result};
-use crate::evaluate::Task;
 use crate::evaluate::scoring::{Target, predictions};
+use crate::evaluate::{self, Opponent, Task};
 use crate::format::csv::table::Table;
 use crate::registry::Registry;
+use std::mem::discriminant;
 
 /// Yes from this probability on, where a model has none of its own.
 pub const THRESHOLD: f64 = 0.5;
@@ -16,7 +17,7 @@ pub enum Predictions {
     Version {
         name: String,
         task: Task,
-        predicted: Vec<f64>,
+        predictions: evaluate::Predictions,
     },
     /// Why they can't be compared.
     Incomparable(String),
@@ -42,43 +43,88 @@ impl Predictions {
             Ok(target) => target,
             Err(why) => return not(why),
         };
-        let (theirs, classes) = (target.classes.as_ref(), against.classes.as_ref());
-        let turned = theirs
-            .zip(classes)
-            .is_some_and(|([a, b], [no, yes])| (a, b) == (yes, no));
-        let both_numbers = matches!((against.task, target.task), (Task::Regression, Task::Regression));
-        if !(both_numbers || turned || theirs.is_some() && theirs == classes) {
-            return not("it predicts something else".into());
+        let order = match (&target.classes, &against.classes) {
+            (None, None) => Vec::new(),
+            (Some(theirs), Some(ours)) => match order(theirs, ours) {
+                Some(order) => order,
+                None => return not("it has other classes".into()),
+            },
+            _ => return not("it predicts something else".into()),
+        };
+        if discriminant(&target.task) != discriminant(&against.task) {
+            return not("one of the two gives labels without probabilities".into());
         }
-        let all = match predictions(&model, &target, table) {
-            Ok(scored) => scored.predicted,
+        let found = predictions(&model, &target, table).and_then(|scored| {
+            let lacking = |bad| format!("it can't score {bad} of the {} rows", rows.len());
+            scored.of(rows).map_err(lacking)
+        });
+        let (task, predictions) = match found {
+            Ok(predictions) => in_order(&order, target.task, predictions),
             Err(why) => return not(why),
         };
-        let mut predicted: Vec<f64> = rows.iter().filter_map(|&row| all[row]).collect();
-        if predicted.len() < rows.len() {
-            return not(format!(
-                "it can't score {} of the {} rows",
-                rows.len() - predicted.len(),
-                rows.len()
-            ));
-        }
-        let mut task = target.task;
-        if let (true, Task::Classification { threshold }) = (turned, &mut task) {
-            *threshold = 1.0 - *threshold;
-            predicted.iter_mut().for_each(|p| *p = 1.0 - *p);
-        }
         Ok(Predictions::Version {
             name: identity.to_string(),
             task,
-            predicted,
+            predictions,
         })
     }
 
     /// For `Comparison::of`.
-    pub fn comparable(&self) -> Option<(&str, Task, &[f64])> {
+    pub fn comparable(&self) -> Option<Opponent<'_>> {
         match self {
-            Predictions::Version { name, task, predicted } => Some((name, *task, predicted)),
+            Predictions::Version {
+                name,
+                task,
+                predictions,
+            } => Some(Opponent {
+                version: name,
+                task: *task,
+                predictions,
+            }),
             Predictions::Nothing | Predictions::Incomparable(_) => None,
         }
+    }
+}
+
+/// Of each of our classes its place among theirs; none if they are others.
+fn order(theirs: &[String], ours: &[String]) -> Option<Vec<usize>> {
+    let place = |ours: &String| theirs.iter().position(|theirs| theirs == ours);
+    let order: Option<Vec<usize>> = ours.iter().map(place).collect();
+    order.filter(|order| order.len() == theirs.len())
+}
+
+/// As if the model had its classes in our order.
+fn in_order(order: &[usize], task: Task, of: evaluate::Predictions) -> (Task, evaluate::Predictions) {
+    let evaluate::Predictions {
+        predicted,
+        mut probabilities,
+    } = of;
+    match task {
+        Task::Classification { threshold } if order == [1, 0] => {
+            let turned = predicted.iter().map(|p| 1.0 - p).collect();
+            let task = Task::Classification {
+                threshold: 1.0 - threshold,
+            };
+            (task, evaluate::Predictions::plain(turned))
+        }
+        Task::Multiclass { .. } => {
+            let ours = |theirs: f64| order.iter().position(|&place| place as f64 == theirs);
+            let predictions = evaluate::Predictions {
+                // A label that can't be told stays one.
+                predicted: predicted
+                    .iter()
+                    .map(|&p| ours(p).map_or(f64::NAN, |p| p as f64))
+                    .collect(),
+                probabilities: match probabilities.is_empty() {
+                    true => probabilities,
+                    false => order
+                        .iter()
+                        .map(|&theirs| std::mem::take(&mut probabilities[theirs]))
+                        .collect(),
+                },
+            };
+            (task, predictions)
+        }
+        Task::Regression | Task::Classification { .. } => (task, evaluate::Predictions::plain(predicted)),
     }
 }

@@ -4,8 +4,8 @@ use super::approved::{self, THRESHOLD};
 use crate::error::{Error, Result};
 use crate::evaluate::page::page;
 use crate::evaluate::report::{Report, count, facts};
-use crate::evaluate::scoring::{Scored, Target, predictions};
-use crate::evaluate::{Comparison, Examples, SEED};
+use crate::evaluate::scoring::{Target, predictions};
+use crate::evaluate::{Baseline, Comparison, SEED};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::model::Model;
@@ -94,15 +94,14 @@ impl<'a> Registered<'a> {
         let wrong = |message: String| Error::config(rows.path, message);
         let scored = predictions(&self.model, &self.target, &rows.table).map_err(wrong)?;
         let reasons = scored.reasons();
-        let Scored { predicted, unknown, .. } = scored;
-        if predicted.len() != actual.len() {
+        if scored.predicted.len() != actual.len() {
             return Err(wrong(format!(
                 "it has {} rows, but there are {} targets",
-                predicted.len(),
+                scored.predicted.len(),
                 actual.len()
             )));
         }
-        let good: Vec<usize> = (0..actual.len()).filter(|&row| predicted[row].is_some()).collect();
+        let good = scored.good();
         if good.is_empty() {
             return Err(wrong(format!("the model can't score any of its rows: {reasons}")));
         }
@@ -112,33 +111,29 @@ impl<'a> Registered<'a> {
             let rows = count(bad, "row");
             warnings.push(format!("{rows} left out, which the model can't score: {reasons}"));
         }
-        if !unknown.is_empty() {
-            warnings.push(format!("unknown categories: {}", shown(&unknown)));
+        if !scored.unknown.is_empty() {
+            warnings.push(format!("unknown categories: {}", shown(&scored.unknown)));
         }
         let actual: Vec<f64> = good.iter().map(|&row| actual[row]).collect();
-        let own: Vec<f64> = good.iter().filter_map(|&row| predicted[row]).collect();
+        let own = scored.of(&good).unwrap_or_default();
         let approved = self.approved(&rows.table, &good)?;
         if let approved::Predictions::Incomparable(why) = &approved {
             warnings.push(why.clone());
         }
-        let examples = Examples {
-            actual: &actual,
-            predicted: &own,
-        };
+        let examples = own.beside(&actual);
+        let task = self.target.task;
+        let own_baseline = Baseline::of(task, &actual);
         let (baseline, baseline_of) = match self.baseline()? {
-            Some(baseline) => (baseline, "the training target"),
-            None => (
-                actual.iter().sum::<f64>() / actual.len() as f64,
-                "the target of these rows",
-            ),
+            Some(baseline) if baseline.len() == own_baseline.len() => (baseline, "the training target"),
+            _ => (own_baseline, "the target of these rows"),
         };
-        let comparison = Comparison::of(self.target.task, &examples, baseline, approved.comparable(), SEED);
+        let classes: Vec<&str> = self.target.classes.iter().flatten().map(String::as_str).collect();
+        let comparison = Comparison::of(task, &examples, &baseline, approved.comparable(), &classes, SEED);
         let coefficients = self.model.coefficients().unwrap_or_default();
         let terms: Vec<(String, f64)> = coefficients
             .into_iter()
             .filter(|(name, _)| name != "(intercept)")
             .collect();
-        let classes = self.target.classes.as_ref();
         let page = page(&Report {
             title: &self.name,
             facts: &facts(&[
@@ -148,7 +143,7 @@ impl<'a> Registered<'a> {
             ]),
             target: &target_name,
             unit: None,
-            classes: classes.map(|[no, yes]| [no.as_str(), yes.as_str()]),
+            classes: &classes,
             comparison: &comparison,
             baseline_of,
             examples,
@@ -162,7 +157,7 @@ impl<'a> Registered<'a> {
             name: self.name,
             rows: good.len(),
             comparison,
-            unknown,
+            unknown: scored.unknown,
             warnings,
             page,
         })
@@ -178,7 +173,7 @@ impl<'a> Registered<'a> {
         }
     }
 
-    /// The target's name and its values: numbers, or 1 for yes and 0 for no.
+    /// The target's name and its values: numbers, or the places of classes.
     fn labels(&self, labelled: &Labelled) -> Result<(String, Vec<f64>)> {
         let Csv { path, table } = labelled.labels.as_ref().unwrap_or(&labelled.rows);
         let faulty = |problem: Problem| Error::config(path, format!("{problem}; {}", problem.hint));
@@ -240,9 +235,12 @@ impl<'a> Registered<'a> {
     }
 
     /// What the baseline of the version's training predicted.
-    fn baseline(&self) -> Result<Option<f64>> {
+    fn baseline(&self) -> Result<Option<Vec<f64>>> {
         let evaluation = self.registry.attachment(self.version, Attachment::Evaluation)?;
         let json = evaluation.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        Ok(json.and_then(|json| json["baseline"]["prediction"].as_f64()))
+        Ok(json.and_then(|json| match &json["baseline"]["prediction"] {
+            serde_json::Value::Array(shares) => shares.iter().map(serde_json::Value::as_f64).collect(),
+            one => one.as_f64().map(|one| vec![one]),
+        }))
     }
 }

@@ -96,10 +96,7 @@ impl Classes {
             actual.resize(actual.len() + count as usize, f64::from(u8::from(yes)));
             predicted.resize(predicted.len() + count as usize, score);
         }
-        let examples = Examples {
-            actual: &actual,
-            predicted: &predicted,
-        };
+        let examples = Examples::plain(&actual, &predicted);
         let mut evaluation = Evaluation::of(Task::Classification { threshold }, &examples, SEED);
         for score in &mut evaluation.scores {
             if !scored && matches!(score.metric, Metric::RocAuc | Metric::LogLoss) {

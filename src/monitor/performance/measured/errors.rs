@@ -101,6 +101,7 @@ impl ErrorMoments {
             rows: self.rows as usize,
             scores: scores.to_vec(),
             confusion: None,
+            by_class: None,
         }
     }
 }
@@ -132,10 +133,7 @@ mod tests {
     #[test]
     fn moments_of_parts_add_up_to_the_metrics_of_all_rows() {
         let (actual, predicted) = rows(3_000);
-        let examples = Examples {
-            actual: &actual,
-            predicted: &predicted,
-        };
+        let examples = Examples::plain(&actual, &predicted);
         let direct = Evaluation::of(Task::Regression, &examples, 0);
         let whole = moments(&actual, &predicted);
         for cut in [0, 1, 7, 1_500, 2_999, 3_000] {

@@ -59,10 +59,7 @@ fn metrics_of_sums_are_those_of_the_rows() {
         unreachable!()
     };
     let (predicted, actual): (Vec<f64>, Vec<f64>) = (0..1_000).map(row).map(|(p, y)| (p, y as f64)).unzip();
-    let examples = Examples {
-        actual: &actual,
-        predicted: &predicted,
-    };
+    let examples = Examples::plain(&actual, &predicted);
     let rows = Evaluation::of(Task::Classification { threshold: 0.5 }, &examples, 0);
     let sums = classes.evaluation(0.5).unwrap();
     assert_eq!(sums.confusion, rows.confusion);
@@ -87,10 +84,7 @@ fn yes_is_what_was_called_so_whatever_the_threshold() {
             classes.count(usize::from(p >= threshold), actual, Some(&[1.0 - p, p]));
         }
         let (predicted, actual): (Vec<f64>, Vec<f64>) = (0..1_000).map(row).map(|(p, y)| (p, y as f64)).unzip();
-        let examples = Examples {
-            actual: &actual,
-            predicted: &predicted,
-        };
+        let examples = Examples::plain(&actual, &predicted);
         let rows = Evaluation::of(Task::Classification { threshold }, &examples, 0);
         let sums = classes.evaluation(0.5).unwrap();
         for (ours, theirs) in sums.scores.iter().zip(&rows.scores) {
