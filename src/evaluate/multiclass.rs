@@ -266,3 +266,6 @@ fn mean(of: impl Iterator<Item = (f64, f64)>) -> f64 {
     });
     sum / weights
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 use std::path::Path;
 
-fn fixture(name: &str) -> String {
+pub(super) fn fixture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/evaluation");
     std::fs::read_to_string(folder.join(name)).unwrap()
 }
@@ -26,7 +26,7 @@ fn yes_no(threshold: f64) -> Task {
     Task::Classification { threshold }
 }
 
-fn near(found: f64, expected: f64) -> bool {
+pub(super) fn near(found: f64, expected: f64) -> bool {
     (found - expected).abs() <= 1e-12 * expected.abs()
 }
 
