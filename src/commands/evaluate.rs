@@ -3,7 +3,7 @@
 use super::{count, now, print_json, print_line, print_table, read_rows, with_group};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::evaluate::{Comparison, Evaluation, Score};
+use crate::evaluate::{Comparison, Evaluation, Metric, OneClass, Score};
 use crate::registry::Registry;
 use crate::registry::evaluation::registered::{Csv, Labelled, Registered};
 use crate::spool::durable;
@@ -67,7 +67,10 @@ pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
     Ok(exit::CONVERGED)
 }
 
-/// Prints the metrics with their intervals, beside the baseline's and the approved version's.
+/// So many classes are printed.
+const CLASSES: usize = 50;
+
+/// Prints the metrics with their intervals, beside the baseline's and the approved version's; then each of several classes.
 pub fn figures(comparison: &Comparison) {
     let mut rows = vec![vec!["".into(), "VALUE".into(), "95 %".into(), "BASELINE".into()]];
     if let Some(approved) = &comparison.approved {
@@ -90,4 +93,28 @@ pub fn figures(comparison: &Comparison) {
         rows.push(row);
     }
     print_table(&rows);
+    if let Some(by_class) = &comparison.candidate.by_class {
+        classes(&comparison.classes, &by_class.per_class);
+    }
+}
+
+fn classes(names: &[String], figures: &[OneClass]) {
+    print_line("");
+    let header = ["CLASS", "PRECISION", "RECALL", "F1", "ROC AUC", "ROWS"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for (name, of) in names.iter().zip(figures).take(CLASSES) {
+        let show = |value: Option<f64>| value.map_or("undefined".into(), |value| Metric::F1.show(value));
+        rows.push(vec![
+            name.clone(),
+            show(of.precision),
+            show(of.recall),
+            show(of.f1),
+            show(of.roc_auc),
+            of.support.to_string(),
+        ]);
+    }
+    print_table(&rows);
+    if let Some(more @ 1..) = names.len().checked_sub(CLASSES) {
+        print_line(format!("and {more} classes more: --json has all"));
+    }
 }

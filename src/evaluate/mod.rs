@@ -9,7 +9,7 @@ mod charts;
 pub(crate) mod curves;
 pub mod gate;
 pub mod metrics;
-mod multiclass;
+pub(crate) mod multiclass;
 pub mod page;
 pub mod report;
 pub mod scoring;

@@ -1,5 +1,6 @@
 //! `evaluation.html`: one page that opens from disk, with no network and no script, on screen and on paper.
 
+mod classes;
 mod confusion;
 mod metrics;
 
@@ -40,6 +41,7 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
     html.push_str("<div class=\"tables\">\n");
     metrics::write(report, html)?;
     confusion::write(report, html)?;
+    classes::write(report, html)?;
     html.push_str("</div>\n");
     let figures = figures(report);
     if !figures.is_empty() {
