@@ -5,7 +5,7 @@ use super::report::count;
 use super::{Predictions, Task};
 use crate::format;
 use crate::format::csv::table::Table;
-use crate::model::{Category, Model, Type};
+use crate::model::{Category, Column, Model, Type};
 use crate::problem::{Code, Problem};
 use crate::score::unknown::{self, UnknownCounts};
 use crate::score::{Spelling, label, predict};
@@ -33,17 +33,11 @@ impl Target {
                 task: Task::Regression,
                 classes: None,
             }),
-            [label, probabilities @ ..] if label.kind == Type::Category => {
-                let task = match (label.categories.len(), probabilities.len()) {
-                    (2, 2) => Task::Classification { threshold },
-                    (classes @ 2.., 0) => Task::Multiclass { classes },
-                    (classes @ 2.., of) if of == classes => Task::Multiclass { classes },
-                    (classes, of) => {
-                        return Err(format!(
-                            "a model of {classes} classes and {of} probabilities can't be evaluated; one of two classes or \
-                             more, with a probability for each or none, can"
-                        ));
-                    }
+            [label, ..] if label.kind == Type::Category => {
+                let task = match label.categories.len() {
+                    2 if !probabilities(outputs).is_empty() => Task::Classification { threshold },
+                    classes @ 2.. => Task::Multiclass { classes },
+                    _ => return Err("a model of one class can't be evaluated".into()),
                 };
                 Ok(Target {
                     task,
@@ -81,6 +75,18 @@ impl Target {
             }),
         };
         labels.iter().map(place).collect()
+    }
+}
+
+/// Of a classification, a column for each class; none where it gives labels alone, or with scores that are no probabilities.
+fn probabilities(outputs: &[Column]) -> &[Column] {
+    match outputs {
+        [label, each @ ..]
+            if each.len() == label.categories.len() && each.iter().all(|of| of.name.starts_with("probability_")) =>
+        {
+            each
+        }
+        _ => &[],
     }
 }
 
@@ -154,8 +160,8 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
     let signature = model.signature();
     let outputs = &signature.outputs;
     let (mut predicted, mut out) = (Vec::new(), Vec::new());
-    let mut probabilities = match target.task {
-        Task::Multiclass { .. } => vec![Vec::new(); outputs.len() - 1],
+    let mut by_class = match target.task {
+        Task::Multiclass { .. } => vec![Vec::new(); probabilities(outputs).len()],
         Task::Regression | Task::Classification { .. } => Vec::new(),
     };
     let mut counts = vec![0; signature.inputs.len()];
@@ -174,7 +180,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
             })
         };
         predicted.extend(published(target.column()).map(Some));
-        for (class, all) in probabilities.iter_mut().enumerate() {
+        for (class, all) in by_class.iter_mut().enumerate() {
             all.extend(published(1 + class));
         }
         for flaw in reader.batch.bad() {
@@ -191,7 +197,7 @@ pub fn predictions(model: &Arc<Model>, target: &Target, table: &Table) -> Result
             unknown::add(&mut unknown, signature, &counts);
             Ok(Scored {
                 predicted,
-                probabilities,
+                probabilities: by_class,
                 unknown,
                 bad,
                 unit: table.origin.unit(),

@@ -47,6 +47,7 @@ mod retire;
 mod schema;
 mod serve;
 mod service;
+mod several_classes;
 mod spellings;
 mod spool;
 mod status;
