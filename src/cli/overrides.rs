@@ -287,7 +287,9 @@ fn read(key: &str, kind: &Kind, text: &str) -> Result<(String, Value), String> {
             None => (format!("{key}.{}", text.trim()), true.into()),
             Some(place) => {
                 let (metric, condition) = text.split_at(place);
-                (format!("{key}.{}", metric.trim()), condition.into())
+                // Of `not_worse_than_approved`, how it is to be understood.
+                let table = condition.strip_prefix('=').and_then(value).filter(Value::is_table);
+                (format!("{key}.{}", metric.trim()), table.unwrap_or(condition.into()))
             }
         },
         Kind::Pair => {
@@ -336,6 +338,8 @@ mod tests {
             "--search-over",
             "train.alpha=[0.1, 1.0]",
         ]);
+        let tolerant = parse(&["--gate", "not_worse_than_approved = { metric = \"mse\" }"]).unwrap();
+        assert_eq!(tolerant[0].1["metric"].as_str(), Some("mse"));
         let wanted: Vec<(String, Value)> = [
             ("data.features", Value::from(vec!["a", "b"])),
             ("preprocess.missing", (-1.5).into()),

@@ -3,7 +3,7 @@
 use super::{count, now, print_json, print_line, print_table, read_rows, with_group};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::evaluate::{Comparison, Evaluation, Metric, OneClass, Score};
+use crate::evaluate::{Comparison, Evaluation, Interval, Metric, OneClass};
 use crate::registry::Registry;
 use crate::registry::evaluation::registered::{Csv, Labelled, Registered};
 use crate::spool::durable;
@@ -74,22 +74,31 @@ const CLASSES: usize = 50;
 pub fn figures(comparison: &Comparison) {
     let mut rows = vec![vec!["".into(), "VALUE".into(), "95 %".into(), "BASELINE".into()]];
     if let Some(approved) = &comparison.approved {
-        rows[0].push(approved.version.clone());
+        rows[0].extend([approved.version.clone(), "DIFFERENCE".into(), "95 %".into()]);
     }
     for score in &comparison.candidate.scores {
-        let Score { metric, interval, .. } = *score;
+        let metric = score.metric;
         let show = |value: Option<f64>| value.map_or("undefined".into(), |value| metric.show(value));
         let of = |evaluation: &Evaluation| show(evaluation.metric(metric.name()));
-        let interval = interval.map_or(String::new(), |i| {
-            format!("{} to {}", metric.show(i.lower), metric.show(i.upper))
-        });
+        let interval = |of: Option<Interval>| {
+            of.map_or(String::new(), |i| {
+                format!("{} to {}", metric.show(i.lower), metric.show(i.upper))
+            })
+        };
         let mut row = vec![
             metric.name().into(),
             show(score.value),
-            interval,
+            interval(score.interval),
             of(&comparison.baseline.evaluation),
         ];
-        row.extend(comparison.approved.as_ref().map(|approved| of(&approved.evaluation)));
+        if let Some(approved) = &comparison.approved {
+            let difference = approved.differences.iter().find(|score| score.metric == metric);
+            row.extend([
+                of(&approved.evaluation),
+                show(difference.and_then(|score| score.value)),
+                interval(difference.and_then(|score| score.interval)),
+            ]);
+        }
         rows.push(row);
     }
     print_table(&rows);

@@ -1,6 +1,6 @@
 //! How far a metric would wander on other rows of the same kind: percentile intervals over resampled rows.
 
-use super::metrics::{Metric, Rows, Task};
+use super::metrics::{Rows, Task};
 use crate::quantile::quantile;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -56,34 +56,54 @@ pub(super) fn intervals(task: Task, rows: &Rows, figures: &[Option<f64>], seed: 
 }
 
 fn of_at_most(most: usize, task: Task, rows: &Rows, figures: &[Option<f64>], seed: u64) -> Vec<Option<Interval>> {
-    let metrics = Metric::of(task).len();
-    if rows.len() == 0 {
-        return vec![None; metrics];
+    let n = rows.len();
+    if n == 0 {
+        return vec![None; figures.len()];
     }
-    if rows.len() <= most {
-        let drawn = resample(rows, resamples(task, rows.len()), seed);
-        return (0..metrics).map(|metric| interval(column(&drawn, metric))).collect();
-    }
-    let few = choose(rows, most, seed);
-    let centres = few.metrics(|_| 1);
-    let shorter = (few.len() as f64 / rows.len() as f64).sqrt();
-    let drawn = resample(&few, resamples(task, rows.len()), seed);
-    (0..metrics)
-        .map(|metric| {
-            let (figure, centre) = (figures[metric]?, centres[metric]?);
-            let Interval { lower, upper } = interval(column(&drawn, metric))?;
-            let shortened = |end: f64| figure + (end - centre) * shorter;
-            Some(Interval {
-                lower: shortened(lower),
-                upper: shortened(upper),
-            })
+    let draw = |rows: &Rows| {
+        resample(rows.len(), resamples(task, n), seed, |times| {
+            rows.metrics(|row| times[row])
         })
-        .collect()
+    };
+    if n <= most {
+        return ends(&draw(rows), figures, None);
+    }
+    let few = rows.choose(choice(n, most, seed));
+    let fewer = Fewer {
+        centres: few.metrics(|_| 1),
+        share: few.len() as f64 / n as f64,
+    };
+    ends(&draw(&few), figures, Some(&fewer))
 }
 
-/// Each resample's metrics. Every resample has a stream of random numbers of its own, so threads change nothing.
-fn resample(rows: &Rows, resamples: usize, seed: u64) -> Vec<Vec<Option<f64>>> {
-    let n = rows.len();
+/// What stood for all rows.
+pub(super) struct Fewer {
+    /// Their own figures.
+    pub centres: Vec<Option<f64>>,
+    /// How many of all they are.
+    pub share: f64,
+}
+
+/// The interval of each figure.
+pub(super) fn ends(drawn: &[Vec<Option<f64>>], figures: &[Option<f64>], of: Option<&Fewer>) -> Vec<Option<Interval>> {
+    let one = |place: usize| {
+        let Interval { lower, upper } = interval(column(drawn, place))?;
+        let Some(Fewer { centres, share }) = of else {
+            return Some(Interval { lower, upper });
+        };
+        let (figure, centre) = (figures[place]?, centres[place]?);
+        let shortened = |end: f64| figure + (end - centre) * share.sqrt();
+        Some(Interval {
+            lower: shortened(lower),
+            upper: shortened(upper),
+        })
+    };
+    (0..figures.len()).map(one).collect()
+}
+
+/// The figures of each resample, by how often each of `n` rows is in it. Every resample has a stream of random numbers of its
+/// own, so threads change nothing.
+pub(super) fn resample<T: Send>(n: usize, resamples: usize, seed: u64, figures: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
     (0..resamples as u64)
         .into_par_iter()
         .map_init(
@@ -95,22 +115,23 @@ fn resample(rows: &Rows, resamples: usize, seed: u64) -> Vec<Vec<Option<f64>>> {
                 for _ in 0..n {
                     times[below(&mut random, n)] += 1;
                 }
-                rows.metrics(|row| times[row])
+                figures(times)
             },
         )
         .collect()
 }
 
-/// `count` of the rows, each choice as likely, in their order (Knuth, TAOCP 2, 3.4.2, algorithm S).
-fn choose(rows: &Rows, count: usize, seed: u64) -> Rows {
+/// Asked once for each of `n` rows: is it one of `count` that stand for all? Each choice is as likely (Knuth, TAOCP 2, 3.4.2,
+/// algorithm S).
+pub(super) fn choice(n: usize, count: usize, seed: u64) -> impl FnMut() -> bool {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let (mut left, mut missing) = (rows.len(), count);
-    rows.choose(|| {
+    let (mut left, mut missing) = (n, count);
+    move || {
         let wanted = below(&mut random, left) < missing;
         left -= 1;
         missing -= usize::from(wanted);
         wanted
-    })
+    }
 }
 
 /// A number below `n`, which is at most 2^32. For a million, some are likelier than others by 1/4,000 at most; the
@@ -187,7 +208,7 @@ mod tests {
         let predicted: Vec<f64> = (0..1_000).map(|i| f64::from(i) / 1_000.0).collect();
         let task = Task::Classification { threshold: 0.5 };
         let rows = Rows::new(task, &Examples::plain(&actual, &predicted));
-        let few = choose(&rows, 300, 3);
+        let few = rows.choose(choice(1_000, 300, 3));
         assert_eq!(few.len(), 300);
         let (all, few) = (rows.metrics(|_| 1), few.metrics(|_| 1));
         for (all, few) in all.iter().zip(few) {

@@ -1,7 +1,11 @@
 //! What a candidate must reach to be registered.
 
+mod not_worse;
+
 use super::metrics::Metric;
-use super::{Evaluation, Task};
+use super::{Approved, Evaluation, Task};
+pub use not_worse::Difference;
+use not_worse::NotWorse;
 use serde::Serialize;
 use std::fmt;
 
@@ -9,11 +13,12 @@ const NOT_WORSE: &str = "not_worse_than_approved";
 /// A version that predicts the same but adds up in another order is not worse.
 const SLACK: f64 = 1e-9;
 
-/// Conditions, all of which must hold: `{ r2 = ">= 0.2", mse = "< 3000", not_worse_than_approved = true }`.
+/// Conditions, all of which must hold: `{ r2 = ">= 0.2", mse = "< 3000", not_worse_than_approved = true }`, the last one
+/// also as `{ tolerance = 0.01, metric = "log_loss" }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gate {
     conditions: Vec<Condition>,
-    not_worse_than_approved: bool,
+    not_worse: Option<NotWorse>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,13 +42,13 @@ pub enum Against<'a> {
     /// No version is approved.
     Nothing,
     /// The approved version, on the same rows.
-    Version(&'a Evaluation),
+    Version(&'a Approved),
     /// Why the approved version can't be held against it.
     Incomparable(&'a str),
 }
 
-impl<'a> From<Option<&'a Evaluation>> for Against<'a> {
-    fn from(approved: Option<&'a Evaluation>) -> Against<'a> {
+impl<'a> From<Option<&'a Approved>> for Against<'a> {
+    fn from(approved: Option<&'a Approved>) -> Against<'a> {
         approved.map_or(Against::Nothing, Against::Version)
     }
 }
@@ -60,6 +65,9 @@ pub struct GateCheck {
     pub against: Option<f64>,
     /// For people.
     pub sentence: String,
+    /// Of `not_worse_than_approved`, where both have the figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
 }
 
 impl Relation {
@@ -94,9 +102,7 @@ impl Gate {
         let mut gate = Gate::default();
         for (key, value) in table {
             if key == NOT_WORSE {
-                gate.not_worse_than_approved = value
-                    .as_bool()
-                    .ok_or_else(|| format!("`gate.{NOT_WORSE}` is {value}; it must be true or false"))?;
+                gate.not_worse = NotWorse::parse(value)?;
                 continue;
             }
             let metric = Metric::named(key).ok_or_else(|| {
@@ -124,33 +130,37 @@ impl Gate {
     /// The key, and what is allowed.
     pub fn fits(&self, task: Task) -> Result<(), String> {
         let allowed = Metric::of(task);
-        match self
+        let conditions = self
             .conditions
             .iter()
-            .find(|condition| !allowed.contains(&condition.metric))
-        {
-            None => Ok(()),
-            Some(Condition { metric, .. }) => {
-                let target = if task == Task::Regression {
-                    "a number"
-                } else {
-                    "yes or no"
-                };
-                let name = metric.name();
-                Err(format!(
-                    "`gate.{name}`: the target is {target}, which has no {name}; allowed are {}, and {NOT_WORSE}",
-                    names(allowed)
-                ))
-            }
-        }
+            .map(|of| (of.metric, of.metric.name().to_string()));
+        let not_worse = self
+            .not_worse
+            .map(|of| (of.metric(task), format!("{NOT_WORSE}.metric")));
+        let Some((metric, key)) = conditions
+            .chain(not_worse)
+            .find(|(metric, _)| !allowed.contains(metric))
+        else {
+            return Ok(());
+        };
+        let target = match task {
+            Task::Regression => "a number",
+            Task::Classification { .. } => "yes or no",
+            Task::Multiclass { .. } => "one of several classes",
+        };
+        Err(format!(
+            "`gate.{key}`: the target is {target}, which has no {}; allowed are {}, and {NOT_WORSE}",
+            metric.name(),
+            names(allowed)
+        ))
     }
 
     /// A check of each condition: the metrics in the order of their names, then the approved version. The candidate
     /// passes if all hold. An undefined metric fulfils no condition, nor does what can't be compared.
     pub fn check<'a>(&self, new: &Evaluation, approved: impl Into<Against<'a>>) -> Vec<GateCheck> {
         let mut checks: Vec<GateCheck> = self.conditions.iter().map(|condition| condition.check(new)).collect();
-        if self.not_worse_than_approved {
-            checks.push(not_worse(new, approved.into()));
+        if let Some(not_worse) = self.not_worse {
+            checks.push(not_worse.check(new, approved.into()));
         }
         checks
     }
@@ -200,54 +210,15 @@ impl Condition {
             found,
             against: Some(bound),
             sentence,
+            difference: None,
         }
-    }
-}
-
-/// By the main metric.
-fn not_worse(new: &Evaluation, approved: Against) -> GateCheck {
-    let metric = new.main().metric;
-    let (name, found) = (metric.name(), new.main().value);
-    let against = match approved {
-        Against::Version(approved) => approved.metric(name),
-        Against::Nothing | Against::Incomparable(_) => None,
-    };
-    let (holds, sentence) = match (found, approved, against) {
-        (_, Against::Nothing, _) => (true, "no version is approved that it could be worse than".into()),
-        (_, Against::Incomparable(why), _) => (false, why.into()),
-        (None, ..) => (false, format!("{name} is undefined on these {} rows", new.rows)),
-        (Some(_), Against::Version(_), None) => (
-            true,
-            format!("{name} of the approved version is undefined on the same rows"),
-        ),
-        (Some(found), Against::Version(_), Some(against)) => {
-            let (gain, slack) = (found - against, SLACK * against.abs().max(1.0));
-            let holds = if metric.larger_is_better() {
-                gain >= -slack
-            } else {
-                gain <= slack
-            };
-            let (mut new, mut old) = (metric.show(found), metric.show(against));
-            if new == old && !holds {
-                (new, old) = (found.to_string(), against.to_string());
-            }
-            let is = if holds { "is not worse" } else { "is worse" };
-            (holds, format!("{name} {new} {is} than the approved version's {old}"))
-        }
-    };
-    GateCheck {
-        key: NOT_WORSE.into(),
-        holds,
-        found,
-        against,
-        sentence,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::Score;
+    use crate::evaluate::{Interval, Score};
 
     fn gate(text: &str) -> Result<Gate, String> {
         Gate::parse(&toml::from_str(text).unwrap())
@@ -268,8 +239,25 @@ mod tests {
         }
     }
 
+    /// The difference of R2, and how far its interval reaches on both sides.
+    fn approved(evaluation: Evaluation, difference: f64, half: f64) -> Approved {
+        Approved {
+            version: "lines/1".into(),
+            evaluation,
+            differences: vec![Score {
+                metric: Metric::R2,
+                value: Some(difference),
+                interval: Some(Interval {
+                    lower: difference - half,
+                    upper: difference + half,
+                }),
+            }],
+            same: false,
+        }
+    }
+
     /// Whether each holds, and its sentence.
-    fn checks(gate: &Gate, new: &Evaluation, approved: Option<&Evaluation>) -> Vec<(bool, String)> {
+    fn checks(gate: &Gate, new: &Evaluation, approved: Option<&Approved>) -> Vec<(bool, String)> {
         gate.check(new, approved)
             .into_iter()
             .map(|check| (check.holds, check.sentence))
@@ -279,24 +267,34 @@ mod tests {
     #[test]
     fn a_gate_holds_by_its_figures() {
         let gate = gate("r2 = '>= 0.2'\nmse = '<3000'\nnot_worse_than_approved = true").unwrap();
-        let approved = regression(Some(0.4), 2_700.0);
+        let than = |difference| approved(regression(Some(0.4), 2_700.0), difference, 0.02);
         assert_eq!(
-            checks(&gate, &regression(Some(0.47234), 2_549.26), Some(&approved)),
+            checks(&gate, &regression(Some(0.47234), 2_549.26), Some(&than(0.07234))),
             [
                 (true, "mse 2549 is < 3000".into()),
                 (true, "r2 0.4723 is >= 0.2".into()),
-                (true, "r2 0.4723 is not worse than the approved version's 0.4000".into()),
+                (
+                    true,
+                    "r2 0.4723 is not worse than the approved version's 0.4000: difference +0.0723 (95 %: +0.0523 to +0.0923), \
+                     tolerance 0.01"
+                        .into()
+                ),
             ]
         );
         assert_eq!(
-            checks(&gate, &regression(Some(0.1), 3_000.0), Some(&approved)),
+            checks(&gate, &regression(Some(0.1), 3_000.0), Some(&than(-0.3))),
             [
                 (false, "mse 3000 is not < 3000".into()),
                 (false, "r2 0.1000 is not >= 0.2".into()),
-                (false, "r2 0.1000 is worse than the approved version's 0.4000".into()),
+                (
+                    false,
+                    "r2 0.1000 is worse than the approved version's 0.4000: difference -0.3000 (95 %: -0.3200 to -0.2800), \
+                     tolerance 0.01"
+                        .into()
+                ),
             ]
         );
-        let figures = gate.check(&regression(Some(0.1), 3_000.0), Some(&approved));
+        let figures = gate.check(&regression(Some(0.1), 3_000.0), Some(&than(-0.3)));
         assert_eq!((figures[2].found, figures[2].against), (Some(0.1), Some(0.4)));
         assert_eq!((figures[0].found, figures[0].against), (Some(3_000.0), Some(3_000.0)));
     }
@@ -333,18 +331,22 @@ mod tests {
     fn with_no_approved_version_nothing_is_worse() {
         let gate = gate("not_worse_than_approved = true").unwrap();
         assert!(gate.check(&regression(None, 1.0), None)[0].holds);
-        assert!(!gate.check(&regression(None, 1.0), Some(&regression(Some(0.1), 1.0)))[0].holds);
-        assert!(gate.check(&regression(Some(-3.0), 1.0), Some(&regression(None, 1.0)))[0].holds);
+        let than = |r2| approved(regression(r2, 1.0), 0.0, 1e-12);
+        assert!(!gate.check(&regression(None, 1.0), Some(&than(Some(0.1))))[0].holds);
+        assert!(gate.check(&regression(Some(-3.0), 1.0), Some(&than(None)))[0].holds);
+        // What adds up in another order is tolerated where nothing else is.
         let same = regression(Some(0.4 - 1e-12), 1.0);
-        assert!(gate.check(&same, Some(&regression(Some(0.4), 1.0)))[0].holds);
-        let worse = checks(
-            &gate,
-            &regression(Some(0.39999), 1.0),
-            Some(&regression(Some(0.4), 1.0)),
-        );
+        let strict = self::gate("not_worse_than_approved = { tolerance = 0 }").unwrap();
+        assert!(strict.check(&same, Some(&than(Some(0.4))))[0].holds);
+        let worse = approved(regression(Some(0.4), 1.0), -1e-5, 1e-7);
         assert_eq!(
-            worse,
-            [(false, "r2 0.39999 is worse than the approved version's 0.4".into())]
+            checks(&strict, &regression(Some(0.39999), 1.0), Some(&worse)),
+            [(
+                false,
+                "r2 0.39999 is worse than the approved version's 0.4: difference -1e-5 (95 %: -1.01e-5 to \
+                 -9.9e-6), tolerance 0"
+                    .into()
+            )]
         );
         assert_eq!(
             self::gate("not_worse_than_approved = false")

@@ -294,6 +294,8 @@ pub(super) struct Call {
     /// -ln of the probability that was given to what came true.
     loss: f64,
     yes: bool,
+    /// Its place among the examples.
+    row: u32,
 }
 
 impl Rows {
@@ -324,8 +326,9 @@ impl Rows {
                 )
             }
             Task::Classification { threshold } => {
-                let mut calls: Vec<Call> = pairs
-                    .map(|(&y, &p)| {
+                let mut calls: Vec<Call> = (0..)
+                    .zip(pairs)
+                    .map(|(row, (&y, &p))| {
                         let yes = y == 1.0;
                         let given = if yes { p } else { 1.0 - p };
                         let loss = -given.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
@@ -333,6 +336,7 @@ impl Rows {
                             probability: p,
                             loss,
                             yes,
+                            row,
                         }
                     })
                     .collect();
@@ -349,6 +353,14 @@ impl Rows {
             Rows::Classification(rows, _) => rows.len(),
             Rows::Multiclass(rows) => rows.len(),
             Rows::Undefined(_) => 0,
+        }
+    }
+
+    /// The place among the examples of what is weighted at `place`.
+    pub(super) fn row(&self, place: usize) -> usize {
+        match self {
+            Rows::Classification(rows, _) => rows[place].row as usize,
+            Rows::Regression(_) | Rows::Multiclass(_) | Rows::Undefined(_) => place,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod metrics;
 pub(crate) mod multiclass;
 pub mod page;
+mod paired;
 pub mod report;
 pub mod scoring;
 
@@ -212,6 +213,10 @@ pub struct Approved {
     /// `group/version`
     pub version: String,
     pub evaluation: Evaluation,
+    /// Of each metric the candidate's value less this one's, on the same rows.
+    pub differences: Vec<Score>,
+    /// Does the candidate predict the same?
+    pub same: bool,
 }
 
 impl Baseline {
@@ -267,6 +272,10 @@ impl Comparison {
             approved: approved.map(|approved| Approved {
                 version: approved.version.into(),
                 evaluation: Evaluation::of(approved.task, &approved.predictions.beside(actual), seed),
+                differences: paired::differences(task, examples, approved, seed),
+                same: task == approved.task
+                    && examples.predicted == approved.predictions.predicted
+                    && examples.probabilities == approved.predictions.probabilities,
             }),
             classes: match task {
                 Task::Multiclass { .. } => classes.iter().map(|name| name.to_string()).collect(),
@@ -276,8 +285,8 @@ impl Comparison {
     }
 
     /// `evaluation.json`: the candidate's [`Evaluation::json`] with `format_version`, `baseline` (and its `prediction`)
-    /// and `approved` (and its `version`; null if there is none), both of the same shape. Of several classes with their names,
-    /// `classes`.
+    /// and `approved` (and its `version`; null if there is none), both of the same shape; `approved.difference` is of each metric
+    /// the candidate's value less the approved version's. Of several classes with their names, `classes`.
     pub fn json(&self) -> Value {
         let mut json = self.candidate.json();
         json["format_version"] = FORMAT_VERSION.into();
@@ -289,6 +298,10 @@ impl Comparison {
         json["approved"] = self.approved.as_ref().map_or(Value::Null, |approved| {
             let mut json = approved.evaluation.json();
             json["version"] = approved.version.clone().into();
+            let of_metric = approved.differences.iter();
+            json["difference"] = of_metric
+                .map(|score| (score.metric.name().to_string(), score.json()))
+                .collect();
             json
         });
         if !self.classes.is_empty() {

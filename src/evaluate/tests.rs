@@ -126,7 +126,7 @@ fn json_has_stable_keys() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&json), "approved baseline format_version regression_metrics rows");
     assert_eq!(keys(&json["baseline"]), "prediction regression_metrics rows");
-    assert_eq!(keys(&json["approved"]), "regression_metrics rows version");
+    assert_eq!(keys(&json["approved"]), "difference regression_metrics rows version");
     for block in [&json, &json["baseline"], &json["approved"]] {
         assert_eq!(keys(&block["regression_metrics"]), "mae mse r2 rmse");
         assert_eq!(keys(&block["regression_metrics"]["mse"]), "interval value");
@@ -135,6 +135,8 @@ fn json_has_stable_keys() {
     }
     assert_eq!(json["baseline"]["prediction"], 152.1);
     assert_eq!(json["approved"]["version"], "diabetes/1");
+    assert_eq!(keys(&json["approved"]["difference"]), "mae mse r2 rmse");
+    assert_eq!(keys(&json["approved"]["difference"]["r2"]), "interval value");
 
     let (actual, predicted) = pairs("yes_no.csv");
     let examples = Examples::plain(&actual, &predicted);

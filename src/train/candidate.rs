@@ -58,9 +58,15 @@ impl Findings {
 
     /// `evaluation.json`, with the checks of the gate and the warnings.
     pub fn json(&self) -> serde_json::Value {
+        let mut json = self.registered();
+        json["warnings"] = self.warnings.clone().into();
+        json
+    }
+
+    /// The same as it stands with the version: an empty list of checks says that there was no gate.
+    fn registered(&self) -> serde_json::Value {
         let mut json = self.comparison.json();
         json["gate"] = serde_json::to_value(&self.checks).expect("checks are JSON");
-        json["warnings"] = self.warnings.clone().into();
         json
     }
 }
@@ -177,7 +183,7 @@ impl Candidate<'_> {
                 warnings.push(why.clone());
                 Against::Incomparable(why)
             }
-            (_, approved) => approved.as_ref().map(|a| &a.evaluation).into(),
+            (_, approved) => approved.as_ref().into(),
         };
         let checks = self.gate.check(&comparison.candidate, against);
         let page = self.page(&at, &comparison, &checks, &warnings);
@@ -286,7 +292,7 @@ impl Candidate<'_> {
         };
         let baseline = baseline(fitted, dataset).map_err(|why| Error::config(dataset.file(), why))?;
         let mut attachments = BTreeMap::from([
-            (Attachment::Evaluation, json(findings.comparison.json())),
+            (Attachment::Evaluation, json(findings.registered())),
             (Attachment::EvaluationPage, findings.page.clone().into_bytes()),
             (Attachment::Baseline, baseline.json()),
             (Attachment::Pipeline, pipeline.text().into_bytes()),

@@ -85,6 +85,10 @@ fn all_that_training_knows_stands_with_the_version() {
             <= 0.0
     );
     assert_eq!(evaluation["approved"], Value::Null);
+    assert_eq!(
+        (&evaluation["gate"][0]["key"], &evaluation["gate"][0]["holds"]),
+        (&"r2".into(), &true.into())
+    );
     let baseline = json(folder.join("baseline.json"));
     assert_eq!(
         (&baseline["rows"], &baseline["features"][1]["type"]),
@@ -153,7 +157,26 @@ fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
     assert!(ran.stdout.contains("lines/1"), "{}", ran.stdout);
     train(&spool, &["--gate", "not_worse_than_approved", "--dry-run"])
         .exits(0)
-        .says("is not worse");
+        .says("is not worse")
+        .says("it predicts the same");
+    // So much worse is tolerated.
+    let tolerant = [
+        "--gate",
+        "not_worse_than_approved = { metric = \"mae\", tolerance = 1e6 }",
+    ];
+    let ran = train(&spool, &[&worse[..4], &tolerant[..], &["--dry-run", "--json"]].concat());
+    let json = ran.exits(0).json();
+    let (check, difference) = (&json["gate"][1], &json["approved"]["difference"]["mae"]);
+    assert_eq!(
+        (&check["holds"], &check["difference"]["metric"]),
+        (&true.into(), &"mae".into())
+    );
+    assert_eq!(check["difference"]["value"], difference["value"]);
+    assert_eq!(check["difference"]["upper"], difference["interval"]["upper"]);
+    assert!(difference["value"].as_f64().unwrap() > 0.0);
+    train(&spool, &["--gate", "not_worse_than_approved = { metric = \"f1\" }"])
+        .exits(64)
+        .says("which has no f1");
     assert_eq!(spool.names("models/lines"), ["1"]);
     let ran = train(&spool, &["--json", "--gate", "mse < 0"]).exits(2).json();
     assert_eq!(
@@ -186,6 +209,10 @@ fn yes_or_no_is_learnt_evaluated_and_scored() {
     train(&spool, &[&flags[..], &gate[..]].concat())
         .exits(0)
         .says("roc_auc");
+    // An empty list says that there was no gate.
+    train(&spool, &[&flags[..], &["--register-group", "ungated"]].concat()).exits(0);
+    let ungated = json(spool.path("models/ungated/1/evaluation.json"));
+    assert_eq!(ungated["gate"], serde_json::json!([]));
     let evaluation = json(spool.path("models/lines/1/evaluation.json"));
     assert_eq!(evaluation["threshold"], 0.4);
     assert!(evaluation["binary_classification_metrics"]["recall"]["value"].is_f64());

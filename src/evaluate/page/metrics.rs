@@ -21,7 +21,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
     match approved {
         Some(approved) => write!(
             html,
-            "<th class=\"number\">{}, approved</th>",
+            "<th class=\"number\">{}, approved</th><th class=\"number\">difference</th>",
             Escaped(&approved.version)
         )?,
         None => html.push_str("<th class=\"number\">approved</th>"),
@@ -43,6 +43,10 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         )?;
         beside(Some(&baseline.evaluation), metric, html)?;
         beside(approved.as_ref().map(|approved| &approved.evaluation), metric, html)?;
+        if let Some(approved) = approved {
+            let of_metric = approved.differences.iter().find(|score| score.metric == metric);
+            cell(of_metric, html)?;
+        }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table></div>\n");
@@ -78,7 +82,7 @@ fn basis(report: &Report, task: Task) -> String {
         _ => format!("always {constant}"),
     };
     let none = if approved.is_some() {
-        ""
+        " Difference: this model less the approved one, on the same rows and the same resamples."
     } else {
         " No version is approved to compare with."
     };
@@ -143,7 +147,11 @@ fn interval(score: &Score) -> String {
 
 /// A cell of a model to compare with.
 fn beside(evaluation: Option<&Evaluation>, metric: Metric, html: &mut String) -> fmt::Result {
-    match evaluation.and_then(|evaluation| evaluation.score(metric)) {
+    cell(evaluation.and_then(|evaluation| evaluation.score(metric)), html)
+}
+
+fn cell(score: Option<&Score>, html: &mut String) -> fmt::Result {
+    match score {
         Some(score) if score.interval.is_some() => {
             write!(
                 html,

@@ -56,7 +56,7 @@ impl Case {
         });
         let comparison = Comparison::of(self.task, &examples, &[self.baseline], approved, &[], 1);
         let gate = super::super::Gate::parse(&toml::from_str(self.gate).unwrap()).unwrap();
-        let approved = comparison.approved.as_ref().map(|approved| &approved.evaluation);
+        let approved = comparison.approved.as_ref();
         page(&Report {
             title,
             facts: &self.facts,
