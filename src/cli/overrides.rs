@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Flag, key and help.
-const FLAGS: [(&str, &str, Kind, &str); 42] = [
+const FLAGS: [(&str, &str, Kind, &str); 46] = [
     (
         "file",
         "data.file",
@@ -87,6 +87,24 @@ const FLAGS: [(&str, &str, Kind, &str); 42] = [
         "Keep a share of the rows, chosen at random, to evaluate on",
     ),
     ("split-seed", "split.seed", Kind::Value, "Seed of that choice"),
+    (
+        "split-stratified",
+        "split.stratified",
+        Kind::Switch,
+        "Give each side its share of each class [default: true]",
+    ),
+    (
+        "split-time",
+        "split.time",
+        Kind::Text,
+        "Keep the share that is last by this column of times",
+    ),
+    (
+        "split-group",
+        "split.group",
+        Kind::Text,
+        "Keep a share of this column's groups, whole",
+    ),
     (
         "test-file",
         "split.test_file",
@@ -186,6 +204,12 @@ const FLAGS: [(&str, &str, Kind, &str); 42] = [
         "Yes from this probability on",
     ),
     ("positive", "train.positive", Kind::Text, "The class that is yes"),
+    (
+        "class-weights",
+        "train.class_weights",
+        Kind::Value,
+        "How much rows count: balanced, or by class as {yes = 2.0}",
+    ),
     (
         "gate",
         "gate",

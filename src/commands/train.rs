@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::spool::durable;
 use crate::train::candidate::{Candidate, Findings, Plan};
-use crate::train::pipeline::Pipeline;
+use crate::train::pipeline::{Kept, Pipeline};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal};
@@ -49,6 +49,7 @@ pub fn train(
         let mut json = findings.json();
         json["registered"] = json!(version.map(|version| format!("{group}/{version}")));
         json["missing"] = json!(candidate.missing());
+        json["split"] = candidate.split().into();
         print_json(&json);
     } else {
         print(&candidate, &findings);
@@ -82,6 +83,9 @@ fn print(candidate: &Candidate, findings: &Findings) {
         pipeline.trainer.name(),
         count(fitted.test.rows.len() as u64, "other row"),
     ));
+    if !matches!(pipeline.split.kept, Kept::Test(_)) {
+        print_line(format!("kept to evaluate: {}", candidate.split()));
+    }
     if let Some(outcome) = outcome {
         let keys = outcome.best().iter().map(|(key, value)| format!("{key} = {value}"));
         print_line(format!(

@@ -4,7 +4,7 @@
 use super::dataset::{Dataset, ReadAsMissing};
 use super::pipeline::Pipeline;
 use super::search::{Outcome, Search};
-use super::{Fitted, baseline, fit};
+use super::{Fitted, baseline, fit, preprocess};
 use crate::config::is_group;
 use crate::digits::significant;
 use crate::error::{Error, Result};
@@ -140,6 +140,11 @@ impl Candidate<'_> {
         &self.dataset.missing
     }
 
+    /// How rows were split, in a line.
+    pub fn split(&self) -> &str {
+        &self.dataset.split
+    }
+
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -159,6 +164,9 @@ impl Candidate<'_> {
                 count(rows as u64, &format!("{what} row"))
             ));
         }
+        warnings.extend(dataset.left_out.iter().cloned());
+        let inputs = &fitted.artifact.inputs;
+        warnings.extend(preprocess::never_known(inputs, &dataset.features, &dataset.parts.test));
         warnings.extend(dataset.missing.iter().filter_map(ReadAsMissing::warning));
         if let Some([one, other]) = dataset.equal_files() {
             let (one, other) = (one.display(), other.display());

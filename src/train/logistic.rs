@@ -8,17 +8,17 @@ use nalgebra::{DMatrix, DVector};
 /// Twice the fall of the objective that a further step could bring, as a share of the objective.
 const CONVERGED: f64 = 1e-18;
 
-/// Minimises `Σ ln(1 + e^(-margin)) + alpha/2 Σ coefficient²`, the margin being the log-odds of a row's own class: as
-/// scikit-learn's `LogisticRegression(C=1/alpha)` does. The intercept is not penalised. `target`: 0 or 1.
+/// Minimises `Σ weight ln(1 + e^(-margin)) + alpha/2 Σ coefficient²`, the margin being the log-odds of a row's own class: as
+/// scikit-learn's `LogisticRegression(C=1/alpha)` does. The intercept is not penalised. `target`: 0 or 1; `weights`: above 0.
 ///
 /// Newton's method on standardised columns, its steps halved until the objective falls (S. Boyd, L. Vandenberghe, "Convex
 /// Optimization", 9.5). Without a penalty, classes that a plane separates are an error: the coefficients have no bound.
 /// The loss of an iteration is the objective before it, divided by the number of rows.
-pub fn fit(design: &Design, target: &[f64], alpha: f64, iterations: usize) -> Result<Fit, String> {
+pub fn fit(design: &Design, target: &[f64], weights: &[f64], alpha: f64, iterations: usize) -> Result<Fit, String> {
     if alpha == 0.0 {
         least_squares::check_rank(design)?;
     }
-    let problem = Objective::of(design, target, alpha);
+    let problem = Objective::of(design, target, weights, alpha);
     let n = target.len() as f64;
     let mut at = vec![0.0; problem.columns.len()];
     let mut margins = problem.odds(&at);
@@ -94,10 +94,12 @@ struct Objective<'a> {
     /// The penalty of each coefficient.
     penalties: Vec<f64>,
     target: &'a [f64],
+    /// Of each row.
+    weights: &'a [f64],
 }
 
 impl Objective<'_> {
-    fn of<'a>(design: &Design, target: &'a [f64], alpha: f64) -> Objective<'a> {
+    fn of<'a>(design: &Design, target: &'a [f64], weights: &'a [f64], alpha: f64) -> Objective<'a> {
         let n = target.len() as f64;
         let mut objective = Objective {
             columns: Vec::new(),
@@ -105,6 +107,7 @@ impl Objective<'_> {
             scales: Vec::new(),
             penalties: Vec::new(),
             target,
+            weights,
         };
         for column in &design.columns {
             let mean = column.iter().sum::<f64>() / n;
@@ -134,10 +137,10 @@ impl Objective<'_> {
     }
 
     fn value(&self, at: &[f64], odds: &[f64]) -> f64 {
-        let losses = odds.iter().zip(self.target).map(|(z, y)| {
+        let losses = odds.iter().zip(self.target).zip(self.weights).map(|((z, y), weight)| {
             let margin = if *y == 1.0 { *z } else { -z };
             // ln(1 + e^-margin) without overflow
-            (-margin).max(0.0) + libm::log1p(libm::exp(-margin.abs()))
+            weight * ((-margin).max(0.0) + libm::log1p(libm::exp(-margin.abs())))
         });
         let penalty: f64 = at.iter().zip(&self.penalties).map(|(w, a)| a * w * w / 2.0).sum();
         losses.sum::<f64>() + penalty
@@ -152,10 +155,14 @@ impl Objective<'_> {
     fn derivatives(&self, at: &[f64], odds: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
         let p: Vec<f64> = odds.iter().map(|z| logistic(*z)).collect();
         let gradient = DVector::from_fn(at.len(), |j, _| {
-            let residuals = p.iter().zip(self.target).zip(&self.columns[j]);
-            residuals.map(|((p, y), x)| (p - y) * x).sum::<f64>() + self.penalties[j] * at[j]
+            let residuals = p.iter().zip(self.target).zip(self.weights).zip(&self.columns[j]);
+            residuals.map(|(((p, y), weight), x)| weight * (p - y) * x).sum::<f64>() + self.penalties[j] * at[j]
         });
-        let roots: Vec<f64> = p.iter().map(|p| (p * (1.0 - p)).sqrt()).collect();
+        let roots = p
+            .iter()
+            .zip(self.weights)
+            .map(|(p, weight)| (weight * (p * (1.0 - p))).sqrt());
+        let roots: Vec<f64> = roots.collect();
         let weighted = DMatrix::from_fn(p.len(), at.len(), |i, j| roots[i] * self.columns[j][i]);
         let mut curvature = weighted.tr_mul(&weighted);
         for (j, penalty) in self.penalties.iter().enumerate() {
@@ -178,6 +185,10 @@ impl Objective<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fit(design: &Design, target: &[f64], alpha: f64, iterations: usize) -> Result<Fit, String> {
+        super::fit(design, target, &vec![1.0; target.len()], alpha, iterations)
+    }
 
     fn design(columns: &[&[f64]]) -> Design {
         Design {
@@ -215,6 +226,17 @@ mod tests {
         let x = design(&[&[0.0, 0.0, 0.0, 1.0, 1.0]]);
         let error = fit(&x, &[0.0, 1.0, 0.0, 1.0, 1.0], 0.0, 100).unwrap_err();
         assert!(error.contains("some terms separate the classes"), "{error}");
+    }
+
+    #[test]
+    fn a_row_of_weight_two_counts_as_two_rows() {
+        let twice = design(&[&[0.3, 2.0, 1.0, 4.0, 0.1, 2.0, 4.0]]);
+        let twice = fit(&twice, &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0], 0.5, 100).unwrap();
+        let once = design(&[&[0.3, 2.0, 1.0, 4.0, 0.1]]);
+        let once = super::fit(&once, &[0.0, 1.0, 1.0, 0.0, 0.0], &[1.0, 2.0, 1.0, 2.0, 1.0], 0.5, 100).unwrap();
+        let (once, twice) = (once.coefficients, twice.coefficients);
+        assert!((once.weights[0] - twice.weights[0]).abs() < 1e-9, "{once:?} {twice:?}");
+        assert!((once.intercept - twice.intercept).abs() < 1e-9, "{once:?} {twice:?}");
     }
 
     #[test]

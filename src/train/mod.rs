@@ -4,13 +4,17 @@
 //! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
 //! [`search`] tries hyperparameters, a [`Baseline`] keeps what the rows looked like.
 //! [`candidate`] holds what was fitted against the approved version, and registers it.
-//! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `dataset` read files.
+//! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `examples` read files.
 
 pub mod candidate;
 pub mod dataset;
+mod dates;
 pub mod descent;
 pub mod design;
+mod examples;
 pub mod frame;
+mod identifiers;
+mod labels;
 pub mod least_squares;
 pub mod logistic;
 mod missing;
@@ -71,7 +75,17 @@ fn fit_rows(
     let fit = match &pipeline.trainer {
         Trainer::GradientDescent(settings) => descent::fit(design, &target, settings)?,
         Trainer::LeastSquares { alpha } => least_squares::fit(design, &target, *alpha)?,
-        Trainer::Logistic { alpha, iterations, .. } => logistic::fit(design, &target, *alpha, *iterations)?,
+        Trainer::Logistic {
+            alpha,
+            iterations,
+            class_weights,
+            ..
+        } => {
+            let classes = dataset.classes.as_ref().map_or(&[][..], |classes| classes);
+            let of_class = labels::class_weights(class_weights, classes, &target)?;
+            let weights: Vec<f64> = target.iter().map(|&y| of_class[y as usize]).collect();
+            logistic::fit(design, &target, &weights, *alpha, *iterations)?
+        }
     };
     for (term, weight) in prepared.terms.iter_mut().zip(&fit.coefficients.weights) {
         term.coefficient = *weight;

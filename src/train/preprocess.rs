@@ -84,11 +84,11 @@ pub fn fit(features: &Frame, rows: &[usize], settings: &Settings) -> Result<Prep
     let inputs = features.columns.iter().map(|series| input(series, &kept, settings));
     let inputs = inputs.collect::<Result<Vec<_>, String>>()?;
     let columns = columns(&inputs, features, &kept)?;
-    too_few(kept.len(), features.columns.len(), "features")?;
+    too_few(kept.len(), features.columns.len(), "features", String::new)?;
     check(&inputs, &columns, &kept)?;
 
     let mut terms = terms(&inputs, &columns, settings)?;
-    too_few(kept.len(), terms.len(), "terms")?;
+    too_few(kept.len(), terms.len(), "terms", || most(&inputs, &terms))?;
     let draft = model::Pipeline {
         inputs: inputs.clone(),
         terms: terms.clone(),
@@ -250,14 +250,57 @@ fn median(numbers: &mut [f64]) -> f64 {
     }
 }
 
-fn too_few(rows: usize, count: usize, what: &str) -> Result<(), String> {
+/// `most`: what makes most of them.
+fn too_few(rows: usize, count: usize, what: &str, most: impl Fn() -> String) -> Result<(), String> {
     match rows > count {
         true => Ok(()),
         false => Err(format!(
-            "too few rows: {rows} training rows for {count} {what} and the intercept; there must be more rows than {what}: \
-             give more examples, or choose fewer columns in data.features"
+            "too few rows: {rows} training rows for {count} {what} and the intercept; there must be more rows than {what}{}: \
+             give more examples, or choose fewer columns in data.features",
+            most()
         )),
     }
+}
+
+/// The column that is in most terms, for example `; "city" is in 35 of them, by its 35 categories`.
+fn most(inputs: &[Input], terms: &[Term]) -> String {
+    let count = |input: &Input| {
+        let has = |term: &&Term| term.factors.iter().any(|factor| factor.input == input.name);
+        terms.iter().filter(has).count()
+    };
+    // The first of equal ones.
+    let Some(input) = inputs.iter().rev().max_by_key(|input| count(input)) else {
+        return String::new();
+    };
+    let count = count(input);
+    let why = match input.categories.len() {
+        0 => String::new(),
+        categories => format!(", by its {categories} categories"),
+    };
+    format!("; {:?} is in {count} of them{why}", input.name)
+}
+
+/// Warns of columns of texts of which no row that is kept to evaluate has one that the model knows.
+pub fn never_known(inputs: &[Input], features: &Frame, rows: &[usize]) -> Vec<String> {
+    let unknown = |input: &&Input| {
+        let Some(Series {
+            cells: Cells::Texts(texts),
+            ..
+        }) = features.series(&input.name)
+        else {
+            return false;
+        };
+        let mut present = rows.iter().filter_map(|&row| texts[row].as_ref()).peekable();
+        present.peek().is_some() && present.all(|text| input.categories.binary_search(text).is_err())
+    };
+    let sentence = |input: &Input| {
+        format!(
+            "{:?} has no text in the rows kept to evaluate that training has seen: it tells nothing of them, as an id does; leave it \
+             out of data.features",
+            input.name
+        )
+    };
+    inputs.iter().filter(unknown).map(sentence).collect()
 }
 
 /// Refuses features that say nothing, or what another says already.

@@ -4,9 +4,9 @@
 
 use super::dataset::Dataset;
 use super::pipeline::Pipeline;
+use super::split::Parts;
 use crate::evaluate::{Examples, Metric};
 use crate::format::csv::texts;
-use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -198,21 +198,6 @@ impl Search {
         }
     }
 
-    /// Each fold's rows to train on, and those to evaluate on.
-    fn split(&self, rows: &[usize]) -> Vec<(Vec<usize>, Vec<usize>)> {
-        let mut order = rows.to_vec();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(self.seed));
-        let fold = |k: usize| {
-            let held: Vec<usize> = order.iter().copied().skip(k).step_by(self.folds).collect();
-            let others = order.iter().enumerate().filter(|(i, _)| i % self.folds != k);
-            let (mut train, mut test): (Vec<usize>, _) = (others.map(|(_, &row)| row).collect(), held);
-            train.sort_unstable();
-            test.sort_unstable();
-            (train, test)
-        };
-        (0..self.folds).map(fold).collect()
-    }
-
     /// Tries all, on the dataset's training rows. `done` hears of each fold that is done.
     ///
     /// # Errors
@@ -223,16 +208,9 @@ impl Search {
         if !Metric::of(task).contains(&metric) {
             return Err(format!("search.metric: the target has no {}", metric.name()));
         }
-        if dataset.parts.train.len() < self.folds {
-            let rows = dataset.parts.train.len();
-            return Err(format!(
-                "search.folds = {}, but there are {rows} training rows",
-                self.folds
-            ));
-        }
-        let folds = self.split(&dataset.parts.train);
+        let folds = dataset.by.folds(&dataset.parts.train, self.folds, self.seed)?;
         let try_one = |keys: Vec<(String, Value)>| {
-            let score = |(train, test): &(Vec<usize>, Vec<usize>)| -> Result<f64, String> {
+            let score = |Parts { train, test }: &Parts| -> Result<f64, String> {
                 let pipeline = pipeline.with(&keys).map_err(|e| e.to_string())?;
                 if pipeline.trainer.classifies() != dataset.classes.is_some() {
                     return Err("a search can't go over trainers of numbers and of yes or no".into());
@@ -406,22 +384,6 @@ mod tests {
             .filter(|v| v.as_bool() == Some(true))
             .count();
         assert!((70..130).contains(&yes), "{yes}");
-    }
-
-    #[test]
-    fn each_row_is_held_out_once() {
-        let search = parse("folds = 4\nover = { 'train.alpha' = [1] }").unwrap();
-        let rows: Vec<usize> = (5..28).collect();
-        let mut held = Vec::new();
-        for (train, test) in search.split(&rows) {
-            assert!(test.len() == 5 || test.len() == 6);
-            let mut all = [&train[..], &test[..]].concat();
-            all.sort_unstable();
-            assert_eq!(all, rows);
-            held.extend(test);
-        }
-        held.sort_unstable();
-        assert_eq!(held, rows);
     }
 
     #[test]

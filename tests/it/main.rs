@@ -49,6 +49,7 @@ mod serve;
 mod service;
 mod several_classes;
 mod spellings;
+mod splits;
 mod spool;
 mod status;
 mod taken;

@@ -14,6 +14,7 @@ use crate::format::{Dialect, Encoding};
 use crate::score::Spelling;
 use raw::Raw;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -68,17 +69,46 @@ pub enum Source {
     Apart { features: PathBuf, target: PathBuf },
 }
 
-/// Which rows are kept from training, to evaluate on.
+/// How rows are split, to evaluate on others than those that were trained on.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Split {
+pub struct Split {
+    pub kept: Kept,
+    /// Of classes: each side and each fold of a search has its share of each.
+    pub stratified: bool,
+}
+
+/// Which rows are kept from training. Shares are between 0 and 1.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
     Last(usize),
-    /// A share between 0 and 1, chosen at random.
+    /// Chosen at random.
     Share {
+        share: f64,
+        seed: u64,
+    },
+    /// The last ones by a column of times; folds, too, are evaluated after what they train on.
+    Time {
+        column: String,
+        share: f64,
+    },
+    /// Those of groups chosen at random; no group is on both sides, nor in two folds.
+    Group {
+        column: String,
         share: f64,
         seed: u64,
     },
     /// Those of another file.
     Test(Source),
+}
+
+impl Split {
+    /// The column that it goes by: no feature, unless `data.features` names it.
+    pub fn column(&self) -> Option<&str> {
+        match &self.kept {
+            Kept::Time { column, .. } | Kept::Group { column, .. } => Some(column),
+            Kept::Last(_) | Kept::Share { .. } | Kept::Test(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +124,18 @@ pub enum Trainer {
         threshold: f64,
         /// The second class; `None`: the one that comes last, by number or by alphabet.
         positive: Option<String>,
+        class_weights: ClassWeights,
     },
+}
+
+/// How much a training row counts, by its class: as scikit-learn's `class_weight`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeights {
+    Equal,
+    /// All classes together count the same: rows / (classes * rows of the class).
+    Balanced,
+    /// Finite numbers above 0; of classes that are not named, 1.
+    Given(BTreeMap<String, f64>),
 }
 
 impl Trainer {
@@ -122,9 +163,17 @@ pub struct Register {
 }
 
 /// Keys that say the same thing in several ways: one that is overridden takes the place of the other ways.
-const WAYS: [(&str, &[&[&str]]); 2] = [
+const WAYS: [(&str, &[&[&str]]); 3] = [
     ("data", &[&["file"], &["features_file", "target_file"]]),
-    ("split", &[&["last"], &["share"], &["test_file", "test_target_file"]]),
+    (
+        "split",
+        &[
+            &["last"],
+            &["share", "time", "group"],
+            &["test_file", "test_target_file"],
+        ],
+    ),
+    ("split", &[&["stratified"], &["time"], &["group"]]),
 ];
 
 impl Pipeline {
@@ -177,9 +226,11 @@ impl Pipeline {
         let split = raw::split(raw.split, &data).map_err(wrong)?;
         let trainer = raw::trainer(raw.train).map_err(wrong)?;
         let preprocess = raw::preprocess(raw.preprocess, &trainer).map_err(wrong)?;
+        let mut keys = layers.table();
+        record(&split, &trainer, &mut keys);
         Ok(Pipeline {
             file: file.into(),
-            keys: layers.table(),
+            keys,
             data,
             split,
             preprocess,
@@ -193,6 +244,29 @@ impl Pipeline {
     /// All keys that hold, as a pipeline file.
     pub fn text(&self) -> String {
         toml::to_string(&self.keys).expect("keys are TOML")
+    }
+}
+
+/// Writes the split that holds among the keys, where it is by default: what stands with a version makes it again, by programs
+/// with other defaults, too.
+fn record(split: &Split, trainer: &Trainer, keys: &mut Table) {
+    let section = keys.entry("split").or_insert_with(|| Table::new().into());
+    let Some(section) = section.as_table_mut() else { return };
+    let (share, seed) = match split.kept {
+        Kept::Share { share, seed } | Kept::Group { share, seed, .. } => (Some(share), Some(seed)),
+        Kept::Time { share, .. } => (Some(share), None),
+        Kept::Last(_) | Kept::Test(_) => (None, None),
+    };
+    let stratified = trainer.classifies() && split.column().is_none();
+    let all: [(&str, Option<Value>); 3] = [
+        ("share", share.map(Value::from)),
+        ("seed", seed.and_then(|seed| i64::try_from(seed).ok()).map(Value::from)),
+        ("stratified", stratified.then_some(split.stratified.into())),
+    ];
+    for (key, value) in all {
+        if let Some(value) = value {
+            section.entry(key).or_insert(value);
+        }
     }
 }
 
@@ -234,7 +308,7 @@ mod tests {
     fn what_is_not_said_has_defaults() {
         let pipeline = parse(LEAST, &[]).unwrap();
         assert_eq!(pipeline.data.source, Source::Together("e.csv".into()));
-        assert_eq!(pipeline.split, Split::Share { share: 0.2, seed: 0 });
+        assert_eq!(pipeline.split.kept, Kept::Share { share: 0.2, seed: 0 });
         assert_eq!(pipeline.trainer, Trainer::LeastSquares { alpha: 0.0 });
         assert_eq!(pipeline.preprocess.one_hot, OneHot::Reference);
         assert_eq!(pipeline.preprocess.missing, Missing::Mean);
@@ -246,7 +320,7 @@ mod tests {
     fn overrides_take_the_place_of_keys_and_of_other_ways_to_say_it() {
         let text = format!("{LEAST}alpha = 1\n[split]\ntest_file = \"t.csv\"\n");
         let pipeline = parse(&text, &[("split.last", 20.into()), ("train.alpha", 2.5.into())]).unwrap();
-        assert_eq!(pipeline.split, Split::Last(20));
+        assert_eq!(pipeline.split.kept, Kept::Last(20));
         assert_eq!(pipeline.trainer, Trainer::LeastSquares { alpha: 2.5 });
         assert_eq!(pipeline.preprocess.one_hot, OneHot::All);
         assert!(!pipeline.text().contains("test_file"));
@@ -255,6 +329,31 @@ mod tests {
         let both = [("split.last", 20.into()), ("split.share", 0.5.into())];
         let message = parse(LEAST, &both).unwrap_err();
         assert!(message.contains("give one of split.last"), "{message}");
+        let timed = other.with(&[("split.time".into(), "at".into())]).unwrap();
+        let share = 0.2;
+        let column = "at".to_string();
+        assert_eq!(timed.split.kept, Kept::Time { column, share });
+        let grouped = timed.with(&[("split.group".into(), "who".into())]).unwrap();
+        assert_eq!(grouped.split.column(), Some("who"));
+        assert_eq!(
+            grouped.with(&[("split.last".into(), 3.into())]).unwrap().split.column(),
+            None
+        );
+    }
+
+    #[test]
+    fn the_split_that_holds_stands_among_the_keys() {
+        let split = |text: &str| parse(text, &[]).unwrap().keys["split"].to_string();
+        assert_eq!(split(LEAST), "{ seed = 0, share = 0.2 }");
+        let logistic = LEAST.replace("least-squares", "logistic");
+        assert_eq!(split(&logistic), "{ seed = 0, share = 0.2, stratified = true }");
+        let more = |keys: &str| split(&format!("{logistic}[split]\n{keys}\n"));
+        assert_eq!(more("last = 2"), "{ last = 2, stratified = true }");
+        assert_eq!(more("time = \"at\""), "{ share = 0.2, time = \"at\" }");
+        assert_eq!(
+            more("seed = 3\ngroup = \"g\""),
+            "{ group = \"g\", seed = 3, share = 0.2 }"
+        );
     }
 
     #[test]
@@ -277,6 +376,31 @@ mod tests {
                 "p.toml:7: split.share = 1.5 is not between 0 and 1",
             ),
             ("[split]\nlast = 3\nshare = 0.5", "p.toml:6: give one of split.last"),
+            (
+                "[split]\nstratified = 1",
+                "p.toml:7: split.stratified = 1 should be true or false",
+            ),
+            (
+                "[split]\nlast = 3\ntime = \"at\"",
+                "p.toml:8: split.time keeps a share of the rows; it doesn't go with split.last",
+            ),
+            (
+                "[split]\nstratified = true\ngroup = \"who\"",
+                "p.toml:7: split.stratified = true doesn't go with split.group",
+            ),
+            ("[split]\ntime = \"y\"", "p.toml:7: split.time = \"y\" is the target"),
+            (
+                "[split]\ngroup = \"who\"\ntime = \"at\"",
+                "p.toml:6: give one of split.time and split.group",
+            ),
+            (
+                "class_weights = \"equal\"",
+                "p.toml:6: train.class_weights = \"equal\": expected \"balanced\" or { CLASS = 2.0, ... }",
+            ),
+            (
+                "class_weights = { yes = 0 }",
+                "p.toml:6: class_weights: the weight 0 of \"yes\" is not above 0",
+            ),
             (
                 "[preprocess]\nmissing = \"zero\"",
                 "p.toml:7: preprocess.missing = \"zero\": expected \"mean\", \"median\", \"drop\" or a number",

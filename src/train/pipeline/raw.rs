@@ -1,6 +1,6 @@
 //! What a pipeline file may say, key by key, and what each must hold.
 
-use super::{Data, Register, Source, Split, Trainer};
+use super::{ClassWeights, Data, Kept, Register, Source, Split, Trainer};
 use crate::config::Decimal;
 use crate::format::compression::Limits;
 use crate::format::{Dialect, Encoding};
@@ -10,6 +10,7 @@ use crate::score::Spelling;
 use crate::train::descent::{self, Initial};
 use crate::train::preprocess::{self, Missing, MissingText, OneHot};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Table;
 
@@ -58,6 +59,9 @@ pub struct RawSplit {
     last: Option<u64>,
     share: Option<f64>,
     seed: Option<u64>,
+    stratified: Option<bool>,
+    time: Option<String>,
+    group: Option<String>,
     test_file: Option<PathBuf>,
     test_target_file: Option<PathBuf>,
 }
@@ -135,6 +139,20 @@ pub struct RawTrain {
     alpha: Option<f64>,
     threshold: Option<f64>,
     positive: Option<String>,
+    class_weights: Option<RawClassWeights>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected \"balanced\" or { CLASS = 2.0, ... }")]
+enum RawClassWeights {
+    Word(ClassWeightsWord),
+    Given(BTreeMap<String, f64>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClassWeightsWord {
+    Balanced,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -241,28 +259,78 @@ pub fn data(raw: RawData) -> Checked<Data> {
 }
 
 pub fn split(raw: RawSplit, data: &Data) -> Checked<Split> {
-    match (raw.last, raw.share, raw.test_file, raw.test_target_file) {
-        (Some(0), None, None, None) => invalid(&["split", "last"], "split.last should be at least 1"),
-        (Some(last), None, None, None) => Ok(Split::Last(usize::try_from(last).unwrap_or(usize::MAX))),
-        (None, Some(share), None, None) if share > 0.0 && share < 1.0 => Ok(Split::Share {
-            share,
-            seed: raw.seed.unwrap_or(0),
-        }),
-        (None, Some(share), None, None) => invalid(
-            &["split", "share"],
-            format!("split.share = {share} is not between 0 and 1"),
-        ),
-        (None, None, Some(features), Some(target)) => Ok(Split::Test(Source::Apart { features, target })),
-        (None, None, Some(_), None) if data.target.is_none() => {
-            invalid(&["split", "test_file"], "split.test_target_file is missing beside it")
+    let share = match raw.share {
+        Some(share) if !(share > 0.0 && share < 1.0) => {
+            return invalid(
+                &["split", "share"],
+                format!("split.share = {share} is not between 0 and 1"),
+            );
         }
-        (None, None, Some(file), None) => Ok(Split::Test(Source::Together(file))),
-        (None, None, None, Some(_)) => invalid(&["split", "test_target_file"], "split.test_file is missing beside it"),
-        (None, None, None, None) => Ok(Split::Share {
-            share: 0.2,
-            seed: raw.seed.unwrap_or(0),
-        }),
-        _ => invalid(&["split"], "give one of split.last, split.share and split.test_file"),
+        share => share.unwrap_or(0.2),
+    };
+    let by = match (raw.time, raw.group) {
+        (Some(_), Some(_)) => return invalid(&["split"], "give one of split.time and split.group"),
+        (None, None) => None,
+        (Some(column), None) => Some((Word::Time, column)),
+        (None, Some(column)) => Some((Word::Group, column)),
+    };
+    if let Some((word, column)) = &by {
+        let (key, name) = word.key();
+        let others = [
+            ("split.last", raw.last.is_some()),
+            ("split.test_file", raw.test_file.is_some()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, given)| *given) {
+            let message = format!("{name} keeps a share of the rows; it doesn't go with {other}");
+            return invalid(key, message);
+        }
+        if data.target.as_ref() == Some(column) {
+            return invalid(key, format!("{name} = {column:?} is the target"));
+        }
+        if raw.stratified == Some(true) {
+            return invalid(
+                &["split", "stratified"],
+                format!("split.stratified = true doesn't go with {name}, which decides by itself; leave it out"),
+            );
+        }
+    }
+    let seed = raw.seed.unwrap_or(0);
+    let kept = match (raw.last, raw.share, raw.test_file, raw.test_target_file) {
+        (Some(0), None, None, None) => return invalid(&["split", "last"], "split.last should be at least 1"),
+        (Some(last), None, None, None) => Kept::Last(usize::try_from(last).unwrap_or(usize::MAX)),
+        (None, None, Some(features), Some(target)) => Kept::Test(Source::Apart { features, target }),
+        (None, None, Some(_), None) if data.target.is_none() => {
+            return invalid(&["split", "test_file"], "split.test_target_file is missing beside it");
+        }
+        (None, None, Some(file), None) => Kept::Test(Source::Together(file)),
+        (None, None, None, Some(_)) => {
+            return invalid(&["split", "test_target_file"], "split.test_file is missing beside it");
+        }
+        (None, _, None, None) => match by {
+            None => Kept::Share { share, seed },
+            Some((Word::Time, column)) => Kept::Time { column, share },
+            Some((Word::Group, column)) => Kept::Group { column, share, seed },
+        },
+        _ => return invalid(&["split"], "give one of split.last, split.share and split.test_file"),
+    };
+    Ok(Split {
+        kept,
+        stratified: raw.stratified.unwrap_or(true),
+    })
+}
+
+/// What a split goes by.
+enum Word {
+    Time,
+    Group,
+}
+
+impl Word {
+    fn key(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Word::Time => (&["split", "time"], "split.time"),
+            Word::Group => (&["split", "group"], "split.group"),
+        }
     }
 }
 
@@ -374,6 +442,19 @@ pub fn trainer(raw: RawTrain) -> Checked<Trainer> {
     if !finite {
         return invalid(&["train", "initial_weight"], "a weight is not finite");
     }
+    let class_weights = match raw.class_weights {
+        None => ClassWeights::Equal,
+        Some(RawClassWeights::Word(ClassWeightsWord::Balanced)) => ClassWeights::Balanced,
+        Some(RawClassWeights::Given(weights)) => {
+            if let Some((class, weight)) = weights.iter().find(|(_, w)| !(w.is_finite() && **w > 0.0)) {
+                return invalid(
+                    &["train", "class_weights"],
+                    format!("class_weights: the weight {weight} of {class:?} is not above 0"),
+                );
+            }
+            ClassWeights::Given(weights)
+        }
+    };
     match raw.trainer {
         None => invalid(
             &["train"],
@@ -393,6 +474,7 @@ pub fn trainer(raw: RawTrain) -> Checked<Trainer> {
             iterations: iterations.unwrap_or(100),
             threshold,
             positive: raw.positive,
+            class_weights,
         }),
     }
 }
