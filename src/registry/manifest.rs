@@ -14,7 +14,8 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 /// A version's manifest.
 ///
 /// `format_version` is 1; or 2 where `training`, an attachment, or an input that is a boolean or has numbers for missing
-/// values is there; or 3 where `baseline.json` is; or 4 of an ensemble. Programs that know fewer refuse it by this number. All are read.
+/// values is there; or 3 where `baseline.json` is; or 4 of an ensemble;
+/// or 5 of a pipeline of several classes. Programs that know fewer refuse it by this number. All are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -150,7 +151,7 @@ impl Manifest {
         [self.artifact_in(folder)].into_iter().chain(attached).collect()
     }
 
-    pub const NEWEST: u32 = 4;
+    pub const NEWEST: u32 = 5;
 
     /// The metric that stands for the others: `r2`, or `roc_auc`, or the first.
     pub fn main_metric(&self) -> Option<(&str, f64)> {
@@ -176,6 +177,10 @@ impl Manifest {
     pub fn least_version(&self) -> u32 {
         if self.format == Format::Ensemble {
             return 4;
+        }
+        let classes = self.signature.outputs.first().map_or(0, |label| label.categories.len());
+        if self.format == Format::Pipeline && classes > 2 {
+            return 5;
         }
         if self
             .attachments

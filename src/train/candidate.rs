@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::scoring::Target;
-use crate::evaluate::{Against, Baseline, Comparison, Examples, Gate, GateCheck, Report, SEED, Trials};
+use crate::evaluate::{Against, Baseline, Comparison, Examples, Gate, GateCheck, Report, SEED, Task, Trials};
 use crate::model::{Declared, Format};
 use crate::registry::evaluation::approved::Predictions;
 use crate::registry::golden::Rows;
@@ -76,7 +76,11 @@ impl<'a> Plan<'a> {
     pub fn new(file: &'a Path, pipeline: Pipeline, models: &Path, group: &str) -> Result<Plan<'a>> {
         let wrong = |message: String| Error::config(file, message);
         let gate = Gate::parse(&pipeline.gate).map_err(wrong)?;
-        gate.fits(pipeline.task()).map_err(wrong)?;
+        // How many classes there are, the examples tell.
+        let tasks = [2, 3].map(|classes| gate.fits(pipeline.trainer.task(classes)));
+        if let [Err(message), Err(_)] = tasks {
+            return Err(wrong(message));
+        }
         let search = pipeline.search.as_ref().map(Search::parse).transpose().map_err(wrong)?;
         let group = pipeline.register.group.as_deref().unwrap_or(group);
         if !is_group(group) {
@@ -107,6 +111,9 @@ impl<'a> Plan<'a> {
     /// search.
     pub fn fit(self, done: impl Fn() + Sync) -> Result<Candidate<'a>> {
         let dataset = Dataset::read(&self.pipeline)?;
+        let task = self.pipeline.trainer.task(dataset.classes.iter().flatten().count());
+        let fits = self.gate.fits(task);
+        fits.map_err(|message| Error::config(self.file, message))?;
         let (pipeline, outcome) = match self.search {
             Some(search) => {
                 let outcome = search.run(&self.pipeline, &dataset, done);
@@ -207,14 +214,14 @@ impl Candidate<'_> {
     fn approved(&self) -> Result<Predictions> {
         let (table, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
         let against = Target {
-            task: self.pipeline.task(),
-            classes: self.dataset.classes.as_ref().map(|classes| classes.to_vec()),
+            task: self.task(),
+            classes: self.dataset.classes.clone(),
         };
         Predictions::find(&self.registry, &table, &rows, &against)
     }
 
     fn compare(&self, approved: &Predictions) -> Comparison {
-        let task = self.pipeline.task();
+        let task = self.task();
         let baseline = Baseline::of(task, &self.fitted.train.actual);
         let (examples, classes) = (self.examples(), self.classes());
         Comparison::of(task, &examples, &baseline, approved.comparable(), &classes, SEED)
@@ -226,11 +233,11 @@ impl Candidate<'_> {
     }
 
     fn examples(&self) -> Examples<'_> {
-        Examples {
-            actual: &self.fitted.test.actual,
-            predicted: &self.fitted.test.predicted,
-            probabilities: &[],
-        }
+        self.fitted.test.examples()
+    }
+
+    fn task(&self) -> Task {
+        self.pipeline.trainer.task(self.classes().len())
     }
 
     fn page(&self, created: &str, comparison: &Comparison, checks: &[GateCheck], warnings: &[String]) -> String {
@@ -263,8 +270,8 @@ impl Candidate<'_> {
             let rows = rows.iter().map(|row| row.iter().map(short).collect()).collect();
             Trials { columns, rows }
         });
-        let terms = fitted.artifact.terms.iter();
-        let coefficients: Vec<(String, f64)> = terms.map(|term| (term.name.clone(), term.coefficient)).collect();
+        let mut coefficients = fitted.artifact.coefficients();
+        coefficients.retain(|(name, _)| !name.ends_with("(intercept)"));
         page(&Report {
             title: &format!("{}, candidate", self.registry.group()),
             facts: &facts,

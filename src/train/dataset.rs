@@ -20,13 +20,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Dataset {
     pub features: Frame,
-    /// Of each row: a number, or 1 for the second class and 0 for the first.
+    /// Of each row: a number, or the place of its class.
     pub target: Vec<f64>,
     pub target_name: String,
     /// The names of all columns that the examples have.
     pub header: Vec<String>,
-    /// Of a yes/no target.
-    pub classes: Option<[String; 2]>,
+    /// Of a target of classes, in order; of two, no and yes.
+    pub classes: Option<Vec<String>>,
     /// Rows to train on and to evaluate on.
     pub parts: Parts,
     /// What that split keeps to, and the folds of a search.
@@ -77,6 +77,14 @@ impl Dataset {
                 (target, Some(classes))
             }
         };
+        if let (Trainer::Logistic { threshold, .. }, Some([_, _, _, ..])) = (&pipeline.trainer, classes.as_deref())
+            && *threshold != 0.5
+        {
+            return Err(whole(format!(
+                "train.threshold = {threshold} is for two classes, and {name:?} has {}; leave it out",
+                classes.iter().flatten().count()
+            )));
+        }
         let by = by(
             &pipeline.split,
             examples.by.as_ref(),

@@ -100,7 +100,7 @@ pub fn fit(design: &Design, target: &[f64], settings: &Settings) -> Result<Fit, 
         ));
     }
     Ok(Fit {
-        coefficients: Coefficients { weights, intercept },
+        coefficients: vec![Coefficients { weights, intercept }],
         loss,
         warnings,
     })
@@ -172,9 +172,9 @@ mod tests {
             .collect();
         let fit = fit(&x, &y, &settings()).unwrap();
         let found = [
-            fit.coefficients.weights[0],
-            fit.coefficients.weights[1],
-            fit.coefficients.intercept,
+            fit.coefficients[0].weights[0],
+            fit.coefficients[0].weights[1],
+            fit.coefficients[0].intercept,
         ];
         for (found, wanted) in found.iter().zip([2.0, -3.0, 0.5]) {
             assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");

@@ -3,58 +3,80 @@
 use super::frame::Cells;
 use super::pipeline::ClassWeights;
 use crate::problem::excerpt;
+use std::collections::{BTreeSet, HashMap};
 
-/// The two classes of a target, and of each row which it is: 1 for the second one. That is `positive`, or the one that
-/// comes last, by number or by alphabet.
+/// More are ids or measurements, or ask for another kind of model: each class has a coefficient for each term.
+pub const CLASSES_MAX: usize = 100;
+
+/// The classes of a target, by number or by alphabet, and of each row the place of its own. Of two, the second one is
+/// `positive`, if that is given.
+///
+/// # Errors
+/// If there is one class or more than [`CLASSES_MAX`], or `positive` is none of two.
 pub fn labels(
     name: &str,
     cells: &Cells,
     positive: Option<&str>,
-) -> std::result::Result<(Vec<f64>, [String; 2]), String> {
+) -> std::result::Result<(Vec<f64>, Vec<String>), String> {
     let texts: Vec<String> = match cells {
         Cells::Numbers(numbers) => numbers.iter().map(|&y| label(y)).collect(),
         Cells::Texts(texts) => texts.iter().map(|text| text.clone().unwrap_or_default()).collect(),
     };
-    let mut classes: Vec<&String> = Vec::new();
-    for text in &texts {
-        if !classes.contains(&text) {
-            classes.push(text);
-        }
-        if classes.len() > 10 {
-            break;
-        }
+    let different: BTreeSet<&String> = texts.iter().collect();
+    let mut classes: Vec<String> = different.iter().map(|class| class.to_string()).collect();
+    // Numbers by their size; anything else by alphabet, as they are.
+    let numbers: Option<Vec<f64>> = classes.iter().map(|class| class.parse().ok()).collect();
+    if let Some(numbers) = numbers {
+        let mut order: Vec<usize> = (0..classes.len()).collect();
+        order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
+        classes = order.iter().map(|&place| classes[place].clone()).collect();
     }
-    classes.sort_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
-        (Ok(x), Ok(y)) => x.total_cmp(&y),
-        _ => a.cmp(b),
-    });
-    let [first, second] = classes[..] else {
-        let shown: Vec<String> = classes
-            .iter()
-            .map(|c| format!("{:?}", excerpt(c.as_bytes(), 40)))
-            .collect();
-        let (count, more) = match classes.len() {
-            count @ ..=10 => (count.to_string(), ""),
-            _ => ("more than 10".into(), ", …"),
-        };
-        let s = if classes.len() == 1 { "class" } else { "classes" };
-        return Err(format!(
-            "the logistic trainer takes a target of two classes; {name:?} has {count} {s}: {}{more}",
-            shown.join(", ")
-        ));
-    };
-    let classes = match positive {
-        None => [first.clone(), second.clone()],
-        Some(positive) if positive == second => [first.clone(), second.clone()],
-        Some(positive) if positive == first => [second.clone(), first.clone()],
-        Some(positive) => {
+    if !(2..=CLASSES_MAX).contains(&classes.len()) {
+        return Err(wrong_number(name, &classes));
+    }
+    match (positive, &mut classes[..]) {
+        (None, _) => {}
+        (Some(positive), [first, second]) if positive == second || positive == first => {
+            if positive == first {
+                std::mem::swap(first, second);
+            }
+        }
+        (Some(positive), [first, second]) => {
             return Err(format!(
                 "train.positive = {positive:?} is no class of {name:?}: they are {first:?} and {second:?}"
             ));
         }
-    };
-    let target = texts.iter().map(|text| f64::from(*text == classes[1])).collect();
+        (Some(positive), classes) => {
+            return Err(format!(
+                "train.positive = {positive:?} is for two classes, and {name:?} has {}; leave it out",
+                classes.len()
+            ));
+        }
+    }
+    let places: HashMap<&str, f64> = classes
+        .iter()
+        .enumerate()
+        .map(|(place, c)| (c.as_str(), place as f64))
+        .collect();
+    let target = texts.iter().map(|text| places[text.as_str()]).collect();
     Ok((target, classes))
+}
+
+fn wrong_number(name: &str, classes: &[String]) -> String {
+    let shown = classes
+        .iter()
+        .take(10)
+        .map(|c| format!("{:?}", excerpt(c.as_bytes(), 40)));
+    let shown: Vec<String> = shown.collect();
+    let (s, more, hint) = match classes.len() {
+        ..10 => ("class", "", ""),
+        _ => ("classes", ", …", "; a target of numbers is for least-squares"),
+    };
+    format!(
+        "the logistic trainer takes a target of 2 to {CLASSES_MAX} classes; {name:?} has {} {s}: {}{more}{hint}",
+        classes.len(),
+        shown.join(", ")
+    )
 }
 
 /// As people write it: `1`, not `1.0`.
@@ -97,6 +119,46 @@ pub fn class_weights(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn classes(texts: &[&str]) -> (Vec<f64>, Vec<String>) {
+        let texts = texts.iter().map(|text| Some(text.to_string())).collect();
+        labels("y", &Cells::Texts(texts), None).unwrap()
+    }
+
+    #[test]
+    fn classes_are_by_number_or_by_alphabet() {
+        assert_eq!(
+            classes(&["b", "10", "a", "b"]),
+            (vec![2.0, 0.0, 1.0, 2.0], ["10", "a", "b"].map(String::from).to_vec())
+        );
+        assert_eq!(
+            classes(&["10", "9", "-1"]),
+            (vec![2.0, 1.0, 0.0], ["-1", "9", "10"].map(String::from).to_vec())
+        );
+        let numbers = Cells::Numbers(vec![2.0, -0.0, 0.0, 1.0]);
+        let (target, classes) = labels("y", &numbers, None).unwrap();
+        assert_eq!(
+            (target, classes),
+            (vec![2.0, 0.0, 0.0, 1.0], ["0", "1", "2"].map(String::from).to_vec())
+        );
+    }
+
+    #[test]
+    fn so_many_classes_and_no_more() {
+        let of = |count: usize| labels("y", &Cells::Numbers((0..count).map(|y| y as f64).collect()), None);
+        assert_eq!(of(CLASSES_MAX).unwrap().1.len(), 100);
+        let message = of(CLASSES_MAX + 1).unwrap_err();
+        assert!(
+            message.contains("takes a target of 2 to 100 classes; \"y\" has 101 classes: \"0\", \"1\""),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("\"9\", …; a target of numbers is for least-squares"),
+            "{message}"
+        );
+        let message = labels("y", &Cells::Numbers(vec![0.0, 1.0, 2.0]), Some("1")).unwrap_err();
+        assert!(message.contains("is for two classes, and \"y\" has 3"), "{message}");
+    }
 
     #[test]
     fn balanced_classes_count_the_same_together() {

@@ -39,10 +39,10 @@ pub fn fit(design: &Design, target: &[f64], alpha: f64) -> Result<Fit, String> {
         .collect();
     let shift: f64 = weights.iter().zip(&centred.means).map(|(w, m)| w * m).sum();
     Ok(Fit {
-        coefficients: Coefficients {
+        coefficients: vec![Coefficients {
             weights,
             intercept: mean - shift,
-        },
+        }],
         loss: Vec::new(),
         warnings: Vec::new(),
     })
@@ -140,7 +140,7 @@ mod tests {
         let y: Vec<f64> = (0..4)
             .map(|i| 3e5 * x.columns[0][i] - 2e-6 * x.columns[1][i] + 7.0)
             .collect();
-        let found = fit(&x, &y, 0.0).unwrap().coefficients;
+        let found = fit(&x, &y, 0.0).unwrap().coefficients.remove(0);
         for (found, wanted) in [
             (found.weights[0], 3e5),
             (found.weights[1], -2e-6),
@@ -175,7 +175,7 @@ mod tests {
     fn ridge_shrinks_the_coefficients_and_not_the_intercept() {
         let x = design(&[("a", &[-1.0, 0.0, 1.0])]);
         let y = [8.0, 10.0, 12.0];
-        let fit = fit(&x, &y, 2.0).unwrap().coefficients;
+        let fit = fit(&x, &y, 2.0).unwrap().coefficients.remove(0);
         // Σxy / (Σx² + alpha)
         assert!((fit.weights[0] - 1.0).abs() < 1e-14, "{}", fit.weights[0]);
         assert!((fit.intercept - 10.0).abs() < 1e-14);

@@ -1,6 +1,6 @@
 //! Logistic regression: the log-odds of the second of two classes.
 
-use super::design::{Coefficients, Design, Fit};
+use super::design::{Design, Fit, Standardised};
 use super::least_squares;
 use crate::model::logistic;
 use nalgebra::{DMatrix, DVector};
@@ -18,7 +18,8 @@ pub fn fit(design: &Design, target: &[f64], weights: &[f64], alpha: f64, iterati
     if alpha == 0.0 {
         least_squares::check_rank(design)?;
     }
-    let problem = Objective::of(design, target, weights, alpha);
+    let standardised = Standardised::of(design);
+    let problem = Objective::of(&standardised, target, weights, alpha);
     let n = target.len() as f64;
     let mut at = vec![0.0; problem.columns.len()];
     let mut margins = problem.odds(&at);
@@ -73,7 +74,7 @@ pub fn fit(design: &Design, target: &[f64], weights: &[f64], alpha: f64, iterati
         ));
     }
     Ok(Fit {
-        coefficients: problem.coefficients(&at),
+        coefficients: vec![standardised.coefficients(&at)],
         loss,
         warnings,
     })
@@ -89,8 +90,6 @@ fn singular(alpha: f64) -> String {
 /// The objective over the coefficients of standardised columns; the last column is the intercept's, of ones.
 struct Objective<'a> {
     columns: Vec<Vec<f64>>,
-    means: Vec<f64>,
-    scales: Vec<f64>,
     /// The penalty of each coefficient.
     penalties: Vec<f64>,
     target: &'a [f64],
@@ -99,30 +98,14 @@ struct Objective<'a> {
 }
 
 impl Objective<'_> {
-    fn of<'a>(design: &Design, target: &'a [f64], weights: &'a [f64], alpha: f64) -> Objective<'a> {
-        let n = target.len() as f64;
-        let mut objective = Objective {
-            columns: Vec::new(),
-            means: Vec::new(),
-            scales: Vec::new(),
-            penalties: Vec::new(),
+    fn of<'a>(standardised: &Standardised, target: &'a [f64], weights: &'a [f64], alpha: f64) -> Objective<'a> {
+        let penalties = standardised.scales.iter().map(|scale| alpha / (scale * scale));
+        Objective {
+            columns: [&standardised.columns[..], &[vec![1.0; target.len()]]].concat(),
+            penalties: penalties.chain([0.0]).collect(),
             target,
             weights,
-        };
-        for column in &design.columns {
-            let mean = column.iter().sum::<f64>() / n;
-            let variance = column.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
-            let scale = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-            objective
-                .columns
-                .push(column.iter().map(|x| (x - mean) / scale).collect());
-            objective.means.push(mean);
-            objective.scales.push(scale);
-            objective.penalties.push(alpha / (scale * scale));
         }
-        objective.columns.push(vec![1.0; target.len()]);
-        objective.penalties.push(0.0);
-        objective
     }
 
     /// The log-odds of each row.
@@ -170,16 +153,6 @@ impl Objective<'_> {
         }
         (gradient, curvature)
     }
-
-    /// For the columns as they were.
-    fn coefficients(&self, at: &[f64]) -> Coefficients {
-        let weights: Vec<f64> = at.iter().zip(&self.scales).map(|(w, s)| w / s).collect();
-        let shift: f64 = weights.iter().zip(&self.means).map(|(w, m)| w * m).sum();
-        Coefficients {
-            intercept: at[weights.len()] - shift,
-            weights,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -205,8 +178,8 @@ mod tests {
         let y = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0];
         let fit = fit(&x, &y, 0.0, 100).unwrap();
         let (low, high) = ((1.0f64 / 3.0).ln(), 2.0f64.ln());
-        assert!((fit.coefficients.intercept - low).abs() < 1e-12);
-        assert!((fit.coefficients.weights[0] - (high - low)).abs() < 1e-12);
+        assert!((fit.coefficients[0].intercept - low).abs() < 1e-12);
+        assert!((fit.coefficients[0].weights[0] - (high - low)).abs() < 1e-12);
         assert!(
             fit.loss.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-12)),
             "{:?}",
@@ -234,7 +207,7 @@ mod tests {
         let twice = fit(&twice, &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0], 0.5, 100).unwrap();
         let once = design(&[&[0.3, 2.0, 1.0, 4.0, 0.1]]);
         let once = super::fit(&once, &[0.0, 1.0, 1.0, 0.0, 0.0], &[1.0, 2.0, 1.0, 2.0, 1.0], 0.5, 100).unwrap();
-        let (once, twice) = (once.coefficients, twice.coefficients);
+        let (once, twice) = (&once.coefficients[0], &twice.coefficients[0]);
         assert!((once.weights[0] - twice.weights[0]).abs() < 1e-9, "{once:?} {twice:?}");
         assert!((once.intercept - twice.intercept).abs() < 1e-9, "{once:?} {twice:?}");
     }

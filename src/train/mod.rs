@@ -1,7 +1,7 @@
 //! A CSV of examples -> a candidate model version. Never approves.
 //!
 //! [`pipeline`] says what to do, [`dataset`] reads the examples and [`split`]s them, [`preprocess`] is fitted to the
-//! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`]) gives coefficients;
+//! training rows and gives a [`design`], a trainer ([`descent`], [`least_squares`], [`logistic`], [`multinomial`]) gives coefficients;
 //! [`search`] tries hyperparameters, a [`Baseline`] keeps what the rows looked like.
 //! [`candidate`] holds what was fitted against the approved version, and registers it.
 //! What comes out is the artifact of a [`crate::model::pipeline`]. Only `pipeline` and `examples` read files.
@@ -18,14 +18,16 @@ mod labels;
 pub mod least_squares;
 pub mod logistic;
 mod missing;
+pub mod multinomial;
 pub mod pipeline;
 pub mod preprocess;
 pub mod search;
 pub mod split;
 
 use crate::error::{Error, Result};
+use crate::evaluate::Examples;
 use crate::evaluate::report::count;
-use crate::model::pipeline::{self as model, Classes, Output, Steps};
+use crate::model::pipeline::{self as model, Classes, Output, Several, Steps};
 use crate::monitor::Baseline;
 use crate::monitor::baseline::{Actual, Outcomes};
 use dataset::Dataset;
@@ -49,12 +51,24 @@ pub struct Fitted {
 pub struct Scored {
     /// Of the dataset.
     pub rows: Vec<usize>,
-    /// Numbers, or 1 for the second class and 0 for the first.
+    /// As [`Examples::actual`].
     pub actual: Vec<f64>,
-    /// Numbers, or the probability of the second class.
+    /// As [`Examples::predicted`].
     pub predicted: Vec<f64>,
+    /// As [`Examples::probabilities`].
+    pub probabilities: Vec<Vec<f64>>,
     /// Rows that the model can't take: it would report them as bad.
     pub left_out: usize,
+}
+
+impl Scored {
+    pub fn examples(&self) -> Examples<'_> {
+        Examples {
+            actual: &self.actual,
+            predicted: &self.predicted,
+            probabilities: &self.probabilities,
+        }
+    }
 }
 
 /// Fits to the rows `train`, and scores them and the rows `test`. Pure; a search calls it with the rows of its folds.
@@ -84,23 +98,33 @@ fn fit_rows(
             let classes = dataset.classes.as_ref().map_or(&[][..], |classes| classes);
             let of_class = labels::class_weights(class_weights, classes, &target)?;
             let weights: Vec<f64> = target.iter().map(|&y| of_class[y as usize]).collect();
-            logistic::fit(design, &target, &weights, *alpha, *iterations)?
+            match classes.len() {
+                ..=2 => logistic::fit(design, &target, &weights, *alpha, *iterations)?,
+                classes => multinomial::fit(design, &target, &weights, classes, *alpha, *iterations)?,
+            }
         }
     };
-    for (term, weight) in prepared.terms.iter_mut().zip(&fit.coefficients.weights) {
-        term.coefficient = *weight;
+    for (place, term) in prepared.terms.iter_mut().enumerate() {
+        term.coefficients = fit
+            .coefficients
+            .iter()
+            .map(|of_class| of_class.weights[place])
+            .collect();
     }
-    let output = match (&pipeline.trainer, &dataset.classes) {
-        (Trainer::Logistic { threshold, .. }, Some(classes)) => Output::Classes(Classes {
-            classes: classes.clone(),
+    let output = match (&pipeline.trainer, dataset.classes.as_deref()) {
+        (Trainer::Logistic { threshold, .. }, Some([no, yes])) => Output::Classes(Classes {
+            classes: [no.clone(), yes.clone()],
             threshold: *threshold,
+        }),
+        (Trainer::Logistic { .. }, Some(classes)) => Output::Several(Several {
+            classes: classes.to_vec(),
         }),
         _ => Output::NUMBER,
     };
     let artifact = model::Pipeline {
         inputs: prepared.inputs,
         terms: prepared.terms,
-        intercept: fit.coefficients.intercept,
+        intercepts: fit.coefficients.iter().map(|of_class| of_class.intercept).collect(),
         output,
     };
     Ok(Fitted {
@@ -115,10 +139,15 @@ fn fit_rows(
 /// Scores rows of a dataset, those that the model can take.
 pub fn score(artifact: &model::Pipeline, dataset: &Dataset, rows: &[usize]) -> std::result::Result<Scored, String> {
     let (kept, mut outputs) = outputs(artifact, dataset, rows)?;
+    let (predicted, probabilities) = match &artifact.output {
+        Output::Several(_) => (outputs.remove(0), outputs),
+        // The number, or the probability of the second class.
+        Output::Number(_) | Output::Classes(_) => (outputs.pop().unwrap_or_default(), Vec::new()),
+    };
     Ok(Scored {
         actual: kept.iter().map(|&row| dataset.target[row]).collect(),
-        // The last output: the number, or the probability of the second class.
-        predicted: outputs.pop().unwrap_or_default(),
+        predicted,
+        probabilities,
         left_out: rows.len() - kept.len(),
         rows: kept,
     })
@@ -184,8 +213,8 @@ fn check_target(dataset: &Dataset, target: &[f64]) -> std::result::Result<(), St
             false => Ok(()),
         };
     };
-    for (class, label) in classes.iter().zip([0.0, 1.0]) {
-        let count = target.iter().filter(|y| **y == label).count();
+    for (place, class) in classes.iter().enumerate() {
+        let count = target.iter().filter(|y| **y as usize == place).count();
         if count < CLASS_ROWS_MIN {
             return Err(format!(
                 "not enough rows per class: {count} of {} training rows have {name:?} = {class:?}, and there must be {CLASS_ROWS_MIN}; \

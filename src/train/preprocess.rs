@@ -92,7 +92,7 @@ pub fn fit(features: &Frame, rows: &[usize], settings: &Settings) -> Result<Prep
     let draft = model::Pipeline {
         inputs: inputs.clone(),
         terms: terms.clone(),
-        intercept: 0.0,
+        intercepts: vec![0.0],
         output: Output::NUMBER,
     };
     let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
@@ -430,7 +430,7 @@ fn term(product: &[usize], variables: &[Factor]) -> Term {
         factors,
         mean: 0.0,
         scale: 1.0,
-        coefficient: 0.0,
+        coefficients: vec![0.0],
     }
 }
 

@@ -5,7 +5,7 @@
 use super::dataset::Dataset;
 use super::pipeline::Pipeline;
 use super::split::Parts;
-use crate::evaluate::{Examples, Metric};
+use crate::evaluate::Metric;
 use crate::format::csv::texts;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -203,9 +203,9 @@ impl Search {
     /// # Errors
     /// If no trial has a figure; why, of the first.
     pub fn run(&self, pipeline: &Pipeline, dataset: &Dataset, done: impl Fn() + Sync) -> Result<Outcome, String> {
-        let task = pipeline.task();
-        let metric = self.metric.unwrap_or(Metric::main(task));
-        if !Metric::of(task).contains(&metric) {
+        let task = |pipeline: &Pipeline| pipeline.trainer.task(dataset.classes.iter().flatten().count());
+        let metric = self.metric.unwrap_or(Metric::main(task(pipeline)));
+        if !Metric::of(task(pipeline)).contains(&metric) {
             return Err(format!("search.metric: the target has no {}", metric.name()));
         }
         let folds = dataset.by.folds(&dataset.parts.train, self.folds, self.seed)?;
@@ -213,15 +213,10 @@ impl Search {
             let score = |Parts { train, test }: &Parts| -> Result<f64, String> {
                 let pipeline = pipeline.with(&keys).map_err(|e| e.to_string())?;
                 if pipeline.trainer.classifies() != dataset.classes.is_some() {
-                    return Err("a search can't go over trainers of numbers and of yes or no".into());
+                    return Err("a search can't go over trainers of numbers and of classes".into());
                 }
                 let fitted = super::fit(&pipeline, dataset, train, test).map_err(|e| e.to_string())?;
-                let examples = Examples {
-                    actual: &fitted.test.actual,
-                    predicted: &fitted.test.predicted,
-                    probabilities: &[],
-                };
-                let figure = metric.figure(pipeline.task(), &examples);
+                let figure = metric.figure(task(&pipeline), &fitted.test.examples());
                 done();
                 figure.ok_or_else(|| format!("{} is undefined on a fold", metric.name()))
             };

@@ -32,6 +32,7 @@ mod inputs;
 mod keys;
 mod ledger;
 mod monitor;
+mod multinomial;
 mod once;
 mod onnx;
 mod output_names;

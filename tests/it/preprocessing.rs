@@ -41,7 +41,7 @@ fn missing_and_unknown_cells_follow_what_training_decided() {
     let terms = &ignoring.artifact.terms;
     close(
         lines[0],
-        ignoring.artifact.intercept + terms[0].coefficient * 5.0,
+        ignoring.artifact.intercepts[0] + terms[0].coefficients[0] * 5.0,
         1e-14,
     );
     assert_eq!(lines[1], lines[2]);
@@ -109,13 +109,13 @@ proptest! {
         };
         let product = |name: &str, row: &Row| name.split(" * ").map(|name| value(name, row)).product::<f64>();
         let by_hand = |row: &Row| {
-            fitted.artifact.terms.iter().fold(fitted.artifact.intercept, |sum, term| {
+            fitted.artifact.terms.iter().fold(fitted.artifact.intercepts[0], |sum, term| {
                 let of_train: Vec<f64> = train.iter().map(|row| product(&term.name, row)).collect();
                 let n = of_train.len() as f64;
                 let mean = of_train.iter().sum::<f64>() / n;
                 let sd = (of_train.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
                 let (mean, sd) = if standardise { (mean, sd) } else { (0.0, 1.0) };
-                sum + term.coefficient * ((product(&term.name, row) - mean) / sd)
+                sum + term.coefficients[0] * ((product(&term.name, row) - mean) / sd)
             })
         };
         let mut raw = String::from("city,x,z\n");

@@ -67,8 +67,8 @@ fn r2(scored: &Scored) -> f64 {
 fn gradient_descent_gives_the_published_figures() {
     let (dataset, fitted) = fit(&diabetes(&[])).unwrap();
     assert_eq!((fitted.train.rows.len(), fitted.test.rows.len()), (422, 20));
-    close(fitted.artifact.terms[0].coefficient, 937.1906894491832, 1e-9);
-    close(fitted.artifact.intercept, 152.9193581630174, 1e-9);
+    close(fitted.artifact.terms[0].coefficients[0], 937.1906894491832, 1e-9);
+    close(fitted.artifact.intercepts[0], 152.9193581630174, 1e-9);
     close(r2(&fitted.test), 0.47232866977966736, 1e-9);
     close(mse(&fitted.test), 2549.2646237072627, 1e-9);
     assert_eq!(fitted.loss.len(), 15_001);
@@ -79,8 +79,8 @@ fn gradient_descent_gives_the_published_figures() {
 #[test]
 fn least_squares_gives_the_published_figures() {
     let (_, fitted) = fit(&diabetes(&[("train.trainer", "least-squares".into())])).unwrap();
-    close(fitted.artifact.terms[0].coefficient, 938.23786125, 1e-9);
-    close(fitted.artifact.intercept, 152.91886183, 1e-9);
+    close(fitted.artifact.terms[0].coefficients[0], 938.23786125, 1e-9);
+    close(fitted.artifact.intercepts[0], 152.91886183, 1e-9);
     close(r2(&fitted.test), 0.47257544798227147, 1e-9);
     close(mse(&fitted.test), 2548.07239872597, 1e-9);
 }
@@ -99,11 +99,11 @@ fn gradient_descent_with_a_penalty_finds_what_ridge_does() {
     ];
     let (_, exact) = fit(&diabetes(&ridge)).unwrap();
     close(
-        descent.artifact.terms[0].coefficient,
-        exact.artifact.terms[0].coefficient,
+        descent.artifact.terms[0].coefficients[0],
+        exact.artifact.terms[0].coefficients[0],
         1e-9,
     );
-    close(descent.artifact.intercept, exact.artifact.intercept, 1e-9);
+    close(descent.artifact.intercepts[0], exact.artifact.intercepts[0], 1e-9);
 }
 
 /// A pipeline that trains on all rows of a fixture, as scikit-learn did, and tests on the same.
@@ -185,12 +185,16 @@ fn coefficients_are_those_of_scikit_learn() {
         for (term, wanted) in fitted.artifact.terms.iter().zip(coefficients) {
             let wanted = wanted.as_f64().unwrap();
             assert!(
-                (term.coefficient / wanted - 1.0).abs() < 1e-6,
+                (term.coefficients[0] / wanted - 1.0).abs() < 1e-6,
                 "{case}: {} {wanted}",
-                term.coefficient
+                term.coefficients[0]
             );
         }
-        close(fitted.artifact.intercept, wanted["intercept"].as_f64().unwrap(), 1e-6);
+        close(
+            fitted.artifact.intercepts[0],
+            wanted["intercept"].as_f64().unwrap(),
+            1e-6,
+        );
         assert!(fitted.warnings.is_empty(), "{case}: {:?}", fitted.warnings);
     }
 }
@@ -268,7 +272,12 @@ fn bad_examples_are_told_by_what_is_wrong_with_them() {
         (
             "x,y\n1,a\n2,b\n3,c\n4,a\n",
             LOGISTIC,
-            "\"y\" has 3 classes: \"a\", \"b\", \"c\"",
+            "not enough rows per class: 1 of 3 training rows have \"y\" = \"a\", and there must be 2",
+        ),
+        (
+            "x,y\n1,a\n2,b\n3,c\n4,a\n",
+            "[train]\ntrainer = \"logistic\"\nthreshold = 0.3\n",
+            "train.threshold = 0.3 is for two classes, and \"y\" has 3; leave it out",
         ),
         (
             "x,y\n1,a\n2,b\n3,b\n4,a\n",
@@ -379,7 +388,7 @@ fn a_yes_no_target_gives_labels_and_probabilities() {
         "train = { trainer = \"logistic\", alpha = 1, threshold = 0.4 }",
     );
     let (dataset, fitted) = fit(&pipeline).unwrap();
-    assert_eq!(dataset.classes, Some(["no".into(), "yes".into()]));
+    assert_eq!(dataset.classes, Some(vec!["no".into(), "yes".into()]));
     let csv = fs::read_to_string(fixture("classes.csv")).unwrap();
     let output = score(&fitted, &csv).output;
     let mut lines = output.lines();
@@ -391,6 +400,6 @@ fn a_yes_no_target_gives_labels_and_probabilities() {
     }
     let swapped = pipeline.with(&[("train.positive".into(), "no".into())]).unwrap();
     let (dataset, other) = fit(&swapped).unwrap();
-    assert_eq!(dataset.classes, Some(["yes".into(), "no".into()]));
-    close(other.artifact.intercept, -fitted.artifact.intercept, 1e-9);
+    assert_eq!(dataset.classes, Some(vec!["yes".into(), "no".into()]));
+    close(other.artifact.intercepts[0], -fitted.artifact.intercepts[0], 1e-9);
 }

@@ -1,11 +1,15 @@
-//! Raw columns -> terms -> `y = link(intercept + Σ coefficient · term)`, the terms added in their order.
+//! Raw columns -> terms -> `y = link(intercept + Σ coefficient · term)`, the terms added in their order; of several classes one
+//! such sum for each.
 //!
 //! What training decided about missing values, unknown categories, products and scales is part of the artifact, so an
 //! input never needs preparing. `train` makes the inputs and terms; their arithmetic is in [`Steps`] alone, so that training
 //! and scoring compute the same numbers.
 
+mod each;
+mod softmax;
 mod steps;
 
+pub use softmax::softmax;
 pub use steps::Steps;
 
 use super::{Category, Column, Defect, Signature, Type, signature};
@@ -22,7 +26,9 @@ const UNKNOWN: f64 = -1.0;
 pub struct Pipeline {
     pub inputs: Vec<Input>,
     pub terms: Vec<Term>,
-    pub intercept: f64,
+    /// One, or of several classes one for each.
+    #[serde(rename = "intercept", with = "each")]
+    pub intercepts: Vec<f64>,
     pub output: Output,
 }
 
@@ -71,7 +77,9 @@ pub struct Term {
     pub factors: Vec<Factor>,
     pub mean: f64,
     pub scale: f64,
-    pub coefficient: f64,
+    /// One, or of several classes one for each.
+    #[serde(rename = "coefficient", with = "each")]
+    pub coefficients: Vec<f64>,
 }
 
 /// A power of a number, or whether a column holds a category: 1 or 0.
@@ -99,6 +107,7 @@ fn is_one(power: &u32) -> bool {
 pub enum Output {
     Number(Word),
     Classes(Classes),
+    Several(Several),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +122,15 @@ pub enum Word {
 pub struct Classes {
     pub classes: [String; 2],
     pub threshold: f64,
+}
+
+/// Each sum is a class's log-probability, but for what is added to those of all: the probabilities are the softmax of the sums. The
+/// label is the first of the most probable ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Several {
+    /// Three or more.
+    pub classes: Vec<String>,
 }
 
 impl Output {
@@ -134,16 +152,34 @@ impl Pipeline {
     pub fn signature(&self) -> Signature {
         let outputs = match &self.output {
             Output::Number(_) => vec![Column::plain("prediction".into(), Type::Float64)],
-            Output::Classes(Classes { classes, .. }) => {
-                let classes = classes.iter().cloned().map(Category::Text).collect();
-                signature::classification(classes, Type::Float64)
-            }
+            Output::Classes(Classes { classes, .. }) => classification(classes),
+            Output::Several(Several { classes }) => classification(classes),
         };
         Signature {
             inputs: self.inputs.iter().map(Input::column).collect(),
             outputs,
         }
     }
+
+    /// Of each term, and the intercept as `(intercept)`; of several classes those of each, as `class: term`.
+    pub fn coefficients(&self) -> Vec<(String, f64)> {
+        let classes: Vec<String> = match &self.output {
+            Output::Several(Several { classes }) => classes.iter().map(|class| format!("{class}: ")).collect(),
+            Output::Number(_) | Output::Classes(_) => vec![String::new()],
+        };
+        let of_class = |(place, class): (usize, &String)| {
+            let terms = self.terms.iter().map(|term| (term.name.as_str(), &term.coefficients));
+            let all = terms.chain([("(intercept)", &self.intercepts)]);
+            let named = all.filter_map(|(name, each)| Some((format!("{class}{name}"), *each.get(place)?)));
+            named.collect::<Vec<_>>()
+        };
+        classes.iter().enumerate().flat_map(of_class).collect()
+    }
+}
+
+fn classification(classes: &[String]) -> Vec<Column> {
+    let classes = classes.iter().cloned().map(Category::Text).collect();
+    signature::classification(classes, Type::Float64)
 }
 
 impl Input {
@@ -238,10 +274,28 @@ mod tests {
     }
 
     #[test]
+    fn of_several_classes_each_has_coefficients_of_its_own() {
+        let several = WHOLE
+            .replace("\"number\"", "{\"classes\": [\"c\", \"a\", \"b\"]}")
+            .replace("100.0", "[0, -1.5, 2]")
+            .replace("2.0}", "[2.0, 0.0, 1]}")
+            .replace("-8.0}", "[-8.0, 0.5, 1]}");
+        let model = parse(&several).unwrap();
+        let names: Vec<&str> = model.signature().outputs.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["prediction", "probability_c", "probability_a", "probability_b"]);
+        assert_eq!(model.threshold(), None);
+        let coefficients = model.coefficients().unwrap();
+        assert_eq!(coefficients.len(), 9);
+        assert_eq!(coefficients[5], ("a: (intercept)".into(), -1.5));
+        let pipeline = Pipeline::parse(several.as_bytes()).unwrap();
+        assert_eq!(Pipeline::parse(&pipeline.serialise()).unwrap(), pipeline);
+    }
+
+    #[test]
     fn refuses_what_does_not_hold_together() {
         for (from, to, expected) in [
             ("100.0", "1e999", "number out of range"),
-            ("100.0", "null", "expected f64"),
+            ("100.0", "null", "expected a number, or a list"),
             ("\"intercept\"", "\"offset\"", "unknown field `offset`"),
             ("\"number\"", "\"numbers\"", "Output"),
             ("\"number\"", "{\"classes\": [\"a\"], \"threshold\": 0.5}", "Output"),
@@ -255,6 +309,19 @@ mod tests {
                 "{\"classes\": [\"a\", \"b\"], \"threshold\": 1.5}",
                 "threshold 1.5",
             ),
+            (
+                "\"number\"",
+                "{\"classes\": [\"a\", \"b\"]}",
+                "2 classes without a threshold, which are for 3 or more",
+            ),
+            ("\"number\"", "{\"classes\": [\"a\", \"b\", \"a\"]}", "twice"),
+            (
+                "\"number\"",
+                "{\"classes\": [\"a\", \"b\", \"c\"]}",
+                "1 intercepts, not 3",
+            ),
+            ("2.0}", "[2.0, 3.0]}", "has 2 coefficients, not 1"),
+            ("100.0", "[1, 1e999]", "number out of range"),
             ("\"scale\": 4.0", "\"scale\": 0.0", "the scale 0"),
             ("\"scale\": 4.0", "\"scale\": -1", "the scale -1"),
             ("\"power\": 2", "\"power\": 17", "to the power of 17"),

@@ -1,6 +1,7 @@
 //! A pipeline that holds together, ready to score.
 
-use super::{Classes, Factor, Output, POWER_MAX, Pipeline, Term};
+use super::softmax::{most_probable, softmax};
+use super::{Classes, Factor, Output, POWER_MAX, Pipeline, Several, Term};
 use crate::model::{Defect, logistic};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,18 +15,30 @@ pub struct Steps {
     /// Of each input, what stands for a missing value.
     fills: Vec<Option<f64>>,
     terms: Vec<Resolved>,
-    intercept: f64,
-    /// `None`: the output is a number.
-    threshold: Option<f64>,
+    intercepts: Vec<f64>,
+    link: Link,
+    /// For people: by name.
+    coefficients: Vec<(String, f64)>,
+}
+
+/// What becomes of the sums.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    /// A number is its sum.
+    Identity,
+    /// Of two classes the second one from this probability on.
+    Logistic { threshold: f64 },
+    /// A sum for each class.
+    Softmax,
 }
 
 #[derive(Clone, Debug)]
 struct Resolved {
-    name: String,
     factors: Vec<Value>,
     mean: f64,
     scale: f64,
-    coefficient: f64,
+    /// As many as there are sums.
+    coefficients: Vec<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,82 +79,106 @@ impl Steps {
                 .map(|(code, c)| (c.as_str(), code as f64));
             places.insert(input.name.as_str(), (place, codes.collect::<HashMap<_, _>>()));
         }
+        let (link, sums) = link(&pipeline.output)?;
         let resolve = |term: &Term| {
             let defect = |what: String| Defect(format!("the term {:?} {what}", term.name));
             let factors = term.factors.iter().map(|f| resolve(f, &places).map_err(defect));
             let factors = factors.collect::<Result<Vec<_>, _>>()?;
-            let finite = [term.mean, term.scale, term.coefficient].iter().all(|x| x.is_finite());
+            let mut numbers = [term.mean, term.scale]
+                .into_iter()
+                .chain(term.coefficients.iter().copied());
+            let finite = numbers.all(f64::is_finite);
             match () {
                 () if factors.is_empty() || factors.len() > POWER_MAX as usize => {
                     Err(defect(format!("has {} factors, not 1 to {POWER_MAX}", factors.len())))
                 }
+                () if term.coefficients.len() != sums => Err(defect(format!(
+                    "has {} coefficients, not {sums}",
+                    term.coefficients.len()
+                ))),
                 () if !finite => Err(defect("has a number that is not finite".into())),
                 () if term.scale <= 0.0 => Err(defect(format!("has the scale {}, which is not above 0", term.scale))),
                 () => Ok(Resolved {
-                    name: term.name.clone(),
                     factors,
                     mean: term.mean,
                     scale: term.scale,
-                    coefficient: term.coefficient,
+                    coefficients: term.coefficients.clone(),
                 }),
             }
         };
-        if !pipeline.intercept.is_finite() {
+        if !pipeline.intercepts.iter().all(|x| x.is_finite()) {
             return Err(Defect("the intercept is not finite".into()));
         }
-        let threshold = match &pipeline.output {
-            Output::Number(_) => None,
-            Output::Classes(Classes { threshold, .. }) if (0.0..=1.0).contains(threshold) => Some(*threshold),
-            Output::Classes(Classes { threshold, .. }) => {
-                return Err(Defect(format!("the threshold {threshold} is not between 0 and 1")));
-            }
-        };
+        if pipeline.intercepts.len() != sums {
+            return Err(Defect(format!("{} intercepts, not {sums}", pipeline.intercepts.len())));
+        }
         Ok(Steps {
             fills,
             terms: pipeline.terms.iter().map(resolve).collect::<Result<_, _>>()?,
-            intercept: pipeline.intercept,
-            threshold,
+            intercepts: pipeline.intercepts.clone(),
+            link,
+            coefficients: pipeline.coefficients(),
         })
     }
 
     pub fn threshold(&self) -> Option<f64> {
-        self.threshold
+        match self.link {
+            Link::Logistic { threshold } => Some(threshold),
+            Link::Identity | Link::Softmax => None,
+        }
     }
 
-    /// Of each term, and the intercept as `(intercept)`.
+    /// As [`Pipeline::coefficients`].
     pub fn coefficients(&self) -> Vec<(String, f64)> {
-        let terms = self.terms.iter().map(|term| (term.name.clone(), term.coefficient));
-        terms.chain([("(intercept)".into(), self.intercept)]).collect()
+        self.coefficients.clone()
     }
 
-    /// Predicts `out`, `[output][row]`: a number, or the index of the label and the probabilities of both classes.
+    /// Predicts `out`, `[output][row]`: a number, or the index of the label and the probabilities of all classes.
     /// `columns`: of each input, numbers or the indices of categories; NaN is missing, -1 an unknown category.
     pub fn predict(&self, columns: &[&[f64]], out: &mut [f64]) {
-        let rows = match self.threshold {
-            None => out.len(),
-            Some(_) => out.len() / 3,
+        let rows = match self.link {
+            Link::Identity => out.len(),
+            Link::Logistic { .. } => out.len() / 3,
+            Link::Softmax => out.len() / (1 + self.intercepts.len()),
         };
         let columns = self.filled(columns);
-        let (sums, probabilities) = out.split_at_mut(rows);
-        sums.fill(self.intercept);
-        let mut values = vec![0.0; rows];
-        for term in &self.terms {
-            term.values(&columns, &mut values);
-            for (sum, x) in sums.iter_mut().zip(&values) {
-                *sum += term.coefficient * x;
+        let (labels, probabilities) = out.split_at_mut(rows);
+        match self.link {
+            Link::Identity => self.add(&columns, labels),
+            Link::Logistic { threshold } => {
+                self.add(&columns, labels);
+                let (no, yes) = probabilities.split_at_mut(rows);
+                for ((sum, no), yes) in labels.iter_mut().zip(no).zip(yes) {
+                    *yes = logistic(*sum);
+                    *no = 1.0 - *yes;
+                    *sum = match yes.is_nan() {
+                        true => f64::NAN,
+                        false => f64::from(*yes >= threshold),
+                    };
+                }
+            }
+            Link::Softmax => {
+                self.add(&columns, probabilities);
+                softmax(probabilities, rows);
+                most_probable(probabilities, labels);
             }
         }
-        let Some(threshold) = self.threshold else {
-            return;
-        };
-        let (no, yes) = probabilities.split_at_mut(rows);
-        for ((sum, no), yes) in sums.iter_mut().zip(no).zip(yes) {
-            *yes = logistic(*sum);
-            *no = 1.0 - *yes;
-            *sum = match yes.is_nan() {
-                true => f64::NAN,
-                false => f64::from(*yes >= threshold),
-            };
+    }
+
+    /// The sums, `[sum][row]`.
+    fn add(&self, columns: &[Cow<[f64]>], sums: &mut [f64]) {
+        let rows = sums.len() / self.intercepts.len();
+        let mut values = vec![0.0; rows];
+        for (place, intercept) in self.intercepts.iter().enumerate() {
+            sums[place * rows..][..rows].fill(*intercept);
+        }
+        for term in &self.terms {
+            term.values(columns, &mut values);
+            for (place, coefficient) in term.coefficients.iter().enumerate() {
+                for (sum, x) in sums[place * rows..][..rows].iter_mut().zip(&values) {
+                    *sum += coefficient * x;
+                }
+            }
         }
     }
 
@@ -166,6 +203,25 @@ impl Steps {
             _ => Cow::Borrowed(*column),
         };
         columns.iter().zip(&self.fills).map(fill).collect()
+    }
+}
+
+/// What becomes of the sums, and how many there are.
+fn link(output: &Output) -> Result<(Link, usize), Defect> {
+    match output {
+        Output::Number(_) => Ok((Link::Identity, 1)),
+        Output::Classes(Classes { threshold, .. }) if (0.0..=1.0).contains(threshold) => {
+            let threshold = *threshold;
+            Ok((Link::Logistic { threshold }, 1))
+        }
+        Output::Classes(Classes { threshold, .. }) => {
+            Err(Defect(format!("the threshold {threshold} is not between 0 and 1")))
+        }
+        Output::Several(Several { classes }) if classes.len() > 2 => Ok((Link::Softmax, classes.len())),
+        Output::Several(Several { classes }) => Err(Defect(format!(
+            "{} classes without a threshold, which are for 3 or more",
+            classes.len()
+        ))),
     }
 }
 
@@ -249,7 +305,7 @@ mod tests {
             factors,
             mean,
             scale,
-            coefficient,
+            coefficients: vec![coefficient],
         }
     }
 
@@ -294,7 +350,7 @@ mod tests {
                 term(vec![is("city", "Lima")], 0.1, 0.3, 5.0),
                 term(vec![is("city", "Oslo"), power("y", 2)], 0.0, 1.0, 0.01),
             ],
-            intercept: 7.0,
+            intercepts: vec![7.0],
             output,
         }
     }
@@ -352,6 +408,45 @@ mod tests {
                 prop_assert!(same);
                 prop_assert_eq!(one[0], f64::from(one[2] >= threshold));
                 prop_assert_eq!(one[1], 1.0 - one[2]);
+            }
+        }
+    }
+
+    /// The second class has the sum by hand, the others its double and 0.
+    fn several() -> Steps {
+        let classes = ["a", "b", "c"].map(String::from).to_vec();
+        let mut pipeline = pipeline(Output::Several(Several { classes }));
+        pipeline.intercepts = vec![14.0, 7.0, 0.0];
+        for term in &mut pipeline.terms {
+            let one = term.coefficients[0];
+            term.coefficients = vec![2.0 * one, one, 0.0];
+        }
+        Steps::of(&pipeline).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn several_classes_have_the_softmax_of_their_sums(rows in rows()) {
+            let columns = columns(&rows);
+            let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            let n = rows.len();
+            let mut out = vec![0.0; 4 * n];
+            several().predict(&slices, &mut out);
+            for (i, row) in rows.iter().enumerate() {
+                let sum = sum(row.0, row.1, row.2);
+                let p: Vec<f64> = (1..4).map(|k| out[k * n + i]).collect();
+                prop_assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15);
+                // As scikit-learn: of those that are not lost beside the others.
+                if sum.abs() < 300.0 {
+                    let ratio = (p[0] / p[1]).ln();
+                    prop_assert!((ratio - sum).abs() <= 1e-9 * sum.abs().max(1.0), "{ratio} {sum}");
+                }
+                if sum.abs() > 1e-9 {
+                    prop_assert_eq!(out[i], if sum > 0.0 { 0.0 } else { 2.0 });
+                }
+                let mut one = [0.0; 4];
+                several().predict(&[&[row.0], &[row.1], &[row.2]], &mut one);
+                prop_assert!((0..4).all(|k| one[k].to_bits() == out[k * n + i].to_bits()));
             }
         }
     }

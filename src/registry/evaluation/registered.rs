@@ -132,7 +132,7 @@ impl<'a> Registered<'a> {
         let coefficients = self.model.coefficients().unwrap_or_default();
         let terms: Vec<(String, f64)> = coefficients
             .into_iter()
-            .filter(|(name, _)| name != "(intercept)")
+            .filter(|(name, _)| !name.ends_with("(intercept)"))
             .collect();
         let page = page(&Report {
             title: &self.name,

@@ -120,7 +120,7 @@ pub enum Trainer {
     Logistic {
         alpha: f64,
         iterations: usize,
-        /// The second class is predicted where its probability is this or more.
+        /// Of two classes, the second one is predicted where its probability is this or more.
         threshold: f64,
         /// The second class; `None`: the one that comes last, by number or by alphabet.
         positive: Option<String>,
@@ -139,9 +139,18 @@ pub enum ClassWeights {
 }
 
 impl Trainer {
-    /// Does it learn yes or no, not a number?
+    /// Does it learn classes, not a number?
     pub fn classifies(&self) -> bool {
         matches!(self, Trainer::Logistic { .. })
+    }
+
+    /// What predictions of a target of so many classes are evaluated as.
+    pub fn task(&self, classes: usize) -> Task {
+        match (self, classes) {
+            (Trainer::Logistic { threshold, .. }, ..=2) => Task::Classification { threshold: *threshold },
+            (Trainer::Logistic { .. }, classes) => Task::Multiclass { classes },
+            (Trainer::GradientDescent(_) | Trainer::LeastSquares { .. }, _) => Task::Regression,
+        }
     }
 
     pub fn name(&self) -> &'static str {
@@ -177,14 +186,6 @@ const WAYS: [(&str, &[&[&str]]); 3] = [
 ];
 
 impl Pipeline {
-    /// What its predictions are evaluated as.
-    pub fn task(&self) -> Task {
-        match self.trainer {
-            Trainer::Logistic { threshold, .. } => Task::Classification { threshold },
-            Trainer::GradientDescent(_) | Trainer::LeastSquares { .. } => Task::Regression,
-        }
-    }
-
     /// Reads a pipeline file. `overrides`: `section.key` and its value. Paths count from the working directory.
     pub fn read(file: &Path, overrides: &[(String, Value)]) -> Result<Pipeline> {
         let text = std::fs::read_to_string(file)
