@@ -77,6 +77,7 @@
 //!   `engine::probe`;
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
+//! - which rows are kept to evaluate on: [`train::split`]; which columns are no features: `train::identifiers`;
 //! - a figure of an evaluation: [`evaluate::metrics`]; how people see numbers: [`digits`], and words of commands: [`shell`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged

@@ -111,8 +111,7 @@ impl<'a> Plan<'a> {
     /// search.
     pub fn fit(self, done: impl Fn() + Sync) -> Result<Candidate<'a>> {
         let dataset = Dataset::read(&self.pipeline)?;
-        let task = self.pipeline.trainer.task(dataset.classes.iter().flatten().count());
-        let fits = self.gate.fits(task);
+        let fits = self.gate.fits(dataset.task(&self.pipeline.trainer));
         fits.map_err(|message| Error::config(self.file, message))?;
         let (pipeline, outcome) = match self.search {
             Some(search) => {
@@ -237,7 +236,7 @@ impl Candidate<'_> {
     }
 
     fn task(&self) -> Task {
-        self.pipeline.trainer.task(self.classes().len())
+        self.dataset.task(&self.pipeline.trainer)
     }
 
     fn page(&self, created: &str, comparison: &Comparison, checks: &[GateCheck], warnings: &[String]) -> String {

@@ -8,6 +8,7 @@ pub use super::missing::ReadAsMissing;
 use super::pipeline::{Kept, Pipeline, Source, Split, Trainer};
 use super::split::{self, By, Parts};
 use crate::error::{Error, Result};
+use crate::evaluate::Task;
 use crate::evaluate::report::count;
 use crate::format::as_csv::AsCsv;
 use crate::format::csv::columns::ReadAs;
@@ -114,6 +115,11 @@ impl Dataset {
             missing: examples.missing.into_iter().filter(|m| !m.words.is_empty()).collect(),
             files,
         })
+    }
+
+    /// What a trainer's predictions of it are evaluated as.
+    pub fn task(&self, trainer: &Trainer) -> Task {
+        trainer.task(self.classes.as_ref().map_or(0, Vec::len))
     }
 
     /// The file that problems with the examples are told of.

@@ -203,9 +203,9 @@ impl Search {
     /// # Errors
     /// If no trial has a figure; why, of the first.
     pub fn run(&self, pipeline: &Pipeline, dataset: &Dataset, done: impl Fn() + Sync) -> Result<Outcome, String> {
-        let task = |pipeline: &Pipeline| pipeline.trainer.task(dataset.classes.iter().flatten().count());
-        let metric = self.metric.unwrap_or(Metric::main(task(pipeline)));
-        if !Metric::of(task(pipeline)).contains(&metric) {
+        let task = dataset.task(&pipeline.trainer);
+        let metric = self.metric.unwrap_or(Metric::main(task));
+        if !Metric::of(task).contains(&metric) {
             return Err(format!("search.metric: the target has no {}", metric.name()));
         }
         let folds = dataset.by.folds(&dataset.parts.train, self.folds, self.seed)?;
@@ -216,7 +216,7 @@ impl Search {
                     return Err("a search can't go over trainers of numbers and of classes".into());
                 }
                 let fitted = super::fit(&pipeline, dataset, train, test).map_err(|e| e.to_string())?;
-                let figure = metric.figure(task(&pipeline), &fitted.test.examples());
+                let figure = metric.figure(dataset.task(&pipeline.trainer), &fitted.test.examples());
                 done();
                 figure.ok_or_else(|| format!("{} is undefined on a fold", metric.name()))
             };

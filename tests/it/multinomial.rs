@@ -106,7 +106,7 @@ fn several_classes_go_from_examples_to_scored_files() {
     let manifest = spool.run(&["models", "show", "1", "--json"]).exits(0).json()["manifest"].clone();
     // Programs that don't know pipelines of several classes refuse it by this number.
     assert_eq!(manifest["format_version"], 5);
-    spool.drop_file("x.csv", &fs::read_to_string(fixture("several.csv")).unwrap());
+    spool.drop_file("x.csv", fs::read_to_string(fixture("several.csv")).unwrap());
     spool.once().exits(0);
     let output = spool.output("x.csv").unwrap();
     let mut lines = output.lines();

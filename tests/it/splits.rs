@@ -130,7 +130,7 @@ fn what_names_a_row_is_no_feature() {
         .says("warning: \"day\" is left out: it has dates or times, which don't come again");
     spool.approve(1);
     let head = "visit,note,day,customer,a,city\n";
-    spool.drop_file("x.csv", &format!("{head}900,other,2025-01-01,7,1.5,Lima\n"));
+    spool.drop_file("x.csv", format!("{head}900,other,2025-01-01,7,1.5,Lima\n"));
     spool.drop_file("y.csv", "customer,a,city\n7,1.5,Lima\n");
     spool.once().exits(0);
     assert_eq!(spool.output("x.csv").unwrap(), spool.output("y.csv").unwrap());
