@@ -89,6 +89,7 @@
 //! - how labels find their rows, and what is measured of them: [`labels`]; what is kept of them: `ledger::labels`;
 //! - what is said of two versions that scored the same rows: [`experiment`]; of two that answered each for its own keys:
 //!   [`experiment::arms`]; what halts an experiment by itself: [`experiment::guard`]; which version answers for a key: [`score::arm`];
+//! - which model group a command means: `commands::group`; what `init` writes: [`config::starter`];
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

@@ -1,5 +1,6 @@
 //! `transform experiment`
 
+use super::VersionName;
 use crate::share::Share;
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
@@ -21,11 +22,11 @@ pub enum Experiment {
         /// Its name: letters, digits, '-', '_', '.'; never used again
         name: String,
         /// The version that scores and doesn't answer: pending, or approved and lower than the one that answers
-        #[arg(long, value_name = "N", group = "version")]
-        shadow: Option<u32>,
+        #[arg(long, value_name = "VERSION", group = "version")]
+        shadow: Option<VersionName>,
         /// The version that answers for a share of the keys; needs output.model_version = true
-        #[arg(long, value_name = "N", group = "version", requires = "share")]
-        challenger: Option<u32>,
+        #[arg(long, value_name = "VERSION", group = "version", requires = "share")]
+        challenger: Option<VersionName>,
         /// With --challenger: its share of the keys, above 0% and at most 100%, such as 10%
         #[arg(long, value_name = "SHARE", value_parser = share, requires = "challenger", conflicts_with = "shadow")]
         share: Option<Share>,
@@ -113,6 +114,16 @@ pub enum Experiment {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Experiment {
+    /// That it names.
+    pub fn versions(&self) -> Vec<&VersionName> {
+        match self {
+            Experiment::Start { shadow, challenger, .. } => shadow.iter().chain(challenger).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a report is of, beside what was scored.

@@ -8,6 +8,7 @@ mod output_hash;
 mod overrides;
 mod since;
 mod until;
+mod version;
 
 pub use experiment::{Experiment, Labelled};
 pub use keys::{Bound, Keys};
@@ -17,6 +18,7 @@ pub use output_hash::OutputHash;
 pub use overrides::Overrides;
 pub use since::Since;
 pub use until::Until;
+pub use version::{Model, VersionName};
 
 use crate::format::{FileFormat, OutputFormat};
 use crate::serve::Stage;
@@ -68,6 +70,7 @@ Exit codes:
   75  another worker holds the state folder, a passing fault (disk, mount), or a file still being written: try again
 
 Examples:
+  transform init churn                      a spool with its configuration in the folder churn
   transform --once                          score what is new, from cron or by hand
   transform --once --set input.path=/data   the same, elsewhere
   transform models register m.json --format linear --approve
@@ -111,6 +114,17 @@ pub enum LogLevel {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a spool: its folders, a configuration with comments, and a page that says what is where
+    ///
+    /// What is there already is left as it is, so it may be run again.
+    Init {
+        /// The folder
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// The model group that scores [default: the only one there is]
+        #[arg(long)]
+        group: Option<String>,
+    },
     /// Show what is done, pending, held and failed, the model, and whether a worker is running
     ///
     /// With --check it is a plugin for Nagios, Icinga and the like: one line with perfdata, and as exit code 0 OK, 1 WARNING,
@@ -140,7 +154,7 @@ pub enum Command {
         since: Option<Since>,
         /// Of this model alone: GROUP/VERSION, VERSION of the configured group, or GROUP for all its versions
         #[arg(long, value_name = "MODEL")]
-        model: Option<String>,
+        model: Option<Model>,
         /// Who made this output: its SHA-256 (`sha256sum`) or BLAKE3, or how one begins, of 8 digits at least
         #[arg(long, value_name = "HASH")]
         output_hash: Option<OutputHash>,
@@ -266,9 +280,9 @@ pub enum Command {
     Evaluate {
         /// Rows with the model's columns and the target, in any format
         data: PathBuf,
-        /// The version [default: the latest approved one]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// The version, such as 2 or sales/2 [default: the latest approved one]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<VersionName>,
         /// The target's column [default: the one that the version was trained on]
         #[arg(long, value_name = "COLUMN")]
         target: Option<String>,
@@ -372,7 +386,15 @@ mod tests {
         let Some(Command::Models { command, group }) = cli.command else {
             panic!("{cli:?}");
         };
-        assert!(matches!(command, Models::Approve { version: 2, .. }) && group.as_deref() == Some("g"));
+        assert!(
+            matches!(
+                command,
+                Models::Approve {
+                    version: VersionName { number: 2, .. },
+                    ..
+                }
+            ) && group.as_deref() == Some("g")
+        );
         for wrong in [
             &["transform", "--all"][..],
             &["transform", "scoer"],

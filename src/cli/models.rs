@@ -1,6 +1,6 @@
 //! `transform models ...`
 
-use super::BaselineColumns;
+use super::{BaselineColumns, VersionName};
 use crate::model::Format;
 use crate::model::ensemble::Combine;
 use clap::{Args, Subcommand};
@@ -16,7 +16,8 @@ pub enum Models {
     },
     /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
     Show {
-        version: u32,
+        /// Its number, such as 2; its group may stand before it: sales/2
+        version: VersionName,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -24,9 +25,9 @@ pub enum Models {
     /// Show what changed between two versions: columns, coefficients, metrics, training data
     Diff {
         /// The version to compare with
-        old: u32,
+        old: VersionName,
         /// The version to compare
-        new: u32,
+        new: VersionName,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -74,7 +75,7 @@ pub enum Models {
     Ensemble {
         /// The versions, approved or not
         #[arg(required = true, num_args = 2..)]
-        versions: Vec<u32>,
+        versions: Vec<VersionName>,
         /// A weight for each, in the same order; only their ratios count [default: all the same]
         #[arg(long, value_name = "NUMBER,..", value_delimiter = ',', allow_negative_numbers = true, value_parser = finite)]
         weights: Vec<f64>,
@@ -99,14 +100,16 @@ pub enum Models {
     ///
     /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
     Approve {
-        version: u32,
+        /// Its number, such as 2; its group may stand before it: sales/2
+        version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
         reason: String,
     },
     /// Reject a version; if it was the latest approved one, the one before scores again
     Reject {
-        version: u32,
+        /// Its number, such as 2; its group may stand before it: sales/2
+        version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
         reason: String,
@@ -116,11 +119,27 @@ pub enum Models {
     /// It can't be approved or loaded again, nor brought back but by registering the artifact anew. Refused of the latest approved
     /// version, and of the newest one that nobody rejected. An ensemble that was made of it has a copy.
     Retire {
-        version: u32,
+        /// Its number, such as 2; its group may stand before it: sales/2
+        version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
         reason: String,
     },
+}
+
+impl Models {
+    /// That it names.
+    pub fn versions(&self) -> Vec<&VersionName> {
+        match self {
+            Models::Show { version, .. }
+            | Models::Approve { version, .. }
+            | Models::Reject { version, .. }
+            | Models::Retire { version, .. } => vec![version],
+            Models::Diff { old, new, .. } => vec![old, new],
+            Models::Ensemble { versions, .. } => versions.iter().collect(),
+            Models::List { .. } | Models::Register { .. } | Models::Try { .. } => Vec::new(),
+        }
+    }
 }
 
 /// What is said of a version of any format, and kept with it.

@@ -1,6 +1,6 @@
 //! `transform monitor`
 
-use super::Since;
+use super::{Since, VersionName};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -12,9 +12,9 @@ pub enum Monitor {
     Check {
         /// A file, or the name of an input
         file: PathBuf,
-        /// The version [default: the latest approved one]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// The version, such as 2 or sales/2 [default: the latest approved one]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<VersionName>,
         /// Print also the checks that are fine
         #[arg(long)]
         all: bool,
@@ -31,9 +31,9 @@ pub enum Monitor {
         /// Only what was first seen from then on: 7d, 36h, 2026-11-01, 2026-11-01T08:30:00Z
         #[arg(long, value_name = "WHEN")]
         since: Option<Since>,
-        /// The version [default: the latest approved one]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// The version, such as 2 or sales/2 [default: the latest approved one]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<VersionName>,
         /// Write one HTML page that needs nothing else, to look at, print or send
         #[arg(long, value_name = "OUT")]
         html: Option<PathBuf>,
@@ -80,9 +80,9 @@ pub enum Monitor {
         /// All that are held
         #[arg(long, conflicts_with_all = ["model", "since"])]
         all: bool,
-        /// Those by a version
-        #[arg(long, value_name = "GROUP/VERSION", conflicts_with = "since")]
-        model: Option<String>,
+        /// Those by a version, such as sales/2
+        #[arg(long, value_name = "VERSION", conflicts_with = "since")]
+        model: Option<VersionName>,
         /// Those that were held since then: 7d, 36h, 2026-11-01
         #[arg(long, value_name = "WHEN")]
         since: Option<Since>,
@@ -103,9 +103,9 @@ pub enum Monitor {
     Baseline {
         /// Rows with the model's columns, in any format
         rows: PathBuf,
-        /// The version [default: the latest approved one]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// The version, such as 2 or sales/2 [default: the latest approved one]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<VersionName>,
         #[command(flatten)]
         columns: BaselineColumns,
         /// Why; kept with the decision
@@ -120,13 +120,27 @@ pub enum Monitor {
         statistics: PathBuf,
         /// constraints.json
         constraints: Option<PathBuf>,
-        /// The version [default: the latest approved one]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// The version, such as 2 or sales/2 [default: the latest approved one]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<VersionName>,
         /// Why; kept with the decision
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
     },
+}
+
+impl Monitor {
+    /// That it names.
+    pub fn versions(&self) -> Vec<&VersionName> {
+        match self {
+            Monitor::Check { version, .. }
+            | Monitor::Report { version, .. }
+            | Monitor::Release { model: version, .. }
+            | Monitor::Baseline { version, .. }
+            | Monitor::Import { version, .. } => version.iter().collect(),
+            Monitor::Labels { .. } | Monitor::Held { .. } => Vec::new(),
+        }
+    }
 }
 
 /// Which columns of a baseline's rows are what, beside the model's inputs.

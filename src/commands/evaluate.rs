@@ -1,6 +1,6 @@
 //! `transform evaluate`: how well a registered version predicts fresh labelled rows.
 
-use super::{count, now, print_json, print_line, print_table, read_rows, with_group};
+use super::{count, now, print_json, print_line, print_table, read_rows};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::evaluate::{Comparison, Evaluation, Interval, Metric, OneClass};
@@ -17,18 +17,16 @@ pub struct Question {
     pub target: Option<String>,
     pub target_file: Option<PathBuf>,
     pub threshold: Option<f64>,
-    pub group: Option<String>,
     pub html: Option<PathBuf>,
     pub json: bool,
 }
 
-pub fn evaluate(config: Config, question: &Question) -> Result<u8> {
-    let config = with_group(config, question.group.clone())?;
+pub fn evaluate(config: &Config, question: &Question) -> Result<u8> {
     let registry = Registry::new(&config.models.path, &config.models.group);
     let version = Registered::open(&registry, question.version, question.threshold)?;
-    let rows = read_rows(&config, &question.data, EXAMPLES_MAX)?;
+    let rows = read_rows(config, &question.data, EXAMPLES_MAX)?;
     let labels = match &question.target_file {
-        Some(path) => Some((path, read_rows(&config, path, EXAMPLES_MAX)?)),
+        Some(path) => Some((path, read_rows(config, path, EXAMPLES_MAX)?)),
         None => None,
     };
     let spelling = &config.shape.spelling;

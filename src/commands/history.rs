@@ -2,7 +2,7 @@
 
 use super::spool::require_spool;
 use super::{count, input_name, print_json, print_line, print_table, time};
-use crate::cli::{OutputHash, Since};
+use crate::cli::{Model, OutputHash, Since};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::ledger::{Arms, Decision, Entry, Ledger, Transformation, Wanted, answering, champion};
@@ -18,7 +18,7 @@ const LAST: u32 = 50;
 pub struct Question {
     pub file: Option<PathBuf>,
     pub since: Option<Since>,
-    pub model: Option<String>,
+    pub model: Option<Model>,
     pub output_hash: Option<OutputHash>,
     pub limit: Option<u32>,
 }
@@ -28,9 +28,9 @@ pub fn history(config: &Config, question: &Question, json: bool) -> Result<u8> {
     let since = question
         .since
         .map(|since| since.moment(Timestamp::now()).as_microsecond());
-    let model = question.model.as_deref().map(|model| match model.parse::<u32>() {
-        Ok(version) => format!("{}/{version}", config.models.group),
-        Err(_) => model.into(),
+    let model = question.model.as_ref().map(|model| match model {
+        Model::Version(version) => format!("{}/{}", config.models.group, version.number),
+        Model::Group(group) => group.clone(),
     });
     let output = question.output_hash.map(|hash| (hash.lowest, hash.highest));
     let some = since.is_some() || output.is_some();

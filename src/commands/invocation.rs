@@ -1,10 +1,10 @@
 //! The command that was given, as far as a next command that is printed must repeat it to mean the same models.
 
 use crate::cli::Common;
-use crate::config::Config;
+use crate::config;
 use crate::error::Error;
 use crate::shell::quoted;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 /// What comes from the environment stays as it is, and isn't repeated.
@@ -21,7 +21,9 @@ pub struct Invocation {
 
 struct Models {
     path: PathBuf,
-    group: String,
+    /// `None`: there are several groups, and none is named.
+    group: Option<String>,
+    is_named: bool,
 }
 
 impl Invocation {
@@ -38,18 +40,30 @@ impl Invocation {
         }
     }
 
-    /// `config`: as the files, variables and flags have it, before `--group`.
-    pub fn configured(&self, config: &Config) {
+    /// `models`: as the files, variables and flags have them, before `--group`. `is_named`: they say of which group. `is_clear`: they
+    /// do, or there is but one.
+    pub fn configured(&self, models: &config::Models, is_named: bool, is_clear: bool) {
         let _ = self.models.set(Models {
-            path: config.models.path.clone(),
-            group: config.models.group.clone(),
+            path: models.path.clone(),
+            group: is_clear.then(|| models.group.clone()),
+            is_named,
         });
+    }
+
+    /// Where the groups are, if the configuration names none.
+    pub fn unnamed(&self) -> Option<&Path> {
+        let models = self.models.get().filter(|models| !models.is_named)?;
+        Some(&models.path)
     }
 
     /// `transform` with these words, about a model group.
     pub fn next(&self, words: &str, group: &str) -> String {
         let mut command = format!("transform {words}");
-        if self.models.get().is_none_or(|models| models.group != group) {
+        if self
+            .models
+            .get()
+            .is_none_or(|models| models.group.as_deref() != Some(group))
+        {
             command += &format!(" --group {}", quoted(group));
         }
         self.configured_by(command, &self.set)
@@ -105,7 +119,8 @@ mod tests {
         };
         let _ = invocation.models.set(Models {
             path: "spool/models".into(),
-            group: "churn".into(),
+            group: Some("churn".into()),
+            is_named: true,
         });
         invocation
     }

@@ -103,7 +103,7 @@ fn chosen(groups: Vec<String>) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     match groups.iter().find(|group| !is_group(group) || *group == "*") {
-        Some(wrong) => Err(Error::config("--groups", super::no_group(wrong))),
+        Some(wrong) => Err(Error::config("--groups", super::group::no_group(wrong))),
         None => Ok(groups),
     }
 }

@@ -4,7 +4,9 @@ mod check;
 mod dismiss;
 mod evaluate;
 mod experiment;
+mod group;
 mod history;
+mod init;
 mod invocation;
 mod keys;
 mod models;
@@ -18,8 +20,8 @@ mod spool;
 mod status;
 mod train;
 
-use crate::cli::{Cli, Command, LogFormat, LogLevel, Part};
-use crate::config::{Config, Sources, is_group};
+use crate::cli::{Cli, Command, LogFormat, LogLevel, Model, Part, VersionName};
+use crate::config::{Config, Sources};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
 use crate::format::as_csv::{AsCsv, Reading, unpacked};
@@ -86,14 +88,25 @@ pub fn run(cli: Cli) -> u8 {
     });
     start_logs(common.log_format, level, &progress);
     let invocation = Arc::new(Invocation::new(&common));
+    // Which `init` doesn't go by.
+    let named = match (&common.config, &common.set[..]) {
+        (Some(_), _) => Some("--config"),
+        (_, [_, ..]) => Some("--set"),
+        _ => None,
+    };
     let sources = Sources::from_environment(common.config, common.set);
-    let invoked = invocation.clone();
     let load = move || {
         let config = sources.load()?;
         onnxruntime::configure(&config.models.onnxruntime);
-        invoked.configured(&config);
         Ok(config)
     };
+    let (read, invoked) = (load.clone(), invocation.clone());
+    let load_of = move |group: Option<&str>, versions: &[&VersionName]| {
+        read().and_then(|config| group::choose(config, group, versions, &invoked))
+    };
+    // Of the group that is meant where the command line says none.
+    let of_group = load_of.clone();
+    let load_group = move || of_group(None, &[]);
     let result = match command {
         Some(_) if once => Err(Error::config("--once", "it goes without a command")),
         None if once => {
@@ -103,9 +116,16 @@ pub fn run(cli: Cli) -> u8 {
                 json,
                 quiet,
             };
-            run::once(load, wishes, progress, &invocation)
+            run::once(load_group, wishes, progress, &invocation)
         }
-        None => run::daemon(load),
+        None => run::daemon(load_group),
+        Some(Command::Init { folder, group }) => match named {
+            Some(flag) => Err(Error::config(
+                flag,
+                "it says how commands work; init takes a folder and --group alone",
+            )),
+            None => init::init(&folder, group.as_deref()),
+        },
         Some(Command::Status {
             json,
             check,
@@ -120,7 +140,7 @@ pub fn run(cli: Cli) -> u8 {
                 (true, false) => status::Wish::Json,
                 (false, false) => status::Wish::Text,
             };
-            status::status(load, wish)
+            status::status(load_group, wish)
         }
         Some(Command::History {
             file,
@@ -137,7 +157,11 @@ pub fn run(cli: Cli) -> u8 {
                 output_hash,
                 limit,
             };
-            load().and_then(|config| history::history(&config, &question, json))
+            let config = match &question.model {
+                Some(Model::Version(version)) => load_of(None, &[version]),
+                _ => load(),
+            };
+            config.and_then(|config| history::history(&config, &question, json))
         }
         Some(Command::Retry { files, json }) => load().and_then(|config| retry::retry(&config, &files, json)),
         Some(Command::Dismiss {
@@ -156,7 +180,7 @@ pub fn run(cli: Cli) -> u8 {
                 take_output,
                 serve,
             };
-            load().and_then(|config| check::check(config, &wishes, &invocation))
+            load_group().and_then(|config| check::check(config, &wishes, &invocation))
         }
         Some(Command::Score {
             model,
@@ -170,17 +194,24 @@ pub fn run(cli: Cli) -> u8 {
                 format: format.unwrap_or_default(),
                 output_format,
             };
-            load().and_then(|config| score::score(&config, &question, &invocation))
+            let config = match question.model {
+                Some(_) => load(),
+                None => load_group(),
+            };
+            config.and_then(|config| score::score(&config, &question, &invocation))
         }
         Some(Command::Models { command, group }) => {
-            load().and_then(|config| models::run(&with_group(config, group)?, command, &invocation))
+            load_of(group.as_deref(), &command.versions()).and_then(|config| models::run(&config, command, &invocation))
         }
         Some(Command::Monitor { command, json, group }) => {
-            load().and_then(|config| monitor::run(&with_group(config, group)?, command, json))
+            let versions = command
+                .iter()
+                .flat_map(crate::cli::Monitor::versions)
+                .collect::<Vec<_>>();
+            load_of(group.as_deref(), &versions).and_then(|config| monitor::run(&config, command, json))
         }
-        Some(Command::Experiment { command, group }) => {
-            load().and_then(|config| experiment::run(&with_group(config, group)?, command, &invocation))
-        }
+        Some(Command::Experiment { command, group }) => load_of(group.as_deref(), &command.versions())
+            .and_then(|config| experiment::run(&config, command, &invocation)),
         Some(Command::Keys { command }) => load().and_then(|config| keys::run(&config, command, &invocation)),
         Some(Command::Train {
             pipeline,
@@ -191,7 +222,7 @@ pub fn run(cli: Cli) -> u8 {
         }) => {
             let html = html.as_deref();
             let wishes = train::Wishes { dry_run, html, json };
-            load().and_then(|config| train::train(&config, &pipeline, &overrides, &wishes, &invocation))
+            load().and_then(|config| train::train(config, &pipeline, &overrides, &wishes, &invocation))
         }
         Some(Command::Evaluate {
             data,
@@ -205,18 +236,18 @@ pub fn run(cli: Cli) -> u8 {
         }) => {
             let question = evaluate::Question {
                 data,
-                version,
+                version: version.as_ref().map(|version| version.number),
                 target,
                 target_file,
                 threshold,
-                group,
                 html,
                 json,
             };
-            load().and_then(|config| evaluate::evaluate(config, &question))
+            let versions: Vec<&VersionName> = version.iter().collect();
+            load_of(group.as_deref(), &versions).and_then(|config| evaluate::evaluate(&config, &question))
         }
         Some(Command::Serve { stage }) => {
-            crate::serve::run(|| load().inspect(|config| run::announce("server", config)), stage)
+            crate::serve::run(|| load_group().inspect(|config| run::announce("server", config)), stage)
         }
         Some(Command::Part {
             command: Part::Run { tasks, parent },
@@ -246,31 +277,6 @@ fn start_logs(format: LogFormat, level: LogLevel, progress: &Progress) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     logs::start(format, level, progress.bar());
-}
-
-fn with_group(mut config: Config, group: Option<String>) -> Result<Config> {
-    if let Some(group) = group {
-        if !is_group(&group) {
-            return Err(Error::config("--group", no_group(&group)));
-        }
-        config.models.group = group;
-    }
-    Ok(config)
-}
-
-/// Why this is no group's name, and what is meant.
-fn no_group(name: &str) -> String {
-    let path: Vec<&str> = name.trim_end_matches('/').split('/').collect();
-    match path[..] {
-        [.., group, version] if is_group(group) && version.parse::<u32>().is_ok() => format!(
-            "{name:?} is version {version} of a group; name the group alone, and the version where the command takes one: \
-             transform models show {version} --group {group}"
-        ),
-        [.., _, group] if is_group(group) => format!(
-            "{name:?} is a path; name the group alone, --group {group}: it is looked for in the folder models.path"
-        ),
-        _ => format!("{name:?} is no folder's name"),
-    }
 }
 
 /// An error that ends the program, for a person.

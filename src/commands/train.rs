@@ -2,9 +2,9 @@
 
 use super::evaluate::figures;
 use super::invocation::Invocation;
-use super::{count, now, print_json, print_line};
+use super::{count, group, now, print_json, print_line};
 use crate::cli::Overrides;
-use crate::config::Config;
+use crate::config::{Config, is_group};
 use crate::error::{Result, exit};
 use crate::spool::durable;
 use crate::train::candidate::{Candidate, Findings, Plan};
@@ -22,13 +22,15 @@ pub struct Wishes<'a> {
 }
 
 pub fn train(
-    config: &Config,
+    config: Config,
     file: &Path,
     overrides: &Overrides,
     wishes: &Wishes,
     invocation: &Invocation,
 ) -> Result<u8> {
     let mut pipeline = Pipeline::read(file, &overrides.0)?;
+    let named = pipeline.register.group.as_deref().filter(|group| is_group(group));
+    let config = group::choose(config, named, &[], invocation)?;
     pipeline.data.limits = config.shape.limits(config.worker.memory);
     let plan = Plan::new(file, pipeline, &config.models.path, &config.models.group)?;
     let bar = progress(plan.fits()?);
@@ -124,6 +126,7 @@ fn conclude(candidate: &Candidate, version: Option<u32>, findings: &Findings, in
             ));
             let approve = invocation.next(&format!("models approve {version}"), group);
             print_line(format!("to use it: {approve}"));
+            group::print_several(invocation);
         }
         None if passed => print_line("nothing was registered (--dry-run)"),
         None => print_line("nothing was registered: the gate failed"),

@@ -116,7 +116,7 @@ impl Registry {
         let found = self.latest(|status| status == Status::Approved)?;
         found
             .map_err(|versions| match versions {
-                0 => self.misplaced().unwrap_or("no version is registered".into()),
+                0 => self.absent(),
                 1 => "its one version is not approved".to_string(),
                 n => format!("none of its {n} versions is approved"),
             })
@@ -128,7 +128,7 @@ impl Registry {
         let found = self.latest(|status| !matches!(status, Status::Rejected | Status::Retired))?;
         found
             .map_err(|versions| match versions {
-                0 => self.misplaced().unwrap_or("no version is registered".into()),
+                0 => self.absent(),
                 n => format!("all its versions ({n}) are rejected or retired"),
             })
             .map_err(|message| self.no_model(message))
@@ -169,6 +169,23 @@ impl Registry {
         }
         groups.sort_unstable();
         Ok(groups)
+    }
+
+    /// Why there is no version.
+    fn absent(&self) -> String {
+        let groups = self
+            .path
+            .parent()
+            .and_then(|models| Registry::groups(models).ok())
+            .unwrap_or_default();
+        self.misplaced().unwrap_or_else(|| match groups.is_empty() {
+            true => "no version is registered".into(),
+            false => format!(
+                "no version is registered in group {}; there are the model groups {}: models.group says which is meant",
+                self.group,
+                groups.join(", ")
+            ),
+        })
     }
 
     /// What is wrong with models.path where it is the folder of a group: there are no groups in that, but versions.

@@ -68,6 +68,10 @@ fn serve(config: &Config, stage: Stage, stop: watch::Receiver<bool>, reloads: Re
         config.shape.clone(),
         config.monitor.is_on(),
     );
+    let models = match config.models.is_named {
+        true => models,
+        false => models.unnamed(),
+    };
     let models = models.halting(config.state.path.clone());
     let models = Arc::new(models.capturing(config.capture.is_some()));
     say_policy(&config.monitor);

@@ -18,7 +18,7 @@ use super::watch::Watches;
 use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
-use crate::registry::Current;
+use crate::registry::{Current, Registry};
 use crate::service::{Progress, ServiceManager};
 use crate::spool::{Dir, Name};
 use std::io;
@@ -269,7 +269,11 @@ impl Worker {
         if folders {
             self.watch();
         }
-        if std::mem::take(&mut self.due.models) && self.current.look() {
+        let models = std::mem::take(&mut self.due.models);
+        if models && daemon {
+            self.take_first_group();
+        }
+        if models && self.current.look() {
             self.attempt(Worker::take_lineup);
             self.due.relist = true;
         }
@@ -306,6 +310,21 @@ impl Worker {
             tracing::warn!(input = %input.display(), "the input folder doesn't exist; waiting for it, too");
         }
         self.input_missing = missing;
+    }
+
+    /// Nobody named a group, and there was none: the first one that comes is meant from now on, whatever comes later.
+    fn take_first_group(&mut self) {
+        let models = &self.pass.config().models;
+        if models.is_named {
+            return;
+        }
+        let groups = Registry::groups(&models.path).unwrap_or_default();
+        if let [group] = &groups[..] {
+            tracing::info!(group, "the first model group is there");
+            let mut config = self.pass.config().clone();
+            config.models.name(group);
+            self.reload(|| Ok(config.clone()));
+        }
     }
 
     /// Reads the configuration again. A bad one is refused, and the old one stays.

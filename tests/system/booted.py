@@ -55,7 +55,7 @@ def test_it_is_ready_when_it_says_so(room):
     until("it says so", lambda: "waiting: no approved model" in machine.unit("transform", "StatusText"))
     assert machine.sh("systemctl is-enabled transform").strip() == "enabled"
     machine.approve_line(2, 1)
-    until("it has heard of the model", lambda: "model diabetes/1" in machine.unit("transform", "StatusText"))
+    until("it has heard of the model", lambda: "model default/1" in machine.unit("transform", "StatusText"))
     # Started is what has said READY=1, and nothing else.
     machine.drop_in("transform.service", "[Service]\nExecStart=\nExecStart=sleep 60\nTimeoutStartSec=2s\nRestart=no\n")
     machine.sh("systemctl restart transform", code=1)

@@ -72,13 +72,13 @@ def well(machine):
         lambda s: s.check == 0 and s.said.startswith("TRANSFORM OK"),
         lambda s: s.page["worker_running"] == s.page["model_usable"] == 1 and s.page["worker_fault"] == 0,
         lambda s: s.page["files pending"] == s.page["files_retrying"] == 0,
-        lambda s: s.line.startswith("model diabetes/") and "pending 0" in s.line,
+        lambda s: s.line.startswith("model default/") and "pending 0" in s.line,
     )
 
 
 def test_a_damaged_model_is_seen_before_and_after_a_restart(room):
     machine = service(room)
-    artifact = f"{SPOOL}/models/diabetes/1/linear.json"
+    artifact = f"{SPOOL}/models/default/1/linear.json"
     machine.sh(f"cp -a {artifact} /root/whole; echo >> {artifact}")
     hint = "reject the version"
     damaged = [
@@ -88,7 +88,7 @@ def test_a_damaged_model_is_seen_before_and_after_a_restart(room):
         lambda s: s.page["model_usable"] == 0,
         lambda s: "changed after it was registered" in s.line and hint in s.line,
     ]
-    goes_on = lambda s: "goes on by diabetes/1" in s.text and s.line.startswith("NOT OK: ") and "works on by diabetes/1" in s.line
+    goes_on = lambda s: "goes on by default/1" in s.text and s.line.startswith("NOT OK: ") and "works on by default/1" in s.line
     shown(machine, "the model is damaged", *damaged, goes_on)
     assert "can't be used" in machine.sh("cd /; transform models list", "transform")
     machine.sh("systemctl restart transform")
@@ -102,8 +102,8 @@ def test_golden_rows_that_a_version_no_longer_gives_are_seen(room):
     machine = service(room)
     machine.write("/home/alice/golden.csv", xs([1, 2]))
     machine.sh("cd /; transform models register ~alice/model.json --format linear --golden ~alice/golden.csv --approve", "alice")
-    version = f"{SPOOL}/models/diabetes/2"
-    shown(machine, "it is at work", lambda s: s.line.startswith("model diabetes/2"))
+    version = f"{SPOOL}/models/default/2"
+    shown(machine, "it is at work", lambda s: s.line.startswith("model default/2"))
     # Another prediction, under a checksum of its own.
     edit = "old=$(sha256sum golden.json | cut -c-64); sed -i 's/3[.]0/4.0/' golden.json; new=$(sha256sum golden.json | cut -c-64)"
     machine.sh(f"cd {version}; {edit}; sed -i s/$old/$new/ model.toml")
@@ -201,7 +201,7 @@ def test_a_frozen_worker_is_seen(room):
         within=60,
     )
     # It can't tell systemd: its watchdog does after three minutes.
-    assert got.line.startswith("model diabetes/1") and machine.unit("transform", "WatchdogUSec") == "3min"
+    assert got.line.startswith("model default/1") and machine.unit("transform", "WatchdogUSec") == "3min"
     machine.sh("systemctl kill -s CONT transform")
     well(machine)
 
@@ -247,7 +247,7 @@ def test_rights_that_went_are_seen(room):
         lambda s: [(f["file"], f["reason"]) for f in s.json["pending_files"]] == [("secret.csv", "retry")],
         lambda s: s.check == 1 and "1 tried again" in s.said,
         lambda s: s.page["files_retrying"] == 1 and s.page["worker_fault"] == 0,
-        lambda s: s.line.startswith("model diabetes/1") and "tried again 1" in s.line,
+        lambda s: s.line.startswith("model default/1") and "tried again 1" in s.line,
     )
     machine.sh(f"rm {SPOOL}/input/secret.csv")
     well(machine)

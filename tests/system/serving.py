@@ -137,7 +137,7 @@ def test_it_answers_as_the_page_says(room):
     assert ask(machine, "POST", "/stream", None, '{"x": [[1]]}')[0] == 403
     state, enabled = machine.unit("transform-serve.socket", "ActiveState", "UnitFileState")
     assert (state, enabled) == ("active", "enabled")
-    until("it says who answers", lambda: "answers by diabetes/1" in machine.unit("transform-serve", "StatusText"))
+    until("it says who answers", lambda: "answers by default/1" in machine.unit("transform-serve", "StatusText"))
     assert machine.sh(f"stat -c '%U %G %a' {SPOOL}/state/serve") == "transform transform 700\n"
     # A second key, and a version: at once by a reload.
     other = re.findall(r"tfk_\S+", machine.sh("cd /; transform keys add other --quota 100/day"))[0]

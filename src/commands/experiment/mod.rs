@@ -43,7 +43,7 @@ pub fn run(config: &Config, command: cli::Experiment, invocation: &Invocation) -
             }
             let beginning = Beginning {
                 name: &name,
-                version: challenger.or(shadow).expect("one of them is required"),
+                version: challenger.or(shadow).expect("one of them is required").number,
                 key: key.or_else(|| config.monitor.watch.key.clone()),
                 allocation,
                 backfill,

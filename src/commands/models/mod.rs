@@ -21,8 +21,8 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
     let registry = Registry::new(&config.models.path, &config.models.group);
     match command {
         Models::List { json } => list::list(config, &registry, json, invocation)?,
-        Models::Show { version, json } => show::show(config, &registry, version, json, invocation)?,
-        Models::Diff { old, new, json } => diff::diff(&registry, old, new, json)?,
+        Models::Show { version, json } => show::show(config, &registry, version.number, json, invocation)?,
+        Models::Diff { old, new, json } => diff::diff(&registry, old.number, new.number, json)?,
         Models::Register {
             artifact,
             format,
@@ -58,7 +58,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             details,
         } => {
             let recipe = Recipe {
-                versions,
+                versions: versions.iter().map(|version| version.number).collect(),
                 weights,
                 combine,
                 threshold,
@@ -72,6 +72,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
         }
         Models::Try { artifact, format } => sandbox::run_child(&artifact, format)?,
         Models::Approve { version, reason } => {
+            let version = version.number;
             let ended = registry.approve(version, vote(reason))?;
             print_line(format!("approved {}/{version}", registry.group()));
             print_ended(&ended);
@@ -84,6 +85,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             }
         }
         Models::Reject { version, reason } => {
+            let version = version.number;
             let ended = registry.reject(version, vote(reason))?;
             print_line(format!("rejected {}/{version}", registry.group()));
             for name in &ended {
@@ -98,6 +100,7 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             }
         }
         Models::Retire { version, reason } => {
+            let version = version.number;
             let Removed { files, bytes, again } = registry.retire(version, vote(reason))?;
             let removed = format!("{} removed, {bytes} bytes", count(files, "file"));
             print_line(match again {

@@ -2,7 +2,7 @@
 
 use super::super::invocation::Invocation;
 use super::super::monitor::baseline::{read, rows as baseline_rows};
-use super::super::{count, now, print_line, read_rows, sandbox};
+use super::super::{count, group, now, print_line, read_rows, sandbox};
 use super::{print_ended, vote};
 use crate::cli;
 use crate::config::Config;
@@ -103,6 +103,7 @@ impl New<'_> {
                 .next(&format!("models approve {version}"), registry.group());
             print_line(format!("registered {name}, pending{with}; to use it: {approve}"));
         }
+        group::print_several(self.invocation);
         Ok(())
     }
 }

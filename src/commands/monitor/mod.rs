@@ -11,7 +11,7 @@ mod report;
 
 use super::models::vote;
 use super::{count, print_line};
-use crate::cli::Monitor;
+use crate::cli::{Monitor, VersionName};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::monitor::Baseline;
@@ -33,13 +33,13 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
             version,
             columns,
             reason,
-        } => baseline::baseline(config, &rows, version, columns, reason),
+        } => baseline::baseline(config, &rows, number(version), columns, reason),
         Monitor::Import {
             statistics,
             constraints,
             version,
             reason,
-        } => import::import(config, &statistics, constraints.as_deref(), version, reason),
+        } => import::import(config, &statistics, constraints.as_deref(), number(version), reason),
         Monitor::Check {
             file,
             version,
@@ -47,7 +47,7 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
             json,
         } => {
             let registry = Registry::new(&config.models.path, &config.models.group);
-            check::check(config, &registry, version, &file, all, json)
+            check::check(config, &registry, number(version), &file, all, json)
         }
         Monitor::Labels {
             labels,
@@ -74,7 +74,7 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
             json,
         } => {
             let registry = Registry::new(&config.models.path, &config.models.group);
-            let version = chosen(&registry, version)?;
+            let version = chosen(&registry, number(version))?;
             let question = report::Question {
                 version,
                 files: &files,
@@ -95,13 +95,17 @@ pub fn run(config: &Config, command: Option<Monitor>, json: bool) -> Result<u8> 
         } => {
             let which = match (all, model, since) {
                 (true, ..) => Which::All,
-                (_, Some(model), _) => Which::Model(model),
+                (_, Some(model), _) => Which::Model(format!("{}/{}", config.models.group, model.number)),
                 (_, _, Some(since)) => Which::Since(since.moment(Timestamp::now()).as_microsecond()),
                 _ => Which::Files(files),
             };
             held::release(config, &which, &reason, by, json)
         }
     }
+}
+
+fn number(version: Option<VersionName>) -> Option<u32> {
+    version.map(|version| version.number)
 }
 
 /// The version that was named, or the latest approved one.

@@ -39,6 +39,8 @@ pub struct Models {
     state: PathBuf,
     /// The one that is meant where none is named.
     group: String,
+    /// Nobody named it: it is the first one that comes.
+    first: Option<OnceLock<String>>,
     stage: Stage,
     shape: Shape,
     /// Are rows held against the versions' baselines? Then one that is damaged is as a damaged version.
@@ -107,6 +109,7 @@ impl Models {
             folder,
             state: PathBuf::new(),
             group,
+            first: None,
             stage,
             shape,
             watched,
@@ -116,6 +119,12 @@ impl Models {
             halted: RwLock::default(),
             others: Mutex::default(),
         }
+    }
+
+    /// Nobody named the group, and there is none yet.
+    pub fn unnamed(self) -> Models {
+        let first = Some(OnceLock::new());
+        Models { first, ..self }
     }
 
     pub fn capturing(self, captures: bool) -> Models {
@@ -158,7 +167,8 @@ impl Models {
     }
 
     pub fn group(&self) -> &str {
-        &self.group
+        let first = self.first.as_ref().and_then(OnceLock::get);
+        first.unwrap_or(&self.group)
     }
 
     fn table(&self) -> Arc<Table> {
@@ -204,13 +214,13 @@ impl Models {
 
     /// The version that answers for the configured group.
     pub fn ready(&self) -> Result<Arc<Served>, Refusal> {
-        self.latest(&self.group).map(|of| of.champion)
+        self.latest(self.group()).map(|of| of.champion)
     }
 
     /// Who may answer: a version that is asked for by its number answers itself. The same arguments and errors as of [`Models::find`].
     pub fn candidates(&self, group: Option<&str>, version: Option<u32>) -> Result<Candidates, Refusal> {
         match version {
-            None => self.latest(group.unwrap_or(&self.group)),
+            None => self.latest(group.unwrap_or(self.group())),
             Some(_) => self.find(group, version).map(Candidates::alone),
         }
     }
@@ -218,7 +228,7 @@ impl Models {
     /// `group`: none is the configured one; `version`: none is the one that answers. One that isn't in memory is read and proven
     /// now: see [`Models::is_loaded`].
     pub fn find(&self, group: Option<&str>, version: Option<u32>) -> Result<Arc<Served>, Refusal> {
-        let group = group.unwrap_or(&self.group);
+        let group = group.unwrap_or(self.group());
         let latest = self.latest(group).map(|of| of.champion);
         let Some(version) = version else { return latest };
         match latest {
@@ -239,7 +249,7 @@ impl Models {
     /// Can it be had without reading files?
     pub fn is_loaded(&self, group: Option<&str>, version: Option<u32>) -> bool {
         let Some(version) = version else { return true };
-        let group = group.unwrap_or(&self.group);
+        let group = group.unwrap_or(self.group());
         let is = |served: &Arc<Served>| is_version(served, group, version);
         let latest = self
             .table()
@@ -253,7 +263,7 @@ impl Models {
         match table.get(group) {
             Some(Ok(of)) => Ok(of.clone()),
             Some(Err(why)) => Err(Refusal::new(Cause::NotReady, why.clone()).after(5)),
-            None if group == self.group => Err(Refusal::new(Cause::NotReady, "no approved model yet").after(5)),
+            None if group == self.group() => Err(Refusal::new(Cause::NotReady, "no approved model yet").after(5)),
             None => {
                 let names: Vec<&str> = table.keys().map(String::as_str).collect();
                 let refusal = Refusal::new(Cause::NoSuchModel, format!("no model group {group:?}"));

@@ -57,8 +57,14 @@ impl Watch {
                 self.groups.keys().cloned().collect()
             }
         };
-        if !names.contains(&models.group) {
-            names.push(models.group.clone());
+        // Whatever comes later, the first one is meant where none is named.
+        if let (Some(first), [group]) = (&models.first, &names[..])
+            && first.set(group.clone()).is_ok()
+        {
+            tracing::info!(group, "the first model group is there");
+        }
+        if !names.iter().any(|name| name == models.group()) {
+            names.push(models.group().into());
         }
         let before = self.groups.len();
         self.groups.retain(|group, _| names.contains(group));
