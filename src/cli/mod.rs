@@ -87,7 +87,7 @@ pub struct Common {
     /// The configuration file [default: $TRANSFORM_CONFIG, config/transform.toml, /etc/transform/transform.toml]
     #[arg(long, value_name = "FILE", global = true, display_order = LAST)]
     pub config: Option<PathBuf>,
-    /// Set one key of the configuration, such as input.delimiter=";"; may be given again
+    /// Set one key of the configuration, such as worker.threads=2; a text as it is or in quotes, as in the file. May be given again
     #[arg(long, value_name = "SECTION.KEY=VALUE", global = true, display_order = LAST + 1)]
     pub set: Vec<String>,
     /// How to write logs, on stderr

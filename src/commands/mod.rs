@@ -20,12 +20,12 @@ mod spool;
 mod status;
 mod train;
 
-use crate::cli::{Cli, Command, LogFormat, LogLevel, Model, Part, VersionName};
+use crate::cli::{self, Cli, Command, LogFormat, LogLevel, Model, Part, VersionName};
 use crate::config::{Config, Sources};
 use crate::error::{Error, Result, exit};
 use crate::evaluate::report::count;
 use crate::format::as_csv::{AsCsv, Reading, unpacked};
-use crate::format::{FileFormat, RowFormat};
+use crate::format::{FileFormat, RowFormat, foreign};
 use crate::labels::are_ground_truth;
 use crate::onnxruntime;
 use crate::problem::Problem;
@@ -50,7 +50,21 @@ fn few(all: u64, named: &[String]) -> String {
     format!("{}{more}", named.join(", "))
 }
 
-/// What input.include lacks for those of the ignored files whose formats are known, for the end of a sentence.
+/// How the rows of a file that no glob has are scored, if its name tells.
+fn near_miss(name: &str) -> Option<String> {
+    match FileFormat::glob(name.as_bytes()) {
+        Some(glob) => Some(format!("{name}: to have it scored, add {glob:?} to input.include")),
+        None => strange(name),
+    }
+}
+
+/// The same of one whose rows can't be read as it is.
+fn strange(name: &str) -> Option<String> {
+    let (what, hint) = foreign::by_name(name.as_bytes())?;
+    Some(format!("{name} is {what}: {hint}"))
+}
+
+/// What input.include lacks for those of the ignored files whose formats are known, and what others are, for the end of a sentence.
 fn missing_globs(named: &[String]) -> String {
     let mut globs: Vec<String> = named
         .iter()
@@ -58,10 +72,12 @@ fn missing_globs(named: &[String]) -> String {
         .collect();
     globs.sort_unstable();
     globs.dedup();
-    match globs.is_empty() {
+    let globs = match globs.is_empty() {
         true => String::new(),
         false => format!("; to have them scored, add {globs:?} to it"),
-    }
+    };
+    let others = named.iter().filter_map(|name| strange(name));
+    others.fold(globs, |all, other| format!("{all}; {other}"))
 }
 
 /// Runs the command. Returns the exit code.
@@ -96,6 +112,13 @@ pub fn run(cli: Cli) -> u8 {
     };
     let sources = Sources::from_environment(common.config, common.set);
     let load = move || {
+        for (variable, meant) in Sources::strays() {
+            tracing::warn!(
+                variable,
+                meant,
+                "this variable of the environment is read by nobody; another one may be meant"
+            );
+        }
         let config = sources.load()?;
         onnxruntime::configure(&config.models.onnxruntime);
         Ok(config)
@@ -201,13 +224,15 @@ pub fn run(cli: Cli) -> u8 {
             config.and_then(|config| score::score(&config, &question, &invocation))
         }
         Some(Command::Models { command, group }) => {
-            load_of(group.as_deref(), &command.versions()).and_then(|config| models::run(&config, command, &invocation))
+            let config = match command {
+                // It is about a file alone.
+                cli::Models::Try { .. } => load(),
+                _ => load_of(group.as_deref(), &command.versions()),
+            };
+            config.and_then(|config| models::run(&config, command, &invocation))
         }
         Some(Command::Monitor { command, json, group }) => {
-            let versions = command
-                .iter()
-                .flat_map(crate::cli::Monitor::versions)
-                .collect::<Vec<_>>();
+            let versions = command.iter().flat_map(cli::Monitor::versions).collect::<Vec<_>>();
             load_of(group.as_deref(), &versions).and_then(|config| monitor::run(&config, command, json))
         }
         Some(Command::Experiment { command, group }) => load_of(group.as_deref(), &command.versions())

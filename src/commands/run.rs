@@ -120,6 +120,9 @@ pub fn once(
             if more {
                 text += "  and more: transform status lists them\n";
             }
+            for near_miss in tally.ignored_files.iter().filter_map(|file| super::near_miss(file)) {
+                text += &format!("  ignored: {near_miss}\n");
+            }
             for halted in &tally.halted {
                 text +=
                     &format!("  halted: experiment {halted}; 'transform experiment resume' or 'stop' decides on it\n");

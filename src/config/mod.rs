@@ -7,6 +7,7 @@
 mod capture;
 mod disjoint;
 mod engine;
+mod environment;
 mod input;
 pub mod layers;
 mod models;
@@ -168,13 +169,21 @@ impl Sources {
     /// The file named on the command line, else by the environment, and the environment's variables.
     pub fn from_environment(file: Option<PathBuf>, set: Vec<String>) -> Sources {
         Sources {
-            file: file.or_else(|| std::env::var_os("TRANSFORM_CONFIG").map(PathBuf::from)),
+            file: file.or_else(|| std::env::var_os(environment::FILE).map(PathBuf::from)),
             environment: std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .filter(|(k, _)| k.starts_with("TRANSFORM_") && k.contains("__"))
                 .collect(),
             set,
         }
+    }
+
+    /// Variables that set nothing, and those that were meant.
+    pub fn strays() -> Vec<(String, String)> {
+        let keys = Layers::defaults(DEFAULTS).known().to_vec();
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let pairs = names.filter_map(|name| environment::meant(&name, &keys).map(|meant| (name, meant)));
+        pairs.collect()
     }
 
     pub fn load(&self) -> Result<Config> {
@@ -406,6 +415,57 @@ mod tests {
         );
         let error = load("", &[], &["input.settle"]).unwrap_err();
         assert!(error.to_string().contains("section.key=value"), "{error}");
+    }
+
+    /// As the file has it; a text may also stand without its quotes.
+    #[test]
+    fn every_key_takes_its_value_as_a_flag_and_a_variable() {
+        let file: toml::Table = toml::from_str(DEFAULTS).unwrap();
+        // But for the file, which is another one each time.
+        let shown = |config: Config| format!("{:?}", Config { file: None, ..config });
+        let default = shown(load("", &[], &[]).unwrap());
+        let mut keys = 0;
+        for (section, keys_of) in &file {
+            for (key, value) in keys_of.as_table().unwrap() {
+                let bare = value.as_str().map(String::from);
+                for text in [Some(value.to_string()), bare].into_iter().flatten() {
+                    let set = load("", &[], &[&format!("{section}.{key}={text}")]).unwrap();
+                    let variable = format!("TRANSFORM_{section}__{key}").to_uppercase();
+                    let variable = load("", &[(&variable, &text)], &[]).unwrap();
+                    for config in [set, variable] {
+                        assert_eq!(shown(config), default, "{section}.{key}={text}");
+                    }
+                }
+                keys += 1;
+            }
+        }
+        assert!(keys > 60, "{keys}");
+    }
+
+    #[test]
+    fn a_text_that_begins_with_a_quote_is_taken_as_it_is_unless_it_is_quoted_whole() {
+        for (text, prefix) in [
+            ("\"sales\"", "sales"),
+            ("'sales'", "sales"),
+            ("sales", "sales"),
+            ("\"", "\""),
+            ("\"a\" or b", "\"a\" or b"),
+            ("'\"a\"'", "\"a\""),
+            ("\"it's\"", "it's"),
+        ] {
+            let set = load("", &[], &[&format!("output.prefix={text}")]).unwrap();
+            assert_eq!(set.shape.prefix, prefix, "{text}");
+        }
+        let config = load(
+            "",
+            &[("TRANSFORM_MODELS__GROUP", "\"sales\"")],
+            &["input.delimiter=\";\""],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.models.group.as_str(), config.shape.dialect.delimiter),
+            ("sales", b';')
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What a file is, by its first bytes, that is not what it should be.
+//! What a file is, by its first bytes or by its name, that is not what it should be.
 
+use super::FileFormat;
 use crate::problem::{Code, Problem};
 
 /// Where each kind of file begins (its "magic bytes", as file(1) knows them), what it is, and how its rows are scored.
@@ -49,6 +50,68 @@ const RECODE: &str = "save it as UTF-8, for example: iconv -f UTF-32 -t UTF-8 ol
 const LINES: &str =
     "if each line is an object, end its name in .jsonl, for input.include to list; else write its rows as a CSV";
 
+/// How names end of files whose rows aren't read, what such a file is, and how its rows are scored. Where one end is part of another,
+/// the longer one stands first.
+const NAMES: [(&[&str], &str, &str); 21] = [
+    (&[".xlsx", ".xlsm", ".xlsb"], "an Excel workbook", EXPORT),
+    (&[".xls"], "an old Excel workbook", EXPORT),
+    (&[".ods", ".numbers"], "a spreadsheet", EXPORT),
+    (
+        &[".txt", ".dat", ".data", ".asc", ".prn"],
+        "a text whose name doesn't tell its format",
+        "if it is a CSV, end its name in .csv, or in .tsv if tabs part its cells",
+    ),
+    (&[".orc"], "ORC", CONVERT),
+    (&[".avro"], "Avro", CONVERT),
+    (&[".h5", ".hdf5", ".hdf"], "HDF5", CONVERT),
+    (
+        &[".pkl", ".pickle"],
+        "a pickle, which is code and never loaded",
+        CONVERT,
+    ),
+    (&[".npy", ".npz"], "an array of numpy", CONVERT),
+    (&[".sas7bdat", ".xpt"], "a SAS data set", CONVERT),
+    (
+        &[".sav", ".dta", ".rds", ".rdata"],
+        "a file of SPSS, Stata or R",
+        CONVERT,
+    ),
+    (
+        &[".db", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb"],
+        "a database",
+        CONVERT,
+    ),
+    (
+        &[".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz", ".tar"],
+        "a tar archive",
+        UNPACK,
+    ),
+    (&[".zip", ".7z", ".rar"], "an archive", UNPACK),
+    (
+        &[".bz2", ".xz", ".lz4", ".lzma", ".br", ".z"],
+        "compressed otherwise than by gzip and Zstandard",
+        UNPACK,
+    ),
+    (
+        &[".gz"],
+        "compressed, and its name doesn't tell what stands in it",
+        "if it is a CSV, end its name in .csv.gz",
+    ),
+    (
+        &[".zst"],
+        "compressed, and its name doesn't tell what stands in it",
+        "if it is a CSV, end its name in .csv.zst",
+    ),
+    (
+        &[".arrows"],
+        "a stream of Arrow",
+        "write its rows as an Arrow file (Feather), .arrow",
+    ),
+    (&[".pdf", ".docx", ".doc"], "a document", EXPORT),
+    (&[".html", ".htm"], "a web page (HTML)", EXPORT),
+    (&[".xml"], "XML", CONVERT),
+];
+
 /// What begins with `first` instead of a CSV's header or rows. Names and cells of a CSV don't begin so; a name such as `ORC`
 /// is told by what follows it. `unpacked`: the file is compressed, and this stands in it.
 pub fn foreign(first: &[u8], unpacked: bool) -> Option<Problem> {
@@ -62,6 +125,27 @@ pub fn foreign(first: &[u8], unpacked: bool) -> Option<Problem> {
         ),
     };
     Some(problem.line(1))
+}
+
+/// The same of a file that a person names, in no input folder.
+pub fn named(first: &[u8], unpacked: bool) -> Option<Problem> {
+    let problem = foreign(first, unpacked)?;
+    let hint = problem
+        .hint
+        .replace(", for input.include to list", "")
+        .replace("drop", "name");
+    Some(Problem { hint, ..problem })
+}
+
+/// What a file is by the end of its name, if it is one whose rows aren't read, and how they are scored.
+pub fn by_name(name: &[u8]) -> Option<(&'static str, &'static str)> {
+    let has = |end: &&str| {
+        let at = name.len().checked_sub(end.len());
+        at.is_some_and(|at| name[at..].eq_ignore_ascii_case(end.as_bytes()))
+    };
+    let mut known = NAMES.iter().filter(|_| FileFormat::glob(name).is_none());
+    let known = known.find(|(ends, ..)| ends.iter().any(has));
+    known.map(|(_, what, hint)| (*what, *hint))
 }
 
 /// What a file is that begins with `first`, as people know it.
@@ -138,6 +222,27 @@ mod tests {
         ] {
             let problem = foreign(first, false).expect(what);
             assert!(problem.message.contains(what), "{problem}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_told_by_their_names() {
+        for (name, what, hint) in [
+            ("book.XLSX", "an Excel workbook", "CSV UTF-8"),
+            ("rows.csv.bz2", "compressed otherwise", "unpack it"),
+            ("rows.tar.gz", "a tar archive", "unpack it"),
+            ("rows.gz", "doesn't tell what stands in it", ".csv.gz"),
+            ("rows.txt", "doesn't tell its format", ".csv"),
+            ("rows.avro", "Avro", "pandas"),
+        ] {
+            let (told, way_out) = by_name(name.as_bytes()).unwrap();
+            assert!(
+                told.contains(what) && way_out.contains(hint),
+                "{name}: {told}; {way_out}"
+            );
+        }
+        for name in ["rows.csv", "rows.csv.gz", "README", "rows", "xlsx", ""] {
+            assert_eq!(by_name(name.as_bytes()), None, "{name}");
         }
     }
 

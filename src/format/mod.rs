@@ -23,7 +23,7 @@ pub mod csv;
 mod digest;
 mod encoding;
 mod file;
-mod foreign;
+pub mod foreign;
 mod input;
 pub mod json;
 mod kept;

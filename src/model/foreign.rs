@@ -97,9 +97,17 @@ fn by_magic(start: &[u8], format: Format) -> Option<Found> {
         [b'C', b'B', b'M', b'1', ..] => ("a CatBoost model (.cbm)", Instead::Catboost),
         // An ONNX file has a name there, which is shorter than a graph.
         [8, 1, 0x12, 0x80..=0xff, ..] => ("a TensorFlow SavedModel (saved_model.pb)", Instead::Onnx),
+        // An ONNX file has text there, not a message.
+        [8, 2..=32, 0x12, rest @ ..] if is_message(rest) => ("a Core ML model (.mlmodel)", Instead::Onnx),
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => ("a TensorFlow Lite model", Instead::Onnx),
         _ => return None,
     })
+}
+
+/// Behind its length (a varint), the first field of a protobuf message that is no text.
+fn is_message(field: &[u8]) -> bool {
+    let length = field.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    field.get(length) == Some(&0x0a)
 }
 
 fn by_words(start: &[u8], format: Format) -> Option<Found> {
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_no_model_is_named_with_the_call_that_saves_one() {
         let json = "save the model with model.save_model(\"m.json\")";
-        let cases: [(&[u8], &str, &str); 29] = [
+        let cases: [(&[u8], &str, &str); 30] = [
             (b"\x80\x04\x95\x0a\0", "a pickle (or joblib) file", json),
             (b"\x80\x02c", "a pickle", json),
             (b"ccopy_reg\n_reconstructor\np0\n(", "a pickle file", json),
@@ -175,6 +183,7 @@ mod tests {
             (b"{\"features_info\": {}", "a CatBoost model", "format=\"onnx\""),
             (b"<?xml version=\"1.0\"?>\n<PMML ", "PMML", "ONNX"),
             (b"\n<!DOCTYPE html><html>", "a web page", "the model's own file"),
+            (b"\x08\x04\x12\x8e\x02\x0a\x10", "a Core ML model", "ONNX"),
             (b"\x1c\0\0\0TFL3", "TensorFlow Lite", "ONNX"),
             (
                 b"version https://git-lfs.github.com/spec/v1\n",

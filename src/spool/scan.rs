@@ -5,7 +5,7 @@ use super::links::{Bounds, Target, is_loop};
 use super::name::Name;
 use super::rules::{Rules, Sort};
 use crate::error::{Error, Result};
-use crate::format::FileFormat;
+use crate::format::{FileFormat, foreign};
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -172,6 +172,15 @@ pub struct Listing {
 /// Ignored files that are named.
 const NAMED: usize = 3;
 
+/// Those that could be inputs first, then those that hold rows otherwise.
+fn rank(name: &Name) -> u8 {
+    match (FileFormat::glob(name.bytes()), foreign::by_name(name.bytes())) {
+        (Some(_), _) => 0,
+        (None, Some(_)) => 1,
+        (None, None) => 2,
+    }
+}
+
 impl Listing {
     pub fn new(root: &Path, rules: &Rules) -> Result<Listing> {
         Ok(Listing {
@@ -264,13 +273,9 @@ impl Listing {
                 Sort::Input => names.push(name),
                 Sort::Other if !folder => {
                     self.ignored += 1;
-                    // Those that could be inputs first.
-                    if FileFormat::glob(name.bytes()).is_some() {
-                        self.named.insert(0, name);
-                        self.named.truncate(NAMED);
-                    } else if self.named.len() < NAMED {
-                        self.named.push(name);
-                    }
+                    let at = self.named.partition_point(|other| rank(other) <= rank(&name));
+                    self.named.insert(at, name);
+                    self.named.truncate(NAMED);
                 }
                 Sort::Other | Sort::Never => {}
             }

@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::setup::Setup;
 use crate::config::Config;
 use crate::error::Result;
+use crate::format::{FileFormat, foreign};
 use crate::registry::{Baselines, Current};
 use crate::score::Lineup;
 use crate::service::{Progress, ServiceManager};
@@ -49,6 +50,8 @@ pub struct Pass {
     /// Where the input folder was when it was first seen.
     home: Option<Home>,
     listing: Option<Listing>,
+    /// Of those that the last listing found to be no inputs.
+    ignored: Vec<Name>,
     queue: Queue,
     /// How many small inputs may be worked on together.
     together: usize,
@@ -73,6 +76,7 @@ impl Pass {
             pin: None,
             home: None,
             listing: None,
+            ignored: Vec::new(),
             queue,
             together,
             scored: Vec::new(),
@@ -205,6 +209,19 @@ impl Pass {
         Ok(if relist { Step::Relist } else { Step::Done })
     }
 
+    /// Says once of a file, that somebody may wait for, why nothing comes of it.
+    fn log_ignored(&mut self, ignored: &[Name]) {
+        let told = std::mem::replace(&mut self.ignored, ignored.to_vec());
+        // The one-shot says so at its end.
+        for input in ignored.iter().filter(|name| !self.setup.once && !told.contains(name)) {
+            if let Some(glob) = FileFormat::glob(input.bytes()) {
+                tracing::warn!(%input, glob, "a file is ignored: input.include lacks the glob that has its name");
+            } else if let Some((what, hint)) = foreign::by_name(input.bytes()) {
+                tracing::warn!(%input, what, hint, "a file is ignored: its rows can't be read as it is");
+            }
+        }
+    }
+
     /// Looks at the next names of the listing.
     fn go_on_listing(&mut self, chunk: usize, manager: &mut ServiceManager) -> Result<()> {
         if !self.queue.has_room() {
@@ -223,6 +240,7 @@ impl Pass {
         if done {
             let (ignored, named) = listing.ignored();
             self.commit.count_ignored(ignored, named);
+            self.log_ignored(named);
         }
         let looks = names.into_iter().map(|name| (name, Word::Nothing)).collect();
         self.look(listing.inputs(), looks, true)?;

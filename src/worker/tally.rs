@@ -33,6 +33,8 @@ pub struct Tally {
     pub unchanged: u64,
     /// Files of the input folder that are no inputs: no glob has their names.
     pub ignored: u64,
+    /// Some of them.
+    pub ignored_files: Vec<String>,
     /// Inputs that have a report instead of an output, without those that somebody dismissed.
     pub failed: u64,
     /// Those of them that no one-shot told of before.
@@ -169,6 +171,7 @@ impl Tally {
         Tally {
             unchanged: census.unchanged,
             ignored: census.ignored,
+            ignored_files: census.ignored_files.iter().map(Name::to_string).collect(),
             left: census.left,
             left_files: match census.left_wanted {
                 true => Vec::new(),

@@ -175,6 +175,55 @@ fn what_is_wrong_with_examples_has_its_place_in_the_file() {
 
 const FIXTURES: [&str; 2] = ["polars.parquet", "polars_zstd.arrow"];
 
+/// They said that it isn't UTF-8.
+#[test]
+fn a_workbook_is_named_by_whatever_command_reads_it() {
+    let spool = spool(LINE);
+    for (name, first) in [
+        ("book.xlsx", &b"PK\x03\x04\x14\0\x06\0"[..]),
+        ("rows.csv", b"PK\x03\x04\x14\0\x06\0"),
+    ] {
+        fs::write(spool.path(name), first).unwrap();
+        fs::write(
+            spool.path("p.toml"),
+            format!("[data]\nfile = {name:?}\ntarget = \"y\"\n[train]\ntrainer = \"least-squares\"\n"),
+        )
+        .unwrap();
+        for args in [
+            &["train", "p.toml"][..],
+            &["evaluate", name],
+            &["monitor", "baseline", name],
+            &["models", "register", "m.json", "--format", "pipeline", "--golden", name],
+            &[
+                "models",
+                "register",
+                "m.json",
+                "--format",
+                "pipeline",
+                "--baseline",
+                name,
+            ],
+        ] {
+            let ran = spool.run(args).exits(64);
+            let ran = ran.says("the file is a ZIP archive, or an Excel workbook (.xlsx), not CSV");
+            assert!(
+                ran.says("save or export its rows as \"CSV UTF-8\"")
+                    .stderr
+                    .contains(name),
+                "{args:?}"
+            );
+        }
+        let (ran, _) = filter(&spool, &["score"], &spool.path(name));
+        assert!(ran.stderr.contains("Excel workbook (.xlsx)"), "{ran:?}");
+    }
+    fs::write(spool.path("rows.csv"), b"PAR1\x15\x04\x15").unwrap();
+    let ran = spool
+        .run(&["evaluate", "rows.csv"])
+        .exits(64)
+        .says("the file is Parquet, not CSV; end its name in .parquet");
+    assert!(!ran.stderr.contains("input.include"), "{ran:?}");
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/formats/tables")

@@ -236,10 +236,19 @@ fn files_that_no_glob_has_are_counted() {
     spool
         .run(&["status"])
         .says("3 (no glob of input.include has a.csv.gz, ")
-        .says("; to have them scored, add [\"*.csv.gz\"] to it)");
+        .says("; to have them scored, add [\"*.csv.gz\"] to it; ")
+        .says("a.xlsx is an Excel workbook: open it, and save or export its rows as \"CSV UTF-8\"")
+        .says("a.txt is a text whose name doesn't tell its format: if it is a CSV, end its name in .csv");
+    spool
+        .once()
+        .says("\n  ignored: a.xlsx is an Excel workbook: ")
+        .says("\n  ignored: a.csv.gz: to have it scored, add \"*.csv.gz\" to input.include\n");
+    let quiet = spool.run(&["--once", "--quiet"]).exits(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
     spool
         .run(&["check"])
         .exits(0)
+        .says("a.xlsx is an Excel workbook")
         .says("ignored, for no glob of input.include has them: 3 (");
     spool.drop_file("b.csv", xs(&[1.0]));
     let result = spool.run(&["--once", "--json"]).exits(0).json();
@@ -248,6 +257,26 @@ fn files_that_no_glob_has_are_counted() {
     spool.drop_file("folder/c.parquet", "");
     let spool = spool.set("input.recursive=true");
     assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["ignored"], 4);
+}
+
+#[test]
+fn a_worker_says_once_why_a_file_is_ignored() {
+    let spool = Spool::new()
+        .set("input.rescan_interval=20ms")
+        .set("input.poll_interval=20ms");
+    spool.drop_file("book.xlsx", "PK");
+    let daemon = spool.daemon();
+    daemon.logs("a file is ignored: its rows can't be read as it is input=book.xlsx");
+    spool.drop_file("more.parquet", "PAR1");
+    daemon.logs(
+        "a file is ignored: input.include lacks the glob that has its name input=more.parquet glob=\"*.parquet\"",
+    );
+    for name in ["a.csv", "b.csv"] {
+        spool.drop_file(name, xs(&[1.0]));
+        wait_until("it is scored", || spool.output(name).is_some());
+    }
+    assert_eq!(daemon.log().matches("book.xlsx").count(), 1, "{}", daemon.log());
+    assert_eq!(daemon.stop(), 0);
 }
 
 /// DVC links to its cache, Kubernetes to a folder that it swaps.

@@ -54,6 +54,11 @@ impl Layers {
         layers
     }
 
+    /// The keys of the defaults, such as `input.path`.
+    pub fn known(&self) -> &[String] {
+        &self.known
+    }
+
     /// Lays a file over what there is.
     pub fn merge(&mut self, file: &Path, text: &str) -> Result<()> {
         let name: Arc<Path> = file.into();

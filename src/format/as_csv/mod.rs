@@ -11,7 +11,7 @@ use super::csv::dialect::Dialect;
 use super::csv::origin::{Feeds, Origin};
 use super::csv::record::quote;
 use super::csv::table::Table;
-use super::{CutError, Encoding, FileFormat, RowFormat, decoded};
+use super::{Compression, CutError, Encoding, FileFormat, RowFormat, decoded, foreign};
 use crate::problem::{Code, Problem};
 use crate::score::Spelling;
 use std::io::Read;
@@ -46,7 +46,14 @@ impl AsCsv {
     /// It isn't what its name says, is damaged or larger than `most`; or a record of it can't be one of a CSV.
     pub fn of(bytes: Vec<u8>, format: FileFormat, reading: &Reading) -> Result<AsCsv, Problem> {
         match format.is_text() {
-            true => AsCsv::of_text(unpacked(bytes, format, reading)?, format.rows, reading),
+            true => {
+                let text = unpacked(bytes, format, reading)?;
+                let is_packed = format.compression != Compression::None;
+                match foreign::named(&text, is_packed).filter(|_| format.rows.is_csv()) {
+                    Some(problem) => Err(problem),
+                    None => AsCsv::of_text(text, format.rows, reading),
+                }
+            }
             false => table::convert(&bytes, format, reading),
         }
     }
