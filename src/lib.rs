@@ -90,6 +90,7 @@
 //! - what is said of two versions that scored the same rows: [`experiment`]; of two that answered each for its own keys:
 //!   [`experiment::arms`]; what halts an experiment by itself: [`experiment::guard`]; which version answers for a key: [`score::arm`];
 //! - which model group a command means: `commands::group`; what `init` writes: [`config::starter`];
+//! - what shells complete: [`cli::completion`], and `commands::complete` for what stands in folders;
 //! - a command: [`cli`] and a file in [`commands`], which decides nothing.
 //!
 //! # Who knows whom

@@ -1,6 +1,6 @@
 //! `transform experiment`
 
-use super::VersionName;
+use super::{VersionName, files};
 use crate::share::Share;
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +52,7 @@ pub enum Experiment {
     /// what comes from now on is of that, and what was answered stays as it is.
     Ramp {
         /// The experiment's name
+        #[arg(value_name = "EXPERIMENT")]
         name: String,
         /// From now on, above 0% and at most 100%, such as 20%
         #[arg(value_parser = share)]
@@ -63,6 +64,7 @@ pub enum Experiment {
     /// Have a trial that is halted go on: a decision, kept with what was found, who, when and why
     Resume {
         /// The experiment's name
+        #[arg(value_name = "EXPERIMENT")]
         name: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
@@ -72,8 +74,10 @@ pub enum Experiment {
     ///
     /// It answers all keys from then on, and outputs that are there are made again by it, unless models.on_approval = "new-files". It
     /// must prove itself, as for `models approve`; the report is printed and kept, and decides nothing.
+    #[command(after_help = files())]
     Promote {
         /// The experiment's name
+        #[arg(value_name = "EXPERIMENT")]
         name: String,
         #[command(flatten)]
         labelled: Labelled,
@@ -84,6 +88,7 @@ pub enum Experiment {
     /// End a trial: a decision, kept with who, when and why
     Stop {
         /// The experiment's name
+        #[arg(value_name = "EXPERIMENT")]
         name: String,
         /// Remove what the version on trial made, too; also of an experiment that is over
         #[arg(long)]
@@ -102,8 +107,10 @@ pub enum Experiment {
     ///
     /// The verdict may be looked at as often as one likes: better, worse, equivalent, or not yet, with the keys still needed. Exit code
     /// 0, whatever it says.
+    #[command(after_help = files())]
     Report {
         /// The experiment's name
+        #[arg(value_name = "EXPERIMENT")]
         name: String,
         #[command(flatten)]
         labelled: Labelled,

@@ -1,6 +1,9 @@
 //! argv -> [`Cli`]. Pure.
 
+pub mod completion;
 mod experiment;
+#[cfg(test)]
+mod help;
 mod keys;
 mod models;
 mod monitor;
@@ -22,9 +25,10 @@ pub use version::{Model, VersionName};
 
 use crate::format::{FileFormat, OutputFormat};
 use crate::serve::Stage;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Drop a CSV into spool/input; predictions by the latest approved model appear in spool/output.
@@ -81,20 +85,23 @@ Examples:
 /// Behind what a command has of its own, and before `--help`.
 const LAST: usize = 900;
 
+/// Behind them, whatever headings they have.
+const COMMON: &str = "Options of all commands";
+
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The configuration file [default: $TRANSFORM_CONFIG, config/transform.toml, /etc/transform/transform.toml]
-    #[arg(long, value_name = "FILE", global = true, display_order = LAST)]
+    #[arg(long, value_name = "FILE", global = true, display_order = LAST, help_heading = COMMON)]
     pub config: Option<PathBuf>,
     /// Set one key of the configuration, such as worker.threads=2; a text as it is or in quotes, as in the file. May be given again
-    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true, display_order = LAST + 1)]
+    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true, display_order = LAST + 1, help_heading = COMMON)]
     pub set: Vec<String>,
     /// How to write logs, on stderr
-    #[arg(long, value_name = "FORMAT", default_value = "text", global = true, display_order = LAST + 2)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true, display_order = LAST + 2, help_heading = COMMON)]
     pub log_format: LogFormat,
     /// The least severe log to write [default: info; warn with --once and for commands]
-    #[arg(long, value_name = "LEVEL", global = true, display_order = LAST + 3)]
+    #[arg(long, value_name = "LEVEL", global = true, display_order = LAST + 3, help_heading = COMMON)]
     pub log_level: Option<LogLevel>,
 }
 
@@ -226,8 +233,8 @@ pub enum Command {
     Models {
         #[command(subcommand)]
         command: Models,
-        /// The model group [default: models.group of the configuration]
-        #[arg(long, global = true)]
+        /// The model group [default: models.group of the configuration, or the only one there is]
+        #[arg(long, global = true, display_order = LAST - 1)]
         group: Option<String>,
     },
     /// Say whether data looks like what the model knows: what is out of the ordinary, since when, what is held
@@ -240,16 +247,16 @@ pub enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
-        /// The model group [default: models.group of the configuration]
-        #[arg(long, global = true)]
+        /// The model group [default: models.group of the configuration, or the only one there is]
+        #[arg(long, global = true, display_order = LAST - 1)]
         group: Option<String>,
     },
     /// Try a version beside the one that answers
     Experiment {
         #[command(subcommand)]
         command: Experiment,
-        /// The model group [default: models.group of the configuration]
-        #[arg(long, global = true)]
+        /// The model group [default: models.group of the configuration, or the only one there is]
+        #[arg(long, global = true, display_order = LAST - 1)]
         group: Option<String>,
     },
     /// Make, list and revoke the keys of those who may ask `transform serve`
@@ -261,8 +268,10 @@ pub enum Command {
     ///
     /// A pipeline file says how; config/diabetes.toml has every key. Each key is also a flag, which counts more. Nothing is
     /// registered if the evaluation doesn't pass the gate (exit code 2), and nothing is approved.
+    #[command(after_help = files())]
     Train {
         /// The pipeline file
+        #[arg(value_name = "PIPELINE")]
         pipeline: PathBuf,
         #[command(flatten)]
         overrides: Overrides,
@@ -277,6 +286,7 @@ pub enum Command {
         json: bool,
     },
     /// Evaluate a registered version on fresh labelled rows
+    #[command(after_help = files())]
     Evaluate {
         /// Rows with the model's columns and the target, in any format
         data: PathBuf,
@@ -292,7 +302,7 @@ pub enum Command {
         /// Of a classification: yes from this probability on [default: as it was trained, or 0.5]
         #[arg(long)]
         threshold: Option<f64>,
-        /// The model group [default: models.group of the configuration]
+        /// The model group [default: models.group of the configuration, or the only one there is]
         #[arg(long)]
         group: Option<String>,
         /// Write a page with plots
@@ -317,8 +327,21 @@ pub enum Command {
         #[command(subcommand)]
         command: Part,
     },
-    /// Print a completion script, for example for ~/.local/share/bash-completion/completions/transform
-    Completions { shell: clap_complete::Shell },
+    /// Print a completion script, which asks this program what may come next
+    ///
+    /// For bash in ~/.local/share/bash-completion/completions/transform, for zsh in a folder of $fpath as _transform, for fish in
+    /// ~/.config/fish/completions/transform.fish.
+    Completions { shell: completion::Shell },
+    /// Say what may come next: the scripts of shells ask
+    #[command(hide = true)]
+    Complete {
+        /// Look by itself, and wait for what it looks at
+        #[arg(long)]
+        beside: bool,
+        /// The words that are typed
+        #[arg(last = true)]
+        typed: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -338,25 +361,28 @@ pub enum Part {
 }
 
 fn formats() -> impl TypedValueParser<Value = FileFormat> {
-    let names = [
-        "csv",
-        "csv.gz",
-        "csv.zst",
-        "tsv",
-        "tsv.gz",
-        "tsv.zst",
-        "jsonl",
-        "jsonl.gz",
-        "jsonl.zst",
-        "parquet",
-        "arrow",
-    ];
-    PossibleValuesParser::new(names).map(|name| FileFormat::of(format!(".{name}").as_bytes()))
+    PossibleValuesParser::new(FileFormat::NAMES).map(|name| FileFormat::of(format!(".{name}").as_bytes()))
 }
 
 fn output_formats() -> impl TypedValueParser<Value = OutputFormat> {
     let names = OutputFormat::ALL.map(OutputFormat::name);
     PossibleValuesParser::new(names).map(|name| OutputFormat::parse(&name).unwrap_or_default())
+}
+
+/// One of these words.
+fn one_of<T: FromStr<Err = String> + Clone + Send + Sync + 'static>(
+    words: impl IntoIterator<Item = impl Into<PossibleValue>>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// Which files of rows commands read: those of all formats.
+fn files() -> String {
+    let names: Vec<String> = FileFormat::NAMES.iter().map(|name| format!(".{name}")).collect();
+    format!(
+        "Files of rows are read by the ends of their names: {}. Any other name is that of a CSV.",
+        names.join(", ")
+    )
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

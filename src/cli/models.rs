@@ -1,8 +1,9 @@
 //! `transform models ...`
 
-use super::{BaselineColumns, VersionName};
+use super::{BaselineColumns, VersionName, files, one_of};
 use crate::model::Format;
 use crate::model::ensemble::Combine;
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub enum Models {
     /// Show a version: manifest, signature, metrics, training, attachments, and every decision on it
     Show {
         /// Its number, such as 2; its group may stand before it: sales/2
+        #[arg(value_name = "VERSION")]
         version: VersionName,
         /// Print one JSON object
         #[arg(long)]
@@ -25,8 +27,10 @@ pub enum Models {
     /// Show what changed between two versions: columns, coefficients, metrics, training data
     Diff {
         /// The version to compare with
+        #[arg(value_name = "VERSION")]
         old: VersionName,
         /// The version to compare
+        #[arg(value_name = "VERSION")]
         new: VersionName,
         /// Print one JSON object
         #[arg(long)]
@@ -38,11 +42,12 @@ pub enum Models {
     /// {"features": ["x"], "coefficients": [2.5], "intercept": 1.0, "link": "identity"}.
     /// XGBoost and LightGBM models are what their `save_model` writes; ONNX models are scored by ONNX Runtime, whose
     /// library must be there.
+    #[command(after_help = files())]
     Register {
         /// The artifact's file
         artifact: PathBuf,
-        /// How the artifact is written: linear, pipeline, xgboost, lightgbm or onnx ('models ensemble' makes ensembles)
-        #[arg(long)]
+        /// How the artifact is written ('models ensemble' makes ensembles)
+        #[arg(long, value_parser = one_of::<Format>(artifacts()))]
         format: Format,
         /// The features' names, in the model's order, where the artifact has none
         #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
@@ -72,15 +77,16 @@ pub enum Models {
     ///
     /// Their artifacts are copied, so the new version stays whole when they go. It is a version as any other: pending until
     /// somebody approves it.
+    #[command(after_help = files())]
     Ensemble {
         /// The versions, approved or not
-        #[arg(required = true, num_args = 2..)]
+        #[arg(required = true, num_args = 2.., value_name = "VERSION")]
         versions: Vec<VersionName>,
         /// A weight for each, in the same order; only their ratios count [default: all the same]
         #[arg(long, value_name = "NUMBER,..", value_delimiter = ',', allow_negative_numbers = true, value_parser = finite)]
         weights: Vec<f64>,
         /// mean: the weighted mean of numbers, or of the probabilities of each class. median: of numbers alone
-        #[arg(long, value_name = "WORD", default_value = "mean")]
+        #[arg(long, value_name = "WORD", default_value = "mean", value_parser = one_of::<Combine>(["mean", "median"]))]
         combine: Combine,
         /// Of two classes: the second one is the label from this mean probability on [default: as its members have it, or the
         /// more probable one]
@@ -101,6 +107,7 @@ pub enum Models {
     /// Before that it must load and score: its checksums hold, its signature is whole, and it reproduces its golden rows.
     Approve {
         /// Its number, such as 2; its group may stand before it: sales/2
+        #[arg(value_name = "VERSION")]
         version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
@@ -109,6 +116,7 @@ pub enum Models {
     /// Reject a version; if it was the latest approved one, the one before scores again
     Reject {
         /// Its number, such as 2; its group may stand before it: sales/2
+        #[arg(value_name = "VERSION")]
         version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
@@ -120,6 +128,7 @@ pub enum Models {
     /// version, and of the newest one that nobody rejected. An ensemble that was made of it has a copy.
     Retire {
         /// Its number, such as 2; its group may stand before it: sales/2
+        #[arg(value_name = "VERSION")]
         version: VersionName,
         /// Why; kept with the decision
         #[arg(long, default_value = "")]
@@ -140,6 +149,13 @@ impl Models {
             Models::List { .. } | Models::Register { .. } | Models::Try { .. } => Vec::new(),
         }
     }
+}
+
+/// What may be registered. An ensemble's plan is refused by name.
+fn artifacts() -> impl Iterator<Item = PossibleValue> {
+    Format::ALL
+        .into_iter()
+        .map(|format| PossibleValue::new(format.name()).hide(format == Format::Ensemble))
 }
 
 /// What is said of a version of any format, and kept with it.

@@ -1,6 +1,6 @@
 //! `transform monitor`
 
-use super::{Since, VersionName};
+use super::{Since, VersionName, files};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -9,8 +9,9 @@ pub enum Monitor {
     /// Say what the policy would make of a file: each check with its value, its bar, and what chance makes
     ///
     /// Nothing is published or kept. Exit code 1 if the file would be held or blocked.
+    #[command(after_help = files())]
     Check {
-        /// A file, or the name of an input
+        /// A file in any format, or the name of an input
         file: PathBuf,
         /// The version, such as 2 or sales/2 [default: the latest approved one]
         #[arg(long, value_name = "VERSION")]
@@ -46,6 +47,7 @@ pub enum Monitor {
     /// By the key of each row (monitor.key), or row by row (--of). Says what the versions that predicted were worth, beside what they were
     /// worth when they were approved, and whether groups of people were treated alike. Exit code 1 if a check is beyond its bar
     /// whose area isn't off. Without labels: what is known so far.
+    #[command(after_help = files())]
     Labels {
         /// A file with the key's column and the target's, in any format; or Amazon SageMaker's ground truth, a JSON object a line
         labels: Option<PathBuf>,
@@ -100,6 +102,7 @@ pub enum Monitor {
     ///
     /// Rows of a time that was good, read as inputs are; the version predicts them. Without it, what was registered with the
     /// version counts: `train` leaves a baseline, and `models register --baseline` makes one.
+    #[command(after_help = files())]
     Baseline {
         /// Rows with the model's columns, in any format
         rows: PathBuf,

@@ -92,7 +92,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// The only group there is; none where there is none yet, or none can be found: whoever needs its versions says why.
-fn only(models: &Path) -> Result<Option<String>> {
+pub fn only(models: &Path) -> Result<Option<String>> {
     let groups = Registry::groups(models).unwrap_or_default();
     match &groups[..] {
         [] => Ok(None),

@@ -1,6 +1,7 @@
 //! What each command does, and what it prints.
 
 mod check;
+mod complete;
 mod dismiss;
 mod evaluate;
 mod experiment;
@@ -34,7 +35,6 @@ use crate::report::text::Line;
 use crate::service::{Progress, logs};
 use crate::spool::Name;
 use crate::worker::status::check::Limits;
-use clap::CommandFactory;
 use invocation::Invocation;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -278,9 +278,11 @@ pub fn run(cli: Cli) -> u8 {
             command: Part::Run { tasks, parent },
         }) => Ok(part::run(&tasks, parent)),
         Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "transform", &mut script);
-            let _ = io::stdout().write_all(&script);
+            let _ = io::stdout().write_all(shell.script().as_bytes());
+            Ok(exit::CONVERGED)
+        }
+        Some(Command::Complete { beside, typed }) => {
+            complete::complete(&typed, beside);
             Ok(exit::CONVERGED)
         }
     };

@@ -178,9 +178,14 @@ impl Sources {
         }
     }
 
+    /// All keys that there are, such as `input.path`.
+    pub fn keys() -> Vec<String> {
+        Layers::defaults(DEFAULTS).known().to_vec()
+    }
+
     /// Variables that set nothing, and those that were meant.
     pub fn strays() -> Vec<(String, String)> {
-        let keys = Layers::defaults(DEFAULTS).known().to_vec();
+        let keys = Sources::keys();
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let pairs = names.filter_map(|name| environment::meant(&name, &keys).map(|meant| (name, meant)));
         pairs.collect()

@@ -78,6 +78,28 @@ impl RowFormat {
 }
 
 impl FileFormat {
+    /// How names of files end, without the point: of all formats.
+    pub const NAMES: [&str; 18] = [
+        "csv",
+        "csv.gz",
+        "csv.zst",
+        "tsv",
+        "tsv.gz",
+        "tsv.zst",
+        "jsonl",
+        "jsonl.gz",
+        "jsonl.zst",
+        "ndjson",
+        "ndjson.gz",
+        "ndjson.zst",
+        "json",
+        "json.gz",
+        "json.zst",
+        "parquet",
+        "arrow",
+        "feather",
+    ];
+
     /// By a file's name; in upper or lower case. What has no known extension is a CSV: people name theirs as they like.
     pub fn of(name: &[u8]) -> FileFormat {
         let (rows, (_, compression)) = extensions(name);
@@ -206,6 +228,21 @@ mod tests {
         ] {
             assert_eq!(format.suffix(input.as_bytes()), suffix, "{input} {format:?}");
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_all_formats() {
+        let mut all = Vec::new();
+        for (end, rows) in EXTENSIONS {
+            let is_text = FileFormat {
+                rows,
+                ..FileFormat::default()
+            }
+            .is_text();
+            let packed = if is_text { &["", ".gz", ".zst"][..] } else { &[""] };
+            all.extend(packed.iter().map(|packed| format!("{}{packed}", &end[1..])));
+        }
+        assert_eq!(FileFormat::NAMES.to_vec(), all);
     }
 
     #[test]

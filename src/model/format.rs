@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: [Format; 6] = [
+    pub const ALL: [Format; 6] = [
         Format::Linear,
         Format::Xgboost,
         Format::Lightgbm,
@@ -32,7 +32,7 @@ impl Format {
         Format::Ensemble,
     ];
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Format::Linear => "linear",
             Format::Xgboost => "xgboost",

@@ -10,6 +10,7 @@ mod attackers;
 mod bytes;
 mod cells;
 mod challenger;
+mod completions;
 mod compressed;
 mod contents;
 mod corpus;

@@ -213,7 +213,7 @@ fn what_is_no_model_is_not_registered() {
     spool
         .run(&["models", "register", "m.json", "--format", "pickle"])
         .exits(64)
-        .says("the formats are: linear");
+        .says("[possible values: linear, xgboost, lightgbm, onnx, pipeline]");
     assert!(!spool.path("models/lines").exists());
 }
 
