@@ -16,19 +16,15 @@ pub fn moment(text: &str) -> Option<i128> {
     Some(timestamp.ok().or_else(civil)?.as_nanosecond())
 }
 
-/// Is it a date, a time, or both? Beside ISO 8601 also `31.12.2024`, `12/31/2024 10:00` and the like: a year of four digits and
-/// two numbers of at most two, that can be a month and a day.
+/// Is it a date, with or without a time? Beside ISO 8601 also `31.12.2024`, `12/31/2024 10:00` and the like: a year of four digits
+/// and two numbers of at most two, that can be a month and a day. A time of day alone comes again each day, as categories do.
 pub fn is_date(text: &str) -> bool {
     if moment(text).is_some() {
         return true;
     }
-    let (date, time) = match text.split_once([' ', 'T']) {
-        Some((date, time)) => (date, Some(time.trim())),
-        None => (text, None),
-    };
-    match time {
-        None => is_time(date) || is_day(date),
-        Some(time) => is_day(date) && is_time(time),
+    match text.split_once([' ', 'T']) {
+        Some((date, time)) => is_day(date) && is_time(time.trim()),
+        None => is_day(text),
     }
 }
 
@@ -83,8 +79,6 @@ mod tests {
             "1/2/2024",
             "12/31/2024 10:00",
             "2024/1/2",
-            "10:30",
-            "10:30:15.25",
         ] {
             assert!(is_date(text), "{text}");
         }
@@ -95,6 +89,8 @@ mod tests {
             "2024-2025",
             "A-12-2024",
             "25:00",
+            "10:30",
+            "2024-01-31 25:00",
             "1:2:3:4",
             "2024",
             "a",

@@ -31,7 +31,7 @@ pub fn identifies(series: &Series) -> Option<String> {
 
 fn of_texts(texts: &[&str]) -> Option<String> {
     if !texts.is_empty() && texts.iter().all(|text| is_date(text)) {
-        return Some("it has dates or times, which don't come again".into());
+        return Some("it has dates, which don't come again".into());
     }
     let mut different = texts.to_vec();
     different.sort_unstable();
@@ -151,7 +151,7 @@ mod tests {
         assert!(
             texts((0..4).map(|_| "2024-01-31".into()))
                 .unwrap()
-                .contains("dates or times")
+                .contains("it has dates")
         );
         assert_eq!(texts(["2024-01-31".to_string(), "soon".into()].into_iter()), None);
         assert_eq!(texts(std::iter::empty()), None);

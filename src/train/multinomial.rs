@@ -289,6 +289,7 @@ impl Slope<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::labels::CLASSES_MAX;
     use crate::train::logistic;
 
     fn design(columns: &[&[f64]]) -> Design {
@@ -362,6 +363,27 @@ mod tests {
         let twice = design(&[&[1.0, 2.0, 3.0, 1.0, 2.0, 2.5], &[2.0, 4.0, 6.0, 2.0, 4.0, 5.0]]);
         let error = several(&twice, &[0.0, 1.0, 2.0, 1.0, 0.0, 2.0], 3, 0.0).unwrap_err();
         assert!(error.contains("not unique"), "{error}");
+    }
+
+    /// As many as there may be.
+    #[test]
+    fn a_hundred_classes_are_told_apart() {
+        let angle = |class: usize| class as f64 / 100.0 * std::f64::consts::TAU;
+        let near = |row: usize| angle(row % 100) + (row / 100) as f64 * 0.002;
+        let rows = 0..CLASSES_MAX * 4;
+        let x: Vec<f64> = rows.clone().map(|row| libm::cos(near(row))).collect();
+        let y: Vec<f64> = rows.clone().map(|row| libm::sin(near(row))).collect();
+        let target: Vec<f64> = rows.map(|row| (row % 100) as f64).collect();
+        let found = several(&design(&[&x, &y]), &target, CLASSES_MAX, 1e-6).unwrap();
+        assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+        let sum = |class: usize, row: usize| {
+            let of = &found.coefficients[class];
+            of.intercept + of.weights[0] * x[row] + of.weights[1] * y[row]
+        };
+        let hits = (0..400).filter(|&row| (0..CLASSES_MAX).all(|class| sum(class, row) <= sum(row % 100, row)));
+        assert_eq!(hits.count(), 400);
+        let total: f64 = found.coefficients.iter().map(|of| of.weights[0]).sum();
+        assert!(total.abs() < 1e-6, "{total}");
     }
 
     #[test]

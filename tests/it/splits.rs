@@ -127,7 +127,7 @@ fn what_names_a_row_is_no_feature() {
         .exits(0)
         .says("warning: \"visit\" is left out: it is a running number: 100 different whole numbers from 0 to 99; name it in data.features")
         .says("warning: \"note\" is left out: 100 of its 100 texts are different, as ids and free texts are")
-        .says("warning: \"day\" is left out: it has dates or times, which don't come again");
+        .says("warning: \"day\" is left out: it has dates, which don't come again");
     spool.approve(1);
     let head = "visit,note,day,customer,a,city\n";
     spool.drop_file("x.csv", format!("{head}900,other,2025-01-01,7,1.5,Lima\n"));
