@@ -3,9 +3,11 @@
 use super::disk::sha256;
 use super::golden::{Golden, Rows};
 use super::manifest::{Attached, Attachment, MANIFEST, MANIFEST_MAX, Manifest, Training};
-use super::{Registry, baseline, store};
+use super::store::{self, Files};
+use super::{Registry, baseline};
 use crate::error::{Error, Result};
 use crate::model::{Declared, Format, Model};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ pub struct Details<'a> {
     pub metrics: toml::Table,
     pub training: Option<Training>,
     pub attachments: BTreeMap<Attachment, Vec<u8>>,
+    /// `evaluation.html` of the version that gets this number.
+    pub page: Option<&'a dyn Fn(u32) -> String>,
     /// Where to take golden rows from; with them, `golden.json` is made.
     pub golden: Option<Rows<'a>>,
     /// What later rows are held against; with it, `baseline.json` is made.
@@ -94,7 +98,7 @@ impl Registry {
             name: *name,
             sha256: sha256(bytes),
         };
-        let mut manifest = Manifest {
+        let manifest = Manifest {
             format_version: 1,
             format: made.format,
             artifact: made.format.artifact_name(made.artifact).into(),
@@ -104,24 +108,44 @@ impl Registry {
             signature,
             metrics: details.metrics,
             training: details.training,
-            attachments: attachments.iter().map(attached).collect(),
+            attachments: Vec::new(),
         };
-        manifest.format_version = manifest.least_version();
-        let text = toml::to_string(&manifest).expect("a manifest is TOML");
-        if text.len() as u64 > MANIFEST_MAX {
-            let columns = manifest.signature.inputs.len() + manifest.signature.outputs.len();
-            let message = format!(
-                "its {columns} columns need a manifest larger than {} MiB; such a model can't be registered",
-                MANIFEST_MAX >> 20
+        let page = |version| Some((Attachment::EvaluationPage, details.page?(version).into_bytes()));
+        let files = |version| {
+            let page = page(version);
+            let mut manifest = manifest.clone();
+            manifest.attachments = attachments.iter().map(attached).collect();
+            manifest
+                .attachments
+                .extend(page.iter().map(|(name, bytes)| attached((name, bytes))));
+            manifest.attachments.sort_by_key(|attached| attached.name);
+            manifest.format_version = manifest.least_version();
+            let text = toml::to_string(&manifest).expect("a manifest is TOML");
+            if text.len() as u64 > MANIFEST_MAX {
+                let columns = manifest.signature.inputs.len() + manifest.signature.outputs.len();
+                let message = format!(
+                    "its {columns} columns need a manifest larger than {} MiB; such a model can't be registered",
+                    MANIFEST_MAX >> 20
+                );
+                return Err(Error::config(made.source, message));
+            }
+            let mut files: Files = vec![(made.format.artifact_name(made.artifact), made.artifact.into())];
+            files.extend(
+                made.members
+                    .iter()
+                    .map(|(name, bytes)| (&name[..], Cow::from(&bytes[..]))),
             );
-            return Err(Error::config(made.source, message));
-        }
-        let mut files: Vec<(&str, &[u8])> = vec![(&manifest.artifact, made.artifact)];
-        files.extend(made.members.iter().map(|(name, bytes)| (&name[..], &bytes[..])));
-        files.extend(attachments.iter().map(|(name, bytes)| (name.name(), &bytes[..])));
-        // The manifest comes last and makes the version whole.
-        files.push((MANIFEST, text.as_bytes()));
-        let version = store::put(&self.path, || self.versions(), &files)?;
+            files.extend(
+                attachments
+                    .iter()
+                    .map(|(name, bytes)| (name.name(), Cow::from(&bytes[..]))),
+            );
+            files.extend(page.map(|(name, bytes)| (name.name(), bytes.into())));
+            // The manifest comes last and makes the version whole.
+            files.push((MANIFEST, text.into_bytes().into()));
+            Ok(files)
+        };
+        let version = store::put(&self.path, || self.versions(), files)?;
         Ok(Registered { version, remarks })
     }
 }

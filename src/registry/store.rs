@@ -6,18 +6,26 @@ use crate::error::{Error, Result};
 use crate::spool::durable;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 const DRAFT: &str = ".new-";
 
-/// Makes a version's folder in `group` from `files`, names and bytes, the one that makes it whole last. Returns its number:
-/// one more than the last of `versions`.
+/// Names and bytes.
+pub type Files<'a> = Vec<(&'a str, Cow<'a, [u8]>)>;
+
+/// Makes a version's folder in `group` from `files` of its number, the one that makes it whole last. Returns the number: one more
+/// than the last of `versions`.
 ///
 /// It is made under another name, which says nothing to anybody, then renamed. On mounts that can't rename folders it is
 /// made in place, and what is left of it if that fails is removed.
-pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str, &[u8])]) -> Result<u32> {
+pub fn put<'a>(
+    group: &Path,
+    versions: impl Fn() -> Result<Vec<u32>>,
+    files: impl Fn(u32) -> Result<Files<'a>>,
+) -> Result<u32> {
     fs::create_dir_all(group).map_err(Error::io("make folder", group))?;
     let draft = {
         // One at a time, so that nobody takes another's draft for an abandoned one before it is locked.
@@ -26,9 +34,9 @@ pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str
         remove_abandoned(group);
         Draft::new(group)?
     };
-    draft.fill(files)?;
     loop {
         let version = versions()?.last().map_or(1, |last| last + 1);
+        draft.fill(&files(version)?)?;
         let folder = group.join(version.to_string());
         match renameat_with(CWD, &draft.path, CWD, &folder, RenameFlags::NOREPLACE) {
             Ok(()) => {
@@ -36,19 +44,20 @@ pub fn put(group: &Path, versions: impl Fn() -> Result<Vec<u32>>, files: &[(&str
                 durable::sync_folder(group)?;
                 return Ok(version);
             }
-            Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+            // Somebody else was given the number.
+            Err(Errno::EXIST | Errno::NOTEMPTY) => draft.empty()?,
             Err(_) => return put_in_place(group, version, files),
         }
     }
 }
 
-fn put_in_place(group: &Path, mut version: u32, files: &[(&str, &[u8])]) -> Result<u32> {
+fn put_in_place<'a>(group: &Path, mut version: u32, files: impl Fn(u32) -> Result<Files<'a>>) -> Result<u32> {
     loop {
         let path = group.join(version.to_string());
         match fs::create_dir(&path) {
             Ok(()) => {
                 let draft = Draft { path, lock: None };
-                draft.fill(files)?;
+                draft.fill(&files(version)?)?;
                 draft.keep();
                 durable::sync_folder(group)?;
                 return Ok(version);
@@ -83,7 +92,16 @@ impl Draft {
         }
     }
 
-    fn fill(&self, files: &[(&str, &[u8])]) -> Result<()> {
+    fn empty(&self) -> Result<()> {
+        let list = || Error::io("list", &self.path);
+        for entry in fs::read_dir(&self.path).map_err(list())? {
+            let path = entry.map_err(list())?.path();
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    fn fill(&self, files: &Files) -> Result<()> {
         for (name, bytes) in files {
             durable::create_frozen(&self.path.join(name), bytes)?;
         }
@@ -111,5 +129,25 @@ fn remove_abandoned(group: &Path) {
         if is_draft && File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Two that register at once are given one number first.
+    #[test]
+    fn files_know_the_number_that_the_version_gets() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = folder.path().join("diabetes");
+        fs::create_dir_all(group.join("3")).unwrap();
+        fs::write(group.join("3/model.toml"), "").unwrap();
+        let asked = Cell::new(0);
+        let versions = || Ok((1..=2 + asked.replace(1)).collect());
+        let page = |version: u32| Ok(vec![("page", Cow::from(version.to_string().into_bytes()))]);
+        assert_eq!(put(&group, versions, page).unwrap(), 4);
+        assert_eq!(fs::read_to_string(group.join("4/page")).unwrap(), "4");
     }
 }

@@ -334,6 +334,7 @@ impl Candidate<'_> {
                     crate_version: crate::release::VERSION.into(),
                 }),
                 attachments,
+                page: None,
                 golden: Some(Rows {
                     table,
                     among: Some(&trained_on),

@@ -260,6 +260,7 @@ fn register_trained(spool: &Spool, slope: f64, rows: u64, fingerprint: &str, met
                 fingerprint: fingerprint.into(),
                 crate_version: "0.1.0".into(),
             }),
+            page: None,
             attachments: BTreeMap::from([
                 (Attachment::Evaluation, evaluation.to_vec()),
                 (Attachment::EvaluationPage, b"<html></html>".to_vec()),
