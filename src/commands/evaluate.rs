@@ -40,6 +40,7 @@ pub fn evaluate(config: &Config, question: &Question) -> Result<u8> {
             table: rows.table(spelling),
         }),
         target: question.target.as_deref(),
+        details: question.html.is_some() || question.json,
     };
     let evaluated = version.evaluate(&labelled, &now())?;
     if let Some(path) = &question.html {
@@ -47,6 +48,8 @@ pub fn evaluate(config: &Config, question: &Question) -> Result<u8> {
     }
     if question.json {
         let mut json = evaluated.comparison.json();
+        let main = evaluated.comparison.candidate.main().metric;
+        evaluated.details.add_to(main, &mut json);
         json["model"] = evaluated.name.into();
         json["unknown"] = json!(evaluated.unknown);
         json["warnings"] = evaluated.warnings.into();

@@ -38,14 +38,20 @@ pub fn train(
     bar.finish_and_clear();
     let candidate = fitted?;
     let findings = candidate.evaluate(now())?;
-    if let Some(path) = wishes.html {
-        durable::hand_out(path, findings.page.as_bytes())?;
-    }
+    let hand_out = |version| match wishes.html {
+        Some(path) => durable::hand_out(path, candidate.page(&findings, version).as_bytes()),
+        None => Ok(()),
+    };
+    // Before anything is registered: it may not be possible.
+    hand_out(None)?;
     let passed = findings.passed();
     let version = match passed && !wishes.dry_run {
         true => Some(candidate.register(&findings)?),
         false => None,
     };
+    if version.is_some() {
+        hand_out(version)?;
+    }
     if wishes.json {
         let group = candidate.registry().group();
         let mut json = findings.json();

@@ -55,7 +55,13 @@ pub(super) fn intervals(task: Task, rows: &Rows, figures: &[Option<f64>], seed: 
     of_at_most(most(task), task, rows, figures, seed)
 }
 
-fn of_at_most(most: usize, task: Task, rows: &Rows, figures: &[Option<f64>], seed: u64) -> Vec<Option<Interval>> {
+pub(super) fn of_at_most(
+    most: usize,
+    task: Task,
+    rows: &Rows,
+    figures: &[Option<f64>],
+    seed: u64,
+) -> Vec<Option<Interval>> {
     let n = rows.len();
     if n == 0 {
         return vec![None; figures.len()];
@@ -121,6 +127,12 @@ pub(super) fn resample<T: Send>(n: usize, resamples: usize, seed: u64, figures: 
         .collect()
 }
 
+/// At most so many of `rows` rows, by their places, ascending.
+pub(super) fn some_of(rows: usize, most: usize, seed: u64) -> Vec<usize> {
+    let mut chosen = choice(rows, most.min(rows), seed);
+    (0..rows).filter(|_| chosen()).collect()
+}
+
 /// Asked once for each of `n` rows: is it one of `count` that stand for all? Each choice is as likely (Knuth, TAOCP 2, 3.4.2,
 /// algorithm S).
 pub(super) fn choice(n: usize, count: usize, seed: u64) -> impl FnMut() -> bool {
@@ -136,7 +148,7 @@ pub(super) fn choice(n: usize, count: usize, seed: u64) -> impl FnMut() -> bool 
 
 /// A number below `n`, which is at most 2^32. For a million, some are likelier than others by 1/4,000 at most; the
 /// same on every machine and in every version of a crate.
-fn below(random: &mut ChaCha8Rng, n: usize) -> usize {
+pub(super) fn below(random: &mut ChaCha8Rng, n: usize) -> usize {
     ((u64::from(random.next_u32()) * n as u64) >> 32) as usize
 }
 

@@ -1,14 +1,14 @@
 //! The plots of a page: which there are, what each shows, and what it says beside.
 
-use super::curves::{Histogram, calibration, roc, thin};
+use super::Examples;
+use super::curves::{Histogram, average_precision, calibration, precision_recall, roc, thin};
 use super::metrics::Task;
-use super::report::{Figure, Report};
+use super::report::{COLOURS, Figure, Report};
 use crate::digits::{short, significant};
 use crate::html::thousands;
-use crate::plot::{Axis, Plot, named_bars};
+use crate::plot::{Axis, Plot};
+use std::cmp::Reverse;
 
-/// More coefficients than these are counted, not shown.
-const COEFFICIENTS: usize = 40;
 /// Enough vertices for a line of 480 pixels.
 const VERTICES: usize = 600;
 /// A line whose values span more than this is drawn on a logarithmic scale.
@@ -34,12 +34,12 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
             let rows: Vec<(f64, bool)> = finite.iter().map(|pair| (pair.1, pair.0 == 1.0)).collect();
             let mut figures = vec![probabilities(report, &rows, threshold), reliability(report, &rows)];
             figures.extend(roc_curve(report, &rows, threshold));
+            figures.extend(precision_recall_curve(report, &rows, threshold));
             figures
         }
-        Task::Multiclass { .. } => vec![],
+        Task::Multiclass { .. } => by_class(report),
     };
     figures.extend(loss(report.loss));
-    figures.extend(coefficients(report.coefficients));
     figures
 }
 
@@ -50,7 +50,7 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     })
 }
 
-fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> String {
+pub(super) fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> String {
     parts
         .into_iter()
         .flatten()
@@ -123,13 +123,13 @@ fn probabilities(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Figur
     plot.bars("first pale", &yeses);
     plot.line("ideal", &[(threshold, 0.0), (threshold, most)]);
     let count = |wanted| thousands(class(wanted).count());
-    let legend = [
+    let legend = vec![
         format!("{yes}: {} rows", count(true)),
         format!("{no}: {} rows", count(false)),
     ];
     let note = format!("The dashed line is the threshold, {threshold}.");
     Figure {
-        legend: Some(legend),
+        legend,
         ..Figure::new("Probabilities by what came true", note, plot)
     }
 }
@@ -170,20 +170,13 @@ fn reliability(report: &Report, rows: &[(f64, bool)]) -> Figure {
 fn roc_curve(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
     let [no, yes] = report.no_and_yes();
     let curve = roc(rows)?;
-    // Along the curve both rates ascend, so their sum numbers its runs.
-    let along: Vec<(f64, f64)> = curve.iter().map(|&(x, y)| (x + y, y)).collect();
-    let run = |along: f64| (along * VERTICES as f64 / 4.0) as usize;
-    let line: Vec<(f64, f64)> = thin(&along, VERTICES, run)
-        .iter()
-        .map(|&(along, y)| (along - y, y))
-        .collect();
     let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
     let mut plot = Plot::new(
         axis(format!("share of {no} called {yes}")),
         axis(format!("share of {yes} called {yes}")),
     );
     plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)]);
-    plot.line("first", &line);
+    plot.line("first", &thin_roc(&curve));
     let called = |class: bool| {
         let of_class = rows.iter().filter(|row| row.1 == class);
         of_class.clone().filter(|row| row.0 >= threshold).count() as f64 / of_class.count() as f64
@@ -195,6 +188,121 @@ fn roc_curve(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Option<Fi
     let area = auc.map_or(String::new(), |auc| format!("The area below is {auc:.4}. "));
     let note = format!("{area}The dot is the threshold, the dashed line guessing.");
     Some(Figure::new("ROC curve", note, plot))
+}
+
+/// For a plot. Along the curve both rates ascend, so their sum numbers its runs.
+fn thin_roc(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let along: Vec<(f64, f64)> = curve.iter().map(|&(x, y)| (x + y, y)).collect();
+    let run = |along: f64| (along * VERTICES as f64 / 4.0) as usize;
+    let thinned = thin(&along, VERTICES, run);
+    thinned.iter().map(|&(along, y)| (along - y, y)).collect()
+}
+
+/// Of precision and recall: from one threshold to the next, the precision is that of the next. Below the threshold that finds all,
+/// there is nothing more to find.
+fn thin_steps(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let all = curve.partition_point(|point| point.0 < 1.0);
+    let curve = &curve[..(all + 1).min(curve.len())];
+    let run = |recall: f64| (recall * VERTICES as f64 / 4.0) as usize;
+    let mut from = 0.0;
+    let thinned = thin(curve, VERTICES, run);
+    let steps = thinned.iter().flat_map(|&(recall, precision)| {
+        let step = [(from, precision), (recall, precision)];
+        from = recall;
+        step
+    });
+    steps.collect()
+}
+
+/// Curves of each class against the rest, of the most frequent ones where there are too many to tell apart; none of a model without
+/// probabilities.
+fn by_class(report: &Report) -> Vec<Figure> {
+    let Examples {
+        actual, probabilities, ..
+    } = report.examples;
+    let support = |class: usize| actual.iter().filter(|&&y| y == class as f64).count();
+    let mut classes: Vec<(usize, usize)> = (0..probabilities.len()).map(|class| (class, support(class))).collect();
+    classes.sort_by_key(|&(_, support)| Reverse(support));
+    let rest = classes.len().saturating_sub(COLOURS.len());
+    classes.truncate(COLOURS.len());
+    // In the model's order.
+    classes.sort_unstable();
+    let rows = |class: usize| {
+        let probabilities = probabilities[class].iter().zip(actual);
+        let rows = probabilities.map(|(&p, &y)| (p, y == class as f64));
+        rows.filter(|row| row.0.is_finite()).collect::<Vec<(f64, bool)>>()
+    };
+    let hidden = (rest > 0).then(|| format!("{} rarer classes are not drawn", thousands(rest)));
+    let figure = |title, [x, y]: [&str; 2], drawn: Vec<(String, Vec<(f64, f64)>)>, ideal: &[(f64, f64)], note: &str| {
+        let axis = |label| Axis::linear(label, 0.0, 1.0);
+        let mut plot = Plot::new(axis(x), axis(y));
+        if !ideal.is_empty() {
+            plot.line("ideal", ideal);
+        }
+        for ((_, line), colour) in drawn.iter().zip(COLOURS) {
+            plot.line(colour, line);
+        }
+        (!drawn.is_empty()).then(|| Figure {
+            legend: drawn.into_iter().map(|drawn| drawn.0).collect(),
+            ..Figure::new(title, sentences([Some(note.into()), hidden.clone()]), plot)
+        })
+    };
+    let name = |class: usize| report.classes.get(class).copied().unwrap_or("?");
+    let area = |curve: &[(f64, f64)]| -> f64 {
+        let steps = curve.windows(2);
+        steps.map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum()
+    };
+    let rocs = classes.iter().filter_map(|&(class, _)| {
+        let curve = roc(&rows(class))?;
+        Some((format!("{}: {:.4}", name(class), area(&curve)), thin_roc(&curve)))
+    });
+    let recalls = classes.iter().filter_map(|&(class, _)| {
+        let curve = precision_recall(&rows(class))?;
+        let average = average_precision(&curve);
+        Some((format!("{}: {average:.4}", name(class)), thin_steps(&curve)))
+    });
+    let of_roc = figure(
+        "ROC curves, one class against the rest",
+        ["share of the rest called so", "share of the class called so"],
+        rocs.collect(),
+        &[(0.0, 0.0), (1.0, 1.0)],
+        "Beside each class the area below its curve. The dashed line is guessing",
+    );
+    let of_recall = figure(
+        "Precision and recall, one class against the rest",
+        ["recall", "precision"],
+        recalls.collect(),
+        &[],
+        "Beside each class its average precision",
+    );
+    of_roc.into_iter().chain(of_recall).collect()
+}
+
+fn precision_recall_curve(report: &Report, rows: &[(f64, bool)], threshold: f64) -> Option<Figure> {
+    let [_, yes] = report.no_and_yes();
+    let curve = precision_recall(rows)?;
+    let all_yes = rows.iter().filter(|row| row.1).count() as f64;
+    let share = all_yes / rows.len() as f64;
+    let axis = |label: String| Axis::linear(&label, 0.0, 1.0);
+    let mut plot = Plot::new(
+        axis(format!("recall: share of {yes} called {yes}")),
+        axis("precision: share of these in all called so".into()),
+    );
+    plot.line("ideal", &[(0.0, share), (1.0, share)]);
+    plot.line("first", &thin_steps(&curve));
+    let called: Vec<&(f64, bool)> = rows.iter().filter(|row| row.0 >= threshold).collect();
+    if !called.is_empty() {
+        let right = called.iter().filter(|row| row.1).count() as f64;
+        let (x, y) = (right / all_yes, right / called.len() as f64);
+        plot.dot("dot", x, y);
+        plot.note(x, y, 10.0, 14.0, &format!("at {threshold}"));
+    }
+    let note = format!(
+        "Average precision: {:.4}. The dot is the threshold, the dashed line the share of {yes}, {}.",
+        average_precision(&curve),
+        short(share, 3)
+    );
+    Some(Figure::new("Precision and recall", note, plot))
 }
 
 fn loss(losses: &[f64]) -> Option<Figure> {
@@ -248,34 +356,4 @@ fn loss(losses: &[f64]) -> Option<Figure> {
         sentences([Some(fell), scales, missing]),
         plot,
     ))
-}
-
-fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
-    let mut sorted: Vec<&(String, f64)> = coefficients.iter().filter(|term| term.1.is_finite()).collect();
-    if sorted.is_empty() {
-        return None;
-    }
-    sorted.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let shown = &sorted[..sorted.len().min(COEFFICIENTS)];
-    let bars: Vec<(&str, f64, String)> = shown
-        .iter()
-        .map(|(name, value)| (name.as_str(), *value, thousands(significant(*value, 4))))
-        .collect();
-    let rest = sorted.len() - shown.len();
-    let hidden = match (rest, sorted.get(COEFFICIENTS)) {
-        (1, _) => Some("1 smaller one is not shown".to_owned()),
-        (2.., Some(next)) => {
-            let size = significant(next.1.abs(), 4);
-            Some(format!("{} smaller ones, up to {size}, are not shown", thousands(rest)))
-        }
-        _ => None,
-    };
-    let kind = "Of each term after preprocessing, the largest first".to_owned();
-    let title = "Coefficients";
-    Some(Figure {
-        title,
-        legend: None,
-        note: sentences([Some(kind), hidden]),
-        svg: named_bars(title, &bars),
-    })
 }

@@ -97,6 +97,37 @@ pub(super) fn roc(rows: &[(f64, bool)]) -> Option<Vec<(f64, f64)>> {
     Some(curve)
 }
 
+/// (recall, precision) for each threshold, the highest first; so many as there are probabilities. Rows are (probability, yes). None
+/// where nothing came true as yes.
+pub(super) fn precision_recall(rows: &[(f64, bool)]) -> Option<Vec<(f64, f64)>> {
+    let all_yes = rows.iter().filter(|row| row.1).count() as f64;
+    if all_yes == 0.0 {
+        return None;
+    }
+    let mut descending = rows.to_vec();
+    descending.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut yes, mut called) = (0.0, 0.0);
+    let tied = descending.chunk_by(|a, b| a.0 == b.0);
+    let points = tied.map(|tied| {
+        yes += tied.iter().filter(|row| row.1).count() as f64;
+        called += tied.len() as f64;
+        (yes / all_yes, yes / called)
+    });
+    Some(points.collect())
+}
+
+/// The sum of the precisions, each times by how much the recall grew: the area below the curve as steps, without the optimism of
+/// lines between the points. (`average_precision_score`, 3.4.4.9.)
+pub(super) fn average_precision(curve: &[(f64, f64)]) -> f64 {
+    let mut before = 0.0;
+    let steps = curve.iter().map(|&(recall, precision)| {
+        let grew = recall - before;
+        before = recall;
+        grew * precision
+    });
+    steps.sum()
+}
+
 /// Rows whose probabilities fall into the same tenth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tenth {
@@ -188,6 +219,22 @@ mod tests {
         let rows = [(0.9, true), (0.5, true), (0.5, false), (0.1, false)];
         assert_eq!(roc(&rows).unwrap(), [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]);
         assert_eq!(roc(&[(0.9, true)]), None);
+    }
+
+    #[test]
+    fn average_precision_is_that_of_scikit_learn() {
+        let text = include_str!("../../tests/fixtures/evaluation/yes_no.csv");
+        let fields = text.lines().skip(1).map(|line| line.split_once(',').unwrap());
+        let rows: Vec<(f64, bool)> = fields
+            .map(|(actual, p)| (p.parse().unwrap(), actual.parse::<f64>().unwrap() == 1.0))
+            .collect();
+        let expected: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/evaluation/expected.json")).unwrap();
+        let expected = expected["yes_no"][0]["average_precision"].as_f64().unwrap();
+        let curve = precision_recall(&rows).unwrap();
+        assert!((average_precision(&curve) - expected).abs() < 1e-12);
+        assert_eq!(curve.last().unwrap().0, 1.0);
+        assert_eq!(precision_recall(&[(0.3, false)]), None);
     }
 
     #[test]

@@ -3,17 +3,25 @@
 //! [`Examples`] -> [`Evaluation`] (metrics with intervals) -> [`Comparison`] (beside the baseline and the approved
 //! version: `evaluation.json`) -> [`Gate`] (checks) and [`page`](page::page) (`evaluation.html`). All pure: no clock,
 //! no file, no log. [`scoring`] gives the predictions of any model; [`crate::registry::evaluation`] those of versions.
+//! Beside the metrics stand [`details`]: what the data looks like ([`data`]), [`importance`], [`slices`].
 
+mod bars;
 pub mod bootstrap;
 mod charts;
 pub(crate) mod curves;
+pub mod data;
+pub mod details;
 pub mod gate;
+pub mod importance;
+pub mod inputs;
 pub mod metrics;
 pub(crate) mod multiclass;
 pub mod page;
 mod paired;
 pub mod report;
 pub mod scoring;
+pub mod slices;
+mod thresholds;
 
 pub use bootstrap::Interval;
 pub use gate::{Against, Gate, GateCheck};

@@ -1,5 +1,6 @@
 //! What a page shows, and the parts that it is made of.
 
+use super::details::Details;
 use super::{Comparison, Examples, GateCheck};
 use crate::plot::Plot;
 
@@ -31,6 +32,8 @@ pub struct Report<'a> {
     pub loss: &'a [f64],
     /// None if there was no search.
     pub trials: Option<&'a Trials>,
+    /// What was found beside the metrics.
+    pub details: &'a Details,
 }
 
 /// What a search tried: a table, the best trial first.
@@ -38,6 +41,8 @@ pub struct Report<'a> {
 pub struct Trials {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// The one that the model was made by.
+    pub chosen: usize,
 }
 
 impl Report<'_> {
@@ -65,11 +70,14 @@ impl Report<'_> {
     }
 }
 
+/// Classes of lines, bars and legends, in order.
+pub(super) const COLOURS: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
+
 /// A plot with what is said of it.
 pub(super) struct Figure {
     pub title: &'static str,
-    /// What the first colour is, and the second.
-    pub legend: Option<[String; 2]>,
+    /// What the first colour is, the second and so on.
+    pub legend: Vec<String>,
     pub note: String,
     pub svg: String,
 }
@@ -78,7 +86,7 @@ impl Figure {
     pub fn new(title: &'static str, note: impl Into<String>, plot: Plot) -> Figure {
         Figure {
             title,
-            legend: None,
+            legend: vec![],
             note: note.into(),
             svg: plot.svg(title),
         }

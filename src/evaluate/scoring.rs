@@ -52,7 +52,7 @@ impl Target {
     }
 
     /// The output column that is evaluated: of yes and no the probability of yes, of several classes the label.
-    fn column(&self) -> usize {
+    pub(super) fn column(&self) -> usize {
         match self.task {
             Task::Regression | Task::Multiclass { .. } => 0,
             Task::Classification { .. } => 2,

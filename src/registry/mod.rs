@@ -25,6 +25,7 @@ mod store;
 
 pub use approval::{Decision, Status, Vote};
 pub use current::{Baselines, Current};
+pub use disk::sha256;
 pub use experiment::Experiment;
 pub use golden::rehearse;
 pub use halt::{Halt, Halts};

@@ -20,5 +20,5 @@ pub use binding::Binding;
 pub use derivation::{Derivation, Second};
 pub use lineup::{Challenger, Identity, Lineup, Member, Phase, Shadow};
 pub use names::Names;
-pub use predict::predict;
+pub use predict::{predict, predict_columns};
 pub use spelling::Spelling;

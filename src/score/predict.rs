@@ -1,18 +1,25 @@
 //! A batch -> its predictions.
 
 use super::batch::Batch;
-use crate::model::Model;
+use crate::model::{Model, Texts};
 
 /// Predicts `out`, `[output][row]`, for all rows of a batch; what stands there for bad rows means nothing. Rows that the
 /// model refuses are marked as bad.
 pub fn predict(model: &Model, batch: &mut Batch, out: &mut [f64]) {
     batch.conform(model.known_texts());
-    let (columns, texts) = (batch.columns(), batch.texts());
-    if model.predict(&columns, &texts, out).is_ok() {
-        return;
+    let refused = predict_columns(model, &batch.columns(), &batch.texts(), out);
+    for (row, why) in refused {
+        batch.refuse(row, why);
+    }
+}
+
+/// The same of columns whose texts are as the model knows them. Returns the rows that it refuses, and why.
+pub fn predict_columns(model: &Model, columns: &[&[f64]], texts: &Texts, out: &mut [f64]) -> Vec<(usize, String)> {
+    if model.predict(columns, texts, out).is_ok() {
+        return Vec::new();
     }
     // A library that refuses one row refuses the batch. Parts of it are tried, down to the rows it is about.
-    let rows = batch.rows();
+    let rows = out.len() / model.signature().outputs.len();
     let mut part_out = vec![0.0; out.len()];
     let mut refused = Vec::new();
     let mut parts = vec![0..rows / 2, rows / 2..rows];
@@ -34,7 +41,5 @@ pub fn predict(model: &Model, batch: &mut Batch, out: &mut [f64]) {
             }
         }
     }
-    for (row, why) in refused {
-        batch.refuse(row, why);
-    }
+    refused
 }

@@ -8,14 +8,16 @@ use super::{Fitted, baseline, fit, preprocess};
 use crate::config::is_group;
 use crate::digits::significant;
 use crate::error::{Error, Result};
+use crate::evaluate::details::Details;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{count, facts};
 use crate::evaluate::scoring::Target;
 use crate::evaluate::{Against, Baseline, Comparison, Examples, Gate, GateCheck, Report, SEED, Task, Trials};
-use crate::model::{Declared, Format};
+use crate::model::{Declared, Format, Model};
 use crate::registry::evaluation::approved::Predictions;
+use crate::registry::evaluation::details::Subject;
 use crate::registry::golden::Rows;
-use crate::registry::{self, Attachment, Registry, Training};
+use crate::registry::{self, Attachment, Registry, Training, sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -45,8 +47,7 @@ pub struct Findings {
     pub comparison: Comparison,
     pub checks: Vec<GateCheck>,
     pub warnings: Vec<String>,
-    /// A page that shows them.
-    pub page: String,
+    pub details: Details,
     created: String,
 }
 
@@ -66,6 +67,7 @@ impl Findings {
     /// The same as it stands with the version: an empty list of checks says that there was no gate.
     fn registered(&self) -> serde_json::Value {
         let mut json = self.comparison.json();
+        self.details.add_to(self.comparison.candidate.main().metric, &mut json);
         json["gate"] = serde_json::to_value(&self.checks).expect("checks are JSON");
         json
     }
@@ -200,22 +202,48 @@ impl Candidate<'_> {
             (_, approved) => approved.as_ref().into(),
         };
         let checks = self.gate.check(&comparison.candidate, against);
-        let page = self.page(&at, &comparison, &checks, &warnings);
+        let details = self.details(&comparison)?;
         Ok(Findings {
             comparison,
             checks,
             warnings,
-            page,
+            details,
             created: at,
         })
     }
 
+    /// What is found of the rows that were kept to evaluate on, beside those that it was trained on.
+    fn details(&self, comparison: &Comparison) -> Result<Details> {
+        let Candidate {
+            pipeline,
+            dataset,
+            fitted,
+            ..
+        } = self;
+        let wrong = |why: String| Error::config(dataset.file(), why);
+        let model = Model::parse(Format::Pipeline, &fitted.artifact.serialise()).map_err(|d| wrong(d.to_string()))?;
+        let (table, rows) = dataset.source(pipeline, &dataset.parts.test);
+        let (_, scored) = dataset.source(pipeline, &fitted.test.rows);
+        let training = dataset.features.select(&dataset.parts.train).baseline();
+        Subject {
+            model: &model,
+            target: &self.target(),
+            target_name: &dataset.target_name,
+            table: &table,
+            rows: &rows,
+            scored: &scored,
+            examples: self.examples(),
+            main: comparison.candidate.main().value,
+            training: Some(&training),
+            gain: None,
+        }
+        .details()
+        .map_err(wrong)
+    }
+
     fn approved(&self) -> Result<Predictions> {
         let (table, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
-        let against = Target {
-            task: self.task(),
-            classes: self.dataset.classes.clone(),
-        };
+        let against = self.target();
         Predictions::find(&self.registry, &table, &rows, &against)
     }
 
@@ -224,6 +252,13 @@ impl Candidate<'_> {
         let baseline = Baseline::of(task, &self.fitted.train.actual);
         let (examples, classes) = (self.examples(), self.classes());
         Comparison::of(task, &examples, &baseline, approved.comparable(), &classes, SEED)
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            task: self.task(),
+            classes: self.dataset.classes.clone(),
+        }
     }
 
     fn classes(&self) -> Vec<&str> {
@@ -239,16 +274,34 @@ impl Candidate<'_> {
         self.dataset.task(&self.pipeline.trainer)
     }
 
-    fn page(&self, created: &str, comparison: &Comparison, checks: &[GateCheck], warnings: &[String]) -> String {
+    /// A page that shows what was found. `version`: the number that it was given; none as long as it isn't registered.
+    pub fn page(&self, findings: &Findings, version: Option<u32>) -> String {
         let Candidate {
             pipeline,
             dataset,
             fitted,
+            registry,
             ..
         } = self;
+        let group = registry.group();
+        let title = match version {
+            Some(version) => format!("{group}/{version}"),
+            None => format!("{group}, candidate"),
+        };
+        let gate = match (findings.checks.len(), findings.passed()) {
+            (0, _) => "none",
+            (_, true) => "passed",
+            (_, false) => "failed",
+        };
+        let status = match version {
+            Some(_) => "pending, when this page was made",
+            None => "not registered",
+        };
         let files: Vec<String> = dataset.files.iter().map(|f| f.path.display().to_string()).collect();
         let facts = facts(&[
-            ("trained", created),
+            ("trained", &findings.created),
+            ("gate", gate),
+            ("status", status),
             ("trainer", pipeline.trainer.name()),
             ("settings", &settings(pipeline)),
             ("data", &files.join(", ")),
@@ -261,30 +314,38 @@ impl Candidate<'_> {
                 ),
             ),
             ("description", &pipeline.register.description),
+            ("artifact, SHA-256", &sha256(&fitted.artifact.serialise())),
+            ("program", &format!("transform {}", crate::release::BUILD)),
         ]);
         let trials = self.outcome.as_ref().map(|outcome| {
             let (columns, rows) = outcome.table();
             // Rounded for people; trials.csv has all digits.
             let short = |cell: &String| cell.parse().map_or(cell.clone(), |x| significant(x, 4));
             let rows = rows.iter().map(|row| row.iter().map(short).collect()).collect();
-            Trials { columns, rows }
+            // The best one, which is the first.
+            Trials {
+                columns,
+                rows,
+                chosen: 0,
+            }
         });
         let mut coefficients = fitted.artifact.coefficients();
         coefficients.retain(|(name, _)| !name.ends_with("(intercept)"));
         page(&Report {
-            title: &format!("{}, candidate", self.registry.group()),
+            title: &title,
             facts: &facts,
             target: &dataset.target_name,
             unit: None,
             classes: &self.classes(),
-            comparison,
+            comparison: &findings.comparison,
             baseline_of: "the training target",
             examples: self.examples(),
-            checks,
-            warnings,
+            checks: &findings.checks,
+            warnings: &findings.warnings,
             coefficients: &coefficients,
             loss: &fitted.loss,
             trials: trials.as_ref(),
+            details: &findings.details,
         })
     }
 
@@ -307,7 +368,6 @@ impl Candidate<'_> {
         let baseline = baseline(fitted, dataset).map_err(|why| Error::config(dataset.file(), why))?;
         let mut attachments = BTreeMap::from([
             (Attachment::Evaluation, json(findings.registered())),
-            (Attachment::EvaluationPage, findings.page.clone().into_bytes()),
             (Attachment::Baseline, baseline.json()),
             (Attachment::Pipeline, pipeline.text().into_bytes()),
         ]);
@@ -334,7 +394,7 @@ impl Candidate<'_> {
                     crate_version: crate::release::VERSION.into(),
                 }),
                 attachments,
-                page: None,
+                page: Some(&|version| self.page(findings, Some(version))),
                 golden: Some(Rows {
                     table,
                     among: Some(&trained_on),

@@ -21,6 +21,7 @@ mod documents;
 mod engine;
 mod ensembles;
 mod escapes;
+mod evaluation_page;
 mod experiment;
 mod failures;
 mod formats;

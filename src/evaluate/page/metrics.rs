@@ -106,7 +106,7 @@ fn basis(report: &Report, task: Task) -> String {
     )
 }
 
-fn title(report: &Report, metric: Metric) -> String {
+pub(super) fn title(report: &Report, metric: Metric) -> String {
     let name = match metric {
         Metric::R2 => "R\u{b2}",
         Metric::Mse => "MSE",

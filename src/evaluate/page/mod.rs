@@ -2,15 +2,16 @@
 
 mod classes;
 mod confusion;
+mod data;
 mod metrics;
+mod slices;
+mod thresholds;
+mod trials;
 
-use super::charts::figures;
-use super::report::{Figure, Report, Trials};
-use crate::html::{Escaped, STYLE, thousands};
+use super::report::{COLOURS, Figure, Report};
+use super::{bars, charts};
+use crate::html::{Escaped, STYLE};
 use std::fmt::{self, Write};
-
-/// Trials beyond these are counted; `trials.csv` has them all.
-const TRIALS: usize = 100;
 
 /// The page as HTML.
 pub fn page(report: &Report) -> String {
@@ -42,15 +43,14 @@ fn write(report: &Report, html: &mut String) -> fmt::Result {
     metrics::write(report, html)?;
     confusion::write(report, html)?;
     classes::write(report, html)?;
+    thresholds::write(report, html)?;
     html.push_str("</div>\n");
-    let figures = figures(report);
-    if !figures.is_empty() {
-        html.push_str("<section>\n<h2>Plots</h2>\n<div class=\"figures\">\n");
-        figures.iter().try_for_each(|figure| self::figure(figure, html))?;
-        html.push_str("</div>\n</section>\n");
-    }
+    figures("Plots", &charts::figures(report), html)?;
+    figures("What the model goes by", &bars::figures(report), html)?;
+    slices::write(report, html)?;
+    data::write(report, html)?;
     if let Some(trials) = report.trials {
-        self::trials(trials, html)?;
+        trials::write(trials, html)?;
     }
     html.push_str("</main>\n</body>\n</html>\n");
     Ok(())
@@ -80,14 +80,23 @@ fn checks(report: &Report, html: &mut String) -> fmt::Result {
     Ok(())
 }
 
+fn figures(title: &str, figures: &[Figure], html: &mut String) -> fmt::Result {
+    if figures.is_empty() {
+        return Ok(());
+    }
+    write!(html, "<section>\n<h2>{title}</h2>\n<div class=\"figures\">\n")?;
+    figures.iter().try_for_each(|figure| self::figure(figure, html))?;
+    html.push_str("</div>\n</section>\n");
+    Ok(())
+}
+
 fn figure(figure: &Figure, html: &mut String) -> fmt::Result {
     write!(html, "<figure>\n<figcaption><b>{}</b>", figure.title)?;
-    if let Some([first, second]) = &figure.legend {
+    for (name, colour) in figure.legend.iter().zip(COLOURS) {
         write!(
             html,
-            "<span class=\"legend\"><i class=\"first\"></i>{}</span><span class=\"legend\"><i class=\"second\"></i>{}</span>",
-            Escaped(first),
-            Escaped(second)
+            "<span class=\"legend\"><i class=\"{colour}\"></i>{}</span>",
+            Escaped(name)
         )?;
     }
     write!(
@@ -95,43 +104,6 @@ fn figure(figure: &Figure, html: &mut String) -> fmt::Result {
         "<span>{}</span></figcaption>\n{}</figure>\n",
         Escaped(&figure.note),
         figure.svg
-    )
-}
-
-fn trials(trials: &Trials, html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>Search</h2>\n<div class=\"scroll\"><table>\n<thead><tr>");
-    // A column is of numbers if all its cells are.
-    let number = |column: usize| {
-        trials
-            .rows
-            .iter()
-            .all(|row| row.get(column).is_none_or(|cell| cell.parse::<f64>().is_ok()))
-    };
-    let classes: Vec<&str> = (0..trials.columns.len())
-        .map(|c| if number(c) { " class=\"number\"" } else { "" })
-        .collect();
-    for (name, class) in trials.columns.iter().zip(&classes) {
-        write!(html, "<th{class}>{}</th>", Escaped(name))?;
-    }
-    html.push_str("</tr></thead>\n<tbody>\n");
-    for row in trials.rows.iter().take(TRIALS) {
-        html.push_str("<tr>");
-        for (cell, class) in row.iter().zip(&classes) {
-            write!(html, "<td{class}>{}</td>", Escaped(cell))?;
-        }
-        html.push_str("</tr>\n");
-    }
-    html.push_str("</tbody>\n</table></div>\n");
-    let rest = trials.rows.len().saturating_sub(TRIALS);
-    let more = if rest > 0 {
-        format!(" {} more are not shown.", thousands(rest))
-    } else {
-        String::new()
-    };
-    writeln!(
-        html,
-        "<p class=\"note\">{} trials, the best first.{more}</p>\n</section>",
-        thousands(trials.rows.len())
     )
 }
 

@@ -2,4 +2,5 @@
 
 pub mod approval;
 pub mod approved;
+pub mod details;
 pub mod registered;

@@ -1,16 +1,18 @@
 //! How well a registered version predicts fresh labelled rows.
 
 use super::approved::{self, THRESHOLD};
+use super::details::Subject;
 use crate::error::{Error, Result};
+use crate::evaluate::details::Details;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{Report, count, facts};
 use crate::evaluate::scoring::{Target, predictions};
-use crate::evaluate::{Baseline, Comparison, SEED};
+use crate::evaluate::{Baseline, Comparison, Examples, SEED};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
 use crate::format::csv::table::Table;
-use crate::model::Model;
+use crate::model::{Format, Gain, Model};
 use crate::problem::Problem;
-use crate::registry::{Attachment, Registry};
+use crate::registry::{Attachment, Decision, Registry, Status, Version};
 use crate::score::unknown::{UnknownCounts, shown};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub struct Registered<'a> {
     /// `group/version`
     name: String,
     version: u32,
+    /// Its manifest and decisions.
+    shown: Version,
     model: Arc<Model>,
     target: Target,
 }
@@ -32,6 +36,8 @@ pub struct Labelled<'a> {
     pub labels: Option<Csv<'a>>,
     /// The target's column; without it, the one that the version was trained on.
     pub target: Option<&'a str>,
+    /// Whether importance and slices are wanted, which take some seconds.
+    pub details: bool,
 }
 
 pub struct Csv<'a> {
@@ -50,6 +56,7 @@ pub struct Evaluated {
     /// Categories that the model doesn't know; in words among the warnings.
     pub unknown: UnknownCounts,
     pub warnings: Vec<String>,
+    pub details: Details,
     /// A page that shows it.
     pub page: String,
 }
@@ -65,7 +72,7 @@ impl<'a> Registered<'a> {
             None => registry.latest_approved()?.version,
         };
         let name = format!("{}/{version}", registry.group());
-        registry.show(version)?;
+        let shown = registry.show(version)?;
         let model = registry.prove(version)?.model;
         let threshold = threshold.or(model.threshold()).unwrap_or(THRESHOLD);
         if !(0.0..=1.0).contains(&threshold) {
@@ -79,6 +86,7 @@ impl<'a> Registered<'a> {
             registry,
             name,
             version,
+            shown,
             model,
             target,
         })
@@ -129,6 +137,17 @@ impl<'a> Registered<'a> {
         };
         let classes: Vec<&str> = self.target.classes.iter().flatten().map(String::as_str).collect();
         let comparison = Comparison::of(task, &examples, &baseline, approved.comparable(), &classes, SEED);
+        let details = match labelled.details {
+            true => self.details(
+                labelled,
+                &good,
+                scored.predicted.len(),
+                examples,
+                &comparison,
+                &target_name,
+            )?,
+            false => Details::default(),
+        };
         let coefficients = self.model.coefficients().unwrap_or_default();
         let terms: Vec<(String, f64)> = coefficients
             .into_iter()
@@ -140,6 +159,9 @@ impl<'a> Registered<'a> {
                 ("evaluated", at),
                 ("data", &rows.path.display().to_string()),
                 ("rows", &good.len().to_string()),
+                ("status", &self.status()),
+                ("artifact, SHA-256", &self.shown.manifest.sha256),
+                ("program", &format!("transform {}", crate::release::BUILD)),
             ]),
             target: &target_name,
             unit: None,
@@ -152,6 +174,7 @@ impl<'a> Registered<'a> {
             coefficients: &terms,
             loss: &[],
             trials: None,
+            details: &details,
         });
         Ok(Evaluated {
             name: self.name,
@@ -159,8 +182,59 @@ impl<'a> Registered<'a> {
             comparison,
             unknown: scored.unknown,
             warnings,
+            details,
             page,
         })
+    }
+
+    /// `scored`: the rows that the model can score, of so many.
+    fn details(
+        &self,
+        labelled: &Labelled,
+        scored: &[usize],
+        rows: usize,
+        examples: Examples,
+        comparison: &Comparison,
+        target_name: &str,
+    ) -> Result<Details> {
+        let manifest = &self.shown.manifest;
+        let gain = match manifest.format {
+            Format::Xgboost | Format::Lightgbm => {
+                let artifact = manifest.artifact_in(&self.registry.folder(self.version)).read()?;
+                Gain::of(manifest.format, &artifact, manifest.signature.inputs.len())
+            }
+            _ => None,
+        };
+        let training = self.registry.baseline(self.version)?;
+        let all: Vec<usize> = (0..rows).collect();
+        let subject = Subject {
+            model: &self.model,
+            target: &self.target,
+            target_name,
+            table: &labelled.rows.table,
+            rows: &all,
+            scored,
+            examples,
+            main: comparison.candidate.main().value,
+            training: training.as_ref().map(|training| &*training.baseline),
+            gain,
+        };
+        subject.details().map_err(|why| Error::config(labelled.rows.path, why))
+    }
+
+    /// Who decided what on it, as of now.
+    fn status(&self) -> String {
+        match self.shown.decisions.last() {
+            None => Status::Pending.to_string(),
+            Some(Decision { status, by, at, reason }) => {
+                let reason = if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {reason}")
+                };
+                format!("{status} by {by}, {at}{reason}")
+            }
+        }
     }
 
     /// What another version, that is approved, predicts for some rows.

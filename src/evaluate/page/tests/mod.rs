@@ -2,8 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "pages to look at are no results")]
 
+mod details;
+
 use super::*;
-use crate::evaluate::{Comparison, Examples, Opponent, Predictions, Task};
+use crate::evaluate::details::Details;
+use crate::evaluate::{Comparison, Examples, Opponent, Predictions, Task, Trials};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -22,6 +25,7 @@ struct Case {
     coefficients: Vec<(String, f64)>,
     loss: Vec<f64>,
     trials: Option<Trials>,
+    details: Details,
 }
 
 impl Case {
@@ -40,6 +44,7 @@ impl Case {
             coefficients: vec![],
             loss: vec![],
             trials: None,
+            details: Details::default(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Case {
             coefficients: &self.coefficients,
             loss: &self.loss,
             trials: self.trials.as_ref(),
+            details: &self.details,
         })
     }
 
@@ -122,7 +128,7 @@ fn facts(facts: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// The shipped example: its test rows, and the loss of its gradient descent.
 fn diabetes() -> Case {
-    let text = include_str!("../../../tests/fixtures/evaluation/diabetes.csv");
+    let text = include_str!("../../../../tests/fixtures/evaluation/diabetes.csv");
     let fields = text.lines().skip(1).map(|line| line.split_once(',').unwrap());
     let (actual, predicted): (Vec<f64>, Vec<f64>) = fields
         .map(|(a, p)| (a.parse::<f64>().unwrap(), p.parse::<f64>().unwrap()))
@@ -191,6 +197,7 @@ fn yes_no(rows: usize) -> Case {
         trials: Some(Trials {
             columns,
             rows: (0..6).map(trial).collect(),
+            chosen: 0,
         }),
         ..Case::new(Task::Classification { threshold: 0.5 }, actual, predicted)
     }
@@ -370,7 +377,8 @@ proptest! {
         case.facts = vec![(text.clone(), text.clone())];
         case.warnings = vec![text.clone()];
         case.coefficients = vec![(text.clone(), 1.0)];
-        case.trials = Some(Trials { columns: vec![text.clone()], rows: vec![vec![text.clone()]] });
+        case.details = details::details(&text);
+        case.trials = Some(Trials { columns: vec![text.clone()], rows: vec![vec![text.clone()]], chosen: 0 });
         well_formed(&case.page(&text).replace("http", "").replace("url(", ""));
     }
 }
