@@ -6,6 +6,7 @@ pub mod ensemble;
 mod flag;
 mod foreign;
 mod format;
+mod gain;
 mod lightgbm;
 mod linear;
 mod marker;
@@ -19,6 +20,7 @@ mod xgboost;
 
 pub use declared::Declared;
 pub use format::Format;
+pub use gain::{Gain, Library, Splits};
 pub use linear::Linear;
 pub use marker::Marker;
 pub use signature::{Category, Column, Signature, Type, without_spaces};
