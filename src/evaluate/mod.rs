@@ -270,12 +270,16 @@ impl Comparison {
         seed: u64,
     ) -> Comparison {
         let actual = examples.actual;
-        let constant = Baseline::predictions(task, baseline, actual.len());
+        let constant = Evaluation::of(
+            task,
+            &Baseline::predictions(task, baseline, actual.len()).beside(actual),
+            seed,
+        );
         Comparison {
             candidate: Evaluation::of(task, examples, seed),
             baseline: Baseline {
                 prediction: baseline.to_vec(),
-                evaluation: Evaluation::of(task, &constant.beside(actual), seed),
+                evaluation: constant,
             },
             approved: approved.map(|approved| Approved {
                 version: approved.version.into(),

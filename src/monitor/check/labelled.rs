@@ -30,9 +30,10 @@ impl<'a> Worth<'a> {
 
     /// The approval's figures, if they are of such a model.
     fn of(&self, task: Task) -> Option<&'a Evaluation> {
-        let regression = |task| matches!(task, Task::Regression);
-        self.approved
-            .filter(|approved| regression(approved.task) == regression(task))
+        self.approved.filter(|approved| match (approved.task, task) {
+            (Task::Classification { .. }, Task::Classification { .. }) => true,
+            (approved, task) => approved == task,
+        })
     }
 
     fn threshold(&self) -> f64 {
@@ -58,11 +59,22 @@ pub fn checks(of: &Measured, worth: &Worth, allowed: &Allowed) -> Vec<Check> {
     checks
 }
 
-/// The metrics with intervals, where there are any: none of more than two classes.
+/// The metrics with intervals, where there are any: of more than two classes where the approval has them.
 pub fn evaluation(of: &Measured, worth: &Worth) -> Option<Evaluation> {
     match &of.outcomes {
         Measurement::Numbers(errors) => Some(errors.evaluation()),
-        Measurement::Classes(classes) => classes.evaluation(worth.threshold()),
+        Measurement::Classes(classes) => of_labels(classes, worth),
+    }
+}
+
+/// As the approval has it, of several classes or of yes and no.
+fn of_labels(classes: &MeasuredClasses, worth: &Worth) -> Option<Evaluation> {
+    let several = Task::Multiclass {
+        classes: classes.names.len(),
+    };
+    match worth.of(several) {
+        Some(_) => Some(classes.evaluation_of_several()),
+        None => classes.evaluation(worth.threshold()),
     }
 }
 
@@ -92,7 +104,7 @@ fn performance(of: &Measured, worth: &Worth) -> Vec<Check> {
 }
 
 fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
-    let now = classes.evaluation(worth.threshold());
+    let now = of_labels(classes, worth);
     let scored = classes.is_scored();
     let reference = worth.outcomes().and_then(|outcomes| outcomes.performance.as_ref());
     let reference = reference.filter(|reference| reference.classes.len() == classes.scores.len());
@@ -127,7 +139,13 @@ fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
     };
     checks = with_enough(checks, now.and_then(|now| now.confusion));
     for check in &mut checks {
-        let needs = [Metric::RocAuc, Metric::LogLoss].map(Metric::name);
+        let needs = [
+            Metric::RocAuc,
+            Metric::LogLoss,
+            Metric::RocAucOvr,
+            Metric::RocAucOvrWeighted,
+        ]
+        .map(Metric::name);
         if !scored && check.value.is_none() && needs.contains(&check.check) {
             check.why = Some(NO_PROBABILITIES.into());
         }
@@ -373,6 +391,63 @@ mod tests {
         assert_eq!((auc.value, auc.over), (None, false));
         assert!(auc.why.as_ref().unwrap().contains("output.probabilities"));
         assert!(named(&checks, "accuracy").over);
+    }
+
+    /// A version whose evaluation is of several classes is held against that.
+    #[test]
+    fn several_classes_are_held_against_their_approval() {
+        let measured = |good: usize, probabilities: bool| {
+            let mut measured = Measured::nothing(Some(["a", "b", "c"].map(String::from).to_vec()));
+            if let Measurement::Classes(classes) = &mut measured.outcomes {
+                for i in 0..900 {
+                    let actual = i % 3;
+                    let called = if (i / 3 * 37) % 100 < good {
+                        actual
+                    } else {
+                        (actual + 1) % 3
+                    };
+                    let scores = [0, 1, 2].map(|class| if class == called { 0.75 } else { 0.125 });
+                    classes.count(called, actual, probabilities.then_some(&scores[..]));
+                }
+            }
+            measured
+        };
+        let approval = |of: &Measured| match &of.outcomes {
+            Measurement::Classes(classes) => classes.evaluation_of_several(),
+            Measurement::Numbers(_) => unreachable!(),
+        };
+        let approved = approval(&measured(80, true));
+        assert_eq!(approved.metric("accuracy"), Some(0.8));
+        // Rows of the sums, by hand: three quarters for what was called.
+        let loss = -(0.8 * 0.75f64.ln() + 0.2 * 0.125f64.ln());
+        assert!((approved.metric("log_loss").unwrap() - loss).abs() < 1e-9);
+        // Of a class, all of its rows but a fifth are above the others' but a tenth; ties count half.
+        assert!((approved.metric("roc_auc_ovr").unwrap() - 0.85).abs() < 1e-9);
+        assert_eq!(approved.metric("roc_auc_ovr"), approved.metric("roc_auc_ovr_weighted"));
+        let worth = Worth {
+            approved: Some(&approved),
+            baseline: None,
+        };
+        let over = |of: &Measured| {
+            let checks = checks(of, &worth, &Allowed::default());
+            let over = checks.iter().filter(|check| check.over);
+            over.map(|check| check.check).collect::<Vec<_>>()
+        };
+        assert_eq!(over(&measured(80, true)), [""; 0]);
+        let worse = over(&measured(60, true));
+        assert!(worse.contains(&"f1_macro") && worse.contains(&"accuracy"), "{worse:?}");
+        let without = checks(&measured(80, false), &worth, &Allowed::default());
+        let auc = named(&without, "roc_auc_ovr");
+        assert!(auc.value.is_none() && auc.why.as_ref().unwrap().contains("output.probabilities"));
+        // An evaluation of other classes, or of yes and no, says nothing of these.
+        let two = evaluation(&classes(1_000, 80, true), &Worth::default()).unwrap();
+        let other = Worth {
+            approved: Some(&two),
+            baseline: None,
+        };
+        let of_three = checks(&measured(60, true), &other, &Allowed::default());
+        assert!(of_three.iter().all(|check| check.bar.is_none()));
+        assert_eq!(named(&of_three, "accuracy").value, Some(0.6));
     }
 
     #[test]

@@ -106,6 +106,38 @@ impl Classes {
         Some(evaluation)
     }
 
+    /// The metrics of an evaluation of several classes; with intervals, but for those that need probabilities: how these go together
+    /// is not kept.
+    pub fn evaluation_of_several(&self) -> Evaluation {
+        let classes = self.names.len();
+        let (mut actual, mut called) = (Vec::new(), Vec::new());
+        for (place, &count) in self.counts.iter().enumerate() {
+            called.resize(called.len() + count as usize, (place / classes) as f64);
+            actual.resize(actual.len() + count as usize, (place % classes) as f64);
+        }
+        let task = Task::Multiclass { classes };
+        let mut evaluation = Evaluation::of(task, &Examples::plain(&actual, &called), SEED);
+        if self.rows() > 0 && self.is_scored() && self.scores.len() == classes {
+            let rows = self.rows() as f64;
+            let of: Vec<(f64, f64)> = (self.scores.iter())
+                .map(|scores| (scores.ranking().yes / rows, scores.ranking().roc_auc()))
+                .collect();
+            for score in &mut evaluation.scores {
+                let value = match score.metric {
+                    Metric::RocAucOvr => of.iter().map(|(_, auc)| auc).sum::<f64>() / classes as f64,
+                    Metric::RocAucOvrWeighted => {
+                        let seen = of.iter().filter(|(share, _)| *share > 0.0);
+                        seen.map(|(share, auc)| share * auc).sum()
+                    }
+                    Metric::LogLoss => self.scores.iter().map(Scores::loss).sum::<f64>() / rows,
+                    _ => continue,
+                };
+                score.value = value.is_finite().then_some(value);
+            }
+        }
+        evaluation
+    }
+
     /// The metrics as [`super::super::realised`] has them; what needs probabilities is undefined without.
     pub fn figures(&self) -> Figures<Option<f64>> {
         let (classes, scored) = (self.names.len(), self.is_scored());

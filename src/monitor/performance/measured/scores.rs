@@ -54,6 +54,15 @@ impl Scores {
         })
     }
 
+    /// The sum of -ln of the score, over the rows that came true.
+    pub(super) fn loss(&self) -> f64 {
+        let yes = self.cells().filter(|cell| cell.2);
+        let loss = |(score, .., count): (f64, bool, bool, u64)| {
+            -score.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln() * count as f64
+        };
+        yes.map(loss).sum()
+    }
+
     pub(super) fn ranking(&self) -> Ranking {
         let mut ranking = Ranking::default();
         for [called_yes, called_no, other_yes, other_no] in self.0.values() {
