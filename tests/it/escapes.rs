@@ -224,7 +224,7 @@ fn examples_and_golden_rows_may_be_escaped_too() {
         text += &format!("{city},{i},{}\n", 2.0 * i as f64 + more);
     }
     fs::write(spool.path("examples.csv"), &text).unwrap();
-    let pipeline = "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\n[split]\nshare = 0.25\n[train]\ntrainer = \"least-squares\"\n";
+    let pipeline = "[data]\nfile = \"examples.csv\"\ntarget = \"y\"\nfeatures = [\"city\", \"x\"]\n[split]\nshare = 0.25\n[train]\ntrainer = \"least-squares\"\n";
     fs::write(spool.path("p.toml"), pipeline).unwrap();
     spool.run(&["train", "p.toml"]).exits(64).says("data.escape");
     spool

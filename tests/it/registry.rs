@@ -310,12 +310,12 @@ fn a_manifest_of_a_later_version_is_told_by_its_number() {
     let manifest = spool.path("models/lines/1/model.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
-    let later = text.replace("format_version = 1", "format_version = 5\nlineage = \"?\"");
+    let later = text.replace("format_version = 1", "format_version = 6\nlineage = \"?\"");
     fs::write(&manifest, later).unwrap();
     spool
         .once()
         .exits(3)
-        .says("format_version 5 is not known to this version of transform, which knows 1 to 4");
+        .says("format_version 6 is not known to this version of transform, which knows 1 to 5");
 }
 
 #[test]
