@@ -34,7 +34,7 @@ pub struct Dataset {
     pub by: By,
     /// The same in a line for people.
     pub split: String,
-    /// Columns that are no features, and why.
+    /// What is said of columns that name a row, most of which are no features.
     pub left_out: Vec<String>,
     /// Of each feature that has any, the cells that were read as missing values.
     pub missing: Vec<ReadAsMissing>,

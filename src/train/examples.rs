@@ -26,7 +26,7 @@ pub struct Examples {
     pub by: Option<Series>,
     pub header: Vec<String>,
     pub missing: Vec<ReadAsMissing>,
-    /// Columns that are no features, and why.
+    /// What is said of columns that name a row.
     pub left_out: Vec<String>,
 }
 
@@ -116,10 +116,6 @@ pub fn read(
         (None, None) => leave_out(&mut features, &data.texts),
         _ => Vec::new(),
     };
-    if features.columns.is_empty() {
-        let message = format!("it has no features beside the target: {}", left_out.join("; "));
-        return Err(Error::config(&sheet.path, message));
-    }
     missing.retain(|missing| features.series(&missing.column).is_some());
     let by = by
         .map(|name| sheet.column(name, ReadAs::Any, "the split goes by"))
@@ -157,23 +153,28 @@ pub fn read(
     })
 }
 
-/// Takes the columns out that tell nothing of a new row and that nobody has named. Returns what is said of them.
+/// Takes the columns out that tell nothing of a new row and that nobody has named, unless no feature would be left. Returns what is
+/// said of them.
 fn leave_out(features: &mut Frame, named: &[String]) -> Vec<String> {
-    let mut left_out = Vec::new();
-    features.columns.retain(|series| {
-        let why = match named.contains(&series.name) {
-            true => None,
-            false => identifies(series),
-        };
-        if let Some(why) = &why {
-            left_out.push(format!(
-                "{:?} is left out: {why}; name it in data.features if it is to be one of them",
-                series.name
-            ));
-        }
-        why.is_none()
-    });
-    left_out
+    let why = |series: &Series| match named.contains(&series.name) {
+        true => None,
+        false => identifies(series),
+    };
+    let whys: Vec<Option<String>> = features.columns.iter().map(why).collect();
+    let alone = whys.iter().all(Option::is_some);
+    let said = |(series, why): (&Series, &Option<String>)| {
+        let (name, why) = (&series.name, why.as_ref()?);
+        Some(match alone {
+            true => format!("{name:?} stays, for there is no other feature, but {why}"),
+            false => format!("{name:?} is left out: {why}; name it in data.features if it is to be one of them"),
+        })
+    };
+    let said = features.columns.iter().zip(&whys).filter_map(said).collect();
+    let mut whys = whys.iter();
+    features
+        .columns
+        .retain(|_| alone || whys.next().is_some_and(Option::is_none));
+    said
 }
 
 fn kind_of(cells: &Cells) -> ReadAs {
