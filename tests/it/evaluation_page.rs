@@ -69,6 +69,18 @@ fn the_page_of_training_names_its_version_and_shows_what_was_found() {
         assert!(!page.contains(">id</th>"));
         assert_eq!(fs::read_to_string(&out).unwrap(), page);
     }
+    let examples = spool.path("examples.csv");
+    let evaluate = [
+        "evaluate",
+        examples.to_str().unwrap(),
+        "--version",
+        "1",
+        "--html",
+        out.to_str().unwrap(),
+    ];
+    spool.run(&evaluate).exits(0);
+    let page = fs::read_to_string(&out).unwrap();
+    assert!(page.contains("<h1>lines/1</h1>") && page.contains("<dd>passed, when it was registered</dd>"));
     spool.run(&[&train[..], &["--dry-run"]].concat()).exits(0);
     let page = fs::read_to_string(&out).unwrap();
     assert!(page.contains("<h1>lines, candidate</h1>") && page.contains("not registered"));

@@ -159,6 +159,7 @@ impl<'a> Registered<'a> {
                 ("evaluated", at),
                 ("data", &rows.path.display().to_string()),
                 ("rows", &good.len().to_string()),
+                ("gate", self.gate()?),
                 ("status", &self.status()),
                 ("artifact, SHA-256", &self.shown.manifest.sha256),
                 ("program", &format!("transform {}", crate::release::BUILD)),
@@ -220,6 +221,18 @@ impl<'a> Registered<'a> {
             gain,
         };
         subject.details().map_err(|why| Error::config(labelled.rows.path, why))
+    }
+
+    /// What was made of it when it was registered; nothing where that isn't known.
+    fn gate(&self) -> Result<&'static str> {
+        let evaluation = self.registry.attachment(self.version, Attachment::Evaluation)?;
+        let json = evaluation.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        let checks = json.and_then(|json| Some(json["gate"].as_array()?.len()));
+        Ok(match checks {
+            None => "",
+            Some(0) => "none, when it was registered",
+            Some(_) => "passed, when it was registered",
+        })
     }
 
     /// Who decided what on it, as of now.
