@@ -256,7 +256,6 @@ mod tests {
             &["models", "register", ""][..],
             &["train", "p.toml", "--file", ""],
             &["evaluate", ""],
-            &["score", "--model", ""],
         ] {
             assert_eq!((next(typed).values, words(typed).len()), (None, 0), "{typed:?}");
         }

@@ -35,7 +35,7 @@ fn helps(command: &Command) -> [String; 2] {
 /// Where a flag's own line begins.
 fn place(help: &str, arg: &Arg) -> Option<usize> {
     let flag = format!("--{}", arg.get_long()?);
-    let is_it = |line: &str| line.split([' ', ',', '[', '=']).any(|word| word == flag);
+    let is_it = |line: &str| line.split([' ', ',', '[', '=', '\n']).any(|word| word == flag);
     let mut at = 0;
     for line in help.split_inclusive('\n') {
         if line.trim_start().starts_with('-') && is_it(line) {

@@ -216,8 +216,8 @@ pub enum Command {
     },
     /// Score standard input to standard output: a filter, beside the spool
     Score {
-        /// The folder of a model version, approved or not [default: the latest approved version]
-        #[arg(long, value_name = "DIR")]
+        /// A model version, such as 2 or sales/2, or its folder; approved or not [default: the latest approved version]
+        #[arg(long, value_name = "VERSION")]
         model: Option<PathBuf>,
         /// Write the rows that can't be scored here, each with its line, column and reason; empty if there are none
         #[arg(long, value_name = "FILE")]

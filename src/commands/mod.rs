@@ -211,15 +211,20 @@ pub fn run(cli: Cli) -> u8 {
             format,
             output_format,
         }) => {
+            // A name, where no folder is called so.
+            let version = model.as_ref().filter(|model| !model.exists());
+            let version: Option<VersionName> = version.and_then(|model| model.to_str()?.parse().ok());
+            let config = match (&version, &model) {
+                (Some(version), _) => load_of(None, &[version]),
+                (None, Some(_)) => load(),
+                (None, None) => load_group(),
+            };
             let question = score::Question {
                 model,
+                version: version.map(|version| version.number),
                 rejects,
                 format: format.unwrap_or_default(),
                 output_format,
-            };
-            let config = match question.model {
-                Some(_) => load(),
-                None => load_group(),
             };
             config.and_then(|config| score::score(&config, &question, &invocation))
         }

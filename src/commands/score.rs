@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Question {
     /// The folder of a version.
     pub model: Option<PathBuf>,
+    /// Its number, where it was named.
+    pub version: Option<u32>,
     pub rejects: Option<PathBuf>,
     /// How rows stand in standard input.
     pub format: FileFormat,
@@ -27,12 +29,11 @@ pub struct Question {
 
 pub fn score(config: &Config, question: &Question, invocation: &Invocation) -> Result<u8> {
     let rejects_file = question.rejects.as_deref();
-    let model = match question.model.as_deref() {
-        Some(folder) => registry::load_named(folder)?,
-        None => {
-            let registry = Registry::new(&config.models.path, &config.models.group);
-            registry.load(registry.latest_approved()?.version)?
-        }
+    let registry = Registry::new(&config.models.path, &config.models.group);
+    let model = match (question.version, question.model.as_deref()) {
+        (Some(version), _) => registry.load(registry.show(version)?.version)?,
+        (None, Some(folder)) => registry::load_named(folder)?,
+        (None, None) => registry.load(registry.latest_approved()?.version)?,
     };
     let pool = pool(config.worker.threads)?;
     let list = rejects_file.map_or("--rejects FILE".into(), |file| file.display().to_string());

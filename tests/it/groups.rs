@@ -144,6 +144,18 @@ fn a_version_may_be_named_with_its_group_or_by_its_folder() {
         spool.run(&["models", "reject", name]).exits(0).says("rejected lines/2");
     }
     spool.run(&["models", "show", "sales/1"]).exits(0).says("sales/1");
+    for (name, output) in [
+        ("sales/1", "prediction\n2.0\n"),
+        ("1", "prediction\n3.0\n"),
+        ("models/lines/2", "prediction\n3.0\n"),
+    ] {
+        let ran = spool.filter(&["score", "--model", name], b"x\n1\n").exits(0);
+        assert_eq!(ran.stdout, output, "{name}");
+    }
+    spool
+        .filter(&["score", "--model", "9"], b"x\n1\n")
+        .exits(64)
+        .says("there is no version 9 of model group lines");
     spool.run(&["models", "show", "sales/1", "--group", "sales"]).exits(0);
     spool.run(&["models", "diff", "lines/1", "2"]).exits(0);
     spool.run(&["models", "approve", "2"]).exits(0);
