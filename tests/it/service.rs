@@ -348,7 +348,7 @@ fn a_ledger_that_is_damaged_or_newer_is_not_taken_for_an_empty_one() {
 fn completions_and_help_are_there() {
     let spool = Spool::new();
     for shell in ["bash", "zsh", "fish"] {
-        spool.run(&["completions", shell]).exits(0).says("retry");
+        spool.run(&["completions", shell]).exits(0).says("complete -- ");
     }
     spool
         .run(&["--help"])
