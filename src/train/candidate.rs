@@ -313,6 +313,7 @@ impl Candidate<'_> {
                     fitted.test.rows.len()
                 ),
             ),
+            ("kept to evaluate", &dataset.split),
             ("description", &pipeline.register.description),
             ("artifact, SHA-256", &sha256(&fitted.artifact.serialise())),
             ("program", &format!("transform {}", crate::release::BUILD)),
