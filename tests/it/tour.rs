@@ -51,9 +51,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn the_tour_works_when_it_is_pasted_as_a_block_and_leaves_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("README.md")).unwrap();
-    let mut commands = blocks(&page, "## Tour", "sh");
-    let completions = commands.pop().unwrap();
-    assert!(completions.contains("completions bash"));
+    let commands = blocks(&page, "## Tour", "sh");
     let shown = blocks(&page, "## Tour", "text");
     let shown: Vec<&str> = shown.into_iter().flat_map(str::lines).collect();
 

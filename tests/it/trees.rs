@@ -26,7 +26,7 @@ fn a_classifier_gives_labels_and_probabilities() {
         .exits(0)
         .says("xgboost.ubj")
         .says("x: float32, may be missing")
-        .says("city: category (Bern, Graz, Kyiv, UA,")
+        .says("city: category (Bern, Graz, \"Kyiv, UA\", Lima,")
         .says("prediction: category (low, mid, high)")
         .says("probability_mid: float32");
     let rows = fs::read_to_string(fixture("rows.csv")).unwrap();
