@@ -29,6 +29,11 @@ pub fn trim(text: &str) -> String {
     format!("{number}{exponent}")
 }
 
+/// A count of rows and the like, and its noun.
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

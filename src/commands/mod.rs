@@ -23,8 +23,8 @@ mod train;
 
 use crate::cli::{self, Cli, Command, LogFormat, LogLevel, Model, Part, VersionName};
 use crate::config::{Config, Sources};
+use crate::digits::count;
 use crate::error::{Error, Result, exit};
-use crate::evaluate::report::count;
 use crate::format::as_csv::{AsCsv, Reading, unpacked};
 use crate::format::{FileFormat, RowFormat, foreign};
 use crate::labels::are_ground_truth;

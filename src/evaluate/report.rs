@@ -100,8 +100,3 @@ pub fn facts(facts: &[(&str, &str)]) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect()
 }
-
-/// A count of rows and the like, and its noun.
-pub fn count(n: u64, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}

@@ -1,8 +1,8 @@
 //! A model's predictions of labelled rows, by the way that inputs take: whatever its format, what is evaluated is what would
 //! be published.
 
-use super::report::count;
 use super::{Predictions, Task};
+use crate::digits::count;
 use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Column, Model, Type};

@@ -3,8 +3,8 @@
 use super::difference::{Column, Difference};
 use super::paired::Paired;
 use super::verdict::{Verdict, needed};
+use crate::digits::count;
 use crate::digits::short;
-use crate::evaluate::report::count;
 use crate::html::thousands;
 use crate::report::{percent, time};
 use serde::Serialize;

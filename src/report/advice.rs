@@ -4,7 +4,7 @@ use super::change::Change;
 use super::segment::Standing;
 use super::series::is_output;
 use super::{KeptBack, Report, Subject, minute};
-use crate::evaluate::report::count;
+use crate::digits::count;
 use crate::monitor::check::Area;
 use crate::monitor::{Action, Compare};
 use crate::shell;

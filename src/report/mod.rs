@@ -23,8 +23,8 @@ pub use series::{Series, Unit};
 pub use trail::Point;
 pub use worth::Worth;
 
+use crate::digits::count;
 use crate::evaluate::Evaluation;
-use crate::evaluate::report::count;
 use crate::monitor::performance::Measured;
 use crate::monitor::sizes::Sizes;
 use crate::monitor::{Action, Baseline, Basis, Compare, Counts, Policy, Then};

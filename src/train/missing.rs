@@ -1,6 +1,6 @@
 //! What was read as a missing value, said so: `NA` may be Namibia.
 
-use crate::evaluate::report::count;
+use crate::digits::count;
 use crate::format::csv::columns::{Cells, Read};
 use serde::Serialize;
 use std::collections::BTreeMap;

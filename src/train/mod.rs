@@ -24,9 +24,9 @@ pub mod preprocess;
 pub mod search;
 pub mod split;
 
+use crate::digits::count;
 use crate::error::{Error, Result};
 use crate::evaluate::Examples;
-use crate::evaluate::report::count;
 use crate::model::pipeline::{self as model, Classes, Output, Several, Steps};
 use crate::monitor::Baseline;
 use crate::monitor::baseline::{Actual, Outcomes};

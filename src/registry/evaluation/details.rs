@@ -1,11 +1,11 @@
 //! What is found of a version beside its metrics, on the rows that it is evaluated on.
 
 use crate::checksum::Sha256Sum;
+use crate::digits::count;
 use crate::evaluate::data;
 use crate::evaluate::details::Details;
 use crate::evaluate::importance::Importance;
 use crate::evaluate::inputs::{Grouped, Inputs};
-use crate::evaluate::report::count;
 use crate::evaluate::scoring::Target;
 use crate::evaluate::slices::slices;
 use crate::evaluate::{Examples, SEED};

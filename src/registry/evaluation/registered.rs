@@ -2,10 +2,11 @@
 
 use super::approved::{self, THRESHOLD};
 use super::details::Subject;
+use crate::digits::count;
 use crate::error::{Error, Result};
 use crate::evaluate::details::Details;
 use crate::evaluate::page::page;
-use crate::evaluate::report::{Report, count, facts};
+use crate::evaluate::report::{Report, facts};
 use crate::evaluate::scoring::{Target, predictions};
 use crate::evaluate::{Baseline, Comparison, Examples, SEED};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};

@@ -6,7 +6,7 @@ mod worth;
 
 use super::text::against;
 use super::{KeptBack, Point, Report, minute};
-use crate::evaluate::report::count;
+use crate::digits::count;
 use crate::html::{Escaped, STYLE, thousands};
 use crate::monitor::{Action, Compare};
 use std::fmt::{self, Write};

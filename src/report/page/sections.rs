@@ -1,8 +1,8 @@
 //! The parts of the page.
 
 use super::pictures;
+use crate::digits::count;
 use crate::digits::short;
-use crate::evaluate::report::count;
 use crate::html::{Escaped, thousands};
 use crate::monitor::Action;
 use crate::monitor::{Compare, Then};

@@ -2,7 +2,7 @@
 
 use super::pictures;
 use super::sections::{DASH, number, shortened};
-use crate::evaluate::report::count;
+use crate::digits::count;
 use crate::html::{Escaped, thousands};
 use crate::monitor::Check;
 use crate::report::text::metric_name;
