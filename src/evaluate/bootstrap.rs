@@ -1,6 +1,7 @@
 //! How far a metric would wander on other rows of the same kind: percentile intervals over resampled rows.
 
-use super::metrics::{Rows, Task};
+use super::metrics::Task;
+use super::rows::Rows;
 use crate::quantile::quantile;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -277,7 +277,7 @@ mod tests {
             let predicted: Vec<f64> = rows.iter().map(|row| row.0).collect();
             let task = crate::evaluate::Task::Classification { threshold: 0.5 };
             let examples = crate::evaluate::Examples::plain(&actual, &predicted);
-            let auc = crate::evaluate::metrics::Rows::new(task, &examples).metrics(|_| 1)[0];
+            let auc = crate::evaluate::rows::Rows::new(task, &examples).metrics(|_| 1)[0];
             let area = roc(&rows).map(|curve| {
                 curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum::<f64>()
             });

@@ -3,6 +3,7 @@
 
 use super::bootstrap::{below, some_of};
 use super::inputs::Inputs;
+use super::rows::figure;
 use super::scoring::Target;
 use super::{Examples, Metric};
 use crate::model::Model;
@@ -69,14 +70,14 @@ impl Importance {
         let metric = Metric::main(target.task);
         let rows = inputs.rows();
         let columns = &model.signature().inputs;
-        let figure = |input: usize, order: &[usize]| {
+        let value_of = |input: usize, order: &[usize]| {
             let said = inputs.permuted(input, order).predict(model, target);
             let actual: Vec<f64> = said.rows.iter().map(|&row| actual[row]).collect();
             // No main metric takes the probabilities of several classes.
-            metric.figure(target.task, &Examples::plain(&actual, &said.predicted))
+            figure(metric, target.task, &Examples::plain(&actual, &said.predicted))
         };
         let as_they_are: Vec<usize> = (0..rows).collect();
-        let value = (!columns.is_empty()).then(|| figure(0, &as_they_are)).flatten();
+        let value = (!columns.is_empty()).then(|| value_of(0, &as_they_are)).flatten();
         let drop = |(input, repeat): (usize, usize)| {
             let value = value?;
             if inputs.is_constant(input) {
@@ -90,7 +91,7 @@ impl Importance {
                 order.swap(last, below(&mut random, last + 1));
             }
             let better = if metric.larger_is_better() { 1.0 } else { -1.0 };
-            Some(better * (value - figure(input, &order)?))
+            Some(better * (value - value_of(input, &order)?))
         };
         let all = columns.len() * repeats;
         let pairs = (0..all).into_par_iter().map(|i| (i / repeats, i % repeats));

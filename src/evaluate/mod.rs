@@ -19,6 +19,7 @@ pub(crate) mod multiclass;
 pub mod page;
 mod paired;
 pub mod report;
+mod rows;
 pub mod scoring;
 pub mod slices;
 mod thresholds;
@@ -28,8 +29,9 @@ pub use gate::{Against, Gate, GateCheck};
 pub use metrics::{Confusion, Examples, Metric, Predictions, Ranking, Task};
 pub use multiclass::{ByClass, OneClass};
 pub use report::{Report, Trials};
+pub use rows::figure;
 
-use metrics::Rows;
+use rows::Rows;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,8 @@
 //! interval of a difference is much narrower than those of the two figures suggest.
 
 use super::bootstrap::{Fewer, choice, ends, most, resample, resamples};
-use super::metrics::{Metric, Rows};
+use super::metrics::Metric;
+use super::rows::Rows;
 use super::{Examples, Opponent, Predictions, Score, Task};
 
 /// Of each metric the candidate's value less the other one's, with the percentile interval of that over resampled rows

@@ -2,7 +2,8 @@
 
 use super::bootstrap::{self, Interval};
 use super::inputs::Grouped;
-use super::metrics::{Rows, Task};
+use super::metrics::Task;
+use super::rows::Rows;
 use super::{Examples, Metric};
 use serde_json::{Value, json};
 use std::cmp::Reverse;

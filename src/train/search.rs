@@ -5,7 +5,7 @@
 use super::dataset::Dataset;
 use super::pipeline::Pipeline;
 use super::split::Parts;
-use crate::evaluate::Metric;
+use crate::evaluate::{self, Metric};
 use crate::format::csv::texts;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -216,7 +216,7 @@ impl Search {
                     return Err("a search can't go over trainers of numbers and of classes".into());
                 }
                 let fitted = super::fit(&pipeline, dataset, train, test).map_err(|e| e.to_string())?;
-                let figure = metric.figure(dataset.task(&pipeline.trainer), &fitted.test.examples());
+                let figure = evaluate::figure(metric, dataset.task(&pipeline.trainer), &fitted.test.examples());
                 done();
                 figure.ok_or_else(|| format!("{} is undefined on a fold", metric.name()))
             };

@@ -1,17 +1,13 @@
 //! What a candidate must reach to be registered.
 
+mod check;
 mod not_worse;
 
 use super::metrics::Metric;
-use super::{Approved, Evaluation, Task};
-pub use not_worse::Difference;
-use not_worse::NotWorse;
-use serde::Serialize;
+use super::{Evaluation, Task};
+pub use check::{Against, Difference, GateCheck};
+use not_worse::{NOT_WORSE, NotWorse};
 use std::fmt;
-
-const NOT_WORSE: &str = "not_worse_than_approved";
-/// A version that predicts the same but adds up in another order is not worse.
-const SLACK: f64 = 1e-9;
 
 /// Conditions, all of which must hold: `{ r2 = ">= 0.2", mse = "< 3000", not_worse_than_approved = true }`, the last one
 /// also as `{ tolerance = 0.01, metric = "log_loss" }`.
@@ -34,40 +30,6 @@ enum Relation {
     Above,
     AtMost,
     Below,
-}
-
-/// What a candidate must not be worse than.
-#[derive(Clone, Copy, Debug)]
-pub enum Against<'a> {
-    /// No version is approved.
-    Nothing,
-    /// The approved version, on the same rows.
-    Version(&'a Approved),
-    /// Why the approved version can't be held against it.
-    Incomparable(&'a str),
-}
-
-impl<'a> From<Option<&'a Approved>> for Against<'a> {
-    fn from(approved: Option<&'a Approved>) -> Against<'a> {
-        approved.map_or(Against::Nothing, Against::Version)
-    }
-}
-
-/// Whether one condition holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GateCheck {
-    /// The gate's key.
-    pub key: String,
-    pub holds: bool,
-    /// The candidate's figure; none where it is undefined.
-    pub found: Option<f64>,
-    /// What it was held against: the bound, or the approved version's figure.
-    pub against: Option<f64>,
-    /// For people.
-    pub sentence: String,
-    /// Of `not_worse_than_approved`, where both have the figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub difference: Option<Difference>,
 }
 
 impl Relation {
@@ -108,7 +70,7 @@ impl Gate {
             let metric = Metric::named(key).ok_or_else(|| {
                 format!(
                     "`gate.{key}`: no such metric; allowed are {}, and {NOT_WORSE}",
-                    names(&Metric::all().collect::<Vec<_>>())
+                    Metric::names(Metric::all())
                 )
             })?;
             let text = value.as_str().and_then(relation);
@@ -151,7 +113,7 @@ impl Gate {
         Err(format!(
             "`gate.{key}`: the target is {target}, which has no {}; allowed are {}, and {NOT_WORSE}",
             metric.name(),
-            names(allowed)
+            Metric::names(allowed.iter().copied())
         ))
     }
 
@@ -164,14 +126,6 @@ impl Gate {
         }
         checks
     }
-}
-
-fn names(metrics: &[Metric]) -> String {
-    metrics
-        .iter()
-        .map(|metric| metric.name())
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 fn relation(text: &str) -> Option<(Relation, f64)> {
@@ -218,7 +172,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Interval, Score};
+    use crate::evaluate::{Approved, Interval, Score};
 
     fn gate(text: &str) -> Result<Gate, String> {
         Gate::parse(&toml::from_str(text).unwrap())

@@ -1,7 +1,7 @@
 //! Figures of several classes against scikit-learn and against their definitions.
 
 use super::*;
-use crate::evaluate::metrics::Rows;
+use crate::evaluate::rows::Rows;
 use crate::evaluate::tests::{fixture, near};
 use crate::evaluate::{Baseline, Comparison, Evaluation, Opponent, Predictions, Task};
 use proptest::prelude::*;

@@ -3,10 +3,13 @@
 
 use super::super::metrics::Metric;
 use super::super::{Approved, Evaluation, Interval, Score, Task};
-use super::{Against, GateCheck, NOT_WORSE, SLACK, names};
+use super::check::{Against, Difference, GateCheck};
 use crate::digits::short;
-use serde::Serialize;
 
+/// Its key.
+pub(super) const NOT_WORSE: &str = "not_worse_than_approved";
+/// A version that predicts the same but adds up in another order is not worse.
+const SLACK: f64 = 1e-9;
 /// Of metrics that are shares of one.
 const TOLERANCE: f64 = 0.01;
 /// Of the others: as a share of the approved version's figure.
@@ -20,18 +23,6 @@ pub(super) struct NotWorse {
     tolerance: Option<f64>,
     /// None: the main one.
     metric: Option<Metric>,
-}
-
-/// What was found of both on the same rows.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Difference {
-    pub metric: &'static str,
-    /// The candidate's figure less the approved version's; its 95 % interval, where there is one.
-    pub value: f64,
-    pub lower: Option<f64>,
-    pub upper: Option<f64>,
-    /// How much worse it may be.
-    pub tolerance: f64,
 }
 
 impl NotWorse {
@@ -63,10 +54,9 @@ impl NotWorse {
                 "metric" => {
                     let metric = value.as_str().and_then(Metric::named);
                     of.metric = Some(metric.ok_or_else(|| {
-                        let all: Vec<Metric> = Metric::all().collect();
                         format!(
                             "`gate.{NOT_WORSE}.metric` is {value}; it must be one of {}",
-                            names(&all)
+                            Metric::names(Metric::all())
                         )
                     })?);
                 }
