@@ -2,6 +2,7 @@
 
 use super::dates;
 use super::examples;
+pub use super::examples::{EXAMPLES_MAX, File};
 use super::frame::{Cells, Frame, Series};
 use super::labels::{label, labels};
 pub use super::missing::ReadAsMissing;
@@ -10,12 +11,10 @@ use super::split::{self, By, Parts};
 use crate::digits::count;
 use crate::error::{Error, Result};
 use crate::evaluate::Task;
-use crate::format::as_csv::AsCsv;
 use crate::format::csv::columns::ReadAs;
 use crate::format::csv::table::Table;
 use crate::problem::excerpt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 /// Examples, those to train on and those to evaluate on.
 #[derive(Clone, Debug)]
@@ -39,16 +38,6 @@ pub struct Dataset {
     /// Of each feature that has any, the cells that were read as missing values.
     pub missing: Vec<ReadAsMissing>,
     pub files: Vec<File>,
-}
-
-/// A file that examples were read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    pub path: PathBuf,
-    /// BLAKE3, hexadecimal.
-    pub hash: String,
-    /// All of it: what is asked of it later is of the same reading.
-    pub(super) rows: Arc<AsCsv>,
 }
 
 impl Dataset {
@@ -167,9 +156,6 @@ impl Dataset {
         }
     }
 }
-
-/// Examples are held in memory.
-pub const EXAMPLES_MAX: u64 = 64 << 30;
 
 /// What a split keeps to. `column`: the one that it goes by. `classes`: of each row its class, if they are classes.
 fn by(split: &Split, column: Option<&Series>, classes: Option<&[f64]>) -> std::result::Result<By, String> {

@@ -1,6 +1,5 @@
 //! The columns of files of examples: features, target, and what rows are split by.
 
-use super::dataset::{EXAMPLES_MAX, File};
 use super::frame::{Cells, Frame, Series};
 use super::identifiers::identifies;
 use super::missing::ReadAsMissing;
@@ -17,6 +16,19 @@ use crate::registry::read_source;
 use crate::score::{Spelling, cell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// In bytes: examples are held in memory.
+pub const EXAMPLES_MAX: u64 = 64 << 30;
+
+/// A file that examples were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    pub path: PathBuf,
+    /// BLAKE3, hexadecimal.
+    pub hash: String,
+    /// All of it: what is asked of it later is of the same reading.
+    pub(super) rows: Arc<AsCsv>,
+}
 
 /// What some files say, row by row.
 pub struct Examples {
