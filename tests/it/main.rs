@@ -20,6 +20,7 @@ mod differential;
 mod documents;
 mod engine;
 mod ensembles;
+mod environment;
 mod escapes;
 mod evaluation_page;
 mod experiment;
