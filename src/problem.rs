@@ -206,6 +206,17 @@ pub fn excerpt(text: &[u8], limit: usize) -> String {
     shown
 }
 
+/// Names in quotes, for a message: the first ten, each an [`excerpt`].
+pub fn quoted(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names.iter().take(SHOWN);
+    let shown: Vec<String> = shown
+        .map(|name| format!("{:?}", excerpt(name.as_bytes(), 40)))
+        .collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    shown.join(", ") + more
+}
+
 /// Adds a character as it is seen; control characters, marks, and spaces that are no space are escaped.
 pub fn push_visible(c: char, shown: &mut String) {
     match c {

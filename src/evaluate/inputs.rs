@@ -29,9 +29,10 @@ pub struct Grouped {
     pub places: Vec<usize>,
 }
 
-/// How cells without a category are called.
+/// How missing cells are called.
 const MISSING: &str = "(missing)";
-const UNKNOWN: &str = "(unknown)";
+/// How the cells of a category that the model doesn't know are called.
+pub const UNKNOWN: &str = "(unknown)";
 
 impl Inputs {
     /// Reads the rows `kept`, by their places in the table, ascending; the model can score all of them. `look` is given those of

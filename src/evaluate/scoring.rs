@@ -6,7 +6,7 @@ use crate::digits::count;
 use crate::format;
 use crate::format::csv::table::Table;
 use crate::model::{Category, Column, Model, Type};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, quoted};
 use crate::score::unknown::{self, UnknownCounts};
 use crate::score::{Spelling, label, predict};
 use std::cmp::Reverse;
@@ -71,7 +71,7 @@ impl Target {
             Some(place) => Ok(place as f64),
             None => Err(match &classes[..] {
                 [no, yes] => format!("the label {label:?} is neither {no:?} nor {yes:?}"),
-                more => format!("the label {label:?} is none of the model's classes, {}", shown(more)),
+                more => format!("the label {label:?} is none of the model's classes, {}", quoted(more)),
             }),
         };
         labels.iter().map(place).collect()
@@ -88,15 +88,6 @@ fn probabilities(outputs: &[Column]) -> &[Column] {
         }
         _ => &[],
     }
-}
-
-/// The first names.
-fn shown(classes: &[String]) -> String {
-    let mut shown: Vec<String> = classes.iter().take(10).map(|name| format!("{name:?}")).collect();
-    if classes.len() > shown.len() {
-        shown.push(format!("and {} more", classes.len() - shown.len()));
-    }
-    shown.join(", ")
 }
 
 /// What a model says of a CSV.

@@ -2,7 +2,7 @@
 
 use super::frame::Cells;
 use super::pipeline::ClassWeights;
-use crate::problem::excerpt;
+use crate::problem::quoted;
 use std::collections::{BTreeSet, HashMap};
 
 /// More are ids or measurements, or ask for another kind of model: each class has a coefficient for each term.
@@ -63,19 +63,14 @@ pub fn labels(
 }
 
 fn wrong_number(name: &str, classes: &[String]) -> String {
-    let shown = classes
-        .iter()
-        .take(10)
-        .map(|c| format!("{:?}", excerpt(c.as_bytes(), 40)));
-    let shown: Vec<String> = shown.collect();
-    let (s, more, hint) = match classes.len() {
-        ..10 => ("class", "", ""),
-        _ => ("classes", ", …", "; a target of numbers is for least-squares"),
+    let (noun, hint) = match classes.len() {
+        ..2 => ("class", ""),
+        _ => ("classes", "; a target of numbers is for least-squares"),
     };
     format!(
-        "the logistic trainer takes a target of 2 to {CLASSES_MAX} classes; {name:?} has {} {s}: {}{more}{hint}",
+        "the logistic trainer takes a target of 2 to {CLASSES_MAX} classes; {name:?} has {} {noun}: {}{hint}",
         classes.len(),
-        shown.join(", ")
+        quoted(classes)
     )
 }
 
@@ -102,10 +97,9 @@ pub fn class_weights(
         }
         ClassWeights::Given(weights) => {
             if let Some(other) = weights.keys().find(|name| !classes.contains(name)) {
-                let classes: Vec<String> = classes.iter().map(|class| format!("{class:?}")).collect();
                 return Err(format!(
                     "train.class_weights names {other:?}, which is no class of the target: they are {}",
-                    classes.join(", ")
+                    quoted(classes)
                 ));
             }
             classes

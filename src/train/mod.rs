@@ -26,7 +26,7 @@ pub mod split;
 
 use crate::digits::count;
 use crate::error::{Error, Result};
-use crate::evaluate::Examples;
+use crate::evaluate::{Examples, Predictions};
 use crate::model::pipeline::{self as model, Classes, Output, Several, Steps};
 use crate::monitor::Baseline;
 use crate::monitor::baseline::{Actual, Outcomes};
@@ -53,21 +53,14 @@ pub struct Scored {
     pub rows: Vec<usize>,
     /// As [`Examples::actual`].
     pub actual: Vec<f64>,
-    /// As [`Examples::predicted`].
-    pub predicted: Vec<f64>,
-    /// As [`Examples::probabilities`].
-    pub probabilities: Vec<Vec<f64>>,
+    pub predictions: Predictions,
     /// Rows that the model can't take: it would report them as bad.
     pub left_out: usize,
 }
 
 impl Scored {
     pub fn examples(&self) -> Examples<'_> {
-        Examples {
-            actual: &self.actual,
-            predicted: &self.predicted,
-            probabilities: &self.probabilities,
-        }
+        self.predictions.beside(&self.actual)
     }
 }
 
@@ -146,8 +139,10 @@ pub fn score(artifact: &model::Pipeline, dataset: &Dataset, rows: &[usize]) -> s
     };
     Ok(Scored {
         actual: kept.iter().map(|&row| dataset.target[row]).collect(),
-        predicted,
-        probabilities,
+        predictions: Predictions {
+            predicted,
+            probabilities,
+        },
         left_out: rows.len() - kept.len(),
         rows: kept,
     })

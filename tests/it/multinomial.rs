@@ -65,7 +65,7 @@ fn coefficients_and_probabilities_are_those_of_scikit_learn() {
             for (term, wanted) in fitted.artifact.terms.iter().zip(coefficients) {
                 close(term.coefficients[class], wanted, case);
             }
-            for (row, found) in fitted.test.probabilities[class].iter().enumerate() {
+            for (row, found) in fitted.test.predictions.probabilities[class].iter().enumerate() {
                 close(*found, wanted["probabilities"][row][class].as_f64().unwrap(), case);
             }
         }

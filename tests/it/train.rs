@@ -52,7 +52,7 @@ fn mse(scored: &Scored) -> f64 {
     let squares = scored
         .actual
         .iter()
-        .zip(&scored.predicted)
+        .zip(&scored.predictions.predicted)
         .map(|(y, p)| (y - p) * (y - p));
     squares.sum::<f64>() / scored.actual.len() as f64
 }
@@ -393,7 +393,7 @@ fn a_yes_no_target_gives_labels_and_probabilities() {
     let output = score(&fitted, &csv).output;
     let mut lines = output.lines();
     assert_eq!(lines.next(), Some("prediction,probability_no,probability_yes"));
-    for (line, p) in lines.zip(&fitted.test.predicted) {
+    for (line, p) in lines.zip(&fitted.test.predictions.predicted) {
         let cells: Vec<&str> = line.split(',').collect();
         assert_eq!(cells[2].parse::<f64>().unwrap(), *p);
         assert_eq!(cells[0], if *p >= 0.4 { "yes" } else { "no" });

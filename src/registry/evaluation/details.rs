@@ -5,7 +5,7 @@ use crate::digits::count;
 use crate::evaluate::data;
 use crate::evaluate::details::Details;
 use crate::evaluate::importance::Importance;
-use crate::evaluate::inputs::{Grouped, Inputs};
+use crate::evaluate::inputs::{Grouped, Inputs, UNKNOWN};
 use crate::evaluate::scoring::Target;
 use crate::evaluate::slices::slices;
 use crate::evaluate::{Examples, SEED};
@@ -75,9 +75,7 @@ impl Subject<'_> {
             gain: self.gain,
         })
     }
-}
 
-impl Subject<'_> {
     /// The columns of the table that are texts and that the model doesn't take: what it must not go by, it may be worse at all the
     /// same. Those in which hardly a text comes again are identifiers.
     fn others(&self) -> Vec<(String, Grouped)> {
@@ -144,7 +142,7 @@ fn alone(model: &Model, inputs: &Inputs) -> Vec<data::Column> {
                     let names: Vec<String> = input.categories.iter().map(ToString::to_string).collect();
                     let name_of = |&code: &f64| match code {
                         _ if code.is_nan() => None,
-                        _ if code < 0.0 => Some("(unknown)"),
+                        _ if code < 0.0 => Some(UNKNOWN),
                         _ => names.get(code as usize).map(String::as_str),
                     };
                     Column::of_texts(name, inputs.column(i).iter().map(name_of))

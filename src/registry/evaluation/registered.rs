@@ -15,6 +15,7 @@ use crate::model::{Format, Gain, Model};
 use crate::problem::Problem;
 use crate::registry::{Attachment, Decision, Registry, Status, Version};
 use crate::score::unknown::{UnknownCounts, shown};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -226,10 +227,8 @@ impl<'a> Registered<'a> {
 
     /// What was made of it when it was registered; nothing where that isn't known.
     fn gate(&self) -> Result<&'static str> {
-        let evaluation = self.registry.attachment(self.version, Attachment::Evaluation)?;
-        let json = evaluation.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        let checks = json.and_then(|json| Some(json["gate"].as_array()?.len()));
-        Ok(match checks {
+        let checks = |json: Value| Some(json["gate"].as_array()?.len());
+        Ok(match self.own_evaluation()?.and_then(checks) {
             None => "",
             Some(0) => "none, when it was registered",
             Some(_) => "passed, when it was registered",
@@ -324,11 +323,16 @@ impl<'a> Registered<'a> {
 
     /// What the baseline of the version's training predicted.
     fn baseline(&self) -> Result<Option<Vec<f64>>> {
-        let evaluation = self.registry.attachment(self.version, Attachment::Evaluation)?;
-        let json = evaluation.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        Ok(json.and_then(|json| match &json["baseline"]["prediction"] {
-            serde_json::Value::Array(shares) => shares.iter().map(serde_json::Value::as_f64).collect(),
+        let prediction = |json: Value| match &json["baseline"]["prediction"] {
+            Value::Array(shares) => shares.iter().map(Value::as_f64).collect(),
             one => one.as_f64().map(|one| vec![one]),
-        }))
+        };
+        Ok(self.own_evaluation()?.and_then(prediction))
+    }
+
+    /// The `evaluation.json` that was registered with it.
+    fn own_evaluation(&self) -> Result<Option<Value>> {
+        let bytes = self.registry.attachment(self.version, Attachment::Evaluation)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
