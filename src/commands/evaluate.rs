@@ -93,7 +93,7 @@ pub fn figures(comparison: &Comparison) {
             of(&comparison.baseline.evaluation),
         ];
         if let Some(approved) = &comparison.approved {
-            let difference = approved.differences.iter().find(|score| score.metric == metric);
+            let difference = approved.difference(metric);
             row.extend([
                 of(&approved.evaluation),
                 show(difference.and_then(|score| score.value)),

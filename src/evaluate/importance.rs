@@ -71,10 +71,10 @@ impl Importance {
         let rows = inputs.rows();
         let columns = &model.signature().inputs;
         let value_of = |input: usize, order: &[usize]| {
-            let said = inputs.permuted(input, order).predict(model, target);
-            let actual: Vec<f64> = said.rows.iter().map(|&row| actual[row]).collect();
+            let predicted = inputs.permuted(input, order).predict(model, target);
+            let actual: Vec<f64> = predicted.rows.iter().map(|&row| actual[row]).collect();
             // No main metric takes the probabilities of several classes.
-            figure(metric, target.task, &Examples::plain(&actual, &said.predicted))
+            figure(metric, target.task, &Examples::plain(&actual, &predicted.values))
         };
         let as_they_are: Vec<usize> = (0..rows).collect();
         let value = (!columns.is_empty()).then(|| value_of(0, &as_they_are)).flatten();

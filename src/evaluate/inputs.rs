@@ -152,7 +152,7 @@ impl Inputs {
         }
     }
 
-    /// An input of categories, texts or truths by what stands in its cells; none of numbers, unless they are zeros and ones.
+    /// An input of categories, texts or booleans by what stands in its cells; none of numbers, unless they are zeros and ones.
     pub fn grouped(&self, model: &Model, input: usize) -> Option<Grouped> {
         if let Some(texts) = self.texts(input) {
             return Some(Grouped::of(texts));
@@ -206,20 +206,21 @@ pub struct Permuted<'a> {
     cells: Vec<String>,
 }
 
-/// What a model says of rows; of those that it refuses nothing.
-pub struct Said {
+/// A model's predictions of rows; of those that it refuses none.
+pub struct Predicted {
     /// The rows that it takes.
     pub rows: Vec<usize>,
-    pub predicted: Vec<f64>,
+    /// As [`Examples::predicted`](super::Examples::predicted), of these.
+    pub values: Vec<f64>,
 }
 
 impl Permuted<'_> {
-    /// What the model says, in batches, as rows of files are scored.
-    pub fn predict(&self, model: &Model, target: &Target) -> Said {
+    /// What the model predicts, in batches, as rows of files are scored.
+    pub fn predict(&self, model: &Model, target: &Target) -> Predicted {
         let outputs = model.signature().outputs.len();
-        let mut said = Said {
+        let mut predicted = Predicted {
             rows: Vec::new(),
-            predicted: Vec::new(),
+            values: Vec::new(),
         };
         for start in (0..self.inputs.rows).step_by(ROWS) {
             let range = start..(start + ROWS).min(self.inputs.rows);
@@ -236,14 +237,14 @@ impl Permuted<'_> {
             let mut out = vec![0.0; outputs * range.len()];
             let refused = predict_columns(model, &columns, &texts, &mut out);
             let of_target = &out[target.column() * range.len()..][..range.len()];
-            for (row, said_of_row) in of_target.iter().enumerate() {
+            for (row, value) in of_target.iter().enumerate() {
                 if refused.iter().all(|(refused, _)| *refused != row) {
-                    said.rows.push(start + row);
-                    said.predicted.push(*said_of_row);
+                    predicted.rows.push(start + row);
+                    predicted.values.push(*value);
                 }
             }
         }
-        said
+        predicted
     }
 }
 
@@ -304,7 +305,7 @@ mod tests {
         let all = read(&model, &[], &(0..120).collect::<Vec<usize>>(), |_| {});
         let target = Target::of(&model, 0.5).unwrap();
         let as_they_are: Vec<usize> = (0..120).collect();
-        let expected = all.permuted(0, &as_they_are).predict(&model, &target).predicted;
+        let expected = all.permuted(0, &as_they_are).predict(&model, &target).values;
         let text = include_str!("../../tests/fixtures/models/lightgbm-4.7.0/pandas.csv");
         let library = text.lines().skip(1).map(|line| line.parse::<f64>().unwrap());
         assert!(
@@ -315,10 +316,10 @@ mod tests {
         );
         let turned: Vec<usize> = (0..120).rev().collect();
         for input in 0..all.columns.len() {
-            let said = all.permuted(input, &turned).predict(&model, &target);
-            assert_eq!(said.rows, as_they_are);
+            let predicted = all.permuted(input, &turned).predict(&model, &target);
+            assert_eq!(predicted.rows, as_they_are);
             // The model goes by all of them.
-            assert_ne!(said.predicted, expected, "{input}");
+            assert_ne!(predicted.values, expected, "{input}");
         }
     }
 }

@@ -229,6 +229,13 @@ pub struct Approved {
     pub same: bool,
 }
 
+impl Approved {
+    /// How far the candidate is from it; None where the task has no such metric.
+    pub fn difference(&self, metric: Metric) -> Option<&Score> {
+        self.differences.iter().find(|score| score.metric == metric)
+    }
+}
+
 impl Baseline {
     /// The mean of numbers, or the share of yes; of several classes the share of each.
     pub fn of(task: Task, target: &[f64]) -> Vec<f64> {

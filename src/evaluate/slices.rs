@@ -1,4 +1,4 @@
-//! How well a model predicts each group of rows: those with the same category, text or truth in a column.
+//! How well a model predicts each group of rows: those with the same category, text or boolean in a column.
 
 use super::bootstrap::{self, Interval};
 use super::inputs::Grouped;

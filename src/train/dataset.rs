@@ -222,12 +222,7 @@ fn sentence(split: &Split, by: &By, parts: &Parts, column: Option<&Series>) -> S
         (Kept::Test(_), _) => format!("the {} of the test file", count(test.len() as u64, "row")),
         (Kept::Share { seed, .. }, By::Classes(_)) => format!("{rows}, of each class its share, chosen by seed {seed}"),
         (Kept::Group { column, seed, .. }, By::Groups(groups)) => {
-            let of = |rows: &[usize]| {
-                let mut of: Vec<usize> = rows.iter().map(|&row| groups[row]).collect();
-                of.sort_unstable();
-                of.dedup();
-                of.len()
-            };
+            let of = |rows: &[usize]| split::distinct(rows, groups).len();
             format!(
                 "{rows}, those of {} of {} groups of {column}, chosen by seed {seed}",
                 of(test),

@@ -142,7 +142,7 @@ fn by_time(rows: &[usize], times: &[usize]) -> Vec<usize> {
 }
 
 /// The groups of some rows, ascending.
-fn distinct(rows: &[usize], groups: &[usize]) -> Vec<usize> {
+pub fn distinct(rows: &[usize], groups: &[usize]) -> Vec<usize> {
     let mut found: Vec<usize> = rows.iter().map(|&row| groups[row]).collect();
     found.sort_unstable();
     found.dedup();

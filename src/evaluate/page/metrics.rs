@@ -44,8 +44,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         beside(Some(&baseline.evaluation), metric, html)?;
         beside(approved.as_ref().map(|approved| &approved.evaluation), metric, html)?;
         if let Some(approved) = approved {
-            let of_metric = approved.differences.iter().find(|score| score.metric == metric);
-            cell(of_metric, html)?;
+            cell(approved.difference(metric), html)?;
         }
         html.push_str("</tr>\n");
     }

@@ -36,7 +36,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         .map_or("undefined".into(), |value| metric.show(value));
     write!(
         html,
-        "</table></div>\n<p class=\"note\">Of all rows: {all}. The largest groups of each column of categories, texts or truths; \
+        "</table></div>\n<p class=\"note\">Of all rows: {all}. The largest groups of each column of categories, texts or booleans; \
          of fewer than {ROWS_MIN} rows there are no figures. <span class=\"warns\">Worse</span>: the whole interval is on the worse \
          side of the figure of all rows; of a hundred groups two or three are, by chance.</p>\n</section>\n"
     )

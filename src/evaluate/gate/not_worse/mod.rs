@@ -120,7 +120,7 @@ impl NotWorse {
     }
 
     fn difference(&self, metric: Metric, approved: &Approved, value: f64, theirs: f64) -> Difference {
-        let score = approved.differences.iter().find(|score| score.metric == metric);
+        let score = approved.difference(metric);
         let interval = score.and_then(|score| score.interval);
         let usual = match metric {
             Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss => RELATIVE * theirs.abs(),
