@@ -78,7 +78,7 @@
 //! - what the ledger keeps: `ledger::schema`, with an upgrade; what `history` shows: `ledger::history`, `ledger::entry` for
 //!   programs (with `config/schemas`), then [`commands`]; the files of a day: `worker::export`;
 //! - which rows are kept to evaluate on: [`train::split`]; which columns are no features: `train::identifiers`;
-//! - a figure of an evaluation: [`evaluate::metrics`]; what stands beside it on the page: [`evaluate::details`], found by
+//! - a figure of an evaluation: [`evaluate::metrics`], computed by `evaluate::rows`, of several classes by `evaluate::multiclass`; what stands beside it on the page: [`evaluate::details`], found by
 //!   [`registry::evaluation::details`], drawn by a file of `evaluate::page`; how people see numbers: [`digits`], and words of commands: [`shell`];
 //! - a route: `serve::route`, and `config/openapi.json`, which a test holds against it; a protocol: a file in `serve::protocol`; who
 //!   may ask, and how much: `serve::keys`, `serve::guard`; an error's status and shape: `serve::refusal`; what is counted and logged
