@@ -3,7 +3,7 @@
 //! The rows of a resample are the same for both, so what makes both look good or bad (hard rows, a rare class) cancels: the
 //! interval of a difference is much narrower than those of the two figures suggest.
 
-use super::bootstrap::{Fewer, choice, ends, most, resample, resamples};
+use super::bootstrap::{Fewer, ends, most, resample, resamples, some_of};
 use super::metrics::Metric;
 use super::rows::Rows;
 use super::{Examples, Opponent, Predictions, Score, Task};
@@ -32,8 +32,7 @@ fn of_at_most(most: usize, task: Task, examples: &Examples, other: Opponent, see
     } else if rows <= most {
         ends(&draw(&pair, rows), &values, None)
     } else {
-        let mut wanted = choice(rows, most, seed);
-        let few: Vec<usize> = (0..rows).filter(|_| wanted()).collect();
+        let few = some_of(rows, most, seed);
         let actual = at(&few, examples.actual);
         let (ours, theirs) = (chosen(&few, examples), chosen(&few, &theirs));
         let pair = Pair::of(task, &ours.beside(&actual), other.task, &theirs.beside(&actual));
