@@ -195,6 +195,14 @@ impl Metric {
         matches!(self, Metric::Mse | Metric::Rmse | Metric::Mae | Metric::LogLoss).not()
     }
 
+    /// Is it undefined of a classification that gives labels alone?
+    pub fn needs_probabilities(self) -> bool {
+        matches!(
+            self,
+            Metric::RocAuc | Metric::LogLoss | Metric::RocAucOvr | Metric::RocAucOvrWeighted
+        )
+    }
+
     /// A value as people read it: four digits.
     pub fn show(self, value: f64) -> String {
         match self {

@@ -88,14 +88,12 @@ fn group(task: Task, examples: &Examples, name: &str, rows: &[usize], all: Optio
     let ready = Rows::new(task, &Examples::plain(&actual, &predicted));
     let figures = ready.metrics(|_| 1);
     let interval = bootstrap::of_at_most(RESAMPLED, task, &ready, &figures, seed)[0];
-    let better = if Metric::main(task).larger_is_better() {
-        1.0
-    } else {
-        -1.0
-    };
-    let worse = interval.zip(all).is_some_and(|(interval, all)| {
-        better * interval.lower < better * all && better * interval.upper < better * all
-    });
+    let worse = interval
+        .zip(all)
+        .is_some_and(|(interval, all)| match Metric::main(task).larger_is_better() {
+            true => interval.upper < all,
+            false => interval.lower > all,
+        });
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     Group {
         name: name.into(),

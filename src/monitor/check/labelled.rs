@@ -139,14 +139,8 @@ fn of_classes(classes: &MeasuredClasses, worth: &Worth) -> Vec<Check> {
     };
     checks = with_enough(checks, now.and_then(|now| now.confusion));
     for check in &mut checks {
-        let needs = [
-            Metric::RocAuc,
-            Metric::LogLoss,
-            Metric::RocAucOvr,
-            Metric::RocAucOvrWeighted,
-        ]
-        .map(Metric::name);
-        if !scored && check.value.is_none() && needs.contains(&check.check) {
+        let needs_probabilities = Metric::named(check.check).is_some_and(Metric::needs_probabilities);
+        if !scored && check.value.is_none() && needs_probabilities {
             check.why = Some(NO_PROBABILITIES.into());
         }
     }

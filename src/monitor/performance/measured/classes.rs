@@ -99,7 +99,7 @@ impl Classes {
         let examples = Examples::plain(&actual, &predicted);
         let mut evaluation = Evaluation::of(Task::Classification { threshold }, &examples, SEED);
         for score in &mut evaluation.scores {
-            if !scored && matches!(score.metric, Metric::RocAuc | Metric::LogLoss) {
+            if !scored && score.metric.needs_probabilities() {
                 (score.value, score.interval) = (None, None);
             }
         }
