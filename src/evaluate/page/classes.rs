@@ -1,5 +1,6 @@
 //! Each of several classes, held against the rest.
 
+use super::table::{self, UNDEFINED};
 use crate::evaluate::report::Report;
 use crate::html::{Escaped, thousands};
 use std::cmp::Reverse;
@@ -12,8 +13,9 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
     let Some(by_class) = &report.comparison.candidate.by_class else {
         return Ok(());
     };
+    table::open("Classes", html);
     html.push_str(
-        "<section>\n<h2>Classes</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"number\">precision</th>\
+        "<th></th><th class=\"number\">precision</th>\
          <th class=\"number\">recall</th><th class=\"number\">F1</th><th class=\"number\">ROC AUC</th>\
          <th class=\"number\">rows</th></tr></thead>\n<tbody>\n",
     );
@@ -26,7 +28,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
     for (name, of) in classes {
         write!(html, "<tr><th>{}</th>", Escaped(name))?;
         for figure in [of.precision, of.recall, of.f1, of.roc_auc] {
-            let figure = figure.map_or("\u{2013}".into(), |x| format!("{x:.4}"));
+            let figure = figure.map_or(UNDEFINED.into(), |x| format!("{x:.4}"));
             write!(html, "<td class=\"number\">{figure}</td>")?;
         }
         writeln!(html, "<td class=\"number\">{}</td></tr>", thousands(of.support))?;
@@ -38,8 +40,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
             thousands(n)
         ),
     };
-    writeln!(
-        html,
-        "</tbody>\n</table></div>\n<p class=\"note\">Each against the rest.{more}</p>\n</section>"
-    )
+    html.push_str("</tbody>\n");
+    table::close(&format!("Each against the rest.{more}"), html);
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! How often each class was called rightly and wrongly.
 
+use super::table;
 use crate::evaluate::multiclass::ByClass;
 use crate::evaluate::report::Report;
 use crate::evaluate::{Confusion, Task};
@@ -23,7 +24,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
                 true_no,
                 false_no,
             } = counts;
-            table(
+            matrix(
                 &[yes, no],
                 &[vec![true_yes, false_no], vec![false_yes, true_no]],
                 &note,
@@ -31,14 +32,15 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
             )
         }
         (_, _, Some(by_class)) if report.classes.len() > CLASSES => mistakes(report.classes, by_class, html),
-        (_, _, Some(by_class)) => table(report.classes, &by_class.confusion_matrix, "", html),
+        (_, _, Some(by_class)) => matrix(report.classes, &by_class.confusion_matrix, "", html),
         _ => Ok(()),
     }
 }
 
 /// `counts`: `[came true][called]`. Shares are those of what came true.
-fn table(names: &[&str], counts: &[Vec<u64>], note: &str, html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>Confusion</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>came true</th>");
+fn matrix(names: &[&str], counts: &[Vec<u64>], note: &str, html: &mut String) -> fmt::Result {
+    table::open("Confusion", html);
+    html.push_str("<th>came true</th>");
     for name in names {
         write!(html, "<th class=\"number\">called {}</th>", Escaped(name))?;
     }
@@ -70,14 +72,11 @@ fn table(names: &[&str], counts: &[Vec<u64>], note: &str, html: &mut String) -> 
     for called in 0..names.len() {
         cell("", counts.iter().map(|counts| counts[called]).sum(), rows, html)?;
     }
-    write!(
-        html,
-        "<td class=\"number\">{}</td></tr>\n</tbody>\n</table></div>\n",
-        thousands(rows)
-    )?;
+    writeln!(html, "<td class=\"number\">{}</td></tr>\n</tbody>", thousands(rows))?;
     let shares = "Shares are of the rows that came true so; on the edges, of all.";
     let note = [shares, note].join(" ");
-    writeln!(html, "<p class=\"note\">{}</p>\n</section>", Escaped(note.trim_end()))
+    table::close(&Escaped(note.trim_end()).to_string(), html);
+    Ok(())
 }
 
 /// Of many classes.
@@ -86,8 +85,9 @@ fn mistakes(names: &[&str], by_class: &ByClass, html: &mut String) -> fmt::Resul
     let cells = cells.flat_map(|(truth, called)| called.iter().enumerate().map(move |(call, &n)| (truth, call, n)));
     let mut wrong: Vec<(usize, usize, u64)> = cells.filter(|&(truth, call, n)| truth != call && n > 0).collect();
     wrong.sort_by_key(|&(truth, call, n)| (Reverse(n), truth, call));
+    table::open("Commonest mistakes", html);
     html.push_str(
-        "<section>\n<h2>Commonest mistakes</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>came true</th><th>called</th>\
+        "<th>came true</th><th>called</th>\
          <th class=\"number\">rows</th><th class=\"number\">of</th></tr></thead>\n<tbody>\n",
     );
     for &(truth, call, n) in wrong.iter().take(MISTAKES) {
@@ -103,12 +103,13 @@ fn mistakes(names: &[&str], by_class: &ByClass, html: &mut String) -> fmt::Resul
         0 => String::new(),
         n => format!(" {} more kinds of mistakes are not shown.", thousands(n)),
     };
-    writeln!(
-        html,
-        "</tbody>\n</table></div>\n<p class=\"note\">Of {} classes.{more} All are in evaluation.json, confusion_matrix.</p>\n\
-         </section>",
+    html.push_str("</tbody>\n");
+    let note = format!(
+        "Of {} classes.{more} All are in evaluation.json, confusion_matrix.",
         thousands(names.len())
-    )
+    );
+    table::close(&note, html);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -143,7 +144,7 @@ mod tests {
     fn totals_stand_on_the_edges() {
         let by = by_class(3, &[0.0, 0.0, 0.0, 1.0, 1.0, 2.0], &[0.0, 0.0, 1.0, 1.0, 0.0, 2.0]);
         let mut html = String::new();
-        table(&["a", "b", "<c>"], &by.confusion_matrix, "", &mut html).unwrap();
+        matrix(&["a", "b", "<c>"], &by.confusion_matrix, "", &mut html).unwrap();
         assert_eq!(
             cells(&html),
             [

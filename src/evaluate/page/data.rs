@@ -1,5 +1,6 @@
 //! What the data looks like.
 
+use super::table;
 use crate::digits::short;
 use crate::evaluate::data::{Cells, Column, Range, Values};
 use crate::evaluate::report::Report;
@@ -17,7 +18,8 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         return Ok(());
     }
     let trained = columns.iter().any(|column| column.trained.is_some());
-    html.push_str("<section>\n<h2>Data</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>column</th>");
+    table::open("Data", html);
+    html.push_str("<th>column</th>");
     if trained {
         html.push_str("<th class=\"number\">missing, training rows</th><th>values</th>");
     }
@@ -44,10 +46,9 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         ),
         _ => "These rows: those that the model is evaluated on. What it was trained on isn\u{2019}t known.".into(),
     };
-    write!(
-        html,
-        "</tbody>\n</table></div>\n<p class=\"note\">{note}{rest}</p>\n</section>\n"
-    )
+    html.push_str("</tbody>\n");
+    table::close(&format!("{note}{rest}"), html);
+    Ok(())
 }
 
 fn row(column: &Column, trained: bool, html: &mut String) -> fmt::Result {

@@ -1,8 +1,9 @@
 //! The table of metrics: this model beside the baseline and the approved version, and how it came about.
 
+use super::table::{self, UNDEFINED};
 use crate::digits::significant;
 use crate::evaluate::report::Report;
-use crate::evaluate::{Comparison, Evaluation, Examples, Interval, Metric, Score, Task, bootstrap};
+use crate::evaluate::{Comparison, Evaluation, Examples, Metric, Score, Task, bootstrap};
 use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
 
@@ -14,9 +15,9 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         ..
     } = report.comparison;
     let task = candidate.task;
-    html.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    table::open("Metrics", html);
     html.push_str(
-        "<th class=\"number\">this model</th><th class=\"number\">95 % interval</th><th class=\"number\">baseline</th>",
+        "<th></th><th class=\"number\">this model</th><th class=\"number\">95 % interval</th><th class=\"number\">baseline</th>",
     );
     match approved {
         Some(approved) => write!(
@@ -39,7 +40,7 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
             "<tr><th>{}<small>{better}</small></th><td class=\"number main\">{}</td><td class=\"number\">{}</td>",
             title(report, metric),
             value(score),
-            interval(score)
+            table::interval(metric, score.interval)
         )?;
         beside(Some(&baseline.evaluation), metric, html)?;
         beside(approved.as_ref().map(|approved| &approved.evaluation), metric, html)?;
@@ -48,12 +49,9 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table></div>\n");
-    writeln!(
-        html,
-        "<p class=\"note\">{}</p>\n</section>",
-        Escaped(&basis(report, task))
-    )
+    html.push_str("</tbody>\n");
+    table::close(&Escaped(&basis(report, task)).to_string(), html);
+    Ok(())
 }
 
 /// How the table came about.
@@ -134,14 +132,7 @@ pub(super) fn title(report: &Report, metric: Metric) -> String {
 fn value(score: &Score) -> String {
     score
         .value
-        .map_or("\u{2013}".into(), |value| thousands(score.metric.show(value)))
-}
-
-fn interval(score: &Score) -> String {
-    score.interval.map_or("\u{2013}".into(), |Interval { lower, upper }| {
-        let show = |end| thousands(score.metric.show(end));
-        format!("{} to {}", show(lower), show(upper))
-    })
+        .map_or(UNDEFINED.into(), |value| thousands(score.metric.show(value)))
 }
 
 /// A cell of a model to compare with.
@@ -156,10 +147,10 @@ fn cell(score: Option<&Score>, html: &mut String) -> fmt::Result {
                 html,
                 "<td class=\"number\">{}<small>{}</small></td>",
                 value(score),
-                interval(score)
+                table::interval(score.metric, score.interval)
             )
         }
         Some(score) => write!(html, "<td class=\"number\">{}</td>", value(score)),
-        None => write!(html, "<td class=\"number\">\u{2013}</td>"),
+        None => write!(html, "<td class=\"number\">{UNDEFINED}</td>"),
     }
 }

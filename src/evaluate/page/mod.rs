@@ -5,6 +5,7 @@ mod confusion;
 mod data;
 mod metrics;
 mod slices;
+mod table;
 mod thresholds;
 mod trials;
 

@@ -1,9 +1,10 @@
 //! How well groups of rows are predicted.
 
+use super::table::{self, UNDEFINED};
 use crate::digits::significant;
 use crate::evaluate::report::Report;
 use crate::evaluate::slices::{Group, ROWS_MIN, Slices};
-use crate::evaluate::{Interval, Metric, Task};
+use crate::evaluate::{Metric, Task};
 use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
 
@@ -23,23 +24,25 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         Task::Multiclass { .. } => Default::default(),
     };
     let name = super::metrics::title(report, metric);
-    write!(
+    table::open("By group", html);
+    writeln!(
         html,
-        "<section>\n<h2>By group</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>column</th><th>group</th>\
+        "<th>column</th><th>group</th>\
          <th class=\"number\">rows</th><th class=\"number\">{name}</th><th class=\"number\">95 % interval</th>\
-         <th class=\"number\">{actual}</th><th class=\"number\">{predicted}</th><th></th></tr></thead>\n"
+         <th class=\"number\">{actual}</th><th class=\"number\">{predicted}</th><th></th></tr></thead>"
     )?;
     slices.iter().try_for_each(|slices| column(metric, slices, html))?;
     let all = candidate
         .main()
         .value
         .map_or("undefined".into(), |value| metric.show(value));
-    write!(
-        html,
-        "</table></div>\n<p class=\"note\">Of all rows: {all}. The largest groups of each column of categories, texts or booleans; \
+    let note = format!(
+        "Of all rows: {all}. The largest groups of each column of categories, texts or booleans; \
          of fewer than {ROWS_MIN} rows there are no figures. <span class=\"warns\">Worse</span>: the whole interval is on the worse \
-         side of the figure of all rows; of a hundred groups two or three are, by chance.</p>\n</section>\n"
-    )
+         side of the figure of all rows; of a hundred groups two or three are, by chance."
+    );
+    table::close(&note, html);
+    Ok(())
 }
 
 fn column(metric: Metric, slices: &Slices, html: &mut String) -> fmt::Result {
@@ -72,11 +75,10 @@ fn column(metric: Metric, slices: &Slices, html: &mut String) -> fmt::Result {
 }
 
 fn group(metric: Metric, group: &Group, html: &mut String) -> fmt::Result {
-    let show = |value| thousands(metric.show(value));
-    let value = group.value.map_or("\u{2013}".into(), show);
-    let interval = group.interval.map_or("\u{2013}".into(), |Interval { lower, upper }| {
-        format!("{} to {}", show(lower), show(upper))
-    });
+    let value = group
+        .value
+        .map_or(UNDEFINED.into(), |value| thousands(metric.show(value)));
+    let interval = table::interval(metric, group.interval);
     let mean = |mean: f64| thousands(significant(mean, 4));
     let (actual, predicted) = group.means.map_or_else(Default::default, |(a, p)| (mean(a), mean(p)));
     let mark = if group.worse {

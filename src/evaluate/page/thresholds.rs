@@ -1,5 +1,6 @@
 //! What comes of other thresholds.
 
+use super::table::{self, UNDEFINED};
 use crate::evaluate::report::Report;
 use crate::evaluate::thresholds::{Threshold, thresholds};
 use crate::evaluate::{Metric, Task};
@@ -19,19 +20,22 @@ pub(super) fn write(report: &Report, html: &mut String) -> fmt::Result {
         return Ok(());
     }
     let [no, yes] = report.no_and_yes().map(Escaped);
+    table::open("Thresholds", html);
     write!(
         html,
-        "<section>\n<h2>Thresholds</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"number\">threshold</th>\
+        "<th class=\"number\">threshold</th>\
          <th class=\"number\">called {yes}</th><th class=\"number\">precision</th><th class=\"number\">recall</th>\
          <th class=\"number\">F1</th><th class=\"number\">{no} called {yes}</th></tr></thead>\n<tbody>\n"
     )?;
     thresholds(&rows, threshold).iter().try_for_each(|at| row(at, html))?;
-    write!(
-        html,
-        "</tbody>\n</table></div>\n<p class=\"note\">{yes} is called where its probability is at least the threshold. The last \
+    html.push_str("</tbody>\n");
+    let note = format!(
+        "{yes} is called where its probability is at least the threshold. The last \
          column is the share of {no} that is called {yes}, the false positive rate. A threshold that was chosen on these rows \
-         does a little less well on others.</p>\n</section>\n"
-    )
+         does a little less well on others."
+    );
+    table::close(&note, html);
+    Ok(())
 }
 
 fn row(at: &Threshold, html: &mut String) -> fmt::Result {
@@ -52,7 +56,7 @@ fn row(at: &Threshold, html: &mut String) -> fmt::Result {
     for share in shares.into_iter().chain([at.false_positives()]) {
         match share.is_finite() {
             true => write!(html, "<td class=\"number\">{share:.3}</td>")?,
-            false => html.push_str("<td class=\"number\">\u{2013}</td>"),
+            false => write!(html, "<td class=\"number\">{UNDEFINED}</td>")?,
         }
     }
     html.push_str("</tr>\n");

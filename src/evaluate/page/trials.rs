@@ -1,5 +1,6 @@
 //! What a search tried.
 
+use super::table;
 use crate::evaluate::report::Trials;
 use crate::html::{Escaped, thousands};
 use std::fmt::{self, Write};
@@ -8,7 +9,8 @@ use std::fmt::{self, Write};
 const TRIALS: usize = 100;
 
 pub(super) fn write(trials: &Trials, html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>Search</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    table::open("Search", html);
+    html.push_str("<th></th>");
     // A column is of numbers if all its cells are.
     let number = |column: usize| {
         trials
@@ -33,16 +35,14 @@ pub(super) fn write(trials: &Trials, html: &mut String) -> fmt::Result {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table></div>\n");
+    html.push_str("</tbody>\n");
     let rest = trials.rows.len().saturating_sub(TRIALS);
     let more = if rest > 0 {
         format!(" {} more are not shown.", thousands(rest))
     } else {
         String::new()
     };
-    writeln!(
-        html,
-        "<p class=\"note\">{} trials, the best first.{more}</p>\n</section>",
-        thousands(trials.rows.len())
-    )
+    let note = format!("{} trials, the best first.{more}", thousands(trials.rows.len()));
+    table::close(&note, html);
+    Ok(())
 }
