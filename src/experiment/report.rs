@@ -3,8 +3,7 @@
 use super::difference::{Column, Difference};
 use super::paired::Paired;
 use super::verdict::{Verdict, needed};
-use crate::digits::count;
-use crate::digits::short;
+use crate::digits::{count, short};
 use crate::html::thousands;
 use crate::report::{percent, time};
 use serde::Serialize;

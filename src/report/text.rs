@@ -2,8 +2,7 @@
 
 use super::bias::Group;
 use super::{Change, Report, Worth};
-use crate::digits::count;
-use crate::digits::short;
+use crate::digits::{count, short};
 use crate::monitor::{Action, Check, Compare};
 
 /// Changes, releases and figures of groups beyond these are counted.

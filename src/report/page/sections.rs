@@ -1,8 +1,7 @@
 //! The parts of the page.
 
 use super::pictures;
-use crate::digits::count;
-use crate::digits::short;
+use crate::digits::{count, short};
 use crate::html::{Escaped, thousands};
 use crate::monitor::Action;
 use crate::monitor::{Compare, Then};
