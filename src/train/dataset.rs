@@ -183,23 +183,24 @@ fn times(series: &Series) -> std::result::Result<Vec<usize>, String> {
             .map(|x| sorted.partition_point(|other| other < x))
             .collect());
     };
-    let moment = |(row, text): (usize, &Option<String>)| {
-        let text = text.as_deref().unwrap_or_default();
-        dates::moment(text).ok_or_else(|| {
-            format!(
-                "split.time = {:?}: row {} (without the header) has {:?}, which is neither a number nor a date or time as \
-                 2024-01-31, 2024-01-31 10:00:00 or 2024-01-31T10:00:00+01:00",
-                series.name,
-                row + 1,
-                excerpt(text.as_bytes(), 40)
-            )
-        })
-    };
-    let moments: Vec<i128> = texts
-        .iter()
-        .enumerate()
-        .map(moment)
-        .collect::<std::result::Result<_, _>>()?;
+    let moment = |text: &Option<String>| dates::moment(text.as_deref().unwrap_or_default());
+    let is_number = |text: &Option<String>| text.as_ref().is_some_and(|text| text.parse::<f64>().is_ok());
+    let moments: Vec<Option<i128>> = texts.iter().map(moment).collect();
+    // Of numbers with a fault among them, the fault; else a number among dates.
+    let fault = (0..texts.len()).find(|&row| moments[row].is_none() && !is_number(&texts[row]));
+    if let Some(row) = fault.or_else(|| moments.iter().position(Option::is_none)) {
+        let what = match fault {
+            Some(_) => "neither a number nor a date or time as",
+            None => "a number where others are dates and times as",
+        };
+        return Err(format!(
+            "split.time = {:?}: row {} (without the header) has {:?}, which is {what} 2024-01-31, 2024-01-31 10:00:00 or \
+             2024-01-31T10:00:00+01:00",
+            series.name,
+            row + 1,
+            excerpt(texts[row].as_deref().unwrap_or_default().as_bytes(), 40)
+        ));
+    }
     Ok(places(&moments))
 }
 

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
-use jiff::tz::Offset;
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// A date or time of ISO 8601 (`2024-01-31`, `2024-01-31 10:00:00`, `2024-01-31T10:00:00+01:00`) as nanoseconds since 1970.
 /// Without an offset it counts as UTC.
@@ -12,8 +13,9 @@ pub fn moment(text: &str) -> Option<i128> {
         return None;
     }
     let timestamp = text.parse::<Timestamp>();
-    let civil = || Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    Some(timestamp.ok().or_else(civil)?.as_nanosecond())
+    // Beyond the last timestamp, too: 9999-12-31 is what people write for never.
+    let civil = || Some(text.parse::<DateTime>().ok()?.duration_since(EPOCH).as_nanos());
+    timestamp.ok().map(Timestamp::as_nanosecond).or_else(civil)
 }
 
 /// Is it a date, with or without a time? Beside ISO 8601 also `31.12.2024`, `12/31/2024 10:00` and the like: a year of four digits
@@ -65,6 +67,7 @@ mod tests {
         assert_eq!(moment("1970-01-02 00:00"), Some(day));
         assert_eq!(moment("1970-01-02T01:00:00+01:00"), Some(day));
         assert_eq!(moment("1969-12-31T23:59:59.999999999Z"), Some(-1));
+        assert_eq!(moment("9999-12-31"), Some(2_932_896 * day));
         for text in ["19700102", "2024-02-30", "31.12.2024", "soon", "2024", "-1", ""] {
             assert_eq!(moment(text), None, "{text}");
         }

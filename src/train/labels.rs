@@ -8,17 +8,26 @@ use std::collections::{BTreeSet, HashMap};
 /// More are ids or measurements, or ask for another kind of model: each class has a coefficient for each term.
 pub const CLASSES_MAX: usize = 100;
 
+/// From here on, whole numbers that differ may be the same double: 2^53.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// The classes of a target, by number or by alphabet, and of each row the place of its own. Of two, the second one is
 /// `positive`, if that is given.
 ///
 /// # Errors
-/// If there is one class or more than [`CLASSES_MAX`], or `positive` is none of two.
+/// If there is one class or more than [`CLASSES_MAX`], if they are numbers too large to be told apart, or `positive` is none of two.
 pub fn labels(
     name: &str,
     cells: &Cells,
     positive: Option<&str>,
 ) -> std::result::Result<(Vec<f64>, Vec<String>), String> {
     let texts: Vec<String> = match cells {
+        Cells::Numbers(numbers) if numbers.iter().any(|y| y.abs() >= WHOLE_MAX) => {
+            return Err(format!(
+                "the classes of {name:?} are numbers from 2^53 on, of which not all can be told apart; write them as texts, such as \
+                 c9007199254740993"
+            ));
+        }
         Cells::Numbers(numbers) => numbers.iter().map(|&y| label(y)).collect(),
         Cells::Texts(texts) => texts.iter().map(|text| text.clone().unwrap_or_default()).collect(),
     };
@@ -152,6 +161,13 @@ mod tests {
         );
         let message = labels("y", &Cells::Numbers(vec![0.0, 1.0, 2.0]), Some("1")).unwrap_err();
         assert!(message.contains("is for two classes, and \"y\" has 3"), "{message}");
+    }
+
+    #[test]
+    fn classes_that_are_one_double_are_refused() {
+        let one = Cells::Numbers(vec![9_007_199_254_740_992.0, 1.0]);
+        let message = labels("y", &one, None).unwrap_err();
+        assert!(message.contains("are numbers from 2^53 on"), "{message}");
     }
 
     #[test]

@@ -64,8 +64,11 @@ impl By {
             By::Groups(groups) => {
                 let found = distinct(&all, groups);
                 let count = count(found.len(), "groups")?;
-                let kept = &shuffled(&found, seed)[..count];
-                Ok(parts(&all, |_, row| kept.contains(&groups[row])))
+                let mut kept = shuffled(&found, seed);
+                kept.truncate(count);
+                // Sorted, for there may be as many groups as rows.
+                kept.sort_unstable();
+                Ok(parts(&all, |_, row| kept.binary_search(&groups[row]).is_ok()))
             }
             By::Times(times) => {
                 let count = count(rows, "rows")?;

@@ -103,6 +103,18 @@ fn bash_is_offered_what_may_come_next() {
     assert_eq!(names(&spool), before, "nothing is written");
 }
 
+/// What bash takes as if it were typed runs nothing, and is one word.
+#[test]
+fn bash_is_offered_names_in_quotes() {
+    let spool = spool();
+    let pipeline = fs::read(spool.path("p.toml")).unwrap();
+    for name in ["$(touch ran).toml", "a b.toml"] {
+        fs::write(spool.path(name), &pipeline).unwrap();
+    }
+    assert_eq!(bash(&spool, &["train", "$"]), [r"\$\(touch\ ran\).toml"]);
+    assert_eq!(bash(&spool, &["train", "a"]), [r"a\ b.toml"]);
+}
+
 fn names(spool: &Spool) -> Vec<String> {
     let mut all: Vec<String> = [".", "input", "output", "failed", "models"]
         .iter()

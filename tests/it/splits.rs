@@ -119,6 +119,38 @@ fn what_is_evaluated_comes_later_or_is_of_other_groups() {
     }
 }
 
+#[test]
+fn a_faulty_time_is_told_not_the_first_number() {
+    let spool = spool();
+    let with = |time: &dyn Fn(i32) -> String| {
+        let rows = (0..40).map(|i| {
+            format!(
+                "{},{},{}\n",
+                time(i),
+                i * 37 % 101,
+                if i % 3 == 0 { "yes" } else { "no" }
+            )
+        });
+        fs::write(
+            spool.path("visits.csv"),
+            format!("at,a,back\n{}", rows.collect::<String>()),
+        )
+        .unwrap();
+        train(&spool, &["--split-time", "at", "--dry-run"])
+    };
+    with(&|i| if i == 20 { "soon".into() } else { i.to_string() })
+        .exits(64)
+        .says("row 21 (without the header) has \"soon\", which is neither a number nor a date");
+    let date = |i| format!("2024-01-{:02}", 1 + i % 28);
+    with(&|i| if i == 5 { "45000".into() } else { date(i) })
+        .exits(64)
+        .says("row 6 (without the header) has \"45000\", which is a number where others are dates");
+    // What is written for never is later than all.
+    with(&|i| if i < 10 { "9999-12-31".into() } else { date(i) })
+        .exits(0)
+        .says("those from at = 9999-12-31 on");
+}
+
 /// The version lacks those columns, and producers' files may have them all the same.
 #[test]
 fn what_names_a_row_is_no_feature() {
