@@ -6,6 +6,7 @@ use crate::cli::VersionName;
 use crate::config::{Config, is_group};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
+use crate::worker::status;
 use std::path::{Path, absolute};
 
 /// The configuration with the group that is meant. `given`: by `--group`. `versions`: those that the command names.
@@ -34,6 +35,21 @@ pub fn choose(
         None => drop(only?),
     }
     Ok(config)
+}
+
+/// The configuration with the group that is meant where the command line says none; of several, that of the worker that runs.
+///
+/// # Errors
+/// There are several groups, none is named, and no worker runs that scores by one of them.
+pub fn of_worker(mut config: Config, invocation: &Invocation) -> Result<Config> {
+    let models = &config.models;
+    if !models.is_named
+        && only(&models.path).is_err()
+        && let Some(group) = status::group(&config)
+    {
+        config.models.name(&group);
+    }
+    choose(config, None, &[], invocation)
 }
 
 /// After a version was added: whoever starts without a group's name needs one, where there are several by now.

@@ -163,7 +163,9 @@ pub fn run(cli: Cli) -> u8 {
                 (true, false) => status::Wish::Json,
                 (false, false) => status::Wish::Text,
             };
-            status::status(load_group, wish)
+            let invoked = invocation.clone();
+            let load_of_worker = move || load().and_then(|config| group::of_worker(config, &invoked));
+            status::status(load_of_worker, wish)
         }
         Some(Command::History {
             file,

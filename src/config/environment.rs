@@ -5,10 +5,11 @@ pub const FILE: &str = "TRANSFORM_CONFIG";
 
 /// The variable that was meant by one that is read by nobody, if it is near to one. `keys`: all that there are, such as `input.path`.
 ///
-/// Others of the same prefix are none of ours: Kubernetes sets TRANSFORM_PORT and TRANSFORM_SERVICE_HOST for a service of that name.
+/// Others of the same prefix are none of ours: Kubernetes sets TRANSFORM_PORT and TRANSFORM_SERVICE_HOST for a service of that name, and
+/// TRANSFORM_SERVE_PORT_8080_TCP for one called transform-serve.
 pub fn meant(name: &str, keys: &[String]) -> Option<String> {
     let rest = name.strip_prefix("TRANSFORM_")?;
-    if name == FILE || rest.contains("__") {
+    if name == FILE || rest.contains("__") || is_of_service(rest) {
         return None;
     }
     let variable = |key: &String| format!("TRANSFORM_{}", key.replacen('.', "__", 1).to_uppercase());
@@ -26,6 +27,17 @@ pub fn meant(name: &str, keys: &[String]) -> Option<String> {
         None => distance(variable) <= 2,
     };
     all.filter(near).min_by_key(distance)
+}
+
+/// Is it of those that Kubernetes sets for each port of a service?
+fn is_of_service(rest: &str) -> bool {
+    let parts: Vec<&str> = rest.split('_').collect();
+    parts.ends_with(&["PORT"])
+        || parts.windows(2).any(|pair| match pair {
+            ["SERVICE", "HOST" | "PORT"] => true,
+            ["PORT", number] => number.bytes().all(|b| b.is_ascii_digit()),
+            _ => false,
+        })
 }
 
 #[cfg(test)]
@@ -58,6 +70,9 @@ mod tests {
             ("TRANSFORM_PORT", None),
             ("TRANSFORM_PORT_8080_TCP_ADDR", None),
             ("TRANSFORM_SERVICE_HOST", None),
+            ("TRANSFORM_SERVE_PORT", None),
+            ("TRANSFORM_SERVE_SERVICE_PORT_HTTP", None),
+            ("TRANSFORM_INPUT_PORT_8080_TCP_ADDR", None),
             ("TRANSFORM_COMMIT", None),
             ("TRANSFORMERS_CACHE", None),
             ("PATH", None),

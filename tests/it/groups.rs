@@ -100,7 +100,12 @@ fn a_worker_takes_the_first_group_that_comes_and_stays_with_it() {
     daemon.logs("the new configuration is refused; the old one stays");
     spool.drop_file("c.csv", xs(&[1.0]));
     wait_until("it is scored", || spool.output("c.csv") == Some(line(2.0, 0.0, &[1.0])));
+    // Whoever watches it goes on seeing how it is.
+    wait_until("its status is written", || spool.run(&["status"]).code == 0);
+    spool.run(&["status"]).exits(0).says("sales/1");
+    spool.run(&["status", "--check"]).exits(0);
     assert_eq!(daemon.stop(), 0);
+    spool.run(&["status"]).exits(64).says("several model groups");
 }
 
 #[test]

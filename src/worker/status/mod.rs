@@ -26,5 +26,5 @@ pub use news::{Counts, Last, Live};
 pub use process::{Mode, Process, State};
 pub use reporter::{Reporter, rehearse};
 pub use snapshot::Status;
-pub use survey::{PATIENCE, find, load};
+pub use survey::{PATIENCE, find, group, load};
 pub use trial::Trial;

@@ -73,6 +73,14 @@ pub fn load(load: impl FnOnce() -> Result<Config> + Send + 'static) -> Result<Co
     }
 }
 
+/// The model group of the worker that runs, by its own word: it stays with it when others come.
+pub fn group(config: &Config) -> Option<String> {
+    Lock::holder(&config.state.path).ok()??;
+    let model = written::read(config).worker()?.model?;
+    let (group, _) = model.rsplit_once('/')?;
+    Some(group.into())
+}
+
 /// How things stand, for whoever asks.
 ///
 /// # Errors
