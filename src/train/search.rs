@@ -5,7 +5,7 @@
 use super::dataset::Dataset;
 use super::pipeline::Pipeline;
 use super::split::Parts;
-use crate::evaluate::{self, Metric};
+use crate::evaluate::{self, Metric, Task};
 use crate::format::csv::texts;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -208,6 +208,13 @@ impl Search {
         if !Metric::of(task).contains(&metric) {
             return Err(format!("search.metric: the target has no {}", metric.name()));
         }
+        if let Task::Multiclass { classes } = task
+            && self.over.iter().any(|(key, _)| key == "train.threshold")
+        {
+            return Err(format!(
+                "search.over.\"train.threshold\": a threshold is for two classes, and the target has {classes}"
+            ));
+        }
         let folds = dataset.by.folds(&dataset.parts.train, self.folds, self.seed)?;
         let try_one = |keys: Vec<(String, Value)>| {
             let score = |Parts { train, test }: &Parts| -> Result<f64, String> {
@@ -272,6 +279,11 @@ fn range((key, value): (&String, &Value)) -> Result<(String, Range), String> {
     if !key.starts_with("train.") && !key.starts_with("preprocess.") {
         return Err(format!(
             "search.over.{key:?}: only keys of train and preprocess can be searched over"
+        ));
+    }
+    if key == "train.positive" {
+        return Err(format!(
+            "search.over.{key:?}: which class is yes is no hyperparameter; say it in train.positive"
         ));
     }
     let wrong = || {
@@ -391,6 +403,7 @@ mod tests {
             ),
             ("trials = 3\nover = { 'train.alpha' = [1] }", "search.trials goes with"),
             ("over = { 'data.file' = ['x'] }", "only keys of train and preprocess"),
+            ("over = { 'train.positive' = ['a', 'b'] }", "is no hyperparameter"),
             ("over = { 'train.alpha' = [] }", "neither a list"),
             (
                 "over = { 'train.alpha' = { from = 0.0, to = 1.0, scale = 'log' } }",

@@ -146,6 +146,24 @@ fn several_classes_go_from_examples_to_scored_files() {
     .says("the best of 3 trials");
 }
 
+#[test]
+fn a_threshold_of_several_classes_is_refused() {
+    let spool = spool();
+    for flags in [
+        &["--threshold", "0.3"][..],
+        &["--search-over", "train.threshold=[0.3, 0.5]"],
+    ] {
+        train(&spool, flags).exits(64).says("for two classes");
+    }
+    train(&spool, &[]).exits(0);
+    spool.approve(1);
+    let file = fixture("several.csv");
+    spool
+        .run(&["evaluate", &file, "--threshold", "0.3"])
+        .exits(64)
+        .says("it is for two classes with probabilities");
+}
+
 /// What was approved has its classes in another order.
 #[test]
 fn classes_in_another_order_are_compared() {

@@ -8,7 +8,7 @@ use crate::evaluate::details::Details;
 use crate::evaluate::page::page;
 use crate::evaluate::report::{Report, facts};
 use crate::evaluate::scoring::{Target, predictions};
-use crate::evaluate::{Baseline, Comparison, Examples, SEED};
+use crate::evaluate::{Baseline, Comparison, Examples, SEED, Task};
 use crate::format::csv::columns::{self, Cells, ReadAs, Wanted};
 use crate::format::csv::table::Table;
 use crate::model::{Format, Gain, Model};
@@ -76,6 +76,7 @@ impl<'a> Registered<'a> {
         let name = format!("{}/{version}", registry.group());
         let shown = registry.show(version)?;
         let model = registry.prove(version)?.model;
+        let given = threshold.is_some();
         let threshold = threshold.or(model.threshold()).unwrap_or(THRESHOLD);
         if !(0.0..=1.0).contains(&threshold) {
             return Err(Error::config(
@@ -84,6 +85,12 @@ impl<'a> Registered<'a> {
             ));
         }
         let target = Target::of(&model, threshold).map_err(|why| Error::config(&name, why))?;
+        if given && !matches!(target.task, Task::Classification { .. }) {
+            return Err(Error::config(
+                "--threshold",
+                "it is for two classes with probabilities, and this version gives something else; leave it out",
+            ));
+        }
         Ok(Registered {
             registry,
             name,
