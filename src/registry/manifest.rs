@@ -161,7 +161,8 @@ impl Manifest {
                 .filter_map(|(name, value)| Some((name.as_str(), number(value)?)))
         };
         let named = |wanted: &str| numbers().find(|(name, _)| *name == wanted);
-        named("r2").or_else(|| named("roc_auc")).or_else(|| numbers().next())
+        let main = ["r2", "roc_auc", "f1_macro"].into_iter().find_map(named);
+        main.or_else(|| numbers().next())
     }
 
     /// Those that are numbers, by name.

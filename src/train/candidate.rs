@@ -183,6 +183,9 @@ impl Candidate<'_> {
             ));
         }
         let approved = self.approved()?;
+        if let Predictions::Version { name, .. } = &approved {
+            warnings.extend(self.seen_by(name)?);
+        }
         let comparison = self.compare(&approved);
         let main = comparison.candidate.main();
         if main.value.is_none() {
@@ -245,6 +248,26 @@ impl Candidate<'_> {
         let (table, rows) = self.dataset.source(&self.pipeline, &self.fitted.test.rows);
         let against = self.target();
         Predictions::find(&self.registry, &table, &rows, &against)
+    }
+
+    /// Whether the approved version was trained on rows that are evaluated: its figures are too good then.
+    fn seen_by(&self, name: &str) -> Result<Option<String>> {
+        let version = self.registry.latest_approved()?.version;
+        let Some(training) = self.registry.show(version)?.manifest.training else {
+            return Ok(None);
+        };
+        let pipeline = self.registry.attachment(version, Attachment::Pipeline)?;
+        let text = pipeline.and_then(|bytes| String::from_utf8(bytes).ok());
+        let keys: Option<toml::Table> = text.and_then(|text| toml::from_str(&text).ok());
+        let split = |keys: &toml::Table| keys.get("split").cloned();
+        let same_rows = keys.is_some_and(|keys| split(&keys) == split(&self.pipeline.keys));
+        let seen = training.fingerprint == self.dataset.fingerprint() && !same_rows;
+        Ok(seen.then(|| {
+            format!(
+                "{name} was trained from the same files by another split: it has seen rows that are evaluated here, so its figures are \
+                 too good; compare both on rows that neither has seen, by the same [split] or another file"
+            )
+        }))
     }
 
     fn compare(&self, approved: &Predictions) -> Comparison {

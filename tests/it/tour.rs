@@ -17,7 +17,7 @@ curl() {
   address=$(sed -n 's/.*address=\([0-9.:]*\).*/\1/p' serve.log | head -n 1)
   exec 3<> "/dev/tcp/${address/://}"
   printf 'POST /stream HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' "$address" "$2" ${#4} "$4" >&3
-  tail -n 1 <&3; echo
+  tail -n 1 <&3
 }
 export TRANSFORM_SERVE__LISTEN=127.0.0.1:0
 trap 'kill $(jobs -p) 2> /dev/null' EXIT

@@ -427,3 +427,21 @@ fn names_of_any_length_can_be_shown() {
     ));
     spool.run(&["models", "show", "1"]).exits(0).says("xxx");
 }
+
+/// A gate failed a version that was as good, for the approved one had been trained on the rows that both were evaluated on.
+#[test]
+fn an_approved_version_that_has_seen_the_rows_is_told() {
+    let spool = spool();
+    train(&spool, &[]).exits(0);
+    spool.approve(1);
+    let ran = train(&spool, &["--alpha", "0.5"]).exits(0);
+    assert!(!ran.stdout.contains("has seen rows"), "{}", ran.stdout);
+    let seen = "lines/1 was trained from the same files by another split: it has seen rows that are evaluated here";
+    train(&spool, &["--split-seed", "5"]).exits(0).says(seen);
+    spool
+        .run(&["models", "diff", "1", "3"])
+        .exits(0)
+        .says("evaluated on other rows, so they don't compare: split.seed");
+    let same = spool.run(&["models", "diff", "1", "2"]).exits(0).stdout;
+    assert!(!same.contains("evaluated on other rows"), "{same}");
+}

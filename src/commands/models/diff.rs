@@ -87,7 +87,9 @@ fn rows(diff: &Diff) -> Vec<Vec<String>> {
     add("inputs", columns(&diff.inputs));
     add("outputs", columns(&diff.outputs));
     add("coefficients", coefficients(&diff.coefficients, &diff.versions));
-    add("metrics", metrics(&diff.metrics, &diff.versions));
+    let mut figures = metrics(&diff.metrics, &diff.versions);
+    figures.extend(other_rows(&diff.settings, &diff.training));
+    add("metrics", figures);
     add("settings", changed_settings(&diff.settings));
     add("data", data(&diff.training));
     rows
@@ -212,6 +214,18 @@ fn metrics(metrics: &[Figure], versions: &Change<u32>) -> Vec<String> {
     }
 }
 
+/// Figures of other rows don't compare.
+fn other_rows(settings: &Settings, training: &Change<Option<Training>>) -> Option<String> {
+    let files = |training: &Option<Training>| training.as_ref().map(|training| training.fingerprint.clone());
+    let other = files(&training.old) != files(&training.new);
+    let mut why: Vec<&str> = if other { vec!["the files differ"] } else { Vec::new() };
+    let keys = settings.changed.keys().map(String::as_str);
+    why.extend(keys.filter(|key| key.starts_with("split.")));
+    let old = training.old.as_ref().zip(training.new.as_ref());
+    (old.is_some() && !why.is_empty())
+        .then(|| format!("evaluated on other rows, so they don't compare: {}", why.join(", ")))
+}
+
 /// A table of numbers under the versions that they are of.
 fn figures(figures: &[Figure], versions: &Change<u32>) -> Vec<String> {
     if figures.is_empty() {
@@ -268,7 +282,7 @@ fn data(training: &Change<Option<Training>>) -> Vec<String> {
     };
     let rows = [
         ("rows", change(&old.rows.to_string(), &new.rows.to_string())),
-        ("fingerprint", change(&old.fingerprint, &new.fingerprint)),
+        ("files", change(&old.fingerprint, &new.fingerprint)),
         ("transform", change(&old.crate_version, &new.crate_version)),
     ];
     align(&rows.map(|(name, text)| vec![name.to_string(), text]))

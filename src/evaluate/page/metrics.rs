@@ -81,7 +81,7 @@ fn basis(report: &Report, task: Task) -> String {
     let none = if approved.is_some() {
         " Difference: this model less the approved one, on the same rows and the same resamples."
     } else {
-        " No version is approved to compare with."
+        " No other version is approved to compare with."
     };
     let Examples { actual, predicted, .. } = report.examples;
     let infinite = actual
