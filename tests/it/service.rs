@@ -372,7 +372,8 @@ fn the_version_has_the_commit() {
         let output = output.ok().filter(|output| output.status.success())?;
         Some(String::from_utf8(output.stdout).unwrap().trim().to_string())
     };
-    let top = git(&["rev-parse", "--show-toplevel"]).filter(|top| top == env!("CARGO_MANIFEST_DIR"));
+    let real = |path: &str| std::fs::canonicalize(path).unwrap();
+    let top = git(&["rev-parse", "--show-toplevel"]).filter(|top| real(top) == real(env!("CARGO_MANIFEST_DIR")));
     let commit = top.and_then(|_| git(&["rev-parse", "--short=8", "HEAD"]));
     let version = Spool::new().run(&["--version"]).exits(0).stdout;
     let number = env!("CARGO_PKG_VERSION");
