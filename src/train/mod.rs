@@ -184,7 +184,11 @@ fn baseline(fitted: &Fitted, dataset: &Dataset) -> std::result::Result<Baseline,
         None => Actual::Numbers(&target),
     };
     let outputs = fitted.artifact.signature().outputs;
-    let features = dataset.features.select(&dataset.parts.train);
+    let mut features = dataset.features.select(&dataset.parts.train);
+    let inputs = &fitted.artifact.inputs;
+    features
+        .columns
+        .retain(|series| inputs.iter().any(|input| input.name == series.name));
     Ok(Baseline {
         rows_of: Some(format!(
             "{} that it was trained on; outcomes of {} that were kept to evaluate on",

@@ -6,6 +6,8 @@ use crate::model::pipeline::{self as model, Factor, Input, Output, Steps, Term, 
 use std::collections::{BTreeMap, HashMap};
 
 const TERMS_MAX: usize = 10_000;
+/// Constant features that a warning names.
+const NAMED: usize = 10;
 
 /// How to prepare.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,10 +84,10 @@ pub fn fit(features: &Frame, rows: &[usize], settings: &Settings) -> Result<Prep
         return Err(format!("each of the {} training rows has a missing value", rows.len()));
     }
     let inputs = features.columns.iter().map(|series| input(series, &kept, settings));
-    let inputs = inputs.collect::<Result<Vec<_>, String>>()?;
-    let columns = columns(&inputs, features, &kept)?;
-    too_few(kept.len(), features.columns.len(), "features", String::new)?;
-    check(&inputs, &columns, &kept)?;
+    let mut inputs = inputs.collect::<Result<Vec<_>, String>>()?;
+    let mut columns = columns(&inputs, features, &kept)?;
+    let mut warnings = check(&mut inputs, &mut columns, kept.len())?;
+    too_few(kept.len(), inputs.len(), "features", String::new)?;
 
     let mut terms = terms(&inputs, &columns, settings)?;
     too_few(kept.len(), terms.len(), "terms", || most(&inputs, &terms))?;
@@ -97,7 +99,7 @@ pub fn fit(features: &Frame, rows: &[usize], settings: &Settings) -> Result<Prep
     };
     let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
     let mut values = Steps::of(&draft).map_err(|defect| defect.to_string())?.design(&slices);
-    let warnings = leave_out(&mut terms, &mut values);
+    warnings.extend(leave_out(&mut terms, &mut values));
     for (term, values) in terms.iter_mut().zip(&mut values) {
         if values.iter().any(|x| !x.is_finite()) {
             return Err(format!(
@@ -303,8 +305,8 @@ pub fn never_known(inputs: &[Input], features: &Frame, rows: &[usize]) -> Vec<St
     inputs.iter().filter(unknown).map(sentence).collect()
 }
 
-/// Refuses features that say nothing, or what another says already.
-fn check(inputs: &[Input], columns: &[Vec<f64>], rows: &[usize]) -> Result<(), String> {
+/// Leaves out features that are constant in all `rows`, and says so; refuses those that say what another says already.
+fn check(inputs: &mut Vec<Input>, columns: &mut Vec<Vec<f64>>, rows: usize) -> Result<Vec<String>, String> {
     let filled = |input: &Input, x: f64| match &input.missing {
         model::Missing::Fill(fill) if x.is_nan() => *fill,
         model::Missing::Category(fill) if x.is_nan() => input
@@ -316,31 +318,42 @@ fn check(inputs: &[Input], columns: &[Vec<f64>], rows: &[usize]) -> Result<(), S
     };
     let mut constant = Vec::new();
     let mut equal = Vec::new();
+    let mut keep = Vec::with_capacity(inputs.len());
     let mut seen: HashMap<(&[String], Vec<u64>), &str> = HashMap::new();
-    for (input, column) in inputs.iter().zip(columns) {
+    for (input, column) in inputs.iter().zip(&*columns) {
         // One pattern for both zeros.
         let bits: Vec<u64> = column.iter().map(|&x| (filled(input, x) + 0.0).to_bits()).collect();
-        if bits.iter().all(|b| *b == bits[0]) {
+        keep.push(bits.iter().any(|b| *b != bits[0]));
+        if keep.last() == Some(&false) {
             constant.push(format!("{:?}", input.name));
         } else if let Some(first) = seen.insert((&input.categories, bits), &input.name) {
             equal.push(format!("{first:?} and {:?}", input.name));
         }
     }
-    if !constant.is_empty() {
-        return Err(format!(
-            "constant features: {} (the same value in all {} training rows); leave them out of data.features",
-            constant.join(", "),
-            rows.len()
-        ));
-    }
     if !equal.is_empty() {
         return Err(format!(
-            "duplicate features: {} (equal in all {} training rows); keep one of them in data.features",
-            equal.join(", "),
-            rows.len()
+            "duplicate features: {} (equal in all {rows} training rows); keep one of them in data.features",
+            equal.join(", ")
         ));
     }
-    Ok(())
+    let named = constant[..constant.len().min(NAMED)].join(", ");
+    let named = match constant.len() {
+        0 => return Ok(Vec::new()),
+        1..=NAMED => named,
+        n => format!("{named} and {} more", n - NAMED),
+    };
+    if constant.len() == inputs.len() {
+        return Err(format!(
+            "constant features: {named} (the same value in all {rows} training rows): no other is left to learn from"
+        ));
+    }
+    let mut kept = keep.iter();
+    inputs.retain(|_| kept.next() == Some(&true));
+    let mut kept = keep.iter();
+    columns.retain(|_| kept.next() == Some(&true));
+    Ok(vec![format!(
+        "constant features are left out, having the same value in all {rows} training rows: {named}"
+    )])
 }
 
 /// Terms of the first degree, then products by rising degree.

@@ -10,6 +10,7 @@ use transform::model::{Format, Model};
 use transform::score::{Lineup, Spelling};
 use transform::train::dataset::Dataset;
 use transform::train::pipeline::Pipeline;
+use transform::train::search::Search;
 use transform::train::{self, Fitted, Scored};
 use transform::transform::{BadRows, Columns, Dialect, Encoding, Header, Limit, Run, Scorer, Shape, Share};
 
@@ -199,8 +200,8 @@ fn coefficients_are_those_of_scikit_learn() {
     }
 }
 
-/// Writes `csv`, trains on all but its last row by `keys`, and says what came of it.
-pub fn train_on(csv: &str, keys: &str) -> Result<(Dataset, Fitted), String> {
+/// Writes `csv`, to be trained on but for its last row by `keys`. The file is there as long as the folder.
+fn pipeline_of(csv: &str, keys: &str) -> (TempDir, Result<Pipeline, String>) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("e.csv");
     fs::write(&file, csv).unwrap();
@@ -208,12 +209,70 @@ pub fn train_on(csv: &str, keys: &str) -> Result<(Dataset, Fitted), String> {
         "[data]\nfile = {:?}\ntarget = \"y\"\n[split]\nlast = 1\n{keys}",
         file.to_str().unwrap()
     );
-    let pipeline = Pipeline::parse(Path::new("p.toml"), &text, &[]).map_err(|e| e.to_string())?;
-    fit(&pipeline).map_err(|message| message.replace(folder.path().to_str().unwrap(), ""))
+    let pipeline = Pipeline::parse(Path::new("p.toml"), &text, &[]).map_err(|e| e.to_string());
+    (folder, pipeline)
+}
+
+/// Trains on all rows of `csv` but the last one by `keys`, and says what came of it.
+pub fn train_on(csv: &str, keys: &str) -> Result<(Dataset, Fitted), String> {
+    let (folder, pipeline) = pipeline_of(csv, keys);
+    fit(&pipeline?).map_err(|message| message.replace(folder.path().to_str().unwrap(), ""))
 }
 
 const LEAST: &str = "[train]\ntrainer = \"least-squares\"\n";
 const LOGISTIC: &str = "[train]\ntrainer = \"logistic\"\nalpha = 1\n";
+
+#[test]
+fn constant_columns_are_left_out_and_named() {
+    let columns = |n: usize| -> (String, String) {
+        let names: Vec<String> = (1..=n).map(|i| format!("c{i}")).collect();
+        (names.join(","), vec!["7"; n].join(","))
+    };
+    for (n, named) in [
+        (1, "\"t\", \"c1\""),
+        (
+            11,
+            "\"t\", \"c1\", \"c2\", \"c3\", \"c4\", \"c5\", \"c6\", \"c7\", \"c8\", \"c9\" and 2 more",
+        ),
+    ] {
+        let (names, cells) = columns(n);
+        let rows = [
+            ("1", "a", 2),
+            ("2", "a", 3),
+            ("3", "a", 4),
+            ("5", "a", 4),
+            ("1", "b", 6),
+        ];
+        let rows = rows.map(|(x, t, y)| format!("{x},{t},{cells},{y}\n"));
+        let csv = format!("x,t,{names},y\n{}", rows.concat());
+        let (_, fitted) = train_on(&csv, LEAST).unwrap();
+        let inputs: Vec<&str> = fitted.artifact.inputs.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(inputs, ["x"]);
+        // The text that training hasn't seen is no reason to leave the row out.
+        assert_eq!((fitted.train.rows.len(), fitted.test.rows.len()), (4, 1));
+        let said = "constant features are left out, having the same value in all 4 training rows: ";
+        assert_eq!(fitted.warnings, [format!("{said}{named}")]);
+    }
+}
+
+/// A column differs in one row alone, so it is constant in the training rows of the fold that has the row.
+#[test]
+fn a_search_goes_on_where_a_column_is_constant_in_a_fold() {
+    let rows: String = (0..20)
+        .map(|i| format!("{i}.5,{},{}\n", u8::from(i == 3), i * 2 + i % 3))
+        .collect();
+    let keys =
+        "[train]\ntrainer = \"least-squares\"\nalpha = 0.1\n[search]\n[search.over]\n\"train.alpha\" = [0.1, 1.0]\n";
+    let (_folder, pipeline) = pipeline_of(&format!("x,z,y\n{rows}"), keys);
+    let pipeline = pipeline.unwrap();
+    let dataset = Dataset::read(&pipeline).unwrap();
+    let search = Search::parse(pipeline.search.as_ref().unwrap()).unwrap();
+    let outcome = search.run(&pipeline, &dataset, || {}).unwrap();
+    assert!(
+        outcome.trials.iter().all(|trial| trial.problem.is_none()),
+        "{outcome:?}"
+    );
+}
 
 #[test]
 fn bad_examples_are_told_by_what_is_wrong_with_them() {
@@ -221,12 +280,7 @@ fn bad_examples_are_told_by_what_is_wrong_with_them() {
         (
             "x,y\n1,2\n1,3\n1,4\n1,5\n1,6\n",
             LEAST,
-            "/e.csv: constant features: \"x\" (the same value in all 4 training rows)",
-        ),
-        (
-            "x,z,t,y\n1,1,a,2\n2,,a,3\n3,,a,4\n5,3,a,4\n1,4,a,5\n1,2,b,6\n",
-            "[preprocess]\nmissing = 1.0\n[train]\ntrainer = \"least-squares\"\n",
-            "constant features: \"t\"",
+            "/e.csv: constant features: \"x\" (the same value in all 4 training rows): no other is left",
         ),
         (
             "x,z,y\n1,1.0,2\n2,2,3\n3,3e0,4\n4,4,5\n9,0,5\n",
