@@ -1,6 +1,6 @@
 //! `transform models ...`
 
-use super::{BaselineColumns, VersionName, files, one_of};
+use super::{BaselineColumns, Names, VersionName, files, one_of};
 use crate::model::Format;
 use crate::model::ensemble::Combine;
 use clap::builder::PossibleValue;
@@ -49,16 +49,17 @@ pub enum Models {
         /// How the artifact is written ('models ensemble' makes ensembles)
         #[arg(long, value_parser = one_of::<Format>(artifacts()))]
         format: Format,
-        /// The features' names, in the model's order, where the artifact has none
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        feature_names: Option<Vec<String>>,
+        /// The features' names, in the model's order, where the artifact has none; one with a comma stands in double quotes,
+        /// as in a CSV: 'a,"b, c"'. So do those of the other lists of names
+        #[arg(long, value_name = "NAME,..")]
+        feature_names: Option<Vec<Names>>,
         /// The classes' names, in the model's order, where the artifact only counts them
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        class_names: Option<Vec<String>>,
+        #[arg(long, value_name = "NAME,..")]
+        class_names: Option<Vec<Names>>,
         /// Inputs that are booleans: their cells may be True and False (true, TRUE, t), or 1 and 0, whichever the model was
         /// trained on
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        booleans: Vec<String>,
+        #[arg(long, value_name = "NAME,..")]
+        booleans: Vec<Names>,
         /// A number that means, in every input of numbers, that the value is missing, as XGBoost's missing=-999, which is
         /// not in the file; may be given again
         #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -68,8 +69,8 @@ pub enum Models {
         codes: bool,
         /// The columns that were categories to pandas when a LightGBM model was trained, where `register` says that its file
         /// leaves it in doubt
-        #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-        categories: Vec<String>,
+        #[arg(long, value_name = "NAME,..")]
+        categories: Vec<Names>,
         #[command(flatten)]
         details: Details,
     },

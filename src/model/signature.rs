@@ -379,7 +379,7 @@ impl Signature {
         };
         if names.len() != label.categories.len() {
             return Err(Defect(format!(
-                "{} class names for {} classes",
+                "{} class names for {} classes: {names:?}",
                 names.len(),
                 label.categories.len()
             )));

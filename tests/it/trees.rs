@@ -12,12 +12,26 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 #[test]
+fn a_name_with_a_comma_stands_in_quotes() {
+    let spool = Spool::without_model();
+    let artifact = fixture("xgboost-3.2.0/classifier.ubj");
+    spool
+        .register_file(&artifact, "xgboost", &["--class-names", "low,\"mid, so to say\",high"])
+        .exits(0);
+    spool
+        .run(&["models", "show", "1"])
+        .exits(0)
+        .says("category (low, \"mid, so to say\", high)");
+}
+
+#[test]
 fn a_classifier_gives_labels_and_probabilities() {
     let spool = Spool::without_model().set("input.max_bad_rows=50%");
     let artifact = fixture("xgboost-3.2.0/classifier.ubj");
     spool
-        .register_file(&artifact, "xgboost", &["--class-names", "low,\"mid, so to say\",high"])
-        .exits(64);
+        .register_file(&artifact, "xgboost", &["--class-names", "low,\"mid, so to say\""])
+        .exits(64)
+        .says("2 class names for 3 classes: [\"low\", \"mid, so to say\"]");
     spool
         .register_file(&artifact, "xgboost", &["--class-names", "low,mid,high", "--approve"])
         .exits(0);

@@ -7,7 +7,7 @@ mod show;
 
 use super::invocation::Invocation;
 use super::{count, now, print_line, sandbox};
-use crate::cli::Models;
+use crate::cli::{Models, Names};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::model::{Column, Declared, Marker};
@@ -35,13 +35,13 @@ pub fn run(config: &Config, command: Models, invocation: &Invocation) -> Result<
             details,
         } => {
             let declared = Declared {
-                feature_names,
-                class_names,
-                booleans,
+                feature_names: feature_names.map(Names::all),
+                class_names: class_names.map(Names::all),
+                booleans: Names::all(booleans),
                 missing,
                 markers: Vec::new(),
                 codes,
-                categories,
+                categories: Names::all(categories),
             };
             let new = New {
                 config,
