@@ -270,7 +270,7 @@ pub enum Command {
     ///
     /// A pipeline file says how; config/diabetes.toml has every key. Each key is also a flag, which counts more. Nothing is
     /// registered if the evaluation doesn't pass the gate (exit code 2), and nothing is approved.
-    #[command(after_help = files())]
+    #[command(after_help = files(), after_long_help = format!("{}\n\n{MINIMAL}", files()))]
     Train {
         /// The pipeline file
         #[arg(value_name = "PIPELINE")]
@@ -387,6 +387,12 @@ fn files() -> String {
     )
 }
 
+/// For who has only the program.
+const MINIMAL: &str = concat!(
+    "A pipeline file to start from; all else has a default:\n\n",
+    include_str!("pipeline.toml")
+);
+
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "not a duration, such as 90s, 15m or 1h".to_string();
     let span = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
@@ -396,11 +402,22 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::pipeline::Pipeline;
     use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_pipeline_to_start_from_is_one() {
+        let file = include_str!("pipeline.toml");
+        let pipeline = Pipeline::parse("p.toml".as_ref(), file, &[]).unwrap();
+        assert_eq!(pipeline.data.target.as_deref(), Some("price"));
+        let mut train = Cli::command().find_subcommand("train").unwrap().clone();
+        assert!(train.render_long_help().to_string().contains(file.trim_end()));
+        assert!(include_str!("../../TRAIN.md").contains(file));
     }
 
     #[test]
