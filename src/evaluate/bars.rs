@@ -42,7 +42,8 @@ fn permutation(importance: &Importance) -> Option<Figure> {
             .value
             .map_or("nothing".into(), |value| importance.metric.show(value))
     );
-    drawn("Permutation importance", what, bars.collect())
+    // A rise is no importance, however large.
+    drawn("Permutation importance", what, bars.collect(), |drop| drop)
 }
 
 fn of_gain(importance: &Importance, gain: &Gain) -> Option<Figure> {
@@ -63,7 +64,7 @@ fn of_gain(importance: &Importance, gain: &Gain) -> Option<Figure> {
         n => format!("; {} columns have no split", thousands(n)),
     };
     let what = format!("By how much splits reduced the loss of the training rows: {what}{unused}");
-    drawn("Gain", what, bars)
+    drawn("Gain", what, bars, f64::abs)
 }
 
 fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
@@ -74,22 +75,28 @@ fn coefficients(coefficients: &[(String, f64)]) -> Option<Figure> {
         "Coefficients",
         "Of each term after preprocessing".into(),
         bars.collect(),
+        f64::abs,
     )
 }
 
-/// The largest first, whatever their sign.
-fn drawn(title: &'static str, what: String, mut bars: Vec<(&str, f64, String)>) -> Option<Figure> {
+/// The largest `size` first; of equal ones in their order.
+fn drawn(
+    title: &'static str,
+    what: String,
+    mut bars: Vec<(&str, f64, String)>,
+    size: fn(f64) -> f64,
+) -> Option<Figure> {
     bars.retain(|bar| bar.1.is_finite());
     if bars.is_empty() {
         return None;
     }
-    bars.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    bars.sort_by(|a, b| size(b.1).total_cmp(&size(a.1)));
     let rest = bars.len().saturating_sub(BARS);
     let hidden = match (rest, bars.get(BARS)) {
         (1, _) => Some("1 smaller one is not shown".to_owned()),
         (2.., Some(next)) => {
-            let size = significant(next.1.abs(), 4);
-            Some(format!("{} smaller ones, up to {size}, are not shown", thousands(rest)))
+            let next = significant(size(next.1), 4);
+            Some(format!("{} smaller ones, up to {next}, are not shown", thousands(rest)))
         }
         _ => None,
     };
@@ -100,4 +107,39 @@ fn drawn(title: &'static str, what: String, mut bars: Vec<(&str, f64, String)>) 
         note: sentences([Some(format!("{what}, the largest first")), hidden]),
         svg: named_bars(title, &bars),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::Metric;
+    use crate::evaluate::importance::Input;
+
+    #[test]
+    fn a_drop_stands_before_a_larger_rise_and_coefficients_go_by_size() {
+        let input = |(name, mean): (&str, f64)| Input {
+            name: name.into(),
+            mean: Some(mean),
+            sd: Some(0.0),
+        };
+        let worth = [("rises", -0.9), ("drops", 0.2), ("nothing", 0.0), ("most", 0.5)];
+        let importance = Importance {
+            metric: Metric::R2,
+            value: Some(0.5),
+            rows: 9,
+            of: 9,
+            repeats: 5,
+            inputs: worth.map(input).to_vec(),
+        };
+        let order = |svg: &str| {
+            let mut names: Vec<&str> = worth.iter().map(|(name, _)| *name).collect();
+            names.sort_by_key(|name| svg.find(&format!(">{name}<")).unwrap());
+            names
+        };
+        let drawn = permutation(&importance).unwrap();
+        assert_eq!(order(&drawn.svg), ["most", "drops", "nothing", "rises"]);
+        let terms = worth.map(|(name, value)| (name.to_owned(), value));
+        let drawn = coefficients(&terms).unwrap();
+        assert_eq!(order(&drawn.svg), ["rises", "most", "drops", "nothing"]);
+    }
 }

@@ -23,7 +23,7 @@ pub struct Details {
 }
 
 impl Details {
-    /// Adds `importance` and `slices` to an `evaluation.json`.
+    /// Adds `importance`, the largest drop first, and `slices` to an `evaluation.json`.
     pub fn add_to(&self, metric: Metric, json: &mut Value) {
         let mut importance = self.importance.as_ref().map_or(Value::Null, Importance::json);
         if let (Some(gain), Some(inputs)) = (&self.gain, importance["inputs"].as_array_mut()) {
@@ -37,6 +37,10 @@ impl Details {
                 Library::Lightgbm => "sum of the input's splits (LightGBM)",
             }
             .into();
+        }
+        if let Some(inputs) = importance["inputs"].as_array_mut() {
+            let drop = |input: &Value| input["mean"].as_f64().unwrap_or(f64::NEG_INFINITY);
+            inputs.sort_by(|a, b| drop(b).total_cmp(&drop(a)));
         }
         json["importance"] = importance;
         json["slices"] = slices::json(metric, &self.slices);

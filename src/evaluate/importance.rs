@@ -120,7 +120,7 @@ impl Importance {
     }
 
     /// `{"metric": "r2", "value": 0.47, "rows": 20, "of_rows": 20, "repeats": 5, "inputs": [{"name": "x", "mean": 0.9, "sd": 0.1}]}`;
-    /// what is undefined is null.
+    /// in the model's order; what is undefined is null.
     pub fn json(&self) -> Value {
         let inputs = self.inputs.iter();
         let inputs: Vec<Value> = inputs
