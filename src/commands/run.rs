@@ -120,8 +120,15 @@ pub fn once(
             if more {
                 text += "  and more: transform status lists them\n";
             }
-            for near_miss in tally.ignored_files.iter().filter_map(|file| super::near_miss(file)) {
+            let near_misses = tally.ignored_files.iter().filter_map(|file| super::near_miss(file));
+            let near_misses: Vec<String> = near_misses.collect();
+            for near_miss in &near_misses {
                 text += &format!("  ignored: {near_miss}\n");
+            }
+            // Where no file is a near miss, nobody may wait for one.
+            match tally.ignored - near_misses.len() as u64 {
+                more @ 1.. if !near_misses.is_empty() => text += &format!("  ignored: and {more} more\n"),
+                _ => {}
             }
             for halted in &tally.halted {
                 text +=

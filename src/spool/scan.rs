@@ -172,7 +172,7 @@ pub struct Listing {
 /// Ignored files that are named.
 const NAMED: usize = 3;
 
-/// Those that could be inputs first, then those that hold rows otherwise.
+/// Those that could be inputs first, then those that hold rows otherwise; of each by name, whatever the order of the listing.
 fn rank(name: &Name) -> u8 {
     match (FileFormat::glob(name.bytes()), foreign::by_name(name.bytes())) {
         (Some(_), _) => 0,
@@ -273,7 +273,9 @@ impl Listing {
                 Sort::Input => names.push(name),
                 Sort::Other if !folder => {
                     self.ignored += 1;
-                    let at = self.named.partition_point(|other| rank(other) <= rank(&name));
+                    let at = self
+                        .named
+                        .partition_point(|other| (rank(other), other) <= (rank(&name), &name));
                     self.named.insert(at, name);
                     self.named.truncate(NAMED);
                 }

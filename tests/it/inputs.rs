@@ -225,13 +225,12 @@ fn files_that_no_glob_has_are_counted() {
         .says("nothing to do: there are no inputs (3 files are ignored: no glob of input.include has their names)");
     let json = spool.run(&["status", "--json"]).exits(0).json();
     assert_eq!(json["ignored"], 3);
-    let mut named: Vec<_> = json["ignored_files"]
+    let named: Vec<_> = json["ignored_files"]
         .as_array()
         .unwrap()
         .iter()
         .map(|n| n.as_str().unwrap())
         .collect();
-    named.sort_unstable();
     assert_eq!(named, ["a.csv.gz", "a.txt", "a.xlsx"]);
     spool
         .run(&["status"])
@@ -257,6 +256,20 @@ fn files_that_no_glob_has_are_counted() {
     spool.drop_file("folder/c.parquet", "");
     let spool = spool.set("input.recursive=true");
     assert_eq!(spool.run(&["status", "--json"]).exits(0).json()["ignored"], 4);
+}
+
+/// Whatever the order in which the folder lists them.
+#[test]
+fn ignored_files_are_named_by_name_and_the_others_counted() {
+    let spool = Spool::new();
+    for name in ["z.csv.bz2", "d.dat", "c.xlsx", "b.xlsx", "a.xlsx", "0.png"] {
+        spool.drop_file(name, "x\n1\n");
+    }
+    let said = spool.once().exits(0).stderr.clone();
+    let ignored = said.lines().filter_map(|line| line.strip_prefix("  ignored: "));
+    let ignored: Vec<&str> = ignored.map(|line| line.split(" is ").next().unwrap()).collect();
+    assert_eq!(ignored, ["a.xlsx", "b.xlsx", "c.xlsx", "and 3 more"], "{said}");
+    spool.run(&["status"]).says("has a.xlsx, b.xlsx, c.xlsx...");
 }
 
 #[test]
