@@ -232,6 +232,25 @@ fn sizes() -> impl Strategy<Value = (u64, Sizes)> {
     (pieces, blocks, records).prop_map(|(piece, block, record_max)| (piece, Sizes { block, record_max }))
 }
 
+/// What was held back had one byte more than there are, for the line feed that a last line lacks: the difference was below zero.
+#[test]
+fn a_last_line_of_a_carriage_return_alone_was_longer_than_the_input() {
+    let rules = TextRules {
+        rows: RowFormat::Csv,
+        encoding: Encoding::UTF_8,
+        dialect: Dialect::plain(b','),
+    };
+    let sizes = Sizes {
+        block: 8,
+        record_max: 100,
+    };
+    for text in ["\r", "1\n\r", "1\n2\n\n\n\r"] {
+        let expected = whole(text.as_bytes(), &rules, sizes);
+        let (found, _) = by_ranges(text.as_bytes(), 1024, &rules, sizes);
+        assert_eq!(found, expected, "{text:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
