@@ -53,7 +53,7 @@ fn of_gain(importance: &Importance, gain: &Gain) -> Option<Figure> {
         (input.name.as_str(), figure, thousands(significant(figure, 4)))
     });
     let bars: Vec<(&str, f64, String)> = bars.collect();
-    let what = match gain.library {
+    let what = match gain.counted_by {
         Library::Xgboost => "the mean of the column\u{2019}s splits, which XGBoost calls gain",
         Library::Lightgbm => "the sum of the column\u{2019}s splits, which LightGBM calls gain",
     };

@@ -32,7 +32,7 @@ impl Details {
                 input["total_gain"] = splits.total.into();
                 input["splits"] = splits.count.into();
             }
-            importance["gain"] = match gain.library {
+            importance["gain"] = match gain.counted_by {
                 Library::Xgboost => "mean of the input's splits (XGBoost)",
                 Library::Lightgbm => "sum of the input's splits (LightGBM)",
             }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// By input, in the model's order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gain {
-    pub library: Library,
+    pub counted_by: Library,
     pub inputs: Vec<Splits>,
 }
 
@@ -39,13 +39,16 @@ impl Gain {
             Format::Lightgbm => of_lightgbm(artifact, &mut add).map(|()| Library::Lightgbm),
             Format::Linear | Format::Onnx | Format::Pipeline | Format::Ensemble => None,
         }?;
-        Some(Gain { library, inputs: gains })
+        Some(Gain {
+            counted_by: library,
+            inputs: gains,
+        })
     }
 
     /// What the library calls `gain`: XGBoost the mean of an input's splits (`get_score(importance_type="gain")`), LightGBM their sum
     /// (`feature_importance("gain")`). An input without splits has 0.
     pub fn figure(&self, splits: &Splits) -> f64 {
-        match self.library {
+        match self.counted_by {
             Library::Xgboost if splits.count > 0 => splits.total / splits.count as f64,
             Library::Xgboost | Library::Lightgbm => splits.total,
         }

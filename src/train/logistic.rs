@@ -1,12 +1,9 @@
 //! Logistic regression: the log-odds of the second of two classes.
 
 use super::design::{Design, Fit, Standardised};
-use super::least_squares;
+use super::{least_squares, newton};
 use crate::model::logistic;
 use nalgebra::{DMatrix, DVector};
-
-/// Twice the fall of the objective that a further step could bring, as a share of the objective.
-const CONVERGED: f64 = 1e-18;
 
 /// Minimises `Σ weight ln(1 + e^(-margin)) + alpha/2 Σ coefficient²`, the margin being the log-odds of a row's own class: as
 /// scikit-learn's `LogisticRegression(C=1/alpha)` does. The intercept is not penalised. `target`: 0 or 1; `weights`: above 0.
@@ -36,26 +33,17 @@ pub fn fit(design: &Design, target: &[f64], weights: &[f64], alpha: f64, iterati
         if !decrement.is_finite() {
             return Err(singular(alpha));
         }
-        let mut share = 1.0;
-        let (next, odds, lower) = loop {
+        ((at, margins), value) = newton::shortened(value, |share| {
             let next: Vec<f64> = at.iter().zip(step.iter()).map(|(x, s)| x - share * s).collect();
             let odds = problem.odds(&next);
             let lower = problem.value(&next, &odds);
-            // Close to the end the objective is flat to rounding.
-            if lower <= value * (1.0 + 1e-14) || share < 1e-9 {
-                break (next, odds, lower);
-            }
-            share /= 2.0;
-        };
-        (at, margins, value) = (next, odds, lower);
+            ((next, odds), lower)
+        });
         loss.push(value / n);
         if alpha == 0.0 && problem.separates(&margins) {
-            return Err(
-                "the terms separate the classes perfectly, so the coefficients have no bound; set train.alpha above 0"
-                    .into(),
-            );
+            return Err(newton::SEPARATED.into());
         }
-        if decrement <= CONVERGED * (1.0 + value) {
+        if newton::has_converged(decrement, value) {
             converged = true;
             break;
         }

@@ -19,6 +19,7 @@ pub mod least_squares;
 pub mod logistic;
 mod missing;
 pub mod multinomial;
+mod newton;
 pub mod pipeline;
 pub mod preprocess;
 pub mod search;

@@ -1,12 +1,10 @@
 //! Multinomial logistic regression: the probabilities of three or more classes.
 
 use super::design::{Design, Fit, Standardised};
-use super::least_squares;
+use super::{least_squares, newton};
 use crate::model::pipeline::softmax;
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
-/// Twice the fall of the objective that a further step could bring, as a share of the objective.
-const CONVERGED: f64 = 1e-18;
 /// A step is solved until this share of its residual is left: three digits a step are as good as all of them, for the next
 /// one begins where it ends.
 const SOLVED: f64 = 1e-3;
@@ -64,26 +62,17 @@ pub fn fit(
         if !decrement.is_finite() {
             return Err(singular(alpha));
         }
-        let mut share = 1.0;
-        let (next, next_sums, lower) = loop {
+        ((at, sums), value) = newton::shortened(value, |share| {
             let next = &at - share * &step;
             let sums = problem.sums(&next);
             let lower = problem.value(&next, &sums);
-            // Close to the end the objective is flat to rounding.
-            if lower <= value * (1.0 + 1e-14) || share < 1e-9 {
-                break (next, sums, lower);
-            }
-            share /= 2.0;
-        };
-        (at, sums, value) = (next, next_sums, lower);
+            ((next, sums), lower)
+        });
         loss.push(value / n);
         if alpha == 0.0 && problem.separates(&sums) {
-            return Err(
-                "the terms separate the classes perfectly, so the coefficients have no bound; set train.alpha above 0"
-                    .into(),
-            );
+            return Err(newton::SEPARATED.into());
         }
-        if decrement <= CONVERGED * (1.0 + value) {
+        if newton::has_converged(decrement, value) {
             converged = true;
             break;
         }

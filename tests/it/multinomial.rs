@@ -1,6 +1,6 @@
 //! Training of several classes: scikit-learn's figures, and the way from examples to scored files through the binary.
 
-use crate::spool::{Ran, Spool};
+use crate::spool::Spool;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -83,23 +83,18 @@ fn spool() -> Spool {
     spool
 }
 
-fn train(spool: &Spool, more: &[&str]) -> Ran {
-    let path = spool.path("p.toml");
-    let mut args = vec!["train", path.to_str().unwrap()];
-    args.extend(more);
-    spool.run(&args)
-}
-
 /// Train, approve, score, evaluate.
 #[test]
 fn several_classes_go_from_examples_to_scored_files() {
     let spool = spool();
-    train(&spool, &["--gate", "f1_macro >= 0.5", "--gate", "log_loss < 1"])
+    spool
+        .train_with(&["--gate", "f1_macro >= 0.5", "--gate", "log_loss < 1"])
         .exits(0)
         .says("f1_macro")
         .says("gate passed: f1_macro");
-    train(&spool, &["--gate", "r2 >= 0.5"]).exits(64).says("has no r2");
-    train(&spool, &["--gate", "roc_auc >= 0.5"])
+    spool.train_with(&["--gate", "r2 >= 0.5"]).exits(64).says("has no r2");
+    spool
+        .train_with(&["--gate", "roc_auc >= 0.5"])
         .exits(64)
         .says("has no roc_auc");
     spool.approve(1);
@@ -133,17 +128,15 @@ fn several_classes_go_from_examples_to_scored_files() {
     let golden: Value = serde_json::from_slice(&fs::read(spool.path("models/lines/1/golden.json")).unwrap()).unwrap();
     assert_eq!(golden["rows"].as_array().unwrap().len(), 32);
     // Of folds that have each their share of each class.
-    train(
-        &spool,
-        &[
+    spool
+        .train_with(&[
             "--search-over",
             "train.alpha=[0.1, 1.0, 10.0]",
             "--search-metric",
             "log_loss",
-        ],
-    )
-    .exits(0)
-    .says("the best of 3 trials");
+        ])
+        .exits(0)
+        .says("the best of 3 trials");
 }
 
 #[test]
@@ -153,9 +146,9 @@ fn a_threshold_of_several_classes_is_refused() {
         &["--threshold", "0.3"][..],
         &["--search-over", "train.threshold=[0.3, 0.5]"],
     ] {
-        train(&spool, flags).exits(64).says("for two classes");
+        spool.train_with(flags).exits(64).says("for two classes");
     }
-    train(&spool, &[]).exits(0);
+    spool.train_with(&[]).exits(0);
     spool.approve(1);
     let file = fixture("several.csv");
     spool
@@ -168,7 +161,7 @@ fn a_threshold_of_several_classes_is_refused() {
 #[test]
 fn classes_in_another_order_are_compared() {
     let spool = spool();
-    train(&spool, &[]).exits(0);
+    spool.train_with(&[]).exits(0);
     let mut artifact: Value =
         serde_json::from_slice(&fs::read(spool.path("models/lines/1/pipeline.json")).unwrap()).unwrap();
     let turn = |list: &mut Value| list.as_array_mut().unwrap().rotate_left(1);
@@ -182,7 +175,8 @@ fn classes_in_another_order_are_compared() {
         .run(&["models", "register", path.to_str().unwrap(), "--format", "pipeline"])
         .exits(0);
     spool.approve(2);
-    let found = train(&spool, &["--json", "--dry-run", "--gate", "not_worse_than_approved"])
+    let found = spool
+        .train_with(&["--json", "--dry-run", "--gate", "not_worse_than_approved"])
         .exits(0)
         .json();
     let metrics = |of: &Value| of["multiclass_classification_metrics"].clone();
@@ -203,7 +197,8 @@ fn classes_in_another_order_are_compared() {
         .collect();
     fs::write(spool.path("fewer.csv"), fewer).unwrap();
     let file = spool.path("fewer.csv");
-    train(&spool, &["--file", file.to_str().unwrap(), "--last", "20"])
+    spool
+        .train_with(&["--file", file.to_str().unwrap(), "--last", "20"])
         .exits(0)
         .says("can't be compared: it has other classes");
 }

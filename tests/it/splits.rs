@@ -1,6 +1,6 @@
 //! Which rows are kept to evaluate on, which columns are no features, and how classes are weighed, through the binary.
 
-use crate::spool::{Ran, Spool};
+use crate::spool::Spool;
 use serde_json::Value;
 use std::fs;
 
@@ -22,13 +22,6 @@ fn spool() -> Spool {
     spool
 }
 
-fn train(spool: &Spool, more: &[&str]) -> Ran {
-    let path = spool.path("p.toml");
-    let mut args = vec!["train", path.to_str().unwrap()];
-    args.extend(more);
-    spool.run(&args)
-}
-
 fn pipeline(spool: &Spool, version: u32) -> String {
     fs::read_to_string(spool.path(format!("models/lines/{version}/pipeline.toml"))).unwrap()
 }
@@ -36,7 +29,7 @@ fn pipeline(spool: &Spool, version: u32) -> String {
 #[test]
 fn each_side_has_its_share_of_each_class() {
     let spool = spool();
-    let found = train(&spool, &["--json"]).exits(0).json();
+    let found = spool.train_with(&["--json"]).exits(0).json();
     assert_eq!(
         found["split"],
         "20 of 100 rows, of each class its share, chosen by seed 0"
@@ -46,10 +39,12 @@ fn each_side_has_its_share_of_each_class() {
     let of = [came_true(["true_yes", "false_no"]), came_true(["true_no", "false_yes"])];
     assert_eq!(of, [2, 18]);
     assert!(pipeline(&spool, 1).contains("stratified = true"));
-    train(&spool, &["--split-stratified=false", "--split-seed", "1", "--dry-run"])
+    spool
+        .train_with(&["--split-stratified=false", "--split-seed", "1", "--dry-run"])
         .exits(0)
         .says("kept to evaluate: 20 of 100 rows, chosen by seed 1");
-    train(&spool, &["--last", "30", "--dry-run"])
+    spool
+        .train_with(&["--last", "30", "--dry-run"])
         .exits(0)
         .says("kept to evaluate: the last 30 of 100 rows");
 }
@@ -58,7 +53,8 @@ fn each_side_has_its_share_of_each_class() {
 fn what_is_evaluated_comes_later_or_is_of_other_groups() {
     let spool = spool();
     let time = ["--split-time", "day", "--share", "0.25"];
-    train(&spool, &time)
+    spool
+        .train_with(&time)
         .exits(0)
         .says("kept to evaluate: 26 of 100 rows, those from day = 2024-02-13 on");
     let text = pipeline(&spool, 1);
@@ -67,11 +63,15 @@ fn what_is_evaluated_comes_later_or_is_of_other_groups() {
         "{text}"
     );
     let over = ["--search-over", "train.alpha=[0.1, 1.0]", "--search-folds", "3"];
-    let found = train(&spool, &[&time[..], &over, &["--json"]].concat()).exits(0).json();
+    let found = spool
+        .train_with(&[&time[..], &over, &["--json"]].concat())
+        .exits(0)
+        .json();
     assert_eq!(found["rows"], 26);
     // The column of groups is no feature, unless it is named.
     let group = ["--split-group", "customer"];
-    train(&spool, &[&group[..], &over].concat())
+    spool
+        .train_with(&[&group[..], &over].concat())
         .exits(0)
         .says("rows, those of 4 of 20 groups of customer, chosen by seed 0");
     let inputs = |version: u32| {
@@ -83,7 +83,9 @@ fn what_is_evaluated_comes_later_or_is_of_other_groups() {
             .collect::<Vec<_>>()
     };
     assert_eq!(inputs(3), ["a", "city"]);
-    train(&spool, &[&group[..], &["--features", "a,customer"]].concat()).exits(0);
+    spool
+        .train_with(&[&group[..], &["--features", "a,customer"]].concat())
+        .exits(0);
     assert_eq!(inputs(4), ["a", "customer"]);
     // Each is trained again from what stands with it.
     let again = spool.path("models/lines/3/pipeline.toml");
@@ -115,7 +117,7 @@ fn what_is_evaluated_comes_later_or_is_of_other_groups() {
             "search.folds = 17, but there are 16 groups of training rows",
         ),
     ] {
-        train(&spool, flags).exits(64).says(words);
+        spool.train_with(flags).exits(64).says(words);
     }
 }
 
@@ -136,7 +138,7 @@ fn a_faulty_time_is_told_not_the_first_number() {
             format!("at,a,back\n{}", rows.collect::<String>()),
         )
         .unwrap();
-        train(&spool, &["--split-time", "at", "--dry-run"])
+        spool.train_with(&["--split-time", "at", "--dry-run"])
     };
     with(&|i| if i == 20 { "soon".into() } else { i.to_string() })
         .exits(64)
@@ -155,7 +157,7 @@ fn a_faulty_time_is_told_not_the_first_number() {
 #[test]
 fn what_names_a_row_is_no_feature() {
     let spool = spool();
-    train(&spool, &[])
+    spool.train_with(&[])
         .exits(0)
         .says("warning: \"visit\" is left out: it is a running number: 100 different whole numbers from 0 to 99; name it in data.features")
         .says("warning: \"note\" is left out: 100 of its 100 texts are different, as ids and free texts are")
@@ -166,13 +168,14 @@ fn what_names_a_row_is_no_feature() {
     spool.drop_file("y.csv", "customer,a,city\n7,1.5,Lima\n");
     spool.once().exits(0);
     assert_eq!(spool.output("x.csv").unwrap(), spool.output("y.csv").unwrap());
-    let named = train(&spool, &["--features", "a,visit,note", "--dry-run"]).exits(64);
+    let named = spool.train_with(&["--features", "a,visit,note", "--dry-run"]).exits(64);
     named
         .says("too few rows: 80 training rows for 82 terms")
         .says("\"note\" is in 80 of them, by its 80 categories");
-    train(&spool, &["--features", "a,visit", "--dry-run"]).exits(0);
+    spool.train_with(&["--features", "a,visit", "--dry-run"]).exits(0);
     // A person has said that it is a category.
-    train(&spool, &["--texts", "visit"])
+    spool
+        .train_with(&["--texts", "visit"])
         .exits(64)
         .says("\"visit\" is in 80 of them");
     let rows: String = (0..40)
@@ -181,12 +184,14 @@ fn what_names_a_row_is_no_feature() {
     fs::write(spool.path("sessions.csv"), format!("row,session,back\n{rows}")).unwrap();
     let sessions = spool.path("sessions.csv");
     let file = ["--file", sessions.to_str().unwrap()];
-    train(&spool, &[&file[..], &["--last", "10"]].concat())
+    spool
+        .train_with(&[&file[..], &["--last", "10"]].concat())
         .exits(0)
         .says("warning: \"session\" has no text in the rows kept to evaluate that training has seen");
     let rows: String = (0..40).map(|i| format!("{i},{}\n", ["no", "yes"][i / 3 % 2])).collect();
     fs::write(&sessions, format!("row,back\n{rows}")).unwrap();
-    train(&spool, &file)
+    spool
+        .train_with(&file)
         .exits(0)
         .says("warning: \"row\" stays, for there is no other feature, but it is a running number");
 }
@@ -195,7 +200,8 @@ fn what_names_a_row_is_no_feature() {
 fn rare_classes_can_count_more() {
     let spool = spool();
     let recall = |flags: &[&str]| {
-        let json = train(&spool, &[flags, &["--json", "--dry-run"]].concat())
+        let json = spool
+            .train_with(&[flags, &["--json", "--dry-run"]].concat())
             .exits(0)
             .json();
         json["binary_classification_metrics"]["recall"]["value"]
@@ -206,10 +212,12 @@ fn rare_classes_can_count_more() {
     assert!(recall(&["--class-weights", "balanced"]) > 0.0);
     assert_eq!(recall(&["--class-weights", "{yes = 1.0}"]), 0.0);
     assert_eq!(recall(&["--class-weights", "{yes = 1000}"]), 1.0);
-    train(&spool, &["--class-weights", "{maybe = 2.0}"])
+    spool
+        .train_with(&["--class-weights", "{maybe = 2.0}"])
         .exits(64)
         .says("train.class_weights names \"maybe\", which is no class of the target: they are \"no\", \"yes\"");
-    train(&spool, &["--class-weights", "even"])
+    spool
+        .train_with(&["--class-weights", "even"])
         .exits(64)
         .says("expected \"balanced\"");
 }

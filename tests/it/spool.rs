@@ -240,6 +240,12 @@ impl Spool {
         self.run(&["train", "p.toml"])
     }
 
+    /// Trains by the pipeline file that is there, and flags.
+    pub fn train_with(&self, flags: &[&str]) -> Ran {
+        let pipeline = self.path("p.toml");
+        self.run(&[&["train", pipeline.to_str().unwrap()], flags].concat())
+    }
+
     pub fn approve_line(&self, slope: f64, intercept: f64) -> u32 {
         let version = self.register_line(slope, intercept);
         self.approve(version);

@@ -1,6 +1,6 @@
 //! `train` and `evaluate` through the binary: from examples to a version that scores.
 
-use crate::spool::{Ran, Spool, wait_until};
+use crate::spool::{Spool, wait_until};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -25,13 +25,6 @@ fn spool() -> Spool {
     spool
 }
 
-fn train(spool: &Spool, more: &[&str]) -> Ran {
-    let path = spool.path("p.toml");
-    let mut args = vec!["train", path.to_str().unwrap()];
-    args.extend(more);
-    spool.run(&args)
-}
-
 fn json(path: impl AsRef<Path>) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -42,7 +35,8 @@ fn a_trained_version_scores_as_soon_as_it_is_approved() {
     let spool = spool();
     let daemon = spool.daemon();
     spool.drop_file("raw.csv", "city,other,a\nOslo,x,1\nLima,x,\nParis,x,2\n");
-    train(&spool, &[])
+    spool
+        .train_with(&[])
         .exits(0)
         .says("registered lines/1, pending")
         .says("gate passed: r2");
@@ -72,7 +66,7 @@ fn a_trained_version_scores_as_soon_as_it_is_approved() {
 #[test]
 fn all_that_training_knows_stands_with_the_version() {
     let spool = spool();
-    train(&spool, &["--description", "by\tletter"]).exits(0);
+    spool.train_with(&["--description", "by\tletter"]).exits(0);
     let folder = spool.path("models/lines/1");
     let evaluation = json(folder.join("evaluation.json"));
     let r2 = &evaluation["regression_metrics"]["r2"];
@@ -118,7 +112,7 @@ fn all_that_training_knows_stands_with_the_version() {
         .run(&["models", "diff", "1", "2"])
         .exits(0)
         .says("settings      the same");
-    train(&spool, &["--degree", "2"]).exits(0);
+    spool.train_with(&["--degree", "2"]).exits(0);
     spool
         .run(&["models", "diff", "1", "3"])
         .exits(0)
@@ -131,17 +125,22 @@ fn all_that_training_knows_stands_with_the_version() {
 #[test]
 fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
     let spool = spool();
-    train(&spool, &["--gate", "r2 >= 0.9999"])
+    spool
+        .train_with(&["--gate", "r2 >= 0.9999"])
         .exits(2)
         .says("gate FAILED: r2 0.9")
         .says("nothing was registered");
     assert!(!spool.path("models/lines").exists());
-    train(&spool, &["--gate", "r3 >= 1"]).exits(64).says("no such metric");
-    train(&spool, &["--gate", "roc_auc >= 0.5"])
+    spool
+        .train_with(&["--gate", "r3 >= 1"])
+        .exits(64)
+        .says("no such metric");
+    spool
+        .train_with(&["--gate", "roc_auc >= 0.5"])
         .exits(64)
         .says("has no roc_auc");
     // Against the version that is approved now, on the same rows.
-    train(&spool, &[]).exits(0);
+    spool.train_with(&[]).exits(0);
     spool.approve(1);
     let worse = [
         "--features",
@@ -151,11 +150,13 @@ fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
         "--gate",
         "not_worse_than_approved",
     ];
-    let ran = train(&spool, &worse)
+    let ran = spool
+        .train_with(&worse)
         .exits(2)
         .says("is worse than the approved version's");
     assert!(ran.stdout.contains("lines/1"), "{}", ran.stdout);
-    train(&spool, &["--gate", "not_worse_than_approved", "--dry-run"])
+    spool
+        .train_with(&["--gate", "not_worse_than_approved", "--dry-run"])
         .exits(0)
         .says("is not worse")
         .says("it predicts the same");
@@ -164,7 +165,7 @@ fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
         "--gate",
         "not_worse_than_approved = { metric = \"mae\", tolerance = 1e6 }",
     ];
-    let ran = train(&spool, &[&worse[..4], &tolerant[..], &["--dry-run", "--json"]].concat());
+    let ran = spool.train_with(&[&worse[..4], &tolerant[..], &["--dry-run", "--json"]].concat());
     let json = ran.exits(0).json();
     let (check, difference) = (&json["gate"][1], &json["approved"]["difference"]["mae"]);
     assert_eq!(
@@ -174,11 +175,12 @@ fn a_gate_that_fails_registers_nothing_and_says_the_figures() {
     assert_eq!(check["difference"]["value"], difference["value"]);
     assert_eq!(check["difference"]["upper"], difference["interval"]["upper"]);
     assert!(difference["value"].as_f64().unwrap() > 0.0);
-    train(&spool, &["--gate", "not_worse_than_approved = { metric = \"f1\" }"])
+    spool
+        .train_with(&["--gate", "not_worse_than_approved = { metric = \"f1\" }"])
         .exits(64)
         .says("which has no f1");
     assert_eq!(spool.names("models/lines"), ["1"]);
-    let ran = train(&spool, &["--json", "--gate", "mse < 0"]).exits(2).json();
+    let ran = spool.train_with(&["--json", "--gate", "mse < 0"]).exits(2).json();
     assert_eq!(
         (&ran["registered"], &ran["gate"][0]["holds"]),
         (&Value::Null, &false.into())
@@ -201,16 +203,20 @@ fn yes_or_no_is_learnt_evaluated_and_scored() {
     ];
     let gate = ["--gate", "roc_auc >= 0.9"];
     // The file's own gate is on a metric of numbers.
-    train(&spool, &[&flags[..], &gate[..]].concat())
+    spool
+        .train_with(&[&flags[..], &gate[..]].concat())
         .exits(64)
         .says("has no r2");
     let text = fs::read_to_string(spool.path("p.toml")).unwrap();
     fs::write(spool.path("p.toml"), text.split("[gate]").next().unwrap()).unwrap();
-    train(&spool, &[&flags[..], &gate[..]].concat())
+    spool
+        .train_with(&[&flags[..], &gate[..]].concat())
         .exits(0)
         .says("roc_auc");
     // An empty list says that there was no gate.
-    train(&spool, &[&flags[..], &["--register-group", "ungated"]].concat()).exits(0);
+    spool
+        .train_with(&[&flags[..], &["--register-group", "ungated"]].concat())
+        .exits(0);
     let ungated = json(spool.path("models/ungated/1/evaluation.json"));
     assert_eq!(ungated["gate"], serde_json::json!([]));
     let evaluation = json(spool.path("models/lines/1/evaluation.json"));
@@ -233,15 +239,17 @@ fn yes_or_no_is_learnt_evaluated_and_scored() {
         (&200.into(), &0.4.into(), &"lines/1".into())
     );
     // Another version's classes can't be compared with numbers.
-    train(&spool, &[])
+    spool
+        .train_with(&[])
         .exits(0)
         .says("warning: the approved version lines/1 can't be compared: it predicts something else");
-    train(&spool, &["--gate", "not_worse_than_approved"])
+    spool
+        .train_with(&["--gate", "not_worse_than_approved"])
         .exits(2)
         .says("gate FAILED: the approved version lines/1 can't be compared");
     // The same classes the other way around are compared, at its own threshold.
     let turned = ["--positive", "no", "--json", "--dry-run"];
-    let json = train(&spool, &[&flags[..6], &turned[..]].concat()).exits(0).json();
+    let json = spool.train_with(&[&flags[..6], &turned[..]].concat()).exits(0).json();
     let block = |of: &Value| of["binary_classification_metrics"].clone();
     let auc = |of: &Value| block(of)["roc_auc"]["value"].as_f64().unwrap();
     assert!((auc(&json) - auc(&json["approved"])).abs() < 1e-12);
@@ -268,9 +276,9 @@ fn a_search_is_reproducible_and_its_trials_are_kept() {
         "--search-over",
         "preprocess.degree=[1, 2]",
     ];
-    train(&spool, &flags).exits(0).says("the best of 12 trials: ");
+    spool.train_with(&flags).exits(0).says("the best of 12 trials: ");
     let one = [&flags[..], &["--set", "worker.threads=1"]].concat();
-    train(&spool, &one).exits(0);
+    spool.train_with(&one).exits(0);
     let read =
         |version: u32, name: &str| fs::read_to_string(spool.path(format!("models/lines/{version}/{name}"))).unwrap();
     assert_eq!(read(1, "trials.csv"), read(2, "trials.csv"));
@@ -287,7 +295,8 @@ fn a_search_is_reproducible_and_its_trials_are_kept() {
         .map(|l| l.split(',').nth(2).unwrap().parse().unwrap())
         .collect();
     assert!(means.is_sorted_by(|a, b| a >= b), "{means:?}");
-    train(&spool, &["--search-over", "data.file=[1]"])
+    spool
+        .train_with(&["--search-over", "data.file=[1]"])
         .exits(64)
         .says("only keys of train and preprocess");
 }
@@ -365,9 +374,9 @@ fn a_line_that_names_the_separator_shifts_no_row_of_the_approved_version() {
     let examples = fs::read_to_string(sep.path("examples.csv")).unwrap();
     fs::write(sep.path("examples.csv"), format!("sep=,\n{examples}")).unwrap();
     let found = [&plain, &sep].map(|spool| {
-        train(spool, &[]).exits(0);
+        spool.train_with(&[]).exits(0);
         spool.approve(1);
-        train(spool, &[]).exits(0);
+        spool.train_with(&[]).exits(0);
         let of = |file: &str| json(spool.path("models/lines/2").join(file));
         (of("golden.json"), of("evaluation.json")["approved"].clone())
     });
@@ -386,23 +395,25 @@ fn what_would_be_registered_wrongly_is_refused() {
         // One row to evaluate on tells nothing.
         (&["--last", "1"], "r2 is undefined on the 1 row"),
     ] {
-        train(&spool, flags).exits(64).says(words);
+        spool.train_with(flags).exits(64).says(words);
     }
     assert!(!spool.path("models/x").exists() && !spool.path("x").exists());
     // A FIFO has no end that could be waited for.
     let fifo = spool.path("fifo.csv");
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    train(&spool, &["--file", fifo.to_str().unwrap()])
+    spool
+        .train_with(&["--file", fifo.to_str().unwrap()])
         .exits(64)
         .says("not a file");
     // A damaged approval is no missing one.
-    train(&spool, &[]).exits(0);
+    spool.train_with(&[]).exits(0);
     spool.approve(1);
     let approval = spool.path("models/lines/1/approval.toml");
     let text = fs::read(&approval).unwrap();
     fs::write(&approval, "junk").unwrap();
-    train(&spool, &["--gate", "not_worse_than_approved"])
+    spool
+        .train_with(&["--gate", "not_worse_than_approved"])
         .exits(3)
         .says("approval.toml");
     fs::write(&approval, text).unwrap();
@@ -412,7 +423,8 @@ fn what_would_be_registered_wrongly_is_refused() {
     spool.run(&["models", "approve", "1"]).exits(3).says("evaluation.html");
     let examples = spool.path("examples.csv");
     let same = ["--test-file", examples.to_str().unwrap(), "--register-group", "other"];
-    train(&spool, &same)
+    spool
+        .train_with(&same)
         .exits(0)
         .says("are the same: are rows evaluated that were trained on?");
 }
@@ -432,12 +444,12 @@ fn names_of_any_length_can_be_shown() {
 #[test]
 fn an_approved_version_that_has_seen_the_rows_is_told() {
     let spool = spool();
-    train(&spool, &[]).exits(0);
+    spool.train_with(&[]).exits(0);
     spool.approve(1);
-    let ran = train(&spool, &["--alpha", "0.5"]).exits(0);
+    let ran = spool.train_with(&["--alpha", "0.5"]).exits(0);
     assert!(!ran.stdout.contains("has seen rows"), "{}", ran.stdout);
     let seen = "lines/1 was trained from the same files by another split: it has seen rows that are evaluated here";
-    train(&spool, &["--split-seed", "5"]).exits(0).says(seen);
+    spool.train_with(&["--split-seed", "5"]).exits(0).says(seen);
     spool
         .run(&["models", "diff", "1", "3"])
         .exits(0)

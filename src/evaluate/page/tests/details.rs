@@ -63,7 +63,7 @@ pub fn details(text: &str) -> Details {
             inputs: vec![input(0.0123, 0.004), input(0.21, 0.03), input(-0.001, 0.002)],
         }),
         gain: Some(Gain {
-            library: Library::Xgboost,
+            counted_by: Library::Xgboost,
             inputs: vec![
                 Splits { count: 4, total: 9.0 },
                 Splits { count: 2, total: 3.0 },
